@@ -1,0 +1,47 @@
+# The short way in. CMake presets do the work; see CONTRIBUTING.md for single steps.
+# All scratch files stay in build/ and third_party/ (both ignored by git).
+SHELL := /bin/bash
+JOBS  ?= $(shell nproc)
+FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
+CTEST  = ctest --output-on-failure -j$(JOBS)
+
+.PHONY: build demo test check check-full bench accuracy format clean bootstrap
+
+build: bootstrap
+	@cmake --preset release
+	cmake --build --preset release -j$(JOBS)
+
+bootstrap:
+	@tools/bootstrap
+
+demo: build
+	examples/retail/demo.sh
+
+test: build
+	cd build/release && $(CTEST)
+
+# Style and floors first: they answer in seconds.
+check: bootstrap
+	tools/tidy
+	tools/check_floors
+	$(MAKE) --no-print-directory test
+
+check-full: check
+	for preset in asan-ubsan tsan hostile; do \
+	  cmake --preset $$preset && cmake --build --preset $$preset -j$(JOBS) && \
+	  (cd build/$$preset && $(CTEST)) || exit 1; \
+	done
+
+bench: build
+	bench/run
+
+# DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
+accuracy: build
+	tools/accuracy $(DATA)
+
+format:
+	@command -v $(FORMAT) >/dev/null || { echo "apt-get install clang-format first"; exit 1; }
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs $(FORMAT) -i
+
+clean:
+	rm -rf build

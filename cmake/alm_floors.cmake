@@ -1,0 +1,70 @@
+# One static library alm_<folder> per folder of src/FLOORS, each linking the lower floors;
+# libalmanac.a of all but app; the command almanac of app.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/FLOORS")
+file(STRINGS "${CMAKE_SOURCE_DIR}/src/FLOORS" floor_lines REGEX "^floor ")
+
+add_custom_target(build_info
+  COMMAND "${CMAKE_COMMAND}" -D "ALM_SOURCE=${CMAKE_SOURCE_DIR}"
+    -D "ALM_OUTPUT=${CMAKE_BINARY_DIR}/generated/base/build_info.h"
+    -D "ALM_ENGINE_VERSION=${PROJECT_VERSION}"
+    -D "ALM_ENGINE_COMPILER=${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}"
+    -P "${CMAKE_SOURCE_DIR}/cmake/build_info.cmake"
+  BYPRODUCTS "${CMAKE_BINARY_DIR}/generated/base/build_info.h"
+  COMMENT "Checking base/build_info.h" VERBATIM)
+
+# Own sources of a folder, tests and fuzz targets left out.
+function(alm_sources folder out)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${folder}/*.c")
+  list(FILTER found EXCLUDE REGEX "_(test|fuzz)\\.c$")
+  set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+set(ALM_FOLDERS "")
+set(objects "")
+# Lowest floor first, so that the libraries to link exist already.
+list(REVERSE floor_lines)
+set(ALM_LOWER "")
+foreach(line IN LISTS floor_lines)
+  string(REGEX REPLACE " +" ";" words "${line}")
+  list(SUBLIST words 2 -1 folders)
+  set(here "")
+  foreach(folder IN LISTS folders)
+    alm_sources(${folder} sources)
+    set(ALM_LOWER_${folder} ${ALM_LOWER})
+    list(APPEND ALM_FOLDERS ${folder})
+    if(NOT sources OR folder STREQUAL "app")
+      continue()
+    endif()
+    add_library(alm_${folder} STATIC ${sources})
+    target_link_libraries(alm_${folder} PUBLIC ${ALM_LOWER} ${ALM_LINK_${folder}} alm_settings)
+    add_dependencies(alm_${folder} build_info)
+    list(APPEND here alm_${folder})
+    list(APPEND objects $<TARGET_OBJECTS:alm_${folder}>)
+  endforeach()
+  # The highest floor first: a static library resolves from those after it.
+  list(PREPEND ALM_LOWER ${here})
+endforeach()
+set(ALM_ALL ${ALM_LOWER})
+
+if(objects)
+  add_library(almanac_archive STATIC ${objects})
+  set_target_properties(almanac_archive PROPERTIES OUTPUT_NAME almanac LINKER_LANGUAGE C)
+  target_link_libraries(almanac_archive PUBLIC ${ALM_LINK_ALL} alm_settings)
+endif()
+
+# app/main.c is the command; the rest of app/ is a library, so that tests can link it.
+alm_sources(app app_sources)
+list(FILTER app_sources EXCLUDE REGEX "/app/main\\.c$")
+if(app_sources)
+  add_library(alm_app STATIC ${app_sources})
+  target_link_libraries(alm_app PUBLIC ${ALM_LOWER_app} alm_settings)
+  add_dependencies(alm_app build_info)
+endif()
+if(EXISTS "${CMAKE_SOURCE_DIR}/src/app/main.c")
+  add_executable(almanac src/app/main.c)
+  if(TARGET alm_app)
+    target_link_libraries(almanac PRIVATE alm_app)
+  endif()
+  target_link_libraries(almanac PRIVATE ${ALM_LOWER_app} alm_settings)
+  add_dependencies(almanac build_info)
+endif()

@@ -1,0 +1,256 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the heap: the one place that calls the system allocator ---- */
+
+#define HEAP_ALIGN 64
+#define HEAP_HEADER 64 /* keeps the caller's part aligned; holds the size */
+
+/* Fault injection is per thread so that tests of different threads do not meet. */
+static _Thread_local uint64_t fail_at;
+static _Thread_local uint64_t heap_calls;
+static atomic_size_t held_bytes;
+
+static void *heap_take(size_t size)
+{
+    if (size > SIZE_MAX - HEAP_HEADER - HEAP_ALIGN) {
+        return NULL;
+    }
+    size_t total = (size + HEAP_HEADER + HEAP_ALIGN - 1) / HEAP_ALIGN * HEAP_ALIGN;
+    char *block = aligned_alloc(HEAP_ALIGN, total);
+    if (!block) {
+        return NULL;
+    }
+    memcpy(block, &size, sizeof size);
+    memset(block + HEAP_HEADER, 0, total - HEAP_HEADER);
+    atomic_fetch_add_explicit(&held_bytes, size, memory_order_relaxed);
+    return block + HEAP_HEADER;
+}
+
+static size_t heap_size(const void *memory)
+{
+    size_t size;
+    memcpy(&size, (const char *)memory - HEAP_HEADER, sizeof size);
+    return size;
+}
+
+alm_err alm_heap_try(size_t size, void **out, alm_error *error)
+{
+    heap_calls++;
+    bool fail = fail_at != 0 && --fail_at == 0;
+    void *memory = fail ? NULL : heap_take(size);
+    if (!memory) {
+        return alm_fail(error, ALM_ERR_MEMORY, "out of memory: %zu bytes could not be had", size);
+    }
+    *out = memory;
+    return ALM_OK;
+}
+
+alm_err alm_heap_try_resize(void *old, size_t old_size, size_t size, void **out, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(size, &memory, error));
+    if (old) {
+        memcpy(memory, old, old_size < size ? old_size : size);
+        alm_heap_free(old);
+    }
+    *out = memory;
+    return ALM_OK;
+}
+
+void alm_heap_free(void *memory)
+{
+    if (memory) {
+        atomic_fetch_sub_explicit(&held_bytes, heap_size(memory), memory_order_relaxed);
+        free((char *)memory - HEAP_HEADER);
+    }
+}
+
+uint64_t alm_heap_fail_at(uint64_t nth)
+{
+    uint64_t calls = heap_calls;
+    heap_calls = 0;
+    fail_at = nth;
+    return calls;
+}
+
+size_t alm_heap_held_bytes(void)
+{
+    return atomic_load_explicit(&held_bytes, memory_order_relaxed);
+}
+
+/* ---- arenas ---- */
+
+#define BLOCK_BYTES_DEFAULT ((size_t)64 * 1024)
+
+typedef struct block {
+    struct block *next;
+    size_t size;
+    size_t used;
+    _Alignas(64) char data[];
+} block;
+
+struct alm_arena {
+    block *first; /* newest in front */
+    size_t block_bytes;
+    size_t used_bytes;
+};
+
+static _Noreturn void out_of_memory(size_t size)
+{
+    fprintf(stderr, "almanac: out of memory: %zu bytes could not be had\n", size);
+    abort();
+}
+
+alm_arena *alm_arena_create(size_t block_bytes)
+{
+    alm_arena *arena = heap_take(sizeof *arena);
+    if (!arena) {
+        out_of_memory(sizeof *arena);
+    }
+    arena->block_bytes = block_bytes ? block_bytes : BLOCK_BYTES_DEFAULT;
+    return arena;
+}
+
+static void free_blocks(block *first)
+{
+    while (first) {
+        block *next = first->next;
+        alm_heap_free(first);
+        first = next;
+    }
+}
+
+void alm_arena_destroy(alm_arena *arena)
+{
+    if (arena) {
+        free_blocks(arena->first);
+        alm_heap_free(arena);
+    }
+}
+
+void alm_arena_reset(alm_arena *arena)
+{
+#ifdef ALM_HOSTILE
+    free_blocks(arena->first);
+    arena->first = NULL;
+#else
+    block *keep = arena->first;
+    if (keep) {
+        free_blocks(keep->next);
+        keep->next = NULL;
+        memset(keep->data, 0, keep->used);
+        keep->used = 0;
+    }
+#endif
+    arena->used_bytes = 0;
+}
+
+static size_t block_capacity(const alm_arena *arena, size_t size)
+{
+#ifdef ALM_HOSTILE
+    (void)arena;
+    return size; /* one block per allocation: overruns leave it and are seen */
+#else
+    return size > arena->block_bytes ? size : arena->block_bytes;
+#endif
+}
+
+/* Returns NULL when there is no room in the newest block. */
+static void *take_from(block *b, size_t size)
+{
+    size_t align = size >= 64 ? 64 : 16;
+    if (!b) {
+        return NULL;
+    }
+    size_t start = (b->used + align - 1) / align * align;
+    if (start > b->size || size > b->size - start) {
+        return NULL;
+    }
+    b->used = start + size;
+    return b->data + start;
+}
+
+static void *push_block(alm_arena *arena, void *memory, size_t capacity, size_t size)
+{
+    block *b = memory;
+    b->size = capacity;
+    b->next = arena->first;
+    arena->first = b;
+    arena->used_bytes += size;
+    return take_from(b, size);
+}
+
+void *alm_arena_alloc(alm_arena *arena, size_t size)
+{
+    void *memory = take_from(arena->first, size);
+    if (memory) {
+        arena->used_bytes += size;
+        return memory;
+    }
+    size_t capacity = block_capacity(arena, size);
+    void *fresh = capacity < SIZE_MAX / 2 ? heap_take(sizeof(block) + capacity) : NULL;
+    if (!fresh) {
+        out_of_memory(size);
+    }
+    return push_block(arena, fresh, capacity, size);
+}
+
+void *alm_arena_alloc_array(alm_arena *arena, size_t count, size_t size)
+{
+    alm_assert(size == 0 || count <= SIZE_MAX / size);
+    return alm_arena_alloc(arena, count * size);
+}
+
+alm_err alm_arena_try_alloc(alm_arena *arena, size_t size, void **out, alm_error *error)
+{
+    void *memory = take_from(arena->first, size);
+    if (memory) {
+        arena->used_bytes += size;
+        *out = memory;
+        return ALM_OK;
+    }
+    size_t capacity = block_capacity(arena, size);
+    if (capacity >= SIZE_MAX / 2) {
+        return alm_fail(error, ALM_ERR_MEMORY, "out of memory: %zu bytes asked for", size);
+    }
+    void *fresh = NULL;
+    ALM_TRY(alm_heap_try(sizeof(block) + capacity, &fresh, error));
+    *out = push_block(arena, fresh, capacity, size);
+    return ALM_OK;
+}
+
+char *alm_arena_copy_text(alm_arena *arena, const char *text, size_t size)
+{
+    char *copy = alm_arena_alloc(arena, size + 1);
+    if (size) {
+        memcpy(copy, text, size);
+    }
+    copy[size] = '\0';
+    return copy;
+}
+
+char *alm_arena_printf(alm_arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    alm_assert(size >= 0);
+    char *text = alm_arena_alloc(arena, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+size_t alm_arena_used_bytes(const alm_arena *arena)
+{
+    return arena->used_bytes;
+}

@@ -1,0 +1,30 @@
+#include "base/env.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+alm_instant alm_env_now(const alm_env *env)
+{
+    return env->now(env->context);
+}
+
+void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)
+{
+    if (!env->log) {
+        return;
+    }
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    env->log(env->context, level, message);
+}
+
+void alm_env_progress(const alm_env *env, const char *stage, uint64_t done, uint64_t total)
+{
+    if (env->progress) {
+        alm_progress progress = {stage, done, total};
+        env->progress(env->context, &progress);
+    }
+}

@@ -1,0 +1,43 @@
+/* env.h: the whole outside world in one struct, so that a simulation can own all of it.
+ *
+ * app/ builds one alm_env and passes it down; nothing below app/ reaches around it. The file
+ * system is an interface with two implementations (fs.h: the real one; fs_memory.h: a twin that
+ * loses un-fsynced data at a power cut). */
+#ifndef ALM_BASE_ENV_H
+#define ALM_BASE_ENV_H
+
+#include "base/date.h"
+#include "base/pool.h"
+
+typedef struct alm_fs alm_fs;
+
+typedef enum alm_log_level {
+    ALM_LOG_ERROR,
+    ALM_LOG_WARN,
+    ALM_LOG_INFO,
+    ALM_LOG_DEBUG
+} alm_log_level;
+
+typedef struct alm_progress {
+    const char *stage; /* "backtest" */
+    uint64_t done;
+    uint64_t total; /* 0 = not known */
+} alm_progress;
+
+typedef struct alm_env {
+    alm_fs *fs;
+    alm_pool *pool; /* NULL: everything in the caller's thread */
+    alm_instant (*now)(void *context);
+    void (*log)(void *context, alm_log_level level, const char *message);
+    void (*progress)(void *context, const alm_progress *progress); /* may be NULL */
+    void *context;
+    uint64_t memory_limit_bytes; /* 0 = none: larger work is refused before it starts */
+} alm_env;
+
+alm_instant alm_env_now(const alm_env *env);
+/* Only app/, http/ and batch/ log; a message is one line without a newline. */
+void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)
+    ALM_PRINTF(3, 4);
+void alm_env_progress(const alm_env *env, const char *stage, uint64_t done, uint64_t total);
+
+#endif

@@ -1,0 +1,85 @@
+#include "base/rng.h"
+
+#include "base/error.h"
+
+/* Constants of Philox4x32: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
+ * 1, 2, 3", SC'11, section 3.3. */
+#define PHILOX_M0 0xD2511F53u
+#define PHILOX_M1 0xCD9E8D57u
+#define PHILOX_W0 0x9E3779B9u
+#define PHILOX_W1 0xBB67AE85u
+#define PHILOX_ROUNDS 10
+
+alm_rng_block alm_rng_philox(const uint32_t counter[4], const uint32_t key[2])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        uint64_t p0 = (uint64_t)PHILOX_M0 * c0;
+        uint64_t p1 = (uint64_t)PHILOX_M1 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    return (alm_rng_block){{c0, c1, c2, c3}};
+}
+
+uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)
+{
+    /* i and j fill the counter; the seed is the key. The purpose is stirred into the key, with a
+     * round in between, so that (seed, purpose) pairs do not collide by addition. */
+    uint32_t seed_key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t purpose_counter[4] = {(uint32_t)purpose, 0, 0, 0};
+    alm_rng_block stirred = alm_rng_philox(purpose_counter, seed_key);
+    uint32_t counter[4] = {(uint32_t)i, (uint32_t)(i >> 32), (uint32_t)j, (uint32_t)(j >> 32)};
+    alm_rng_block made = alm_rng_philox(counter, stirred.word);
+    return (uint64_t)made.word[1] << 32 | made.word[0];
+}
+
+static double to_uniform(uint64_t bits)
+{
+    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+}
+
+double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)
+{
+    return to_uniform(alm_rng_u64(seed, purpose, i, j));
+}
+
+alm_rng alm_rng_stream(uint64_t seed, uint64_t stream)
+{
+    return (alm_rng){seed, stream, 0};
+}
+
+uint64_t alm_rng_next(alm_rng *rng)
+{
+    return alm_rng_u64(rng->seed, ALM_RNG_TEST, rng->stream, rng->index++);
+}
+
+double alm_rng_next_uniform(alm_rng *rng)
+{
+    return to_uniform(alm_rng_next(rng));
+}
+
+uint64_t alm_rng_next_below(alm_rng *rng, uint64_t bound)
+{
+    alm_assert(bound >= 1);
+    uint64_t limit = UINT64_MAX - UINT64_MAX % bound; /* values from here on would be uneven */
+    uint64_t bits;
+    do {
+        bits = alm_rng_next(rng);
+    } while (bits >= limit);
+    return bits % bound;
+}
+
+double alm_rng_next_normal(alm_rng *rng)
+{
+    double sum = 0;
+    for (int i = 0; i < 12; i++) {
+        sum += alm_rng_next_uniform(rng);
+    }
+    return sum - 6.0;
+}

@@ -1,0 +1,350 @@
+#include "base/str.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+alm_str alm_str_of(const char *text)
+{
+    return text ? (alm_str){text, strlen(text)} : (alm_str){"", 0};
+}
+
+bool alm_str_equal(alm_str a, alm_str b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool alm_str_is(alm_str a, const char *text)
+{
+    return alm_str_equal(a, alm_str_of(text));
+}
+
+int alm_str_compare(alm_str a, alm_str b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size ? memcmp(a.data, b.data, size) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+bool alm_str_starts_with(alm_str a, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return a.size >= size && memcmp(a.data, prefix, size) == 0;
+}
+
+/* Length of the well-formed sequence at `p` (Unicode 15, table 3-7), 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    size_t size = p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : 0;
+    if (p[0] >= 0xF0 && p[0] <= 0xF4) {
+        size = 4;
+    }
+    if (size == 0 || size > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
+    bool outside = (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF4 && p[1] > 0x8F);
+    return overlong || outside ? 0 : size;
+}
+
+bool alm_str_is_utf8(alm_str a, size_t *bad_offset)
+{
+    size_t i = 0;
+    while (i < a.size) {
+        size_t size = utf8_sequence((const unsigned char *)a.data + i, a.size - i);
+        if (size == 0) {
+            if (bad_offset) {
+                *bad_offset = i;
+            }
+            return false;
+        }
+        i += size;
+    }
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+alm_str alm_str_trim(alm_str a)
+{
+    while (a.size && is_blank(a.data[0])) {
+        a.data++;
+        a.size--;
+    }
+    while (a.size && is_blank(a.data[a.size - 1])) {
+        a.size--;
+    }
+    return a;
+}
+
+alm_str alm_str_split(alm_str *rest, char separator)
+{
+    alm_assert(rest->data);
+    const char *end = rest->size ? memchr(rest->data, separator, rest->size) : NULL;
+    alm_str part = *rest;
+    if (end) {
+        part.size = (size_t)(end - rest->data);
+        rest->data = end + 1;
+        rest->size -= part.size + 1;
+    } else {
+        *rest = (alm_str){NULL, 0};
+    }
+    return part;
+}
+
+bool alm_str_is_safe_name(alm_str a)
+{
+    if (a.size == 0 || a.size > 100 || a.data[0] == '.') {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool alm_str_to_i64(alm_str a, int64_t *out)
+{
+    size_t i = a.size && (a.data[0] == '-' || a.data[0] == '+') ? 1 : 0;
+    bool negative = i && a.data[0] == '-';
+    if (i == a.size) {
+        return false;
+    }
+    /* Counts downwards, because the smallest number has no positive twin. */
+    int64_t value = 0;
+    for (; i < a.size; i++) {
+        int digit = a.data[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, digit, &value)) {
+            return false;
+        }
+    }
+    if (!negative && value == INT64_MIN) {
+        return false;
+    }
+    *out = negative ? value : -value;
+    return true;
+}
+
+/* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
+ * microsecond, so the common short forms are read directly and exactly: at most 15 digits and a
+ * power of ten up to 22 are exact doubles, so one division is correctly rounded. */
+static bool short_decimal(alm_str a, double *out)
+{
+    static const double POWERS[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    size_t i = a.data[0] == '-' ? 1 : 0;
+    int64_t digits = 0;
+    int count = 0;
+    int fraction = -1;
+    for (; i < a.size; i++) {
+        if (a.data[i] == '.' && fraction < 0) {
+            fraction = 0;
+            continue;
+        }
+        int digit = a.data[i] - '0';
+        if (digit < 0 || digit > 9 || ++count > 15) {
+            return false;
+        }
+        digits = digits * 10 + digit;
+        fraction += fraction >= 0;
+    }
+    if (count == 0 || fraction == 0) {
+        return false;
+    }
+    double value = (double)digits / POWERS[fraction > 0 ? fraction : 0];
+    *out = a.data[0] == '-' ? -value : value;
+    return true;
+}
+
+static bool is_number_text(alm_str a)
+{
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        if (!(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.' && c != 'e' && c != 'E') {
+            return false;
+        }
+    }
+    char last = a.data[a.size - 1];
+    return last >= '0' && last <= '9';
+}
+
+bool alm_str_to_double(alm_str a, double *out)
+{
+    char text[400];
+    if (a.size == 0 || a.size >= sizeof text || !is_number_text(a)) {
+        return false;
+    }
+    if (short_decimal(a, out)) {
+        return true;
+    }
+    memcpy(text, a.data, a.size);
+    text[a.size] = '\0';
+    locale_t c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (c_locale == (locale_t)0) {
+        return false;
+    }
+    char *end = NULL;
+    double value = strtod_l(text, &end, c_locale);
+    freelocale(c_locale);
+    if (end != text + a.size || !isfinite(value)) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* %.*g writes the decimal point of the locale of the process; put back the C locale's. */
+static size_t print_double(double value, int digits, char out[32])
+{
+    int size = snprintf(out, 32, "%.*g", digits, value);
+    alm_assert(size > 0 && size < 32);
+    size_t read = 0;
+    size_t write = 0;
+    while (out[read]) {
+        unsigned char c = (unsigned char)out[read++];
+        bool plain = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == 'e';
+        if (plain) {
+            out[write++] = (char)c;
+        } else if (write == 0 || out[write - 1] != '.') {
+            out[write++] = '.';
+        }
+    }
+    out[write] = '\0';
+    return write;
+}
+
+size_t alm_double_text(double value, char out[32])
+{
+    if (!isfinite(value)) {
+        const char *text = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+        memcpy(out, text, strlen(text) + 1);
+        return strlen(text);
+    }
+    if (fabs(value) < 1e15 && value == floor(value) && !(value == 0 && signbit(value))) {
+        return (size_t)snprintf(out, 32, "%lld", (long long)value);
+    }
+    /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
+    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits < 17; digits++) {
+        size_t size = print_double(value, digits, out);
+        double back;
+        if (alm_str_to_double((alm_str){out, size}, &back) && back == value) {
+            return size;
+        }
+    }
+    return print_double(value, 17, out);
+}
+
+/* ---- growing text ---- */
+
+static bool buffer_reserve(alm_buffer *buffer, size_t more)
+{
+    if (buffer->failed || more > SIZE_MAX / 4 - buffer->size) {
+        buffer->failed = true;
+        return false;
+    }
+    size_t need = buffer->size + more + 1;
+    if (need <= buffer->capacity) {
+        return true;
+    }
+    size_t capacity = buffer->capacity ? buffer->capacity : 256;
+    while (capacity < need) {
+        capacity *= 2;
+    }
+    void *grown = NULL;
+    if (alm_heap_try_resize(buffer->data, buffer->size, capacity, &grown, NULL) != ALM_OK) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = grown;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void alm_buffer_append(alm_buffer *buffer, const void *data, size_t size)
+{
+    if (buffer_reserve(buffer, size)) {
+        if (size) {
+            memcpy(buffer->data + buffer->size, data, size);
+        }
+        buffer->size += size;
+        buffer->data[buffer->size] = '\0';
+    }
+}
+
+void alm_buffer_text(alm_buffer *buffer, const char *text)
+{
+    alm_buffer_append(buffer, text, strlen(text));
+}
+
+void alm_buffer_str(alm_buffer *buffer, alm_str text)
+{
+    alm_buffer_append(buffer, text.data, text.size);
+}
+
+void alm_buffer_printf(alm_buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    alm_assert(size >= 0);
+    if (buffer_reserve(buffer, (size_t)size)) {
+        vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
+        buffer->size += (size_t)size;
+    }
+    va_end(again);
+}
+
+void alm_buffer_double(alm_buffer *buffer, double value)
+{
+    char text[32];
+    alm_buffer_append(buffer, text, alm_double_text(value, text));
+}
+
+void alm_buffer_clear(alm_buffer *buffer)
+{
+    buffer->size = 0;
+    buffer->failed = false;
+    if (buffer->data) {
+        buffer->data[0] = '\0';
+    }
+}
+
+void alm_buffer_deinit(alm_buffer *buffer)
+{
+    alm_heap_free(buffer->data);
+    *buffer = (alm_buffer){0};
+}
+
+alm_err alm_buffer_status(const alm_buffer *buffer, alm_error *error)
+{
+    return buffer->failed ? alm_fail(error, ALM_ERR_MEMORY, "out of memory: a text grew too large")
+                          : ALM_OK;
+}
+
+alm_str alm_buffer_view(const alm_buffer *buffer)
+{
+    return buffer->data ? (alm_str){buffer->data, buffer->size} : (alm_str){"", 0};
+}

@@ -1,0 +1,26 @@
+/* stockout.h: when will it run out, with what probability, and how badly.
+ *
+ * From joint sample paths of demand, never from sums of marginal quantiles: with D_s(h) the demand
+ * of path s cumulated over steps 1..h and supply(h) = on hand + receipts up to h,
+ *   probability(h)  = share of paths whose first crossing D_s > supply is at a step <= h,
+ *   days            = mean over paths of min(first crossing step, steps): the restricted mean,
+ *                     so a series that never runs out has `steps`,
+ *   shortfall(h)    = mean over paths of max(0, D_s(h) - supply(h)), units.
+ * Receipts arrive before the demand of their day. Pure and thread safe. */
+#ifndef ALM_DECIDE_STOCKOUT_H
+#define ALM_DECIDE_STOCKOUT_H
+
+#include <stddef.h>
+
+typedef struct alm_stockout {
+    double *probability; /* steps */
+    double *shortfall;   /* steps */
+    double days;
+} alm_stockout;
+
+/* `demand`: paths x steps, row-major, >= 0. `receipts`: steps. `out->probability` and
+ * `out->shortfall` are the caller's arrays. paths >= 1, steps >= 1, on_hand >= 0 and finite. */
+void alm_stockout_of_paths(const double *demand, size_t paths, size_t steps, double on_hand,
+                           const double *receipts, alm_stockout *out);
+
+#endif

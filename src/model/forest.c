@@ -1,0 +1,226 @@
+/* forest.c: life of a forest, its structural check, and the literal oracle.
+ *
+ * Invariant that everything else relies on: after almi_forest_finish each inner node and each leaf
+ * of a tree is reached from the root exactly once, every feature number is below feature_count and
+ * every categorical node names a set of its tree. No later code checks again. */
+#include "model/forest_internal.h"
+
+#include <math.h>
+
+alm_err almi_forest_create(alm_forest **out, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(sizeof(alm_forest), &memory, error));
+    alm_forest *forest = memory;
+    forest->arena = alm_arena_create(0);
+    *out = forest;
+    return ALM_OK;
+}
+
+void alm_forest_destroy(alm_forest *forest)
+{
+    if (forest == NULL) {
+        return;
+    }
+    alm_arena_destroy(forest->arena);
+    alm_heap_free(forest);
+}
+
+alm_forest_info alm_forest_describe(const alm_forest *forest)
+{
+    return forest->info;
+}
+
+alm_err almi_forest_array(alm_arena *arena, size_t count, size_t size, void **out,
+                          alm_error *error)
+{
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        return alm_fail(error, ALM_ERR_MEMORY, "an array of %zu items of %zu bytes", count, size);
+    }
+    return alm_arena_try_alloc(arena, bytes, out, error);
+}
+
+/* ---- structural check ---- */
+
+typedef struct tree_check {
+    const alm_forest *forest;
+    const char *name;
+    size_t index; /* of the tree */
+    uint8_t *seen; /* inner nodes, then leaves */
+    int32_t *stack;
+    alm_error *error;
+} tree_check;
+
+static alm_err check_node(const tree_check *check, const almi_tree *tree, size_t node)
+{
+    int32_t feature = tree->feature[node];
+    if (feature < 0 || (size_t)feature >= check->forest->info.feature_count) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu node %zu: feature %d of %zu; the model file is damaged",
+                        check->name, check->index, node, (int)feature,
+                        check->forest->info.feature_count);
+    }
+    double threshold = tree->threshold[node];
+    if (isnan(threshold)) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT, "%s: tree %zu node %zu: threshold is nan",
+                        check->name, check->index, node);
+    }
+    bool categorical = (tree->decision[node] & ALMI_DECISION_CATEGORY) != 0;
+    if (categorical && !(threshold >= 0 && threshold < (double)tree->category_count)) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu node %zu: category set %.17g of %zu", check->name,
+                        check->index, node, threshold, tree->category_count);
+    }
+    unsigned missing = (tree->decision[node] >> ALMI_DECISION_MISSING_SHIFT) & 3u;
+    if (missing > ALMI_MISSING_NAN || tree->decision[node] > 15) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu node %zu: decision_type %u is unknown", check->name,
+                        check->index, node, (unsigned)tree->decision[node]);
+    }
+    return ALM_OK;
+}
+
+/* Marks `child`; pushes it when it is an inner node. A second visit is a cycle or a shared node. */
+static alm_err visit(tree_check *check, const almi_tree *tree, int32_t child, size_t *depth)
+{
+    size_t inner_count = tree->leaf_count - 1;
+    size_t mark = child >= 0 ? (size_t)child : inner_count + (size_t)~child;
+    bool inside = child >= 0 ? mark < inner_count : (size_t)~child < tree->leaf_count;
+    if (!inside) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu: child %d of a tree with %zu leaves", check->name,
+                        check->index, (int)child, tree->leaf_count);
+    }
+    if (check->seen[mark]) {
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu: child %d is reached twice, so it is not a tree",
+                        check->name, check->index, (int)child);
+    }
+    check->seen[mark] = 1;
+    if (child >= 0) {
+        check->stack[(*depth)++] = child;
+    }
+    return ALM_OK;
+}
+
+static alm_err check_tree(tree_check *check, const almi_tree *tree)
+{
+    size_t inner_count = tree->leaf_count - 1;
+    size_t depth = 0, reached = 0;
+    for (size_t i = 0; i < inner_count + tree->leaf_count; i++) {
+        check->seen[i] = 0;
+    }
+    if (inner_count > 0) {
+        ALM_TRY(visit(check, tree, 0, &depth));
+    }
+    while (depth > 0) {
+        size_t node = (size_t)check->stack[--depth];
+        reached++;
+        ALM_TRY(check_node(check, tree, node));
+        ALM_TRY(visit(check, tree, tree->left[node], &depth));
+        ALM_TRY(visit(check, tree, tree->right[node], &depth));
+    }
+    if (reached != inner_count) {
+        /* The rest forms rings: each node has one parent, but the root is not among them. */
+        return alm_fail(check->error, ALM_ERR_CORRUPT,
+                        "%s: tree %zu: %zu of %zu inner nodes are reached from the root",
+                        check->name, check->index, reached, inner_count);
+    }
+    return ALM_OK;
+}
+
+alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error)
+{
+    size_t leaf_count_max = 1;
+    bool has_cover = true;
+    for (size_t i = 0; i < forest->info.tree_count; i++) {
+        const almi_tree *tree = &forest->tree[i];
+        leaf_count_max = tree->leaf_count > leaf_count_max ? tree->leaf_count : leaf_count_max;
+        has_cover = has_cover && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
+    }
+    forest->info.leaf_count_max = leaf_count_max;
+    forest->info.has_cover = has_cover;
+
+    alm_arena *scratch = alm_arena_create(0);
+    tree_check check = {.forest = forest, .name = name, .error = error};
+    alm_err code = ALMI_FOREST_ARRAY(scratch, 2 * leaf_count_max, check.seen, error);
+    if (code == ALM_OK) {
+        code = ALMI_FOREST_ARRAY(scratch, leaf_count_max, check.stack, error);
+    }
+    for (size_t i = 0; code == ALM_OK && i < forest->info.tree_count; i++) {
+        check.index = i;
+        code = check_tree(&check, &forest->tree[i]);
+    }
+    alm_arena_destroy(scratch);
+    ALM_TRY(code);
+    return almi_forest_compile(forest, error);
+}
+
+/* ---- the literal rules (LightGBM 4, include/LightGBM/tree.h, Decision) ---- */
+
+static bool is_zero(double x)
+{
+    return x >= -ALMI_ZERO_MAX && x <= ALMI_ZERO_MAX;
+}
+
+static bool in_category_set(const almi_tree *tree, size_t set, double x)
+{
+    /* The source casts to int: truncation, and on x86 a value outside int gives INT_MIN, which is
+     * negative and goes right like every negative category. NaN fails the comparison. */
+    if (!(x > -1.0 && x < 2147483648.0)) {
+        return false;
+    }
+    uint32_t category = (uint32_t)x;
+    uint32_t begin = tree->category_begin[set];
+    uint32_t words = tree->category_begin[set + 1] - begin;
+    uint32_t word = category / 32;
+    return word < words && ((tree->category_word[begin + word] >> (category % 32)) & 1u) != 0;
+}
+
+bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
+{
+    uint8_t decision = tree->decision[node];
+    /* The dense entry of the C API drops tiny values before any tree sees them. */
+    if (is_zero(x)) {
+        x = 0.0;
+    }
+    if (decision & ALMI_DECISION_CATEGORY) {
+        return in_category_set(tree, (size_t)tree->threshold[node], x);
+    }
+    unsigned missing = (decision >> ALMI_DECISION_MISSING_SHIFT) & 3u;
+    if (isnan(x) && missing != ALMI_MISSING_NAN) {
+        x = 0.0;
+    }
+    if ((missing == ALMI_MISSING_ZERO && is_zero(x)) || (missing == ALMI_MISSING_NAN && isnan(x))) {
+        return (decision & ALMI_DECISION_DEFAULT_LEFT) != 0;
+    }
+    return x <= tree->threshold[node];
+}
+
+size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double *row)
+{
+    alm_assert(tree_index < forest->info.tree_count);
+    const almi_tree *tree = &forest->tree[tree_index];
+    int32_t node = tree->leaf_count > 1 ? 0 : ~0;
+    while (node >= 0) {
+        bool left = almi_tree_goes_left(tree, (size_t)node, row[tree->feature[node]]);
+        node = left ? tree->left[node] : tree->right[node];
+    }
+    return (size_t)~node;
+}
+
+void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
+                                size_t stride, double *out)
+{
+    size_t k = forest->info.output_count;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < k; j++) {
+            out[i * k + j] = 0.0;
+        }
+        for (size_t t = 0; t < forest->info.tree_count; t++) {
+            size_t leaf = alm_forest_leaf(forest, t, rows + i * stride);
+            out[i * k + t % k] += forest->tree[t].leaf_value[leaf];
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/* forest.h: decision forests: parse, score exactly, explain exactly.
+ *
+ * One in-memory forest for every source; importers only fill it. The promise is that the raw score
+ * is the source library's raw score, bit for bit, for every input: NaN, infinities, denormals,
+ * values on a threshold, odd categories. README.md of this folder says how that is kept.
+ *
+ * A forest is immutable: any number of threads may score it. Rows are dense doubles; row i starts
+ * at rows + i * stride; NaN is a missing value. Sums run in tree order for every row, so a row's
+ * result does not depend on the rows beside it, on the block size or on the CPU. */
+#ifndef ALM_MODEL_FOREST_H
+#define ALM_MODEL_FOREST_H
+
+#include "base/str.h"
+#include "model/model.h"
+
+typedef struct alm_forest alm_forest;
+
+typedef struct alm_forest_info {
+    size_t feature_count; /* columns of a row */
+    size_t output_count;  /* scores per row: 1, or the classes of a multiclass model */
+    size_t tree_count;
+    size_t iteration_count; /* tree_count / output_count */
+    size_t leaf_count_max;  /* of one tree */
+    bool averaged;          /* random forest: the mean is raw score / iteration_count */
+    bool has_cover;         /* row counts of the nodes are known: it can be explained */
+    alm_str objective;      /* as written by the source ("poisson", ""); borrowed */
+} alm_forest_info;
+
+/* Reads a LightGBM text model (versions v2 to v4; `parameters:` and what follows are not needed).
+ * `name` goes into messages. The text is untrusted: every count, child, feature and category
+ * bound is checked, cycles are refused and memory is proportional to the text.
+ * ALM_ERR_CORRUPT: not such a text (line and key are named). ALM_ERR_UNSUPPORTED: linear trees. */
+ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
+                                                alm_error *error);
+void alm_forest_destroy(alm_forest *forest); /* takes NULL */
+alm_forest_info alm_forest_describe(const alm_forest *forest);
+
+/* Raw scores: out is n x output_count. No allocation; about 80 KiB of stack. */
+void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, size_t stride,
+                      double *out);
+/* The same by the source library's own rules, one row and one node at a time: the oracle. */
+void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
+                                size_t stride, double *out);
+/* Leaf reached by one row in one tree (the source's numbering). */
+size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row);
+
+/* ---- contributions: path-dependent TreeSHAP (Lundberg et al. 2020) ----
+ *
+ * The explainer holds the forest cut into leaf paths; it is immutable, shared by threads, and
+ * borrows the forest, which must outlive it. A scratch belongs to one thread at a time. */
+typedef struct alm_forest_explainer alm_forest_explainer;
+typedef struct alm_forest_scratch alm_forest_scratch;
+
+/* ALM_ERR_UNSUPPORTED when the model has no row counts, or more than 512 different features on one
+ * path. */
+ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
+                                                  alm_forest_explainer **out, alm_error *error);
+void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */
+ALM_NODISCARD alm_err alm_forest_scratch_create(const alm_forest_explainer *explainer,
+                                                alm_forest_scratch **out, alm_error *error);
+void alm_forest_scratch_destroy(alm_forest_scratch *scratch); /* takes NULL */
+
+/* out is n x output_count x (feature_count + 1); the last of each is the expected value. Their sum
+ * is the raw score to within rounding (1e-12 relative to the sum of the magnitudes). */
+void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_scratch *scratch,
+                              const double *rows, size_t n, size_t stride, double *out);
+
+/* The forest as a ROWS model. Takes the forest over: it is destroyed with the model. */
+ALM_NODISCARD alm_err alm_forest_model_create(alm_forest *forest, alm_model **out,
+                                              alm_error *error);
+
+#endif

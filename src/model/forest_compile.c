@@ -1,0 +1,296 @@
+/* forest_compile.c: from literal trees to byte codes.
+ *
+ * Every numeric split `x <= t` becomes `code(x) <= j` with code(x) = #{thresholds below x} and j the
+ * position of t, exactly: both sides compare the same doubles. What happens to NaN and to zero is a
+ * property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits. A
+ * categorical node gets a lane of its own with code 0 or 1. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "model/forest_internal.h"
+
+/* One numeric split, the key by which splits share a lane. */
+typedef struct split {
+    uint32_t feature;
+    almi_lane_kind kind;
+    double threshold;
+} split;
+
+static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
+{
+    uint8_t decision = tree->decision[node];
+    bool left = (decision & ALMI_DECISION_DEFAULT_LEFT) != 0;
+    if (decision & ALMI_DECISION_CATEGORY) {
+        return ALMI_LANE_CATEGORY;
+    }
+    switch ((decision >> ALMI_DECISION_MISSING_SHIFT) & 3u) {
+    case ALMI_MISSING_ZERO:
+        return left ? ALMI_LANE_ZERO_LEFT : ALMI_LANE_ZERO_RIGHT;
+    case ALMI_MISSING_NAN:
+        return left ? ALMI_LANE_NAN_LEFT : ALMI_LANE_NAN_RIGHT;
+    default:
+        return ALMI_LANE_NAN_IS_ZERO;
+    }
+}
+
+static split split_of(const almi_tree *tree, size_t node)
+{
+    return (split){(uint32_t)tree->feature[node], lane_kind(tree, node), tree->threshold[node]};
+}
+
+static int compare_splits(const void *left, const void *right)
+{
+    const split *a = left, *b = right;
+    if (a->feature != b->feature) {
+        return a->feature < b->feature ? -1 : 1;
+    }
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    return (a->threshold > b->threshold) - (a->threshold < b->threshold);
+}
+
+/* The distinct numeric splits of the forest and the test that each one becomes. */
+typedef struct split_table {
+    split *split;
+    almi_test *test;
+    size_t count;
+    size_t category_nodes;
+} split_table;
+
+static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, split_table *table,
+                              alm_error *error)
+{
+    size_t inner_count = 0;
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        inner_count += forest->tree[t].leaf_count - 1;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->split, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->test, error));
+    size_t count = 0;
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        const almi_tree *tree = &forest->tree[t];
+        for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
+            if (lane_kind(tree, node) == ALMI_LANE_CATEGORY) {
+                table->category_nodes++;
+            } else {
+                table->split[count++] = split_of(tree, node);
+            }
+        }
+    }
+    if (count > 0) {
+        qsort(table->split, count, sizeof(split), compare_splits);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || compare_splits(&table->split[table->count - 1], &table->split[i]) != 0) {
+            table->split[table->count++] = table->split[i];
+        }
+    }
+    return ALM_OK;
+}
+
+/* A lane of the splits [begin, end) of the table, which differ in the threshold only. */
+static alm_err add_lane(alm_forest *forest, const split_table *table, size_t begin, size_t end,
+                        alm_error *error)
+{
+    uint32_t size = 1;
+    while (size < end - begin + 1) {
+        size *= 2;
+    }
+    double *threshold = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
+    for (size_t i = 0; i < size; i++) {
+        threshold[i] = begin + i < end ? table->split[begin + i].threshold : INFINITY;
+    }
+    for (size_t i = begin; i < end; i++) {
+        table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
+    }
+    forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
+                                                     .kind = table->split[begin].kind,
+                                                     .size = size,
+                                                     .threshold = threshold};
+    return ALM_OK;
+}
+
+static alm_err make_numeric_lanes(alm_forest *forest, const split_table *table, alm_error *error)
+{
+    for (size_t begin = 0, end = 0; begin < table->count; begin = end) {
+        const split *first = &table->split[begin];
+        while (end < table->count && end - begin < ALMI_LANE_THRESHOLDS_MAX &&
+               table->split[end].feature == first->feature &&
+               table->split[end].kind == first->kind) {
+            end++;
+        }
+        ALM_TRY(add_lane(forest, table, begin, end, error));
+    }
+    return ALM_OK;
+}
+
+static almi_test category_test(alm_forest *forest, const almi_tree *tree, size_t node)
+{
+    size_t set = (size_t)tree->threshold[node];
+    uint32_t begin = tree->category_begin[set];
+    forest->lane[forest->lane_count] = (almi_lane){
+        .feature = (uint32_t)tree->feature[node],
+        .kind = ALMI_LANE_CATEGORY,
+        .word = tree->category_word + begin,
+        .word_count = tree->category_begin[set + 1] - begin};
+    return (almi_test){(uint32_t)forest->lane_count++, 0};
+}
+
+static alm_err make_tests(alm_forest *forest, const split_table *table, alm_error *error)
+{
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        const almi_tree *tree = &forest->tree[t];
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree->leaf_count, forest->test[t], error));
+        for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
+            if (lane_kind(tree, node) == ALMI_LANE_CATEGORY) {
+                forest->test[t][node] = category_test(forest, tree, node);
+                continue;
+            }
+            split key = split_of(tree, node);
+            const split *found =
+                bsearch(&key, table->split, table->count, sizeof(split), compare_splits);
+            alm_assert(found != NULL);
+            forest->test[t][node] = table->test[found - table->split];
+        }
+    }
+    return ALM_OK;
+}
+
+/* ---- groups and blends ---- */
+
+typedef struct grouping {
+    uint32_t *local;  /* [lane] position in the group's list, valid if stamp == current */
+    uint32_t *stamp;  /* [lane] */
+    uint32_t current; /* number of the group, from 1 */
+    uint32_t *list;   /* lanes of the group being built */
+    size_t count;
+    int32_t *stack; /* of inner nodes */
+    uint16_t *slot; /* [inner node] operand number */
+} grouping;
+
+/* Adds the lanes of a tree to the group; false (and nothing added) when they do not fit. */
+static bool add_tree_lanes(grouping *g, const almi_test *test, size_t inner_count)
+{
+    size_t before = g->count;
+    for (size_t node = 0; node < inner_count; node++) {
+        uint32_t lane = test[node].lane;
+        if (g->stamp[lane] == g->current) {
+            continue;
+        }
+        if (g->count == ALMI_GROUP_LANES) {
+            while (g->count > before) {
+                g->stamp[g->list[--g->count]] = 0;
+            }
+            return false;
+        }
+        g->stamp[lane] = g->current;
+        g->local[lane] = (uint32_t)g->count;
+        g->list[g->count++] = lane;
+    }
+    return true;
+}
+
+static uint16_t operand(const grouping *g, int32_t child)
+{
+    return child >= 0 ? g->slot[child] : (uint16_t)~child;
+}
+
+/* Preorder from the root, emitted backwards: children before parents, the root last. */
+static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &forest->tree[t];
+    size_t inner_count = tree->leaf_count - 1;
+    almi_blend *node = NULL;
+    int32_t *order = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + 1, node, error));
+    order = g->stack;
+    size_t count = 0;
+    /* The list grows behind the reader: breadth first, so parents come before children. */
+    if (inner_count > 0) {
+        order[count++] = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int32_t left = tree->left[order[i]], right = tree->right[order[i]];
+        if (left >= 0) {
+            order[count++] = left;
+        }
+        if (right >= 0) {
+            order[count++] = right;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t from = (size_t)order[count - 1 - i];
+        almi_test test = forest->test[t][from];
+        node[i] = (almi_blend){(uint16_t)g->local[test.lane], (uint16_t)test.code,
+                               operand(g, tree->left[from]), operand(g, tree->right[from])};
+        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
+    }
+    forest->blend[t] = (almi_blend_tree){node, inner_count};
+    return ALM_OK;
+}
+
+static alm_err close_group(alm_forest *forest, grouping *g, size_t begin, size_t end,
+                           alm_error *error)
+{
+    uint32_t *list = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, g->count, list, error));
+    for (size_t i = 0; i < g->count; i++) {
+        list[i] = g->list[i];
+    }
+    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
+    g->count = 0;
+    g->current++;
+    return ALM_OK;
+}
+
+static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
+{
+    size_t begin = 0, tree_count = forest->info.tree_count;
+    g->current = 1;
+    for (size_t t = 0; t < tree_count; t++) {
+        size_t inner_count = forest->tree[t].leaf_count - 1;
+        if (inner_count >= ALMI_BLEND_LEAVES) {
+            continue; /* leaf numbers do not fit a byte: walked one row at a time */
+        }
+        if (!add_tree_lanes(g, forest->test[t], inner_count)) {
+            ALM_TRY(close_group(forest, g, begin, t, error));
+            begin = t;
+            /* Fewer inner nodes than lanes of a group, so an empty group always has room. */
+            alm_assert(add_tree_lanes(g, forest->test[t], inner_count));
+        }
+        ALM_TRY(make_blend(forest, g, t, error));
+    }
+    return close_group(forest, g, begin, tree_count, error);
+}
+
+static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
+{
+    alm_arena *arena = forest->arena;
+    size_t tree_count = forest->info.tree_count;
+    split_table table = {0};
+    grouping g = {0};
+    ALM_TRY(collect_splits(forest, scratch, &table, error));
+    size_t lane_max = table.count + table.category_nodes;
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->test, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->blend, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count + 1, forest->group, error));
+    ALM_TRY(make_numeric_lanes(forest, &table, error));
+    ALM_TRY(make_tests(forest, &table, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.stack, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.slot, error));
+    return make_groups(forest, &g, error);
+}
+
+alm_err almi_forest_compile(alm_forest *forest, alm_error *error)
+{
+    alm_arena *scratch = alm_arena_create(0);
+    alm_err code = compile_with(forest, scratch, error);
+    alm_arena_destroy(scratch);
+    return code;
+}

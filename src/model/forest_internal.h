@@ -1,0 +1,120 @@
+/* forest_internal.h: the shapes behind forest.h; for forest*.c only.
+ *
+ * Two forms of the same forest live side by side:
+ *   literal   almi_tree, exactly what the source wrote; the oracle and the importers use it;
+ *   compiled  almi_lane + almi_group: every split is `code <= j ? left : right` on bytes, where
+ *             missing values, zeros and category sets are already folded into the codes. */
+#ifndef ALM_MODEL_FOREST_INTERNAL_H
+#define ALM_MODEL_FOREST_INTERNAL_H
+
+#include "model/forest.h"
+
+/* LightGBM's kZeroThreshold: the float 1e-35 as a double. Values up to it are zero. */
+#define ALMI_ZERO_MAX 1.0000000180025095e-35
+
+/* decision byte of a node, as LightGBM writes it */
+enum {
+    ALMI_DECISION_CATEGORY = 1,
+    ALMI_DECISION_DEFAULT_LEFT = 2,
+    ALMI_DECISION_MISSING_SHIFT = 2, /* two bits: */
+    ALMI_MISSING_NONE = 0,
+    ALMI_MISSING_ZERO = 1,
+    ALMI_MISSING_NAN = 2
+};
+
+/* One tree; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0; a child c >= 0 is
+ * an inner node, c < 0 the leaf ~c. Checked by almi_forest_finish: each is reached exactly once. */
+typedef struct almi_tree {
+    size_t leaf_count;
+    size_t category_count; /* category sets of this tree */
+    int32_t *feature;
+    double *threshold; /* of a categorical node: the number of its set */
+    uint8_t *decision;
+    int32_t *left, *right;
+    double *leaf_value;
+    double *leaf_cover, *node_cover; /* training rows; NULL when the source has none */
+    uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
+    uint32_t *category_word;         /* bit c % 32 of word c / 32: category c goes left */
+} almi_tree;
+
+typedef enum almi_lane_kind {
+    ALMI_LANE_NAN_IS_ZERO,   /* missing type None: NaN compares as 0 */
+    ALMI_LANE_NAN_LEFT,
+    ALMI_LANE_NAN_RIGHT,
+    ALMI_LANE_ZERO_LEFT,     /* missing type Zero: NaN and zero take the default side */
+    ALMI_LANE_ZERO_RIGHT,
+    ALMI_LANE_CATEGORY       /* code 0: in the set (left), 1: not */
+} almi_lane_kind;
+
+#define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
+
+/* A byte column derived from one feature: code = number of thresholds below x. A feature with more
+ * than 254 thresholds has several lanes, each with a part of them. */
+typedef struct almi_lane {
+    uint32_t feature;
+    almi_lane_kind kind;
+    uint32_t size;           /* power of two > number of thresholds */
+    const double *threshold; /* size - 1, ascending, filled up with +inf */
+    const uint32_t *word;    /* category set */
+    uint32_t word_count;
+} almi_lane;
+
+/* What an inner node became: right iff code of `lane` > `code`. */
+typedef struct almi_test {
+    uint32_t lane;
+    uint32_t code;
+} almi_test;
+
+/* Operands of a blend: below ALMI_BLEND_LEAVES a leaf number, else ALMI_BLEND_LEAVES + position of
+ * an earlier node of the same tree. Children come before parents; the root is last. */
+#define ALMI_BLEND_LEAVES 256
+typedef struct almi_blend {
+    uint16_t lane; /* position in the group's lane list */
+    uint16_t code;
+    uint16_t left, right;
+} almi_blend;
+
+typedef struct almi_blend_tree {
+    const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
+    size_t count;
+} almi_blend_tree;
+
+/* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
+#define ALMI_GROUP_LANES 512
+typedef struct almi_group {
+    size_t tree_begin, tree_end;
+    const uint32_t *lane; /* lanes of the forest that the group uses */
+    size_t lane_count;
+} almi_group;
+
+struct alm_forest {
+    alm_arena *arena; /* owns everything below and the forest itself is on the heap */
+    alm_forest_info info;
+    almi_tree *tree;
+    almi_test **test; /* [tree][inner node] */
+    almi_lane *lane;
+    size_t lane_count;
+    almi_blend_tree *blend; /* [tree] */
+    almi_group *group;
+    size_t group_count;
+};
+
+/* Creates an empty forest with its arena. */
+ALM_NODISCARD alm_err almi_forest_create(alm_forest **out, alm_error *error);
+/* Zeroed array in `arena`; the only place where a product of sizes is formed. */
+ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t size, void **out,
+                                        alm_error *error);
+#define ALMI_FOREST_ARRAY(arena, count, pointer, error) \
+    almi_forest_array((arena), (count), sizeof(*(pointer)), (void **)&(pointer), (error))
+/* Checks the structure of all trees (`name` for messages), then compiles. After this the forest is
+ * complete and immutable. */
+ALM_NODISCARD alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error);
+ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
+
+/* True when x goes left at node `node`: LightGBM's rule, literally. */
+bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
+/* codes[i] = code of rows[i * stride + feature], i < n */
+void almi_lane_encode(const almi_lane *lane, const double *rows, size_t n, size_t stride,
+                      uint8_t *codes);
+
+#endif

@@ -1,0 +1,137 @@
+#include "num/quantile.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "num/elementary.h"
+
+double alm_quantile_sorted(const double *sorted, size_t n, double level)
+{
+    alm_assert(n >= 1 && level >= 0 && level <= 1);
+    double position = level * (double)(n - 1);
+    size_t below = (size_t)position;
+    if (below + 1 >= n) {
+        return sorted[n - 1];
+    }
+    double fraction = position - (double)below;
+    return sorted[below] + fraction * (sorted[below + 1] - sorted[below]);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void alm_sort_doubles(double *values, size_t n)
+{
+    if (n > 64) {
+        qsort(values, n, sizeof *values, compare_doubles);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        double value = values[i];
+        size_t j = i;
+        for (; j > 0 && values[j - 1] > value; j--) {
+            values[j] = values[j - 1];
+        }
+        values[j] = value;
+    }
+}
+
+void alm_marginal_repair(double *value, size_t n)
+{
+    double floor_value = 0;
+    for (size_t i = 0; i < n; i++) {
+        floor_value = value[i] > floor_value ? value[i] : floor_value;
+        value[i] = floor_value;
+    }
+}
+
+/* Scale of the exponential upper tail: value grows by this much per unit of -log(1 - u). */
+static double tail_scale(alm_marginal m)
+{
+    size_t last = m.count - 1;
+    double rise = m.value[last] - m.value[last - 1];
+    double span = alm_log((1 - m.level[last - 1]) / (1 - m.level[last]));
+    return rise / span;
+}
+
+double alm_marginal_quantile(alm_marginal m, double u)
+{
+    size_t last = m.count - 1;
+    if (u <= m.level[0]) {
+        return m.value[0] * (u / m.level[0]);
+    }
+    if (u >= m.level[last]) {
+        return m.value[last] + tail_scale(m) * alm_log((1 - m.level[last]) / (1 - u));
+    }
+    size_t k = 1;
+    while (m.level[k] < u) {
+        k++;
+    }
+    double share = (u - m.level[k - 1]) / (m.level[k] - m.level[k - 1]);
+    return m.value[k - 1] + share * (m.value[k] - m.value[k - 1]);
+}
+
+/* The largest (`after`) or smallest level at which the quantile function equals y. */
+static double level_at(alm_marginal m, double y, bool after)
+{
+    size_t last = m.count - 1;
+    if (y < 0 || (y == 0 && !after)) {
+        return 0;
+    }
+    if (y > m.value[last] || (y == m.value[last] && after)) {
+        double scale = tail_scale(m);
+        return scale > 0 ? 1 - (1 - m.level[last]) * alm_exp(-(y - m.value[last]) / scale) : 1;
+    }
+    double low_level = 0;
+    double low_value = 0;
+    double level = 0;
+    for (size_t k = 0; k <= last; k++) {
+        bool reached = after ? m.value[k] > y : m.value[k] >= y;
+        if (reached) {
+            double rise = m.value[k] - low_value;
+            double share = rise > 0 ? (y - low_value) / rise : 0;
+            return low_level + share * (m.level[k] - low_level);
+        }
+        low_level = m.level[k];
+        low_value = m.value[k];
+        level = low_level;
+    }
+    return level;
+}
+
+double alm_marginal_cdf(alm_marginal m, double y, double *before)
+{
+    if (before) {
+        *before = level_at(m, y, false);
+    }
+    return level_at(m, y, true);
+}
+
+double alm_marginal_count(alm_marginal m, double u)
+{
+    return floor(alm_marginal_quantile(m, u) + 0.5);
+}
+
+double alm_marginal_pit(alm_marginal m, bool counts, double y, double v)
+{
+    double low;
+    double high;
+    if (counts) {
+        low = level_at(m, y - 0.5, false);
+        high = level_at(m, y + 0.5, false);
+    } else {
+        high = alm_marginal_cdf(m, y, &low);
+    }
+    return low + v * (high - low);
+}
+
+double alm_pinball(double y, double forecast, double level)
+{
+    double excess = y - forecast;
+    return excess >= 0 ? excess * level : -excess * (1 - level);
+}

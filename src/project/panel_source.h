@@ -1,0 +1,60 @@
+/* panel_source.h: a snapshot as panels: blocks of leaf series, and the aggregate nodes.
+ *
+ * Opening makes one streaming pass over the snapshot: it counts the series (sorted by their keys,
+ * which gives every series its number), resolves attributes and hierarchy membership as of
+ * `membership_date`, and sums the target over groups and hierarchy nodes. Memory grows with
+ * nodes x periods and with a few dozen bytes per series, not with series x periods: leaf blocks
+ * stream through. Only rows with event date in [start, end) and known at the end (publication
+ * delay, known_at) are visible, so a panel with an earlier `end` is what was known then. */
+#ifndef ALM_PROJECT_PANEL_SOURCE_H
+#define ALM_PROJECT_PANEL_SOURCE_H
+
+#include "num/hierarchy.h"
+#include "project/snapshot.h"
+
+typedef struct alm_panel_options {
+    alm_date start;  /* period 0; ALM_DATE_NONE: the snapshot's start */
+    alm_date end;    /* first day not known; ALM_DATE_NONE: the snapshot's end */
+    int32_t future;  /* periods of known-in-advance columns behind the end */
+    alm_date membership_date; /* ALM_DATE_NONE: `end` */
+    size_t block_series;      /* series per block, the last one may have fewer */
+} alm_panel_options;
+
+typedef struct alm_panel_source alm_panel_source;
+
+ALM_NODISCARD alm_err alm_panel_source_open(const alm_env *env, const alm_project *project,
+                                            alm_objects *objects, const alm_snapshot *snapshot,
+                                            const alm_panel_options *options,
+                                            alm_panel_source **out, alm_error *error);
+void alm_panel_source_close(alm_panel_source *source); /* takes NULL */
+
+size_t alm_panel_source_series(const alm_panel_source *source);
+size_t alm_panel_source_blocks(const alm_panel_source *source);
+const alm_hierarchy *alm_panel_source_hierarchy(const alm_panel_source *source);
+/* Names and roles (values NULL) of the columns of every block, for compiling a plan. */
+const alm_feature_schema *alm_panel_source_schema(const alm_panel_source *source);
+/* Text of static attribute `name` of a series (e.g. its range); empty when it has none. */
+alm_str alm_panel_source_attribute(const alm_panel_source *source, size_t series,
+                                   const char *name);
+/* "22423|United_Kingdom" style display key in `arena`. */
+alm_str alm_panel_source_node_name(const alm_panel_source *source, size_t series,
+                                   alm_arena *arena);
+
+/* The next block of leaves in order, in `arena`; series_count == 0 at the end. `rewind` starts
+ * again. Not thread safe: one thread reads, pool tasks work on what was read. */
+ALM_NODISCARD alm_err alm_panel_source_next(alm_panel_source *source, alm_arena *arena,
+                                            alm_panel *out, alm_error *error);
+ALM_NODISCARD alm_err alm_panel_source_rewind(alm_panel_source *source, alm_error *error);
+
+/* All aggregate nodes as one panel (series = nodes in hierarchy order, keys = node names), with the
+ * same columns; an observed column other than the target has only missing values. Borrowed from
+ * the source. */
+const alm_panel *alm_panel_source_aggregates(const alm_panel_source *source);
+
+/* Stock position at the end of the window: on hand of series i (NaN: not known) and receipts
+ * per future period, for the series of the block last read. receipts: series_count x future. */
+ALM_NODISCARD alm_err alm_panel_source_stock(alm_panel_source *source, const alm_panel *block,
+                                             alm_arena *arena, double **on_hand,
+                                             double **receipts, alm_error *error);
+
+#endif

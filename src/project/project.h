@@ -1,0 +1,177 @@
+/* project.h: almanac.yaml as typed structs.
+ *
+ * Parsing is strict: an unknown key, a wrong type, a value out of range or a dangling name is one
+ * ALM_ERR_CONFIG message "almanac.yaml:LINE:COLUMN: ...". Everything lives in the project's arena
+ * and is immutable after opening. */
+#ifndef ALM_PROJECT_PROJECT_H
+#define ALM_PROJECT_PROJECT_H
+
+#include "base/fs.h"
+#include "feature/feature.h"
+#include "table/table.h"
+
+typedef enum alm_duplicates { ALM_DUPLICATES_REFUSE, ALM_DUPLICATES_SUM } alm_duplicates;
+typedef enum alm_missing_rule { ALM_MISSING_ZERO, ALM_MISSING_UNKNOWN } alm_missing_rule;
+
+typedef struct alm_source_column {
+    alm_str name;
+    alm_type type;
+    bool nullable;
+    bool pseudonym;  /* replaced by a keyed hash before anything is stored */
+    bool has_min, has_max;
+    double min, max; /* a row outside is rejected with the reason */
+    double missing_share_max; /* of the snapshot's rows; 1 = no check */
+} alm_source_column;
+
+typedef struct alm_source {
+    alm_str name;
+    const alm_str *files; /* relative to the project; .csv, .csv.gz or .parquet */
+    size_t file_count;
+    const alm_source_column *columns;
+    size_t column_count;
+    alm_str time;     /* event-time column (date or instant); empty: a static table */
+    const alm_str *keys; /* with `time` unique */
+    size_t key_count;
+    bool known_in_advance; /* rows beyond the snapshot's end are kept (calendar, plan) */
+    alm_duplicates duplicates;
+    int32_t publication_delay; /* days after the event until the row is known */
+    alm_str known_at;          /* column that says when the row became known; empty: event + delay */
+    double reject_share_max;   /* above this share of rejected rows the snapshot is refused */
+    int32_t freshness_days_max; /* newest row at most so many days before the end; -1: no check */
+} alm_source;
+
+/* A panel column taken from a source: an observed one from the series' own source, or a known one
+ * from a known_in_advance source (shared by all series when that source has no series key). */
+typedef struct alm_series_column {
+    alm_str name;
+    alm_str source;
+    alm_str column;
+    bool known;
+    bool is_indicator; /* text column: 1 where not null and not empty, else 0 */
+} alm_series_column;
+
+typedef struct alm_attribute { /* a static attribute of a series, from a static source */
+    alm_str name;
+    alm_str source;
+    alm_str key;    /* column of that source that equals the series key of the same name */
+    alm_str column;
+    alm_str valid_from; /* optional date columns: effective-dated membership */
+    alm_str valid_to;
+} alm_attribute;
+
+typedef struct alm_series_spec {
+    alm_str source;
+    const alm_str *keys;
+    size_t key_count;
+    alm_str time;
+    alm_str target;
+    bool counts; /* the target is a count: base marginals are integers */
+    alm_missing_rule missing;
+    alm_str closed_source, closed_column; /* closed where the column is 0; empty: never closed */
+    const alm_series_column *columns;     /* besides the target */
+    size_t column_count;
+    const alm_attribute *attributes;
+    size_t attribute_count;
+    /* Group aggregates of the target as observed columns, "units@range": one per grouping. */
+    const alm_str *group_columns; /* names of attributes or keys, or "total" */
+    size_t group_count;
+} alm_series_spec;
+
+typedef struct alm_level_spec {
+    alm_str name;
+    const alm_str *by; /* attributes or series keys; none: the grand total */
+    size_t by_count;
+} alm_level_spec;
+
+typedef struct alm_stock_spec { /* empty source: no stock, no stock-out risk */
+    alm_str source;
+    alm_str on_hand;
+    alm_str receipts;
+} alm_stock_spec;
+
+typedef enum alm_objective {
+    ALM_OBJECTIVE_L2,
+    ALM_OBJECTIVE_POISSON,
+    ALM_OBJECTIVE_TWEEDIE,
+    ALM_OBJECTIVE_QUANTILE
+} alm_objective;
+
+typedef struct alm_gbm_spec {
+    alm_objective objective; /* of the mean model */
+    double tweedie_power;
+    int32_t trees;
+    int32_t leaves;
+    double learning_rate;
+    int32_t leaf_rows_min;
+    double feature_fraction;
+    double bagging_fraction;
+    double lambda_l2;
+    int32_t bins_max;
+    int32_t rows_max;  /* training rows per model: a counter-based sample of all legal rows */
+} alm_gbm_spec;
+
+typedef struct alm_backtest_spec {
+    int32_t origins;           /* scored, at least 3 */
+    int32_t selection_origins; /* earlier ones, for choice and calibration */
+    int32_t origin_step;       /* days between origins */
+    int32_t refit_every;       /* origins per refit */
+} alm_backtest_spec;
+
+#define ALM_QUANTILES_MAX 15
+
+typedef struct alm_model_spec {
+    alm_str name; /* [A-Za-z0-9._-]; releases are name-1, name-2, ... */
+    int32_t horizon;
+    const alm_horizon_block *blocks;
+    size_t block_count;
+    double quantiles[ALM_QUANTILES_MAX]; /* rising, in (0, 1) */
+    size_t quantile_count;
+    const alm_str *candidates; /* seasonal_naive, ses, weekday_mean, tsb, gbm, blend, ... */
+    size_t candidate_count;
+    alm_gbm_spec gbm;
+    alm_backtest_spec backtest;
+    int32_t season;  /* 7 */
+    int32_t paths;   /* sample paths per run */
+    bool recursive;
+    uint64_t seed;
+} alm_model_spec;
+
+typedef struct alm_schedule_spec {
+    alm_str name;
+    alm_str model;
+    alm_str alias;           /* the release to run: an alias or a model version */
+    const alm_str *requires; /* sources that must be complete for the prediction date */
+    size_t requires_count;
+    const alm_str *beside;   /* further releases to run beside it */
+    size_t beside_count;
+} alm_schedule_spec;
+
+typedef struct alm_project {
+    const char *directory; /* of almanac.yaml */
+    const char *state;     /* directory/.almanac: objects, registry, predictions, scratch */
+    alm_str name;
+    alm_digest file_digest; /* SHA-256 of almanac.yaml as read */
+    const alm_source *sources;
+    size_t source_count;
+    alm_series_spec series;
+    const alm_level_spec *levels;
+    size_t level_count;
+    const alm_feature_spec *features;
+    size_t feature_count;
+    const alm_model_spec *models;
+    size_t model_count;
+    alm_stock_spec stock;
+    const alm_schedule_spec *schedules;
+    size_t schedule_count;
+    alm_arena *arena;
+} alm_project;
+
+/* `directory` holds almanac.yaml. ALM_ERR_NOT_FOUND names the folder and `almanac init`. */
+ALM_NODISCARD alm_err alm_project_open(const alm_env *env, const char *directory,
+                                       alm_project **out, alm_error *error);
+void alm_project_close(alm_project *project); /* takes NULL */
+const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
+const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
+const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);
+
+#endif

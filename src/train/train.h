@@ -1,0 +1,40 @@
+/* train.h: one deterministic fit from a snapshot: features, GBM, choice per class, calibration, a
+ * rolling-origin backtest, and a registered bundle.
+ *
+ * The training run id is the hash of what determines the result (snapshot, feature version, model
+ * definition, engine source digest, library digests, seed, windows); names, people and clocks live
+ * in the registry only. The same inputs give the same bundle hash on any x86-64 machine, for any
+ * number of threads. */
+#ifndef ALM_TRAIN_TRAIN_H
+#define ALM_TRAIN_TRAIN_H
+
+#include "project/snapshot.h"
+#include "store/registry.h"
+
+typedef struct alm_train_options {
+    const alm_project *project;
+    const alm_model_spec *model;
+    const alm_snapshot *snapshot;
+    alm_objects *objects;
+    alm_registry *registry;
+    alm_str project_commit; /* of the project folder; empty with `experimental` only */
+    const char *engine_path; /* the running binary, kept as an object; NULL: not kept */
+    bool experimental;       /* dirty tree: such a bundle can never be promoted */
+    bool backtest_only;      /* evaluate, register nothing */
+    alm_str who;
+    alm_str why;
+} alm_train_options;
+
+typedef struct alm_train_result {
+    alm_str training_run_id;
+    alm_str bundle_hash;  /* empty with backtest_only */
+    alm_str release;      /* "demand-1"; the earlier name when the same bundle was there already */
+    bool existed;
+    alm_str report;       /* report.json: metrics by level, class and method, choices, windows */
+} alm_train_result;
+
+/* Results lie in `arena`. */
+ALM_NODISCARD alm_err alm_train(const alm_env *env, const alm_train_options *options,
+                                alm_arena *arena, alm_train_result *out, alm_error *error);
+
+#endif
