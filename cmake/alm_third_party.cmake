@@ -4,7 +4,7 @@ if(NOT EXISTS "${third}/INSTALLED")
   message(FATAL_ERROR "third_party/ is incomplete: run tools/bootstrap first")
 endif()
 
-foreach(library IN ITEMS sqlite3 sodium jansson yaml zstd sleef cmocka)
+foreach(library IN ITEMS sqlite3 sodium jansson yaml z zstd sleef cmocka)
   find_library(ALM_LIB_${library} NAMES ${library})
   if(NOT ALM_LIB_${library})
     message(FATAL_ERROR "lib${library} not found: run tools/bootstrap first")
@@ -14,7 +14,7 @@ find_package(Threads REQUIRED)
 
 set(ALM_LINK_base sodium jansson yaml zstd)
 set(ALM_LINK_num sleef)
-set(ALM_LINK_table duckdb)
+set(ALM_LINK_table duckdb z)
 set(ALM_LINK_store sqlite3)
 set(ALM_LINK_train _lightgbm)
 set(ALM_LINK_ALL ${ALM_LINK_base} ${ALM_LINK_num} ${ALM_LINK_table} ${ALM_LINK_store}

@@ -187,7 +187,8 @@ bool alm_instant_parse(alm_str text, alm_instant *out)
 void alm_instant_text(alm_instant instant, char out[ALM_INSTANT_TEXT_BYTES])
 {
     int64_t day = instant / MICROS_PER_DAY - (instant % MICROS_PER_DAY < 0);
-    int64_t rest = instant - day * MICROS_PER_DAY;
+    int64_t rest = instant % MICROS_PER_DAY;
+    rest += rest < 0 ? MICROS_PER_DAY : 0;
     char date[ALM_DATE_TEXT_BYTES];
     alm_date_text((alm_date)day, date);
     int second = (int)(rest / 1000000);

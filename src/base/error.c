@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 typedef struct err_row {
     const char *name;
     const char *text;
@@ -25,8 +27,9 @@ static const err_row *row_of(alm_err code)
     return &ERR_ROWS[code];
 }
 
-/* A message is one line of UTF-8: line breaks of quoted input become blanks, and a cut never
- * leaves half a character. */
+/* A message is one line of UTF-8 whatever input it quotes: a cut never leaves half a character,
+ * control characters (line breaks, terminal escapes) become blanks, other bytes that are not
+ * UTF-8 question marks. */
 static void tidy_message(char *message)
 {
     size_t size = strlen(message);
@@ -40,9 +43,13 @@ static void tidy_message(char *message)
         }
     }
     for (char *c = message; *c; c++) {
-        if (*c == '\n' || *c == '\r') {
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
             *c = ' ';
         }
+    }
+    size_t bad = 0;
+    while (!alm_str_is_utf8(alm_str_of(message), &bad)) {
+        message[bad] = '?';
     }
 }
 

@@ -108,41 +108,44 @@ alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) 
     return code;
 }
 
+typedef struct open_read {
+    alm_fs *fs;
+    alm_file *file;
+    const char *path;
+    size_t limit_bytes;
+} open_read;
+
 /* Reads to the end into an arena block that doubles when the file is longer than expected. */
-static alm_err read_to_end(alm_fs *fs, alm_file *file, const char *path, size_t expected,
-                           size_t limit_bytes, alm_arena *arena, alm_str *out,
+static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *arena, alm_str *out,
                            alm_error *error) {
+    const alm_fs_ops *ops = from->fs->ops;
     size_t capacity = expected + 1;
     size_t size = 0;
     void *block = NULL;
     ALM_TRY(alm_arena_try_alloc(arena, capacity, &block, error));
     char *data = block;
     for (;;) {
-        if (size == capacity - 1) {
-            /* One more byte tells the end of the file from a file that grew. */
-            char probe;
-            size_t got = 0;
-            ALM_TRY(fs->ops->read(fs, file, &probe, 1, &got, error));
-            if (got == 0) {
-                break;
-            }
-            size_t larger = 2 * capacity + READ_STEP_BYTES;
-            ALM_TRY(alm_arena_try_alloc(arena, larger, &block, error));
+        /* With the block full, one more byte tells the end from a file that grew. */
+        char probe;
+        bool is_full = size == capacity - 1;
+        char *into = is_full ? &probe : data + size;
+        size_t got = 0;
+        ALM_TRY(
+            ops->read(from->fs, from->file, into, is_full ? 1 : capacity - 1 - size, &got, error));
+        if (got == 0) {
+            break;
+        }
+        if (is_full) {
+            capacity = 2 * capacity + READ_STEP_BYTES;
+            ALM_TRY(alm_arena_try_alloc(arena, capacity, &block, error));
             memcpy(block, data, size);
             data = block;
-            data[size++] = probe;
-            capacity = larger;
-        } else {
-            size_t got = 0;
-            ALM_TRY(fs->ops->read(fs, file, data + size, capacity - 1 - size, &got, error));
-            if (got == 0) {
-                break;
-            }
-            size += got;
+            data[size] = probe;
         }
-        if (size > limit_bytes) {
-            return alm_fail(error, ALM_ERR_LIMIT, "%s: larger than the limit of %zu bytes", path,
-                            limit_bytes);
+        size += got;
+        if (size > from->limit_bytes) {
+            return alm_fail(error, ALM_ERR_LIMIT, "%s: larger than the limit of %zu bytes",
+                            from->path, from->limit_bytes);
         }
     }
     data[size] = '\0';
@@ -161,8 +164,8 @@ alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_ar
     alm_file *file = NULL;
     ALM_TRY(fs->ops->open(fs, path, &file, error));
     alm_str text = {NULL, 0};
-    alm_err code = read_to_end(fs, file, path, (size_t)stat.size_bytes, limit_bytes, arena, &text,
-                               error);
+    open_read from = {fs, file, path, limit_bytes};
+    alm_err code = read_to_end(&from, (size_t)stat.size_bytes, arena, &text, error);
     /* Closing a file that was only read cannot lose anything. */
     alm_err closed = fs->ops->close(fs, file, code == ALM_OK ? error : NULL);
     code = code == ALM_OK ? closed : code;

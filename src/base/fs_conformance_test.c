@@ -94,8 +94,7 @@ static void assert_content(fixture *f, const char *name, const char *expected) {
     assert_string_equal(text.data, expected); /* also: a NUL stands behind the end */
 }
 
-static void assert_fails(alm_err code, alm_err expected, const alm_error *error,
-                         const char *name) {
+static void assert_fails(alm_err code, alm_err expected, const alm_error *error, const char *name) {
     assert_int_equal(code, expected);
     assert_int_equal(error->code, expected);
     assert_non_null(strstr(error->message, name)); /* the message names the path */
@@ -150,8 +149,8 @@ static void test_link(void **state) {
     assert_int_equal(f->fs->ops->link(f->fs, at(f, "a"), at(f, "c"), NULL), ALM_OK);
     assert_fails(f->fs->ops->link(f->fs, at(f, "b"), at(f, "c"), &error), ALM_ERR_EXISTS, &error,
                  "c");
-    assert_fails(f->fs->ops->link(f->fs, at(f, "x"), at(f, "d"), &error), ALM_ERR_NOT_FOUND,
-                 &error, "x");
+    assert_fails(f->fs->ops->link(f->fs, at(f, "x"), at(f, "d"), &error), ALM_ERR_NOT_FOUND, &error,
+                 "x");
     assert_content(f, "c", "first");
     assert_int_equal(f->fs->ops->unlink(f->fs, at(f, "a"), NULL), ALM_OK);
     assert_content(f, "c", "first");
@@ -301,9 +300,8 @@ static void test_allocation_faults(void **state) {
         alm_str text = ALM_STR("untouched");
         (void)alm_heap_fail_at(nth);
         alm_err code = alm_fs_read_all(f->fs, at(f, "a"), 100, f->arena, &text, &error);
-        alm_err published = code == ALM_OK
-                                ? alm_fs_publish(f->fs, at(f, "p"), ALM_STR("one"), &error)
-                                : ALM_OK;
+        alm_err published =
+            code == ALM_OK ? alm_fs_publish(f->fs, at(f, "p"), ALM_STR("one"), &error) : ALM_OK;
         (void)alm_heap_fail_at(0);
         if (code == ALM_OK && published == ALM_OK) {
             assert_true(nth > 1);
@@ -317,9 +315,8 @@ static void test_allocation_faults(void **state) {
     assert_content(f, "p", "one");
 }
 
-#define ON(test, name)                                                                      \
-    {#test " " #name, test, set_up_##name, tear_down, NULL}
-#define EVERYWHERE(test)                                                                    \
+#define ON(test, name) {#test " " #name, test, set_up_##name, tear_down, NULL}
+#define EVERYWHERE(test) \
     ON(test, real), ON(test, memory), ON(test, wrapped_real), ON(test, wrapped_memory)
 
 int main(void) {

@@ -1,6 +1,7 @@
 #include "base/fs_fault.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -53,9 +54,9 @@ static verdict judge_locked(fault_fs *fs, alm_fs_call call, const char *path) {
         return GO_ON;
     }
     fs->count++;
-    bool is_now = fault->nth != 0 && (fs->count == fault->nth ||
-                                      (fault->mode == ALM_FS_FAULT_FAIL_ALWAYS &&
-                                       fs->count > fault->nth));
+    bool is_now =
+        fault->nth != 0 && (fs->count == fault->nth ||
+                            (fault->mode == ALM_FS_FAULT_FAIL_ALWAYS && fs->count > fault->nth));
     if (!is_now || fault->mode == ALM_FS_FAULT_NONE) {
         return GO_ON;
     }
@@ -63,6 +64,9 @@ static verdict judge_locked(fault_fs *fs, alm_fs_call call, const char *path) {
         snprintf(fs->place, sizeof fs->place, "%s %s", alm_fs_call_text(call), path);
     }
     fs->happened = true;
+    if (fault->mode == ALM_FS_FAULT_DIE) {
+        raise(SIGKILL);
+    }
     return fault->mode == ALM_FS_FAULT_KILL   ? KILLED
            : fault->mode == ALM_FS_FAULT_SKIP ? SKIP
                                               : BREAK;
@@ -86,24 +90,24 @@ static alm_err fail_as(fault_fs *fs, verdict what, alm_fs_call call, const char 
 }
 
 /* The common shape: judge, then fail, pretend, or pass on. */
-#define FAULT_GATE(call, path)                                               \
-    do {                                                                     \
-        verdict what_ = judge(fault_of(fs), ALM_FS_CALL_##call, (path));     \
-        if (what_ == SKIP) {                                                 \
-            return ALM_OK;                                                   \
-        }                                                                    \
-        if (what_ != GO_ON) {                                                \
+#define FAULT_GATE(call, path)                                                      \
+    do {                                                                            \
+        verdict what_ = judge(fault_of(fs), ALM_FS_CALL_##call, (path));            \
+        if (what_ == SKIP) {                                                        \
+            return ALM_OK;                                                          \
+        }                                                                           \
+        if (what_ != GO_ON) {                                                       \
             return fail_as(fault_of(fs), what_, ALM_FS_CALL_##call, (path), error); \
-        }                                                                    \
+        }                                                                           \
     } while (0)
 
 /* For calls with a result, which cannot be pretended: SKIP passes on. */
-#define FAULT_GATE_RESULT(call, path)                                        \
-    do {                                                                     \
-        verdict what_ = judge(fault_of(fs), ALM_FS_CALL_##call, (path));     \
-        if (what_ == BREAK || what_ == KILLED) {                             \
+#define FAULT_GATE_RESULT(call, path)                                               \
+    do {                                                                            \
+        verdict what_ = judge(fault_of(fs), ALM_FS_CALL_##call, (path));            \
+        if (what_ == BREAK || what_ == KILLED) {                                    \
             return fail_as(fault_of(fs), what_, ALM_FS_CALL_##call, (path), error); \
-        }                                                                    \
+        }                                                                           \
     } while (0)
 
 static alm_fs *inner_of(alm_fs *fs) {

@@ -7,6 +7,7 @@
  *   FAIL_ALWAYS    as FAIL, for every matching call from the n-th on
  *   KILL           from the n-th matching call on nothing happens any more and every call gives
  *                  ALM_ERR_INTERRUPTED, as if the process had been killed before it
+ *   DIE            before the n-th matching call the process really dies (SIGKILL): for a child
  *   SKIP           the n-th matching call does nothing and claims success (a forgotten call)
  * After a failed sync the file stays failed, as on Linux: a second sync does not heal it.
  *
@@ -16,21 +17,21 @@
 
 #include "base/fs.h"
 
-#define ALM_FS_CALL_MAP(X)                                                         \
-    X(CREATE, "create")                                                            \
-    X(OPEN, "open")                                                                \
-    X(WRITE, "write")                                                              \
-    X(READ, "read")                                                                \
-    X(SYNC, "sync")                                                                \
-    X(CLOSE, "close")                                                              \
-    X(SYNC_DIRECTORY, "sync_directory")                                            \
-    X(LINK, "link")                                                                \
-    X(RENAME, "rename")                                                            \
-    X(UNLINK, "unlink")                                                            \
-    X(MAKE_DIRECTORY, "make_directory")                                            \
-    X(REMOVE_DIRECTORY, "remove_directory")                                        \
-    X(LIST, "list")                                                                \
-    X(STAT, "stat")                                                                \
+#define ALM_FS_CALL_MAP(X)                  \
+    X(CREATE, "create")                     \
+    X(OPEN, "open")                         \
+    X(WRITE, "write")                       \
+    X(READ, "read")                         \
+    X(SYNC, "sync")                         \
+    X(CLOSE, "close")                       \
+    X(SYNC_DIRECTORY, "sync_directory")     \
+    X(LINK, "link")                         \
+    X(RENAME, "rename")                     \
+    X(UNLINK, "unlink")                     \
+    X(MAKE_DIRECTORY, "make_directory")     \
+    X(REMOVE_DIRECTORY, "remove_directory") \
+    X(LIST, "list")                         \
+    X(STAT, "stat")                         \
     X(SET_MODIFIED, "set_modified")
 
 typedef enum alm_fs_call {
@@ -52,13 +53,14 @@ typedef enum alm_fs_fault_mode {
     ALM_FS_FAULT_FAIL,
     ALM_FS_FAULT_FAIL_ALWAYS,
     ALM_FS_FAULT_KILL,
+    ALM_FS_FAULT_DIE,
     ALM_FS_FAULT_SKIP
 } alm_fs_fault_mode;
 
 typedef struct alm_fs_fault {
     alm_fs_fault_mode mode;
-    uint32_t calls;    /* which calls match and count; 0 = all */
-    uint64_t nth;      /* 1 = the next matching call; 0 = never */
+    uint32_t calls;     /* which calls match and count; 0 = all */
+    uint64_t nth;       /* 1 = the next matching call; 0 = never */
     const char *reason; /* of FAIL; NULL = "the disk is full" */
 } alm_fs_fault;
 

@@ -187,8 +187,7 @@ static memory_place find(memory_fs *fs, const char *path) {
     if (place.name[0] == '\0' || strcmp(place.name, ".") == 0) {
         place.inode = place.directory;
         place.directory = NO_INODE;
-    } else if (place.directory != NO_INODE &&
-               fs->inode[place.directory].kind == ALM_FS_DIRECTORY) {
+    } else if (place.directory != NO_INODE && fs->inode[place.directory].kind == ALM_FS_DIRECTORY) {
         place.inode = entry_inode(&fs->inode[place.directory].now, place.name);
     } else {
         place.directory = NO_INODE;
@@ -197,16 +196,14 @@ static memory_place find(memory_fs *fs, const char *path) {
 }
 
 static alm_err fail_missing(alm_error *error, const char *action, const char *path) {
-    return alm_fail(error, ALM_ERR_NOT_FOUND, "cannot %s %s: no such file or folder", action,
-                    path);
+    return alm_fail(error, ALM_ERR_NOT_FOUND, "cannot %s %s: no such file or folder", action, path);
 }
 
 static alm_err fail_taken(alm_error *error, const char *action, const char *path) {
     return alm_fail(error, ALM_ERR_EXISTS, "cannot %s %s: the name is taken", action, path);
 }
 
-static alm_err fail_kind(alm_error *error, const char *action, const char *path,
-                         const char *what) {
+static alm_err fail_kind(alm_error *error, const char *action, const char *path, const char *what) {
     return alm_fail(error, ALM_ERR_IO, "cannot %s %s: %s", action, path, what);
 }
 
@@ -224,8 +221,8 @@ static void apply(memory_inode *inode, alm_arena *arena, const memory_change *ch
 }
 
 static void add_change(memory_fs *fs, const memory_change *change) {
-    fs->change = grown(fs->arena, fs->change, fs->changes, &fs->change_capacity,
-                       sizeof *fs->change);
+    fs->change =
+        grown(fs->arena, fs->change, fs->changes, &fs->change_capacity, sizeof *fs->change);
     memory_change *added = &fs->change[fs->changes++];
     *added = *change;
     added->is_open[0] = true;
@@ -234,9 +231,8 @@ static void add_change(memory_fs *fs, const memory_change *change) {
 }
 
 static void set_entry(memory_fs *fs, const memory_place *place, size_t inode) {
-    memory_change change = {.directory = {place->directory},
-                            .name = {place->name},
-                            .inode = {inode}};
+    memory_change change = {
+        .directory = {place->directory}, .name = {place->name}, .inode = {inode}};
     add_change(fs, &change);
 }
 
@@ -309,7 +305,9 @@ static alm_err write_locked(memory_fs *fs, memory_file *file, const void *data, 
         inode->data = block;
         inode->capacity = larger;
     }
-    memcpy(inode->data + inode->size, data, size);
+    if (size > 0) {
+        memcpy(inode->data + inode->size, data, size);
+    }
     inode->size += size;
     inode->modified = ++fs->clock;
     return ALM_OK;
@@ -356,8 +354,7 @@ static alm_err rename_locked(memory_fs *fs, const char *from, const char *to, al
     return ALM_OK;
 }
 
-static alm_err remove_locked(memory_fs *fs, const char *path, alm_fs_kind kind,
-                             alm_error *error) {
+static alm_err remove_locked(memory_fs *fs, const char *path, alm_fs_kind kind, alm_error *error) {
     memory_place place = find(fs, path);
     if (place.inode == NO_INODE || place.directory == NO_INODE) {
         return fail_missing(error, "remove", path);
@@ -437,12 +434,12 @@ static alm_err set_modified_locked(memory_fs *fs, const char *path, alm_instant 
 
 /* ---- the operations, as the interface has them ---- */
 
-#define LOCKED(call)                    \
-    do {                                \
-        lock(memory_of(fs));            \
-        alm_err code_ = (call);         \
-        unlock(memory_of(fs));          \
-        return code_;                   \
+#define LOCKED(call)            \
+    do {                        \
+        lock(memory_of(fs));    \
+        alm_err code_ = (call); \
+        unlock(memory_of(fs));  \
+        return code_;           \
     } while (0)
 
 static alm_err memory_create(alm_fs *fs, const char *path, alm_file **out, alm_error *error) {
@@ -601,8 +598,8 @@ static memory_fs *copy_locked(const memory_fs *from) {
         *inode = from->inode[i];
         inode->now = copy_entries(to->arena, &from->inode[i].now);
         inode->safe = copy_entries(to->arena, &from->inode[i].safe);
-        inode->data = alm_arena_copy_text(to->arena, inode->size > 0 ? inode->data : "",
-                                          inode->size);
+        inode->data =
+            alm_arena_copy_text(to->arena, inode->size > 0 ? inode->data : "", inode->size);
         inode->capacity = inode->size;
     }
     to->changes = to->change_capacity = from->changes;
@@ -754,8 +751,8 @@ static alm_err visit_sample(const cut_visit *cut, alm_fs_fate *choice, size_t li
     return ALM_OK;
 }
 
-alm_err alm_fs_memory_power_cuts(alm_fs *fs, size_t limit, uint64_t seed,
-                                 alm_fs_memory_visit visit, void *context, alm_error *error) {
+alm_err alm_fs_memory_power_cuts(alm_fs *fs, size_t limit, uint64_t seed, alm_fs_memory_visit visit,
+                                 void *context, alm_error *error) {
     cut_visit cut = {.fs = fs,
                      .pending = alm_fs_memory_pending(fs),
                      .changes = memory_of(fs)->changes,
@@ -768,8 +765,8 @@ alm_err alm_fs_memory_power_cuts(alm_fs *fs, size_t limit, uint64_t seed,
     }
     alm_arena *arena = alm_arena_create(1024);
     alm_fs_fate *choice = ALM_NEW_ARRAY(arena, alm_fs_fate, cut.pending + 1);
-    alm_err code = outcomes <= limit ? visit_all(&cut, choice)
-                                     : visit_sample(&cut, choice, limit, seed);
+    alm_err code =
+        outcomes <= limit ? visit_all(&cut, choice) : visit_sample(&cut, choice, limit, seed);
     alm_arena_destroy(arena);
     return code;
 }

@@ -325,8 +325,7 @@ static alm_err real_stat(alm_fs *fs, const char *path, alm_fs_stat *out, alm_err
     return ALM_OK;
 }
 
-static alm_err real_set_modified(alm_fs *fs, const char *path, alm_instant when,
-                                 alm_error *error) {
+static alm_err real_set_modified(alm_fs *fs, const char *path, alm_instant when, alm_error *error) {
     (void)fs;
     int64_t seconds = when / 1000000;
     int64_t rest = when % 1000000;

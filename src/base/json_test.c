@@ -338,7 +338,8 @@ static void random_mutations_never_crash(void **state) {
     (void)state;
     static const char seed[] =
         "{\"name\":\"demand-1\",\"list\":[1,-2.5e3,null,true,{\"deep\":[[\"\\u00e9\\n\"]]}],"
-        "\"f\":0.1,\"g\":{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9}}";
+        "\"f\":0.1,\"g\":{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,"
+        "\"f\":6,\"g\":7,\"h\":8,\"i\":9}}";
     static const char alphabet[] = "{}[]\",:\\u0019eE.+-ntfals \n\xc3\xa9\xff";
     alm_rng rng = alm_rng_stream(20240601, 1);
     size_t accepted = 0;
@@ -388,8 +389,8 @@ static void writer_output_is_canonical(void **state) {
     assert_int_equal(alm_buffer_status(&text, NULL), ALM_OK);
     assert_string_equal(text.data, "{\"a\":\"q\\\"b\\\\n\\n\\t\\u0001/\x7f\xc3\xa9\",\"list\":"
                                    "[-9223372036854775808,0.1,-0.0,null,null,{},[],null],"
-                                   "\"t\":true,\"i\":5,\"d\":2.5,\"bad\":\"x\xef\xbf\xbd\xef\xbf\xbd"
-                                   "yz\xef\xbf\xbd\xef\xbf\xbd\"}");
+                                   "\"t\":true,\"i\":5,\"d\":2.5,\"bad\":\"x\xef\xbf\xbd"
+                                   "\xef\xbf\xbdyz\xef\xbf\xbd\xef\xbf\xbd\"}");
     alm_json_document_destroy(parse(text.data));
     alm_buffer_deinit(&text);
 }

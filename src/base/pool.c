@@ -138,10 +138,19 @@ int alm_pool_threads(const alm_pool *pool)
     return pool ? pool->threads : 1;
 }
 
+/* Gives each task an error of its own as the threads do: a task that recovered from a failure
+ * leaves no trace in the caller's. */
 static alm_err run_alone(size_t count, alm_pool_task task, void *context, alm_error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        ALM_TRY(task(context, i, 0, error));
+        alm_error own = {0};
+        alm_err code = task(context, i, 0, &own);
+        if (code != ALM_OK) {
+            if (error) {
+                *error = own;
+            }
+            return code;
+        }
     }
     return ALM_OK;
 }

@@ -39,9 +39,10 @@ uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_
     return (uint64_t)made.word[1] << 32 | made.word[0];
 }
 
+/* 52 bits and the half fill a double exactly; with 53 the largest would round to 1. */
 static double to_uniform(uint64_t bits)
 {
-    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    return ((double)(bits >> 12) + 0.5) * 0x1p-52;
 }
 
 double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)

@@ -27,7 +27,7 @@ typedef enum alm_rng_purpose {
 } alm_rng_purpose;
 
 uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);
-/* Uniform in the open interval (0, 1): (k + 1/2) / 2^53. */
+/* Uniform in the open interval (0, 1): (k + 1/2) / 2^52, each exact. */
 double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);
 
 /* A sequential stream for property tests and generators. */

@@ -33,7 +33,7 @@ int alm_str_compare(alm_str a, alm_str b)
 bool alm_str_starts_with(alm_str a, const char *prefix)
 {
     size_t size = strlen(prefix);
-    return a.size >= size && memcmp(a.data, prefix, size) == 0;
+    return a.size >= size && (size == 0 || memcmp(a.data, prefix, size) == 0);
 }
 
 /* Length of the well-formed sequence at `p` (Unicode 15, table 3-7), 0 if there is none. */

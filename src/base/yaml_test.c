@@ -107,6 +107,7 @@ static void malformed_text_is_refused_with_its_place(void **state) {
         {"x:\n  b: 1\n  b: 2\n", "t.yaml:3:3: key 'b' is given twice, first on line 2"},
         {"{a: 1, \"a\": 2}", "t.yaml:1:8: key 'a' is given twice"},
         {"c: 1\nb: 1\nc: 1\nb: 1\n", "t.yaml:3:1: key 'c' is given twice, first on line 1"},
+        {"b: 1\nc: 1\nb: 1\nc: 1\n", "t.yaml:3:1: key 'b' is given twice, first on line 1"},
         {"a: &x 1\n", "t.yaml:1:4: anchors (&name) are not supported"},
         {"a: 1\nb: *x\n", "t.yaml:2:4: aliases (*name) are not supported"},
         {"- &x [1]\n- *x\n", "t.yaml:1:3: anchors (&name) are not supported"},

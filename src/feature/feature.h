@@ -114,6 +114,9 @@ const char *alm_feature_plan_name(const alm_feature_plan *plan, size_t feature);
 const alm_digest *alm_feature_plan_version(const alm_feature_plan *plan);
 /* Periods before an origin that a FINITE replay needs. */
 size_t alm_feature_plan_lookback(const alm_feature_plan *plan);
+/* Periods after an origin at which known columns are read: panels need a `future` of as many for
+ * the newest origin, online calls a `known_stride`. What lies beyond counts as not known. */
+size_t alm_feature_plan_ahead(const alm_feature_plan *plan);
 
 /* Canonical plan.json, and back. A plan from a file whose operator revisions this engine does not
  * have is refused with ALM_ERR_UNSUPPORTED and the operator's name. */

@@ -51,8 +51,8 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row)
 typedef struct alm_forest_explainer alm_forest_explainer;
 typedef struct alm_forest_scratch alm_forest_scratch;
 
-/* ALM_ERR_UNSUPPORTED when the model has no row counts, or more than 512 different features on one
- * path. */
+/* ALM_ERR_UNSUPPORTED when the model has no row counts, or a path deeper than 1024 or with more
+ * than 128 different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */
@@ -65,7 +65,7 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch); /* takes NULL */
 void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_scratch *scratch,
                               const double *rows, size_t n, size_t stride, double *out);
 
-/* The forest as a ROWS model. Takes the forest over: it is destroyed with the model. */
+/* The forest as a ROWS model. On success the model owns the forest and destroys it. */
 ALM_NODISCARD alm_err alm_forest_model_create(alm_forest *forest, alm_model **out,
                                               alm_error *error);
 

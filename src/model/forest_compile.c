@@ -1,11 +1,12 @@
 /* forest_compile.c: from literal trees to byte codes.
  *
- * Every numeric split `x <= t` becomes `code(x) <= j` with code(x) = #{thresholds below x} and j the
- * position of t, exactly: both sides compare the same doubles. What happens to NaN and to zero is a
- * property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits. A
- * categorical node gets a lane of its own with code 0 or 1. */
+ * Every numeric split `x <= t` becomes `code(x) <= j` with code(x) = #{thresholds below x} and j
+ * the position of t, exactly: both sides compare the same doubles. What happens to NaN and to zero
+ * is a property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits.
+ * Each different category set becomes a lane of its own with code 0 or 1. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/forest_internal.h"
 
@@ -50,12 +51,22 @@ static int compare_splits(const void *left, const void *right)
     return (a->threshold > b->threshold) - (a->threshold < b->threshold);
 }
 
-/* The distinct numeric splits of the forest and the test that each one becomes. */
+/* One categorical node and its set. */
+typedef struct category_node {
+    uint32_t feature;
+    uint32_t word_count;
+    const uint32_t *word;
+    almi_test *test; /* where the result goes */
+} category_node;
+
+/* The distinct numeric splits of the forest and the test that each one becomes; all categorical
+ * nodes. */
 typedef struct split_table {
     split *split;
     almi_test *test;
     size_t count;
-    size_t category_nodes;
+    category_node *category;
+    size_t category_count;
 } split_table;
 
 static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, split_table *table,
@@ -67,15 +78,20 @@ static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, spli
     }
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->split, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->test, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->category, error));
     size_t count = 0;
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) == ALMI_LANE_CATEGORY) {
-                table->category_nodes++;
-            } else {
+            if (lane_kind(tree, node) != ALMI_LANE_CATEGORY) {
                 table->split[count++] = split_of(tree, node);
+                continue;
             }
+            size_t set = (size_t)tree->threshold[node];
+            uint32_t begin = tree->category_begin[set];
+            table->category[table->category_count++] = (category_node){
+                (uint32_t)tree->feature[node], tree->category_begin[set + 1] - begin,
+                tree->category_word + begin, &forest->test[t][node]};
         }
     }
     if (count > 0) {
@@ -126,26 +142,83 @@ static alm_err make_numeric_lanes(alm_forest *forest, const split_table *table, 
     return ALM_OK;
 }
 
-static almi_test category_test(alm_forest *forest, const almi_tree *tree, size_t node)
+/* ---- category sets ---- */
+
+static int compare_categories(const void *left, const void *right)
 {
-    size_t set = (size_t)tree->threshold[node];
-    uint32_t begin = tree->category_begin[set];
-    forest->lane[forest->lane_count] = (almi_lane){
-        .feature = (uint32_t)tree->feature[node],
-        .kind = ALMI_LANE_CATEGORY,
-        .word = tree->category_word + begin,
-        .word_count = tree->category_begin[set + 1] - begin};
-    return (almi_test){(uint32_t)forest->lane_count++, 0};
+    const category_node *a = left, *b = right;
+    if (a->feature != b->feature) {
+        return a->feature < b->feature ? -1 : 1;
+    }
+    if (a->word_count != b->word_count) {
+        return a->word_count < b->word_count ? -1 : 1;
+    }
+    return a->word_count == 0 ? 0 : memcmp(a->word, b->word, a->word_count * sizeof(uint32_t));
 }
 
-static alm_err make_tests(alm_forest *forest, const split_table *table, alm_error *error)
+/* The set as runs; false when it needs too many or holds a category that is not below 255. */
+static bool find_runs(const category_node *node, almi_run *run, uint32_t *count)
+{
+    *count = 0;
+    for (size_t c = 0; c < (size_t)node->word_count * 32; c++) {
+        if (((node->word[c / 32] >> (c % 32)) & 1u) == 0) {
+            continue;
+        }
+        if (c >= UINT8_MAX) {
+            return false;
+        }
+        almi_run *last = *count > 0 ? &run[*count - 1] : NULL;
+        if (last != NULL && (size_t)last->low + last->width + 1 == c) {
+            last->width++;
+            continue;
+        }
+        if (*count == ALMI_LANE_RUNS_MAX) {
+            return false;
+        }
+        run[(*count)++] = (almi_run){(uint8_t)c, 0};
+    }
+    return true;
+}
+
+static alm_err add_category_lane(alm_forest *forest, const category_node *node, alm_error *error)
+{
+    almi_run found[ALMI_LANE_RUNS_MAX];
+    almi_lane lane = {.feature = node->feature,
+                      .kind = ALMI_LANE_CATEGORY,
+                      .word = node->word,
+                      .word_count = node->word_count};
+    if (find_runs(node, found, &lane.run_count)) {
+        almi_run *run = NULL;
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, lane.run_count + 1, run, error));
+        memcpy(run, found, lane.run_count * sizeof *run);
+        lane.run = run;
+    }
+    forest->lane[forest->lane_count++] = lane;
+    return ALM_OK;
+}
+
+/* Equal sets of one feature share a lane; lanes of one feature follow each other. */
+static alm_err make_category_lanes(alm_forest *forest, split_table *table, alm_error *error)
+{
+    if (table->category_count > 0) {
+        qsort(table->category, table->category_count, sizeof(category_node), compare_categories);
+    }
+    for (size_t i = 0; i < table->category_count; i++) {
+        const category_node *node = &table->category[i];
+        if (i == 0 || compare_categories(node - 1, node) != 0) {
+            ALM_TRY(add_category_lane(forest, node, error));
+        }
+        *node->test = (almi_test){(uint32_t)forest->lane_count - 1, 0};
+    }
+    return ALM_OK;
+}
+
+static void make_numeric_tests(alm_forest *forest, const split_table *table)
 {
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree->leaf_count, forest->test[t], error));
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
             if (lane_kind(tree, node) == ALMI_LANE_CATEGORY) {
-                forest->test[t][node] = category_test(forest, tree, node);
                 continue;
             }
             split key = split_of(tree, node);
@@ -155,14 +228,13 @@ static alm_err make_tests(alm_forest *forest, const split_table *table, alm_erro
             forest->test[t][node] = table->test[found - table->split];
         }
     }
-    return ALM_OK;
 }
 
 /* ---- groups and blends ---- */
 
 typedef struct grouping {
-    uint32_t *local;  /* [lane] position in the group's list, valid if stamp == current */
-    uint32_t *stamp;  /* [lane] */
+    uint32_t *local;  /* [lane] position in the list of the group being closed */
+    uint32_t *stamp;  /* [lane] number of the last group that has it */
     uint32_t current; /* number of the group, from 1 */
     uint32_t *list;   /* lanes of the group being built */
     size_t count;
@@ -186,7 +258,6 @@ static bool add_tree_lanes(grouping *g, const almi_test *test, size_t inner_coun
             return false;
         }
         g->stamp[lane] = g->current;
-        g->local[lane] = (uint32_t)g->count;
         g->list[g->count++] = lane;
     }
     return true;
@@ -231,13 +302,28 @@ static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *
     return ALM_OK;
 }
 
+static int compare_lanes(const void *left, const void *right)
+{
+    const uint32_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
 static alm_err close_group(alm_forest *forest, grouping *g, size_t begin, size_t end,
                            alm_error *error)
 {
     uint32_t *list = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, g->count, list, error));
+    if (g->count > 0) {
+        memcpy(list, g->list, g->count * sizeof *list);
+        qsort(list, g->count, sizeof *list, compare_lanes); /* so that features stay together */
+    }
     for (size_t i = 0; i < g->count; i++) {
-        list[i] = g->list[i];
+        g->local[list[i]] = (uint32_t)i;
+    }
+    for (size_t t = begin; t < end; t++) {
+        if (forest->tree[t].leaf_count <= ALMI_BLEND_LEAVES) {
+            ALM_TRY(make_blend(forest, g, t, error));
+        }
     }
     forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
     g->count = 0;
@@ -260,7 +346,6 @@ static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
             /* Fewer inner nodes than lanes of a group, so an empty group always has room. */
             alm_assert(add_tree_lanes(g, forest->test[t], inner_count));
         }
-        ALM_TRY(make_blend(forest, g, t, error));
     }
     return close_group(forest, g, begin, tree_count, error);
 }
@@ -271,14 +356,18 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     size_t tree_count = forest->info.tree_count;
     split_table table = {0};
     grouping g = {0};
-    ALM_TRY(collect_splits(forest, scratch, &table, error));
-    size_t lane_max = table.count + table.category_nodes;
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
     ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->test, error));
+    for (size_t t = 0; t < tree_count; t++) {
+        ALM_TRY(ALMI_FOREST_ARRAY(arena, forest->tree[t].leaf_count, forest->test[t], error));
+    }
+    ALM_TRY(collect_splits(forest, scratch, &table, error));
+    size_t lane_max = table.count + table.category_count;
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
     ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->blend, error));
     ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count + 1, forest->group, error));
     ALM_TRY(make_numeric_lanes(forest, &table, error));
-    ALM_TRY(make_tests(forest, &table, error));
+    make_numeric_tests(forest, &table);
+    ALM_TRY(make_category_lanes(forest, &table, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));

@@ -46,6 +46,11 @@ typedef enum almi_lane_kind {
     ALMI_LANE_CATEGORY       /* code 0: in the set (left), 1: not */
 } almi_lane_kind;
 
+typedef struct almi_run {
+    uint8_t low, width; /* categories low .. low + width */
+} almi_run;
+
+#define ALMI_LANE_RUNS_MAX 32
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
 /* A byte column derived from one feature: code = number of thresholds below x. A feature with more
@@ -57,6 +62,9 @@ typedef struct almi_lane {
     const double *threshold; /* size - 1, ascending, filled up with +inf */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
+    /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
+    const almi_run *run;
+    uint32_t run_count;
 } almi_lane;
 
 /* What an inner node became: right iff code of `lane` > `code`. */
@@ -113,8 +121,32 @@ ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
 
 /* True when x goes left at node `node`: LightGBM's rule, literally. */
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
-/* codes[i] = code of rows[i * stride + feature], i < n */
-void almi_lane_encode(const almi_lane *lane, const double *rows, size_t n, size_t stride,
-                      uint8_t *codes);
+
+/* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
+ * have a fixed length; the code rows must have room for that. */
+#define ALMI_CHUNK_ROWS 64
+#define ALMI_BLOCK_ROWS_MAX 512
+typedef struct almi_rows {
+    const double *value;
+    size_t count; /* at most ALMI_BLOCK_ROWS_MAX */
+    size_t stride;
+} almi_rows;
+
+/* code[i * code_stride + r] = code of row r in lane list[i] (in lane i when list is NULL). Lanes of
+ * one categorical feature should follow each other: they share one conversion. */
+void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                       const almi_rows *rows, uint8_t *code, size_t code_stride);
+
+/* The same C code compiled for wider vectors, chosen once by the loader. Used where every element
+ * is computed by itself (bytes; doubles without a reduction), and contraction to fma is off, so
+ * the results cannot differ. Sanitizers are not ready when the loader chooses. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ALMI_WIDE_VECTORS                                                                   \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ALMI_WIDE_VECTORS
+#endif
+#define ALMI_INLINE static inline __attribute__((always_inline))
 
 #endif

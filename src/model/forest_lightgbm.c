@@ -1,9 +1,10 @@
 /* forest_lightgbm.c: reads LightGBM's text model into the literal form.
  *
- * Grammar (LightGBM src/boosting/gbdt_model_text.cpp, src/io/tree.cpp): header lines `key=value` or
- * `key` until the first `Tree=`; per tree `key=value` lines ended by an empty line; then
- * `end of trees`. Nothing behind that line matters for scoring. The text is untrusted: an array is
- * allocated only for items that are really there, so memory is proportional to the text. */
+ * Grammar (LightGBM src/boosting/gbdt_model_text.cpp, src/io/tree.cpp): header lines `key=value`
+ * or `key` until the first `Tree=`; per tree `key=value` lines ended by an empty line; then
+ * `end of trees` (v2: the importances). Nothing behind that line matters for scoring. The text is
+ * untrusted: an array is allocated only for items that are really there, so memory is proportional
+ * to the text. */
 #include <math.h>
 #include <string.h>
 
@@ -378,10 +379,15 @@ static alm_err use_header(reader *r, const header *head)
     return ALM_OK;
 }
 
-/* A line that starts a tree, or ends the trees. */
 static bool is_tree_start(alm_str line)
 {
     return alm_str_starts_with(line, "Tree=");
+}
+
+/* Texts of version v2 go straight on to the importances. */
+static bool is_trees_end(alm_str line)
+{
+    return alm_str_is(line, "end of trees") || alm_str_is(line, "feature importances:");
 }
 
 static size_t count_trees(alm_str text)
@@ -407,11 +413,12 @@ static alm_err read_trees(reader *r, const header *head, size_t count)
             }
         }
         bool last = i + 1 == count;
-        if (last ? !alm_str_is(line, "end of trees") : !is_tree_start(line)) {
+        if (last ? !is_trees_end(line) : !is_tree_start(line)) {
             return corrupt(r, r->line, "expected the next tree or 'end of trees'");
         }
     }
-    if (count % info->output_count != 0 || (head->has_tree_sizes && head->tree_size_count != count)) {
+    bool sizes_differ = head->has_tree_sizes && head->tree_size_count != count;
+    if (count % info->output_count != 0 || sizes_differ) {
         return corrupt(r, r->line, "the number of trees does not fit the header");
     }
     info->tree_count = count;

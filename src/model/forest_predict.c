@@ -1,28 +1,17 @@
 /* forest_predict.c: the plain exact kernel.
  *
- * 64 rows at a time: their features become byte codes (one comparison type for every split), then a
- * tree is evaluated from its leaves upwards as byte blends: v[node] = code > j ? v[right] : v[left],
- * which ends with the leaf number of each row. Every row does the same work: no branch and no
- * address depends on the data, and the inner loops are byte loops that the compiler vectorises.
+ * 64 rows at a time: their features become byte codes (one comparison type for every split), then
+ * a tree is evaluated from its leaves upwards as byte blends: v[node] = code > j ? v[right] :
+ * v[left], which ends with the leaf number of each row. Every row does the same work: no branch and
+ * no address depends on the data, and the inner loops are byte loops that the compiler vectorises.
  * Leaf values are then added in tree order, so the sums have the source library's bits.
  *
  * The idea is CatBoost's quantise-then-compare for arbitrary trees; see README.md. */
-#include <math.h>
-
 #include "model/forest_internal.h"
 
-#define BLOCK_ROWS 64
-/* Below this a block of 64 costs more than walking the rows one by one (measured). */
-#define BLOCK_ROWS_MIN 16
-
-/* The same C code compiled for wider vectors, chosen once by the loader. Only byte operations are
- * affected, so the results cannot differ. Sanitizers run before such choices are possible. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WIDE_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WIDE_VECTORS
-#endif
+#define BLOCK_ROWS ALMI_CHUNK_ROWS
+/* Below this a block of 64 costs more than walking the rows one by one (README.md, timings). */
+#define BLOCK_ROWS_MIN 4
 
 typedef struct kernel {
     uint8_t code[ALMI_GROUP_LANES][BLOCK_ROWS];
@@ -30,52 +19,10 @@ typedef struct kernel {
     uint8_t operand[2 * ALMI_BLEND_LEAVES][BLOCK_ROWS];
 } kernel;
 
-static uint8_t category_code(const almi_lane *lane, double x)
-{
-    if (!(x > -1.0 && x < 2147483648.0)) {
-        return 1;
-    }
-    uint32_t category = (uint32_t)x;
-    uint32_t word = category / 32;
-    return word < lane->word_count && ((lane->word[word] >> (category % 32)) & 1u) ? 0 : 1;
-}
-
-static uint8_t numeric_code(const double *threshold, uint32_t size, double x)
-{
-    uint32_t position = 0;
-    for (uint32_t half = size / 2; half > 0; half /= 2) {
-        position += threshold[position + half - 1] < x ? half : 0;
-    }
-    return (uint8_t)position;
-}
-
-void almi_lane_encode(const almi_lane *lane, const double *rows, size_t n, size_t stride,
-                      uint8_t *codes)
-{
-    const double *column = rows + lane->feature;
-    bool zero_missing = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_ZERO_RIGHT;
-    bool nan_missing = lane->kind == ALMI_LANE_NAN_LEFT || lane->kind == ALMI_LANE_NAN_RIGHT;
-    bool left = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_NAN_LEFT;
-    uint8_t missing_code = left ? 0 : UINT8_MAX;
-    if (lane->kind == ALMI_LANE_CATEGORY) {
-        for (size_t i = 0; i < n; i++) {
-            codes[i] = category_code(lane, column[i * stride]);
-        }
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double x = column[i * stride];
-        bool zero = fabs(x) <= ALMI_ZERO_MAX;
-        x = zero || (!nan_missing && isnan(x)) ? 0.0 : x;
-        bool missing = nan_missing ? isnan(x) : zero_missing && x == 0.0;
-        codes[i] = missing ? missing_code : numeric_code(lane->threshold, lane->size, x);
-    }
-}
-
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
-static inline __attribute__((always_inline)) void
-blend_rows(const uint8_t *restrict code, uint8_t limit, const uint8_t *restrict left,
-           const uint8_t *restrict right, uint8_t *restrict out)
+ALMI_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
+                            const uint8_t *restrict left, const uint8_t *restrict right,
+                            uint8_t *restrict out)
 {
     for (size_t r = 0; r < BLOCK_ROWS; r++) {
         uint8_t a = left[r], b = right[r];
@@ -85,7 +32,7 @@ blend_rows(const uint8_t *restrict code, uint8_t limit, const uint8_t *restrict 
 }
 
 /* node[i] reads operands that are leaves or earlier nodes and writes operand 256 + i. */
-WIDE_VECTORS
+ALMI_WIDE_VECTORS
 static void blend_tree(const almi_blend *node, size_t count, kernel *k)
 {
     for (size_t i = 0; i < count; i++) {
@@ -125,9 +72,8 @@ static void score_block(const alm_forest *forest, kernel *k, const double *rows,
     }
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
-        for (size_t i = 0; i < group->lane_count; i++) {
-            almi_lane_encode(&forest->lane[group->lane[i]], rows, n, stride, k->code[i]);
-        }
+        almi_rows block = {rows, n, stride};
+        almi_lanes_encode(forest, group->lane, group->lane_count, &block, k->code[0], BLOCK_ROWS);
         for (size_t t = group->tree_begin; t < group->tree_end; t++) {
             if (forest->blend[t].node != NULL) {
                 add_tree(forest, t, k, n, out);

@@ -22,7 +22,7 @@ typedef enum alm_model_input {
 typedef struct alm_model_series {
     const double *value;     /* `count` observations, oldest first */
     const double *weight;    /* `count`, or NULL: all 1 */
-    const double *available; /* `count`: share of the period in which a sale was possible, or NULL */
+    const double *available; /* `count`: share of the period open for sale, or NULL: all 1 */
     const double *covariate; /* (count + horizon) x covariate_count, known in advance, or NULL */
     size_t count;
     size_t covariate_count;

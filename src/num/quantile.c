@@ -76,7 +76,13 @@ double alm_marginal_quantile(alm_marginal m, double u)
     return m.value[k - 1] + share * (m.value[k] - m.value[k - 1]);
 }
 
-/* The largest (`after`) or smallest level at which the quantile function equals y. */
+static double lesser(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* The largest (`after`) or smallest level at which the quantile function equals y. Rounding may
+ * not carry a level over the end of its piece: then `before` would lie above `after`. */
 static double level_at(alm_marginal m, double y, bool after)
 {
     size_t last = m.count - 1;
@@ -85,23 +91,24 @@ static double level_at(alm_marginal m, double y, bool after)
     }
     if (y > m.value[last] || (y == m.value[last] && after)) {
         double scale = tail_scale(m);
-        return scale > 0 ? 1 - (1 - m.level[last]) * alm_exp(-(y - m.value[last]) / scale) : 1;
+        double above = scale > 0 ? alm_exp(-(y - m.value[last]) / scale) : 0;
+        double level = 1 - (1 - m.level[last]) * above;
+        return level > m.level[last] ? level : m.level[last];
     }
     double low_level = 0;
     double low_value = 0;
-    double level = 0;
     for (size_t k = 0; k <= last; k++) {
         bool reached = after ? m.value[k] > y : m.value[k] >= y;
         if (reached) {
             double rise = m.value[k] - low_value;
             double share = rise > 0 ? (y - low_value) / rise : 0;
-            return low_level + share * (m.level[k] - low_level);
+            double level = low_level + share * (m.level[k] - low_level);
+            return share < 1 ? lesser(level, m.level[k]) : m.level[k];
         }
         low_level = m.level[k];
         low_value = m.value[k];
-        level = low_level;
     }
-    return level;
+    return low_level;
 }
 
 double alm_marginal_cdf(alm_marginal m, double y, double *before)

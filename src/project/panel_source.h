@@ -1,5 +1,6 @@
 /* panel_source.h: a snapshot as panels: blocks of leaf series, and the aggregate nodes.
  *
+ * `closed` of every panel is filled from the calendar, the `future` periods included.
  * Opening makes one streaming pass over the snapshot: it counts the series (sorted by their keys,
  * which gives every series its number), resolves attributes and hierarchy membership as of
  * `membership_date`, and sums the target over groups and hierarchy nodes. Memory grows with
@@ -36,6 +37,8 @@ const alm_feature_schema *alm_panel_source_schema(const alm_panel_source *source
 /* Text of static attribute `name` of a series (e.g. its range); empty when it has none. */
 alm_str alm_panel_source_attribute(const alm_panel_source *source, size_t series,
                                    const char *name);
+/* The key texts of a series, key_count of them; borrowed from the source. */
+const alm_str *alm_panel_source_keys(const alm_panel_source *source, size_t series);
 /* "22423|United_Kingdom" style display key in `arena`. */
 alm_str alm_panel_source_node_name(const alm_panel_source *source, size_t series,
                                    alm_arena *arena);

@@ -68,6 +68,8 @@ typedef struct alm_series_spec {
     bool counts; /* the target is a count: base marginals are integers */
     alm_missing_rule missing;
     alm_str closed_source, closed_column; /* closed where the column is 0; empty: never closed */
+    /* Out of stock where the column is 0 (source with the series' keys); empty: not known. */
+    alm_str available_source, available_column;
     const alm_series_column *columns;     /* besides the target */
     size_t column_count;
     const alm_attribute *attributes;
@@ -107,7 +109,10 @@ typedef struct alm_gbm_spec {
     double bagging_fraction;
     double lambda_l2;
     int32_t bins_max;
-    int32_t rows_max;  /* training rows per model: a counter-based sample of all legal rows */
+    int32_t rows_max;  /* training rows per model: more is refused before it starts */
+    int32_t origin_stride;    /* days between training origins */
+    int32_t steps_per_origin; /* steps drawn per series and training origin, counter-based */
+    int32_t history_min;      /* days of history before the first training origin */
 } alm_gbm_spec;
 
 typedef struct alm_backtest_spec {
@@ -170,6 +175,10 @@ typedef struct alm_project {
 ALM_NODISCARD alm_err alm_project_open(const alm_env *env, const char *directory,
                                        alm_project **out, alm_error *error);
 void alm_project_close(alm_project *project); /* takes NULL */
+/* The column of a source, or NULL. */
+const alm_source_column *alm_source_find_column(const alm_source *source, alm_str name);
+/* The tables of docs/project-file.md, from the tables that the parser reads by. */
+void alm_project_write_reference(alm_buffer *out);
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);

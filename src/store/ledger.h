@@ -104,11 +104,12 @@ ALM_NODISCARD alm_err alm_ledger_previous_release(alm_registry *registry, alm_st
 /* The hash that an entry must have after `previous`; for tests and for other implementations. */
 alm_digest alm_ledger_entry_hash(const alm_ledger_entry *entry, const alm_digest *previous);
 
-/* Recomputes the chain and compares releases and batch runs with their entries. ALM_ERR_CORRUPT
- * names the first bad entry by seq and what differs, and sets *bad_seq (may be NULL; 0 when a row
- * without an entry is at fault). `expected` (may be NULL) is a head that was recorded elsewhere,
- * such as in a commit of the prediction store: it finds entries cut off at the end and a chain that
- * was computed anew. `out` (may be NULL) gets the head. */
+/* Recomputes the chain and compares releases (members, training run with inputs and report) and
+ * batch runs with their entries. ALM_ERR_CORRUPT names the first bad entry by seq and what differs,
+ * and sets *bad_seq (may be NULL; 0 when a row without an entry is at fault). `expected` (may be
+ * NULL) is a head that was recorded elsewhere, such as in a commit of the prediction store: it
+ * finds entries cut off at the end and a chain that was computed anew. `out` (may be NULL) gets the
+ * head. */
 ALM_NODISCARD alm_err alm_ledger_verify(alm_registry *registry, const alm_ledger_head *expected,
                                         alm_ledger_head *out, int64_t *bad_seq, alm_error *error);
 

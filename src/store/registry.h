@@ -14,8 +14,8 @@
  * and transactions are what must be tested, and a second implementation would have none of them;
  * the seam for another database is registry_internal.h, below the rules, above the driver.
  *
- * Errors: ALM_ERR_NOT_FOUND, ALM_ERR_INVALID (fields), ALM_ERR_CONFLICT (other content, or locked by
- * another process for longer than 10 s), ALM_ERR_UNSUPPORTED (made by a newer almanac),
+ * Errors: ALM_ERR_NOT_FOUND, ALM_ERR_INVALID (fields), ALM_ERR_CONFLICT (other content, or locked
+ * by another process for longer than 10 s), ALM_ERR_UNSUPPORTED (made by a newer almanac),
  * ALM_ERR_CORRUPT, ALM_ERR_IO. Thread safety: one thread per alm_registry; any number of processes
  * and connections per file. Returned texts live in the given arena, NUL terminated. */
 #ifndef ALM_STORE_REGISTRY_H
@@ -100,7 +100,7 @@ ALM_NODISCARD alm_err alm_registry_training_run_of(alm_registry *registry, alm_s
 typedef enum alm_release_origin { ALM_RELEASE_TRAINED, ALM_RELEASE_IMPORTED } alm_release_origin;
 
 typedef struct alm_release_member {
-    alm_str role; /* what the bundle is for: "demand", "stockout", a class or a level */
+    alm_str role; /* what the bundle is for: "demand", "stockout", a class or a level; UTF-8 */
     alm_digest bundle;
 } alm_release_member;
 
@@ -132,7 +132,8 @@ typedef struct alm_release {
     alm_instant created;
 } alm_release;
 
-/* SHA-256 over "almanac release 1", the count, and role and bundle of the members sorted by role. */
+/* SHA-256 over "almanac release 1", the count, and role and bundle of the members, sorted by
+ * role; hashed as texts (size first), u64 and raw bytes of base/hash.h. */
 alm_digest alm_release_hash(const alm_release_member *members, size_t count, alm_arena *scratch);
 
 /* Gives the next name of the model and writes the ledger's `register` entry. The same members

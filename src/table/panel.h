@@ -45,6 +45,7 @@ typedef struct alm_panel {
     const alm_str *keys;      /* series_count x key_count, row-major */
     size_t key_count;
     const uint8_t *state;     /* series_count x periods, alm_period_state */
+    const uint8_t *closed;    /* periods + future, 1 where the calendar says closed; NULL: never */
     size_t column_count;      /* column 0 is the target */
     const alm_panel_column *columns;
     size_t static_count;

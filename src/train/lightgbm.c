@@ -166,8 +166,8 @@ static void write_params(const alm_lightgbm_params *p, alm_buffer *buffer)
 static size_t sample_row(const trainer *t, size_t index, size_t count)
 {
     size_t n = t->data->row_count;
-    size_t begin = (size_t)((unsigned __int128)index * n / count);
-    size_t end = (size_t)((unsigned __int128)(index + 1) * n / count);
+    size_t begin = index * n / count; /* both are below 2^31 */
+    size_t end = (index + 1) * n / count;
     uint64_t word = alm_rng_u64((uint64_t)t->params->seed, ALM_RNG_TRAIN_SAMPLE, index, n);
     return begin + (size_t)(word % (end - begin));
 }
@@ -328,8 +328,8 @@ static alm_err choose_base_score(trainer *t)
     return ALM_OK;
 }
 
-/* First and second derivative of the negative log likelihood by the raw score; the formulas of
- * LightGBM src/objective/regression_objective.hpp, with an exp that has the same bits everywhere. */
+/* First and second derivative of the negative log likelihood by the raw score: the formulas of
+ * LightGBM src/objective/regression_objective.hpp, with an exp that has the same bits anywhere. */
 static void log_link_gradient(const trainer *t, const double *score, float *gradient,
                               float *hessian)
 {

@@ -21,6 +21,7 @@ typedef struct alm_train_options {
     const char *engine_path; /* the running binary, kept as an object; NULL: not kept */
     bool experimental;       /* dirty tree: such a bundle can never be promoted */
     bool backtest_only;      /* evaluate, register nothing */
+    bool unregistered;       /* make the bundle but no release: for rebuilding one */
     alm_str who;
     alm_str why;
 } alm_train_options;

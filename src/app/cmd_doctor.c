@@ -1,0 +1,176 @@
+/* cmd_doctor.c: is everything there that the work needs? Every line is a fact or a finding. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "app/interrupt.h"
+#include "app/session.h"
+#include "base/build_info.h"
+#include "project/git.h"
+#include "table/sql.h"
+
+/* A run writes its data files twice (scratch and store); below this a warning is due. */
+#define DISK_FREE_MIN ((uint64_t)1 << 30)
+
+static const almi_grid_column columns[] = {
+    {.key = "state", .title = ""},
+    {.key = "check", .title = "CHECK"},
+    {.key = "found", .title = "FOUND", .shrink = true},
+};
+
+typedef enum verdict { FINE, WARNING, BAD } verdict;
+
+typedef struct findings {
+    almi_cli *cli;
+    almi_grid *grid;
+    size_t bad;
+    alm_error first; /* the first bad one is what the command fails with */
+} findings;
+
+static void report(findings *f, verdict state, const char *check, const char *found)
+{
+    static const char *const words[] = {"ok", "warn", "bad"};
+    almi_grid_text(f->grid, words[state]);
+    almi_grid_text(f->grid, check);
+    almi_grid_text(f->grid, found);
+    if (state == BAD && f->bad++ == 0 && f->first.code == ALM_OK) {
+        (void)alm_fail(&f->first, ALM_ERR_CORRUPT, "%s: %s", check, found);
+    }
+}
+
+static void report_error(findings *f, const char *check, const alm_error *error)
+{
+    if (f->bad == 0) {
+        (void)alm_fail(&f->first, error->code, "%s: %s", check, error->message);
+    }
+    report(f, BAD, check, alm_arena_printf(f->cli->arena, "%s", error->message));
+}
+
+static void check_engine(findings *f)
+{
+    alm_arena *arena = f->cli->arena;
+    report(f, FINE, "almanac",
+           alm_arena_printf(arena, "%s, commit %s, %s", ALM_ENGINE_VERSION, ALM_ENGINE_COMMIT,
+                            ALM_ENGINE_COMPILER));
+    report(f, FINE, "LightGBM",
+           alm_arena_printf(arena, "%s (training only)", ALM_LIGHTGBM_VERSION));
+    const char *duckdb = alm_sql_engine_version();
+    bool same = strcmp(duckdb[0] == 'v' ? duckdb + 1 : duckdb, ALM_DUCKDB_VERSION) == 0;
+    report(
+        f, same ? FINE : WARNING, "DuckDB",
+        same ? duckdb
+             : alm_arena_printf(arena, "%s is loaded, built with %s", duckdb, ALM_DUCKDB_VERSION));
+    report(f, FINE, "threads", alm_arena_printf(arena, "%d", f->cli->threads));
+}
+
+static void check_git(findings *f, const char *directory)
+{
+    alm_arena *arena = f->cli->arena;
+    alm_str version = alm_git_version(arena);
+    if (!version.size) {
+        report(f, WARNING, "git", "not installed: only --experimental training is possible");
+        return;
+    }
+    report(f, FINE, "git", alm_arena_copy_text(arena, version.data, version.size));
+    if (!directory) {
+        return;
+    }
+    alm_error error = {.code = ALM_OK};
+    alm_str commit;
+    if (alm_git_require_clean(directory, arena, &commit, &error) == ALM_OK) {
+        report(f, FINE, "project commit", alm_arena_copy_text(arena, commit.data, commit.size));
+    } else {
+        report(f, WARNING, "project commit", alm_arena_printf(arena, "%s", error.message));
+    }
+}
+
+static void check_disk(findings *f, const char *directory)
+{
+    struct statvfs disk;
+    if (statvfs(directory, &disk) != 0) {
+        report(f, WARNING, "disk", "its free space cannot be read");
+        return;
+    }
+    uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    report(f, free_bytes < DISK_FREE_MIN ? WARNING : FINE, "disk",
+           alm_arena_printf(f->cli->arena, "%.1f GiB free at %s",
+                            (double)free_bytes / (double)((uint64_t)1 << 30), directory));
+}
+
+static void check_stores(findings *f)
+{
+    almi_cli *cli = f->cli;
+    alm_error error = {.code = ALM_OK};
+    if (!alm_fs_exists(cli->env.fs, cli->project->state)) {
+        report(f, FINE, "state", "nothing was made yet");
+        return;
+    }
+    if (almi_open_state(cli, &error) != ALM_OK) {
+        report_error(f, "state", &error);
+        return;
+    }
+    alm_ledger_head head;
+    if (alm_ledger_verify(cli->registry, NULL, &head, NULL, &error) == ALM_OK) {
+        report(f, FINE, "ledger",
+               alm_arena_printf(cli->arena, "%lld entries, the hash chain is intact",
+                                (long long)head.seq));
+    } else {
+        report_error(f, "ledger", &error);
+    }
+    alm_digest *digests = NULL;
+    size_t count = 0;
+    if (alm_objects_list(cli->objects, cli->arena, &digests, &count, &error) != ALM_OK) {
+        report_error(f, "objects", &error);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *path = NULL;
+        alm_env_progress(&cli->env, "objects", i, count);
+        /* Locating reads the whole object and compares its hash. */
+        if (alm_objects_locate(cli->objects, &digests[i], cli->arena, &path, &error) != ALM_OK) {
+            report_error(f, "objects", &error);
+            return;
+        }
+    }
+    alm_env_progress(&cli->env, "objects", count, count);
+    report(f, FINE, "objects",
+           alm_arena_printf(cli->arena, "%zu, each has the hash of its name", count));
+}
+
+static alm_err run(almi_cli *cli, alm_error *error)
+{
+    findings f = {.cli = cli,
+                  .grid =
+                      almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0])};
+    check_engine(&f);
+    alm_error opening = {.code = ALM_OK};
+    alm_err opened = almi_open_project(cli, &opening);
+    if (opened == ALM_OK) {
+        report(&f, FINE, "project", cli->project->directory);
+    } else if (opened == ALM_ERR_NOT_FOUND && !cli->directory) {
+        report(&f, FINE, "project", "none here: the installation alone was checked");
+    } else {
+        report_error(&f, "project", &opening);
+    }
+    check_git(&f, cli->project ? cli->project->directory : NULL);
+    check_disk(&f, cli->project ? cli->project->directory : ".");
+    if (cli->project) {
+        check_stores(&f);
+    }
+    ALM_TRY(almi_interrupt_check(error));
+    almi_show_rows(cli, f.grid, "checks", "");
+    if (f.bad) {
+        ALM_TRY(cli->json ? ALM_OK : almi_flush(cli, error));
+        return alm_fail(error, f.first.code, "%s", f.first.message);
+    }
+    return ALM_OK;
+}
+
+const almi_command almi_cmd_doctor = {
+    .name = "doctor",
+    .summary = "check the installation, the project and its stores",
+    .text = "Prints versions, git, disk space, and for a project its commit, the hash chain of the "
+            "ledger and the hash of every object. Fails when something is broken; a warning is "
+            "something to know. Predictions are checked by 'almanac predictions verify'.",
+    .run = run,
+};

@@ -1,0 +1,144 @@
+/* cmd_train.c: train and backtest; the work is alm_train's. */
+#include <unistd.h>
+
+#include "app/metrics_view.h"
+#include "app/plan_view.h"
+#include "app/session.h"
+#include "project/git.h"
+#include "train/train.h"
+
+#define SNAPSHOT {"snapshot", "ID", "the snapshot to learn from; its first digits are enough"}
+#define WHO {"who", "NAME", "who does this (default: git's user, else $USER)"}
+
+static const almi_option train_options[] = {
+    SNAPSHOT,
+    {"experimental", NULL, "allow uncommitted changes; such a release can never be promoted"},
+    {"why", "TEXT", "the reason, for the ledger (default: 'training')"},
+    WHO,
+};
+static const almi_option backtest_options[] = {SNAPSHOT};
+
+/* The path of the running program, kept as an object so that a rebuild after years is possible. */
+static const char *engine_path(almi_cli *cli)
+{
+    char *path = alm_arena_alloc(cli->arena, 4096);
+    ssize_t size = readlink("/proc/self/exe", path, 4095);
+    return size > 0 ? path : NULL;
+}
+
+static alm_err train(almi_cli *cli, alm_train_options *options, alm_train_result *out,
+                     alm_error *error)
+{
+    ALM_TRY(almi_open_project(cli, error));
+    alm_snapshot *snapshot = ALM_NEW(cli->arena, alm_snapshot);
+    ALM_TRY(almi_find_model(cli, cli->argument_count ? cli->argument[0] : NULL, &options->model,
+                            error));
+    if (!options->experimental && !options->backtest_only) {
+        ALM_TRY(alm_git_require_clean(cli->project->directory, cli->arena, &options->project_commit,
+                                      error));
+    }
+    ALM_TRY(almi_require_snapshot(cli, snapshot, error));
+    options->project = cli->project;
+    options->snapshot = snapshot;
+    options->objects = cli->objects;
+    options->registry = cli->registry;
+    return alm_train(&cli->env, options, cli->arena, out, error);
+}
+
+static const almi_grid_column columns[] = {
+    {.key = "release", .title = "release"},       {.key = "existed", .title = "was there before"},
+    {.key = "bundle", .title = "bundle"},         {.key = "training_run", .title = "training run"},
+    {.key = "commit", .title = "project commit"}, {.key = "experimental", .title = "experimental"},
+    {.key = "snapshot", .title = "snapshot"},
+};
+
+static void put(almi_grid *grid, alm_str text)
+{
+    if (text.size) {
+        almi_grid_str(grid, text);
+    } else {
+        almi_grid_none(grid);
+    }
+}
+
+static alm_err show(almi_cli *cli, const alm_train_options *options, const alm_train_result *result,
+                    alm_error *error)
+{
+    if (cli->quiet && !cli->json) {
+        alm_buffer_str(&cli->out, result->release);
+        alm_buffer_text(&cli->out, "\n");
+        return ALM_OK;
+    }
+    almi_grid *grid = almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0]);
+    put(grid, result->release);
+    almi_grid_bool(grid, result->existed);
+    put(grid, result->bundle_hash);
+    put(grid, result->training_run_id);
+    put(grid, options->project_commit);
+    almi_grid_bool(grid, options->experimental);
+    put(grid, options->snapshot->id);
+    if (!cli->json) {
+        almi_grid_print_facts(grid, &cli->term, &cli->out);
+        return almi_print_report(cli, result->report, error);
+    }
+    alm_json_writer json = alm_json_writer_on(&cli->out);
+    alm_json_open_object(&json);
+    almi_grid_write_facts(grid, &json);
+    almi_put_raw_json(&json, "report", result->report);
+    alm_json_close_object(&json);
+    alm_buffer_text(&cli->out, "\n");
+    return ALM_OK;
+}
+
+static alm_err run_train(almi_cli *cli, alm_error *error)
+{
+    const char *why = almi_option_text(cli, "why");
+    alm_train_options options = {.experimental = almi_option_flag(cli, "experimental"),
+                                 .engine_path = engine_path(cli),
+                                 .why = why ? alm_str_of(why) : ALM_STR("training")};
+    ALM_TRY(almi_open_project(cli, error));
+    ALM_TRY(almi_who(cli, &options.who, error));
+    alm_train_result result;
+    ALM_TRY(train(cli, &options, &result, error));
+    return show(cli, &options, &result, error);
+}
+
+static alm_err run_backtest(almi_cli *cli, alm_error *error)
+{
+    alm_train_options options = {.backtest_only = true, .experimental = true};
+    alm_train_result result;
+    ALM_TRY(train(cli, &options, &result, error));
+    if (!cli->json) {
+        return almi_print_report(cli, result.report, error);
+    }
+    alm_buffer_str(&cli->out, result.report);
+    alm_buffer_text(&cli->out, "\n");
+    return ALM_OK;
+}
+
+const almi_command almi_cmd_train = {
+    .name = "train",
+    .arguments = "[MODEL]",
+    .arguments_max = 1,
+    .summary = "train a model from a snapshot and register a release",
+    .text = "Fits MODEL (default: the only one of the project) on the named snapshot, scores it on "
+            "rolling origins beside the baselines, and registers the bundle as the next release. "
+            "The project folder must be committed and unchanged, because the commit is part of the "
+            "record. The same inputs give the same bundle: then the release that is there is named "
+            "again.",
+    .example = "almanac train demand --snapshot 3f9a2c --why 'weekly retraining'",
+    ALMI_OPTIONS(train_options),
+    .run = run_train,
+};
+
+const almi_command almi_cmd_backtest = {
+    .name = "backtest",
+    .arguments = "[MODEL]",
+    .arguments_max = 1,
+    .summary = "score a model on rolling origins, register nothing",
+    .text = "The backtest of 'almanac train' alone: each origin sees only what was known then. "
+            "Prints every level beside the baselines.",
+    .example = "almanac backtest demand --snapshot 3f9a2c --json",
+    ALMI_OPTIONS(backtest_options),
+    .run = run_backtest,
+};

@@ -1,0 +1,133 @@
+#include "app/metrics_view.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Names that backtest.c gives to the published forecast and to its two parts. */
+static const char *const RELEASE = "final";
+static const char *const PARTS[] = {"statistical", "gbm"};
+
+static double number_of(const alm_json *row, const char *key, const char *pinball)
+{
+    const alm_json *owner = pinball ? alm_json_member(row, "pinball") : row;
+    const alm_json *member = owner ? alm_json_member(owner, pinball ? pinball : key) : NULL;
+    double value = NAN;
+    return member && alm_json_as_double(member, &value) ? value : (double)NAN;
+}
+
+static alm_err read_method(const alm_json *method, alm_arena *arena, almi_metric_row *row,
+                           alm_error *error)
+{
+    alm_str name;
+    ALM_TRY(alm_json_get_str(method, "method", &name, error));
+    row->method = alm_str_of(alm_arena_copy_text(arena, name.data, name.size));
+    row->is_release = alm_str_is(name, RELEASE);
+    row->is_baseline = !row->is_release;
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
+        row->is_baseline = row->is_baseline && !alm_str_is(name, PARTS[i]);
+    }
+#define METRIC_READ(key, level, title, decimals) row->key = number_of(method, #key, level);
+    ALMI_METRIC_MAP(METRIC_READ)
+#undef METRIC_READ
+    return ALM_OK;
+}
+
+static size_t count_rows(const alm_json *levels)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < alm_json_count(levels); i++) {
+        const alm_json *methods = alm_json_member(alm_json_at(levels, i), "methods");
+        count += methods ? alm_json_count(methods) : 0;
+    }
+    return count;
+}
+
+static alm_err read_level(const alm_json *level, alm_arena *arena, almi_metric_row *rows,
+                          size_t *count, alm_error *error)
+{
+    almi_metric_row row = {.series = 0};
+    alm_str name;
+    const alm_json *methods = NULL;
+    ALM_TRY(alm_json_get_str(level, "level", &name, error));
+    ALM_TRY(alm_json_get_i64(level, "series", &row.series, error));
+    ALM_TRY(alm_json_get_i64(level, "unscaled", &row.unscaled, error));
+    ALM_TRY(alm_json_get(level, "methods", ALM_JSON_ARRAY, &methods, error));
+    row.level = alm_str_of(alm_arena_copy_text(arena, name.data, name.size));
+    for (size_t i = 0; i < alm_json_count(methods); i++) {
+        rows[*count] = row;
+        ALM_TRY(read_method(alm_json_at(methods, i), arena, &rows[*count], error));
+        (*count)++;
+    }
+    return ALM_OK;
+}
+
+static alm_err read_rows(const alm_json *root, alm_arena *arena, almi_metric_row **out,
+                         size_t *count, alm_error *error)
+{
+    const alm_json *levels = NULL;
+    ALM_TRY(alm_json_get(root, "levels", ALM_JSON_ARRAY, &levels, error));
+    almi_metric_row *rows = ALM_NEW_ARRAY(arena, almi_metric_row, count_rows(levels));
+    size_t made = 0;
+    for (size_t i = 0; i < alm_json_count(levels); i++) {
+        ALM_TRY(read_level(alm_json_at(levels, i), arena, rows, &made, error));
+    }
+    *out = rows;
+    *count = made;
+    return ALM_OK;
+}
+
+alm_err almi_metrics_read(alm_str report, alm_arena *arena, almi_metric_row **out, size_t *count,
+                          alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    alm_err code = read_rows(alm_json_root(document), arena, out, count, error);
+    alm_json_document_destroy(document);
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "report.json");
+}
+
+/* clang-format off */
+static const almi_grid_column report_columns[] = {
+    {.key = "level", .title = "LEVEL"},
+    {.key = "series", .title = "SERIES", .right = true},
+    {.key = "unscaled", .title = "NO SCALE", .right = true},
+    {.key = "method", .title = "METHOD"},
+#define METRIC_COLUMN(name, pinball, text, digits) \
+    {.key = #name, .title = text, .decimals = digits, .right = true},
+    ALMI_METRIC_MAP(METRIC_COLUMN)
+#undef METRIC_COLUMN
+};
+/* clang-format on */
+
+alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
+{
+    almi_metric_row *rows = NULL;
+    size_t count = 0;
+    ALM_TRY(almi_metrics_read(report, cli->arena, &rows, &count, error));
+    almi_grid *grid = almi_grid_create(cli->arena, report_columns,
+                                       sizeof report_columns / sizeof report_columns[0]);
+    for (size_t i = 0; i < count; i++) {
+        almi_grid_str(grid, rows[i].level);
+        almi_grid_i64(grid, rows[i].series);
+        almi_grid_i64(grid, rows[i].unscaled);
+        almi_grid_str(grid, rows[i].method);
+#define METRIC_CELL(key, level, title, decimals) almi_grid_double(grid, rows[i].key);
+        ALMI_METRIC_MAP(METRIC_CELL)
+#undef METRIC_CELL
+    }
+    alm_buffer_text(&cli->out, "\nbacktest\n");
+    almi_grid_print(grid, &cli->term, &cli->out);
+    return ALM_OK;
+}
+
+void almi_put_raw_json(alm_json_writer *json, const char *key, alm_str text)
+{
+    alm_json_key(json, key);
+    if (!text.size) {
+        alm_json_null(json);
+        return;
+    }
+    /* Stored canonical JSON: writing it through a parser could only change it. */
+    alm_buffer_str(json->buffer, text);
+    json->after_key = false;
+}

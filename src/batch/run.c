@@ -1,0 +1,456 @@
+#include "batch/run.h"
+
+#include <string.h>
+
+#include "base/build_info.h"
+#include "batch/run_writer.h"
+#include "project/scratch.h"
+#include "store/ledger.h"
+
+typedef struct run {
+    const alm_env *env;
+    const alm_run_options *options;
+    alm_arena *arena;
+    alm_release release;
+    alm_digest bundle_hash;
+    char bundle_text[ALM_DIGEST_TEXT_BYTES];
+    char release_text[ALM_DIGEST_TEXT_BYTES];
+    alm_panel_source *source;
+    alm_bundle *bundle;
+    alm_str run_id, run_key;
+    const char *scratch;
+    alm_run_writer *writer;
+    alm_run_files files;
+    alm_predictions_file *table_files;
+    alm_digest *file_digests;
+    alm_digest fan_object;
+    alm_digest manifest;
+} run;
+
+/* ---- identity ---- */
+
+static void identify(run *r)
+{
+    const alm_run_options *o = r->options;
+    alm_hash hash;
+    alm_hash_init(&hash);
+    alm_hash_update_str(&hash, ALM_STR("almanac run 1"));
+    alm_hash_update_str(&hash, o->schedule->name);
+    alm_hash_update_u64(&hash, (uint64_t)(int64_t)o->prediction_date);
+    alm_hash_update_str(&hash, r->release.name);
+    alm_hash_update(&hash, r->release.hash.bytes, ALM_DIGEST_BYTES);
+    alm_hash_update_str(&hash, o->snapshot->id);
+    alm_digest digest = alm_hash_final(&hash);
+    char *text = alm_arena_alloc(r->arena, ALM_DIGEST_TEXT_BYTES);
+    alm_digest_text(&digest, text);
+    r->run_key = (alm_str){text, 64};
+    r->run_id = (alm_str){alm_arena_printf(r->arena, "run-%.16s", text), 20};
+    alm_digest_text(&r->release.hash, r->release_text);
+}
+
+static alm_err resolve(run *r, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    alm_str name = o->release.size ? o->release : o->schedule->alias;
+    ALM_TRY(alm_registry_resolve(o->registry, name, r->arena, &r->release, error));
+    if (r->release.member_count != 1) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "release %.*s has %zu bundles; a run takes a "
+                        "release of one", ALM_STR_ARG(r->release.name), r->release.member_count);
+    }
+    if (!o->release.size && r->release.experimental) {
+        return alm_fail(error, ALM_ERR_DENIED, "release %.*s is experimental and cannot be run by "
+                        "a schedule; name it with --release", ALM_STR_ARG(r->release.name));
+    }
+    r->bundle_hash = r->release.members[0].bundle;
+    alm_digest_text(&r->bundle_hash, r->bundle_text);
+    identify(r);
+    return ALM_OK;
+}
+
+static void fill_result(const run *r, alm_run_result *out)
+{
+    *out = (alm_run_result){.run_id = r->run_id,
+                            .run_key = r->run_key,
+                            .model_version = r->release.name,
+                            .rows = r->files.rows_per_step * (r->bundle ? r->bundle->method.horizon
+                                                                        : 0),
+                            .files = r->bundle ? r->bundle->method.horizon : 0,
+                            .leaves = r->files.leaves,
+                            .aggregates = r->files.aggregates};
+    for (int f = 1; f < ALM_FALLBACK_COUNT; f++) {
+        out->fallbacks += r->files.fallbacks[f];
+    }
+}
+
+/* ---- completeness: everything the schedule requires must be there for the date ---- */
+
+static const alm_snapshot_source *find_source(const alm_snapshot *snapshot, alm_str name)
+{
+    for (size_t i = 0; i < snapshot->source_count; i++) {
+        if (alm_str_equal(snapshot->sources[i].name, name)) {
+            return &snapshot->sources[i];
+        }
+    }
+    return NULL;
+}
+
+/* Days without rows are fine as long as all of them are closed by the calendar. */
+static bool only_closed(const alm_panel *nodes, alm_date first, alm_date last)
+{
+    for (alm_date day = first; day <= last; day++) {
+        int64_t period = (int64_t)day - nodes->start;
+        bool known = period >= 0 && (size_t)period < nodes->periods + nodes->future;
+        if (!known || !nodes->closed || !nodes->closed[period]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static alm_err check_source(const run *r, alm_str name, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    const alm_source *declared = alm_project_source(o->project, name);
+    const alm_snapshot_source *taken = find_source(o->snapshot, name);
+    if (!declared || !taken || taken->rows == 0) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "source %.*s, which schedule %.*s requires, has "
+                        "no rows in snapshot %.12s", ALM_STR_ARG(name),
+                        ALM_STR_ARG(o->schedule->name), o->snapshot->id.data);
+    }
+    if (taken->last == ALM_DATE_NONE) {
+        return ALM_OK; /* a static table */
+    }
+    alm_date needed = declared->known_in_advance
+                          ? o->prediction_date + r->bundle->method.horizon - 1
+                          : o->prediction_date - 1 - declared->publication_delay;
+    const alm_panel *nodes = alm_panel_source_aggregates(r->source);
+    if (taken->last >= needed || only_closed(nodes, taken->last + 1, needed)) {
+        return ALM_OK;
+    }
+    char have[ALM_DATE_TEXT_BYTES];
+    char want[ALM_DATE_TEXT_BYTES];
+    alm_date_text(taken->last, have);
+    alm_date_text(needed, want);
+    return alm_fail(error, ALM_ERR_INCOMPLETE, "source %.*s ends on %s; a run for this prediction "
+                    "date needs it to %s: take a snapshot with the missing days",
+                    ALM_STR_ARG(name), have, want);
+}
+
+static alm_err check_complete(const run *r, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    for (size_t i = 0; i < o->schedule->requires_count; i++) {
+        ALM_TRY(check_source(r, o->schedule->requires[i], error));
+    }
+    return ALM_OK;
+}
+
+static alm_err check_window(const alm_run_options *o, alm_error *error)
+{
+    if (o->snapshot->end < o->prediction_date || o->snapshot->start >= o->prediction_date) {
+        char start[ALM_DATE_TEXT_BYTES];
+        char end[ALM_DATE_TEXT_BYTES];
+        char date[ALM_DATE_TEXT_BYTES];
+        alm_date_text(o->snapshot->start, start);
+        alm_date_text(o->snapshot->end, end);
+        alm_date_text(o->prediction_date, date);
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "snapshot %.12s holds [%s, %s); a run for %s "
+                        "needs every day before it: take a snapshot that ends on %s",
+                        o->snapshot->id.data, start, end, date, date);
+    }
+    return ALM_OK;
+}
+
+/* ---- the six steps ---- */
+
+static alm_err open_inputs(run *r, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    ALM_TRY(check_window(o, error));
+    alm_arena *scratch = alm_arena_create(0);
+    alm_bundle_parts parts;
+    alm_method method;
+    alm_err code = alm_bundle_read(o->objects, &r->bundle_hash, scratch, &parts, error);
+    if (code == ALM_OK) {
+        code = alm_method_read(parts.method, "method.json", &method, error);
+    }
+    alm_arena_destroy(scratch);
+    if (code != ALM_OK) {
+        return code;
+    }
+    alm_panel_options panel = {.start = ALM_DATE_NONE,
+                               .end = o->prediction_date,
+                               .future = method.horizon,
+                               .membership_date = o->prediction_date,
+                               .block_series = 256};
+    ALM_TRY(alm_panel_source_open(r->env, o->project, o->objects, o->snapshot, &panel, &r->source,
+                                  error));
+    return alm_bundle_load(o->objects, &r->bundle_hash, alm_panel_source_schema(r->source),
+                           &r->bundle, error);
+}
+
+static alm_err compute(run *r, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    alm_run_identity identity = {.run_id = r->run_id,
+                                 .schedule = o->schedule->name,
+                                 .feature_version = r->bundle->parts.feature_version,
+                                 .training_run_id = r->bundle->parts.training_run_id,
+                                 .snapshot_id = o->snapshot->id,
+                                 .release_hash = {r->release_text, 64},
+                                 .prediction_date = o->prediction_date};
+    ALM_TRY(alm_run_writer_open(r->env, o->project, &r->bundle->method, r->source, &identity,
+                                r->scratch, &r->writer, error));
+    alm_forecast_sink sink = alm_run_writer_sink(r->writer);
+    const alm_source *target = alm_project_source(o->project, o->project->series.source);
+    alm_pipeline_request request = {.bundle = r->bundle,
+                                    .source = r->source,
+                                    .scratch = r->scratch,
+                                    .delay = target->publication_delay,
+                                    .explain = true,
+                                    .stock = o->project->stock.source.size > 0};
+    ALM_TRY(alm_pipeline_run(r->env, &request, &sink, error));
+    return alm_run_writer_finish(r->writer, &r->files, error);
+}
+
+/* ---- commit ---- */
+
+static void put_identity(const run *r, alm_json_writer *w)
+{
+    const alm_run_options *o = r->options;
+    const alm_bundle *b = r->bundle;
+    char date[ALM_DATE_TEXT_BYTES];
+    alm_date_text(o->prediction_date, date);
+    alm_json_put_i64(w, "format", 1);
+    alm_json_put_str(w, "run_id", r->run_id);
+    alm_json_put_str(w, "run_key", r->run_key);
+    alm_json_put_str(w, "schedule", o->schedule->name);
+    alm_json_put_text(w, "prediction_date", date);
+    alm_json_put_str(w, "model_version", r->release.name);
+    alm_json_put_text(w, "release_hash", r->release_text);
+    alm_json_put_text(w, "bundle", r->bundle_text);
+    alm_json_put_str(w, "snapshot_id", o->snapshot->id);
+    alm_json_put_str(w, "snapshot_manifest_object", o->snapshot->manifest_object);
+    alm_json_put_str(w, "feature_version", b->parts.feature_version);
+    alm_json_put_str(w, "training_run_id", b->parts.training_run_id);
+    alm_json_put_i64(w, "horizon", b->method.horizon);
+    alm_json_put_i64(w, "paths", b->method.paths);
+    alm_json_put_text(w, "engine_source", ALM_ENGINE_SOURCE_DIGEST);
+    alm_json_put_str(w, "supersedes", o->supersede);
+    alm_json_put_str(w, "reason", o->reason);
+}
+
+static void put_shape(const run *r, alm_json_writer *w)
+{
+    const alm_hierarchy *h = alm_panel_source_hierarchy(r->source);
+    alm_json_key(w, "quantiles");
+    alm_json_open_array(w);
+    for (size_t k = 0; k < r->bundle->method.quantile_count; k++) {
+        alm_json_double(w, r->bundle->method.quantile[k]);
+    }
+    alm_json_close_array(w);
+    alm_json_key(w, "key_names");
+    alm_json_open_array(w);
+    for (size_t k = 0; k < r->options->project->series.key_count; k++) {
+        alm_json_str(w, r->options->project->series.keys[k]);
+    }
+    alm_json_close_array(w);
+    alm_json_key(w, "levels");
+    alm_json_open_array(w);
+    for (uint32_t level = 0; level < h->level_count; level++) {
+        alm_json_open_object(w);
+        alm_json_put_str(w, "name", h->levels[level].name);
+        alm_json_put_i64(w, "nodes", h->levels[level].node_count);
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+}
+
+static void put_counts(const run *r, alm_json_writer *w)
+{
+    alm_json_put_i64(w, "rows", r->files.rows_per_step * r->bundle->method.horizon);
+    alm_json_put_i64(w, "leaves", r->files.leaves);
+    alm_json_put_i64(w, "aggregates", r->files.aggregates);
+    alm_json_key(w, "fallbacks");
+    alm_json_open_object(w);
+    for (int f = 1; f < ALM_FALLBACK_COUNT; f++) {
+        alm_json_put_i64(w, alm_fallback_text((alm_fallback)f), r->files.fallbacks[f]);
+    }
+    alm_json_close_object(w);
+}
+
+static void put_files(const run *r, alm_json_writer *w)
+{
+    char date[ALM_DATE_TEXT_BYTES];
+    alm_date_text(r->options->prediction_date, date);
+    alm_json_key(w, "files");
+    alm_json_open_array(w);
+    for (int32_t step = 0; step < r->bundle->method.horizon; step++) {
+        char digest[ALM_DIGEST_TEXT_BYTES];
+        alm_digest_text(&r->file_digests[step], digest);
+        alm_json_open_object(w);
+        alm_json_put_i64(w, "horizon", step + 1);
+        alm_json_put_i64(w, "rows", r->files.rows_per_step);
+        alm_json_put_text(w, "sha256", digest);
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+    char fan[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&r->fan_object, fan);
+    alm_json_put_text(w, "fan_object", fan);
+}
+
+static alm_err store_manifest(run *r, alm_error *error)
+{
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_object(&w);
+    put_identity(r, &w);
+    put_shape(r, &w);
+    put_counts(r, &w);
+    put_files(r, &w);
+    alm_json_close_object(&w);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        code = alm_objects_put(r->options->objects, alm_buffer_view(&text), &r->manifest, error);
+    }
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+static alm_err hash_file(run *r, const char *path, alm_digest *out, alm_error *error)
+{
+    alm_fs *fs = r->env->fs;
+    alm_file *file = NULL;
+    ALM_TRY(fs->ops->open(fs, path, &file, error));
+    alm_hash hash;
+    alm_hash_init(&hash);
+    char *buffer = alm_arena_alloc(r->arena, 1 << 16);
+    size_t got = 1;
+    alm_err code = ALM_OK;
+    while (code == ALM_OK && got > 0) {
+        code = fs->ops->read(fs, file, buffer, 1 << 16, &got, error);
+        alm_hash_update(&hash, buffer, code == ALM_OK ? got : 0);
+    }
+    (void)fs->ops->close(fs, file, NULL); /* was only read */
+    *out = alm_hash_final(&hash);
+    return code;
+}
+
+static alm_err describe_files(run *r, alm_error *error)
+{
+    size_t steps = (size_t)r->bundle->method.horizon;
+    r->table_files = ALM_NEW_ARRAY(r->arena, alm_predictions_file, steps);
+    r->file_digests = ALM_NEW_ARRAY(r->arena, alm_digest, steps);
+    for (size_t step = 0; step < steps; step++) {
+        const char *path = r->files.step_paths[step];
+        ALM_TRY(hash_file(r, path, &r->file_digests[step], error));
+        r->table_files[step] = (alm_predictions_file){
+            .content = {.path = path},
+            .partition = {r->options->prediction_date, r->release.name, (int32_t)step + 1},
+            .rows = (uint64_t)r->files.rows_per_step};
+    }
+    return ALM_OK;
+}
+
+static alm_batch_run registry_row(const run *r)
+{
+    const alm_run_options *o = r->options;
+    alm_batch_run row = {.run_id = r->run_id,
+                         .run_key = r->run_key,
+                         .schedule = o->schedule->name,
+                         .prediction_date = o->prediction_date,
+                         .release = r->release.name,
+                         .manifest = r->manifest,
+                         .supersedes = o->supersede,
+                         .reason = o->reason,
+                         .who = o->who,
+                         .created = alm_env_now(r->env)};
+    bool valid = alm_digest_parse(o->snapshot->id, &row.snapshot);
+    alm_assert(valid);
+    return row;
+}
+
+/* The commit of the table decides; the registry's row follows it, and a restart in between finds
+ * the commit by its run key and adds the row. */
+static alm_err commit(run *r, alm_run_result *out, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    ALM_TRY(describe_files(r, error));
+    ALM_TRY(alm_objects_put_file(o->objects, r->files.fan_path, &r->fan_object, error));
+    ALM_TRY(store_manifest(r, error));
+    alm_ledger_head head;
+    ALM_TRY(alm_ledger_get_head(o->registry, &head, error));
+    alm_predictions_request request = {.file = r->table_files,
+                                       .files = (size_t)r->bundle->method.horizon,
+                                       .run_id = r->run_id,
+                                       .run_key = r->run_key,
+                                       .manifest = r->manifest,
+                                       .ledger_head = head.hash,
+                                       .timestamp = alm_env_now(r->env),
+                                       .engine = "almanac/" ALM_ENGINE_VERSION};
+    int64_t version = -1;
+    alm_err code = alm_predictions_commit_run(o->predictions, &request, &version, error);
+    if (code != ALM_OK && code != ALM_ERR_EXISTS) {
+        return code;
+    }
+    alm_batch_run row = registry_row(r);
+    row.predictions_version = version;
+    ALM_TRY(alm_registry_add_batch_run(o->registry, &row, error));
+    fill_result(r, out);
+    out->version = version;
+    return ALM_OK;
+}
+
+static alm_err check_identity(run *r, alm_run_result *out, bool *done, alm_error *error)
+{
+    const alm_run_options *o = r->options;
+    alm_batch_run earlier;
+    alm_err code =
+        alm_registry_find_batch_run(o->registry, r->run_key, r->arena, &earlier, error);
+    if (code == ALM_OK) {
+        fill_result(r, out);
+        out->already_committed = true;
+        out->version = earlier.predictions_version;
+        *done = true;
+        return ALM_OK;
+    }
+    if (code != ALM_ERR_NOT_FOUND) {
+        return code;
+    }
+    alm_error_clear(error);
+    alm_batch_run row = registry_row(r);
+    return alm_registry_check_batch_run(o->registry, &row, error);
+}
+
+static alm_err execute(run *r, alm_run_result *out, alm_error *error)
+{
+    ALM_TRY(resolve(r, error));
+    bool done = false;
+    ALM_TRY(check_identity(r, out, &done, error));
+    if (done) {
+        return ALM_OK;
+    }
+    ALM_TRY(open_inputs(r, error));
+    ALM_TRY(check_complete(r, error));
+    ALM_TRY(alm_scratch_create(r->env, r->options->project, r->arena, &r->scratch, error));
+    ALM_TRY(compute(r, error));
+    if (r->options->dry_run) {
+        fill_result(r, out);
+        out->version = -1;
+        return ALM_OK;
+    }
+    return commit(r, out, error);
+}
+
+alm_err alm_run(const alm_env *env, const alm_run_options *options, alm_arena *arena,
+                alm_run_result *out, alm_error *error)
+{
+    run r = {.env = env, .options = options, .arena = arena};
+    alm_err code = execute(&r, out, error);
+    alm_run_writer_close(r.writer);
+    alm_bundle_destroy(r.bundle);
+    alm_panel_source_close(r.source);
+    alm_scratch_remove(env, r.scratch);
+    return code;
+}

@@ -1,0 +1,40 @@
+/* run_writer.h: forecasts of a pipeline run as Parquet files: one per step, and one fan file.
+ *
+ * Rows are staged in the table engine, one table per step, with a memory limit, so that what stands
+ * in memory does not grow with the number of series. */
+#ifndef ALM_BATCH_RUN_WRITER_H
+#define ALM_BATCH_RUN_WRITER_H
+
+#include "batch/prediction_table.h"
+#include "pipeline/pipeline.h"
+
+typedef struct alm_run_identity { /* the columns that are the same in every row */
+    alm_str run_id, schedule;
+    alm_str feature_version, training_run_id, snapshot_id, release_hash;
+    alm_date prediction_date;
+} alm_run_identity;
+
+typedef struct alm_run_writer alm_run_writer;
+
+/* Everything given is borrowed until close. `scratch`: a folder for the files. */
+ALM_NODISCARD alm_err alm_run_writer_open(const alm_env *env, const alm_project *project,
+                                          const alm_method *method, alm_panel_source *source,
+                                          const alm_run_identity *identity, const char *scratch,
+                                          alm_run_writer **out, alm_error *error);
+void alm_run_writer_close(alm_run_writer *writer); /* takes NULL */
+
+alm_forecast_sink alm_run_writer_sink(alm_run_writer *writer);
+
+typedef struct alm_run_files {
+    const char **step_paths; /* horizon of them */
+    const char *fan_path;
+    int64_t rows_per_step;
+    int64_t leaves, aggregates;
+    int64_t fallbacks[ALM_FALLBACK_COUNT]; /* series */
+} alm_run_files;
+
+/* Writes the files, sorted by node; `out` lies in the writer. */
+ALM_NODISCARD alm_err alm_run_writer_finish(alm_run_writer *writer, alm_run_files *out,
+                                            alm_error *error);
+
+#endif

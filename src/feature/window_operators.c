@@ -1,0 +1,324 @@
+/* Operators over the last `window` cells. Their values depend on the window's contents only: sums
+ * and counts are differences of exact prefix sums, extremes and the median are order-free. */
+#include "feature/operator.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Positions (low, high] of a ring, low possibly before the first. */
+typedef struct bounds {
+    size_t low;
+    size_t high;
+} bounds;
+
+/* The window of `length` cells that ends at period p. With skip_closed positions count open
+ * periods; no position older than the reach is used. Unsigned wrap-around is meant: -1 is the
+ * position before the first, and rings are zero (cells: NaN) there. */
+static inline bounds window_bounds(const almi_run *run, size_t p, size_t length)
+{
+    if (!run->open) {
+        return (bounds){p - length, p};
+    }
+    size_t high = (size_t)run->open[p & run->open_mask] - 1;
+    size_t oldest = (size_t)run->open[(p - run->reach) & run->open_mask] - 1;
+    size_t low = high - length;
+    return (bounds){(ptrdiff_t)low < (ptrdiff_t)oldest ? oldest : low, high};
+}
+
+static inline double cell_at(const almi_run *run, size_t position)
+{
+    return run->cells[position & run->cell_mask];
+}
+
+static inline uint64_t counted(const almi_run *run, const uint64_t *prefix, bounds window)
+{
+    return prefix[window.high & run->ledger.mask] - prefix[window.low & run->ledger.mask];
+}
+
+/* The exact sum of cells that the fixed-point prefix cannot hold. */
+static double wild_sum(const almi_run *run, bounds window, size_t stride)
+{
+    alm_exact_sum sum;
+    alm_exact_sum_clear(&sum);
+    for (size_t i = window.high; i != window.low; i -= stride) {
+        double cell = cell_at(run, i);
+        if (cell == cell) {
+            alm_exact_sum_add(&sum, cell);
+        }
+    }
+    return alm_exact_sum_value(&sum);
+}
+
+/* Correctly rounded sum of the usable cells; their number goes to `usable`. */
+static inline double window_sum(const almi_run *run, bounds window, size_t stride,
+                                uint32_t *usable)
+{
+    const almi_ledger_view *ledger = &run->ledger;
+    uint64_t count = counted(run, ledger->count, window);
+    *usable = ALMI_COUNT_LOW(count);
+    if (__builtin_expect(ALMI_COUNT_HIGH(count) != 0, 0)) {
+        return wild_sum(run, window, stride);
+    }
+    return alm_fixed_value((alm_i128)(ledger->total[window.high & ledger->mask] -
+                                      ledger->total[window.low & ledger->mask]));
+}
+
+static inline double window_mean(const almi_run *run, bounds window, size_t stride)
+{
+    uint32_t usable;
+    double sum = window_sum(run, window, stride, &usable);
+    return usable ? sum / usable : ALMI_NAN;
+}
+
+/* ---- sum, mean, ratio, seasonal mean, zero share ---- */
+
+typedef struct no_state {
+    char unused;
+} no_state;
+
+static inline double sum_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    uint32_t usable;
+    double sum = window_sum(run, window_bounds(run, p, run->window), 1, &usable);
+    return usable ? sum : ALMI_NAN;
+}
+
+static inline double mean_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    return window_mean(run, window_bounds(run, p, run->window), 1);
+}
+
+/* The prefix of a seasonal ledger runs over cells one season apart. */
+static inline double seasonal_mean_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    return window_mean(run, (bounds){p - run->window * run->season, p}, run->season);
+}
+
+static inline double ratio_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    bounds window = window_bounds(run, p, run->window + 1);
+    double value = cell_at(run, window.high);
+    if (window.high == window.low) {
+        return ALMI_NAN; /* no open period within the reach */
+    }
+    window.high--;
+    return value / window_mean(run, window, 1);
+}
+
+static inline double zero_share_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    bounds window = window_bounds(run, p, run->window);
+    uint32_t usable = ALMI_COUNT_LOW(counted(run, run->ledger.count, window));
+    uint32_t zeros = ALMI_COUNT_LOW(counted(run, run->ledger.zero, window));
+    return usable ? (double)zeros / usable : ALMI_NAN;
+}
+
+static inline double difference_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    return cell_at(run, p) - cell_at(run, p - run->window);
+}
+
+/* ---- standard deviation ---- */
+
+/* Two passes, oldest cell first. */
+static double rough_std(const almi_run *run, bounds window)
+{
+    uint32_t usable;
+    double mean = window_sum(run, window, 1, &usable);
+    mean /= usable;
+    double squares = 0;
+    for (size_t i = window.low + 1; i != window.high + 1; i++) {
+        double deviation = cell_at(run, i) - mean;
+        squares += deviation == deviation ? deviation * deviation : 0;
+    }
+    return sqrt(squares / (usable - 1.0));
+}
+
+/* Small whole cells: sqrt((n sum(x^2) - sum(x)^2) / (n (n - 1))) with an exact numerator, which
+ * is never negative (Cauchy and Schwarz). Anything else in the window: two passes. Which of the
+ * two applies is a property of the window's contents, so the value is, too. */
+static inline double std_step(no_state *state, const almi_run *run, size_t p)
+{
+    (void)state;
+    bounds window = window_bounds(run, p, run->window);
+    const almi_ledger_view *ledger = &run->ledger;
+    uint64_t usable = ALMI_COUNT_LOW(counted(run, ledger->count, window));
+    if (usable < 2) {
+        return ALMI_NAN;
+    }
+    if (ALMI_COUNT_HIGH(counted(run, ledger->zero, window)) != 0) {
+        return rough_std(run, window);
+    }
+    uint64_t squares = counted(run, ledger->square, window);
+    int64_t sum = (int64_t)(uint64_t)((ledger->total[window.high & ledger->mask] -
+                                       ledger->total[window.low & ledger->mask]) >>
+                                      ALM_FIXED_FRACTION_BITS);
+    alm_u128 numerator = (alm_u128)usable * squares - (alm_u128)((alm_i128)sum * sum);
+    /* The conversion of one word is cheaper and rounds the same. */
+    double exact = numerator >> 63 ? (double)numerator : (double)(int64_t)numerator;
+    return sqrt(exact / ((double)usable * (double)(usable - 1)));
+}
+
+/* ---- minimum and maximum ---- */
+
+/* Two stacks: suffix[i] is the extreme of cells i..boundary, back that of boundary+1..high. When
+ * the window has left the suffix it is built again, so a step costs O(1) amortised and makes no
+ * comparison that the data decides. Maximum is the minimum of the negated cells. */
+typedef struct extreme_state {
+    size_t boundary;
+    size_t high;
+    double back;
+    bool started;
+} extreme_state;
+
+static inline double lower(double a, double b)
+{
+    return a < b ? a : b; /* a NaN: b */
+}
+
+static inline double extreme_step(extreme_state *state, const almi_run *run, size_t p, double sign)
+{
+    bounds window = window_bounds(run, p, run->window);
+    double *suffix = (double *)((char *)run->state + sizeof(extreme_state));
+    if (window.high == window.low) {
+        return ALMI_NAN;
+    }
+    if (!state->started || (ptrdiff_t)window.low >= (ptrdiff_t)state->boundary) {
+        double least = INFINITY;
+        size_t slot = run->window;
+        for (size_t i = window.high; i != window.low; i--) {
+            least = lower(sign * cell_at(run, i), least);
+            suffix[--slot] = least;
+        }
+        *state = (extreme_state){window.high, window.high, INFINITY, true};
+    }
+    while (state->high != window.high) {
+        state->high++;
+        state->back = lower(sign * cell_at(run, state->high), state->back);
+    }
+    /* The suffix of the boundary itself lies in the last slot. */
+    size_t slot = run->window - 1 - (state->boundary - (window.low + 1));
+    double least = lower(suffix[slot], state->back);
+    return sign * least + 0.0; /* no negative zero; an empty window is infinite: missing */
+}
+
+static inline double min_step(extreme_state *state, const almi_run *run, size_t p)
+{
+    return extreme_step(state, run, p, 1);
+}
+
+static inline double max_step(extreme_state *state, const almi_run *run, size_t p)
+{
+    return extreme_step(state, run, p, -1);
+}
+
+/* ---- median ---- */
+
+/* The usable cells of the window in ascending order follow the state. */
+typedef struct median_state {
+    size_t low;
+    size_t high;
+    size_t count;
+    bool started;
+} median_state;
+
+static inline void sorted_insert(double *sorted, size_t *count, double value)
+{
+    size_t i = (*count)++;
+    for (; i > 0 && sorted[i - 1] > value; i--) {
+        sorted[i] = sorted[i - 1];
+    }
+    sorted[i] = value;
+}
+
+static inline void sorted_remove(double *sorted, size_t *count, double value)
+{
+    size_t i = 0;
+    while (sorted[i] != value) {
+        i++;
+    }
+    (*count)--;
+    memmove(sorted + i, sorted + i + 1, (*count - i) * sizeof *sorted);
+}
+
+static inline double median_step(median_state *state, const almi_run *run, size_t p)
+{
+    bounds window = window_bounds(run, p, run->window);
+    double *sorted = (double *)((char *)run->state + sizeof(median_state));
+    if (!state->started) {
+        *state = (median_state){window.low, window.low, 0, true};
+    }
+    /* Leaving cells first: the array has room for one window. */
+    for (; state->low != window.low; state->low++) {
+        double cell = cell_at(run, state->low + 1);
+        if (cell == cell && (ptrdiff_t)state->low < (ptrdiff_t)state->high) {
+            sorted_remove(sorted, &state->count, cell);
+        }
+    }
+    for (; state->high != window.high; state->high++) {
+        double cell = cell_at(run, state->high + 1);
+        if (cell == cell) {
+            sorted_insert(sorted, &state->count, cell);
+        }
+    }
+    size_t half = state->count / 2;
+    if (state->count == 0) {
+        return ALMI_NAN;
+    }
+    /* Halves are added, because the sum of two large cells may overflow. */
+    return state->count % 2 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
+}
+
+ALMI_DEFINE_RUN(sum, no_state, sum_step)
+ALMI_DEFINE_RUN(mean, no_state, mean_step)
+ALMI_DEFINE_RUN(std, no_state, std_step)
+ALMI_DEFINE_RUN(zero_share, no_state, zero_share_step)
+ALMI_DEFINE_RUN(seasonal_mean, no_state, seasonal_mean_step)
+ALMI_DEFINE_RUN(ratio, no_state, ratio_step)
+ALMI_DEFINE_RUN(difference, no_state, difference_step)
+ALMI_DEFINE_RUN(min, extreme_state, min_step)
+ALMI_DEFINE_RUN(max, extreme_state, max_step)
+ALMI_DEFINE_RUN(median, median_state, median_step)
+
+/* clang-format off */
+#define WINDOW_KERNEL(name, more, least, sums, bytes, per_window)                             \
+    const almi_kernel almi_kernel_##name = {                                                  \
+        .input = ALMI_INPUT_COLUMN, .read = ALMI_READ_PERIOD,                                 \
+        .takes = ALMI_TAKES_WINDOW | (more), .window_min = (least), .needs = (sums),          \
+        .state_bytes = (bytes), .state_bytes_per_window = (per_window), .run = run_##name};
+
+enum { CLOSED = ALMI_TAKES_CLOSED, SCALE = ALMI_TAKES_SCALE };
+
+WINDOW_KERNEL(sum, CLOSED | SCALE, 1, ALMI_NEEDS_SUMS, sizeof(no_state), 0)
+WINDOW_KERNEL(mean, CLOSED | SCALE, 1, ALMI_NEEDS_SUMS, sizeof(no_state), 0)
+WINDOW_KERNEL(std, CLOSED | SCALE, 2, ALMI_NEEDS_SUMS | ALMI_NEEDS_ZEROS | ALMI_NEEDS_SQUARES,
+              sizeof(no_state), 0)
+WINDOW_KERNEL(zero_share, CLOSED, 1, ALMI_NEEDS_SUMS | ALMI_NEEDS_ZEROS, sizeof(no_state), 0)
+WINDOW_KERNEL(ratio, CLOSED, 1, ALMI_NEEDS_SUMS, sizeof(no_state), 0)
+WINDOW_KERNEL(difference, SCALE, 1, 0, sizeof(no_state), 0)
+WINDOW_KERNEL(min, CLOSED | SCALE, 1, 0, sizeof(extreme_state), sizeof(double))
+WINDOW_KERNEL(max, CLOSED | SCALE, 1, 0, sizeof(extreme_state), sizeof(double))
+WINDOW_KERNEL(median, CLOSED | SCALE, 1, 0, sizeof(median_state), sizeof(double))
+/* clang-format on */
+
+const almi_kernel almi_kernel_seasonal_mean = {
+    .input = ALMI_INPUT_COLUMN,
+    .read = ALMI_READ_SEASON,
+    .takes = ALMI_TAKES_WINDOW | ALMI_TAKES_SEASON | ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE,
+    .window_min = 1,
+    .needs = ALMI_NEEDS_SUMS,
+    .state_bytes = sizeof(no_state),
+    .run = run_seasonal_mean,
+};
+
+/* `value` and `lag` read the cells; they differ in where the offset counts from. */
+const almi_kernel almi_kernel_value = {
+    .input = ALMI_INPUT_COLUMN, .read = ALMI_READ_PERIOD, .takes = ALMI_TAKES_SCALE};
+const almi_kernel almi_kernel_lag = {
+    .input = ALMI_INPUT_COLUMN, .read = ALMI_READ_PERIOD, .takes = ALMI_TAKES_SCALE};

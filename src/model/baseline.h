@@ -1,0 +1,40 @@
+/* baseline.h: the forecasts that everything else must beat.
+ *
+ * Each takes one series of demand per period (NaN = not known, skipped) from its first demand on,
+ * and gives a point forecast per step and, from its own in-sample errors, quantiles: point +
+ * quantile of the errors, never negative. Pure functions; thread safe.
+ *   zero            0
+ *   seasonal_naive  the value one season back, repeated (Hyndman and Athanasopoulos, FPP3 5.2)
+ *   ses             simple exponential smoothing, alpha .1, started at the first value
+ *   mean            mean of all values
+ *   weekday_mean    mean of the values of the same season phase */
+#ifndef ALM_MODEL_BASELINE_H
+#define ALM_MODEL_BASELINE_H
+
+#include "base/arena.h"
+
+#define ALM_BASELINE_MAP(X) X(zero) X(seasonal_naive) X(ses) X(mean) X(weekday_mean)
+
+typedef enum alm_baseline {
+#define ALM_BASELINE_ENUM(name) ALM_BASELINE_##name,
+    ALM_BASELINE_MAP(ALM_BASELINE_ENUM)
+#undef ALM_BASELINE_ENUM
+        ALM_BASELINE_COUNT
+} alm_baseline;
+
+const char *alm_baseline_name(alm_baseline baseline);
+
+typedef struct alm_baseline_request {
+    const double *y; /* count values, the last is the origin's */
+    size_t count;
+    size_t season;
+    size_t steps;
+    const double *levels; /* of the quantiles */
+    size_t level_count;
+} alm_baseline_request;
+
+/* `mean`: steps. `quantiles`: level_count x steps, or NULL. An empty series is forecast as 0. */
+void alm_baseline_forecast(alm_baseline baseline, const alm_baseline_request *request,
+                           alm_arena *scratch, double *mean, double *quantiles);
+
+#endif

@@ -1,0 +1,75 @@
+/* base_forecast.h: step 2 for one block of series: mean, marginal shape and explanation.
+ *
+ * mean(h) = w * forest(h) + (1 - w) * level * profile(h), w by class; 0 when closed. The forest
+ * predicts y / scale with the features at the origin; the marginal of step h is
+ * mean(h) * shape(u), the shape being the same for all steps and already calibrated (remapped).
+ *
+ * A series without the history for it falls back, with a reason: see alm_fallback. */
+#ifndef ALM_PIPELINE_BASE_FORECAST_H
+#define ALM_PIPELINE_BASE_FORECAST_H
+
+#include "pipeline/bundle.h"
+#include "pipeline/history.h"
+
+/* X(name, reason code as stored) */
+#define ALM_FALLBACK_MAP(X)                                                      \
+    X(NONE, "")                                                                  \
+    X(NO_FOREST, "no_forest")       /* the release has no trained mean model */  \
+    X(NO_DEMAND, "no_demand")       /* never sold: zero, or the analogues' level */ \
+    X(COLD_START, "cold_start")     /* too young: level borrowed from analogues */
+
+typedef enum alm_fallback {
+#define ALM_FALLBACK_ENUM(name, text) ALM_FALLBACK_##name,
+    ALM_FALLBACK_MAP(ALM_FALLBACK_ENUM)
+#undef ALM_FALLBACK_ENUM
+        ALM_FALLBACK_COUNT
+} alm_fallback;
+
+const char *alm_fallback_text(alm_fallback fallback);
+
+#define ALM_CONTRIBUTIONS_MAX 4
+
+/* Contribution of a feature to the mean, in units of the target. feature == UINT16_MAX: none. */
+typedef struct alm_contribution {
+    double value;
+    uint16_t feature;
+} alm_contribution;
+
+/* One series' base forecast. Fixed size for given steps, so that blocks can be spilled. */
+typedef struct alm_base {
+    alm_history history;      /* shape is calibrated and shrunk */
+    alm_fallback fallback;
+    double weight;            /* of the forest in the mean */
+    double *mean;             /* steps */
+    double *statistical;      /* steps: (1 - w) * level * profile */
+    double *expected;         /* steps: the forest's expected value, in units, times w */
+    alm_contribution *top;    /* steps x ALM_CONTRIBUTIONS_MAX, largest first */
+} alm_base;
+
+typedef struct alm_base_request {
+    const alm_bundle *bundle;
+    const alm_panel *panel;
+    alm_profile profile;
+    size_t origin;
+    size_t delay;
+    bool aggregate; /* aggregates have no forest */
+    bool explain;
+} alm_base_request;
+
+/* `out` and everything in it in `arena`; `scratch` is for temporaries. */
+ALM_NODISCARD alm_err alm_base_forecast(const alm_base_request *request, size_t series,
+                                        alm_arena *arena, alm_arena *scratch, alm_base *out,
+                                        alm_error *error);
+
+/* Mean of the forest alone, steps 1..horizon, in units; for choosing weights in training. */
+ALM_NODISCARD alm_err alm_base_forest_mean(const alm_base_request *request, size_t series,
+                                           const alm_history *history, alm_arena *scratch,
+                                           double *out, alm_error *error);
+
+/* Flags of steps 1..steps: closed by the calendar. */
+void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out);
+
+/* Shrinks a thin shape to its bin's, then reads it at the remapped levels. */
+void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *history);
+
+#endif

@@ -1,0 +1,58 @@
+/* bundle.h: the one deployable artifact: feature plan, forest, method and their manifest.
+ *
+ * A bundle is a set of objects named by a canonical manifest.json; its identity is the SHA-256 of
+ * the manifest, and the manifest holds the SHA-256 of every file. Only what determines the result
+ * is in it: names, people and clocks live in the registry. Data only: nothing in it can execute.
+ * Loading verifies hashes before it parses. Files: plan.json, models/mean.txt (LightGBM text),
+ * method.json, report.json. A loaded bundle is immutable and may be used from any thread. */
+#ifndef ALM_PIPELINE_BUNDLE_H
+#define ALM_PIPELINE_BUNDLE_H
+
+#include "feature/feature.h"
+#include "model/forest.h"
+#include "pipeline/method.h"
+#include "store/objects.h"
+
+#define ALM_BUNDLE_FORMAT 1
+
+typedef struct alm_bundle_parts {
+    alm_str model;            /* name in the project file */
+    alm_str training_run_id;
+    alm_str inputs;           /* canonical JSON that the training run id is the hash of */
+    alm_str feature_version;  /* digest text */
+    alm_str snapshot_id;
+    alm_str plan;             /* plan.json */
+    alm_str mean_model;       /* LightGBM text; empty: statistical only */
+    alm_str method;           /* method.json */
+    alm_str report;           /* report.json */
+} alm_bundle_parts;
+
+/* Puts the files, then the manifest. Putting the same bundle again gives the same hash. */
+ALM_NODISCARD alm_err alm_bundle_save(alm_objects *objects, const alm_bundle_parts *parts,
+                                      alm_digest *out, alm_error *error);
+
+/* All texts of a bundle, each verified. In `arena`. */
+ALM_NODISCARD alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash,
+                                      alm_arena *arena, alm_bundle_parts *out, alm_error *error);
+
+typedef struct alm_bundle {
+    alm_digest hash;
+    alm_bundle_parts parts;
+    alm_method method;
+    alm_feature_plan *plan;
+    alm_forest *forest;               /* NULL when statistical only */
+    alm_forest_explainer *explainer;  /* NULL likewise */
+    alm_arena *arena;
+} alm_bundle;
+
+/* `schema`: of the panels that will be scored. */
+ALM_NODISCARD alm_err alm_bundle_load(alm_objects *objects, const alm_digest *hash,
+                                      const alm_feature_schema *schema, alm_bundle **out,
+                                      alm_error *error);
+/* The same from parts in memory that were never stored: what the backtest scores. */
+ALM_NODISCARD alm_err alm_bundle_of_parts(const alm_bundle_parts *parts,
+                                          const alm_feature_schema *schema, alm_bundle **out,
+                                          alm_error *error);
+void alm_bundle_destroy(alm_bundle *bundle); /* takes NULL */
+
+#endif

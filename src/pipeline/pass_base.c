@@ -1,0 +1,141 @@
+/* pass_base.c: pass 1: base forecasts of the leaves, then of the aggregates. */
+#include <math.h>
+
+#include "pipeline/pipeline_internal.h"
+
+#define SERIES_PER_TASK 16
+
+typedef struct base_block {
+    almi_pipeline *run;
+    const alm_panel *panel;
+    const double *on_hand;
+    double *receipts;
+    alm_leaf *leaves;
+} base_block;
+
+static double variance_of(const alm_base *base, size_t steps)
+{
+    double squares = 0;
+    for (size_t h = 0; h < steps; h++) {
+        squares += base->mean[h] * base->mean[h];
+    }
+    return squares / (double)steps * base->history.shape_variance;
+}
+
+static alm_err leaf_base(base_block *block, size_t series, almi_worker *worker, alm_error *error)
+{
+    almi_pipeline *run = block->run;
+    alm_arena_reset(worker->scratch);
+    alm_base_request request = {.bundle = run->request->bundle,
+                                .panel = block->panel,
+                                .profile = run->profile,
+                                .origin = run->origin,
+                                .delay = run->delay,
+                                .explain = run->request->explain};
+    alm_leaf *leaf = &block->leaves[series];
+    ALM_TRY(alm_base_forecast(&request, series, worker->block, worker->scratch, &leaf->base,
+                              error));
+    alm_history_view view = {block->panel, series, run->origin, run->delay, run->profile};
+    alm_path_ranks ranks;
+    alm_path_ranks_of(run->method, &view, block->panel->first_series + series, run->templates,
+                      worker->block, worker->scratch, &ranks);
+    leaf->rank = ranks.rank;
+    leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
+    leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
+                                     : ALM_NEW_ARRAY(worker->block, double, run->steps);
+    run->leaf_variance[block->panel->first_series + series] = variance_of(&leaf->base, run->steps);
+    return ALM_OK;
+}
+
+static alm_err base_task(void *context, size_t task, int worker, alm_error *error)
+{
+    base_block *block = context;
+    size_t first = task * SERIES_PER_TASK;
+    size_t end = first + SERIES_PER_TASK;
+    end = end < block->panel->series_count ? end : block->panel->series_count;
+    for (size_t i = first; i < end; i++) {
+        ALM_TRY(leaf_base(block, i, &block->run->workers[worker], error));
+    }
+    return ALM_OK;
+}
+
+static alm_err read_block(almi_pipeline *run, alm_panel *panel, base_block *block,
+                          alm_error *error)
+{
+    ALM_TRY(alm_panel_source_next(run->request->source, run->block_arena, panel, error));
+    *block = (base_block){.run = run, .panel = panel};
+    if (panel->series_count && run->request->stock) {
+        double *on_hand = NULL;
+        ALM_TRY(alm_panel_source_stock(run->request->source, panel, run->block_arena, &on_hand,
+                                       &block->receipts, error));
+        block->on_hand = on_hand;
+    }
+    block->leaves = ALM_NEW_ARRAY(run->block_arena, alm_leaf, panel->series_count + 1);
+    return ALM_OK;
+}
+
+static void sum_means(almi_pipeline *run, const base_block *block)
+{
+    for (size_t i = 0; i < block->panel->series_count; i++) {
+        alm_hierarchy_add(run->hierarchy, (uint32_t)(block->panel->first_series + i), 1,
+                          block->leaves[i].base.mean, run->steps, run->bottom_up);
+    }
+}
+
+alm_err almi_pass_base(almi_pipeline *run, alm_error *error)
+{
+    ALM_TRY(alm_panel_source_rewind(run->request->source, error));
+    for (size_t b = 0; b < run->block_count; b++) {
+        alm_arena_reset(run->block_arena);
+        for (int w = 0; w < alm_pool_threads(run->env->pool); w++) {
+            alm_arena_reset(run->workers[w].block);
+        }
+        alm_panel panel;
+        base_block block;
+        ALM_TRY(read_block(run, &panel, &block, error));
+        size_t tasks = (panel.series_count + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
+        ALM_TRY(alm_pool_run(run->env->pool, tasks, base_task, &block, error));
+        sum_means(run, &block);
+        run->block_counts[b] = panel.series_count;
+        ALM_TRY(alm_spill_write(run->spill, block.leaves, panel.series_count, error));
+        alm_env_progress(run->env, "base forecasts", b + 1, run->block_count);
+    }
+    return ALM_OK;
+}
+
+/* Mean of an aggregate: w of the sum of its leaves, 1 - w of its own level x profile. */
+static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, alm_error *error)
+{
+    alm_arena *scratch = run->workers[0].scratch;
+    alm_arena_reset(scratch);
+    almi_node *node = &run->nodes[n];
+    alm_base_request request = {.bundle = run->request->bundle,
+                                .panel = panel,
+                                .profile = run->profile,
+                                .origin = run->origin,
+                                .delay = run->delay,
+                                .aggregate = true};
+    ALM_TRY(alm_base_forecast(&request, n, run->arena, scratch, &node->base, error));
+    alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
+    alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates, run->arena, scratch,
+                      &node->ranks);
+    node->own = ALM_NEW_ARRAY(run->arena, double, run->steps);
+    double share = run->method->weight[ALM_CLASS_aggregate];
+    for (size_t h = 0; h < run->steps; h++) {
+        node->own[h] = node->base.mean[h];
+        node->base.statistical[h] = (1 - share) * node->own[h];
+        node->base.expected[h] = share * run->bottom_up[n * run->steps + h];
+        node->base.mean[h] = node->base.expected[h] + node->base.statistical[h];
+    }
+    return ALM_OK;
+}
+
+alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error)
+{
+    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
+    run->nodes = ALM_NEW_ARRAY(run->arena, almi_node, run->node_count + 1);
+    for (size_t n = 0; n < run->node_count; n++) {
+        ALM_TRY(node_base(run, panel, n, error));
+    }
+    return ALM_OK;
+}

@@ -1,0 +1,83 @@
+/* pipeline_internal.h: the state of one pipeline run, shared by its passes. */
+#ifndef ALM_PIPELINE_PIPELINE_INTERNAL_H
+#define ALM_PIPELINE_PIPELINE_INTERNAL_H
+
+#include "decide/reconcile.h"
+#include "pipeline/paths.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/spill.h"
+
+/* Memory of one pool worker. */
+typedef struct almi_worker {
+    alm_arena *block;   /* results of the block at hand */
+    alm_arena *scratch; /* temporaries of one series */
+} almi_worker;
+
+typedef struct almi_node { /* an aggregate */
+    alm_base base;
+    alm_path_ranks ranks;
+    double *own; /* steps: its own part of the mean, the rest is the sum of the leaves */
+} almi_node;
+
+typedef struct almi_pipeline {
+    const alm_env *env;
+    const alm_pipeline_request *request;
+    const alm_method *method;
+    const alm_hierarchy *hierarchy;
+    alm_profile profile;
+    size_t origin, delay;
+    size_t steps, templates;
+    size_t paths;
+    size_t width; /* (paths + 1) * steps: the sample paths, then the mean */
+    size_t leaf_count, node_count;
+    alm_arena *arena; /* lives as long as the run */
+    alm_arena *block_arena;
+    almi_worker *workers;
+    alm_spill *spill;
+    size_t *block_counts; /* leaves per block */
+    size_t block_count;
+    double *leaf_variance;
+    double *bottom_up; /* node_count x steps: sums of the leaves' base means */
+    almi_node *nodes;
+    double *sums;    /* node_count x width: of the adjusted leaves */
+    double *targets; /* node_count x width: base forecasts of the aggregates */
+    double *lambda;  /* node_count x width, or NULL when aggregates have no forecast of their own */
+    double *round_scratch;
+    alm_reconciler *reconciler;
+} almi_pipeline;
+
+/* Leaves of the block at hand, their paths and what was read out of them. */
+typedef struct almi_leaf_block {
+    almi_pipeline *run;
+    alm_leaf *leaves;
+    size_t first, count;
+    double *values; /* count x width, adjusted */
+    alm_forecast *forecasts; /* NULL in passes that only sum */
+} almi_leaf_block;
+
+/* pass_base.c */
+ALM_NODISCARD alm_err almi_pass_base(almi_pipeline *run, alm_error *error);
+ALM_NODISCARD alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error);
+
+/* pass_paths.c: reads all leaves from the spill, makes and adjusts their paths, sums them, and when
+ * `sink` is given reads them out. */
+ALM_NODISCARD alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sink *sink,
+                                      alm_error *error);
+/* Sample paths of the aggregates' own forecasts -> run->targets. */
+void almi_node_targets(almi_pipeline *run);
+
+/* readout.c: one node's published numbers from its reconciled values (width). */
+typedef struct almi_readout {
+    const almi_pipeline *run;
+    const alm_base *base;
+    const double *base_mean; /* steps */
+    const double *values;    /* width */
+    double on_hand;          /* NaN: none */
+    const double *receipts;
+    alm_arena *arena;
+    alm_arena *scratch;
+} almi_readout;
+
+void almi_read_out(const almi_readout *in, alm_forecast *out);
+
+#endif

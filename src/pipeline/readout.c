@@ -1,0 +1,102 @@
+/* readout.c: from a node's reconciled paths and mean to the numbers that are published. */
+#include <math.h>
+#include <string.h>
+
+#include "decide/stockout.h"
+#include "num/quantile.h"
+#include "pipeline/pipeline_internal.h"
+
+static void read_quantiles(const almi_readout *in, alm_forecast *out)
+{
+    const almi_pipeline *run = in->run;
+    size_t count = run->method->quantile_count;
+    double *quantiles = ALM_NEW_ARRAY(in->arena, double, count * run->steps);
+    double *column = ALM_NEW_ARRAY(in->scratch, double, run->paths);
+    for (size_t h = 0; h < run->steps; h++) {
+        for (size_t s = 0; s < run->paths; s++) {
+            column[s] = in->values[s * run->steps + h];
+        }
+        alm_sort_doubles(column, run->paths);
+        for (size_t k = 0; k < count; k++) {
+            quantiles[k * run->steps + h] =
+                alm_quantile_sorted(column, run->paths, run->method->quantile[k]);
+        }
+    }
+    out->quantile = quantiles;
+}
+
+static void read_stockout(const almi_readout *in, alm_forecast *out)
+{
+    const almi_pipeline *run = in->run;
+    out->has_stock = in->receipts && !isnan(in->on_hand);
+    if (!out->has_stock) {
+        return;
+    }
+    alm_stockout risk = {.probability = ALM_NEW_ARRAY(in->arena, double, run->steps),
+                         .shortfall = ALM_NEW_ARRAY(in->arena, double, run->steps)};
+    double on_hand = in->on_hand > 0 ? in->on_hand : 0;
+    alm_stockout_of_paths(in->values, run->paths, run->steps, on_hand, in->receipts, &risk);
+    out->on_hand = in->on_hand;
+    out->stockout_probability = risk.probability;
+    out->shortfall = risk.shortfall;
+    out->days_to_stockout = risk.days;
+}
+
+static void add_line(alm_explanation *lines, uint8_t *count, const char *feature, double value)
+{
+    if (value != 0) {
+        lines[(*count)++] = (alm_explanation){feature, value};
+    }
+}
+
+/* Lines of one step; whatever the kept contributions leave over is "other". */
+static void explain_step(const almi_readout *in, size_t h, double mean, alm_explanation *lines,
+                         uint8_t *count)
+{
+    const alm_base *base = in->base;
+    const alm_feature_plan *plan = in->run->request->bundle->plan;
+    bool aggregate = base->history.class_of_series == ALM_CLASS_aggregate;
+    double rest = in->base_mean[h] - base->statistical[h] - base->expected[h];
+    add_line(lines, count, aggregate ? "sum of leaves" : "base", base->expected[h]);
+    for (size_t k = 0; k < ALM_CONTRIBUTIONS_MAX; k++) {
+        const alm_contribution *top = &base->top[h * ALM_CONTRIBUTIONS_MAX + k];
+        if (top->feature != UINT16_MAX) {
+            add_line(lines, count, alm_feature_plan_name(plan, top->feature), top->value);
+            rest -= top->value;
+        }
+    }
+    add_line(lines, count, "other features", fabs(rest) > 1e-9 * (1 + mean) ? rest : 0);
+    add_line(lines, count, "statistical", base->statistical[h]);
+    add_line(lines, count, "reconciliation", mean - in->base_mean[h]);
+}
+
+static void read_explanation(const almi_readout *in, alm_forecast *out)
+{
+    size_t steps = in->run->steps;
+    alm_explanation *lines =
+        ALM_NEW_ARRAY(in->arena, alm_explanation, steps * ALM_EXPLANATIONS_MAX);
+    uint8_t *counts = ALM_NEW_ARRAY(in->arena, uint8_t, steps);
+    for (size_t h = 0; h < steps; h++) {
+        explain_step(in, h, out->mean[h], lines + h * ALM_EXPLANATIONS_MAX, &counts[h]);
+    }
+    out->explanation = lines;
+    out->explanation_count = counts;
+}
+
+void almi_read_out(const almi_readout *in, alm_forecast *out)
+{
+    const almi_pipeline *run = in->run;
+    double *mean = ALM_NEW_ARRAY(in->arena, double, run->steps);
+    memcpy(mean, in->values + run->paths * run->steps, run->steps * sizeof(double));
+    out->mean = mean;
+    out->base_mean = in->base_mean;
+    out->base_marginal_mean = in->base->mean;
+    out->shape = in->base->history.shape;
+    out->fallback = in->base->fallback;
+    out->class_of_series = in->base->history.class_of_series;
+    double weight = in->base->weight;
+    out->method = weight >= 1 ? "gbm" : weight > 0 ? "gbm+stat" : "stat";
+    read_quantiles(in, out);
+    read_stockout(in, out);
+    read_explanation(in, out);
+}

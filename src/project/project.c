@@ -1,0 +1,97 @@
+/* project.c: opening a project folder. */
+#include "project/project.h"
+
+#include "project/project_schema.h"
+
+#include <string.h>
+
+#define FILE_NAME "almanac.yaml"
+#define FILE_BYTES_MAX ((size_t)4 << 20)
+
+static alm_err read_project(const alm_env *env, alm_project *project, alm_error *error)
+{
+    const char *path = alm_path_join(project->arena, project->directory, FILE_NAME);
+    if (!alm_fs_exists(env->fs, path)) {
+        return alm_fail(error, ALM_ERR_NOT_FOUND,
+                        "no " FILE_NAME " in %s: name the project's folder with --project, or run "
+                        "`almanac init` there", project->directory);
+    }
+    alm_str text;
+    ALM_TRY(alm_fs_read_all(env->fs, path, FILE_BYTES_MAX, project->arena, &text, error));
+    project->file_digest = alm_hash_bytes(text.data, text.size);
+    alm_yaml *root = NULL;
+    ALM_TRY(alm_yaml_parse(text, FILE_NAME, project->arena, &root, error));
+    ALM_TRY(almi_project_parse(root, project, error));
+    return almi_project_check(root, project, error);
+}
+
+alm_err alm_project_open(const alm_env *env, const char *directory, alm_project **out,
+                         alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_project *project = ALM_NEW(arena, alm_project);
+    project->arena = arena;
+    project->directory = alm_arena_copy_text(arena, directory, strlen(directory));
+    project->state = alm_path_join(arena, project->directory, ".almanac");
+    alm_err code = read_project(env, project, error);
+    if (code != ALM_OK) {
+        alm_project_close(project);
+        return code;
+    }
+    *out = project;
+    return ALM_OK;
+}
+
+void alm_project_close(alm_project *project)
+{
+    if (project) {
+        alm_arena_destroy(project->arena); /* the struct lies in its own arena */
+    }
+}
+
+const alm_source *alm_project_source(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->source_count; i++) {
+        if (alm_str_equal(project->sources[i].name, name)) {
+            return &project->sources[i];
+        }
+    }
+    return NULL;
+}
+
+const alm_model_spec *alm_project_model(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->model_count; i++) {
+        if (alm_str_equal(project->models[i].name, name)) {
+            return &project->models[i];
+        }
+    }
+    return NULL;
+}
+
+const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->schedule_count; i++) {
+        if (alm_str_equal(project->schedules[i].name, name)) {
+            return &project->schedules[i];
+        }
+    }
+    return NULL;
+}
+
+const alm_source_column *alm_source_find_column(const alm_source *source, alm_str name)
+{
+    for (size_t i = 0; i < source->column_count; i++) {
+        if (alm_str_equal(source->columns[i].name, name)) {
+            return &source->columns[i];
+        }
+    }
+    return NULL;
+}
+
+void alm_project_write_reference(alm_buffer *out)
+{
+    for (size_t i = 0; i < almi_section_count; i++) {
+        almi_section_document(almi_sections[i], out);
+    }
+}

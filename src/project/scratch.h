@@ -1,0 +1,14 @@
+/* scratch.h: a folder of its own for the temporary files of one piece of work. */
+#ifndef ALM_PROJECT_SCRATCH_H
+#define ALM_PROJECT_SCRATCH_H
+
+#include "project/project.h"
+
+/* Makes state/scratch/<random name>; the path lies in `arena`. */
+ALM_NODISCARD alm_err alm_scratch_create(const alm_env *env, const alm_project *project,
+                                         alm_arena *arena, const char **out, alm_error *error);
+/* Takes NULL. A failure is passed over: no result depends on scratch, and what a killed process
+ * left there is harmless too. */
+void alm_scratch_remove(const alm_env *env, const char *path);
+
+#endif

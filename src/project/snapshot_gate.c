@@ -1,0 +1,231 @@
+/* snapshot_gate.c: what a snapshot is refused for. */
+#include "project/snapshot_internal.h"
+
+#include <string.h>
+
+static alm_err fail_source(const almi_taken_source *source, alm_error *error, alm_err code,
+                           const char *text)
+{
+    return alm_fail(error, code, "source " ALM_STR_FMT ": %s", ALM_STR_ARG(source->spec->name),
+                    text);
+}
+
+static alm_err gate_rejects(almi_taking *taking, const almi_taken_source *source,
+                            alm_error *error)
+{
+    double share = source->read ? (double)source->rejected / (double)source->read : 0.0;
+    if (share <= source->spec->reject_share_max) {
+        return ALM_OK;
+    }
+    char limit[32];
+    (void)alm_double_text(source->spec->reject_share_max, limit);
+    return fail_source(
+        source, error, ALM_ERR_INVALID,
+        alm_arena_printf(taking->scratch, "%lld of %lld rows do not fit (reject_share_max is %s), "
+                         "the first: %s", (long long)source->rejected, (long long)source->read,
+                         limit, taking->first_reject.data ? taking->first_reject.data : ""));
+}
+
+static alm_err gate_rows(almi_taking *taking, const almi_taken_source *source, alm_error *error)
+{
+    char start[ALM_DATE_TEXT_BYTES];
+    char end[ALM_DATE_TEXT_BYTES];
+    if (source->kept > 0) {
+        return ALM_OK;
+    }
+    if (source->read == 0) {
+        return fail_source(source, error, ALM_ERR_INVALID, "its files have no rows");
+    }
+    if (source->outside == 0) {
+        return fail_source(source, error, ALM_ERR_INVALID, "every row was rejected");
+    }
+    alm_date_text(taking->options->start, start);
+    alm_date_text(taking->options->end, end);
+    return fail_source(source, error, ALM_ERR_INVALID,
+                       alm_arena_printf(taking->scratch,
+                                        "none of its %lld rows lies in [%s, %s) and is known",
+                                        (long long)source->read, start, end));
+}
+
+static alm_err gate_missing(almi_taking *taking, const almi_taken_source *source,
+                            alm_error *error)
+{
+    for (size_t i = 0; i < source->spec->column_count; i++) {
+        const alm_source_column *column = &source->spec->columns[i];
+        double share = (double)source->nulls[i] / (double)source->kept;
+        if (share <= column->missing_share_max) {
+            continue;
+        }
+        char limit[32];
+        (void)alm_double_text(column->missing_share_max, limit);
+        return fail_source(
+            source, error, ALM_ERR_INVALID,
+            alm_arena_printf(taking->scratch, "column " ALM_STR_FMT " is empty in %lld of %lld "
+                             "rows (missing_share_max is %s)", ALM_STR_ARG(column->name),
+                             (long long)source->nulls[i], (long long)source->kept, limit));
+    }
+    return ALM_OK;
+}
+
+static alm_err gate_freshness(almi_taking *taking, const almi_taken_source *source,
+                              alm_error *error)
+{
+    int32_t limit = source->spec->freshness_days_max;
+    if (limit < 0 || taking->options->end - source->last <= limit) {
+        return ALM_OK;
+    }
+    char last[ALM_DATE_TEXT_BYTES];
+    char end[ALM_DATE_TEXT_BYTES];
+    alm_date_text(source->last, last);
+    alm_date_text(taking->options->end, end);
+    return fail_source(source, error, ALM_ERR_INCOMPLETE,
+                       alm_arena_printf(taking->scratch, "its newest row is of %s, %d days before "
+                                        "the end %s (freshness_days_max is %d)", last,
+                                        taking->options->end - source->last, end, limit));
+}
+
+/* ---- duplicates ---- */
+
+static void add_name(alm_buffer *out, alm_str name, alm_arena *arena)
+{
+    if (name.size) {
+        alm_buffer_printf(out, "%s%s", out->size ? ", " : "", alm_sql_identifier(arena, name));
+    }
+}
+
+char *almi_unique_columns(const alm_source *source, alm_arena *arena)
+{
+    alm_buffer list = {0};
+    for (size_t i = 0; i < source->key_count; i++) {
+        add_name(&list, source->keys[i], arena);
+    }
+    add_name(&list, source->time, arena);
+    if (source->key_count > 0 || source->time.size) {
+        add_name(&list, source->known_at, arena);
+    }
+    char *text = list.size ? alm_arena_copy_text(arena, list.data, list.size) : NULL;
+    alm_buffer_deinit(&list);
+    return text;
+}
+
+/* "date=2011-12-09, sku=10125" of the rows as SQL. */
+static char *key_text(const alm_source *source, alm_arena *arena)
+{
+    alm_buffer text = {0};
+    alm_str names[2] = {source->time, source->known_at};
+    for (size_t i = 0; i < source->key_count + 2; i++) {
+        alm_str name = i < source->key_count ? source->keys[i] : names[i - source->key_count];
+        if (name.size) {
+            char *label = alm_arena_printf(arena, ALM_STR_FMT "=", ALM_STR_ARG(name));
+            alm_buffer_printf(&text, ", %s || %s::VARCHAR",
+                              alm_sql_literal(arena, alm_str_of(label)),
+                              alm_sql_identifier(arena, name));
+        }
+    }
+    char *out = alm_arena_printf(arena, "concat_ws(', '%s)", text.data ? text.data : "");
+    alm_buffer_deinit(&text);
+    return out;
+}
+
+static alm_err gate_duplicates(almi_taking *taking, const almi_taken_source *source,
+                               alm_error *error)
+{
+    alm_arena *arena = taking->scratch;
+    char *columns = almi_unique_columns(source->spec, arena);
+    if (!columns || source->spec->duplicates == ALM_DUPLICATES_SUM) {
+        return ALM_OK;
+    }
+    /* The first duplicate in the order of reading: where its group's second row stands. */
+    alm_table table;
+    ALM_TRY(alm_sql_collect(
+        taking->sql,
+        alm_arena_printf(arena, "SELECT min(" ALMI_ROW_COLUMN ") AS a, "
+                         "min(" ALMI_ROW_COLUMN ", 2)[2] AS b, min(%s) AS k FROM %s GROUP BY %s "
+                         "HAVING count(*) > 1 ORDER BY b LIMIT 1", key_text(source->spec, arena),
+                         source->table, columns),
+        1, arena, &table, error));
+    if (table.rows == 0) {
+        return ALM_OK;
+    }
+    alm_str key = table.columns[2].values.text[0];
+    return fail_source(
+        source, error, ALM_ERR_CONFLICT,
+        alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one, or "
+                         "declare `duplicates: sum`",
+                         almi_row_name(source->spec, table.columns[0].values.i64[0], arena),
+                         almi_row_name(source->spec, table.columns[1].values.i64[0], arena),
+                         ALM_STR_ARG(key)));
+}
+
+alm_err almi_gate_source(almi_taking *taking, const almi_taken_source *source, alm_error *error)
+{
+    ALM_TRY(gate_rejects(taking, source, error));
+    ALM_TRY(gate_rows(taking, source, error));
+    ALM_TRY(gate_missing(taking, source, error));
+    ALM_TRY(gate_freshness(taking, source, error));
+    return gate_duplicates(taking, source, error);
+}
+
+/* ---- the calendar ---- */
+
+static const almi_taken_source *find(const almi_taking *taking, const almi_taken_source *sources,
+                                     alm_str name)
+{
+    for (size_t i = 0; i < taking->project->source_count; i++) {
+        if (alm_str_equal(sources[i].spec->name, name)) {
+            return &sources[i];
+        }
+    }
+    return NULL;
+}
+
+static alm_err gate_days(almi_taking *taking, const almi_taken_source *series,
+                         const almi_taken_source *calendar, alm_error *error)
+{
+    alm_arena *arena = taking->scratch;
+    char *time = alm_sql_identifier(arena, series->spec->time);
+    char *day = alm_sql_identifier(arena, calendar->spec->time);
+    alm_table table;
+    ALM_TRY(alm_sql_collect(
+        taking->sql,
+        alm_arena_printf(arena, "SELECT s." ALMI_ROW_COLUMN ", s.%s FROM %s s ANTI JOIN %s c ON "
+                         "s.%s = c.%s ORDER BY 1 LIMIT 1", time, series->table, calendar->table,
+                         time, day),
+        1, arena, &table, error));
+    if (table.rows == 0) {
+        return ALM_OK;
+    }
+    char date[ALM_DATE_TEXT_BYTES];
+    char first[ALM_DATE_TEXT_BYTES];
+    char last[ALM_DATE_TEXT_BYTES];
+    alm_date_text(table.columns[1].values.date[0], date);
+    alm_date_text(calendar->first, first);
+    alm_date_text(calendar->last, last);
+    return fail_source(
+        series, error, ALM_ERR_INVALID,
+        alm_arena_printf(arena, "%s: %s is outside the calendar: source " ALM_STR_FMT " (%s to %s) "
+                         "has no row for it", almi_row_name(series->spec,
+                         table.columns[0].values.i64[0], arena), date,
+                         ALM_STR_ARG(calendar->spec->name), first, last));
+}
+
+alm_err almi_gate_calendar(almi_taking *taking, const almi_taken_source *sources,
+                           alm_error *error)
+{
+    const alm_series_spec *s = &taking->project->series;
+    const almi_taken_source *series = find(taking, sources, s->source);
+    const almi_taken_source *done = NULL;
+    if (s->closed_source.size) {
+        done = find(taking, sources, s->closed_source);
+        ALM_TRY(gate_days(taking, series, done, error));
+    }
+    for (size_t i = 0; i < s->column_count; i++) {
+        const almi_taken_source *calendar = find(taking, sources, s->columns[i].source);
+        if (!s->columns[i].known || calendar == done || calendar->spec->key_count > 0) {
+            continue;
+        }
+        ALM_TRY(gate_days(taking, series, calendar, error));
+        done = calendar;
+    }
+    return ALM_OK;
+}

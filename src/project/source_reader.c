@@ -1,0 +1,566 @@
+/* source_reader.c: the files of a source as typed rows of a temporary table.
+ *
+ * Every value goes through its text, for CSV and Parquet alike, so that the same rows give the same
+ * values whatever file they lie in. Values are parsed by base/str.h and base/date.h and never by
+ * the engine: there is one definition of what a date is. */
+#include "project/snapshot_internal.h"
+
+#include "table/csv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH_ROWS 65536
+#define REJECTS_LISTED_MAX 100000
+#define REJECT_VALUE_BYTES 200
+#define ROW_BITS 40
+#define MICROS_PER_DAY INT64_C(86400000000)
+
+typedef struct cell {
+    bool valid;
+    int64_t integer; /* bool, i64, date, instant */
+    double real;
+    alm_str text;
+} cell;
+
+typedef struct reader {
+    almi_taking *taking;
+    almi_taken_source *source;
+    alm_table_builder *builder;
+    size_t pending;    /* rows in the builder */
+    size_t file;
+    int64_t record;    /* of the row at hand */
+    cell *cells;       /* one per declared column */
+    alm_str *values;   /* texts of the row at hand, by declared column */
+    size_t time_index; /* SIZE_MAX: none */
+    size_t known_at_index;
+} reader;
+
+static alm_str file_name(const reader *r)
+{
+    return r->source->spec->files[r->file];
+}
+
+char *almi_row_name(const alm_source *source, int64_t row, alm_arena *arena)
+{
+    alm_str file = source->files[row >> ROW_BITS];
+    return alm_arena_printf(arena, ALM_STR_FMT " row %lld", ALM_STR_ARG(file),
+                            (long long)(row & (((int64_t)1 << ROW_BITS) - 1)));
+}
+
+/* ---- rejected rows ---- */
+
+static alm_str shorten(alm_str value)
+{
+    if (value.size > REJECT_VALUE_BYTES) {
+        value.size = REJECT_VALUE_BYTES;
+        while (value.size > 0 && ((unsigned char)value.data[value.size] & 0xC0) == 0x80) {
+            value.size--; /* not inside a character */
+        }
+    }
+    return value;
+}
+
+static void reject(reader *r, alm_str column, alm_str value, const char *reason)
+{
+    almi_taken_source *source = r->source;
+    value = shorten(value);
+    source->rejected++;
+    if (source->rejected == 1) {
+        alm_buffer *first = &r->taking->first_reject;
+        alm_buffer_clear(first);
+        alm_buffer_printf(first, ALM_STR_FMT " row %lld", ALM_STR_ARG(file_name(r)),
+                          (long long)r->record);
+        if (column.size) {
+            alm_buffer_printf(first, ", column " ALM_STR_FMT ": \"" ALM_STR_FMT "\"",
+                              ALM_STR_ARG(column), ALM_STR_ARG(value));
+        } else {
+            alm_buffer_text(first, ":");
+        }
+        alm_buffer_printf(first, " %s", reason);
+    }
+    if (source->rejected > REJECTS_LISTED_MAX) {
+        return;
+    }
+    alm_buffer *out = &r->taking->rejects;
+    alm_csv_write(out, source->spec->name);
+    alm_buffer_text(out, ",");
+    alm_csv_write(out, file_name(r));
+    alm_buffer_printf(out, ",%lld,", (long long)r->record);
+    alm_csv_write(out, column);
+    alm_buffer_text(out, ",");
+    alm_csv_write(out, value);
+    alm_buffer_text(out, ",");
+    alm_csv_write(out, alm_str_of(reason));
+    alm_buffer_text(out, "\n");
+}
+
+/* ---- values ---- */
+
+static bool parse_bool(alm_str text, int64_t *out)
+{
+    bool yes = alm_str_is(text, "true") || alm_str_is(text, "1");
+    if (!yes && !alm_str_is(text, "false") && !alm_str_is(text, "0")) {
+        return false;
+    }
+    *out = yes;
+    return true;
+}
+
+static bool parse_value(alm_type type, alm_str text, cell *out)
+{
+    alm_date date = 0;
+    switch (type) {
+    case ALM_TYPE_BOOL:
+        return parse_bool(text, &out->integer);
+    case ALM_TYPE_I64:
+        return alm_str_to_i64(text, &out->integer);
+    case ALM_TYPE_F64:
+        if (!alm_str_to_double(text, &out->real)) {
+            return false;
+        }
+        out->real = out->real == 0.0 ? 0.0 : out->real; /* one zero */
+        return true;
+    case ALM_TYPE_DATE:
+        if (!alm_date_parse(text, &date)) {
+            return false;
+        }
+        out->integer = date;
+        return true;
+    case ALM_TYPE_INSTANT:
+        return alm_instant_parse(text, &out->integer);
+    case ALM_TYPE_TEXT:
+        out->text = text;
+        return true;
+    }
+    return false;
+}
+
+static const char *type_reason(alm_type type)
+{
+    static const char *const REASONS[] = {
+        [ALM_TYPE_BOOL] = "is not true, false, 1 or 0",
+        [ALM_TYPE_I64] = "is not a whole number",
+        [ALM_TYPE_F64] = "is not a finite number",
+        [ALM_TYPE_DATE] = "is not a date YYYY-MM-DD",
+        [ALM_TYPE_INSTANT] = "is not an instant YYYY-MM-DDTHH:MM:SSZ",
+        [ALM_TYPE_TEXT] = "is not a text",
+    };
+    return REASONS[type];
+}
+
+static bool check_bounds(reader *r, const alm_source_column *column, const cell *c, alm_str text)
+{
+    double value = column->type == ALM_TYPE_F64 ? c->real : (double)c->integer;
+    bool low = column->has_min && value < column->min;
+    if (!low && !(column->has_max && value > column->max)) {
+        return true;
+    }
+    char bound[32];
+    char reason[64];
+    (void)alm_double_text(low ? column->min : column->max, bound);
+    (void)snprintf(reason, sizeof(reason), "is %s %s %s", low ? "below" : "above",
+                   low ? "min" : "max", bound);
+    reject(r, column->name, text, reason);
+    return false;
+}
+
+/* Parses the row at hand into cells; a row that does not fit is rejected and gives false. */
+static bool parse_row(reader *r)
+{
+    const alm_source *spec = r->source->spec;
+    for (size_t i = 0; i < spec->column_count; i++) {
+        const alm_source_column *column = &spec->columns[i];
+        alm_str text = r->values[i];
+        cell *c = &r->cells[i];
+        c->valid = text.size > 0;
+        if (!c->valid) {
+            if (!column->nullable) {
+                reject(r, column->name, text, "is empty (the column is not nullable)");
+                return false;
+            }
+            continue;
+        }
+        if (!parse_value(column->type, text, c)) {
+            reject(r, column->name, text, type_reason(column->type));
+            return false;
+        }
+        if (!check_bounds(r, column, c, text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- window and knowledge ---- */
+
+static alm_date day_of(const alm_source_column *column, int64_t value)
+{
+    if (column->type == ALM_TYPE_DATE) {
+        return (alm_date)value;
+    }
+    return (alm_date)(value / MICROS_PER_DAY - (value % MICROS_PER_DAY < 0));
+}
+
+static bool is_known(const reader *r, alm_date day)
+{
+    const alm_source *spec = r->source->spec;
+    alm_instant bound = r->taking->options->known_at;
+    if (r->known_at_index != SIZE_MAX) {
+        const cell *c = &r->cells[r->known_at_index];
+        bool is_date = spec->columns[r->known_at_index].type == ALM_TYPE_DATE;
+        return (is_date ? alm_instant_of_date((alm_date)c->integer) : c->integer) <= bound;
+    }
+    return spec->known_in_advance ||
+           alm_instant_of_date(day + 1 + spec->publication_delay) <= bound;
+}
+
+/* Does the row belong into the snapshot? Counts it, and widens the source's first and last day. */
+static bool in_window(reader *r)
+{
+    almi_taken_source *source = r->source;
+    const alm_snapshot_options *options = r->taking->options;
+    if (r->time_index == SIZE_MAX) {
+        if (r->known_at_index == SIZE_MAX || is_known(r, 0)) {
+            return true;
+        }
+        source->outside++;
+        return false;
+    }
+    alm_date day = day_of(&source->spec->columns[r->time_index], r->cells[r->time_index].integer);
+    if (day < options->start || (day >= options->end && !source->spec->known_in_advance) ||
+        !is_known(r, day)) {
+        source->outside++;
+        return false;
+    }
+    source->first = source->kept == 0 || day < source->first ? day : source->first;
+    source->last = source->kept == 0 || day > source->last ? day : source->last;
+    return true;
+}
+
+/* ---- rows into the table ---- */
+
+static void add_cell(reader *r, const alm_source_column *column, const cell *c)
+{
+    alm_table_builder *b = r->builder;
+    if (!c->valid) {
+        alm_table_builder_null(b);
+        return;
+    }
+    switch (column->type) {
+    case ALM_TYPE_BOOL:
+        alm_table_builder_bool(b, c->integer != 0);
+        break;
+    case ALM_TYPE_I64:
+        alm_table_builder_i64(b, c->integer);
+        break;
+    case ALM_TYPE_F64:
+        alm_table_builder_f64(b, c->real);
+        break;
+    case ALM_TYPE_DATE:
+        alm_table_builder_date(b, (alm_date)c->integer);
+        break;
+    case ALM_TYPE_INSTANT:
+        alm_table_builder_instant(b, c->integer);
+        break;
+    case ALM_TYPE_TEXT:
+        if (column->pseudonym) {
+            char text[ALM_DIGEST_TEXT_BYTES];
+            alm_digest digest = alm_hash_keyed(r->taking->key, sizeof(r->taking->key),
+                                               c->text.data, c->text.size);
+            alm_digest_text(&digest, text);
+            alm_table_builder_text(b, (alm_str){text, ALM_DIGEST_BYTES}); /* half of the digits */
+        } else {
+            alm_table_builder_text(b, c->text);
+        }
+        break;
+    }
+}
+
+static alm_err flush(reader *r, alm_error *error)
+{
+    alm_table table;
+    ALM_TRY(alm_table_builder_finish(r->builder, &table, error));
+    ALM_TRY(alm_sql_append(r->taking->sql, r->source->table, &table, error));
+    alm_table_builder_clear(r->builder);
+    r->pending = 0;
+    return ALM_OK;
+}
+
+/* `values` of the row at hand are set. */
+static alm_err take_row(reader *r, alm_error *error)
+{
+    almi_taken_source *source = r->source;
+    source->read++;
+    if (!parse_row(r) || !in_window(r)) {
+        return ALM_OK;
+    }
+    source->kept++;
+    for (size_t i = 0; i < source->spec->column_count; i++) {
+        source->nulls[i] += !r->cells[i].valid;
+        add_cell(r, &source->spec->columns[i], &r->cells[i]);
+    }
+    alm_table_builder_i64(r->builder, ((int64_t)r->file << ROW_BITS) | r->record);
+    return ++r->pending == BATCH_ROWS ? flush(r, error) : ALM_OK;
+}
+
+/* ---- files ---- */
+
+/* Where each declared column stands in the file. */
+static alm_err map_columns(const reader *r, const alm_str *header, size_t count, size_t *map,
+                           alm_error *error)
+{
+    const alm_source *spec = r->source->spec;
+    for (size_t i = 0; i < spec->column_count; i++) {
+        map[i] = SIZE_MAX;
+        for (size_t k = 0; k < count; k++) {
+            map[i] = alm_str_equal(header[k], spec->columns[i].name) ? k : map[i];
+        }
+        if (map[i] != SIZE_MAX) {
+            continue;
+        }
+        alm_buffer list = {0};
+        for (size_t k = 0; k < count && list.size < 200; k++) {
+            alm_buffer_printf(&list, "%s" ALM_STR_FMT, k ? ", " : "", ALM_STR_ARG(header[k]));
+        }
+        alm_err code = alm_fail(error, ALM_ERR_INVALID,
+                                ALM_STR_FMT ": the file has no column " ALM_STR_FMT ", which "
+                                "source " ALM_STR_FMT " declares; it has: %s",
+                                ALM_STR_ARG(file_name(r)), ALM_STR_ARG(spec->columns[i].name),
+                                ALM_STR_ARG(spec->name), list.data ? list.data : "none");
+        alm_buffer_deinit(&list);
+        return code;
+    }
+    return ALM_OK;
+}
+
+static alm_str keep_digest(const reader *r, alm_digest digest)
+{
+    char text[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&digest, text);
+    return (alm_str){alm_arena_copy_text(r->taking->arena, text, 64), 64};
+}
+
+static alm_err read_csv_rows(reader *r, alm_csv *csv, alm_error *error)
+{
+    const alm_source *spec = r->source->spec;
+    size_t width = 0;
+    const alm_str *header = alm_csv_header(csv, &width);
+    size_t *map = ALM_NEW_ARRAY(r->taking->scratch, size_t, spec->column_count);
+    ALM_TRY(map_columns(r, header, width, map, error));
+    for (;;) {
+        const alm_str *fields = NULL;
+        size_t count = 0;
+        ALM_TRY(alm_csv_next(csv, &fields, &count, error));
+        if (count == 0) {
+            return ALM_OK;
+        }
+        r->record = (int64_t)alm_csv_record(csv);
+        if (count != width) {
+            char reason[80];
+            (void)snprintf(reason, sizeof(reason), "the row has %zu values, the header %zu", count,
+                           width);
+            r->source->read++;
+            reject(r, ALM_STR(""), ALM_STR(""), reason);
+            continue;
+        }
+        for (size_t i = 0; i < spec->column_count; i++) {
+            r->values[i] = fields[map[i]];
+        }
+        ALM_TRY(take_row(r, error));
+    }
+}
+
+static alm_err read_csv(reader *r, const char *path, alm_error *error)
+{
+    alm_csv *csv = NULL;
+    char *name = alm_arena_copy_text(r->taking->scratch, file_name(r).data, file_name(r).size);
+    ALM_TRY(alm_csv_open(r->taking->env->fs, path, name, &csv, error));
+    alm_err code = read_csv_rows(r, csv, error);
+    if (code == ALM_OK) {
+        r->source->file_digests[r->file] = keep_digest(r, alm_csv_digest(csv));
+    }
+    alm_csv_close(csv);
+    return code;
+}
+
+static alm_err digest_file(reader *r, const char *path, alm_error *error)
+{
+    alm_fs *fs = r->taking->env->fs;
+    alm_file *file = NULL;
+    ALM_TRY(fs->ops->open(fs, path, &file, error));
+    alm_hash hash;
+    alm_hash_init(&hash);
+    static const size_t PIECE = 1 << 16;
+    char *piece = alm_arena_alloc(r->taking->scratch, PIECE);
+    size_t got = 0;
+    alm_err code;
+    while ((code = fs->ops->read(fs, file, piece, PIECE, &got, error)) == ALM_OK && got > 0) {
+        alm_hash_update(&hash, piece, got);
+    }
+    (void)fs->ops->close(fs, file, NULL);
+    ALM_TRY(code);
+    r->source->file_digests[r->file] = keep_digest(r, alm_hash_final(&hash));
+    return ALM_OK;
+}
+
+/* The column's text. Other writers store dates as midnights and whole numbers with gaps as doubles;
+ * what loses nothing is accepted. */
+static char *parquet_text(const alm_source_column *column, alm_str type, alm_arena *arena)
+{
+    char *name = alm_sql_identifier(arena, column->name);
+    if (alm_str_is(type, "TIMESTAMP WITH TIME ZONE")) {
+        name = alm_arena_printf(arena, "%s::TIMESTAMP", name); /* the session's zone is UTC */
+    }
+    if (column->type == ALM_TYPE_DATE && alm_str_starts_with(type, "TIMESTAMP")) {
+        return alm_arena_printf(arena, "CASE WHEN %s = date_trunc('day', %s) "
+                                "THEN %s::DATE::VARCHAR ELSE %s::VARCHAR END", name, name, name,
+                                name);
+    }
+    if (column->type == ALM_TYPE_I64 && (alm_str_is(type, "DOUBLE") || alm_str_is(type, "FLOAT"))) {
+        return alm_arena_printf(arena, "CASE WHEN %s = trunc(%s) AND abs(%s) < 9007199254740992 "
+                                "THEN %s::BIGINT::VARCHAR ELSE %s::VARCHAR END", name, name, name,
+                                name, name);
+    }
+    return alm_arena_printf(arena, "%s::VARCHAR", name);
+}
+
+static alm_err parquet_query(reader *r, const char *path, char **out, alm_error *error)
+{
+    const alm_source *spec = r->source->spec;
+    alm_arena *arena = r->taking->scratch;
+    char *file = alm_sql_literal(arena, alm_str_of(path));
+    alm_table schema;
+    ALM_TRY(alm_sql_collect(r->taking->sql,
+                            alm_arena_printf(arena, "SELECT column_name, column_type FROM "
+                                             "(DESCRIBE SELECT * FROM read_parquet(%s))", file),
+                            100000, arena, &schema, error));
+    size_t *map = ALM_NEW_ARRAY(arena, size_t, spec->column_count);
+    ALM_TRY(map_columns(r, schema.columns[0].values.text, schema.rows, map, error));
+    alm_buffer text = {0};
+    alm_buffer_text(&text, "SELECT ");
+    for (size_t i = 0; i < spec->column_count; i++) {
+        alm_str type = schema.columns[1].values.text[map[i]];
+        alm_buffer_printf(&text, "%s%s AS c%zu", i ? ", " : "",
+                          parquet_text(&spec->columns[i], type, arena), i);
+    }
+    alm_buffer_printf(&text, " FROM read_parquet(%s)", file);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        *out = alm_arena_copy_text(arena, text.data, text.size);
+    }
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+/* An open cursor keeps its engine busy, so the file is read on a second one while the rows are
+ * appended to the first. */
+static alm_err read_parquet_rows(reader *r, alm_sql *second, const char *query, alm_error *error)
+{
+    alm_sql_cursor *cursor = NULL;
+    ALM_TRY(alm_sql_query(second, query, &cursor, error));
+    alm_arena *arena = alm_arena_create(0);
+    alm_err code = ALM_OK;
+    while (code == ALM_OK) {
+        alm_table batch;
+        code = alm_sql_next(cursor, arena, &batch, error);
+        if (code != ALM_OK || batch.rows == 0) {
+            break;
+        }
+        for (size_t row = 0; row < batch.rows && code == ALM_OK; row++) {
+            r->record++;
+            for (size_t i = 0; i < batch.column_count; i++) {
+                r->values[i] = batch.columns[i].values.text[row]; /* null rows are empty texts */
+            }
+            code = take_row(r, error);
+        }
+        alm_arena_reset(arena);
+    }
+    alm_arena_destroy(arena);
+    alm_sql_cursor_close(cursor);
+    return code;
+}
+
+static alm_err read_parquet(reader *r, const char *path, alm_error *error)
+{
+    ALM_TRY(digest_file(r, path, error));
+    char *query = NULL;
+    r->record = 0;
+    alm_err code = parquet_query(r, path, &query, error);
+    alm_sql *second = NULL;
+    if (code == ALM_OK) {
+        alm_sql_options options = {.threads = 1, .memory_limit_bytes = (uint64_t)1 << 30};
+        code = alm_sql_open(&options, &second, error);
+    }
+    if (code == ALM_OK) {
+        code = read_parquet_rows(r, second, query, error);
+    }
+    alm_sql_close(second);
+    return code;
+}
+
+static alm_err read_file(reader *r, alm_error *error)
+{
+    almi_taking *taking = r->taking;
+    alm_str file = file_name(r);
+    char *name = alm_arena_copy_text(taking->scratch, file.data, file.size);
+    const char *path = alm_path_join(taking->scratch, taking->project->directory, name);
+    if (!alm_fs_exists(taking->env->fs, path)) {
+        return alm_fail(error, ALM_ERR_NOT_FOUND, "source " ALM_STR_FMT ": there is no file %s",
+                        ALM_STR_ARG(r->source->spec->name), path);
+    }
+    alm_str ending = ALM_STR(".parquet");
+    bool parquet = file.size > ending.size &&
+                   memcmp(file.data + file.size - ending.size, ending.data, ending.size) == 0;
+    alm_err code = parquet ? read_parquet(r, path, error) : read_csv(r, path, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "source " ALM_STR_FMT,
+                              ALM_STR_ARG(r->source->spec->name));
+    }
+    return ALM_OK;
+}
+
+/* ---- the source ---- */
+
+static alm_err create_builder(reader *r, alm_error *error)
+{
+    const alm_source *spec = r->source->spec;
+    alm_arena *arena = r->taking->scratch;
+    const char **names = ALM_NEW_ARRAY(arena, const char *, spec->column_count + 1);
+    alm_type *types = ALM_NEW_ARRAY(arena, alm_type, spec->column_count + 1);
+    for (size_t i = 0; i < spec->column_count; i++) {
+        names[i] = alm_arena_copy_text(arena, spec->columns[i].name.data,
+                                       spec->columns[i].name.size);
+        types[i] = spec->columns[i].type;
+        r->time_index = alm_str_equal(spec->columns[i].name, spec->time) ? i : r->time_index;
+        r->known_at_index =
+            alm_str_equal(spec->columns[i].name, spec->known_at) ? i : r->known_at_index;
+    }
+    names[spec->column_count] = ALMI_ROW_COLUMN;
+    types[spec->column_count] = ALM_TYPE_I64;
+    return alm_table_builder_create(names, types, spec->column_count + 1, &r->builder, error);
+}
+
+alm_err almi_source_read(almi_taking *taking, almi_taken_source *source, alm_error *error)
+{
+    const alm_source *spec = source->spec;
+    alm_arena *arena = taking->scratch;
+    reader r = {.taking = taking, .source = source, .time_index = SIZE_MAX,
+                .known_at_index = SIZE_MAX};
+    r.cells = ALM_NEW_ARRAY(arena, cell, spec->column_count);
+    r.values = ALM_NEW_ARRAY(arena, alm_str, spec->column_count);
+    source->nulls = ALM_NEW_ARRAY(arena, int64_t, spec->column_count);
+    source->file_digests = ALM_NEW_ARRAY(taking->arena, alm_str, spec->file_count);
+    source->first = ALM_DATE_NONE;
+    source->last = ALM_DATE_NONE;
+    alm_err code = create_builder(&r, error);
+    for (size_t i = 0; i < spec->file_count && code == ALM_OK; i++) {
+        r.file = i;
+        code = read_file(&r, error);
+    }
+    if (code == ALM_OK) {
+        code = flush(&r, error); /* also of no rows, so that the table is there */
+    }
+    alm_table_builder_destroy(r.builder);
+    return code;
+}

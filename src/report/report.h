@@ -1,0 +1,102 @@
+/* report.h: one run as one self-contained HTML file.
+ *
+ * alm_report_render is a pure function from borrowed tables and texts to bytes: no clock, no
+ * environment, no network; the same input gives the same bytes. alm_report_write fills that input
+ * from the stores and the snapshot, and writes the file. The page needs no network and works
+ * without script; a small inline one adds the theme switch and the choice of a series.
+ *
+ * Thread safety: render is pure; write uses its stores in one thread. */
+#ifndef ALM_REPORT_REPORT_H
+#define ALM_REPORT_REPORT_H
+
+#include "project/snapshot.h"
+#include "store/ledger.h"
+#include "store/predictions.h"
+#include "table/table.h"
+
+/* ---- the page, purely ---- */
+
+typedef struct alm_report_source {
+    alm_str name;
+    const alm_str *file_names;   /* as in the project file */
+    const alm_str *file_digests; /* SHA-256 of the input files as read */
+    size_t file_count;
+    int64_t rows, rejected;
+    alm_date first, last; /* ALM_DATE_NONE for a static table */
+} alm_report_source;
+
+/* Why a node is shown. */
+typedef struct alm_report_chart {
+    alm_str node;
+    alm_str level;
+    alm_str why; /* "level total", "highest expected shortfall", "cold start", ... */
+} alm_report_chart;
+
+typedef struct alm_report_input {
+    alm_str project;
+    alm_str unit;     /* of the target: "units" */
+    alm_str manifest; /* run manifest, JSON */
+    alm_digest manifest_digest;
+    int64_t version;  /* of the prediction store */
+    alm_str engine;
+    alm_str alias;    /* through which the release was asked, or empty */
+    alm_str backtest; /* report.json of the bundle; empty: none (an imported release) */
+    const alm_report_source *sources;
+    size_t source_count;
+    alm_date snapshot_start, snapshot_end;
+    const alm_ledger_entry *ledger; /* of the release, oldest first */
+    size_t ledger_count;
+    bool superseded; /* by `superseded_by` */
+    alm_str superseded_by;
+
+    const alm_report_chart *charts; /* in the order shown */
+    size_t chart_count;
+    /* Rows of the charted nodes: node, forecast_horizon, target_date, mean, base_mean, quantiles
+     * (q05 ...), sorted by node and step. */
+    const alm_table *predictions;
+    const alm_table *history; /* node, date, value (null: not known); sorted by node and date */
+    /* Sums by level: level, nodes, rows, mean (sum over all steps), q05 and q95 are not summed. */
+    const alm_table *levels;
+    /* Ranked already: node, on_hand (null: not known), p7, p14, p28 (null where the horizon is
+     * shorter), days, shortfall, demand. NULL: the project has no stock. */
+    const alm_table *stockouts;
+    int64_t stockout_nodes; /* how many series have a stock position */
+    const alm_table *methods; /* method, series, share of the mean */
+    /* One prediction: feature, contribution in the file's order. */
+    const alm_table *explanation;
+    alm_str explained_node;
+    alm_date explained_date;
+    double explained_mean;
+    alm_str explained_method;
+} alm_report_input;
+
+/* ALM_ERR_CORRUPT when the manifest or the backtest cannot be read. */
+ALM_NODISCARD alm_err alm_report_render(const alm_report_input *input, alm_buffer *out,
+                                        alm_error *error);
+
+/* ---- from the stores ---- */
+
+typedef struct alm_report_options {
+    const alm_project *project;
+    alm_registry *registry;
+    alm_objects *objects;
+    alm_predictions *predictions;
+    alm_str run_id; /* "" with `model` and `date`: the run in force */
+    alm_str model;  /* model version or alias */
+    alm_date date;
+    const char *path; /* of the HTML file; replaced if it is there */
+} alm_report_options;
+
+typedef struct alm_report_result {
+    alm_str run_id;
+    alm_str model_version;
+    uint64_t size_bytes;
+    size_t charts;
+} alm_report_result;
+
+/* ALM_ERR_NOT_FOUND (run, release, date), ALM_ERR_CORRUPT, ALM_ERR_IO. */
+ALM_NODISCARD alm_err alm_report_write(const alm_env *env, const alm_report_options *options,
+                                       alm_arena *arena, alm_report_result *out,
+                                       alm_error *error);
+
+#endif

@@ -1,0 +1,459 @@
+/* csv.c: a byte stream (file, inflated when it is gzip), and a state machine over it. */
+#include "table/csv.h"
+
+#include <string.h>
+#include <zlib.h>
+
+#define RAW_BYTES ((size_t)1 << 16)
+#define TEXT_BYTES ((size_t)1 << 18)
+#define RECORD_BYTES_MAX ((size_t)1 << 24)
+#define FIELDS_MAX 4096
+
+struct alm_csv {
+    alm_fs *fs;
+    alm_file *file;
+    alm_arena *arena; /* name and header */
+    const char *name;
+    alm_hash hash;
+    alm_digest digest;
+    bool at_end;   /* the file has been read and hashed to its last byte */
+    bool finished; /* the last record has been given out */
+    /* raw bytes of the file */
+    uint8_t *raw;
+    size_t raw_size;
+    size_t raw_at;
+    /* text, inflated or the raw bytes themselves */
+    bool gzip;
+    bool member_open; /* inside a gzip member */
+    z_stream stream;
+    bool stream_ready;
+    uint8_t *text;
+    size_t text_size;
+    size_t text_at;
+    uint64_t text_total;
+    /* the record being read: its bytes without quotes, and where each field ends */
+    char *record;
+    size_t record_size;
+    size_t record_capacity;
+    size_t *ends;
+    alm_str *fields;
+    size_t field_count;
+    bool has_high; /* a byte above 127, so UTF-8 must be checked */
+    uint64_t record_number;
+    const alm_str *header;
+    size_t header_count;
+};
+
+/* ---- bytes ---- */
+
+static alm_err read_raw(alm_csv *csv, alm_error *error)
+{
+    csv->raw_at = 0;
+    csv->raw_size = 0;
+    if (csv->at_end) {
+        return ALM_OK;
+    }
+    size_t got = 0;
+    alm_err code = csv->fs->ops->read(csv->fs, csv->file, csv->raw, RAW_BYTES, &got, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "%s", csv->name);
+    }
+    if (got == 0) {
+        csv->at_end = true;
+        csv->digest = alm_hash_final(&csv->hash);
+        return ALM_OK;
+    }
+    alm_hash_update(&csv->hash, csv->raw, got);
+    csv->raw_size = got;
+    return ALM_OK;
+}
+
+static void *zlib_take(void *context, unsigned count, unsigned size)
+{
+    (void)context;
+    void *memory = NULL;
+    return alm_heap_try((size_t)count * size, &memory, NULL) == ALM_OK ? memory : Z_NULL;
+}
+
+static void zlib_give(void *context, void *memory)
+{
+    (void)context;
+    alm_heap_free(memory);
+}
+
+static alm_err inflate_start(alm_csv *csv, alm_error *error)
+{
+    csv->stream.zalloc = zlib_take;
+    csv->stream.zfree = zlib_give;
+    if (inflateInit2(&csv->stream, 15 + 16) != Z_OK) { /* + 16: a gzip header is demanded */
+        return alm_fail(error, ALM_ERR_MEMORY, "%s: out of memory", csv->name);
+    }
+    csv->stream_ready = true;
+    return ALM_OK;
+}
+
+static alm_err inflate_step(alm_csv *csv, alm_error *error)
+{
+    csv->stream.next_in = csv->raw + csv->raw_at;
+    csv->stream.avail_in = (unsigned)(csv->raw_size - csv->raw_at);
+    csv->stream.next_out = csv->text;
+    csv->stream.avail_out = TEXT_BYTES;
+    csv->member_open = true;
+    int status = inflate(&csv->stream, Z_NO_FLUSH);
+    csv->raw_at = csv->raw_size - csv->stream.avail_in;
+    csv->text_at = 0;
+    csv->text_size = TEXT_BYTES - csv->stream.avail_out;
+    if (status == Z_STREAM_END) { /* length and sum of the member are right */
+        csv->member_open = false;
+        (void)inflateReset(&csv->stream);
+    } else if (status != Z_OK && status != Z_BUF_ERROR) {
+        return alm_fail(error, ALM_ERR_CORRUPT,
+                        "%s: the gzip file is damaged after row %llu (%s): copy it again",
+                        csv->name, (unsigned long long)csv->record_number,
+                        csv->stream.msg ? csv->stream.msg : "no reason given");
+    }
+    return ALM_OK;
+}
+
+/* More text, or text_size == 0 at the end. */
+static alm_err refill(alm_csv *csv, alm_error *error)
+{
+    csv->text_size = 0;
+    csv->text_at = 0;
+    while (csv->text_size == 0) {
+        if (csv->raw_at == csv->raw_size) {
+            ALM_TRY(read_raw(csv, error));
+        }
+        if (csv->raw_size == 0) {
+            if (csv->member_open) {
+                return alm_fail(error, ALM_ERR_CORRUPT,
+                                "%s: the gzip file is cut off after row %llu: copy it again",
+                                csv->name, (unsigned long long)csv->record_number);
+            }
+            return ALM_OK;
+        }
+        if (csv->gzip) {
+            ALM_TRY(inflate_step(csv, error));
+        } else {
+            memcpy(csv->text, csv->raw, csv->raw_size);
+            csv->text_size = csv->raw_size;
+            csv->raw_at = csv->raw_size;
+        }
+    }
+    csv->text_total += csv->text_size;
+    return ALM_OK;
+}
+
+/* ---- records ---- */
+
+static alm_err record_add(alm_csv *csv, uint8_t byte, alm_error *error)
+{
+    if (csv->record_size == csv->record_capacity) {
+        if (csv->record_capacity >= RECORD_BYTES_MAX) {
+            return alm_fail(error, ALM_ERR_LIMIT,
+                            "%s: row %llu is longer than 16 MiB: is a quote not closed?",
+                            csv->name, (unsigned long long)csv->record_number + 1);
+        }
+        size_t capacity = csv->record_capacity ? csv->record_capacity * 2 : 4096;
+        void *memory = NULL;
+        ALM_TRY(alm_heap_try_resize(csv->record, csv->record_capacity, capacity, &memory, error));
+        csv->record = memory;
+        csv->record_capacity = capacity;
+    }
+    csv->has_high = csv->has_high || byte >= 0x80;
+    csv->record[csv->record_size++] = (char)byte;
+    return ALM_OK;
+}
+
+static alm_err field_end(alm_csv *csv, alm_error *error)
+{
+    if (csv->field_count == FIELDS_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: row %llu has more than %d values", csv->name,
+                        (unsigned long long)csv->record_number + 1, FIELDS_MAX);
+    }
+    csv->ends[csv->field_count++] = csv->record_size;
+    return ALM_OK;
+}
+
+typedef enum state {
+    STATE_START,   /* at the beginning of a field */
+    STATE_PLAIN,   /* in an unquoted field */
+    STATE_QUOTED,  /* inside quotes */
+    STATE_CLOSED,  /* behind a quote inside quotes: the end, or half of a doubled one */
+    STATE_DONE     /* behind the record's last byte */
+} state;
+
+static alm_err fail_quote(const alm_csv *csv, alm_error *error, const char *what)
+{
+    return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, value %zu: %s", csv->name,
+                    (unsigned long long)csv->record_number + 1, csv->field_count + 1, what);
+}
+
+static alm_err take(alm_csv *csv, uint8_t byte, state *at, alm_error *error)
+{
+    if (*at == STATE_QUOTED) {
+        if (byte == '"') {
+            *at = STATE_CLOSED;
+            return ALM_OK;
+        }
+        return record_add(csv, byte, error);
+    }
+    if (byte == ',') {
+        *at = STATE_START;
+        return field_end(csv, error);
+    }
+    if (byte == '\n') {
+        *at = STATE_DONE;
+        return field_end(csv, error);
+    }
+    if (*at == STATE_CLOSED && byte == '"') {
+        *at = STATE_QUOTED;
+        return record_add(csv, byte, error);
+    }
+    if (*at == STATE_CLOSED && byte != '\r') {
+        return fail_quote(csv, error, "text stands behind the closing quote");
+    }
+    if (*at == STATE_START && byte == '"') {
+        *at = STATE_QUOTED;
+        return ALM_OK;
+    }
+    if (*at != STATE_CLOSED) {
+        *at = STATE_PLAIN;
+        return record_add(csv, byte, error);
+    }
+    return ALM_OK; /* the CR of CRLF behind a quote */
+}
+
+/* One record into record/ends; field_count == 0 at the end of the file. */
+static alm_err scan_record(alm_csv *csv, alm_error *error)
+{
+    csv->record_size = 0;
+    csv->field_count = 0;
+    csv->has_high = false;
+    state at = STATE_START;
+    bool any = false;
+    while (at != STATE_DONE) {
+        if (csv->text_at == csv->text_size) {
+            ALM_TRY(refill(csv, error));
+        }
+        if (csv->text_size == 0) {
+            if (at == STATE_QUOTED) {
+                return fail_quote(csv, error, "the quote is not closed before the file ends");
+            }
+            return any ? field_end(csv, error) : ALM_OK;
+        }
+        any = true;
+        uint8_t byte = csv->text[csv->text_at++];
+        if (at == STATE_PLAIN && byte != ',' && byte != '\n') {
+            ALM_TRY(record_add(csv, byte, error));
+        } else {
+            ALM_TRY(take(csv, byte, &at, error));
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_str column_name(const alm_csv *csv, size_t field)
+{
+    return field < csv->header_count ? csv->header[field] : ALM_STR("(none)");
+}
+
+static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
+{
+    alm_str text = csv->fields[field];
+    bool utf8 = !csv->has_high || alm_str_is_utf8(text, NULL);
+    if (utf8 && (text.size == 0 || !memchr(text.data, 0, text.size))) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": %s", csv->name,
+                    (unsigned long long)csv->record_number, ALM_STR_ARG(column_name(csv, field)),
+                    utf8 ? "a zero byte stands in the text"
+                         : "the text is not UTF-8: save the file as UTF-8");
+}
+
+/* Fields of the scanned record; the CR of a CRLF belongs to no field. */
+static alm_err split_record(alm_csv *csv, alm_error *error)
+{
+    size_t first = 0;
+    for (size_t i = 0; i < csv->field_count; i++) {
+        csv->fields[i] = (alm_str){csv->record + first, csv->ends[i] - first};
+        first = csv->ends[i];
+    }
+    alm_str *last = &csv->fields[csv->field_count - 1];
+    if (last->size > 0 && last->data[last->size - 1] == '\r') {
+        last->size--;
+    }
+    for (size_t i = 0; i < csv->field_count; i++) {
+        ALM_TRY(check_text(csv, i, error));
+    }
+    return ALM_OK;
+}
+
+static bool is_blank(const alm_csv *csv)
+{
+    return csv->field_count == 1 && csv->fields[0].size == 0;
+}
+
+alm_err alm_csv_next(alm_csv *csv, const alm_str **fields, size_t *count, alm_error *error)
+{
+    while (!csv->finished) {
+        ALM_TRY(scan_record(csv, error));
+        if (csv->field_count == 0) {
+            csv->finished = true;
+            break;
+        }
+        csv->record_number++;
+        ALM_TRY(split_record(csv, error));
+        if (!is_blank(csv)) {
+            *fields = csv->fields;
+            *count = csv->field_count;
+            return ALM_OK;
+        }
+        csv->record_number--;
+    }
+    *fields = NULL;
+    *count = 0;
+    return ALM_OK;
+}
+
+/* ---- opening ---- */
+
+static alm_err take_header(alm_csv *csv, alm_error *error)
+{
+    const alm_str *fields = NULL;
+    size_t count = 0;
+    ALM_TRY(alm_csv_next(csv, &fields, &count, error));
+    if (count == 0) {
+        return alm_fail(error, ALM_ERR_INVALID,
+                        "%s: the file is empty: a header with the column names is needed",
+                        csv->name);
+    }
+    alm_str *header = ALM_NEW_ARRAY(csv->arena, alm_str, count);
+    for (size_t i = 0; i < count; i++) {
+        alm_str text = fields[i];
+        header[i] = (alm_str){alm_arena_copy_text(csv->arena, text.data, text.size), text.size};
+        if (text.size == 0) {
+            return alm_fail(error, ALM_ERR_INVALID, "%s: header: column %zu has no name",
+                            csv->name, i + 1);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (alm_str_equal(header[k], header[i])) {
+                return alm_fail(error, ALM_ERR_INVALID,
+                                "%s: header: column " ALM_STR_FMT " is there twice", csv->name,
+                                ALM_STR_ARG(text));
+            }
+        }
+    }
+    csv->header = header;
+    csv->header_count = count;
+    csv->record_number = 0;
+    return ALM_OK;
+}
+
+static alm_err take_buffers(alm_csv *csv, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(RAW_BYTES, &memory, error));
+    csv->raw = memory;
+    ALM_TRY(alm_heap_try(TEXT_BYTES, &memory, error));
+    csv->text = memory;
+    ALM_TRY(alm_heap_try(FIELDS_MAX * sizeof(size_t), &memory, error));
+    csv->ends = memory;
+    ALM_TRY(alm_heap_try(FIELDS_MAX * sizeof(alm_str), &memory, error));
+    csv->fields = memory;
+    return ALM_OK;
+}
+
+static alm_err start(alm_csv *csv, const char *path, alm_error *error)
+{
+    ALM_TRY(take_buffers(csv, error));
+    ALM_TRY(csv->fs->ops->open(csv->fs, path, &csv->file, error));
+    ALM_TRY(read_raw(csv, error));
+    /* The content decides, not the name: files are renamed more often than converted. */
+    csv->gzip = csv->raw_size >= 2 && csv->raw[0] == 0x1f && csv->raw[1] == 0x8b;
+    if (csv->gzip) {
+        ALM_TRY(inflate_start(csv, error));
+    }
+    ALM_TRY(refill(csv, error));
+    if (csv->text_size >= 3 && memcmp(csv->text, "\xef\xbb\xbf", 3) == 0) {
+        csv->text_at = 3;
+    }
+    return take_header(csv, error);
+}
+
+alm_err alm_csv_open(alm_fs *fs, const char *path, const char *name, alm_csv **out,
+                     alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(sizeof(alm_csv), &memory, error));
+    alm_csv *csv = memory;
+    csv->fs = fs;
+    csv->arena = alm_arena_create(4096);
+    csv->name = alm_arena_copy_text(csv->arena, name, strlen(name));
+    alm_hash_init(&csv->hash);
+    alm_err code = start(csv, path, error);
+    if (code != ALM_OK) {
+        alm_csv_close(csv);
+        return code;
+    }
+    *out = csv;
+    return ALM_OK;
+}
+
+void alm_csv_close(alm_csv *csv)
+{
+    if (!csv) {
+        return;
+    }
+    if (csv->file) {
+        (void)csv->fs->ops->close(csv->fs, csv->file, NULL);
+    }
+    if (csv->stream_ready) {
+        (void)inflateEnd(&csv->stream);
+    }
+    alm_heap_free(csv->raw);
+    alm_heap_free(csv->text);
+    alm_heap_free(csv->record);
+    alm_heap_free(csv->ends);
+    alm_heap_free(csv->fields);
+    alm_arena_destroy(csv->arena);
+    alm_heap_free(csv);
+}
+
+const alm_str *alm_csv_header(const alm_csv *csv, size_t *count)
+{
+    *count = csv->header_count;
+    return csv->header;
+}
+
+uint64_t alm_csv_record(const alm_csv *csv)
+{
+    return csv->record_number;
+}
+
+alm_digest alm_csv_digest(const alm_csv *csv)
+{
+    alm_assert(csv->at_end);
+    return csv->digest;
+}
+
+void alm_csv_write(alm_buffer *out, alm_str field)
+{
+    bool quote = false;
+    for (size_t i = 0; i < field.size; i++) {
+        char c = field.data[i];
+        quote = quote || c == ',' || c == '"' || c == '\n' || c == '\r';
+    }
+    if (!quote) {
+        alm_buffer_str(out, field);
+        return;
+    }
+    alm_buffer_text(out, "\"");
+    for (size_t i = 0; i < field.size; i++) {
+        alm_buffer_append(out, &field.data[i], 1);
+        if (field.data[i] == '"') {
+            alm_buffer_append(out, "\"", 1);
+        }
+    }
+    alm_buffer_text(out, "\"");
+}

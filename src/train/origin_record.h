@@ -1,0 +1,32 @@
+/* origin_record.h: what every part of the method would have forecast at one past origin.
+ *
+ * Made with a forest that was fitted on data up to that origin or earlier, and compared with what
+ * happened next. Choices and calibration use only records whose horizon was complete before the
+ * origin that they are used for. */
+#ifndef ALM_TRAIN_ORIGIN_RECORD_H
+#define ALM_TRAIN_ORIGIN_RECORD_H
+
+#include "pipeline/base_forecast.h"
+#include "train/training_panel.h"
+
+typedef struct alm_origin_record {
+    size_t origin;
+    size_t steps;
+    size_t series_count;
+    alm_history *histories;  /* shapes as observed, not calibrated */
+    double *forest;          /* series x steps, 0 without a forest */
+    double *statistical;     /* series x steps */
+    double *actual;          /* series x steps, NaN when not known */
+    double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant */
+    uint8_t *closed;         /* steps */
+    /* Aggregates: own level x profile, actual, scale; bottom-up follows from the leaves. */
+    double *node_statistical, *node_actual, *node_scale; /* nodes x steps, nodes x steps, nodes */
+} alm_origin_record;
+
+/* `bundle` supplies plan and forest. Everything in `arena`. */
+ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *panel,
+                                             const alm_bundle *bundle, size_t origin,
+                                             alm_arena *arena, alm_origin_record *out,
+                                             alm_error *error);
+
+#endif

@@ -1,0 +1,227 @@
+#include "train/train.h"
+
+#include <string.h>
+
+#include "project/scratch.h"
+#include "train/train_internal.h"
+
+static alm_err plan_grid(almi_training *t, alm_error *error)
+{
+    const alm_backtest_spec *b = &t->model->backtest;
+    size_t periods = t->panel.blocks[0].periods;
+    size_t horizon = (size_t)t->model->horizon;
+    almi_origin_grid g = {.step = (size_t)b->origin_step,
+                          .scored = (size_t)b->origins,
+                          .selection = (size_t)b->selection_origins};
+    g.lag = (horizon + g.step - 1) / g.step;
+    g.count = g.scored - 1 + g.lag + g.selection;
+    size_t history = (size_t)t->model->gbm.history_min + 8;
+    size_t need = horizon + (g.count - 1) * g.step + history + t->panel.delay;
+    if (periods < need) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: the snapshot has %zu days, the "
+                        "backtest needs %zu: lower backtest.origins, selection_origins, "
+                        "origin_step or gbm.history_min", ALM_STR_ARG(t->model->name), periods,
+                        need);
+    }
+    g.newest = periods - 1 - horizon;
+    t->grid = g;
+    return ALM_OK;
+}
+
+static void declare_method(almi_training *t)
+{
+    const alm_model_spec *m = t->model;
+    alm_objective objective = m->gbm.objective;
+    t->method = (alm_method){.horizon = m->horizon,
+                             .paths = m->paths,
+                             .templates = 24,
+                             .season = m->season,
+                             .seed = m->seed,
+                             .counts = t->options->project->series.counts,
+                             .log_link = objective == ALM_OBJECTIVE_POISSON ||
+                                         objective == ALM_OBJECTIVE_TWEEDIE,
+                             .quantile_count = m->quantile_count};
+    memcpy(t->method.quantile, m->quantiles, sizeof m->quantiles);
+    /* The identity until something is learned. */
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        t->method.weight[c] = c == ALM_CLASS_aggregate ? 1 : 0.5;
+    }
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        t->method.remap[0][k] = alm_shape_levels()[k];
+        t->method.remap[1][k] = alm_shape_levels()[k];
+    }
+    for (size_t b = 0; b < ALM_SHAPE_BINS; b++) {
+        t->method.bin_edge[b] = 1;
+        for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+            t->method.bin_shape[b][k] = 1;
+        }
+    }
+}
+
+static alm_err compile_plan(almi_training *t, alm_error *error)
+{
+    const alm_project *project = t->options->project;
+    ALM_TRY(alm_feature_plan_compile(project->features, project->feature_count, t->model->blocks,
+                                     t->model->block_count, alm_panel_source_schema(t->source),
+                                     &t->plan, error));
+    alm_buffer json = {0};
+    alm_feature_plan_write(t->plan, &json);
+    alm_err code = alm_buffer_status(&json, error);
+    if (code == ALM_OK) {
+        t->plan_json.data = alm_arena_copy_text(t->arena, json.data, json.size);
+        t->plan_json.size = json.size;
+        t->feature_version = *alm_feature_plan_version(t->plan);
+        alm_digest_text(&t->feature_version, t->feature_version_text);
+    }
+    alm_buffer_deinit(&json);
+    return code;
+}
+
+static alm_err open_panel(almi_training *t, alm_error *error)
+{
+    const alm_source *source =
+        alm_project_source(t->options->project, t->options->project->series.source);
+    alm_panel_options options = {.start = ALM_DATE_NONE,
+                                 .end = ALM_DATE_NONE,
+                                 .future = 0,
+                                 .membership_date = ALM_DATE_NONE,
+                                 .block_series = 256};
+    ALM_TRY(alm_panel_source_open(t->env, t->options->project, t->options->objects,
+                                  t->options->snapshot, &options, &t->source, error));
+    return alm_training_panel_read(t->env, t->source, (size_t)source->publication_delay,
+                                   &t->panel, error);
+}
+
+static void final_method(almi_training *t, alm_method *method)
+{
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    size_t origin = t->panel.blocks[0].periods - 1;
+    alm_profile profile = alm_training_profile(&t->panel, origin);
+    alm_history *histories = ALM_NEW_ARRAY(scratch, alm_history, t->panel.series_count);
+    alm_arena *one = alm_arena_create(0);
+    for (size_t i = 0; i < t->panel.series_count; i++) {
+        alm_history_view view = alm_training_view(&t->panel, i, origin, &profile);
+        alm_arena_reset(one);
+        alm_history_of(&view, one, &histories[i]);
+    }
+    alm_arena_destroy(one);
+    *method = t->method;
+    alm_calibrate_bins(histories, t->panel.series_count, scratch, method);
+    alm_calibrate(t->records, t->grid.selection, t->panel.hierarchy, scratch, method);
+    alm_arena_destroy(scratch);
+}
+
+static alm_err register_run(almi_training *t, const alm_bundle_parts *parts,
+                            const alm_digest *run_id, const alm_digest *bundle,
+                            alm_train_result *out, alm_error *error)
+{
+    const alm_train_options *o = t->options;
+    alm_instant now = alm_env_now(t->env);
+    alm_feature_version_record feature = {t->feature_version, t->plan_json, now};
+    ALM_TRY(alm_registry_add_feature_version(o->registry, &feature, error));
+    alm_training_run run = {.id = *run_id,
+                            .inputs = parts->inputs,
+                            .bundle = *bundle,
+                            .report = parts->report,
+                            .experimental = o->experimental,
+                            .who = o->who,
+                            .created = now};
+    ALM_TRY(alm_registry_add_training_run(o->registry, &run, error));
+    alm_release_member member = {t->model->name, *bundle};
+    alm_str why = o->why;
+    if (o->engine_path) {
+        /* The engine that trained it is kept, so that a rebuild after years is possible. */
+        alm_digest engine;
+        char text[ALM_DIGEST_TEXT_BYTES];
+        ALM_TRY(alm_objects_put_file(o->objects, o->engine_path, &engine, error));
+        alm_digest_text(&engine, text);
+        why = alm_str_of(alm_arena_printf(t->arena, ALM_STR_FMT " (engine object %s)",
+                                          ALM_STR_ARG(o->why), text));
+    }
+    alm_release_request request = {.model = t->model->name,
+                                   .members = &member,
+                                   .member_count = 1,
+                                   .training_run = run_id,
+                                   .origin = ALM_RELEASE_TRAINED,
+                                   .experimental = o->experimental,
+                                   .who = o->who,
+                                   .when = now,
+                                   .why = why};
+    alm_release release;
+    ALM_TRY(alm_registry_register_release(o->registry, &request, t->arena, &release, error));
+    out->release = release.name;
+    out->existed = release.created != now;
+    return ALM_OK;
+}
+
+static alm_str digest_str(alm_arena *arena, const alm_digest *digest)
+{
+    char *text = alm_arena_alloc(arena, ALM_DIGEST_TEXT_BYTES);
+    alm_digest_text(digest, text);
+    return alm_str_of(text);
+}
+
+static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
+{
+    size_t periods = t->panel.blocks[0].periods;
+    alm_lightgbm_result fit;
+    ALM_TRY(almi_training_fit(t, periods, &fit, error));
+    alm_method method;
+    final_method(t, &method);
+    method.base_score = fit.base_score;
+    alm_buffer json = {0};
+    alm_method_write(&method, &json);
+    alm_str inputs = almi_training_inputs(t);
+    alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
+    alm_bundle_parts parts = {.model = t->model->name,
+                              .training_run_id = digest_str(t->arena, &run_id),
+                              .inputs = inputs,
+                              .feature_version = alm_str_of(t->feature_version_text),
+                              .snapshot_id = t->options->snapshot->id,
+                              .plan = t->plan_json,
+                              .mean_model = fit.text,
+                              .method = alm_buffer_view(&json),
+                              .report = almi_training_report(t, &method, &fit)};
+    alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report};
+    alm_err code = alm_buffer_status(&json, error);
+    if (code == ALM_OK && !t->options->backtest_only) {
+        alm_digest bundle;
+        code = alm_bundle_save(t->options->objects, &parts, &bundle, error);
+        if (code == ALM_OK) {
+            result.bundle_hash = digest_str(t->arena, &bundle);
+        }
+        if (code == ALM_OK && !t->options->unregistered) {
+            code = register_run(t, &parts, &run_id, &bundle, &result, error);
+        }
+    }
+    alm_buffer_deinit(&json);
+    if (code == ALM_OK) {
+        *out = result;
+    }
+    return code;
+}
+
+static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
+{
+    ALM_TRY(alm_scratch_create(t->env, t->options->project, t->arena, &t->scratch, error));
+    ALM_TRY(open_panel(t, error));
+    ALM_TRY(compile_plan(t, error));
+    declare_method(t);
+    ALM_TRY(plan_grid(t, error));
+    ALM_TRY(almi_training_records(t, error));
+    ALM_TRY(almi_training_backtest(t, error));
+    return finish(t, out, error);
+}
+
+alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_arena *arena,
+                  alm_train_result *out, alm_error *error)
+{
+    alm_assert(options->experimental || options->project_commit.size > 0);
+    almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
+    alm_err code = train(&t, out, error);
+    alm_feature_plan_destroy(t.plan);
+    alm_training_panel_deinit(&t.panel);
+    alm_panel_source_close(t.source);
+    alm_scratch_remove(env, t.scratch);
+    return code;
+}

@@ -1,0 +1,118 @@
+/* train_fit.c: fits along the grid of origins, the records they give, and the scored ones. */
+#include "train/train_internal.h"
+
+alm_err almi_training_fit(almi_training *t, size_t cutoff, alm_lightgbm_result *out,
+                          alm_error *error)
+{
+    alm_training_rows rows;
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    alm_err code =
+        alm_training_rows_select(&t->panel, t->plan, t->model, cutoff, scratch, &rows, error);
+    if (code == ALM_OK) {
+        code = alm_training_rows_fit(&rows, t->model, alm_pool_threads(t->env->pool), t->arena,
+                                     out, error);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+alm_err almi_training_bundle(almi_training *t, const alm_lightgbm_result *fit,
+                             const alm_method *method, alm_bundle **out, alm_error *error)
+{
+    alm_method complete = *method;
+    complete.base_score = fit->base_score;
+    alm_buffer json = {0};
+    alm_method_write(&complete, &json);
+    alm_err code = alm_buffer_status(&json, error);
+    if (code == ALM_OK) {
+        alm_bundle_parts parts = {.model = t->model->name,
+                                  .feature_version = alm_str_of(t->feature_version_text),
+                                  .plan = t->plan_json,
+                                  .mean_model = fit->text,
+                                  .method = alm_buffer_view(&json),
+                                  .report = ALM_STR("{}")};
+        code = alm_bundle_of_parts(&parts, alm_panel_source_schema(t->source), out, error);
+    }
+    alm_buffer_deinit(&json);
+    return code;
+}
+
+static alm_err make_record(almi_training *t, size_t number, alm_error *error)
+{
+    alm_bundle *bundle = NULL;
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, &bundle, error));
+    size_t origin = t->grid.newest - number * t->grid.step;
+    alm_err code = alm_origin_record_make(t->env, &t->panel, bundle, origin, t->arena,
+                                          &t->records[number], error);
+    alm_bundle_destroy(bundle);
+    return code;
+}
+
+/* From the oldest origin on; a fit is kept for `refit_every` origins. */
+alm_err almi_training_records(almi_training *t, alm_error *error)
+{
+    size_t count = t->grid.count;
+    t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
+    t->fit_of = ALM_NEW_ARRAY(t->arena, alm_lightgbm_result, count);
+    for (size_t done = 0; done < count; done++) {
+        size_t number = count - 1 - done;
+        if (done % (size_t)t->model->backtest.refit_every == 0) {
+            size_t cutoff = t->grid.newest - number * t->grid.step + 1;
+            ALM_TRY(almi_training_fit(t, cutoff, &t->fit_of[number], error));
+        } else {
+            t->fit_of[number] = t->fit_of[number + 1];
+        }
+        ALM_TRY(make_record(t, number, error));
+        alm_env_progress(t->env, "past origins", done + 1, count);
+    }
+    return ALM_OK;
+}
+
+static alm_err open_at(almi_training *t, size_t origin, alm_panel_source **out, alm_error *error)
+{
+    alm_date start = t->panel.blocks[0].start;
+    alm_panel_options options = {.start = start,
+                                 .end = start + (alm_date)origin + 1,
+                                 .future = t->model->horizon,
+                                 .membership_date = t->options->snapshot->end,
+                                 .block_series = 256};
+    return alm_panel_source_open(t->env, t->options->project, t->options->objects,
+                                 t->options->snapshot, &options, out, error);
+}
+
+static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
+{
+    alm_method method = t->method;
+    alm_origin_record *record = &t->records[number];
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    alm_calibrate_bins(record->histories, record->series_count, scratch, &method);
+    alm_calibrate(t->records + number + t->grid.lag, t->grid.selection, t->panel.hierarchy,
+                  scratch, &method);
+    alm_arena_destroy(scratch);
+    alm_bundle *bundle = NULL;
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));
+    alm_panel_source *source = NULL;
+    alm_err code = open_at(t, record->origin, &source, error);
+    if (code == ALM_OK) {
+        t->backtest.record = record;
+        alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
+        alm_pipeline_request request = {.bundle = bundle,
+                                        .source = source,
+                                        .scratch = t->scratch,
+                                        .delay = (int32_t)t->panel.delay};
+        code = alm_pipeline_run(t->env, &request, &sink, error);
+    }
+    alm_panel_source_close(source);
+    alm_bundle_destroy(bundle);
+    return code;
+}
+
+alm_err almi_training_backtest(almi_training *t, alm_error *error)
+{
+    alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
+    for (size_t done = 0; done < t->grid.scored; done++) {
+        ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));
+        alm_env_progress(t->env, "backtest", done + 1, t->grid.scored);
+    }
+    return ALM_OK;
+}

@@ -1,0 +1,143 @@
+/* train_inputs.c: the JSON that identifies a training run, and the JSON that reports on it. */
+#include "base/build_info.h"
+#include "train/train_internal.h"
+
+static alm_str keep(const almi_training *t, alm_buffer *text)
+{
+    alm_assert(!text->failed);
+    alm_str copy = {alm_arena_copy_text(t->arena, text->data, text->size), text->size};
+    alm_buffer_deinit(text);
+    return copy;
+}
+
+static void put_gbm(alm_json_writer *w, const alm_gbm_spec *g)
+{
+    static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile"};
+    alm_json_key(w, "gbm");
+    alm_json_open_object(w);
+    alm_json_put_double(w, "bagging_fraction", g->bagging_fraction);
+    alm_json_put_i64(w, "bins_max", g->bins_max);
+    alm_json_put_double(w, "feature_fraction", g->feature_fraction);
+    alm_json_put_i64(w, "history_min", g->history_min);
+    alm_json_put_double(w, "lambda_l2", g->lambda_l2);
+    alm_json_put_i64(w, "leaf_rows_min", g->leaf_rows_min);
+    alm_json_put_double(w, "learning_rate", g->learning_rate);
+    alm_json_put_i64(w, "leaves", g->leaves);
+    alm_json_put_text(w, "objective", OBJECTIVES[g->objective]);
+    alm_json_put_i64(w, "origin_stride", g->origin_stride);
+    alm_json_put_i64(w, "steps_per_origin", g->steps_per_origin);
+    alm_json_put_i64(w, "trees", g->trees);
+    alm_json_put_double(w, "tweedie_power", g->tweedie_power);
+    alm_json_close_object(w);
+}
+
+static void put_model(alm_json_writer *w, const alm_model_spec *m)
+{
+    alm_json_key(w, "model");
+    alm_json_open_object(w);
+    alm_json_key(w, "backtest");
+    alm_json_open_array(w);
+    alm_json_i64(w, m->backtest.origins);
+    alm_json_i64(w, m->backtest.selection_origins);
+    alm_json_i64(w, m->backtest.origin_step);
+    alm_json_i64(w, m->backtest.refit_every);
+    alm_json_close_array(w);
+    put_gbm(w, &m->gbm);
+    alm_json_put_i64(w, "horizon", m->horizon);
+    alm_json_put_str(w, "name", m->name);
+    alm_json_put_i64(w, "paths", m->paths);
+    alm_json_key(w, "quantiles");
+    alm_json_open_array(w);
+    for (size_t k = 0; k < m->quantile_count; k++) {
+        alm_json_double(w, m->quantiles[k]);
+    }
+    alm_json_close_array(w);
+    alm_json_put_i64(w, "season", m->season);
+    alm_json_put_i64(w, "seed", (int64_t)m->seed);
+    alm_json_close_object(w);
+}
+
+alm_str almi_training_inputs(const almi_training *t)
+{
+    char start[ALM_DATE_TEXT_BYTES];
+    char end[ALM_DATE_TEXT_BYTES];
+    alm_date_text(t->options->snapshot->start, start);
+    alm_date_text(t->options->snapshot->end, end);
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_object(&w);
+    alm_json_put_text(&w, "engine_source", ALM_ENGINE_SOURCE_DIGEST);
+    alm_json_put_text(&w, "engine_version", ALM_ENGINE_VERSION);
+    alm_json_put_bool(&w, "experimental", t->options->experimental);
+    alm_json_put_text(&w, "feature_version", t->feature_version_text);
+    alm_json_key(&w, "libraries");
+    alm_json_open_object(&w);
+    alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    alm_json_close_object(&w);
+    put_model(&w, t->model);
+    alm_json_put_str(&w, "project_commit", t->options->project_commit);
+    alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
+    alm_json_key(&w, "window");
+    alm_json_open_array(&w);
+    alm_json_text(&w, start);
+    alm_json_text(&w, end);
+    alm_json_close_array(&w);
+    alm_json_close_object(&w);
+    return keep(t, &text);
+}
+
+static void put_origins(const almi_training *t, alm_json_writer *w, const char *key, size_t first,
+                        size_t count)
+{
+    alm_json_key(w, key);
+    alm_json_open_array(w);
+    for (size_t k = count; k-- > 0;) {
+        size_t origin = t->grid.newest - (first + k) * t->grid.step;
+        char text[ALM_DATE_TEXT_BYTES];
+        /* The first day forecast, as in a run's prediction date. */
+        alm_date_text(t->panel.blocks[0].start + (alm_date)origin + 1, text);
+        alm_json_text(w, text);
+    }
+    alm_json_close_array(w);
+}
+
+static void put_importance(const almi_training *t, alm_json_writer *w,
+                           const alm_lightgbm_result *fit)
+{
+    alm_json_key(w, "importance");
+    alm_json_open_array(w);
+    for (size_t f = 0; f < alm_feature_plan_width(t->plan); f++) {
+        alm_json_open_object(w);
+        alm_json_put_text(w, "feature", alm_feature_plan_name(t->plan, f));
+        alm_json_put_double(w, "gain", fit->gain[f]);
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+}
+
+alm_str almi_training_report(const almi_training *t, const alm_method *method,
+                             const alm_lightgbm_result *fit)
+{
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_object(&w);
+    alm_json_put_str(&w, "model", t->model->name);
+    alm_json_put_i64(&w, "horizon", t->model->horizon);
+    alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
+    alm_json_put_text(&w, "feature_version", t->feature_version_text);
+    alm_json_key(&w, "origins");
+    alm_json_open_object(&w);
+    put_origins(t, &w, "scored", 0, t->grid.scored);
+    put_origins(t, &w, "selection", t->grid.lag, t->grid.count - t->grid.lag);
+    alm_json_close_object(&w);
+    alm_json_key(&w, "weights");
+    alm_json_open_object(&w);
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        alm_json_put_double(&w, alm_class_name((alm_class)c), method->weight[c]);
+    }
+    alm_json_close_object(&w);
+    alm_backtest_write(&t->backtest, method, &w);
+    put_importance(t, &w, fit);
+    alm_json_close_object(&w);
+    return keep(t, &text);
+}

@@ -1,0 +1,61 @@
+/* train_internal.h: the state of one training. */
+#ifndef ALM_TRAIN_TRAIN_INTERNAL_H
+#define ALM_TRAIN_TRAIN_INTERNAL_H
+
+#include "train/backtest.h"
+#include "train/calibrate.h"
+#include "train/train.h"
+#include "train/training_rows.h"
+
+/* Origins on a grid of `origin_step` days, numbered back from the newest complete one (0). Scored
+ * origin j is calibrated on j + lag .. j + lag + selection - 1, which were complete by then; the
+ * bundle on 0 .. selection - 1. */
+typedef struct almi_origin_grid {
+    size_t newest; /* period index of origin 0 */
+    size_t step;
+    size_t lag;
+    size_t scored, selection;
+    size_t count; /* of all origins needed */
+} almi_origin_grid;
+
+typedef struct almi_fit {
+    size_t cutoff;
+    alm_lightgbm_result result;
+    size_t rows;
+} almi_fit;
+
+typedef struct almi_training {
+    const alm_env *env;
+    const alm_train_options *options;
+    const alm_model_spec *model;
+    alm_arena *arena;
+    const char *scratch;
+    alm_panel_source *source;
+    alm_training_panel panel;
+    alm_feature_plan *plan;
+    alm_str plan_json;
+    alm_digest feature_version;
+    char feature_version_text[ALM_DIGEST_TEXT_BYTES];
+    alm_method method; /* what the project declares; choices are filled in per origin */
+    almi_origin_grid grid;
+    alm_origin_record *records; /* grid.count */
+    alm_lightgbm_result *fit_of; /* grid.count: the fit in force at each origin */
+    alm_backtest backtest;
+} almi_training;
+
+/* train_inputs.c */
+alm_str almi_training_inputs(const almi_training *training);
+alm_str almi_training_report(const almi_training *training, const alm_method *method,
+                             const alm_lightgbm_result *fit);
+
+/* train_fit.c */
+ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff,
+                                        alm_lightgbm_result *out, alm_error *error);
+ALM_NODISCARD alm_err almi_training_bundle(almi_training *training,
+                                           const alm_lightgbm_result *fit,
+                                           const alm_method *method, alm_bundle **out,
+                                           alm_error *error);
+ALM_NODISCARD alm_err almi_training_records(almi_training *training, alm_error *error);
+ALM_NODISCARD alm_err almi_training_backtest(almi_training *training, alm_error *error);
+
+#endif

@@ -1,0 +1,92 @@
+#include "train/training_panel.h"
+
+#include <math.h>
+
+static void sum_totals(alm_training_panel *panel)
+{
+    const alm_panel *first = &panel->blocks[0];
+    panel->total = ALM_NEW_ARRAY(panel->arena, double, first->periods);
+    panel->closed = ALM_NEW_ARRAY(panel->arena, uint8_t, first->periods);
+    for (size_t t = 0; t < first->periods; t++) {
+        panel->closed[t] = first->closed ? first->closed[t] : 0;
+    }
+    if (panel->hierarchy->node_count == 0) {
+        return; /* the run has no profile either then: see pipeline.c */
+    }
+    for (uint32_t n = 0; n < panel->hierarchy->levels[0].node_count; n++) {
+        for (size_t t = 0; t < first->periods; t++) {
+            double value = alm_panel_value(panel->aggregates, 0, n, t);
+            panel->total[t] += isnan(value) ? 0 : value;
+        }
+    }
+}
+
+static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t series,
+                            alm_error *error)
+{
+    uint64_t cells = (uint64_t)series * block->periods;
+    uint64_t bytes = cells * (1 + 8 * (uint64_t)block->column_count);
+    if (env->memory_limit_bytes && bytes > env->memory_limit_bytes) {
+        return alm_fail(error, ALM_ERR_LIMIT, "training keeps the panel in memory: %zu series x "
+                        "%zu days need %llu MB, the limit is %llu MB", series, block->periods,
+                        (unsigned long long)(bytes >> 20),
+                        (unsigned long long)(env->memory_limit_bytes >> 20));
+    }
+    return ALM_OK;
+}
+
+static alm_err read_blocks(const alm_env *env, alm_panel_source *source,
+                           alm_training_panel *panel, alm_error *error)
+{
+    ALM_TRY(alm_panel_source_rewind(source, error));
+    for (size_t b = 0; b < panel->block_count; b++) {
+        ALM_TRY(alm_panel_source_next(source, panel->arena, &panel->blocks[b], error));
+        if (b == 0) {
+            panel->block_series = panel->blocks[0].series_count;
+            ALM_TRY(check_memory(env, &panel->blocks[0], panel->series_count, error));
+        }
+        alm_env_progress(env, "reading series", b + 1, panel->block_count);
+    }
+    return ALM_OK;
+}
+
+alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, size_t delay,
+                                alm_training_panel *out, alm_error *error)
+{
+    alm_training_panel panel = {.arena = alm_arena_create(1 << 20),
+                                .block_count = alm_panel_source_blocks(source),
+                                .series_count = alm_panel_source_series(source),
+                                .delay = delay,
+                                .aggregates = alm_panel_source_aggregates(source),
+                                .hierarchy = alm_panel_source_hierarchy(source)};
+    panel.blocks = ALM_NEW_ARRAY(panel.arena, alm_panel, panel.block_count + 1);
+    alm_err code = panel.series_count ? read_blocks(env, source, &panel, error)
+                                      : alm_fail(error, ALM_ERR_INVALID, "the snapshot has no "
+                                                 "series to train on");
+    if (code != ALM_OK) {
+        alm_arena_destroy(panel.arena);
+        return code;
+    }
+    sum_totals(&panel);
+    *out = panel;
+    return ALM_OK;
+}
+
+void alm_training_panel_deinit(alm_training_panel *panel)
+{
+    alm_arena_destroy(panel->arena);
+    *panel = (alm_training_panel){0};
+}
+
+alm_history_view alm_training_view(const alm_training_panel *panel, size_t series, size_t origin,
+                                   const alm_profile *profile)
+{
+    return (alm_history_view){&panel->blocks[series / panel->block_series],
+                              series % panel->block_series, origin, panel->delay, *profile};
+}
+
+alm_profile alm_training_profile(const alm_training_panel *panel, size_t origin)
+{
+    return alm_profile_of(panel->total, panel->closed, panel->blocks[0].start, origin,
+                          panel->delay);
+}

@@ -1,0 +1,43 @@
+/* training_rows.h: which (series, origin, step) triples a forest is trained on.
+ *
+ * Training origins lie `origin_stride` days apart, back from 7 days before the cutoff to
+ * `history_min` days of history; at each, every series that has sold gives `steps_per_origin` rows
+ * with steps drawn by counter from 1..min(horizon, cutoff - origin), so that the set does not depend
+ * on threads or on the order of work. Rows whose target day is closed or not usable are left out.
+ * The label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
+#ifndef ALM_TRAIN_TRAINING_ROWS_H
+#define ALM_TRAIN_TRAINING_ROWS_H
+
+#include "feature/feature.h"
+#include "project/project.h"
+#include "train/lightgbm.h"
+#include "train/training_panel.h"
+
+typedef struct alm_training_row {
+    uint32_t series;
+    alm_feature_row row;
+} alm_training_row;
+
+typedef struct alm_training_rows {
+    const alm_training_panel *panel;
+    const alm_feature_plan *plan;
+    alm_training_row *rows; /* sorted by series, then origin */
+    double *label;
+    size_t count;
+    alm_arena *scratch; /* of the callback */
+} alm_training_rows;
+
+/* `cutoff`: number of periods that may be used, targets included. In `arena`. ALM_ERR_INCOMPLETE
+ * when there is not enough history for one row; ALM_ERR_LIMIT above gbm.rows_max. */
+ALM_NODISCARD alm_err alm_training_rows_select(const alm_training_panel *panel,
+                                               const alm_feature_plan *plan,
+                                               const alm_model_spec *model, size_t cutoff,
+                                               alm_arena *arena, alm_training_rows *out,
+                                               alm_error *error);
+
+/* Fits the mean model on them. The texts in `out` lie in `arena`. */
+ALM_NODISCARD alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_model_spec *model,
+                                            int threads, alm_arena *arena,
+                                            alm_lightgbm_result *out, alm_error *error);
+
+#endif
