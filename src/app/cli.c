@@ -60,7 +60,7 @@ alm_err almi_option_require(const almi_cli *cli, const char *name, alm_str *out,
     const almi_option *option = &cli->command->options[option_index(cli, name)];
     const char *text = almi_option_text(cli, name);
     if (!text || !text[0]) {
-        return alm_fail(error, ALM_ERR_USAGE, "almanac %s needs --%s %s: %s", cli->command->name,
+        return alm_fail(error, ALM_ERR_USAGE, "'almanac %s' needs --%s %s: %s", cli->command->name,
                         name, option->value, option->help);
     }
     *out = alm_str_of(text);

@@ -159,7 +159,7 @@ static alm_err run_query(almi_cli *cli, alm_error *error)
     ALM_TRY(read_format(cli, &format, error));
     if (!options.model.size) {
         return alm_fail(error, ALM_ERR_USAGE,
-                        "almanac predictions query needs --model RELEASE: a model version such as "
+                        "'almanac predictions query' needs --model RELEASE: a model version such as "
                         "demand-1, or an alias such as production; nothing is taken implicitly");
     }
     alm_read_stores stores;

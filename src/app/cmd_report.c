@@ -25,7 +25,7 @@ static alm_err read_options(almi_cli *cli, alm_report_options *out, alm_error *e
     bool by_date = !out->run_id.size && out->model.size && out->date != ALM_DATE_NONE;
     if (!by_run && !by_date) {
         return alm_fail(error, ALM_ERR_USAGE,
-                        "almanac report needs either --run RUN, or --model RELEASE with --date "
+                        "'almanac report' needs either --run RUN, or --model RELEASE with --date "
                         "DATE; 'almanac predictions runs' lists the runs");
     }
     return ALM_OK;

@@ -75,19 +75,29 @@ static void write_sources(const alm_snapshot *snapshot, alm_buffer *out)
     alm_json_close_object(&json);
 }
 
-static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, alm_error *error)
+/* The same values may come from other files (another order of rows, compressed or not): then the
+ * record of the first time stays, and nothing is added. */
+static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, bool *existed,
+                      alm_error *error)
 {
-    alm_buffer sources = {0};
-    write_sources(snapshot, &sources);
     alm_snapshot_record row = {.manifest = snapshot->manifest,
-                               .sources = alm_buffer_view(&sources),
                                .window_start = alm_instant_of_date(snapshot->start),
                                .window_end = alm_instant_of_date(snapshot->end),
                                .created = alm_env_now(&cli->env)};
-    alm_err code = alm_buffer_status(&sources, error);
-    if (code == ALM_OK && !alm_digest_parse(snapshot->id, &row.id)) {
-        code = alm_fail(error, ALM_ERR_CORRUPT, "the snapshot's id is no digest");
+    if (!alm_digest_parse(snapshot->id, &row.id)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "the snapshot's id is no digest");
     }
+    alm_snapshot_record before;
+    alm_err found =
+        alm_registry_get_snapshot(cli->registry, &row.id, cli->arena, &before, error);
+    *existed = found == ALM_OK;
+    if (found != ALM_ERR_NOT_FOUND) {
+        return found;
+    }
+    alm_buffer sources = {0};
+    write_sources(snapshot, &sources);
+    row.sources = alm_buffer_view(&sources);
+    alm_err code = alm_buffer_status(&sources, error);
     if (code == ALM_OK) {
         code = alm_registry_add_snapshot(cli->registry, &row, error);
     }
@@ -154,10 +164,14 @@ static alm_err run(almi_cli *cli, alm_error *error)
     alm_snapshot snapshot;
     ALM_TRY(alm_snapshot_take(&cli->env, cli->project, cli->objects, &take, cli->arena, &snapshot,
                               error));
+    bool existed = false;
     if (!take.dry_run) {
-        ALM_TRY(record(cli, &snapshot, error));
+        ALM_TRY(record(cli, &snapshot, &existed, error));
     }
     show(cli, &snapshot, !take.dry_run);
+    if (existed) {
+        almi_note(cli, "a snapshot with these values was there already; it is the same one");
+    }
     return ALM_OK;
 }
 

@@ -27,6 +27,7 @@
     X(predictions_diff)     \
     X(predictions_verify)   \
     X(report)               \
+    X(rebuild)              \
     X(doctor)               \
     X(completion)           \
     X(help)

@@ -40,7 +40,7 @@ static alm_err fail_option(const almi_cli *cli, const char *name, alm_error *err
     for (size_t i = 0; i < almi_global_option_count; i++) {
         names[own + i] = almi_global_options[i].name;
     }
-    return alm_fail(error, ALM_ERR_USAGE, "%s has no option '--%s'%s", command_name(cli), name,
+    return alm_fail(error, ALM_ERR_USAGE, "'%s' has no option '--%s'%s", command_name(cli), name,
                     almi_suggestion(cli->arena, "--", name, names, own + almi_global_option_count));
 }
 
@@ -67,8 +67,8 @@ static alm_err fail_command(const parser *p, alm_error *error)
                         group, group);
     }
     const char *word = group ? p->words[1] : p->words[0];
-    return alm_fail(error, ALM_ERR_USAGE, "almanac%s%s has no command '%s'%s", group ? " " : "",
-                    group ? group : "", word, almi_suggestion(arena, "", word, names, count));
+    return alm_fail(error, ALM_ERR_USAGE, "there is no command '%s%s%s'%s", group ? group : "",
+                    group ? " " : "", word, almi_suggestion(arena, "", word, names, count));
 }
 
 static alm_err take_value(parser *p, const char *name, const char *inline_value, const char **out,
@@ -192,13 +192,13 @@ static alm_err finish_arguments(parser *p, alm_error *error)
     }
     const almi_command *command = cli->command;
     if (cli->argument_count > command->arguments_max) {
-        return alm_fail(error, ALM_ERR_USAGE, "%s takes %s%s; '%s' is too much", command_name(cli),
+        return alm_fail(error, ALM_ERR_USAGE, "'%s' takes %s%s; '%s' is too much", command_name(cli),
                         command->arguments_max ? command->arguments : "no arguments",
                         command->arguments_max ? " only" : "",
                         cli->argument[command->arguments_max]);
     }
     if (cli->argument_count < command->arguments_min) {
-        return alm_fail(error, ALM_ERR_USAGE, "%s needs %s", command_name(cli), command->arguments);
+        return alm_fail(error, ALM_ERR_USAGE, "'%s' needs %s", command_name(cli), command->arguments);
     }
     return ALM_OK;
 }
@@ -221,7 +221,7 @@ alm_err almi_parse(almi_cli *cli, int argc, char **argv, almi_request *out, alm_
             ALM_TRY(take_option(&p, text + 2, error));
         } else if (!options_ended && text[0] == '-' && text[1]) {
             return alm_fail(error, ALM_ERR_USAGE,
-                            "%s has no option '%s'; options are words with "
+                            "'%s' has no option '%s'; options are words with "
                             "'--' in front",
                             command_name(cli), text);
         } else {

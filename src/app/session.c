@@ -288,7 +288,7 @@ alm_err almi_who(almi_cli *cli, alm_str *out, alm_error *error)
     person = person.size ? person : alm_str_of(getenv("USER"));
     if (!person.size) {
         return alm_fail(error, ALM_ERR_USAGE,
-                        "almanac %s records who did it: give --who NAME, or set git's user.name",
+                        "'almanac %s' records who did it: give --who NAME, or set git's user.name",
                         cli->command->name);
     }
     *out = person;

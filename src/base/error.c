@@ -67,6 +67,17 @@ alm_err alm_fail(alm_error *error, alm_err code, const char *format, ...)
     return code;
 }
 
+/* As much of `text` as there is room for. */
+static void append(char *message, const char *text)
+{
+    size_t used = strlen(message);
+    size_t room = ALM_ERROR_MESSAGE_BYTES - 1 - used;
+    size_t size = strlen(text);
+    size = size < room ? size : room;
+    memcpy(message + used, text, size);
+    message[used + size] = '\0';
+}
+
 alm_err alm_error_wrap(alm_error *error, alm_err code, const char *format, ...)
 {
     alm_assert(code != ALM_OK);
@@ -75,11 +86,10 @@ alm_err alm_error_wrap(alm_error *error, alm_err code, const char *format, ...)
         memcpy(cause, error->message, sizeof cause);
         va_list arguments;
         va_start(arguments, format);
-        int used = vsnprintf(error->message, sizeof error->message, format, arguments);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
-        if (used >= 0 && (size_t)used < sizeof error->message) {
-            snprintf(error->message + used, sizeof error->message - (size_t)used, ": %s", cause);
-        }
+        append(error->message, ": ");
+        append(error->message, cause);
         tidy_message(error->message);
         error->code = code;
     }

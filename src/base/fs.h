@@ -53,7 +53,8 @@ typedef struct alm_fs_ops {
     /* One level; ALM_ERR_EXISTS if it is there. */
     alm_err (*make_directory)(alm_fs *fs, const char *path, alm_error *error);
     alm_err (*remove_directory)(alm_fs *fs, const char *path, alm_error *error); /* empty only */
-    /* Sorted by bytes, without "." and "..". */
+    /* Sorted by bytes, without "." and "..". A symbolic link is ALM_FS_OTHER here, so that removing
+     * a tree never leaves it; `stat` follows the link. */
     alm_err (*list)(alm_fs *fs, const char *path, alm_arena *arena, alm_fs_entry **out,
                     size_t *count, alm_error *error);
     alm_err (*stat)(alm_fs *fs, const char *path, alm_fs_stat *out, alm_error *error);

@@ -23,7 +23,7 @@ bool alm_str_is_utf8(alm_str a, size_t *bad_offset); /* bad_offset may be NULL *
 alm_str alm_str_trim(alm_str a);
 
 /* Splits at `separator`: returns the part before it and moves `rest` behind it. When nothing is
- * left, rest->data becomes NULL. Use: for (alm_str r = s; r.data;) part = alm_str_split(&r, ','); */
+ * left, rest->data becomes NULL: for (alm_str r = s; r.data;) part = alm_str_split(&r, ','); */
 alm_str alm_str_split(alm_str *rest, char separator);
 
 /* Names that become directories of the prediction store: [A-Za-z0-9._-], 1 to 100 bytes, not

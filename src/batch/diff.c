@@ -119,7 +119,7 @@ static bool is_before(const alm_diff_node *a, const alm_diff_node *b)
     return (order ? order : alm_str_compare(a->node, b->node)) < 0;
 }
 
-/* Insertion into the short sorted list; names are copied only for nodes that stay. */
+/* Insertion into the short sorted list of the largest. */
 static void close_node(alm_diff *diff)
 {
     const alm_diff_node *node = &diff->current;
@@ -309,7 +309,8 @@ static void offer(alm_diff_node *node, const alm_diff_contribution *offered)
 
 alm_err alm_diff_explain(alm_diff *diff, const alm_table *contributions, alm_error *error)
 {
-    const alm_column *node, *feature, *old_value, *new_value;
+    const alm_column *level, *node, *feature, *old_value, *new_value;
+    ALM_TRY(typed_column(contributions, "level", ALM_TYPE_TEXT, &level, error));
     ALM_TRY(typed_column(contributions, "node", ALM_TYPE_TEXT, &node, error));
     ALM_TRY(typed_column(contributions, "feature", ALM_TYPE_TEXT, &feature, error));
     ALM_TRY(typed_column(contributions, "old_value", ALM_TYPE_F64, &old_value, error));
@@ -320,7 +321,8 @@ alm_err alm_diff_explain(alm_diff *diff, const alm_table *contributions, alm_err
             .old_value = alm_column_is_valid(old_value, r) ? old_value->values.f64[r] : 0.0,
             .new_value = alm_column_is_valid(new_value, r) ? new_value->values.f64[r] : 0.0};
         for (size_t n = 0; n < diff->nodes; n++) {
-            if (alm_str_equal(diff->node[n].node, node->values.text[r])) {
+            if (alm_str_equal(diff->node[n].node, node->values.text[r]) &&
+                alm_str_equal(diff->node[n].level, level->values.text[r])) {
                 offer(&diff->node[n], &offered);
             }
         }

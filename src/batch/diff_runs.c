@@ -150,15 +150,15 @@ static alm_err add_rows(comparer *c)
     return code;
 }
 
-/* Contributions of the top nodes over the dates that both runs have. The engine only groups them
- * into ordered lists' rows; sums are made here, in the order of dates. */
+/* Contributions of the top nodes over the dates that both runs have, one row per line. The engine
+ * only orders them; sums are made here, in the order of dates. */
 static alm_err read_contributions(comparer *c, const alm_diff_result *result, alm_table *out)
 {
     alm_buffer text = {0};
     alm_buffer_text(&text,
                     "WITH o AS (SELECT level, node, target_date, explanation FROM old_run), "
                     "n AS (SELECT level, node, target_date, explanation FROM new_run), "
-                    "both_runs AS (SELECT o.node, o.target_date, o.explanation AS old_list, "
+                    "both_runs AS (SELECT level, node, target_date, o.explanation AS old_list, "
                     "n.explanation AS new_list FROM o JOIN n USING (level, node, target_date) "
                     "WHERE (level, node) IN (");
     for (size_t i = 0; i < result->nodes; i++) {
@@ -167,12 +167,12 @@ static alm_err read_contributions(comparer *c, const alm_diff_result *result, al
                           alm_sql_literal(c->arena, result->node[i].node));
     }
     alm_buffer_text(&text,
-                    ")), lines AS (SELECT node, target_date, 0 AS side, UNNEST(old_list) AS line "
-                    "FROM both_runs UNION ALL "
-                    "SELECT node, target_date, 1, UNNEST(new_list) FROM both_runs) "
-                    "SELECT node, line.feature AS feature, side, target_date, "
+                    ")), lines AS (SELECT level, node, target_date, 0 AS side, "
+                    "UNNEST(old_list) AS line FROM both_runs UNION ALL "
+                    "SELECT level, node, target_date, 1, UNNEST(new_list) FROM both_runs) "
+                    "SELECT level, node, line.feature AS feature, side, target_date, "
                     "line.contribution AS contribution FROM lines "
-                    "ORDER BY node, feature, side, target_date, contribution");
+                    "ORDER BY level, node, feature, side, target_date, contribution");
     alm_err code = alm_buffer_status(&text, c->error);
     if (code == ALM_OK) {
         code = alm_sql_collect(c->sql, text.data, CONTRIBUTION_ROWS_MAX, c->arena, out, c->error);
@@ -181,33 +181,43 @@ static alm_err read_contributions(comparer *c, const alm_diff_result *result, al
     return code;
 }
 
+/* Are rows `row` and the next one of the same level, node and feature? */
+static bool same_feature(const alm_table *lines, size_t row)
+{
+    bool same = true;
+    for (size_t c = 0; c < 3; c++) {
+        const alm_str *text = lines->columns[c].values.text;
+        same = same && alm_str_equal(text[row], text[row + 1]);
+    }
+    return same;
+}
+
 static void end_feature(alm_table_builder *builder, const alm_table *lines, size_t row,
                         const double sum[2])
 {
-    alm_table_builder_text(builder, lines->columns[0].values.text[row]);
-    alm_table_builder_text(builder, lines->columns[1].values.text[row]);
+    for (size_t c = 0; c < 3; c++) {
+        alm_table_builder_text(builder, lines->columns[c].values.text[row]);
+    }
     alm_table_builder_f64(builder, sum[0]);
     alm_table_builder_f64(builder, sum[1]);
 }
 
 static alm_err explain(comparer *c, const alm_diff_result *result)
 {
-    static const char *const names[] = {"node", "feature", "old_value", "new_value"};
-    static const alm_type types[] = {ALM_TYPE_TEXT, ALM_TYPE_TEXT, ALM_TYPE_F64, ALM_TYPE_F64};
+    static const char *const names[] = {"level", "node", "feature", "old_value", "new_value"};
+    static const alm_type types[] = {ALM_TYPE_TEXT, ALM_TYPE_TEXT, ALM_TYPE_TEXT, ALM_TYPE_F64,
+                                     ALM_TYPE_F64};
     if (result->nodes == 0) {
         return ALM_OK;
     }
     alm_table lines, table;
     ALM_TRY(read_contributions(c, result, &lines));
     alm_table_builder *builder;
-    ALM_TRY(alm_table_builder_create(names, types, 4, &builder, c->error));
-    const alm_str *node = lines.columns[0].values.text;
-    const alm_str *feature = lines.columns[1].values.text;
+    ALM_TRY(alm_table_builder_create(names, types, 5, &builder, c->error));
     double sum[2] = {0.0, 0.0};
     for (size_t r = 0; r < lines.rows; r++) {
-        sum[lines.columns[2].values.i64[r]] += lines.columns[4].values.f64[r];
-        if (r + 1 == lines.rows || !alm_str_equal(node[r], node[r + 1]) ||
-            !alm_str_equal(feature[r], feature[r + 1])) {
+        sum[lines.columns[3].values.i64[r]] += lines.columns[5].values.f64[r];
+        if (r + 1 == lines.rows || !same_feature(&lines, r)) {
             end_feature(builder, &lines, r, sum);
             sum[0] = sum[1] = 0.0;
         }

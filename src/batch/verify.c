@@ -175,11 +175,20 @@ static alm_err check_table(verifier *v, alm_fs *fs, const char *root, alm_error 
 
 /* ---- manifests ---- */
 
-static const alm_predictions_data *file_of(const alm_predictions_commit *commit, alm_str path)
+/* A manifest names a file by its digest, since that is its name in the table. */
+static const alm_predictions_data *file_of(const alm_predictions_commit *commit,
+                                           const alm_json *entry)
 {
+    alm_str text;
+    alm_digest digest;
+    if (alm_json_get_str(entry, "sha256", &text, NULL) != ALM_OK ||
+        !alm_digest_parse(text, &digest)) {
+        return NULL;
+    }
     for (size_t f = 0; f < commit->files; f++) {
-        if (alm_str_equal(commit->file[f].path, path)) {
-            return &commit->file[f];
+        const alm_predictions_data *data = &commit->file[f];
+        if (data->has_digest && alm_digest_equal(&digest, &data->digest)) {
+            return data;
         }
     }
     return NULL;
@@ -187,12 +196,10 @@ static const alm_predictions_data *file_of(const alm_predictions_commit *commit,
 
 static bool same_file(const alm_json *entry, const alm_predictions_data *data)
 {
-    alm_str text;
-    alm_digest digest;
-    int64_t rows;
-    return data->has_digest && alm_json_get_str(entry, "sha256", &text, NULL) == ALM_OK &&
-           alm_digest_parse(text, &digest) && alm_digest_equal(&digest, &data->digest) &&
-           alm_json_get_i64(entry, "rows", &rows, NULL) == ALM_OK && rows == data->rows;
+    int64_t rows, step, partition_step;
+    return alm_json_get_i64(entry, "rows", &rows, NULL) == ALM_OK && rows == data->rows &&
+           alm_json_get_i64(entry, "horizon", &step, NULL) == ALM_OK &&
+           alm_str_to_i64(data->forecast_horizon, &partition_step) && step == partition_step;
 }
 
 static void check_file_list(verifier *v, const alm_predictions_commit *commit,
@@ -208,16 +215,15 @@ static void check_file_list(verifier *v, const alm_predictions_commit *commit,
     }
     for (size_t i = 0; i < commit->files; i++) {
         const alm_json *entry = alm_json_at(files, i);
-        alm_str path = {0};
-        const alm_predictions_data *data = NULL;
-        if (alm_json_get_str(entry, "path", &path, NULL) == ALM_OK) {
-            data = file_of(commit, path);
-        }
+        const alm_predictions_data *data = file_of(commit, entry);
         if (!data || !same_file(entry, data)) {
-            problem(v, ALM_VERIFY_MANIFEST,
-                    "run " ALM_STR_FMT ": file '" ALM_STR_FMT "' of its manifest %s",
-                    ALM_STR_ARG(commit->run_id), ALM_STR_ARG(path),
-                    data ? "has another digest or row count in the commit"
+            alm_str digest;
+            if (alm_json_get_str(entry, "sha256", &digest, NULL) != ALM_OK) {
+                digest = ALM_STR("(without a digest)");
+            }
+            problem(v, ALM_VERIFY_MANIFEST, "run " ALM_STR_FMT ": file " ALM_STR_FMT
+                    " of its manifest %s", ALM_STR_ARG(commit->run_id), ALM_STR_ARG(digest),
+                    data ? "has another row count or step in the commit"
                          : "is not in the commit");
         }
     }

@@ -17,6 +17,15 @@
  * so a replay may start anywhere before the look-back. ANCHORED operators (expanding, exponentially
  * weighted, since-last-event) are replayed from the series' first period or from a checkpoint.
  *
+ * Cells. Period states describe column 0, the target: BEFORE, MISSING and STOCKOUT cells are not
+ * usable (a stock-out sale is a lower bound of demand), CLOSED cells count as zero unless
+ * `skip_closed`. Another column says with NaN what it does not know; infinite input is missing. A
+ * window uses the usable ones among its cells; without any it is NaN. With `skip_closed` a window
+ * reaches at most 2 n + 28 periods back; seasonal_mean and ANCHORED operators pass over closed
+ * cells. Known columns: `value`, days_to and days_since are read at t, `age` counts from o, `lag`
+ * from t (0 is legal). A distance that no event within the cap decides is NaN when a cell within
+ * the cap is not known. No output is infinite.
+ *
  * A feature version is the hash of the canonical definitions and of every operator's revision.
  * Plans are immutable and may be used from any number of threads. */
 #ifndef ALM_FEATURE_FEATURE_H
@@ -28,34 +37,34 @@
 
 /* X(name in the project file, revision, FINITE or ANCHORED). A change of what an operator computes
  * raises its revision, which makes a new feature version. */
-#define ALM_FEATURE_OP_MAP(X)                                                                   \
-    X(value, 1, FINITE)            /* the column at the period itself (known columns: at t) */   \
-    X(lag, 1, FINITE)              /* the column `lag`/`age` periods back */                     \
-    X(difference, 1, FINITE)       /* value minus the value `window` periods before it */        \
-    X(mean, 1, FINITE)             /* over the last `window` usable values */                    \
-    X(sum, 1, FINITE)                                                                            \
-    X(std, 1, FINITE)              /* sample standard deviation, n - 1 */                        \
-    X(min, 1, FINITE)                                                                            \
-    X(max, 1, FINITE)                                                                            \
-    X(median, 1, FINITE)                                                                         \
-    X(zero_share, 1, FINITE)       /* share of zeros among the values of the window */           \
-    X(seasonal_mean, 1, FINITE)    /* mean of `window` values one `season` apart, phase of t */  \
-    X(expanding_mean, 1, ANCHORED)                                                               \
-    X(ewm, 1, ANCHORED)            /* exponentially weighted mean, `alpha` */                    \
-    X(since_nonzero, 1, ANCHORED)  /* periods since the last value > 0 */                        \
-    X(mean_interval, 1, ANCHORED)  /* mean distance between values > 0 */                        \
-    X(mean_size, 1, ANCHORED)      /* mean of the values > 0 */                                  \
-    X(series_age, 1, ANCHORED)     /* periods since the first value */                           \
-    X(ratio, 1, FINITE)            /* value divided by the mean of the `window` before it */     \
-    X(step, 1, FINITE)             /* h */                                                       \
-    X(weekday, 1, FINITE)          /* of t, Monday 0 */                                          \
-    X(day_of_month, 1, FINITE)                                                                   \
-    X(day_of_year, 1, FINITE)                                                                    \
-    X(week_of_year, 1, FINITE)                                                                   \
-    X(month, 1, FINITE)                                                                          \
-    X(days_to, 1, FINITE)          /* periods from t to the next `column` > 0, capped */         \
-    X(days_since, 1, FINITE)       /* periods from the last `column` > 0 to t, capped */         \
-    X(target_encoding, 1, ANCHORED) /* time-ordered mean of the group's target, smoothed */      \
+#define ALM_FEATURE_OP_MAP(X)                                                                     \
+    X(value, 1, FINITE)            /* the column at the period itself (known columns: at t) */    \
+    X(lag, 1, FINITE)              /* the column `lag`/`age` periods back */                      \
+    X(difference, 1, FINITE)       /* value minus the value `window` periods before it */         \
+    X(mean, 1, FINITE)             /* of the usable cells of a window */                          \
+    X(sum, 1, FINITE)                                                                             \
+    X(std, 1, FINITE)              /* sample standard deviation, n - 1 */                         \
+    X(min, 1, FINITE)                                                                             \
+    X(max, 1, FINITE)                                                                             \
+    X(median, 1, FINITE)                                                                          \
+    X(zero_share, 1, FINITE)       /* share of zeros among the values of the window */            \
+    X(seasonal_mean, 1, FINITE)    /* mean of `window` values one `season` apart, phase of t */   \
+    X(expanding_mean, 1, ANCHORED)                                                                \
+    X(ewm, 1, ANCHORED)            /* exponentially weighted mean, `alpha` */                     \
+    X(since_nonzero, 1, ANCHORED)  /* from the last value > 0 to the period */                    \
+    X(mean_interval, 1, ANCHORED)  /* mean distance between values > 0 */                         \
+    X(mean_size, 1, ANCHORED)      /* mean of the values > 0 */                                   \
+    X(series_age, 1, ANCHORED)     /* from the first usable value to it */                        \
+    X(ratio, 1, FINITE)            /* value divided by the mean of the `window` before it */      \
+    X(step, 1, FINITE)             /* h */                                                        \
+    X(weekday, 1, FINITE)          /* of t, Monday 0 */                                           \
+    X(day_of_month, 1, FINITE)                                                                    \
+    X(day_of_year, 1, FINITE)                                                                     \
+    X(week_of_year, 1, FINITE)                                                                    \
+    X(month, 1, FINITE)                                                                           \
+    X(days_to, 1, FINITE)          /* periods from t to the next `column` > 0, capped */          \
+    X(days_since, 1, FINITE)       /* periods from the last `column` > 0 to t, capped */          \
+    X(target_encoding, 1, ANCHORED) /* own mean so far, drawn to `column`'s by `alpha` cells */   \
     X(attribute, 1, FINITE)        /* a static attribute */
 
 typedef enum alm_feature_op {
@@ -79,7 +88,7 @@ typedef struct alm_feature_spec {
     int32_t offset;     /* the L or A above, >= 0 */
     int32_t window;     /* periods, or occurrences for seasonal_mean; the cap for days_to/since */
     int32_t season;
-    double alpha;
+    double alpha;       /* weight of the newest value, or of the group in cells */
     bool scaled;        /* divide by the row's scale (alm_feature_row.scale) */
     bool skip_closed;   /* the window counts open periods only: CLOSED cells are passed over */
 } alm_feature_spec;
@@ -156,7 +165,8 @@ ALM_NODISCARD alm_err alm_feature_update(alm_feature_state *state, const double 
 ALM_NODISCARD alm_err alm_feature_retract(alm_feature_state *state, uint32_t periods_back,
                                           const double *values, alm_period_state period_state,
                                           alm_error *error);
-/* `known[c * known_stride + k]`: column c at k periods after the origin + 1 (known columns only). */
+/* `known[c * known_stride + k]`: column c at k periods after the origin + 1 (known columns only). A
+ * plan that reads no known column may pass NULL and 0. */
 ALM_NODISCARD alm_err alm_feature_emit(const alm_feature_state *state, uint32_t step, double scale,
                                        const double *known, size_t known_stride, double *out,
                                        alm_error *error);

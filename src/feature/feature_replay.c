@@ -5,6 +5,8 @@
 
 /* Squares of whole cells up to this are exact, and so are the sums of windows of them. */
 #define SMALL_CELL_MAX 0x1p20
+/* Features are written one by one over a few rows, which then still lie in the nearest cache. */
+#define EMIT_TILE_ROWS 64
 
 static void *at(const almi_replay *replay, almi_part part, size_t place)
 {
@@ -323,8 +325,8 @@ static void divide_by_scale(const emission *e)
     }
 }
 
-void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t count, double *out,
-               size_t stride)
+static void emit_tile(const almi_replay *replay, const alm_feature_row *rows, size_t count,
+                      double *out, size_t stride)
 {
     static void (*const readers[])(const emission *) = {
         [ALMI_READ_PERIOD] = emit_period, [ALMI_READ_SEASON] = emit_season,
@@ -337,5 +339,15 @@ void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t co
         if (e.source->scaled) {
             divide_by_scale(&e);
         }
+    }
+}
+
+void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t count, double *out,
+               size_t stride)
+{
+    for (size_t r = 0; r < count; r += EMIT_TILE_ROWS) {
+        size_t left = count - r;
+        emit_tile(replay, rows + r, left < EMIT_TILE_ROWS ? left : EMIT_TILE_ROWS,
+                  out + r * stride, stride);
     }
 }

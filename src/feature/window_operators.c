@@ -126,18 +126,30 @@ static inline double difference_step(no_state *state, const almi_run *run, size_
 
 /* ---- standard deviation ---- */
 
-/* Two passes, oldest cell first. */
+static inline double squared(double deviation)
+{
+    return deviation == deviation ? deviation * deviation : 0;
+}
+
+/* Two passes, the second in four sums by the distance to the newest cell: the same order for the
+ * same window, and additions that need not wait for each other. */
 static double rough_std(const almi_run *run, bounds window)
 {
     uint32_t usable;
     double mean = window_sum(run, window, 1, &usable);
     mean /= usable;
-    double squares = 0;
-    for (size_t i = window.low + 1; i != window.high + 1; i++) {
-        double deviation = cell_at(run, i) - mean;
-        squares += deviation == deviation ? deviation * deviation : 0;
+    double squares[4] = {0};
+    size_t i = window.high;
+    for (; window.high - i + 4 <= window.high - window.low; i -= 4) {
+        squares[0] += squared(cell_at(run, i) - mean);
+        squares[1] += squared(cell_at(run, i - 1) - mean);
+        squares[2] += squared(cell_at(run, i - 2) - mean);
+        squares[3] += squared(cell_at(run, i - 3) - mean);
     }
-    return sqrt(squares / (usable - 1.0));
+    for (; i != window.low; i--) {
+        squares[0] += squared(cell_at(run, i) - mean);
+    }
+    return sqrt(((squares[0] + squares[1]) + (squares[2] + squares[3])) / (usable - 1.0));
 }
 
 /* Small whole cells: sqrt((n sum(x^2) - sum(x)^2) / (n (n - 1))) with an exact numerator, which

@@ -7,8 +7,8 @@
  * (S over subsets of the others; z_j = share of training rows that the conditions on j let through,
  * o_j = 1 when the row passes them, else 0). Because |S|!(d-1-|S|)!/d! is the Beta integral of
  * t^|S| (1-t)^(d-1-|S|), the sum is the integral over [0, 1] of prod_{j != i} (z_j (1-t) + o_j t),
- * a polynomial of degree d-1: Gauss-Legendre with ceil(d/2) points is exact, and since every term
- * is positive nothing cancels.
+ * a polynomial of degree d-1: Gauss-Legendre with ceil(d/2) points is exact, and since every factor
+ * is positive nothing cancels within a leaf.
  *
  * phi depends on the row only through the d bits o. So for a block of rows: the bits by byte
  * comparisons of the forest's codes, each different bit pattern evaluated once, then one table look
@@ -462,10 +462,10 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch)
 
 /* ---- evaluation ---- */
 
-/* One leaf for one pattern: value[j * VALUE_STRIDE] += contribution of element j. */
+/* value[j * VALUE_STRIDE] = leaf_value (one_j - zero_j) integral of the other factors. */
 ALMI_WIDE_VECTORS
-static void add_leaf(const quadrature *rule, size_t d, const double *zero, const double *one,
-                     double leaf_value, double *value)
+static void integrate(const quadrature *rule, size_t d, const double *zero, const double *one,
+                      double leaf_value, double *value)
 {
     lanes factor[PATH_FEATURES_MAX], prefix[PATH_FEATURES_MAX], sum[PATH_FEATURES_MAX];
     for (size_t q = 0; q < rule->lanes_count; q++) {
@@ -485,7 +485,7 @@ static void add_leaf(const quadrature *rule, size_t d, const double *zero, const
     }
     for (size_t j = 0; j < d; j++) {
         double integral = (sum[j][0] + sum[j][1]) + (sum[j][2] + sum[j][3]);
-        value[j * VALUE_STRIDE] += leaf_value * ((one[j] - zero[j]) * integral);
+        value[j * VALUE_STRIDE] = leaf_value * ((one[j] - zero[j]) * integral);
     }
 }
 
@@ -505,20 +505,22 @@ static void evaluate_pattern(const alm_forest_explainer *e, const leaf_path *pat
     for (size_t j = 0; j < d; j++) {
         zero[j] = element[j].zero;
         one[j] = bit_at(bits, j);
-        value[j * VALUE_STRIDE] = 0.0;
     }
     if (path->leaf_count == 1) {
-        add_leaf(rule, d, zero, one, path->value[0], value);
+        integrate(rule, d, zero, one, path->value[0], value);
         return;
     }
-    double split_zero = zero[path->split], split_one = one[path->split];
-    double left = bit_at(bits, d);
-    zero[path->split] = split_zero * path->share[0];
-    one[path->split] = split_one * left;
-    add_leaf(rule, d, zero, one, path->value[0], value);
-    zero[path->split] = split_zero * path->share[1];
-    one[path->split] = split_one * (1.0 - left);
-    add_leaf(rule, d, zero, one, path->value[1], value);
+    /* Two leaves differ in one factor only, so the sum of their products has the sum of those
+     * factors, each times its leaf's value; its difference one - zero is right as well. */
+    double side[2] = {bit_at(bits, d), 1.0 - bit_at(bits, d)};
+    double split_zero = 0.0, split_one = 0.0;
+    for (int i = 0; i < 2; i++) {
+        split_zero += path->value[i] * (zero[path->split] * path->share[i]);
+        split_one += path->value[i] * (one[path->split] * side[i]);
+    }
+    zero[path->split] = split_zero;
+    one[path->split] = split_one;
+    integrate(rule, d, zero, one, 1.0, value);
 }
 
 /* pass[r] &= low <= code[r] <= low + width, as 0 or 255 */

@@ -143,9 +143,11 @@ static alm_err read_method(const alm_json *root, const char *name, alm_method *m
 alm_err alm_method_read(alm_str json, const char *name, alm_method *out, alm_error *error)
 {
     alm_json_document *document = NULL;
-    ALM_TRY(alm_json_parse(json, name, &document, error));
     alm_method method = {0};
-    alm_err code = read_method(alm_json_root(document), name, &method, error);
+    alm_err code = alm_json_parse(json, name, &document, error);
+    if (code == ALM_OK) {
+        code = read_method(alm_json_root(document), name, &method, error);
+    }
     alm_json_document_destroy(document);
     if (code != ALM_OK) {
         return alm_error_wrap(error, ALM_ERR_CORRUPT, "%s", name);

@@ -13,12 +13,24 @@
 #include "num/hierarchy.h"
 #include "project/snapshot.h"
 
+/* The texts behind a static of the panels: text t has the code of its place in `texts`. A bundle
+ * keeps those it was trained with and gives them back when it opens panels, so that a new range
+ * does not renumber the others. */
+typedef struct alm_categories {
+    alm_str name;         /* of the attribute or series key */
+    const alm_str *texts; /* sorted by bytes; none for an attribute that is a number itself */
+    size_t count;
+    bool numeric;
+} alm_categories;
+
 typedef struct alm_panel_options {
     alm_date start;  /* period 0; ALM_DATE_NONE: the snapshot's start */
     alm_date end;    /* first day not known; ALM_DATE_NONE: the snapshot's end */
     int32_t future;  /* periods of known-in-advance columns behind the end */
     alm_date membership_date; /* ALM_DATE_NONE: `end` */
     size_t block_series;      /* series per block, the last one may have fewer */
+    const alm_categories *categories; /* codes to use; a text that is not in them is NaN */
+    size_t category_count;            /* statics without an entry are coded by this snapshot */
 } alm_panel_options;
 
 typedef struct alm_panel_source alm_panel_source;
@@ -34,7 +46,9 @@ size_t alm_panel_source_blocks(const alm_panel_source *source);
 const alm_hierarchy *alm_panel_source_hierarchy(const alm_panel_source *source);
 /* Names and roles (values NULL) of the columns of every block, for compiling a plan. */
 const alm_feature_schema *alm_panel_source_schema(const alm_panel_source *source);
-/* Text of static attribute `name` of a series (e.g. its range); empty when it has none. */
+/* One per static, in their order: the attributes, then the series keys. */
+const alm_categories *alm_panel_source_categories(const alm_panel_source *source, size_t *count);
+/* Text of attribute or series key `name` of a series (e.g. its range); empty when it has none. */
 alm_str alm_panel_source_attribute(const alm_panel_source *source, size_t series,
                                    const char *name);
 /* The key texts of a series, key_count of them; borrowed from the source. */
@@ -54,8 +68,8 @@ ALM_NODISCARD alm_err alm_panel_source_rewind(alm_panel_source *source, alm_erro
  * the source. */
 const alm_panel *alm_panel_source_aggregates(const alm_panel_source *source);
 
-/* Stock position at the end of the window: on hand of series i (NaN: not known) and receipts
- * per future period, for the series of the block last read. receipts: series_count x future. */
+/* Stock position at the end of the window: on hand of series i by the newest row before the end
+ * (NaN: not known) and receipts per future period, for the series of the block last read. receipts: series_count x future. */
 ALM_NODISCARD alm_err alm_panel_source_stock(alm_panel_source *source, const alm_panel *block,
                                              alm_arena *arena, double **on_hand,
                                              double **receipts, alm_error *error);

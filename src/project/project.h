@@ -154,6 +154,7 @@ typedef struct alm_schedule_spec {
 typedef struct alm_project {
     const char *directory; /* of almanac.yaml */
     const char *state;     /* directory/.almanac: objects, registry, predictions, scratch */
+    const char *pseudonym_key; /* file with the key of the pseudonyms */
     alm_str name;
     alm_digest file_digest; /* SHA-256 of almanac.yaml as read */
     const alm_source *sources;

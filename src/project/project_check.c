@@ -253,6 +253,18 @@ static alm_err check_series_source(const checker *c, const alm_source **out)
     return ALM_OK;
 }
 
+/* Columns known in advance are daily, as the series are. */
+static alm_err need_daily(const checker *c, const alm_yaml *node, const alm_source *source)
+{
+    const alm_source_column *time = alm_source_find_column(source, source->time);
+    if (time && time->type == ALM_TYPE_DATE) {
+        return ALM_OK;
+    }
+    return alm_yaml_fail(node, c->error, ALM_ERR_CONFIG,
+                         "source " ALM_STR_FMT " needs a time column of type date",
+                         ALM_STR_ARG(source->name));
+}
+
 static alm_err check_series_column(const checker *c, const alm_series_column *column,
                                    const alm_source *own)
 {
@@ -265,6 +277,7 @@ static alm_err check_series_column(const checker *c, const alm_series_column *co
                              "source " ALM_STR_FMT " is neither the series' own source nor known in "
                              "advance", ALM_STR_ARG(source->name));
     }
+    ALM_TRY(need_daily(c, node, source));
     for (size_t i = 0; source != own && i < source->key_count; i++) {
         if (!contains(c->project->series.keys, c->project->series.key_count, source->keys[i])) {
             return alm_yaml_fail(node, c->error, ALM_ERR_CONFIG,
@@ -380,6 +393,7 @@ static alm_err check_series(const checker *c)
             return alm_yaml_fail(node, c->error, ALM_ERR_CONFIG,
                                  "closed needs a source that is known in advance and has no keys");
         }
+        ALM_TRY(need_daily(c, node, calendar));
         ALM_TRY(need_number(c, find(c, "series", "closed", "column", NULL), calendar,
                             s->closed_column));
     }

@@ -338,6 +338,8 @@ alm_err almi_project_parse(const alm_yaml *root, alm_project *project, alm_error
     almi_top top = {0};
     ALM_TRY(almi_section_read(&almi_top_section, root, project->arena, &top, error));
     project->name = top.name;
+    project->pseudonym_key =
+        alm_path_join(project->arena, project->directory, top.pseudonym_key.data);
     for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]); i++) {
         ALM_TRY(read_part(&PARTS[i], root, project, error));
     }

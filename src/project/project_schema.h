@@ -10,6 +10,7 @@
 typedef struct almi_top {
     int32_t version;
     alm_str name;
+    alm_str pseudonym_key;
 } almi_top;
 
 typedef struct almi_feature_entry {

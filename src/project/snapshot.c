@@ -17,12 +17,14 @@ static alm_err make_key_file(const alm_env *env, const char *path, alm_arena *ar
                              alm_error *error)
 {
     const alm_fs_ops *ops = env->fs->ops;
-    uint8_t key[ALMI_PSEUDONYM_KEY_BYTES];
-    uint8_t unique[8];
-    alm_random_bytes(key, sizeof(key));
-    alm_random_bytes(unique, sizeof(unique));
-    char *temporary = alm_arena_printf(arena, "%s.%02x%02x%02x%02x%02x%02x", path, unique[0],
-                                       unique[1], unique[2], unique[3], unique[4], unique[5]);
+    alm_digest key;
+    char text[ALM_DIGEST_TEXT_BYTES];
+    uint32_t unique = 0;
+    alm_random_bytes(key.bytes, sizeof(key.bytes));
+    alm_random_bytes(&unique, sizeof(unique));
+    alm_digest_text(&key, text);
+    text[64] = '\n'; /* a line of text: the NUL is not written */
+    char *temporary = alm_arena_printf(arena, "%s.%08x", path, unique);
     alm_file *file = NULL;
     ALM_TRY(ops->create(env->fs, temporary, &file, error));
     /* The file interface has no modes: only the real file system keeps them. */
@@ -30,7 +32,7 @@ static alm_err make_key_file(const alm_env *env, const char *path, alm_arena *ar
     if (chmod(temporary, 0600) != 0 && strcmp(ops->name, "real") == 0) {
         code = alm_fail(error, ALM_ERR_IO, "cannot set the mode of %s", temporary);
     }
-    code = code != ALM_OK ? code : ops->write(env->fs, file, key, sizeof(key), error);
+    code = code != ALM_OK ? code : ops->write(env->fs, file, text, sizeof(text), error);
     code = code != ALM_OK ? code : ops->sync(env->fs, file, error);
     alm_err closed = ops->close(env->fs, file, code == ALM_OK ? error : NULL);
     code = code != ALM_OK ? code : closed;
@@ -55,18 +57,18 @@ static alm_err load_key(almi_taking *taking, alm_error *error)
     if (!needed) {
         return ALM_OK;
     }
-    const char *path = alm_path_join(taking->scratch, taking->project->state, "pseudonym.key");
+    const char *path = taking->project->pseudonym_key;
     if (!alm_fs_exists(taking->env->fs, path)) {
+        ALM_TRY(alm_fs_make_directories(taking->env->fs,
+                                        alm_path_directory(taking->scratch, path), error));
         ALM_TRY(make_key_file(taking->env, path, taking->scratch, error));
     }
-    alm_str key;
-    ALM_TRY(alm_fs_read_all(taking->env->fs, path, 4096, taking->scratch, &key, error));
-    if (key.size != ALMI_PSEUDONYM_KEY_BYTES) {
-        return alm_fail(error, ALM_ERR_CORRUPT, "%s must have %d bytes, it has %zu: put the "
-                        "project's key back from your backup", path, ALMI_PSEUDONYM_KEY_BYTES,
-                        key.size);
+    alm_str text;
+    ALM_TRY(alm_fs_read_all(taking->env->fs, path, 4096, taking->scratch, &text, error));
+    if (!alm_digest_parse(alm_str_trim(text), &taking->key)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "%s must hold 64 hexadecimal digits: put the "
+                        "project's key back from your backup", path);
     }
-    memcpy(taking->key, key.data, key.size);
     return ALM_OK;
 }
 

@@ -8,7 +8,6 @@
 #include "project/snapshot.h"
 #include "table/sql.h"
 
-#define ALMI_PSEUDONYM_KEY_BYTES 32
 /* Column of a temporary table: file << 40 | record, so that order is the order of reading. */
 #define ALMI_ROW_COLUMN "_almanac_row"
 
@@ -28,7 +27,7 @@ typedef struct almi_taking {
     alm_arena *scratch;   /* for the whole taking */
     alm_sql *sql;
     const char *folder;   /* scratch folder of this taking */
-    uint8_t key[ALMI_PSEUDONYM_KEY_BYTES];
+    alm_digest key;       /* of the pseudonyms */
     alm_buffer rejects;   /* CSV lines without the header */
     alm_buffer first_reject;
 } almi_taking;

@@ -266,7 +266,7 @@ static void add_cell(reader *r, const alm_source_column *column, const cell *c)
     case ALM_TYPE_TEXT:
         if (column->pseudonym) {
             char text[ALM_DIGEST_TEXT_BYTES];
-            alm_digest digest = alm_hash_keyed(r->taking->key, sizeof(r->taking->key),
+            alm_digest digest = alm_hash_keyed(r->taking->key.bytes, ALM_DIGEST_BYTES,
                                                c->text.data, c->text.size);
             alm_digest_text(&digest, text);
             alm_table_builder_text(b, (alm_str){text, ALM_DIGEST_BYTES}); /* half of the digits */

@@ -97,11 +97,10 @@ static alm_err put_staged(folder_objects *store, const alm_content *content, alm
     return code;
 }
 
-static alm_err folder_put(alm_objects *objects, const char *path, alm_str bytes, alm_digest *out,
+static alm_err folder_put(alm_objects *objects, const alm_content *content, alm_digest *out,
                           alm_error *error) {
-    alm_content content = {path, bytes};
     alm_arena *arena = alm_arena_create(1024);
-    alm_err code = put_staged(folder_of(objects), &content, arena, out, error);
+    alm_err code = put_staged(folder_of(objects), content, arena, out, error);
     alm_arena_destroy(arena);
     return code;
 }
@@ -299,13 +298,13 @@ void alm_objects_close(alm_objects *objects) {
 }
 
 alm_err alm_objects_put(alm_objects *objects, alm_str bytes, alm_digest *out, alm_error *error) {
-    return objects->ops->put(objects, NULL, bytes, out, error);
+    return objects->ops->put(objects, &(alm_content){NULL, bytes}, out, error);
 }
 
 alm_err alm_objects_put_file(alm_objects *objects, const char *path, alm_digest *out,
                              alm_error *error) {
     alm_assert(path != NULL);
-    return objects->ops->put(objects, path, (alm_str){NULL, 0}, out, error);
+    return objects->ops->put(objects, &(alm_content){path, {NULL, 0}}, out, error);
 }
 
 alm_err alm_objects_get(alm_objects *objects, const alm_digest *digest, size_t limit_bytes,

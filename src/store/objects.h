@@ -13,12 +13,18 @@
 #include "base/fs.h"
 #include "base/hash.h"
 
+/* What goes into a store: bytes, or the file at `path` when it is not NULL. */
+typedef struct alm_content {
+    const char *path;
+    alm_str bytes;
+} alm_content;
+
 typedef struct alm_objects alm_objects;
 
 typedef struct alm_objects_ops {
     const char *name;
-    /* `path` NULL: the bytes; otherwise the file at `path`, streamed. */
-    alm_err (*put)(alm_objects *objects, const char *path, alm_str bytes, alm_digest *out,
+    /* A file is streamed. */
+    alm_err (*put)(alm_objects *objects, const alm_content *content, alm_digest *out,
                    alm_error *error);
     alm_err (*get)(alm_objects *objects, const alm_digest *digest, size_t limit_bytes,
                    alm_arena *arena, alm_str *out, alm_error *error);

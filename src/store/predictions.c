@@ -74,7 +74,7 @@ alm_err alm_predictions_refresh(alm_predictions *table, alm_error *error) {
                                        &commit, error);
         if (code == ALM_ERR_NOT_FOUND) {
             alm_error_clear(error);
-            return check_end(table, error);
+            return ALM_OK;
         }
         if (code != ALM_OK) {
             return code;
@@ -116,6 +116,9 @@ void alm_predictions_close(alm_predictions *table) {
 
 static alm_err load(alm_predictions *table, alm_error *error) {
     alm_err code = alm_predictions_refresh(table, error);
+    /* Once per handle: the listing grows with the table, and a handle that has read an entry keeps
+     * it. */
+    code = code == ALM_OK ? check_end(table, error) : code;
     if (code == ALM_ERR_NOT_FOUND || (code == ALM_OK && table->commits == 0)) {
         return alm_fail(error, ALM_ERR_NOT_FOUND,
                         "%s: no prediction table here; the first run makes one", table->root);

@@ -14,9 +14,7 @@
 #ifndef ALM_STORE_PREDICTIONS_H
 #define ALM_STORE_PREDICTIONS_H
 
-#include "base/fs.h"
-#include "base/hash.h"
-#include "store/staging.h" /* alm_content */
+#include "store/objects.h" /* alm_content */
 
 typedef enum alm_delta_type {
     ALM_DELTA_STRING,

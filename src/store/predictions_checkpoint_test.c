@@ -2,6 +2,14 @@
 #include "base/json.h"
 #include "store/predictions_fixture.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 /* Stands in for the Parquet writer: keeps the lines that it was given. */
 static alm_err keep_lines(void *context, const char *json_lines, const char *parquet,
                           alm_error *error) {

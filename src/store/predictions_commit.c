@@ -292,11 +292,25 @@ static alm_err link_entry(commit_work *work, alm_str entry, int64_t version, int
     return code;
 }
 
+/* Filling a hole in the log would give a removed version another content. */
+static alm_err check_no_hole(const commit_work *work, int64_t version, alm_error *error) {
+    const alm_predictions *table = work->table;
+    if (alm_fs_exists(table->fs, almi_delta_path(work->arena, table->log, version + 1)) &&
+        !alm_fs_exists(table->fs, almi_delta_path(work->arena, table->log, version))) {
+        return alm_fail(error, ALM_ERR_CORRUPT,
+                        "%s: entry %lld of the log is missing although entry %lld is there; "
+                        "restore it from a backup",
+                        table->log, (long long)version, (long long)version + 1);
+    }
+    return ALM_OK;
+}
+
 static alm_err attempt(commit_work *work, alm_error *error) {
     alm_predictions *table = work->table;
     alm_buffer entry = {0};
     int64_t version = (int64_t)table->commits;
     int64_t timestamp_ms = 0;
+    ALM_TRY(check_no_hole(work, version, error));
     ALM_TRY(next_timestamp(work, &timestamp_ms, error));
     almi_delta_write_run(&entry, work->request, work->add, version, timestamp_ms);
     alm_err code = alm_buffer_status(&entry, error);

@@ -9,6 +9,7 @@
 #include "base/fs_memory.h"
 #include "store/delta_log.h"
 #include "store/objects.h"
+#include "store/staging.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -25,8 +26,8 @@
 #define RUNS 2
 #define FILES_MAX 3
 #define UNSET (-77)
-#define CUTS_PER_POINT 12 /* random choices beside the systematic ones */
-#define RERUN_EVERY 5
+#define CUTS_PER_POINT 8 /* random choices beside the systematic ones */
+#define RERUN_EVERY 9
 #define POINTS_MAX 2000
 #define CREATED INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z */
 

@@ -4,15 +4,11 @@
 
 #include "base/fs_memory.h"
 #include "store/delta_log.h"
+#include "store/staging.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+/* The helpers abort instead of failing one test: they only make what a test starts from. */
 #define DAY INT64_C(86400000000)
 #define CREATED INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z */
 #define ROOT "/project/predictions"
@@ -38,13 +34,11 @@ typedef struct fixture {
 } fixture;
 
 static inline int set_up(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    f->arena = alm_arena_create(0);
-    assert_int_equal(alm_fs_memory_create(&f->fs, NULL), ALM_OK);
-    alm_error error = {0};
-    if (alm_predictions_create(f->fs, ROOT, &SCHEMA, &f->table, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    alm_arena *arena = alm_arena_create(0);
+    fixture *f = ALM_NEW(arena, fixture);
+    f->arena = arena;
+    alm_assert(alm_fs_memory_create(&f->fs, NULL) == ALM_OK);
+    alm_assert(alm_predictions_create(f->fs, ROOT, &SCHEMA, &f->table, NULL) == ALM_OK);
     *state = f;
     return 0;
 }
@@ -53,14 +47,13 @@ static inline int tear_down(void **state) {
     fixture *f = *state;
     alm_predictions_close(f->table);
     alm_fs_destroy(f->fs);
-    alm_arena_destroy(f->arena);
-    free(f);
+    alm_arena_destroy(f->arena); /* the fixture lies in it */
     return 0;
 }
 
 static inline alm_date date_of(const char *text) {
     alm_date date = 0;
-    assert_true(alm_date_parse(alm_str_of(text), &date));
+    alm_assert(alm_date_parse(alm_str_of(text), &date));
     return date;
 }
 
@@ -87,30 +80,27 @@ static inline int64_t commit(fixture *f, const char *content, const char *key) {
     alm_predictions_file file = file_of(content, "demand-3", 14);
     alm_predictions_request request = request_of(&file, 1, key);
     int64_t version = -1;
-    alm_error error = {0};
-    if (alm_predictions_commit_run(f->table, &request, &version, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    alm_assert(alm_predictions_commit_run(f->table, &request, &version, NULL) == ALM_OK);
     return version;
 }
 
 static inline alm_str read_text(fixture *f, const char *path) {
     alm_str text = {NULL, 0};
-    assert_int_equal(alm_fs_read_all(f->fs, path, 1 << 20, f->arena, &text, NULL), ALM_OK);
+    alm_assert(alm_fs_read_all(f->fs, path, 1 << 20, f->arena, &text, NULL) == ALM_OK);
     return text;
 }
 
 static inline void replace(fixture *f, const char *path, const char *text) {
     alm_fs_stat stat;
-    assert_int_equal(f->fs->ops->stat(f->fs, path, &stat, NULL), ALM_OK);
-    assert_int_equal(alm_fs_write_all(f->fs, path, alm_str_of(text), NULL), ALM_OK);
-    assert_int_equal(f->fs->ops->set_modified(f->fs, path, stat.modified, NULL), ALM_OK);
+    alm_assert(f->fs->ops->stat(f->fs, path, &stat, NULL) == ALM_OK);
+    alm_assert(alm_fs_write_all(f->fs, path, alm_str_of(text), NULL) == ALM_OK);
+    alm_assert(f->fs->ops->set_modified(f->fs, path, stat.modified, NULL) == ALM_OK);
 }
 
 static inline void put_entry(fixture *f, const char *name, const char *text, alm_instant modified) {
     const char *path = alm_path_join(f->arena, LOG, name);
-    assert_int_equal(alm_fs_write_all(f->fs, path, alm_str_of(text), NULL), ALM_OK);
-    assert_int_equal(f->fs->ops->set_modified(f->fs, path, modified, NULL), ALM_OK);
+    alm_assert(alm_fs_write_all(f->fs, path, alm_str_of(text), NULL) == ALM_OK);
+    alm_assert(f->fs->ops->set_modified(f->fs, path, modified, NULL) == ALM_OK);
 }
 
 /* What delta-rs writes, and more than any engine would. */
@@ -126,10 +116,7 @@ __attribute__((unused)) static const char FOREIGN_ADD[] =
 
 static inline alm_predictions_report verify(fixture *f, const alm_predictions_known *known) {
     alm_predictions_report report;
-    alm_error error = {0};
-    if (alm_predictions_verify(f->fs, ROOT, known, f->arena, &report, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    alm_assert(alm_predictions_verify(f->fs, ROOT, known, f->arena, &report, NULL) == ALM_OK);
     return report;
 }
 

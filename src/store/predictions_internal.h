@@ -3,6 +3,7 @@
 #define ALM_STORE_PREDICTIONS_INTERNAL_H
 
 #include "store/delta_log.h"
+#include "store/staging.h"
 
 struct alm_predictions {
     alm_fs *fs;

@@ -2,6 +2,26 @@
 #include "base/pool.h"
 #include "store/predictions_fixture.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void assert_refused(fixture *f, const alm_predictions_request *request, alm_err expected,
+                           const char *text) {
+    alm_error error = {0};
+    int64_t version = -77;
+    assert_int_equal(alm_predictions_commit_run(f->table, request, &version, &error), expected);
+    assert_int_equal(version, -77);
+    if (strstr(error.message, text) == NULL) {
+        fail_msg("'%s' does not say '%s'", error.message, text);
+    }
+    assert_false(alm_fs_exists(f->fs, LOG "00000000000000000002.json"));
+}
+
 /* ---- the log as text ---- */
 
 /* Written out from Delta's PROTOCOL.md by hand, so that a change of the writer is seen. */
@@ -153,18 +173,6 @@ static void test_same_run_again(void **state) {
 
 /* ---- refusals ---- */
 
-static void assert_refused(fixture *f, const alm_predictions_request *request, alm_err expected,
-                           const char *text) {
-    alm_error error = {0};
-    int64_t version = -77;
-    assert_int_equal(alm_predictions_commit_run(f->table, request, &version, &error), expected);
-    assert_int_equal(version, -77);
-    if (strstr(error.message, text) == NULL) {
-        fail_msg("'%s' does not say '%s'", error.message, text);
-    }
-    assert_false(alm_fs_exists(f->fs, LOG "00000000000000000002.json"));
-}
-
 static void test_bad_requests(void **state) {
     fixture *f = *state;
     commit(f, "first", "first");
@@ -251,6 +259,16 @@ static void test_log_with_a_hole(void **state) {
     alm_error error = {0};
     assert_int_equal(alm_predictions_open(f->fs, ROOT, &table, &error), ALM_ERR_CORRUPT);
     assert_non_null(strstr(error.message, "entry 2 of the log is missing although entry 3"));
+    /* A handle that is open already must not fill the hole. */
+    alm_predictions_close(f->table);
+    const char *third = LOG "00000000000000000003.json";
+    const char *aside = "/project/aside";
+    assert_int_equal(f->fs->ops->rename(f->fs, third, aside, NULL), ALM_OK);
+    assert_int_equal(alm_predictions_open(f->fs, ROOT, &f->table, NULL), ALM_OK);
+    assert_int_equal(f->fs->ops->rename(f->fs, aside, third, NULL), ALM_OK);
+    alm_predictions_file file = file_of("d", "demand-3", 14);
+    alm_predictions_request request = request_of(&file, 1, "4");
+    assert_refused(f, &request, ALM_ERR_CORRUPT, "entry 2 of the log is missing");
 }
 
 static void test_damaged_entries(void **state) {

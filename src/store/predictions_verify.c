@@ -4,6 +4,7 @@
  * engines cannot be stopped from committing (RESTORE and OPTIMIZE pass delta.appendOnly), so each
  * entry must be a run that the caller knows, and nothing else. */
 #include "store/delta_log.h"
+#include "store/staging.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

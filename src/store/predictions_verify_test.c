@@ -1,6 +1,14 @@
 /* Verification: a sound table has no finding, every kind of damage has its own. */
 #include "store/predictions_fixture.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 static alm_err know_first_only(void *context, const alm_predictions_commit *commit_found,
                                alm_error *error) {
     (void)context;

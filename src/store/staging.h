@@ -10,17 +10,10 @@
 #ifndef ALM_STORE_STAGING_H
 #define ALM_STORE_STAGING_H
 
-#include "base/fs.h"
-#include "base/hash.h"
+#include "store/objects.h" /* alm_content */
 
 #define ALMI_STAGING_FOLDER "_staging"
 #define ALMI_TIME_UNCHANGED INT64_MIN
-
-/* Bytes, or the file at `path` when it is not NULL. */
-typedef struct alm_content {
-    const char *path;
-    alm_str bytes;
-} alm_content;
 
 typedef struct almi_stage {
     alm_fs *fs;

@@ -1,0 +1,130 @@
+#include "pipeline/history.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "pipeline/pipeline_cases.h"
+
+/* Sums of at most 90 doubles: relative differences from another order of adding stay below 1e-13;
+ * the golden values below are numpy's. */
+#define NEAR 1e-12
+
+static void assert_near(double got, double want)
+{
+    if (!(fabs(got - want) <= NEAR * (1 + fabs(want)))) {
+        fail_msg("got %.17g, want %.17g", got, want);
+    }
+}
+
+static alm_history_view view_of(const panel_case *c, size_t origin)
+{
+    return (alm_history_view){&c->panel, 0, origin, 0,
+                              alm_profile_of(c->values, c->closed, c->panel.start, origin, 0)};
+}
+
+/* numpy 2.4.6: profile = weekday means of the open days of [o - 91, o) over their mean; level =
+ * sum .92^age y / sum .92^age p; shape = np.interp(U, (cumsum(w) - w / 2) / sum(w), sorted y / p),
+ * divided by the weighted mean, w = .97^age; ages count open days. */
+static void equals_numpy(void **state)
+{
+    (void)state;
+    panel_case c;
+    make_panel_case(&c);
+    alm_history_view view = view_of(&c, CASE_PERIODS - 1);
+    static const double PROFILE[7] = {1.0197628458498023, 0.9486166007905139, 0.8774703557312253,
+                                      1.233201581027668,  0.6403162055335969, 1.2806324110671938,
+                                      1.0};
+    for (int k = 0; k < 7; k++) {
+        assert_near(view.profile.weekday[k], PROFILE[k]);
+    }
+    alm_arena *arena = alm_arena_create(0);
+    alm_history h;
+    alm_history_of(&view, arena, &h);
+    assert_int_equal(h.first, 5);
+    assert_int_equal(h.open_periods, 73);
+    assert_int_equal(h.class_of_series, ALM_CLASS_intermittent); /* interval 1.62, CV2 .26 */
+    assert_near(h.level, 2.8817737121561704);
+    assert_near(h.scale, 3.3098173515981735);
+    assert_near(h.shape_weight, 52.84091738838499);
+    assert_near(h.nonzero_share, 0.6164383561643836);
+    assert_near(h.shape_mean, 3.227451891191417);
+    assert_near(h.shape_variance, 1.1241979936311672);
+    assert_near(h.shape[0], 0);
+    assert_near(h.shape[21], 0.6923939003819184);
+    assert_near(h.shape[30], 1.679773193201768);
+    assert_near(h.shape[39], 2.729926203736753);
+    assert_near(h.shape[42], 4.609322098073905);
+    alm_arena_destroy(arena);
+}
+
+/* What comes after the origin, or within the publication delay, changes nothing. */
+static void knows_no_future(void **state)
+{
+    (void)state;
+    panel_case c;
+    make_panel_case(&c);
+    alm_arena *arena = alm_arena_create(0);
+    alm_history_view view = view_of(&c, 60);
+    view.delay = 4;
+    view.profile = alm_profile_of(c.values, c.closed, c.panel.start, 60, 4);
+    alm_history before;
+    alm_history_of(&view, arena, &before);
+    double levels[61];
+    alm_history_levels(&view, levels);
+    assert_true(levels[60] == before.level);
+    assert_true(alm_history_scale(&view, arena) == before.scale);
+    for (int t = 57; t < CASE_PERIODS; t++) {
+        c.values[t] = 1e6;
+        c.state[t] = ALM_PERIOD_OBSERVED;
+    }
+    alm_profile profile = alm_profile_of(c.values, c.closed, c.panel.start, 60, 4);
+    assert_memory_equal(&profile, &view.profile, sizeof profile);
+    alm_history after;
+    alm_history_of(&view, arena, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    c.values[56] = 1e6; /* the newest known value does change it */
+    alm_history_of(&view, arena, &after);
+    assert_true(after.level > before.level);
+    alm_arena_destroy(arena);
+}
+
+static void empty_and_young_series(void **state)
+{
+    (void)state;
+    panel_case c;
+    make_panel_case(&c);
+    alm_arena *arena = alm_arena_create(0);
+    alm_history_view view = view_of(&c, 4); /* before the first demand */
+    alm_history h;
+    alm_history_of(&view, arena, &h);
+    assert_int_equal(h.class_of_series, ALM_CLASS_empty);
+    assert_true(h.level == 0 && h.first == SIZE_MAX && h.shape_weight == 0);
+    assert_true(h.scale > 0); /* a divisor must never be zero */
+    view = view_of(&c, 30);
+    alm_history_of(&view, arena, &h);
+    assert_int_equal(h.class_of_series, ALM_CLASS_new);
+    double forecast[14];
+    uint8_t closed[14];
+    for (size_t k = 0; k < 14; k++) {
+        closed[k] = c.closed[31 + k];
+    }
+    alm_history_forecast(&view, h.level, closed, 14, forecast);
+    for (size_t k = 0; k < 14; k++) {
+        assert_true(closed[k] ? forecast[k] == 0 : forecast[k] > 0);
+    }
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_numpy),
+        cmocka_unit_test(knows_no_future),
+        cmocka_unit_test(empty_and_young_series),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+#include "report/svg.h"
+
+#include <math.h>
+
+#include "report/html.h"
+
+static void put(alm_buffer *out, double value)
+{
+    double rounded = floor(value * 100.0 + 0.5) / 100.0;
+    alm_buffer_double(out, rounded == 0.0 ? 0.0 : rounded);
+}
+
+static void put_attribute(alm_buffer *out, const char *name, double value)
+{
+    alm_buffer_printf(out, " %s=\"", name);
+    put(out, value);
+    alm_buffer_text(out, "\"");
+}
+
+static void put_points(alm_buffer *out, const almi_point *point, size_t count, bool backwards)
+{
+    for (size_t i = 0; i < count; i++) {
+        const almi_point *p = &point[backwards ? count - 1 - i : i];
+        alm_buffer_text(out, i ? " " : "");
+        put(out, p->x);
+        alm_buffer_text(out, ",");
+        put(out, p->y);
+    }
+}
+
+almi_svg almi_svg_open(alm_buffer *out, double width, double height, const char *class_name,
+                       const char *label)
+{
+    alm_buffer_printf(out, "<svg class=\"%s\" viewBox=\"0 0 ", class_name);
+    put(out, width);
+    alm_buffer_text(out, " ");
+    put(out, height);
+    if (label) {
+        alm_buffer_text(out, "\" role=\"img\" aria-label=\"");
+        almi_html_text(out, alm_str_of(label));
+        alm_buffer_text(out, "\">");
+    } else {
+        alm_buffer_text(out, "\" aria-hidden=\"true\">");
+    }
+    return (almi_svg){out};
+}
+
+almi_svg almi_svg_open_stretched(alm_buffer *out, const char *class_name)
+{
+    alm_buffer_printf(out, "<svg class=\"%s\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
+                      "aria-hidden=\"true\">", class_name);
+    return (almi_svg){out};
+}
+
+void almi_svg_close(almi_svg *svg)
+{
+    alm_buffer_text(svg->out, "</svg>");
+}
+
+void almi_svg_line(almi_svg *svg, almi_point from, almi_point to, const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<line class=\"%s\"", class_name);
+    put_attribute(svg->out, "x1", from.x);
+    put_attribute(svg->out, "y1", from.y);
+    put_attribute(svg->out, "x2", to.x);
+    put_attribute(svg->out, "y2", to.y);
+    alm_buffer_text(svg->out, "/>");
+}
+
+void almi_svg_rect(almi_svg *svg, almi_point corner, almi_point size, const char *class_name,
+                   const char *title)
+{
+    if (!(size.x > 0.0 && size.y > 0.0)) {
+        return;
+    }
+    alm_buffer_printf(svg->out, "<rect class=\"%s\"", class_name);
+    put_attribute(svg->out, "x", corner.x);
+    put_attribute(svg->out, "y", corner.y);
+    put_attribute(svg->out, "width", size.x);
+    put_attribute(svg->out, "height", size.y);
+    if (!title) {
+        alm_buffer_text(svg->out, "/>");
+        return;
+    }
+    alm_buffer_text(svg->out, "><title>");
+    almi_html_text(svg->out, alm_str_of(title));
+    alm_buffer_text(svg->out, "</title></rect>");
+}
+
+void almi_svg_polyline(almi_svg *svg, const almi_point *point, size_t count,
+                       const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<polyline class=\"%s\" points=\"", class_name);
+    put_points(svg->out, point, count, false);
+    alm_buffer_text(svg->out, "\"/>");
+}
+
+void almi_svg_band(almi_svg *svg, const almi_point *lower, const almi_point *upper, size_t count,
+                   const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<polygon class=\"%s\" points=\"", class_name);
+    put_points(svg->out, upper, count, false);
+    alm_buffer_text(svg->out, " ");
+    put_points(svg->out, lower, count, true);
+    alm_buffer_text(svg->out, "\"/>");
+}
+
+void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
+                   const char *text)
+{
+    static const char *const anchors[] = {"start", "middle", "end"};
+    alm_buffer_printf(svg->out, "<text class=\"%s\" text-anchor=\"%s\"", class_name,
+                      anchors[anchor]);
+    put_attribute(svg->out, "x", at.x);
+    put_attribute(svg->out, "y", at.y);
+    alm_buffer_text(svg->out, ">");
+    almi_html_text(svg->out, alm_str_of(text));
+    alm_buffer_text(svg->out, "</text>");
+}
+
+double almi_svg_tick_step(double largest, int ticks)
+{
+    static const double factors[] = {1.0, 2.0, 5.0, 10.0};
+    if (!(largest > 0.0) || !isfinite(largest)) {
+        return 1.0;
+    }
+    double wanted = largest / ticks;
+    double power = 1.0;
+    while (power * 10.0 <= wanted) {
+        power *= 10.0;
+    }
+    while (power > wanted) {
+        power /= 10.0;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (factors[i] * power >= wanted * (1.0 - 1e-12)) {
+            return factors[i] * power;
+        }
+    }
+    return 10.0 * power;
+}

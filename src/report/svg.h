@@ -1,0 +1,42 @@
+/* svg.h: a small builder of inline SVG. Internal to report/.
+ *
+ * Shapes take a class, never a colour: the page's one style sheet paints them, so that light and
+ * dark are the same bytes. Coordinates have at most two decimals; units are those of the view box. */
+#ifndef ALM_REPORT_SVG_H
+#define ALM_REPORT_SVG_H
+
+#include "base/str.h"
+
+typedef struct almi_svg {
+    alm_buffer *out;
+} almi_svg;
+
+typedef struct almi_point {
+    double x, y;
+} almi_point;
+
+typedef enum almi_anchor { ALMI_ANCHOR_START, ALMI_ANCHOR_MIDDLE, ALMI_ANCHOR_END } almi_anchor;
+
+/* A picture with a text alternative (`label`, escaped); NULL: decoration, hidden from readers. */
+almi_svg almi_svg_open(alm_buffer *out, double width, double height, const char *class_name,
+                       const char *label);
+/* The same, stretched to any width and height: for bars in table cells, without text. */
+almi_svg almi_svg_open_stretched(alm_buffer *out, const char *class_name);
+void almi_svg_close(almi_svg *svg);
+
+void almi_svg_line(almi_svg *svg, almi_point from, almi_point to, const char *class_name);
+/* `title` (escaped, may be NULL) shows when the pointer rests on it. Nothing for an empty size. */
+void almi_svg_rect(almi_svg *svg, almi_point corner, almi_point size, const char *class_name,
+                   const char *title);
+void almi_svg_polyline(almi_svg *svg, const almi_point *point, size_t count,
+                       const char *class_name);
+/* The area between two lines with the same abscissas. */
+void almi_svg_band(almi_svg *svg, const almi_point *lower, const almi_point *upper, size_t count,
+                   const char *class_name);
+void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
+                   const char *text);
+
+/* A round step for about `ticks` marks up to `largest`: 1, 2 or 5 times a power of ten. */
+double almi_svg_tick_step(double largest, int ticks);
+
+#endif

@@ -1,0 +1,2 @@
+. "$(dirname "$0")/_case.sh"
+project; snapshot --dry-run | tail -1; almanac snapshot list
