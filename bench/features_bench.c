@@ -86,35 +86,38 @@ typedef struct measure {
     const alm_feature_spec *specs;
     size_t count;
     int repeats;
+    uint32_t steps;
 } measure;
 
-/* A row per period, all series; the rows of one series at a time, as training asks for them. */
+/* Rows for every period and step, all series; the rows of one series at a time, as training asks
+ * for them. */
 static void run(const measure *m)
 {
-    static const alm_horizon_block block = {1, 1};
+    const alm_horizon_block block = {1, (int32_t)m->steps};
+    const size_t row_count = (size_t)PERIODS * m->steps;
     const alm_feature_schema schema = {.columns = m->panel->columns, .column_count = 1};
     alm_feature_plan *plan;
     alm_error error = {0};
     check(alm_feature_plan_compile(m->specs, m->count, &block, 1, &schema, &plan, &error), &error);
     alm_arena *arena = alm_arena_create(0);
     alm_arena *scratch = alm_arena_create(4 << 20);
-    alm_feature_row *rows = ALM_NEW_ARRAY(arena, alm_feature_row, PERIODS);
-    double *out = ALM_NEW_ARRAY(arena, double, PERIODS * m->count);
-    for (uint32_t t = 0; t < PERIODS; t++) {
-        rows[t] = (alm_feature_row){t, 1, 1};
+    alm_feature_row *rows = ALM_NEW_ARRAY(arena, alm_feature_row, row_count);
+    double *out = ALM_NEW_ARRAY(arena, double, row_count * m->count);
+    for (size_t r = 0; r < row_count; r++) {
+        rows[r] = (alm_feature_row){(uint32_t)(r / m->steps), 1 + (uint32_t)(r % m->steps), 1};
     }
     double best = INFINITY;
     for (int repeat = 0; repeat < m->repeats; repeat++) {
         double start = seconds_now();
         for (size_t s = 0; s < m->panel->series_count; s++) {
             alm_arena_reset(scratch);
-            check(alm_feature_rows(plan, m->panel, s, rows, PERIODS, out, m->count, scratch,
+            check(alm_feature_rows(plan, m->panel, s, rows, row_count, out, m->count, scratch,
                                    &error), &error);
         }
         double elapsed = seconds_now() - start;
         best = elapsed < best ? elapsed : best;
     }
-    double values = (double)m->panel->series_count * PERIODS * (double)m->count;
+    double values = (double)m->panel->series_count * (double)(row_count * m->count);
     printf("{\"name\":\"features_%s_%zux%d\",\"value\":%.3f,\"unit\":\"ns/value\"}\n", m->name,
            m->panel->series_count, PERIODS, best * 1e9 / values);
     alm_arena_destroy(scratch);
@@ -138,13 +141,15 @@ int main(int argc, char **argv)
     alm_feature_spec specs[FEATURES_MAX];
     alm_panel whole = make_panel(300, true, arena);
     alm_panel decimal = make_panel(300, false, arena);
+    alm_panel few = make_panel(20, true, arena);
     alm_panel large = make_panel(3000, true, arena);
     size_t count = lags_and_rolling(specs, arena);
-    run(&(measure){"lag_rolling", &whole, specs, count, (int)repeats});
-    run(&(measure){"lag_rolling_decimal", &decimal, specs, count, (int)repeats});
-    run(&(measure){"lag_rolling", &large, specs, count, 1});
+    run(&(measure){"lag_rolling", &whole, specs, count, (int)repeats, 1});
+    run(&(measure){"lag_rolling_decimal", &decimal, specs, count, (int)repeats, 1});
+    run(&(measure){"lag_rolling", &large, specs, count, 1, 1});
+    run(&(measure){"lag_rolling_28_steps", &few, specs, count, (int)repeats, 28});
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
-        run(&(measure){single[i].name, &whole, specs, only(specs, single[i].op), (int)repeats});
+        run(&(measure){single[i].name, &whole, specs, only(specs, single[i].op), (int)repeats, 1});
     }
     alm_arena_destroy(arena);
     return 0;

@@ -94,9 +94,14 @@ alm_err almi_flush(almi_cli *cli, alm_error *error)
     return ALM_OK;
 }
 
-void almi_note(const almi_cli *cli, const char *format, ...)
+void almi_note(almi_cli *cli, const char *format, ...)
 {
     if (cli->quiet) {
+        return;
+    }
+    /* On a terminal both streams mix, so they keep their order; what could not be written now is
+     * an error at the end. JSON waits: an error would have to replace it. */
+    if (!cli->json && almi_flush(cli, NULL) != ALM_OK) {
         return;
     }
     char line[1024];

@@ -79,8 +79,8 @@ ALM_NODISCARD alm_err almi_option_require(const almi_cli *cli, const char *name,
 
 /* Writes what is in `out` to standard output, for results too large to keep. */
 ALM_NODISCARD alm_err almi_flush(almi_cli *cli, alm_error *error);
-/* A line for a person on standard error; nothing with --quiet. */
-void almi_note(const almi_cli *cli, const char *format, ...) ALM_PRINTF(2, 3);
+/* A line for a person on standard error, behind what was written so far; nothing with --quiet. */
+void almi_note(almi_cli *cli, const char *format, ...) ALM_PRINTF(2, 3);
 /* {"KEY":[...]} with --json, else a table, or `none` as a note when it has no rows. */
 void almi_show_rows(almi_cli *cli, const almi_grid *grid, const char *key, const char *none);
 /* {...} with --json, else "title  value" lines. */

@@ -2,6 +2,7 @@
  * the baselines of its own report; the comparison is recorded in the ledger. Promotion asks for it.
  */
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "app/metrics_view.h"
@@ -39,48 +40,49 @@ static const almi_grid_column columns[] = {
     {.key = "verdict", .title = "VERDICT"},
 };
 
-/* One figure, where smaller is better, of two releases or methods. */
-typedef struct figure {
-    const char *metric;
-    double candidate;
-    double other;
-} figure;
+/* What is compared: smaller is better. Bias is better near zero; coverage has no direction, so it
+ * is not here. */
+typedef struct measure {
+    const char *name;
+    size_t offset; /* of a double in almi_metric_row */
+    bool absolute;
+} measure;
 
-static void add_figure(comparison *c, alm_str level, figure f, alm_str against)
+#define MEASURE(field) {#field, offsetof(almi_metric_row, field), false}
+static const measure measures[] = {
+    MEASURE(wape),       MEASURE(rmsse),      MEASURE(mase),
+    MEASURE(rmse),       MEASURE(mae),        MEASURE(pinball_50),
+    MEASURE(pinball_90), MEASURE(pinball_95), {"|bias|", offsetof(almi_metric_row, bias), true},
+};
+#define MEASURES (sizeof measures / sizeof measures[0])
+
+static double value_of(const almi_metric_row *row, const measure *m)
 {
-    if (!isfinite(f.candidate) || !isfinite(f.other)) {
-        return;
-    }
-    almi_grid_str(c->grid, level);
-    almi_grid_text(c->grid, f.metric);
-    almi_grid_double(c->grid, f.candidate);
-    almi_grid_double(c->grid, f.other);
-    almi_grid_double(c->grid,
-                     f.other > 0 ? 100.0 * (f.candidate - f.other) / f.other : (double)NAN);
-    almi_grid_str(c->grid, against);
-    bool same = f.candidate == f.other;
-    c->better += f.candidate < f.other;
-    c->worse += f.candidate > f.other;
-    almi_grid_text(c->grid, same ? "same" : f.candidate < f.other ? "better" : "worse");
+    double value = NAN;
+    memcpy(&value, (const char *)row + m->offset, sizeof value);
+    return m->absolute ? fabs(value) : value;
 }
 
-/* Bias is better near zero; coverage has no direction, so it is not compared. */
 static void add_row(comparison *c, const almi_metric_row *mine, const almi_metric_row *other,
                     alm_str against)
 {
-    const figure figures[] = {
-        {"wape", mine->wape, other->wape},
-        {"rmsse", mine->rmsse, other->rmsse},
-        {"mase", mine->mase, other->mase},
-        {"rmse", mine->rmse, other->rmse},
-        {"mae", mine->mae, other->mae},
-        {"pinball_50", mine->pinball_50, other->pinball_50},
-        {"pinball_90", mine->pinball_90, other->pinball_90},
-        {"pinball_95", mine->pinball_95, other->pinball_95},
-        {"|bias|", fabs(mine->bias), fabs(other->bias)},
-    };
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        add_figure(c, mine->level, figures[i], against);
+    for (size_t m = 0; m < MEASURES; m++) {
+        double candidate = value_of(mine, &measures[m]);
+        double theirs = value_of(other, &measures[m]);
+        if (!isfinite(candidate) || !isfinite(theirs)) {
+            continue;
+        }
+        almi_grid_str(c->grid, mine->level);
+        almi_grid_text(c->grid, measures[m].name);
+        almi_grid_double(c->grid, candidate);
+        almi_grid_double(c->grid, theirs);
+        almi_grid_double(c->grid, theirs > 0 ? 100.0 * (candidate - theirs) / theirs : (double)NAN);
+        almi_grid_str(c->grid, against);
+        c->better += candidate < theirs;
+        c->worse += candidate > theirs;
+        almi_grid_text(c->grid, candidate == theirs  ? "same"
+                                : candidate < theirs ? "better"
+                                                     : "worse");
     }
 }
 
@@ -135,6 +137,92 @@ static void compare(comparison *c)
     }
 }
 
+/* ---- beside the baselines: a column for each ---- */
+
+#define BASELINES_MAX 16
+
+typedef struct baselines {
+    alm_str names[BASELINES_MAX];
+    size_t count;
+} baselines;
+
+static const almi_metric_row *find_row(const comparison *c, alm_str level, alm_str method)
+{
+    for (size_t i = 0; i < c->row_count; i++) {
+        if (alm_str_equal(c->rows[i].level, level) && alm_str_equal(c->rows[i].method, method)) {
+            return &c->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static baselines list_baselines(const comparison *c)
+{
+    baselines all = {.count = 0};
+    for (size_t i = 0; i < c->row_count; i++) {
+        bool known = !c->rows[i].is_baseline;
+        for (size_t b = 0; b < all.count; b++) {
+            known = known || alm_str_equal(all.names[b], c->rows[i].method);
+        }
+        if (!known && all.count < BASELINES_MAX) {
+            all.names[all.count++] = c->rows[i].method;
+        }
+    }
+    return all;
+}
+
+static almi_grid *baseline_grid(const comparison *c, const baselines *all)
+{
+    alm_arena *arena = c->cli->arena;
+    size_t count = 4 + all->count;
+    almi_grid_column *titles = ALM_NEW_ARRAY(arena, almi_grid_column, count);
+    titles[0] = (almi_grid_column){.key = "level", .title = "LEVEL"};
+    titles[1] = (almi_grid_column){.key = "metric", .title = "METRIC"};
+    titles[2] =
+        (almi_grid_column){.key = "candidate", .title = "CANDIDATE", .decimals = 3, .right = true};
+    for (size_t b = 0; b < all->count; b++) {
+        const char *name = alm_arena_copy_text(arena, all->names[b].data, all->names[b].size);
+        titles[3 + b] = (almi_grid_column){
+            .key = name, .title = name, .decimals = 3, .right = true, .optional = true};
+    }
+    titles[count - 1] = (almi_grid_column){
+        .key = "best_percent", .title = "% OF BEST", .decimals = 1, .right = true};
+    return almi_grid_create(arena, titles, count);
+}
+
+static void add_baseline_row(const comparison *c, const almi_metric_row *mine, const measure *m,
+                             const baselines *all, almi_grid *grid)
+{
+    double best = INFINITY;
+    double candidate = value_of(mine, m);
+    almi_grid_str(grid, mine->level);
+    almi_grid_text(grid, m->name);
+    almi_grid_double(grid, candidate);
+    for (size_t b = 0; b < all->count; b++) {
+        const almi_metric_row *row = find_row(c, mine->level, all->names[b]);
+        double value = row ? value_of(row, m) : (double)NAN;
+        best = value < best ? value : best;
+        almi_grid_double(grid, value);
+    }
+    almi_grid_double(grid, best > 0 ? 100.0 * candidate / best : (double)NAN);
+}
+
+static void print_baselines(comparison *c)
+{
+    baselines all = list_baselines(c);
+    almi_grid *grid = baseline_grid(c, &all);
+    for (size_t i = 0; i < c->row_count; i++) {
+        for (size_t m = 0; c->rows[i].is_release && m < MEASURES; m++) {
+            if (isfinite(value_of(&c->rows[i], &measures[m]))) {
+                add_baseline_row(c, &c->rows[i], &measures[m], &all, grid);
+            }
+        }
+    }
+    almi_grid_print(grid, &c->cli->term, &c->cli->out);
+}
+
+/* ---- the record ---- */
+
 static alm_err record(comparison *c, alm_str against, alm_ledger_entry *out, alm_error *error)
 {
     almi_cli *cli = c->cli;
@@ -187,7 +275,11 @@ static void show(comparison *c, alm_str against, int64_t seq)
         alm_json_close_object(&json);
         alm_buffer_text(&cli->out, "\n");
     } else if (!cli->quiet) {
-        almi_grid_print(c->grid, &cli->term, &cli->out);
+        if (c->has_incumbent) {
+            almi_grid_print(c->grid, &cli->term, &cli->out);
+        } else {
+            print_baselines(c);
+        }
         alm_buffer_printf(&cli->out,
                           "\n" ALM_STR_FMT " against " ALM_STR_FMT
                           ": %zu figures better, %zu worse%s\n",

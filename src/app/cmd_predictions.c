@@ -135,7 +135,7 @@ static alm_err write_file(almi_cli *cli, alm_query *query, alm_query_format form
     return code == ALM_OK ? closed : code;
 }
 
-static void note_facts(const almi_cli *cli, const alm_query *query, int64_t rows)
+static void note_facts(almi_cli *cli, const alm_query *query, int64_t rows)
 {
     const alm_query_facts *facts = alm_query_facts_of(query);
     bool is_alias = !alm_str_equal(facts->model_version, facts->asked_model);
@@ -158,9 +158,10 @@ static alm_err run_query(almi_cli *cli, alm_error *error)
     ALM_TRY(read_query(cli, &options, error));
     ALM_TRY(read_format(cli, &format, error));
     if (!options.model.size) {
-        return alm_fail(error, ALM_ERR_USAGE,
-                        "'almanac predictions query' needs --model RELEASE: a model version such as "
-                        "demand-1, or an alias such as production; nothing is taken implicitly");
+        return alm_fail(
+            error, ALM_ERR_USAGE,
+            "'almanac predictions query' needs --model RELEASE: a model version such as "
+            "demand-1, or an alias such as production; nothing is taken implicitly");
     }
     alm_read_stores stores;
     ALM_TRY(open_stores(cli, &stores, error));
@@ -298,7 +299,7 @@ static alm_err run_diff(almi_cli *cli, alm_error *error)
     if (cli->json) {
         alm_diff_print_json(&result, &cli->out);
     } else {
-        alm_diff_print(&result, cli->term.width, &cli->out);
+        alm_diff_print(&result, &cli->out);
     }
     return ALM_OK;
 }

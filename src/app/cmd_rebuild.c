@@ -30,11 +30,10 @@ static alm_err run(almi_cli *cli, alm_error *error)
     alm_rebuild_result result;
     ALM_TRY(alm_rebuild(&cli->env, &asked, cli->arena, &result, error));
     if (!result.identical && almi_option_flag(cli, "verify")) {
-        return alm_fail(error, ALM_ERR_CORRUPT,
-                        ALM_STR_FMT ": the rebuilt bundle is " ALM_STR_FMT
-                                    ", the record says " ALM_STR_FMT,
-                        ALM_STR_ARG(result.release), ALM_STR_ARG(result.rebuilt),
-                        ALM_STR_ARG(result.recorded));
+        return alm_fail(
+            error, ALM_ERR_CORRUPT,
+            ALM_STR_FMT ": the rebuilt bundle is " ALM_STR_FMT ", the record says " ALM_STR_FMT,
+            ALM_STR_ARG(result.release), ALM_STR_ARG(result.rebuilt), ALM_STR_ARG(result.recorded));
     }
     if (cli->quiet && !cli->json) {
         return ALM_OK;

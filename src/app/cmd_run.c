@@ -91,11 +91,16 @@ static void show(almi_cli *cli, const alm_run_options *asked, const alm_run_resu
     almi_grid_bool(grid, result->already_committed);
     almi_grid_bool(grid, asked->dry_run);
     almi_grid_i64(grid, result->version);
-    almi_grid_i64(grid, result->rows);
-    almi_grid_i64(grid, result->files);
-    almi_grid_i64(grid, result->leaves);
-    almi_grid_i64(grid, result->aggregates);
-    almi_grid_i64(grid, result->fallbacks);
+    const int64_t counts[] = {result->rows, result->files, result->leaves, result->aggregates,
+                              result->fallbacks};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        /* Nothing was computed, so there is nothing to count. */
+        if (result->already_committed) {
+            almi_grid_none(grid);
+        } else {
+            almi_grid_i64(grid, counts[i]);
+        }
+    }
     almi_grid_str(grid, result->run_key);
     almi_show_facts(cli, grid);
     if (result->already_committed) {

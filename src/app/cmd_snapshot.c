@@ -77,8 +77,7 @@ static void write_sources(const alm_snapshot *snapshot, alm_buffer *out)
 
 /* The same values may come from other files (another order of rows, compressed or not): then the
  * record of the first time stays, and nothing is added. */
-static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, bool *existed,
-                      alm_error *error)
+static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, bool *existed, alm_error *error)
 {
     alm_snapshot_record row = {.manifest = snapshot->manifest,
                                .window_start = alm_instant_of_date(snapshot->start),
@@ -88,8 +87,7 @@ static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, bool *existed
         return alm_fail(error, ALM_ERR_CORRUPT, "the snapshot's id is no digest");
     }
     alm_snapshot_record before;
-    alm_err found =
-        alm_registry_get_snapshot(cli->registry, &row.id, cli->arena, &before, error);
+    alm_err found = alm_registry_get_snapshot(cli->registry, &row.id, cli->arena, &before, error);
     *existed = found == ALM_OK;
     if (found != ALM_ERR_NOT_FOUND) {
         return found;

@@ -127,17 +127,20 @@ static const cell *next_cell(const chunk **at, size_t *index)
     return &(*at)->cells[(*index)++ % CHUNK_CELLS];
 }
 
+/* A width of HIDDEN takes a column out of the table. */
+#define HIDDEN SIZE_MAX
+
 /* Takes columns from the widest shrinkable column until the table fits or none can give. */
 static void fit(const almi_grid *grid, size_t *widths, size_t available)
 {
     size_t total = 0;
     for (size_t c = 0; c < grid->column_count; c++) {
-        total += grid->columns[c].title ? widths[c] + GAP : 0;
+        total += widths[c] != HIDDEN ? widths[c] + GAP : 0;
     }
     while (total > available + GAP) {
         size_t widest = SIZE_MAX;
         for (size_t c = 0; c < grid->column_count; c++) {
-            if (grid->columns[c].title && grid->columns[c].shrink && widths[c] > SHRINK_MIN &&
+            if (widths[c] != HIDDEN && grid->columns[c].shrink && widths[c] > SHRINK_MIN &&
                 (widest == SIZE_MAX || widths[c] > widths[widest])) {
                 widest = c;
             }
@@ -153,14 +156,22 @@ static void fit(const almi_grid *grid, size_t *widths, size_t available)
 static size_t *measure(const almi_grid *grid, const almi_term *term)
 {
     size_t *widths = ALM_NEW_ARRAY(grid->arena, size_t, grid->column_count);
+    bool *present = ALM_NEW_ARRAY(grid->arena, bool, grid->column_count);
     for (size_t c = 0; c < grid->column_count; c++) {
         widths[c] = almi_text_columns(alm_str_of(grid->columns[c].title));
     }
     const chunk *at = grid->first;
     for (size_t i = 0; i < grid->cell_count;) {
         size_t c = i % grid->column_count;
-        size_t columns = almi_text_columns(next_cell(&at, &i)->text);
+        const cell *value = next_cell(&at, &i);
+        size_t columns = almi_text_columns(value->text);
         widths[c] = columns > widths[c] ? columns : widths[c];
+        present[c] = present[c] || value->kind != CELL_NONE;
+    }
+    for (size_t c = 0; c < grid->column_count; c++) {
+        if (!grid->columns[c].title || (grid->columns[c].optional && !present[c])) {
+            widths[c] = HIDDEN;
+        }
     }
     if (term->width > 0) {
         fit(grid, widths, (size_t)term->width);
@@ -205,11 +216,11 @@ static void put_padded(alm_buffer *out, alm_str text, size_t width, bool right, 
     blanks(out, is_last ? 0 : (right ? 0 : pad) + GAP);
 }
 
-static size_t last_shown(const almi_grid *grid)
+static size_t last_shown(const almi_grid *grid, const size_t *widths)
 {
     size_t last = 0;
     for (size_t c = 0; c < grid->column_count; c++) {
-        last = grid->columns[c].title ? c : last;
+        last = widths[c] != HIDDEN ? c : last;
     }
     return last;
 }
@@ -217,10 +228,10 @@ static size_t last_shown(const almi_grid *grid)
 void almi_grid_print(const almi_grid *grid, const almi_term *term, alm_buffer *out)
 {
     size_t *widths = measure(grid, term);
-    size_t last = last_shown(grid);
+    size_t last = last_shown(grid, widths);
     alm_buffer_text(out, term->out_colour ? "\033[1m" : "");
     for (size_t c = 0; c < grid->column_count; c++) {
-        if (grid->columns[c].title) {
+        if (widths[c] != HIDDEN) {
             put_padded(out, alm_str_of(grid->columns[c].title), widths[c], grid->columns[c].right,
                        c == last);
         }
@@ -230,7 +241,7 @@ void almi_grid_print(const almi_grid *grid, const almi_term *term, alm_buffer *o
     for (size_t i = 0; i < grid->cell_count;) {
         size_t c = i % grid->column_count;
         alm_str text = next_cell(&at, &i)->text;
-        if (grid->columns[c].title) {
+        if (widths[c] != HIDDEN) {
             put_padded(out, text, widths[c], grid->columns[c].right, c == last);
         }
         if (c + 1 == grid->column_count) {

@@ -14,6 +14,7 @@ typedef struct almi_grid_column {
     int decimals;      /* of doubles */
     bool right;        /* numbers */
     bool shrink;       /* may be cut (with "…") when the table is too wide */
+    bool optional;     /* not shown when every row misses it */
 } almi_grid_column;
 
 /* `columns` is borrowed (usually static), cells live in `arena`. */

@@ -93,7 +93,8 @@ static const almi_grid_column report_columns[] = {
     {.key = "unscaled", .title = "NO SCALE", .right = true},
     {.key = "method", .title = "METHOD"},
 #define METRIC_COLUMN(name, pinball, text, digits) \
-    {.key = #name, .title = text, .decimals = digits, .right = true},
+    {.key = #name, .title = text, .decimals = digits, .right = true,   \
+     .optional = true},
     ALMI_METRIC_MAP(METRIC_COLUMN)
 #undef METRIC_COLUMN
 };

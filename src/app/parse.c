@@ -192,13 +192,14 @@ static alm_err finish_arguments(parser *p, alm_error *error)
     }
     const almi_command *command = cli->command;
     if (cli->argument_count > command->arguments_max) {
-        return alm_fail(error, ALM_ERR_USAGE, "'%s' takes %s%s; '%s' is too much", command_name(cli),
-                        command->arguments_max ? command->arguments : "no arguments",
-                        command->arguments_max ? " only" : "",
-                        cli->argument[command->arguments_max]);
+        return alm_fail(
+            error, ALM_ERR_USAGE, "'%s' takes %s%s; '%s' is too much", command_name(cli),
+            command->arguments_max ? command->arguments : "no arguments",
+            command->arguments_max ? " only" : "", cli->argument[command->arguments_max]);
     }
     if (cli->argument_count < command->arguments_min) {
-        return alm_fail(error, ALM_ERR_USAGE, "'%s' needs %s", command_name(cli), command->arguments);
+        return alm_fail(error, ALM_ERR_USAGE, "'%s' needs %s", command_name(cli),
+                        command->arguments);
     }
     return ALM_OK;
 }

@@ -133,6 +133,28 @@ static void the_smallest_failure_is_reported(void **state)
     }
 }
 
+/* Where every task fails, the first one of each thread is its last. */
+static void nothing_larger_starts_after_a_failure(void **state)
+{
+    (void)state;
+    static job j;
+    for (int p = -1; p < POOLS; p++) {
+        int threads = p < 0 ? 1 : THREADS[p];
+        alm_pool *pool = p < 0 ? NULL : open_pool(threads);
+        for (uint64_t round = 0; round < 200; round++) {
+            reset(&j, round, threads);
+            memset(j.fails, true, sizeof j.fails);
+            expect_failure(pool, &j, 0);
+            int runs = 0;
+            for (size_t i = 0; i < TASKS; i++) {
+                runs += atomic_load(&j.runs[i]);
+            }
+            assert_in_range(runs, 1, threads);
+        }
+        alm_pool_destroy(pool);
+    }
+}
+
 static alm_err recovers(void *context, size_t task, int worker, alm_error *error)
 {
     (void)context;
@@ -193,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_do_not_depend_on_threads),
         cmocka_unit_test(the_smallest_failure_is_reported),
+        cmocka_unit_test(nothing_larger_starts_after_a_failure),
         cmocka_unit_test(the_error_of_a_task_is_its_own),
         cmocka_unit_test(creation_and_its_failures),
     };

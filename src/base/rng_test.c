@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -176,6 +177,12 @@ static void below_is_even_over_its_range(void **state)
         /* binomial: sd = sqrt(70000 * 6 / 49) = 93 */
         assert_true(fabs((double)seen[v] - 10000) < 5 * 93);
     }
+    /* A plain remainder would give half of the draws to the lowest third. */
+    int low = 0;
+    for (int i = 0; i < 9000; i++) {
+        low += alm_rng_next_below(&rng, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+    }
+    assert_true(abs(low - 3000) < 5 * 45); /* binomial: sd = sqrt(9000 * 2 / 9) = 45 */
     for (int i = 0; i < 1000; i++) {
         assert_true(alm_rng_next_below(&rng, 1) == 0);
         assert_true(alm_rng_next_below(&rng, UINT64_MAX) < UINT64_MAX);

@@ -247,7 +247,7 @@ alm_err alm_diff_add(alm_diff *diff, const alm_table *joined, alm_error *error)
 {
     static const char *const names[] = {"old_mean", "old_base", "new_mean", "new_base",
                                         "between_base"};
-    const alm_column *level, *node, *date;
+    const alm_column *level = NULL, *node = NULL, *date = NULL;
     const alm_column *value[5] = {0};
     ALM_TRY(typed_column(joined, "level", ALM_TYPE_TEXT, &level, error));
     ALM_TRY(typed_column(joined, "node", ALM_TYPE_TEXT, &node, error));
@@ -309,7 +309,8 @@ static void offer(alm_diff_node *node, const alm_diff_contribution *offered)
 
 alm_err alm_diff_explain(alm_diff *diff, const alm_table *contributions, alm_error *error)
 {
-    const alm_column *level, *node, *feature, *old_value, *new_value;
+    const alm_column *level = NULL, *node = NULL, *feature = NULL, *old_value = NULL;
+    const alm_column *new_value = NULL;
     ALM_TRY(typed_column(contributions, "level", ALM_TYPE_TEXT, &level, error));
     ALM_TRY(typed_column(contributions, "node", ALM_TYPE_TEXT, &node, error));
     ALM_TRY(typed_column(contributions, "feature", ALM_TYPE_TEXT, &feature, error));

@@ -28,7 +28,7 @@ static const char *const view_names[] = {"old_run", "new_run", "between_run"};
 static alm_err describe(comparer *c, const almi_catalog_run *run, alm_diff_run *out)
 {
     alm_json_document *manifest;
-    alm_err code = almi_manifest_read(c->stores->objects, &run->commit->manifest, &manifest,
+    alm_err code = almi_run_manifest_read(c->stores->objects, &run->commit->manifest, &manifest,
                                       c->error);
     if (code != ALM_OK) {
         return alm_error_wrap(c->error, code, "run " ALM_STR_FMT, ALM_STR_ARG(run->run_id));

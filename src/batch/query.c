@@ -353,7 +353,7 @@ static alm_err use_fan_file(opener *o, bool *used)
 {
     const almi_catalog_run *run = o->choice.run[0];
     alm_json_document *manifest;
-    ALM_TRY(almi_manifest_read(o->stores->objects, &run->commit->manifest, &manifest, o->error));
+    ALM_TRY(almi_run_manifest_read(o->stores->objects, &run->commit->manifest, &manifest, o->error));
     alm_str fan = almi_manifest_text(manifest, "fan_object", o->query->arena);
     alm_json_document_destroy(manifest);
     if (fan.size == 0) {

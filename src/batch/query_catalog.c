@@ -8,7 +8,7 @@
 
 /* ---- manifests ---- */
 
-alm_err almi_manifest_read(alm_objects *objects, const alm_digest *digest,
+alm_err almi_run_manifest_read(alm_objects *objects, const alm_digest *digest,
                            alm_json_document **out, alm_error *error)
 {
     char name[ALM_DIGEST_TEXT_BYTES];
@@ -56,7 +56,7 @@ static alm_err describe_from_manifest(alm_objects *objects, alm_arena *arena,
                                       almi_catalog_run *run, alm_error *error)
 {
     alm_json_document *manifest;
-    alm_err code = almi_manifest_read(objects, &run->commit->manifest, &manifest, error);
+    alm_err code = almi_run_manifest_read(objects, &run->commit->manifest, &manifest, error);
     if (code != ALM_OK) {
         return alm_error_wrap(error, code, "version %lld of the prediction store (run " ALM_STR_FMT
                               ", which the registry does not know)",

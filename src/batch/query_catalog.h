@@ -37,7 +37,7 @@ ALM_NODISCARD alm_err almi_catalog_read(const alm_read_stores *stores, alm_arena
 const almi_catalog_run *almi_catalog_find(const almi_catalog *catalog, alm_str run_id);
 
 /* A run manifest, its digest checked. To be destroyed by the caller. */
-ALM_NODISCARD alm_err almi_manifest_read(alm_objects *objects, const alm_digest *digest,
+ALM_NODISCARD alm_err almi_run_manifest_read(alm_objects *objects, const alm_digest *digest,
                                          alm_json_document **out, alm_error *error);
 /* A member that is text; empty when it is absent or null. Copied into `arena`. */
 alm_str almi_manifest_text(const alm_json_document *manifest, const char *key, alm_arena *arena);

@@ -84,7 +84,8 @@ void alm_run_writer_close(alm_run_writer *w)
 typedef struct node_names {
     alm_str node;
     alm_str level;
-    const alm_str *keys; /* key_count, or NULL for an aggregate */
+    bool is_leaf;
+    size_t index;
 } node_names;
 
 static node_names names_of(alm_run_writer *w, const alm_forecast_block *block,
@@ -94,7 +95,8 @@ static node_names names_of(alm_run_writer *w, const alm_forecast_block *block,
     if (!block->aggregates) {
         names.node = alm_panel_source_node_name(w->source, f->index, w->row_arena);
         names.level = ALM_STR("series");
-        names.keys = alm_panel_source_keys(w->source, f->index);
+        names.is_leaf = true;
+        names.index = f->index;
         return names;
     }
     const alm_hierarchy *h = alm_panel_source_hierarchy(w->source);
@@ -124,8 +126,8 @@ static void add_head(alm_run_writer *w, const node_names *names, size_t step)
     alm_table_builder_text(b, names->node);
     alm_table_builder_text(b, names->level);
     for (size_t k = 0; k < w->columns.key_count; k++) {
-        if (names->keys) {
-            alm_table_builder_text(b, names->keys[k]);
+        if (names->is_leaf) {
+            alm_table_builder_text(b, alm_panel_source_key(w->source, names->index, k));
         } else {
             alm_table_builder_null(b);
         }
@@ -225,14 +227,14 @@ alm_forecast_sink alm_run_writer_sink(alm_run_writer *writer)
 /* ---- files ---- */
 
 /* The select list: explanations were staged as JSON text. */
-static char *select_list(const alm_run_writer *w)
+static const char *select_list(const alm_run_writer *w)
 {
-    char *list = "";
+    const char *list = "";
     for (size_t i = 0; i < w->columns.count; i++) {
         alm_str name = alm_str_of(w->columns.names[i]);
         char *column = alm_sql_identifier(w->arena, name);
         bool nested = strcmp(w->columns.names[i], "explanation") == 0;
-        char *term = nested ? alm_arena_printf(w->arena,
+        const char *term = nested ? alm_arena_printf(w->arena,
                                   "from_json(%s, '[{\"feature\":\"VARCHAR\","
                                   "\"contribution\":\"DOUBLE\"}]') AS %s", column, column)
                             : column;
@@ -276,7 +278,7 @@ static alm_err copy_fan(alm_run_writer *w, const char *list, alm_error *error)
 alm_err alm_run_writer_finish(alm_run_writer *w, alm_run_files *out, alm_error *error)
 {
     size_t steps = (size_t)w->method->horizon;
-    char *list = select_list(w);
+    const char *list = select_list(w);
     w->files.step_paths = ALM_NEW_ARRAY(w->arena, const char *, steps);
     for (size_t step = 0; step < steps; step++) {
         ALM_TRY(copy_step(w, list, step, error));

@@ -121,7 +121,7 @@ static alm_err is_known(void *context, const alm_predictions_commit *commit, alm
     }
     alm_json_document *manifest;
     alm_error reason = {0};
-    if (almi_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
+    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
         return alm_fail(error, ALM_ERR_NOT_FOUND,
                         "neither the registry nor the object store knows it (%s)",
                         reason.message);
@@ -245,7 +245,7 @@ static void check_manifest(verifier *v, const alm_predictions_commit *commit)
     alm_json_document *manifest;
     alm_error reason = {0};
     checked(v, ALM_VERIFY_MANIFEST, 1);
-    if (almi_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
+    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
         problem(v, ALM_VERIFY_MANIFEST, "run " ALM_STR_FMT " (version %lld): %s",
                 ALM_STR_ARG(commit->run_id), (long long)commit->version, reason.message);
         return;

@@ -99,7 +99,10 @@ static inline alm_panel case_panel(alm_rng *rng, size_t periods, size_t future, 
     for (size_t s = 0; s < CASE_SERIES; s++) {
         size_t launch = alm_rng_next_below(rng, 2) ? 0 : (size_t)alm_rng_next_below(rng, periods);
         for (size_t p = 0; p < periods; p++) {
+            /* A closure longer than any window with skip_closed may reach. */
+            bool closure = s == 3 && p >= 50 && p < 95;
             states[s * periods + p] = case_state(rng, p, launch);
+            states[s * periods + p] = closure ? ALM_PERIOD_CLOSED : states[s * periods + p];
         }
         statics[2 * s] = (double)alm_rng_next_below(rng, 5);
         statics[2 * s + 1] = s == 2 ? NAN : alm_rng_next_uniform(rng);
@@ -185,7 +188,8 @@ static inline void case_add(alm_feature_spec *specs, size_t *count, alm_arena *a
                             alm_feature_spec spec)
 {
     if (case_is_windowed(spec.op) || spec.op == ALM_FEATURE_ratio) {
-        spec.window = spec.op == ALM_FEATURE_seasonal_mean ? 3 : 2 + (int32_t)(*count % 9);
+        int32_t least = spec.op == ALM_FEATURE_std ? 2 : 1;
+        spec.window = spec.op == ALM_FEATURE_seasonal_mean ? 3 : least + (int32_t)(*count % 10);
         spec.season = spec.op == ALM_FEATURE_seasonal_mean ? 7 : 0;
     }
     if (spec.op == ALM_FEATURE_ewm || spec.op == ALM_FEATURE_target_encoding) {

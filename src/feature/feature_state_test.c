@@ -23,14 +23,22 @@ typedef struct fixture {
     double *expected;
 } fixture;
 
+static void compile_into(fixture *f, const alm_feature_spec *specs, size_t count, int32_t delay)
+{
+    alm_feature_schema schema = case_schema(delay);
+    alm_error error = {0};
+    if (alm_feature_plan_compile(specs, count, case_blocks, 2, &schema, &f->plan, &error) !=
+        ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+}
+
 static fixture fixture_of(uint64_t seed, bool finite_only)
 {
     fixture f = {.arena = alm_arena_create(0), .scratch = alm_arena_create(0),
                  .rng = alm_rng_stream(seed, 3)};
     alm_feature_spec all[CASE_SPECS_MAX];
     int32_t delay = (int32_t)(seed % 3);
-    alm_feature_schema schema = case_schema(delay);
-    alm_error error = {0};
     f.panel = case_panel(&f.rng, PERIODS, FUTURE, f.arena);
     size_t count = case_specs(all, delay, f.arena);
     for (size_t i = 0; i < count; i++) {
@@ -38,10 +46,7 @@ static fixture fixture_of(uint64_t seed, bool finite_only)
             f.specs[f.count++] = all[i];
         }
     }
-    if (alm_feature_plan_compile(f.specs, f.count, case_blocks, 2, &schema, &f.plan, &error) !=
-        ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    compile_into(&f, f.specs, f.count, delay);
     f.out = ALM_NEW_ARRAY(f.arena, double, f.count);
     f.expected = ALM_NEW_ARRAY(f.arena, double, f.count);
     return f;
@@ -170,15 +175,17 @@ static void test_online_equals_batch(void **unused)
 static void test_dense_equals_sparse(void **unused)
 {
     (void)unused;
+    enum { LONG = 1200 }; /* every ring wraps around several times */
     fixture f = fixture_of(5, false);
-    alm_feature_row *rows = ALM_NEW_ARRAY(f.arena, alm_feature_row, PERIODS * CASE_STEPS);
-    size_t count = case_rows(rows, 0, PERIODS, 1);
+    alm_panel panel = case_panel(&f.rng, LONG, FUTURE, f.arena);
+    alm_feature_row *rows = ALM_NEW_ARRAY(f.arena, alm_feature_row, LONG * CASE_STEPS);
+    size_t count = case_rows(rows, 0, LONG, 1);
     double *dense = ALM_NEW_ARRAY(f.arena, double, count * f.count);
     alm_error error = {0};
-    require(alm_feature_rows(f.plan, &f.panel, 1, rows, count, dense, f.count, f.scratch, &error),
+    require(alm_feature_rows(f.plan, &panel, 1, rows, count, dense, f.count, f.scratch, &error),
             &error);
-    for (size_t r = 0; r < count; r += 7) {
-        batch_row(&f, &f.panel, 1, rows[r], f.out);
+    for (size_t r = 0; r < count; r += 23) {
+        batch_row(&f, &panel, 1, rows[r], f.out);
         assert_rows_equal(&f, &rows[r], f.out, dense + r * f.count);
     }
     fixture_end(&f);
@@ -205,6 +212,35 @@ static void test_finite_from_any_start(void **unused)
         }
         fixture_end(&f);
     }
+}
+
+/* Each FINITE feature alone, on a panel that begins exactly its look-back before the origin. */
+static void test_each_finite_from_its_lookback(void **unused)
+{
+    (void)unused;
+    fixture f = fixture_of(15, true);
+    size_t count = f.count;
+    alm_feature_plan_destroy(f.plan);
+    f.count = 1;
+    for (size_t i = 0; i < count; i++) {
+        compile_into(&f, &f.specs[i], 1, 15 % 3);
+        size_t lookback = alm_feature_plan_lookback(f.plan);
+        for (int round = 0; round < 40; round++) {
+            size_t origin = lookback + (size_t)alm_rng_next_below(&f.rng, PERIODS - lookback);
+            size_t series = (size_t)alm_rng_next_below(&f.rng, CASE_SERIES);
+            /* What lies further ahead than the plan reads does not matter. */
+            alm_panel slice = case_slice(&f.panel, origin - lookback, origin + 1, FUTURE, f.arena);
+            uint32_t step = 1 + (uint32_t)alm_rng_next_below(&f.rng, CASE_STEPS);
+            alm_feature_row row = {(uint32_t)origin, step, 2};
+            batch_row(&f, &f.panel, series, row, f.expected);
+            row.origin = (uint32_t)lookback;
+            batch_row(&f, &slice, series, row, f.out);
+            assert_rows_equal(&f, &row, f.out, f.expected);
+        }
+        alm_feature_plan_destroy(f.plan);
+    }
+    f.plan = NULL;
+    fixture_end(&f);
 }
 
 static void test_checkpoints(void **unused)
@@ -396,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_online_equals_batch),
         cmocka_unit_test(test_dense_equals_sparse),
         cmocka_unit_test(test_finite_from_any_start),
+        cmocka_unit_test(test_each_finite_from_its_lookback),
         cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_damaged_checkpoints_are_refused),
         cmocka_unit_test(test_clones_are_independent),

@@ -3,7 +3,6 @@
 #include "base/error.h"
 
 #include <math.h>
-#include <string.h>
 
 #define LIMB_BITS 32
 #define LIMB_MASK 0xFFFFFFFFu

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 __extension__ typedef __int128 alm_i128;
 __extension__ typedef unsigned __int128 alm_u128;
@@ -43,13 +44,25 @@ static inline bool alm_fixed_of(double x, alm_i128 *out)
     return true;
 }
 
-/* Correctly rounded: conversions of wide integers round once, the scaling is exact. */
+/* Correctly rounded. The top 63 bits of the magnitude, the last of them standing for all bits
+ * below ("sticky"), are converted with one rounding; scaling by a power of two is exact. */
 static inline double alm_fixed_value(alm_i128 fixed)
 {
     if ((uint64_t)fixed == 0) {
         return (double)(int64_t)(fixed >> ALM_FIXED_FRACTION_BITS);
     }
-    return (double)fixed * 0x1p-64;
+    alm_u128 magnitude = fixed < 0 ? -(alm_u128)fixed : (alm_u128)fixed;
+    uint64_t high = (uint64_t)(magnitude >> 64);
+    uint64_t low = (uint64_t)magnitude;
+    int zeros = high ? __builtin_clzll(high) : 64 + __builtin_clzll(low);
+    /* zeros >= 1, because terms are limited; bit 127 of `top` is clear. */
+    alm_u128 top = magnitude << (zeros - 1);
+    uint64_t kept = (uint64_t)(top >> 64) | ((uint64_t)top != 0);
+    uint64_t scale_bits = (uint64_t)(1023 + 1 - zeros) << 52;
+    double scale;
+    memcpy(&scale, &scale_bits, sizeof scale);
+    double value = (double)(int64_t)kept * scale;
+    return fixed < 0 ? -value : value;
 }
 
 /* Limb i counts units of 2^(32 i - 1074); limbs carry up to 2^30 terms before they are folded. */

@@ -23,8 +23,7 @@ static void assert_golden(const double *sorted, size_t n, const golden *rows, si
 {
     for (size_t i = 0; i < count; i++) {
         double value = alm_quantile_sorted(sorted, n, rows[i].level);
-        assert_true(fabs(value - rows[i].value) <= 4e-15 * (1 + fabs(rows[i].value)) * 1e0 ||
-                    fabs(value / rows[i].value - 1) <= 4e-15);
+        assert_true(fabs(value - rows[i].value) <= 4e-15 * (1 + fabs(rows[i].value)));
     }
 }
 
@@ -265,7 +264,7 @@ static void the_pit_of_draws_is_uniform(void **state)
         {0, 0, 0, 0, 1, 3, 5},        {0, 0, 0, 0, 0, 0, 1},
         {0, .2, .4, .6, .8, 1, 1.2},  {3, 4, 6, 9, 14, 20, 25},
         {0, 0, 0, 0, 0, 0, 0},        {100, 120, 180, 250, 250, 250, 700},
-        {.1, .2, .3, .4, .45, .47, .49}};
+        {.1, .2, .3, .4, .45, .47, .49}, {0, .5, .5, .5, 1.5, 1.5, 2}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         alm_marginal m = {LEVELS, CASES[i], POINTS};
         for (int counts = 0; counts < 2; counts++) {

@@ -215,16 +215,18 @@ static void shape_of(const double *values, const double *profiles, int count, al
     double total = 0;
     double squares = 0;
     double sum = 0;
-    int used = 0;
+    int front = count; /* filled from the newest back, so that ties stay in the order of time */
     for (int i = count; i-- > 0;) {
         if (profiles[i] > 0) {
-            items[used++] = (observation){values[i] / profiles[i], weight};
+            items[--front] = (observation){values[i] / profiles[i], weight};
             total += weight;
             squares += weight * weight;
             sum += weight * values[i] / profiles[i];
         }
         weight *= 1 - SHAPE_DECAY;
     }
+    items += front;
+    int used = count - front;
     for (int k = 0; k < ALM_SHAPE_LEVELS; k++) {
         out->shape[k] = 1;
     }

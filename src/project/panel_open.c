@@ -233,11 +233,23 @@ static char *valid_rows(const alm_panel_source *source, const alm_attribute *att
     return alm_arena_printf(arena, "%s AND %s", a, b);
 }
 
-static alm_err attribute_of_keys(alm_panel_source *source, const alm_attribute *attribute,
-                                 const alm_table *table, const almi_static *key,
-                                 const almi_dictionary *values, uint32_t *code_of_key,
-                                 alm_error *error)
+static almi_static *find_static(const alm_panel_source *source, alm_str name)
 {
+    for (size_t i = 0; i < source->static_count; i++) {
+        if (alm_str_equal(source->statics[i].name, name)) {
+            return &source->statics[i];
+        }
+    }
+    return NULL;
+}
+
+/* The attribute's code for every key that has a valid row. `table`: key and value, by key. */
+static alm_err attribute_of_keys(const alm_panel_source *source, size_t index,
+                                 const alm_table *table, uint32_t *code_of_key, alm_error *error)
+{
+    const alm_attribute *attribute = &source->project->series.attributes[index];
+    const almi_static *key = find_static(source, attribute->key);
+    const almi_dictionary *values = &source->statics[index].dictionary;
     for (uint32_t i = 0; i < key->dictionary.count; i++) {
         code_of_key[i] = values->count;
     }
@@ -257,16 +269,6 @@ static alm_err attribute_of_keys(alm_panel_source *source, const alm_attribute *
         }
     }
     return ALM_OK;
-}
-
-static almi_static *find_static(const alm_panel_source *source, alm_str name)
-{
-    for (size_t i = 0; i < source->static_count; i++) {
-        if (alm_str_equal(source->statics[i].name, name)) {
-            return &source->statics[i];
-        }
-    }
-    return NULL;
 }
 
 static alm_err read_attribute(alm_panel_source *source, size_t index, alm_arena *scratch,
@@ -293,8 +295,7 @@ static alm_err read_attribute(alm_panel_source *source, size_t index, alm_arena 
                                              valid_rows(source, attribute, scratch)),
                             UINT32_MAX - 1, scratch, &table, error));
     uint32_t *code_of_key = ALM_NEW_ARRAY(scratch, uint32_t, key->dictionary.count);
-    ALM_TRY(attribute_of_keys(source, attribute, &table, key, &out->dictionary, code_of_key,
-                              error));
+    ALM_TRY(attribute_of_keys(source, index, &table, code_of_key, error));
     uint32_t *codes = NULL;
     ALM_TRY(take_array(source->arena, source->series_count, sizeof(uint32_t), &codes, error));
     for (size_t i = 0; i < source->series_count; i++) {
@@ -578,7 +579,7 @@ static alm_err open_source(alm_panel_source *source, const alm_panel_options *op
     alm_arena *arena = source->arena;
     ALM_TRY(check_options(source, options, error));
     source->own = alm_project_source(source->project, spec->source);
-    /* With known_at the rows themselves say what was known; the delay is the plan's all the same. */
+    /* With known_at the rows say what was known; the delay is the plan's all the same. */
     source->delay = source->own->publication_delay;
     source->static_count = spec->attribute_count + spec->key_count;
     source->statics = ALM_NEW_ARRAY(arena, almi_static, source->static_count);

@@ -454,15 +454,21 @@ alm_str alm_panel_source_attribute(const alm_panel_source *source, size_t series
     return ALM_STR("");
 }
 
+alm_str alm_panel_source_key(const alm_panel_source *source, size_t series, size_t key)
+{
+    alm_assert(series < source->series_count && key < source->project->series.key_count);
+    const almi_static *s = &source->statics[source->project->series.attribute_count + key];
+    return s->dictionary.texts[s->codes[series]];
+}
+
 alm_str alm_panel_source_node_name(const alm_panel_source *source, size_t series,
                                    alm_arena *arena)
 {
     alm_assert(series < source->series_count);
     alm_buffer text = {0};
-    for (size_t i = source->project->series.attribute_count; i < source->static_count; i++) {
-        const almi_static *s = &source->statics[i];
-        alm_buffer_text(&text, text.size ? "|" : "");
-        alm_buffer_str(&text, s->dictionary.texts[s->codes[series]]);
+    for (size_t key = 0; key < source->project->series.key_count; key++) {
+        alm_buffer_text(&text, key ? "|" : "");
+        alm_buffer_str(&text, alm_panel_source_key(source, series, key));
     }
     alm_str out = {alm_arena_copy_text(arena, text.data, text.size), text.size};
     alm_buffer_deinit(&text);

@@ -51,8 +51,8 @@ const alm_categories *alm_panel_source_categories(const alm_panel_source *source
 /* Text of attribute or series key `name` of a series (e.g. its range); empty when it has none. */
 alm_str alm_panel_source_attribute(const alm_panel_source *source, size_t series,
                                    const char *name);
-/* The key texts of a series, key_count of them; borrowed from the source. */
-const alm_str *alm_panel_source_keys(const alm_panel_source *source, size_t series);
+/* Text of key number `key` of a series; borrowed from the source. */
+alm_str alm_panel_source_key(const alm_panel_source *source, size_t series, size_t key);
 /* "22423|United_Kingdom" style display key in `arena`. */
 alm_str alm_panel_source_node_name(const alm_panel_source *source, size_t series,
                                    alm_arena *arena);
@@ -69,7 +69,8 @@ ALM_NODISCARD alm_err alm_panel_source_rewind(alm_panel_source *source, alm_erro
 const alm_panel *alm_panel_source_aggregates(const alm_panel_source *source);
 
 /* Stock position at the end of the window: on hand of series i by the newest row before the end
- * (NaN: not known) and receipts per future period, for the series of the block last read. receipts: series_count x future. */
+ * (NaN: not known) and receipts per future period, for the series of the block last read.
+ * receipts: series_count x future. */
 ALM_NODISCARD alm_err alm_panel_source_stock(alm_panel_source *source, const alm_panel *block,
                                              alm_arena *arena, double **on_hand,
                                              double **receipts, alm_error *error);

@@ -35,7 +35,7 @@ typedef struct alm_source {
     bool known_in_advance; /* rows beyond the snapshot's end are kept (calendar, plan) */
     alm_duplicates duplicates;
     int32_t publication_delay; /* days after the event until the row is known */
-    alm_str known_at;          /* column that says when the row became known; empty: event + delay */
+    alm_str known_at;          /* column: when the row became known; empty: event + delay */
     double reject_share_max;   /* above this share of rejected rows the snapshot is refused */
     int32_t freshness_days_max; /* newest row at most so many days before the end; -1: no check */
 } alm_source;

@@ -274,8 +274,8 @@ static alm_err check_series_column(const checker *c, const alm_series_column *co
     ALM_TRY(need_source(c, node, column->source, &source));
     if (source != own && !source->known_in_advance) {
         return alm_yaml_fail(node, c->error, ALM_ERR_CONFIG,
-                             "source " ALM_STR_FMT " is neither the series' own source nor known in "
-                             "advance", ALM_STR_ARG(source->name));
+                             "source " ALM_STR_FMT " is neither the series' own source nor known "
+                             "in advance", ALM_STR_ARG(source->name));
     }
     ALM_TRY(need_daily(c, node, source));
     for (size_t i = 0; source != own && i < source->key_count; i++) {

@@ -77,11 +77,10 @@ static alm_err load_key(almi_taking *taking, alm_error *error)
 static alm_err prepare(almi_taking *taking, alm_error *error)
 {
     const alm_env *env = taking->env;
-    uint8_t unique[6];
-    alm_random_bytes(unique, sizeof(unique));
-    taking->folder = alm_arena_printf(taking->scratch, "%s/scratch/snapshot-%02x%02x%02x%02x%02x%02x",
-                                      taking->project->state, unique[0], unique[1], unique[2],
-                                      unique[3], unique[4], unique[5]);
+    uint64_t unique = 0;
+    alm_random_bytes(&unique, sizeof(unique));
+    taking->folder = alm_arena_printf(taking->scratch, "%s/scratch/snapshot-%016llx",
+                                      taking->project->state, (unsigned long long)unique);
     ALM_TRY(alm_fs_make_directories(env->fs, taking->folder, error));
     ALM_TRY(load_key(taking, error));
     alm_sql_options options = {

@@ -1,7 +1,7 @@
 /* snapshot_internal.h: the steps of taking a snapshot (internal to project/).
  *
- * snapshot.c drives; source_reader.c reads files into typed temporary tables; snapshot_gate.c checks
- * them; snapshot_content.c sorts, writes, hashes and makes the manifest. */
+ * snapshot.c drives; source_reader.c reads files into typed temporary tables; snapshot_gate.c
+ * checks them; snapshot_content.c sorts, writes, hashes and makes the manifest. */
 #ifndef ALM_PROJECT_SNAPSHOT_INTERNAL_H
 #define ALM_PROJECT_SNAPSHOT_INTERNAL_H
 
@@ -60,7 +60,7 @@ ALM_NODISCARD alm_err almi_gate_source(almi_taking *taking, const almi_taken_sou
 ALM_NODISCARD alm_err almi_gate_calendar(almi_taking *taking, const almi_taken_source *sources,
                                          alm_error *error);
 
-/* Names of keys, time and known_at, comma separated and quoted for SQL; NULL when there are none. */
+/* Names of keys, time and known_at, comma separated and quoted for SQL; NULL: there are none. */
 char *almi_unique_columns(const alm_source *source, alm_arena *arena);
 
 /* Sorts, writes Parquet, reads it back, hashes, and puts the object (not in a dry run). */

@@ -293,8 +293,8 @@ static alm_err read_root(const alm_json *root, alm_arena *arena, almi_manifest *
     ALM_TRY(alm_json_get(root, "lineage", ALM_JSON_OBJECT, &lineage, error));
     ALM_TRY(alm_json_get_str(content, "format", &format, error));
     if (!alm_str_is(format, FORMAT)) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, "this engine reads " FORMAT ", not " ALM_STR_FMT,
-                        ALM_STR_ARG(format));
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "this engine reads " FORMAT ", not "
+                        ALM_STR_FMT, ALM_STR_ARG(format));
     }
     ALM_TRY(get_date(content, "start", &out->start, error));
     ALM_TRY(get_date(content, "end", &out->end, error));

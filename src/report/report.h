@@ -49,25 +49,23 @@ typedef struct alm_report_input {
     bool superseded; /* by `superseded_by` */
     alm_str superseded_by;
 
-    const alm_report_chart *charts; /* in the order shown */
+    const alm_report_chart *charts; /* in the order shown; the first one is the headline */
     size_t chart_count;
-    /* Rows of the charted nodes: node, forecast_horizon, target_date, mean, base_mean, quantiles
-     * (q05 ...), sorted by node and step. */
+    /* Rows of the charted nodes sorted by level, node and step: level, node, target_date, mean, and
+     * quantiles (q05 ...; drawn are q05, q25, q75, q95 where they are there). */
     const alm_table *predictions;
-    const alm_table *history; /* node, date, value (null: not known); sorted by node and date */
-    /* Sums by level: level, nodes, rows, mean (sum over all steps), q05 and q95 are not summed. */
-    const alm_table *levels;
-    /* Ranked already: node, on_hand (null: not known), p7, p14, p28 (null where the horizon is
-     * shorter), days, shortfall, demand. NULL: the project has no stock. */
+    const alm_table *history; /* level, node, date, value (null: not known); sorted likewise */
+    /* Ranked: node, on_hand, p7, p14, p28 (null where the horizon is shorter), days, shortfall,
+     * demand (sum of means). NULL: the project has no stock. */
     const alm_table *stockouts;
-    int64_t stockout_nodes; /* how many series have a stock position */
-    const alm_table *methods; /* method, series, share of the mean */
-    /* One prediction: feature, contribution in the file's order. */
-    const alm_table *explanation;
+    int64_t stockout_series; /* series with a stock position */
+    int64_t stockout_likely; /* of them, with a probability of at least 1/2 within 14 days */
+    double stockout_shortfall; /* sum of expected shortfalls */
+    const alm_table *methods;     /* method, nodes: what made the base forecasts */
+    const alm_table *explanation; /* feature, contribution, in the order of the store; or NULL */
     alm_str explained_node;
     alm_date explained_date;
     double explained_mean;
-    alm_str explained_method;
 } alm_report_input;
 
 /* ALM_ERR_CORRUPT when the manifest or the backtest cannot be read. */

@@ -135,38 +135,40 @@ static void score(const alm_backtest *b, const node_case *node, const alm_foreca
 static void score_leaf(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
 {
     const alm_origin_record *r = b->record;
-    const alm_history *history = &r->histories[f->index];
+    size_t series = b->series_of_leaf[f->index];
+    const alm_history *history = &r->histories[series];
     if (history->class_of_series == ALM_CLASS_empty) {
         return; /* not launched at that origin: nobody could have forecast it */
     }
     static const alm_profile FLAT = {{1, 1, 1, 1, 1, 1, 1}};
-    alm_history_view view = alm_training_view(b->panel, f->index, r->origin, &FLAT);
-    node_case node = {.actual = r->actual + f->index * b->steps,
+    alm_history_view view = alm_training_view(b->panel, series, r->origin, &FLAT);
+    node_case node = {.actual = r->actual + series * b->steps,
                       .tables = {&b->levels[0], &b->classes[history->class_of_series]},
                       .scratch = scratch};
     load_history(&node, view.panel, view.series, r->origin);
     node.tables[0]->nodes++;
     node.tables[1]->nodes++;
     score(b, &node, f, false);
-    add_point(b, &node, ALM_SCORE_STATISTICAL, r->statistical + f->index * b->steps);
-    add_point(b, &node, ALM_SCORE_GBM, r->forest + f->index * b->steps);
+    add_point(b, &node, ALM_SCORE_STATISTICAL, r->statistical + series * b->steps);
+    add_point(b, &node, ALM_SCORE_GBM, r->forest + series * b->steps);
 }
 
 static void score_node(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
 {
     const alm_origin_record *r = b->record;
     const alm_hierarchy *h = b->panel->hierarchy;
+    uint32_t number = b->node_of_node[f->index];
     uint32_t level = 0;
-    while (f->index >= h->levels[level].first_node + h->levels[level].node_count) {
+    while (number >= h->levels[level].first_node + h->levels[level].node_count) {
         level++;
     }
-    node_case node = {.actual = r->node_actual + f->index * b->steps,
+    node_case node = {.actual = r->node_actual + number * b->steps,
                       .tables = {&b->levels[level + 1], NULL},
                       .scratch = scratch};
-    load_history(&node, b->panel->aggregates, f->index, r->origin);
+    load_history(&node, b->panel->aggregates, number, r->origin);
     node.tables[0]->nodes++;
     score(b, &node, f, true);
-    add_point(b, &node, ALM_SCORE_STATISTICAL, r->node_statistical + f->index * b->steps);
+    add_point(b, &node, ALM_SCORE_STATISTICAL, r->node_statistical + number * b->steps);
 }
 
 static alm_err score_block(void *context, const alm_forecast_block *block, alm_error *error)

@@ -31,6 +31,10 @@ typedef struct alm_backtest {
     alm_scores *levels; /* [0] series, then one per level of the hierarchy */
     alm_scores classes[ALM_CLASS_COUNT];
     const alm_origin_record *record; /* of the origin at hand: parts and actuals */
+    /* A panel that ends at the origin has no series that were launched later, so its numbers are
+     * smaller: leaf and node numbers there -> those of the training panel. */
+    const uint32_t *series_of_leaf;
+    const uint32_t *node_of_node;
     alm_arena *scratch;
 } alm_backtest;
 

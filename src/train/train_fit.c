@@ -80,6 +80,51 @@ static alm_err open_at(almi_training *t, size_t origin, alm_panel_source **out, 
                                  t->options->snapshot, &options, out, error);
 }
 
+static int compare_keys(const almi_training *t, const alm_panel_source *past, size_t leaf,
+                        size_t series)
+{
+    int order = 0;
+    for (size_t k = 0; order == 0 && k < t->options->project->series.key_count; k++) {
+        order = alm_str_compare(alm_panel_source_key(past, leaf, k),
+                                alm_panel_source_key(t->source, series, k));
+    }
+    return order;
+}
+
+/* Both are sorted by the same keys, so one pass finds every leaf. */
+static void match_leaves(almi_training *t, const alm_panel_source *past)
+{
+    size_t count = alm_panel_source_series(past);
+    uint32_t *series_of_leaf = ALM_NEW_ARRAY(t->arena, uint32_t, count);
+    size_t series = 0;
+    for (size_t leaf = 0; leaf < count; leaf++) {
+        while (compare_keys(t, past, leaf, series) > 0) {
+            series++;
+        }
+        alm_assert(compare_keys(t, past, leaf, series) == 0);
+        series_of_leaf[leaf] = (uint32_t)series;
+    }
+    t->backtest.series_of_leaf = series_of_leaf;
+}
+
+static void match_nodes(almi_training *t, const alm_hierarchy *past)
+{
+    const alm_hierarchy *all = t->panel.hierarchy;
+    uint32_t *node_of_node = ALM_NEW_ARRAY(t->arena, uint32_t, past->node_count);
+    for (uint32_t level = 0; level < past->level_count; level++) {
+        uint32_t number = all->levels[level].first_node;
+        for (uint32_t n = 0; n < past->levels[level].node_count; n++) {
+            uint32_t node = past->levels[level].first_node + n;
+            while (!alm_str_equal(all->node_names[number], past->node_names[node])) {
+                number++;
+                alm_assert(number < all->node_count);
+            }
+            node_of_node[node] = number;
+        }
+    }
+    t->backtest.node_of_node = node_of_node;
+}
+
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
     alm_method method = t->method;
@@ -95,6 +140,8 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
     alm_err code = open_at(t, record->origin, &source, error);
     if (code == ALM_OK) {
         t->backtest.record = record;
+        match_leaves(t, source);
+        match_nodes(t, alm_panel_source_hierarchy(source));
         alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
         alm_pipeline_request request = {.bundle = bundle,
                                         .source = source,

@@ -1,0 +1,263 @@
+/* fan_chart.c: what was observed as bars, what is predicted as a line in its bands. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/report_internal.h"
+#include "report/svg.h"
+
+#define TOP 14.0
+#define BOTTOM 20.0
+#define LEFT 34.0
+#define RIGHT 6.0
+
+/* ---- data ---- */
+
+static bool is_row_of(const alm_table *table, size_t row, const alm_report_chart *chart)
+{
+    return alm_str_equal(almi_table_text(table, "node", row), chart->node) &&
+           alm_str_equal(almi_table_text(table, "level", row), chart->level);
+}
+
+/* Rows of a node stand together. */
+static void range_of(const alm_table *table, const alm_report_chart *chart, size_t *first,
+                     size_t *count)
+{
+    *first = 0;
+    *count = 0;
+    for (size_t r = 0; table && r < table->rows; r++) {
+        if (is_row_of(table, r, chart)) {
+            *first = *count ? *first : r;
+            (*count)++;
+        } else if (*count > 0) {
+            return;
+        }
+    }
+}
+
+static const double *copy_column(const almi_page *page, const alm_table *table, const char *name,
+                                 size_t first, size_t count)
+{
+    const alm_column *column = alm_table_column(table, name);
+    if (!column || column->type != ALM_TYPE_F64) {
+        return NULL;
+    }
+    double *out = ALM_NEW_ARRAY(page->arena, double, count);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = almi_table_f64(table, name, first + i);
+        if (!isfinite(out[i])) {
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static void copy_history(const almi_page *page, const alm_report_chart *chart, almi_fan *fan)
+{
+    const alm_table *table = page->input->history;
+    size_t first;
+    size_t count;
+    range_of(table, chart, &first, &count);
+    if (count == 0) {
+        fan->first = fan->start;
+        return;
+    }
+    fan->first = almi_table_date(table, "date", first);
+    size_t days = fan->start > fan->first ? (size_t)(fan->start - fan->first) : 0;
+    double *value = ALM_NEW_ARRAY(page->arena, double, days);
+    for (size_t d = 0; d < days; d++) {
+        value[d] = NAN;
+    }
+    for (size_t i = 0; i < count; i++) {
+        alm_date date = almi_table_date(table, "date", first + i);
+        if (date >= fan->first && date < fan->start) {
+            value[date - fan->first] = almi_table_f64(table, "value", first + i);
+        }
+    }
+    fan->history = value;
+    fan->history_count = days;
+}
+
+bool almi_fan_of(const almi_page *page, const alm_report_chart *chart, almi_fan *out)
+{
+    const alm_table *table = page->input->predictions;
+    size_t first;
+    size_t count;
+    range_of(table, chart, &first, &count);
+    almi_fan fan = {.steps = count};
+    if (count == 0) {
+        return false;
+    }
+    fan.start = almi_table_date(table, "target_date", first);
+    fan.mean = copy_column(page, table, "mean", first, count);
+    fan.q05 = copy_column(page, table, "q05", first, count);
+    fan.q25 = copy_column(page, table, "q25", first, count);
+    fan.q75 = copy_column(page, table, "q75", first, count);
+    fan.q95 = copy_column(page, table, "q95", first, count);
+    copy_history(page, chart, &fan);
+    *out = fan;
+    return fan.mean != NULL;
+}
+
+/* ---- scales ---- */
+
+typedef struct scales {
+    double left, right, top, bottom; /* of the plot, in units of the view box */
+    double day_width;
+    double largest; /* value at the top */
+    double step;
+    alm_date first;
+} scales;
+
+static double largest_of(const double *value, size_t count, double largest)
+{
+    for (size_t i = 0; value && i < count; i++) {
+        largest = isfinite(value[i]) && value[i] > largest ? value[i] : largest;
+    }
+    return largest;
+}
+
+static scales scales_of(const almi_fan *fan, double width, double height)
+{
+    double largest = largest_of(fan->history, fan->history_count, 0.0);
+    largest = largest_of(fan->mean, fan->steps, largest);
+    largest = largest_of(fan->q95, fan->steps, largest);
+    scales s = {.left = LEFT, .right = width - RIGHT, .top = TOP, .bottom = height - BOTTOM,
+                .first = fan->first};
+    s.step = almi_svg_tick_step(largest, 3);
+    s.largest = largest > 0.0 ? s.step * ceil(largest / s.step) : 1.0;
+    s.day_width = (s.right - s.left) / (double)(fan->history_count + fan->steps);
+    return s;
+}
+
+static double x_of(const scales *s, alm_date date)
+{
+    return s->left + s->day_width * (double)(date - s->first);
+}
+
+static double y_of(const scales *s, double value)
+{
+    return s->bottom - (s->bottom - s->top) * (value > 0.0 ? value : 0.0) / s->largest;
+}
+
+/* ---- drawing ---- */
+
+static void draw_values(almi_svg *svg, const scales *s)
+{
+    bool thousands = s->largest >= 10000.0;
+    double unit = thousands ? 1000.0 : 1.0;
+    int decimals = s->step / unit < 0.095 ? 2 : s->step / unit < 0.95 ? 1 : 0;
+    int ticks = (int)(s->largest / s->step + 0.5);
+    for (int t = 0; t <= ticks; t++) {
+        double y = y_of(s, s->step * t);
+        char text[48];
+        (void)snprintf(text, sizeof(text), "%.*f%s", decimals, s->step * t / unit,
+                       thousands && t ? "k" : "");
+        almi_svg_line(svg, (almi_point){s->left, y}, (almi_point){s->right, y},
+                      t ? "grid" : "axis");
+        almi_svg_text(svg, (almi_point){s->left - 5, y + 3.5}, ALMI_ANCHOR_END, "tick", text);
+    }
+}
+
+/* Months, or weeks when there is little to show. */
+static void draw_dates(almi_svg *svg, const scales *s, const almi_fan *fan)
+{
+    alm_date end = fan->start + (alm_date)fan->steps;
+    bool months = end - fan->first > 45;
+    for (alm_date date = fan->first; date < end; date++) {
+        bool marked = months ? alm_date_civil(date).day == 1 : alm_date_weekday(date) == 0;
+        double x = x_of(s, date);
+        if (!marked || x > s->right - 14 || x < s->left + 10) {
+            continue;
+        }
+        alm_buffer text = {0};
+        almi_html_day(&text, date);
+        almi_svg_line(svg, (almi_point){x, s->bottom}, (almi_point){x, s->bottom + 3}, "axis");
+        almi_svg_text(svg, (almi_point){x, s->bottom + 14}, ALMI_ANCHOR_MIDDLE, "tick",
+                      text.data ? text.data : "");
+        alm_buffer_deinit(&text);
+    }
+}
+
+static void draw_history(almi_svg *svg, const scales *s, const almi_fan *fan)
+{
+    double width = s->day_width > 2.5 ? s->day_width - 1.0 : s->day_width * 0.62;
+    for (size_t d = 0; d < fan->history_count; d++) {
+        if (!isfinite(fan->history[d]) || fan->history[d] <= 0.0) {
+            continue;
+        }
+        alm_date date = fan->first + (alm_date)d;
+        double y = y_of(s, fan->history[d]);
+        alm_buffer title = {0};
+        almi_html_date(&title, date);
+        alm_buffer_text(&title, ": ");
+        almi_html_amount(&title, fan->history[d]);
+        almi_svg_rect(svg, (almi_point){x_of(s, date), y}, (almi_point){width, s->bottom - y},
+                      "seen", title.data);
+        alm_buffer_deinit(&title);
+    }
+}
+
+/* A point per day in the middle of its slot. */
+static const almi_point *points_of(const almi_page *page, const scales *s, const almi_fan *fan,
+                                   const double *value)
+{
+    almi_point *point = ALM_NEW_ARRAY(page->arena, almi_point, fan->steps);
+    for (size_t h = 0; h < fan->steps; h++) {
+        point[h].x = x_of(s, fan->start + (alm_date)h) + 0.5 * s->day_width;
+        point[h].y = y_of(s, value[h]);
+    }
+    return point;
+}
+
+static void draw_prediction(const almi_page *page, almi_svg *svg, const scales *s,
+                            const almi_fan *fan)
+{
+    if (fan->q05 && fan->q95) {
+        almi_svg_band(svg, points_of(page, s, fan, fan->q05), points_of(page, s, fan, fan->q95),
+                      fan->steps, "band90");
+    }
+    if (fan->q25 && fan->q75) {
+        almi_svg_band(svg, points_of(page, s, fan, fan->q25), points_of(page, s, fan, fan->q75),
+                      fan->steps, "band50");
+    }
+    almi_svg_polyline(svg, points_of(page, s, fan, fan->mean), fan->steps, "mean");
+}
+
+/* Invisible columns that say the numbers of their day. */
+static void draw_titles(almi_svg *svg, const scales *s, const almi_fan *fan)
+{
+    for (size_t h = 0; h < fan->steps; h++) {
+        alm_date date = fan->start + (alm_date)h;
+        alm_buffer title = {0};
+        almi_html_date(&title, date);
+        alm_buffer_text(&title, ": mean ");
+        almi_html_amount(&title, fan->mean[h]);
+        if (fan->q05 && fan->q95) {
+            alm_buffer_text(&title, ", 90 % between ");
+            almi_html_amount(&title, fan->q05[h]);
+            alm_buffer_text(&title, " and ");
+            almi_html_amount(&title, fan->q95[h]);
+        }
+        almi_svg_rect(svg, (almi_point){x_of(s, date), s->top},
+                      (almi_point){s->day_width, s->bottom - s->top}, "hit", title.data);
+        alm_buffer_deinit(&title);
+    }
+}
+
+void almi_fan_draw(const almi_page *page, const almi_fan *fan, double width, double height,
+                   const char *label)
+{
+    scales s = scales_of(fan, width, height);
+    almi_svg svg = almi_svg_open(page->out, width, height, "fan", label);
+    draw_values(&svg, &s);
+    draw_dates(&svg, &s, fan);
+    draw_history(&svg, &s, fan);
+    double start = x_of(&s, fan->start);
+    almi_svg_line(&svg, (almi_point){start, s.top - 6}, (almi_point){start, s.bottom}, "origin");
+    almi_svg_text(&svg, (almi_point){start + 3, s.top - 3}, ALMI_ANCHOR_START, "note",
+                  "predicted");
+    draw_prediction(page, &svg, &s, fan);
+    draw_titles(&svg, &s, fan);
+    almi_svg_close(&svg);
+}

@@ -1,0 +1,319 @@
+/* report_accuracy.c: the backtest beside its baselines, coverage, importance. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/report_internal.h"
+#include "report/svg.h"
+
+#define IMPORTANCE_SHOWN 20
+
+typedef struct measure {
+    const char *title;
+    const char *help;
+    const char *key;
+    const char *pinball; /* level, or NULL */
+    int decimals;
+    double target; /* the best value */
+    bool is_share; /* in percent */
+} measure;
+
+static const measure measures[] = {
+    {"WAPE", "sum of absolute errors / sum of demand", "wape", NULL, 1, 0.0, true},
+    {"bias", "sum of errors / sum of demand", "bias", NULL, 1, 0.0, true},
+    {"RMSSE", "root mean squared error, scaled by the naive one of the history", "rmsse", NULL, 3,
+     0.0, false},
+    {"MASE", "mean absolute error, scaled likewise", "mase", NULL, 3, 0.0, false},
+    {"MAPE", "mean absolute percentage error of days with demand", "mape", NULL, 1, 0.0, true},
+    {"RMSE", "root mean squared error", "rmse", NULL, 2, 0.0, false},
+    {"MAE", "mean absolute error", "mae", NULL, 2, 0.0, false},
+    {"loss .5", "pinball loss at the median", "pinball", "0.5", 3, 0.0, false},
+    {"loss .9", "pinball loss at quantile .9", "pinball", "0.9", 3, 0.0, false},
+    {"loss .95", "pinball loss at quantile .95", "pinball", "0.95", 3, 0.0, false},
+    {"in 90\xe2\x80\xaf%", "share of days within the 90 % interval", "coverage_90", NULL, 1, 0.9,
+     true},
+};
+#define MEASURES (sizeof(measures) / sizeof(measures[0]))
+
+static double measured(const alm_json *method, const measure *m)
+{
+    if (!m->pinball) {
+        return almi_double_member(method, m->key);
+    }
+    const alm_json *losses = alm_json_member(method, m->key);
+    return losses ? almi_double_member(losses, m->pinball) : NAN;
+}
+
+static void put_measure(alm_buffer *out, const measure *m, double value)
+{
+    almi_html_number(out, m->is_share ? 100.0 * value : value, m->decimals);
+}
+
+static double best_of(const alm_json *methods, const measure *m)
+{
+    double best = NAN;
+    for (size_t i = 0; i < alm_json_count(methods); i++) {
+        double distance = fabs(measured(alm_json_at(methods, i), m) - m->target);
+        best = isfinite(distance) && !(distance >= best) ? distance : best;
+    }
+    return best;
+}
+
+static void method_rows(const almi_page *page, const alm_json *methods)
+{
+    alm_buffer *out = page->out;
+    double best[MEASURES];
+    for (size_t k = 0; k < MEASURES; k++) {
+        best[k] = best_of(methods, &measures[k]);
+    }
+    for (size_t i = 0; i < alm_json_count(methods); i++) {
+        const alm_json *method = alm_json_at(methods, i);
+        alm_str name = almi_text_member(method, "method");
+        bool ours = alm_str_is(name, "final");
+        alm_buffer_printf(out, "<tr%s><th scope=\"row\">", ours ? " class=\"ours\"" : "");
+        almi_html_text(out, almi_method_title(name));
+        almi_html(out, "</th>");
+        for (size_t k = 0; k < MEASURES; k++) {
+            double value = measured(method, &measures[k]);
+            bool is_best = fabs(value - measures[k].target) == best[k];
+            almi_html(out, is_best ? "<td class=\"best\">" : "<td>");
+            put_measure(out, &measures[k], value);
+            almi_html(out, "</td>");
+        }
+        almi_html(out, "</tr>\n");
+    }
+}
+
+static void measure_heads(const almi_page *page, const char *first)
+{
+    alm_buffer_printf(page->out, "<thead><tr><th scope=\"col\">%s</th>", first);
+    for (size_t k = 0; k < MEASURES; k++) {
+        alm_buffer_printf(page->out, "<th scope=\"col\"><abbr title=\"%s\">%s%s</abbr></th>",
+                          measures[k].help, measures[k].title,
+                          measures[k].is_share && !strchr(measures[k].title, '%')
+                              ? " %" : "");
+    }
+    almi_html(page->out, "</tr></thead>\n");
+}
+
+/* One group of rows per level or class. */
+static void group_table(const almi_page *page, const alm_json *groups, const char *key,
+                        const char *caption)
+{
+    alm_buffer *out = page->out;
+    almi_table_open(page, "", caption);
+    measure_heads(page, "method");
+    for (size_t g = 0; g < alm_json_count(groups); g++) {
+        const alm_json *group = alm_json_at(groups, g);
+        int64_t unscaled = almi_i64_member(group, "unscaled");
+        double weight = almi_double_member(group, "weight");
+        alm_buffer_printf(out, "<tbody class=\"group\"><tr><th class=\"head\" scope=\"rowgroup\" "
+                          "colspan=\"%zu\">", MEASURES + 1);
+        almi_html_text(out, almi_text_member(group, key));
+        almi_html(out, " <span class=\"muted\">");
+        almi_html_count(out, almi_i64_member(group, "series"));
+        almi_html(out, " nodes");
+        if (unscaled > 0) {
+            almi_html(out, ", ");
+            almi_html_count(out, unscaled);
+            almi_html(out, " series and origins without a scale are not in RMSSE and MASE");
+        }
+        if (isfinite(weight)) {
+            almi_html(out, ", gradient boosting has a share of ");
+            almi_html_percent(out, weight, 0);
+        }
+        almi_html(out, "</span></th></tr>\n");
+        method_rows(page, alm_json_member(group, "methods"));
+        almi_html(out, "</tbody>\n");
+    }
+    almi_table_close(page);
+}
+
+static void put_origins(const almi_page *page, const char *key)
+{
+    const alm_json *origins = alm_json_member(alm_json_member(page->backtest, "origins"), key);
+    size_t count = alm_json_count(origins);
+    for (size_t i = 0; i < count; i++) {
+        alm_str text;
+        alm_date date;
+        if (alm_json_as_str(alm_json_at(origins, i), &text) && alm_date_parse(text, &date)) {
+            almi_html(page->out, i ? ", " : "");
+            almi_html_day(page->out, date);
+        }
+    }
+    if (count == 0) {
+        almi_html(page->out, "none");
+    }
+}
+
+/* The comparison in words, good or bad. */
+static void verdict(const almi_page *page)
+{
+    const alm_json *level = almi_backtest_level(page, "series");
+    const alm_json *ours = almi_backtest_method(level, "final");
+    const alm_json *naive = almi_backtest_method(level, "seasonal_naive");
+    if (!ours || !naive) {
+        return;
+    }
+    double a = almi_double_member(ours, "rmsse");
+    double b = almi_double_member(naive, "rmsse");
+    if (!isfinite(a) || !isfinite(b) || b <= 0.0) {
+        return;
+    }
+    almi_html(page->out, "<p>At series level the released forecast has an RMSSE of ");
+    almi_html_number(page->out, a, 3);
+    almi_html(page->out, ", ");
+    alm_buffer_printf(page->out, "<strong class=\"%s\">", a <= b ? "good" : "warn");
+    almi_html_percent(page->out, fabs(1.0 - a / b), 1);
+    almi_html(page->out, a <= b ? " below" : " above");
+    almi_html(page->out, "</strong> seasonal naive (");
+    almi_html_number(page->out, b, 3);
+    almi_html(page->out, ").</p>");
+}
+
+void almi_page_accuracy(const almi_page *page)
+{
+    if (!page->backtest) {
+        return;
+    }
+    almi_section_open(page, "accuracy", "How good it was",
+                      "Every method forecast the same past days from the same origins, knowing "
+                      "only what was known then. Lower is better but for bias, best near 0, and "
+                      "the 90\xe2\x80\xaf% interval, best near 90. The best of a column is bold.");
+    verdict(page);
+    almi_html(page->out, "<p class=\"lead\">Scored from ");
+    put_origins(page, "scored");
+    almi_html(page->out, "; chosen and calibrated on earlier origins (");
+    put_origins(page, "selection");
+    almi_html(page->out, ").</p>");
+    group_table(page, alm_json_member(page->backtest, "levels"), "level",
+                "Backtest by level of the hierarchy");
+    const alm_json *classes = alm_json_member(page->backtest, "classes");
+    if (alm_json_count(classes) > 0) {
+        almi_html(page->out, "<h3>By class of series</h3><p class=\"lead\">Classes by how often "
+                             "and how evenly a series sells; each has its own blend.</p>");
+        group_table(page, classes, "class", "Backtest by class of series");
+    }
+    almi_section_close(page);
+}
+
+/* ---- coverage ---- */
+
+#define COVERAGE_LEFT 0.5 /* of the strip */
+
+static void coverage_row(const almi_page *page, const alm_json *level)
+{
+    const alm_json *ours = almi_backtest_method(level, "final");
+    double coverage = ours ? almi_double_member(ours, "coverage_90") : NAN;
+    alm_buffer *out = page->out;
+    if (!isfinite(coverage)) {
+        return;
+    }
+    bool narrow = coverage < 0.86;
+    bool wide = coverage > 0.94;
+    double scale = 100.0 / (1.0 - COVERAGE_LEFT);
+    double x = scale * (fmax(coverage, COVERAGE_LEFT) - COVERAGE_LEFT);
+    almi_html(out, "<tr><th scope=\"row\">");
+    almi_html_text(out, almi_text_member(level, "level"));
+    almi_html(out, "</th><td>");
+    almi_html_count(out, almi_i64_member(level, "series"));
+    almi_html(out, "</td><td>");
+    almi_html_percent(out, coverage, 1);
+    almi_html(out, "</td><td class=\"bar\">");
+    almi_svg svg = almi_svg_open_stretched(out, "strip");
+    almi_svg_rect(&svg, (almi_point){0, 4.5}, (almi_point){100, 1}, "rail", NULL);
+    almi_svg_rect(&svg, (almi_point){scale * (0.86 - COVERAGE_LEFT), 0},
+                  (almi_point){scale * 0.08, 10}, "zone", NULL);
+    almi_svg_rect(&svg, (almi_point){fmin(x, 99.0) - 0.5, 0}, (almi_point){1.0, 10},
+                  narrow || wide ? "risk" : "fill", NULL);
+    almi_svg_close(&svg);
+    alm_buffer_printf(out, "</td><td class=\"text %s\">%s</td></tr>\n",
+                      narrow || wide ? "warn" : "muted",
+                      narrow ? "too narrow: plan more safety stock than it says"
+                      : wide ? "too wide: it asks for more safety stock than needed"
+                             : "as promised");
+}
+
+void almi_page_coverage(const almi_page *page)
+{
+    if (!page->backtest) {
+        return;
+    }
+    almi_section_open(page, "coverage", "Can the intervals be trusted",
+                      "Nine days of ten should fall into the 90\xe2\x80\xaf% interval. The shaded "
+                      "zone of a strip is 86 to 94\xe2\x80\xaf%; the strip starts at "
+                      "50\xe2\x80\xaf%. Counts are judged by the randomised probability integral "
+                      "transform.");
+    almi_table_open(page, "", "Share of days within the 90 % interval, by level");
+    almi_html(page->out, "<thead><tr><th scope=\"col\">level</th><th scope=\"col\">nodes</th>"
+                         "<th scope=\"col\">within</th><th scope=\"col\" class=\"bar\"></th>"
+                         "<th scope=\"col\" class=\"text\">reading</th></tr></thead><tbody>\n");
+    const alm_json *levels = alm_json_member(page->backtest, "levels");
+    for (size_t i = 0; i < alm_json_count(levels); i++) {
+        coverage_row(page, alm_json_at(levels, i));
+    }
+    almi_html(page->out, "</tbody>");
+    almi_table_close(page);
+    almi_section_close(page);
+}
+
+/* ---- importance ---- */
+
+typedef struct gain {
+    alm_str feature;
+    double gain;
+} gain;
+
+static int by_gain(const void *a, const void *b)
+{
+    const gain *x = a;
+    const gain *y = b;
+    if (x->gain != y->gain) {
+        return x->gain > y->gain ? -1 : 1;
+    }
+    return alm_str_compare(x->feature, y->feature);
+}
+
+void almi_page_importance(const almi_page *page)
+{
+    const alm_json *list = alm_json_member(page->backtest, "importance");
+    size_t count = page->backtest ? alm_json_count(list) : 0;
+    gain *gains = ALM_NEW_ARRAY(page->arena, gain, count);
+    double total = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        const alm_json *item = alm_json_at(list, i);
+        double value = almi_double_member(item, "gain");
+        gains[i] = (gain){almi_text_member(item, "feature"), isfinite(value) ? value : 0.0};
+        total += gains[i].gain;
+    }
+    if (!(total > 0.0)) {
+        return;
+    }
+    qsort(gains, count, sizeof(*gains), by_gain);
+    size_t shown = count < IMPORTANCE_SHOWN ? count : IMPORTANCE_SHOWN;
+    almi_section_open(page, "importance", "What the model looks at",
+                      "Share of the error that splits on a feature removed while training. It "
+                      "says what the model uses, not what causes demand.");
+    almi_table_open(page, "narrowed", "Importance of features by gain");
+    almi_html(page->out, "<thead><tr><th scope=\"col\">feature</th><th scope=\"col\">share</th>"
+                         "<th scope=\"col\" class=\"bar\"></th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < shown && gains[i].gain > 0.0; i++) {
+        almi_html(page->out, "<tr><th scope=\"row\">");
+        almi_html_code(page->out, gains[i].feature);
+        almi_html(page->out, "</th><td>");
+        almi_html_percent(page->out, gains[i].gain / total, 1);
+        almi_html(page->out, "</td><td class=\"bar\">");
+        almi_svg svg = almi_svg_open_stretched(page->out, "strip");
+        almi_svg_rect(&svg, (almi_point){0, 1},
+                      (almi_point){100.0 * gains[i].gain / gains[0].gain, 8}, "fill", NULL);
+        almi_svg_close(&svg);
+        almi_html(page->out, "</td></tr>\n");
+    }
+    almi_html(page->out, "</tbody>");
+    almi_table_close(page);
+    if (count > shown) {
+        alm_buffer_printf(page->out, "<p class=\"over\">The %zu strongest of %zu features.</p>",
+                          shown, count);
+    }
+    almi_section_close(page);
+}

@@ -1,0 +1,72 @@
+/* report_internal.h: the page's sections and what they share. */
+#ifndef ALM_REPORT_REPORT_INTERNAL_H
+#define ALM_REPORT_REPORT_INTERNAL_H
+
+#include "base/json.h"
+#include "report/html.h"
+#include "report/report.h"
+
+typedef struct almi_page {
+    const alm_report_input *input;
+    const alm_json *manifest;
+    const alm_json *backtest; /* NULL: none */
+    alm_arena *arena;
+    alm_buffer *out;
+} almi_page;
+
+/* Sections in their order on the page. Those without content write nothing. */
+void almi_page_cards(const almi_page *page);
+void almi_page_fans(const almi_page *page);
+void almi_page_stockouts(const almi_page *page);
+void almi_page_accuracy(const almi_page *page);
+void almi_page_coverage(const almi_page *page);
+void almi_page_importance(const almi_page *page);
+void almi_page_explanation(const almi_page *page);
+void almi_page_methods(const almi_page *page);
+void almi_page_lineage(const almi_page *page);
+
+/* <section id=..><h2>title</h2><p class="lead">lead</p>; `lead` is markup. */
+void almi_section_open(const almi_page *page, const char *id, const char *title,
+                       const char *lead);
+void almi_section_close(const almi_page *page);
+/* A wide table scrolls inside its own frame, also by keyboard. `caption` is plain text. */
+void almi_table_open(const almi_page *page, const char *class_name, const char *caption);
+void almi_table_close(const almi_page *page);
+
+/* Members of the manifest or of the backtest: empty, 0 and NaN when absent or null. */
+alm_str almi_text_member(const alm_json *object, const char *key);
+int64_t almi_i64_member(const alm_json *object, const char *key);
+double almi_double_member(const alm_json *object, const char *key);
+
+/* NaN for a null or when the column is not there. */
+double almi_table_f64(const alm_table *table, const char *column, size_t row);
+alm_str almi_table_text(const alm_table *table, const char *column, size_t row);
+alm_date almi_table_date(const alm_table *table, const char *column, size_t row);
+
+/* "exponential smoothing" for "ses"; the name itself when it is not known. */
+alm_str almi_method_title(alm_str name);
+/* "market" or, for the leaves, "series". */
+const alm_json *almi_backtest_level(const almi_page *page, const char *level);
+const alm_json *almi_backtest_method(const alm_json *level, const char *method);
+
+/* ---- fan charts ---- */
+
+typedef struct almi_fan {
+    alm_date first; /* of the history */
+    size_t history_count;
+    const double *history; /* NaN: not known */
+    alm_date start; /* first day predicted */
+    size_t steps;
+    const double *mean;
+    const double *q05, *q25, *q75, *q95; /* NULL: not in the store */
+} almi_fan;
+
+/* A view of one node's rows, in the page's arena; false when nothing is predicted for it. */
+bool almi_fan_of(const almi_page *page, const alm_report_chart *chart, almi_fan *out);
+void almi_fan_draw(const almi_page *page, const almi_fan *fan, double width, double height,
+                   const char *label);
+
+extern const char *const almi_style[]; /* the style sheet in pieces, NULL at the end */
+extern const char almi_script[];       /* theme switch and series picker */
+
+#endif
