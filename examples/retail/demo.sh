@@ -5,8 +5,8 @@
 #     examples/retail/demo.sh            [ALMANAC=build/release/bin/almanac]
 #
 # Training wants a committed project folder, and the checkout around this file may have changes. So
-# the project is copied into a git repository of its own under build/demo/retail, with a fixed author
-# and date: the same project always has the same commit.
+# the project is copied into a git repository of its own under build/demo/retail, with a fixed
+# author and date: the same project always has the same commit.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,7 +19,8 @@ start=2010-12-01
 end=2011-11-12
 who='Demo <demo@example.org>'
 
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 began=$SECONDS
 
 say() { printf '\n%s\n' "$*"; }
@@ -72,7 +73,8 @@ show almanac snapshot --start "$start" --end "$end"
 snapshot=$("$program" snapshot list --json | member snapshot)
 
 say "3. Training: one deterministic fit, scored on rolling origins beside seasonal naive and others.
-'final' is what will be published; PIN is the pinball loss, COVER90 the share inside the 90% interval."
+'final' is what will be published; PIN is the pinball loss, COVER90 the share inside the 90%
+interval."
 show almanac train demand --snapshot "${snapshot:0:12}" --who "$who" --why 'demo'
 
 say "4. The registry knows the bundle now. Nothing serves it yet: that takes a comparison and an

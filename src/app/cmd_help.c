@@ -2,12 +2,17 @@
 
 static const almi_option options[] = {
     {"man", NULL, "the manual page of everything, for 'man -l -'"},
+    {"markdown", NULL, "the same as Markdown, which docs/cli.md contains"},
 };
 
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     if (almi_option_flag(cli, "man")) {
         almi_help_man(&cli->out);
+        return ALM_OK;
+    }
+    if (almi_option_flag(cli, "markdown")) {
+        almi_help_markdown(&cli->out);
         return ALM_OK;
     }
     if (cli->argument_count == 0) {

@@ -12,6 +12,7 @@
     X(snapshot)             \
     X(snapshot_list)        \
     X(features_list)        \
+    X(features_compute)     \
     X(train)                \
     X(backtest)             \
     X(models_list)          \

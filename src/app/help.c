@@ -208,6 +208,43 @@ void almi_help_man(alm_buffer *out)
                     "no colour\n.TP\n\\fBCOLUMNS\\fR\nwidth that tables are fitted to\n");
 }
 
+/* ---- Markdown ---- */
+
+static void put_markdown_options(alm_buffer *out, const almi_option *options, size_t count)
+{
+    alm_buffer_text(out, count ? "| option | |\n| --- | --- |\n" : "");
+    for (size_t i = 0; i < count; i++) {
+        alm_buffer_printf(out, "| `--%s%s%s` | %s |\n", options[i].name,
+                          options[i].value ? " " : "", options[i].value ? options[i].value : "",
+                          options[i].help);
+    }
+    alm_buffer_text(out, count ? "\n" : "");
+}
+
+void almi_help_markdown(alm_buffer *out)
+{
+    alm_buffer_text(out, "## Options of every command\n\n");
+    put_markdown_options(out, almi_global_options, almi_global_option_count);
+    for (size_t i = 0; i < almi_command_count; i++) {
+        const almi_command *command = almi_commands[i];
+        alm_buffer_printf(out, "## almanac %s%s%s\n\n", command->name,
+                          command->arguments ? " " : "",
+                          command->arguments ? command->arguments : "");
+        wrap(out, command->text, 0, 0, WIDTH_MAX);
+        alm_buffer_text(out, "\n");
+        put_markdown_options(out, command->options, command->option_count);
+        if (command->example) {
+            alm_buffer_printf(out, "```sh\n%s\n```\n\n", command->example);
+        }
+    }
+    alm_buffer_text(out, "## Exit status\n\n| status | error | meaning |\n| --- | --- | --- |\n"
+                         "| 0 | | success |\n");
+    for (int code = 1; code < ALM_ERR_COUNT; code++) {
+        alm_buffer_printf(out, "| %d | `%s` | %s |\n", alm_err_exit_status((alm_err)code),
+                          alm_err_name((alm_err)code), alm_err_text((alm_err)code));
+    }
+}
+
 /* ---- completion ---- */
 
 static void put_words(alm_buffer *out, const almi_option *options, size_t count)

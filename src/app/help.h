@@ -9,6 +9,8 @@ void almi_help_overview(const char *group, int width, alm_buffer *out);
 void almi_help_command(const almi_command *command, int width, alm_buffer *out);
 /* almanac.1 in roff. */
 void almi_help_man(alm_buffer *out);
+/* The same for docs/cli.md. */
+void almi_help_markdown(alm_buffer *out);
 /* ALM_ERR_USAGE for a shell that is not bash, zsh or fish. */
 ALM_NODISCARD alm_err almi_help_completion(const char *shell, alm_buffer *out, alm_error *error);
 

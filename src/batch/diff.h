@@ -96,7 +96,7 @@ ALM_NODISCARD alm_err alm_diff_add(alm_diff *diff, const alm_table *joined, alm_
 /* Views into `diff`. */
 void alm_diff_finish(alm_diff *diff, alm_diff_result *out);
 /* Contributions of the top nodes, after finish: columns level, node, feature (text), old_value,
- * new_value (doubles, null is 0), one row per node and feature. Fills the result's `contribution`. */
+ * new_value (doubles, null is 0), one row per node and feature. Fills `contribution`. */
 ALM_NODISCARD alm_err alm_diff_explain(alm_diff *diff, const alm_table *contributions,
                                        alm_error *error);
 void alm_diff_destroy(alm_diff *diff); /* takes NULL */

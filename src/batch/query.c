@@ -51,8 +51,8 @@ static alm_err parse_columns(const alm_json *fields, alm_arena *arena, almi_colu
         ALM_TRY(alm_json_get_str(field, "name", &name, error));
         if (!is_partition_column(name)) {
             column[kept].name = alm_arena_copy_text(arena, name.data, name.size);
-            column[kept++].is_nested =
-                alm_json_kind_of(alm_json_member(field, "type")) == ALM_JSON_OBJECT;
+            const alm_json *type = alm_json_member(field, "type");
+            column[kept++].is_nested = type && alm_json_kind_of(type) == ALM_JSON_OBJECT;
         }
     }
     *out = (almi_columns){column, kept};
@@ -353,7 +353,8 @@ static alm_err use_fan_file(opener *o, bool *used)
 {
     const almi_catalog_run *run = o->choice.run[0];
     alm_json_document *manifest;
-    ALM_TRY(almi_run_manifest_read(o->stores->objects, &run->commit->manifest, &manifest, o->error));
+    ALM_TRY(almi_run_manifest_read(o->stores->objects, &run->commit->manifest, &manifest,
+                                   o->error));
     alm_str fan = almi_manifest_text(manifest, "fan_object", o->query->arena);
     alm_json_document_destroy(manifest);
     if (fan.size == 0) {

@@ -120,7 +120,10 @@ static alm_err check_source(const run *r, alm_str name, alm_error *error)
     if (taken->last == ALM_DATE_NONE) {
         return ALM_OK; /* a static table */
     }
-    alm_date needed = declared->known_in_advance
+    /* A calendar must reach the last target day; a plan with keys (receipts on order) ends with its
+     * last entry, so only its past can be complete. */
+    bool calendar = declared->known_in_advance && declared->key_count == 0;
+    alm_date needed = calendar
                           ? o->prediction_date + r->bundle->method.horizon - 1
                           : o->prediction_date - 1 - declared->publication_delay;
     const alm_panel *nodes = alm_panel_source_aggregates(r->source);

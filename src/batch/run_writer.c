@@ -165,6 +165,23 @@ static void add_explanation(alm_run_writer *w, const alm_forecast *f, size_t ste
     alm_table_builder_text(w->builder, alm_buffer_view(&w->json));
 }
 
+/* "cold_start:22720|EIRE;84946|EIRE": the reason code, then the analogues that lent the level. */
+static void add_fallback(alm_run_writer *w, const alm_forecast *f)
+{
+    if (f->fallback == ALM_FALLBACK_NONE) {
+        alm_table_builder_null(w->builder);
+        return;
+    }
+    alm_buffer_clear(&w->json);
+    alm_buffer_text(&w->json, alm_fallback_text(f->fallback));
+    for (size_t a = 0; a < ALM_ANALOGUES_MAX && f->analogue[a] != UINT32_MAX; a++) {
+        alm_buffer_text(&w->json, a ? ";" : ":");
+        alm_buffer_str(&w->json,
+                       alm_panel_source_node_name(w->source, f->analogue[a], w->row_arena));
+    }
+    alm_table_builder_text(w->builder, alm_buffer_view(&w->json));
+}
+
 static void add_tail(alm_run_writer *w, const alm_forecast *f, size_t step)
 {
     alm_table_builder *b = w->builder;
@@ -174,11 +191,7 @@ static void add_tail(alm_run_writer *w, const alm_forecast *f, size_t step)
     add_number(b, f->has_stock, f->days_to_stockout);
     add_number(b, f->has_stock, f->has_stock ? f->shortfall[step] : 0);
     add_explanation(w, f, step);
-    if (f->fallback == ALM_FALLBACK_NONE) {
-        alm_table_builder_null(b);
-    } else {
-        alm_table_builder_text(b, alm_str_of(alm_fallback_text(f->fallback)));
-    }
+    add_fallback(w, f);
     alm_table_builder_text(b, w->identity.feature_version);
     alm_table_builder_text(b, w->identity.training_run_id);
     alm_table_builder_text(b, w->identity.snapshot_id);

@@ -74,7 +74,8 @@ static void check_named(verifier *v, alm_verify_check check, const alm_predictio
     uint64_t size;
     checked(v, check, 1);
     if (!alm_digest_parse(text, &digest)) {
-        problem(v, check, "run " ALM_STR_FMT ": %s '" ALM_STR_FMT "' in its manifest is no digest",
+        problem(v, check,
+                "run " ALM_STR_FMT ": %s '" ALM_STR_FMT "' in its manifest is no digest",
                 ALM_STR_ARG(commit->run_id), what, ALM_STR_ARG(text));
         return;
     }
@@ -121,7 +122,8 @@ static alm_err is_known(void *context, const alm_predictions_commit *commit, alm
     }
     alm_json_document *manifest;
     alm_error reason = {0};
-    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
+    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
+        ALM_OK) {
         return alm_fail(error, ALM_ERR_NOT_FOUND,
                         "neither the registry nor the object store knows it (%s)",
                         reason.message);
@@ -206,11 +208,11 @@ static void check_file_list(verifier *v, const alm_predictions_commit *commit,
                             const alm_json *manifest)
 {
     const alm_json *files = alm_json_member(manifest, "files");
-    if (alm_json_count(files) != commit->files) {
+    size_t count = files ? alm_json_count(files) : 0;
+    if (count != commit->files) {
         problem(v, ALM_VERIFY_MANIFEST,
                 "run " ALM_STR_FMT ": its manifest lists %zu files, version %lld adds %zu",
-                ALM_STR_ARG(commit->run_id), alm_json_count(files), (long long)commit->version,
-                commit->files);
+                ALM_STR_ARG(commit->run_id), count, (long long)commit->version, commit->files);
         return;
     }
     for (size_t i = 0; i < commit->files; i++) {
@@ -245,7 +247,8 @@ static void check_manifest(verifier *v, const alm_predictions_commit *commit)
     alm_json_document *manifest;
     alm_error reason = {0};
     checked(v, ALM_VERIFY_MANIFEST, 1);
-    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) != ALM_OK) {
+    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
+        ALM_OK) {
         problem(v, ALM_VERIFY_MANIFEST, "run " ALM_STR_FMT " (version %lld): %s",
                 ALM_STR_ARG(commit->run_id), (long long)commit->version, reason.message);
         return;

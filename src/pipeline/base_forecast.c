@@ -54,49 +54,86 @@ void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *
     alm_marginal_repair(history->shape, ALM_SHAPE_LEVELS);
 }
 
-/* Rows of all steps, and their raw scores. */
-static alm_err score(const alm_base_request *request, size_t series, const alm_history *history,
-                     alm_arena *scratch, double **rows, double **raw, alm_error *error)
-{
-    const alm_bundle *bundle = request->bundle;
-    size_t steps = (size_t)bundle->method.horizon;
-    size_t width = alm_feature_plan_width(bundle->plan);
-    alm_feature_row *asked = ALM_NEW_ARRAY(scratch, alm_feature_row, steps);
-    for (size_t h = 0; h < steps; h++) {
-        asked[h] = (alm_feature_row){(uint32_t)request->origin, (uint32_t)(h + 1),
-                                     history->scale};
-    }
-    *rows = ALM_NEW_ARRAY(scratch, double, steps * width);
-    *raw = ALM_NEW_ARRAY(scratch, double, steps);
-    ALM_TRY(alm_feature_rows(bundle->plan, request->panel, series, asked, steps, *rows, width,
-                             scratch, error));
-    alm_forest_score(bundle->forest, *rows, steps, width, *raw);
-    return ALM_OK;
-}
-
 static double link(const alm_method *method, double raw)
 {
     return method->log_link ? alm_exp(raw) : raw > 0 ? raw : 0;
 }
 
-alm_err alm_base_forest_mean(const alm_base_request *request, size_t series,
-                             const alm_history *history, alm_arena *scratch, double *out,
-                             alm_error *error)
-{
-    const alm_method *method = &request->bundle->method;
-    size_t steps = (size_t)method->horizon;
+/* Rows of some series of a call: `series[i]` (counted from `first`) owns rows
+ * [i * steps, (i + 1) * steps). */
+typedef struct row_batch {
+    const alm_base_request *request;
+    size_t first;
+    const alm_history *const *histories;
+    const size_t *series;
+    size_t count;
+    size_t width;
     double *rows;
     double *raw;
-    ALM_TRY(score(request, series, history, scratch, &rows, &raw, error));
-    uint8_t *closed = ALM_NEW_ARRAY(scratch, uint8_t, steps);
-    alm_closed_ahead(request->panel, request->origin, steps, closed);
-    for (size_t h = 0; h < steps; h++) {
-        double mean = closed[h] ? 0 : history->scale * link(method, raw[h] + method->base_score);
-        if (!isfinite(mean)) {
-            return alm_fail(error, ALM_ERR_NUMERIC, "series %zu: the forest's forecast for step "
-                            "%zu is not finite", request->panel->first_series + series, h + 1);
+} row_batch;
+
+static alm_err score(row_batch *batch, const alm_base_workspace *workspace, alm_error *error)
+{
+    const alm_bundle *bundle = batch->request->bundle;
+    size_t steps = (size_t)bundle->method.horizon;
+    batch->width = alm_feature_plan_width(bundle->plan);
+    batch->rows = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps * batch->width);
+    batch->raw = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps);
+    alm_feature_row *asked = ALM_NEW_ARRAY(workspace->batch, alm_feature_row, steps);
+    for (size_t i = 0; i < batch->count; i++) {
+        size_t series = batch->series[i];
+        for (size_t h = 0; h < steps; h++) {
+            asked[h] = (alm_feature_row){(uint32_t)batch->request->origin, (uint32_t)(h + 1),
+                                         batch->histories[series]->scale};
         }
-        out[h] = mean;
+        alm_arena_reset(workspace->series);
+        ALM_TRY(alm_feature_rows(bundle->plan, batch->request->panel, batch->first + series,
+                                 asked, steps, batch->rows + i * steps * batch->width,
+                                 batch->width, workspace->series, error));
+    }
+    alm_forest_score(bundle->forest, batch->rows, batch->count * steps, batch->width, batch->raw);
+    return ALM_OK;
+}
+
+static alm_err forest_mean(const row_batch *batch, size_t i, size_t step, double *out,
+                           alm_error *error)
+{
+    const alm_method *method = &batch->request->bundle->method;
+    double raw = batch->raw[i * (size_t)method->horizon + step] + method->base_score;
+    double mean = batch->histories[batch->series[i]]->scale * link(method, raw);
+    if (!isfinite(mean)) {
+        return alm_fail(error, ALM_ERR_NUMERIC, "series %zu: the forest's forecast for step %zu is "
+                        "not finite", batch->request->panel->first_series + batch->first +
+                        batch->series[i], step + 1);
+    }
+    *out = mean;
+    return ALM_OK;
+}
+
+alm_err alm_base_forest_means(const alm_base_request *request, size_t first, size_t count,
+                              const alm_history *histories, const alm_base_workspace *workspace,
+                              double *out, alm_error *error)
+{
+    size_t steps = (size_t)request->bundle->method.horizon;
+    alm_arena_reset(workspace->batch);
+    size_t *series = ALM_NEW_ARRAY(workspace->batch, size_t, count);
+    const alm_history **views = ALM_NEW_ARRAY(workspace->batch, const alm_history *, count);
+    uint8_t *closed = ALM_NEW_ARRAY(workspace->batch, uint8_t, steps);
+    row_batch batch = {.request = request, .first = first, .histories = views, .series = series};
+    for (size_t i = 0; i < count; i++) {
+        views[i] = &histories[i];
+        if (histories[i].class_of_series != ALM_CLASS_empty) {
+            series[batch.count++] = i;
+        }
+    }
+    ALM_TRY(score(&batch, workspace, error));
+    alm_closed_ahead(request->panel, request->origin, steps, closed);
+    for (size_t i = 0; i < batch.count; i++) {
+        for (size_t h = 0; h < steps; h++) {
+            double mean = 0;
+            ALM_TRY(forest_mean(&batch, i, h, &mean, error));
+            out[series[i] * steps + h] = closed[h] ? 0 : mean;
+        }
     }
     return ALM_OK;
 }
@@ -121,31 +158,31 @@ static void keep_top(const double *phi, size_t width, double per_raw, alm_contri
     }
 }
 
-static alm_err explain(const alm_base_request *request, const double *rows, const double *raw,
-                       alm_arena *scratch, alm_base *out, alm_error *error)
+static void explain(const row_batch *batch, const alm_base_workspace *workspace, alm_base *out)
 {
-    const alm_bundle *bundle = request->bundle;
-    size_t steps = (size_t)bundle->method.horizon;
-    size_t width = alm_feature_plan_width(bundle->plan);
-    double *phi = ALM_NEW_ARRAY(scratch, double, steps * (width + 1));
-    alm_forest_scratch *work = NULL;
-    ALM_TRY(alm_forest_scratch_create(bundle->explainer, &work, error));
-    alm_forest_contributions(bundle->explainer, work, rows, steps, width, phi);
-    alm_forest_scratch_destroy(work);
+    const alm_bundle *bundle = batch->request->bundle;
     const alm_method *method = &bundle->method;
-    for (size_t h = 0; h < steps; h++) {
-        const double *row = phi + h * (width + 1);
-        double units = out->weight * out->history.scale;
-        double expected = link(method, row[width] + method->base_score);
-        double predicted = link(method, raw[h] + method->base_score);
-        double moved = raw[h] - row[width];
-        double per_raw = moved != 0 ? (predicted - expected) / moved : 0;
-        bool open = out->mean[h] > 0;
-        out->expected[h] = open ? units * expected : 0;
-        keep_top(row, width, open ? units * per_raw : 0,
-                 out->top + h * ALM_CONTRIBUTIONS_MAX);
+    size_t steps = (size_t)method->horizon;
+    size_t stride = batch->width + 1;
+    double *phi = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps * stride);
+    alm_forest_contributions(bundle->explainer, workspace->forest, batch->rows,
+                             batch->count * steps, batch->width, phi);
+    for (size_t i = 0; i < batch->count; i++) {
+        alm_base *base = &out[batch->series[i]];
+        double units = base->weight * base->history.scale;
+        for (size_t h = 0; h < steps; h++) {
+            const double *row = phi + (i * steps + h) * stride;
+            double raw = batch->raw[i * steps + h];
+            double expected = link(method, row[batch->width] + method->base_score);
+            double moved = raw - row[batch->width];
+            double change = link(method, raw + method->base_score) - expected;
+            double per_raw = moved != 0 ? change / moved : 0;
+            bool open = base->mean[h] > 0;
+            base->expected[h] = open ? units * expected : 0;
+            keep_top(row, batch->width, open ? units * per_raw : 0,
+                     base->top + h * ALM_CONTRIBUTIONS_MAX);
+        }
     }
-    return ALM_OK;
 }
 
 static alm_fallback fallback_of(const alm_base_request *request, const alm_history *history)
@@ -162,57 +199,82 @@ static alm_fallback fallback_of(const alm_base_request *request, const alm_histo
     return request->bundle->forest ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
 }
 
-static alm_err forest_part(const alm_base_request *request, size_t series, alm_arena *scratch,
-                           const uint8_t *closed, alm_base *out, alm_error *error)
+static void allocate(alm_base *base, size_t steps, alm_arena *arena)
 {
-    const alm_method *method = &request->bundle->method;
-    double *rows;
-    double *raw;
-    ALM_TRY(score(request, series, &out->history, scratch, &rows, &raw, error));
-    for (size_t h = 0; h < (size_t)method->horizon; h++) {
-        double value = out->history.scale * link(method, raw[h] + method->base_score);
-        if (!isfinite(value)) {
-            return alm_fail(error, ALM_ERR_NUMERIC, "series %zu: the forest's forecast for step "
-                            "%zu is not finite", request->panel->first_series + series, h + 1);
-        }
-        out->mean[h] += closed[h] ? 0 : out->weight * value;
+    base->mean = ALM_NEW_ARRAY(arena, double, steps);
+    base->statistical = ALM_NEW_ARRAY(arena, double, steps);
+    base->expected = ALM_NEW_ARRAY(arena, double, steps);
+    base->top = ALM_NEW_ARRAY(arena, alm_contribution, steps * ALM_CONTRIBUTIONS_MAX);
+    for (size_t k = 0; k < steps * ALM_CONTRIBUTIONS_MAX; k++) {
+        base->top[k].feature = UINT16_MAX;
     }
-    return request->explain ? explain(request, rows, raw, scratch, out, error) : ALM_OK;
+    for (size_t a = 0; a < ALM_ANALOGUES_MAX; a++) {
+        base->analogue[a] = UINT32_MAX;
+    }
 }
 
-alm_err alm_base_forecast(const alm_base_request *request, size_t series, alm_arena *arena,
-                          alm_arena *scratch, alm_base *out, alm_error *error)
+/* Everything but the forest's part. */
+static void statistical_part(const alm_base_request *request, size_t series,
+                             const uint8_t *closed, const alm_base_workspace *workspace,
+                             alm_base *base)
 {
     const alm_method *method = &request->bundle->method;
     size_t steps = (size_t)method->horizon;
     alm_history_view view = {request->panel, series, request->origin, request->delay,
                              request->profile};
-    alm_base base = {0};
-    alm_history_of(&view, scratch, &base.history);
-    if (request->aggregate && base.history.class_of_series != ALM_CLASS_empty) {
-        base.history.class_of_series = ALM_CLASS_aggregate;
+    *base = (alm_base){0};
+    allocate(base, steps, workspace->results);
+    alm_arena_reset(workspace->series);
+    alm_history_of(&view, workspace->series, &base->history);
+    if (request->aggregate && base->history.class_of_series != ALM_CLASS_empty) {
+        base->history.class_of_series = ALM_CLASS_aggregate;
     }
-    alm_shape_calibrate(method, request->aggregate, &base.history);
-    base.fallback = fallback_of(request, &base.history);
-    bool has_forest = base.fallback == ALM_FALLBACK_NONE && !request->aggregate;
-    base.weight = has_forest ? method->weight[base.history.class_of_series] : 0;
-    base.mean = ALM_NEW_ARRAY(arena, double, steps);
-    base.statistical = ALM_NEW_ARRAY(arena, double, steps);
-    base.expected = ALM_NEW_ARRAY(arena, double, steps);
-    base.top = ALM_NEW_ARRAY(arena, alm_contribution, steps * ALM_CONTRIBUTIONS_MAX);
-    for (size_t k = 0; k < steps * ALM_CONTRIBUTIONS_MAX; k++) {
-        base.top[k].feature = UINT16_MAX;
-    }
-    uint8_t *closed = ALM_NEW_ARRAY(scratch, uint8_t, steps);
-    alm_closed_ahead(request->panel, request->origin, steps, closed);
-    alm_history_forecast(&view, base.history.level, closed, steps, base.statistical);
+    alm_shape_calibrate(method, request->aggregate, &base->history);
+    base->fallback = fallback_of(request, &base->history);
+    bool has_forest = base->fallback == ALM_FALLBACK_NONE && !request->aggregate;
+    base->weight = has_forest ? method->weight[base->history.class_of_series] : 0;
+    alm_history_forecast(&view, base->history.level, closed, steps, base->statistical);
     for (size_t h = 0; h < steps; h++) {
-        base.statistical[h] *= 1 - base.weight;
-        base.mean[h] = base.statistical[h];
+        base->statistical[h] *= 1 - base->weight;
+        base->mean[h] = base->statistical[h];
     }
-    if (base.weight > 0) {
-        ALM_TRY(forest_part(request, series, scratch, closed, &base, error));
+}
+
+static alm_err forest_part(row_batch *batch, const uint8_t *closed,
+                           const alm_base_workspace *workspace, alm_base *out, alm_error *error)
+{
+    ALM_TRY(score(batch, workspace, error));
+    size_t steps = (size_t)batch->request->bundle->method.horizon;
+    for (size_t i = 0; i < batch->count; i++) {
+        alm_base *base = &out[batch->series[i]];
+        for (size_t h = 0; h < steps; h++) {
+            double mean = 0;
+            ALM_TRY(forest_mean(batch, i, h, &mean, error));
+            base->mean[h] += closed[h] ? 0 : base->weight * mean;
+        }
     }
-    *out = base;
+    if (batch->request->explain) {
+        explain(batch, workspace, out);
+    }
     return ALM_OK;
+}
+
+alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t count,
+                          const alm_base_workspace *workspace, alm_base *out, alm_error *error)
+{
+    size_t steps = (size_t)request->bundle->method.horizon;
+    alm_arena_reset(workspace->batch);
+    uint8_t *closed = ALM_NEW_ARRAY(workspace->batch, uint8_t, steps);
+    size_t *series = ALM_NEW_ARRAY(workspace->batch, size_t, count);
+    const alm_history **views = ALM_NEW_ARRAY(workspace->batch, const alm_history *, count);
+    row_batch batch = {.request = request, .first = first, .histories = views, .series = series};
+    alm_closed_ahead(request->panel, request->origin, steps, closed);
+    for (size_t i = 0; i < count; i++) {
+        statistical_part(request, first + i, closed, workspace, &out[i]);
+        views[i] = &out[i].history;
+        if (out[i].weight > 0) {
+            series[batch.count++] = i;
+        }
+    }
+    return batch.count ? forest_part(&batch, closed, workspace, out, error) : ALM_OK;
 }

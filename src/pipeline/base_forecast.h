@@ -15,7 +15,7 @@
 #define ALM_FALLBACK_MAP(X)                                                      \
     X(NONE, "")                                                                  \
     X(NO_FOREST, "no_forest")       /* the release has no trained mean model */  \
-    X(NO_DEMAND, "no_demand")       /* never sold: zero, or the analogues' level */ \
+    X(NO_DEMAND, "no_demand")       /* never sold anything: zero */              \
     X(COLD_START, "cold_start")     /* too young: level borrowed from analogues */
 
 typedef enum alm_fallback {
@@ -28,6 +28,7 @@ typedef enum alm_fallback {
 const char *alm_fallback_text(alm_fallback fallback);
 
 #define ALM_CONTRIBUTIONS_MAX 4
+#define ALM_ANALOGUES_MAX 3
 
 /* Contribution of a feature to the mean, in units of the target. feature == UINT16_MAX: none. */
 typedef struct alm_contribution {
@@ -40,6 +41,7 @@ typedef struct alm_base {
     alm_history history;      /* shape is calibrated and shrunk */
     alm_fallback fallback;
     double weight;            /* of the forest in the mean */
+    uint32_t analogue[ALM_ANALOGUES_MAX]; /* leaves that lent the level; UINT32_MAX: none */
     double *mean;             /* steps */
     double *statistical;      /* steps: (1 - w) * level * profile */
     double *expected;         /* steps: the forest's expected value, in units, times w */
@@ -56,15 +58,26 @@ typedef struct alm_base_request {
     bool explain;
 } alm_base_request;
 
-/* `out` and everything in it in `arena`; `scratch` is for temporaries. */
-ALM_NODISCARD alm_err alm_base_forecast(const alm_base_request *request, size_t series,
-                                        alm_arena *arena, alm_arena *scratch, alm_base *out,
-                                        alm_error *error);
+/* Memory of one worker. */
+typedef struct alm_base_workspace {
+    alm_arena *results; /* what `out` points to */
+    alm_arena *batch;   /* rows and scores of one call; reset by it */
+    alm_arena *series;  /* temporaries of one series; reset by it */
+    alm_forest_scratch *forest; /* NULL when nothing is explained */
+} alm_base_workspace;
 
-/* Mean of the forest alone, steps 1..horizon, in units; for choosing weights in training. */
-ALM_NODISCARD alm_err alm_base_forest_mean(const alm_base_request *request, size_t series,
-                                           const alm_history *history, alm_arena *scratch,
-                                           double *out, alm_error *error);
+/* Series [first, first + count) of the panel at once, because forests score and explain many rows
+ * much faster than few. `out`: count. */
+ALM_NODISCARD alm_err alm_base_forecast(const alm_base_request *request, size_t first,
+                                        size_t count, const alm_base_workspace *workspace,
+                                        alm_base *out, alm_error *error);
+
+/* Mean of the forest alone for series with demand: count x horizon, in units, 0 for the others.
+ * For choosing weights in training. */
+ALM_NODISCARD alm_err alm_base_forest_means(const alm_base_request *request, size_t first,
+                                            size_t count, const alm_history *histories,
+                                            const alm_base_workspace *workspace, double *out,
+                                            alm_error *error);
 
 /* Flags of steps 1..steps: closed by the calendar. */
 void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out);

@@ -3,7 +3,7 @@
 
 #include "pipeline/pipeline_internal.h"
 
-#define SERIES_PER_TASK 16
+#define SERIES_PER_TASK 32 /* x 28 steps: enough rows for the forest to be fast */
 
 typedef struct base_block {
     almi_pipeline *run;
@@ -22,39 +22,59 @@ static double variance_of(const alm_base *base, size_t steps)
     return squares / (double)steps * base->history.shape_variance;
 }
 
-static alm_err leaf_base(base_block *block, size_t series, almi_worker *worker, alm_error *error)
+/* Path ranks, stock and what others may borrow. */
+static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
 {
     almi_pipeline *run = block->run;
+    alm_leaf *leaf = &block->leaves[series];
+    size_t index = block->panel->first_series + series;
+    alm_history_view view = {block->panel, series, run->origin, run->delay, run->profile};
+    alm_path_ranks ranks;
     alm_arena_reset(worker->scratch);
+    alm_path_ranks_of(run->method, &view, index, run->templates, worker->block, worker->scratch,
+                      &ranks);
+    leaf->rank = ranks.rank;
+    leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
+    leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
+                                     : ALM_NEW_ARRAY(worker->block, double, run->steps);
+    run->leaf_variance[index] = variance_of(&leaf->base, run->steps);
+    const alm_history *history = &leaf->base.history;
+    bool lends = history->class_of_series < ALM_CLASS_new;
+    run->leaf_level[index] = lends ? history->level : 0;
+    run->nonzero_share[index] = (float)history->nonzero_share;
+}
+
+static alm_err base_task(void *context, size_t task, int worker_index, alm_error *error)
+{
+    base_block *block = context;
+    almi_pipeline *run = block->run;
+    almi_worker *worker = &run->workers[worker_index];
+    size_t first = task * SERIES_PER_TASK;
+    size_t end = first + SERIES_PER_TASK;
+    end = end < block->panel->series_count ? end : block->panel->series_count;
     alm_base_request request = {.bundle = run->request->bundle,
                                 .panel = block->panel,
                                 .profile = run->profile,
                                 .origin = run->origin,
                                 .delay = run->delay,
                                 .explain = run->request->explain};
-    alm_leaf *leaf = &block->leaves[series];
-    ALM_TRY(alm_base_forecast(&request, series, worker->block, worker->scratch, &leaf->base,
-                              error));
-    alm_history_view view = {block->panel, series, run->origin, run->delay, run->profile};
-    alm_path_ranks ranks;
-    alm_path_ranks_of(run->method, &view, block->panel->first_series + series, run->templates,
-                      worker->block, worker->scratch, &ranks);
-    leaf->rank = ranks.rank;
-    leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
-    leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
-                                     : ALM_NEW_ARRAY(worker->block, double, run->steps);
-    run->leaf_variance[block->panel->first_series + series] = variance_of(&leaf->base, run->steps);
+    alm_base_workspace workspace = almi_workspace(worker, worker->block);
+    alm_base bases[SERIES_PER_TASK];
+    ALM_TRY(alm_base_forecast(&request, first, end - first, &workspace, bases, error));
+    for (size_t i = first; i < end; i++) {
+        block->leaves[i].base = bases[i - first];
+        complete_leaf(block, i, worker);
+    }
     return ALM_OK;
 }
 
-static alm_err base_task(void *context, size_t task, int worker, alm_error *error)
+static alm_err keep_cold(almi_pipeline *run, const base_block *block, alm_error *error)
 {
-    base_block *block = context;
-    size_t first = task * SERIES_PER_TASK;
-    size_t end = first + SERIES_PER_TASK;
-    end = end < block->panel->series_count ? end : block->panel->series_count;
-    for (size_t i = first; i < end; i++) {
-        ALM_TRY(leaf_base(block, i, &block->run->workers[worker], error));
+    for (size_t i = 0; i < block->panel->series_count; i++) {
+        if (block->leaves[i].base.fallback == ALM_FALLBACK_COLD_START) {
+            size_t index = block->panel->first_series + i;
+            ALM_TRY(almi_cold_keep(run, index, &block->leaves[i], error));
+        }
     }
     return ALM_OK;
 }
@@ -96,10 +116,12 @@ alm_err almi_pass_base(almi_pipeline *run, alm_error *error)
         size_t tasks = (panel.series_count + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
         ALM_TRY(alm_pool_run(run->env->pool, tasks, base_task, &block, error));
         sum_means(run, &block);
+        ALM_TRY(keep_cold(run, &block, error));
         run->block_counts[b] = panel.series_count;
         ALM_TRY(alm_spill_write(run->spill, block.leaves, panel.series_count, error));
         alm_env_progress(run->env, "base forecasts", b + 1, run->block_count);
     }
+    almi_cold_start(run);
     return ALM_OK;
 }
 
@@ -115,7 +137,8 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
                                 .origin = run->origin,
                                 .delay = run->delay,
                                 .aggregate = true};
-    ALM_TRY(alm_base_forecast(&request, n, run->arena, scratch, &node->base, error));
+    alm_base_workspace workspace = almi_workspace(&run->workers[0], run->arena);
+    ALM_TRY(alm_base_forecast(&request, n, 1, &workspace, &node->base, error));
     alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
     alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates, run->arena, scratch,
                       &node->ranks);

@@ -98,6 +98,17 @@ static alm_err one_block(almi_leaf_block *block, const alm_forecast_sink *sink, 
     return sink ? sink->block(sink->context, &out, error) : ALM_OK;
 }
 
+static void replace_cold(almi_leaf_block *block)
+{
+    const almi_pipeline *run = block->run;
+    for (size_t c = 0; c < run->cold_count; c++) {
+        size_t index = run->cold_index[c];
+        if (index >= block->first && index < block->first + block->count) {
+            block->leaves[index - block->first] = *run->cold[c];
+        }
+    }
+}
+
 alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sink *sink, alm_error *error)
 {
     ALM_TRY(alm_spill_rewind(run->spill, error));
@@ -110,6 +121,7 @@ alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sink *sink, alm_e
         }
         almi_leaf_block block = {.run = run, .first = first, .count = run->block_counts[b]};
         ALM_TRY(alm_spill_read(run->spill, block.count, run->block_arena, &block.leaves, error));
+        replace_cold(&block);
         ALM_TRY(one_block(&block, sink, error));
         first += block.count;
         alm_env_progress(run->env, sink ? "sample paths" : "reconciliation", b + 1,

@@ -78,10 +78,18 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     int threads = alm_pool_threads(run->env->pool);
     run->workers = ALM_NEW_ARRAY(run->arena, almi_worker, (size_t)threads);
     for (int i = 0; i < threads; i++) {
-        run->workers[i] = (almi_worker){alm_arena_create(1 << 20), alm_arena_create(1 << 18)};
+        run->workers[i] = (almi_worker){.block = alm_arena_create(1 << 20),
+                                        .batch = alm_arena_create(1 << 20),
+                                        .scratch = alm_arena_create(1 << 18)};
+        if (run->request->explain && run->request->bundle->explainer) {
+            ALM_TRY(alm_forest_scratch_create(run->request->bundle->explainer,
+                                              &run->workers[i].forest, error));
+        }
     }
     ALM_TRY(check_memory(run, error));
     ALM_TRY(allocate(run, run->leaf_count, &run->leaf_variance, error));
+    ALM_TRY(allocate(run, run->leaf_count, &run->leaf_level, error));
+    run->nonzero_share = ALM_NEW_ARRAY(run->arena, float, run->leaf_count);
     ALM_TRY(allocate(run, run->node_count * run->steps, &run->bottom_up, error));
     ALM_TRY(allocate(run, run->node_count * run->width, &run->sums, error));
     alm_spill_shape shape = {run->steps, run->templates};
@@ -168,7 +176,9 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
     alm_reconciler_destroy(run.reconciler);
     alm_spill_close(run.spill);
     for (int i = 0; run.workers && i < alm_pool_threads(env->pool); i++) {
+        alm_forest_scratch_destroy(run.workers[i].forest);
         alm_arena_destroy(run.workers[i].block);
+        alm_arena_destroy(run.workers[i].batch);
         alm_arena_destroy(run.workers[i].scratch);
     }
     alm_arena_destroy(run.block_arena);

@@ -39,6 +39,7 @@ typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwi
     const double *stockout_probability;
     const double *shortfall;
     alm_fallback fallback;
+    const uint32_t *analogue; /* ALM_ANALOGUES_MAX leaf numbers; UINT32_MAX: none */
     alm_class class_of_series;
     const char *method;     /* "gbm+stat", "gbm", "stat", "sum", "sum+stat" */
     const alm_explanation *explanation; /* steps x ALM_EXPLANATIONS_MAX */

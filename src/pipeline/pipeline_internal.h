@@ -10,7 +10,9 @@
 /* Memory of one pool worker. */
 typedef struct almi_worker {
     alm_arena *block;   /* results of the block at hand */
+    alm_arena *batch;   /* rows of one task */
     alm_arena *scratch; /* temporaries of one series */
+    alm_forest_scratch *forest;
 } almi_worker;
 
 typedef struct almi_node { /* an aggregate */
@@ -37,6 +39,11 @@ typedef struct almi_pipeline {
     size_t *block_counts; /* leaves per block */
     size_t block_count;
     double *leaf_variance;
+    double *leaf_level;   /* 0 for a leaf that cannot lend its level: see cold_start.c */
+    float *nonzero_share;
+    alm_leaf **cold;      /* leaves with a borrowed level, in order; they replace the spilled ones */
+    uint32_t *cold_index;
+    size_t cold_count, cold_room;
     double *bottom_up; /* node_count x steps: sums of the leaves' base means */
     almi_node *nodes;
     double *sums;    /* node_count x width: of the adjusted leaves */
@@ -59,12 +66,22 @@ typedef struct almi_leaf_block {
 ALM_NODISCARD alm_err almi_pass_base(almi_pipeline *run, alm_error *error);
 ALM_NODISCARD alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error);
 
+/* cold_start.c: gives every leaf that is too young the level of its analogues. */
+ALM_NODISCARD alm_err almi_cold_keep(almi_pipeline *run, size_t index, const alm_leaf *leaf,
+                                     alm_error *error);
+void almi_cold_start(almi_pipeline *run);
+
 /* pass_paths.c: reads all leaves from the spill, makes and adjusts their paths, sums them, and when
  * `sink` is given reads them out. */
 ALM_NODISCARD alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sink *sink,
                                       alm_error *error);
 /* Sample paths of the aggregates' own forecasts -> run->targets. */
 void almi_node_targets(almi_pipeline *run);
+
+static inline alm_base_workspace almi_workspace(const almi_worker *worker, alm_arena *results)
+{
+    return (alm_base_workspace){results, worker->batch, worker->scratch, worker->forest};
+}
 
 /* readout.c: one node's published numbers from its reconciled values (width). */
 typedef struct almi_readout {

@@ -93,6 +93,7 @@ void almi_read_out(const almi_readout *in, alm_forecast *out)
     out->base_marginal_mean = in->base->mean;
     out->shape = in->base->history.shape;
     out->fallback = in->base->fallback;
+    out->analogue = in->base->analogue;
     out->class_of_series = in->base->history.class_of_series;
     double weight = in->base->weight;
     out->method = weight >= 1 ? "gbm" : weight > 0 ? "gbm+stat" : "stat";

@@ -43,6 +43,7 @@ struct alm_panel_source {
     int32_t delay;
     const alm_source *own;     /* source of the target */
     const char *own_path;
+    const char **paths;         /* of the snapshot's sources, once they have been verified */
 
     size_t series_count;
     const uint32_t *row_counts; /* visible rows per series */
@@ -77,7 +78,7 @@ ALM_NODISCARD alm_err almi_panel_object(alm_panel_source *source, alm_str name, 
 char *almi_panel_visible(const alm_panel_source *source, const alm_source *spec, alm_date stop,
                          alm_arena *arena);
 /* The SQL of a column's value as a double. */
-char *almi_panel_value(const alm_source *spec, alm_str column, bool indicator, alm_arena *arena);
+char *almi_panel_value(alm_str column, bool indicator, alm_arena *arena);
 
 /* panel_source.c: a block of leaves with the target alone or with all columns. */
 ALM_NODISCARD alm_err almi_panel_sum_up(alm_panel_source *source, alm_error *error);

@@ -1,7 +1,7 @@
 /* panel_lookup.c: what other sources with keys say about the series of one block.
  *
- * The block's keys go into a temporary table and are joined with the source; the answer is one row
- * per (series, day), in no particular order but with vintages told apart by known_at. */
+ * The block's keys go into a temporary table and are joined with the source; the answer comes by
+ * series and day, the vintages of a day in the order in which they became known. */
 #include "project/panel_internal.h"
 
 #include <math.h>
@@ -9,13 +9,31 @@
 
 #define WANTED "wanted"
 
+typedef void (*take_row)(void *context, size_t slot, size_t period, const alm_table *batch,
+                         size_t row);
+
+/* One question: the block's keys in, every row of the answer through `take`. `values` is the
+ * select list over the source s. */
+typedef struct question {
+    const alm_source *spec;
+    const char *values;
+    alm_date stop;
+    take_row take;
+    void *context;
+} question;
+
 static alm_err put_wanted(alm_panel_source *source, const alm_panel *block, alm_error *error)
 {
     const alm_series_spec *spec = &source->project->series;
+    /* Names that no source has, so that its columns need no qualification. */
+    static const char *const KEY_NAMES[] = {
+        "_almanac_k0", "_almanac_k1", "_almanac_k2", "_almanac_k3", "_almanac_k4", "_almanac_k5",
+        "_almanac_k6", "_almanac_k7", "_almanac_k8", "_almanac_k9", "_almanac_k10",
+        "_almanac_k11", "_almanac_k12", "_almanac_k13", "_almanac_k14", "_almanac_k15"};
     const char *names[17];
     alm_type types[17];
     for (size_t k = 0; k < spec->key_count; k++) {
-        names[k] = spec->keys[k].data;
+        names[k] = KEY_NAMES[k];
         types[k] = ALM_TYPE_TEXT;
     }
     names[spec->key_count] = "_almanac_slot";
@@ -40,11 +58,41 @@ static alm_err put_wanted(alm_panel_source *source, const alm_panel *block, alm_
     return code;
 }
 
-/* (slot, day, values...) of the block's series, the newest vintage of a day last. `values` is the
- * select list over the source s. */
-static alm_err open_lookup(alm_panel_source *source, const alm_source *spec, const char *values,
-                           alm_date stop, alm_sql_cursor **out, alm_error *error)
+/* Series are sorted by their first key, so a block has a range of it, which lets the engine skip
+ * the row groups of other blocks. */
+static void add_key_range(const alm_panel_source *source, const alm_panel *block,
+                          const alm_source *spec, alm_buffer *text, alm_arena *arena)
 {
+    alm_str first = source->project->series.keys[0];
+    for (size_t k = 0; k < spec->key_count; k++) {
+        if (alm_str_equal(spec->keys[k], first)) {
+            size_t last = (block->series_count - 1) * block->key_count;
+            alm_buffer_printf(text, " AND %s BETWEEN %s AND %s", alm_sql_identifier(arena, first),
+                              alm_sql_literal(arena, block->keys[0]),
+                              alm_sql_literal(arena, block->keys[last]));
+        }
+    }
+}
+
+static void add_key_equalities(const alm_panel_source *source, const alm_source *spec,
+                               alm_buffer *text, alm_arena *arena)
+{
+    const alm_series_spec *series = &source->project->series;
+    for (size_t k = 0; k < spec->key_count; k++) {
+        for (size_t i = 0; i < series->key_count; i++) {
+            if (alm_str_equal(spec->keys[k], series->keys[i])) {
+                alm_buffer_printf(text, " AND s.%s = w._almanac_k%zu",
+                                  alm_sql_identifier(arena, spec->keys[k]), i);
+            }
+        }
+    }
+}
+
+/* (slot, day, values...) of the block's series, the newest vintage of a day last. */
+static alm_err open_lookup(alm_panel_source *source, const alm_panel *block, const question *q,
+                           alm_sql_cursor **out, alm_error *error)
+{
+    const alm_source *spec = q->spec;
     const char *path = NULL;
     alm_arena *arena = alm_arena_create(4096);
     alm_buffer text = {0};
@@ -52,13 +100,12 @@ static alm_err open_lookup(alm_panel_source *source, const alm_source *spec, con
     if (code == ALM_OK) {
         char *time = alm_sql_identifier(arena, spec->time);
         alm_buffer_printf(&text, "SELECT w._almanac_slot, s.%s, %s FROM (SELECT * FROM "
-                          "read_parquet(%s) WHERE %s) s JOIN " WANTED " w ON true", time, values,
+                          "read_parquet(%s) WHERE %s", time, q->values,
                           alm_sql_literal(arena, alm_str_of(path)),
-                          almi_panel_visible(source, spec, stop, arena));
-        for (size_t k = 0; k < spec->key_count; k++) {
-            char *key = alm_sql_identifier(arena, spec->keys[k]);
-            alm_buffer_printf(&text, " AND s.%s = w.%s", key, key);
-        }
+                          almi_panel_visible(source, spec, q->stop, arena));
+        add_key_range(source, block, spec, &text, arena);
+        alm_buffer_text(&text, ") s JOIN " WANTED " w ON true");
+        add_key_equalities(source, spec, &text, arena);
         alm_buffer_printf(&text, " ORDER BY 1, 2");
         if (spec->known_at.size) {
             alm_buffer_printf(&text, ", s.%s", alm_sql_identifier(arena, spec->known_at));
@@ -72,9 +119,6 @@ static alm_err open_lookup(alm_panel_source *source, const alm_source *spec, con
     alm_arena_destroy(arena);
     return code;
 }
-
-typedef void (*take_row)(void *context, size_t slot, size_t period, const alm_table *batch,
-                         size_t row);
 
 static alm_err each_row(alm_panel_source *source, alm_sql_cursor *cursor, take_row take,
                         void *context, alm_error *error)
@@ -98,21 +142,12 @@ static alm_err each_row(alm_panel_source *source, alm_sql_cursor *cursor, take_r
     return code;
 }
 
-/* One question: the block's keys in, every row of the answer through `take`. */
-typedef struct question {
-    const alm_source *spec;
-    const char *values;
-    alm_date stop;
-    take_row take;
-    void *context;
-} question;
-
 static alm_err ask(alm_panel_source *source, const alm_panel *block, const question *q,
                    alm_error *error)
 {
     alm_sql_cursor *cursor = NULL;
     ALM_TRY(put_wanted(source, block, error));
-    ALM_TRY(open_lookup(source, q->spec, q->values, q->stop, &cursor, error));
+    ALM_TRY(open_lookup(source, block, q, &cursor, error));
     alm_err code = each_row(source, cursor, q->take, q->context, error);
     alm_sql_cursor_close(cursor);
     return code;
@@ -149,7 +184,7 @@ alm_err almi_panel_keyed_column(alm_panel_source *source, const alm_panel *block
         .take = take_keyed,
         .context = &context,
     };
-    q.values = almi_panel_value(q.spec, column->column, column->is_indicator, arena);
+    q.values = almi_panel_value(column->column, column->is_indicator, arena);
     alm_err code = ask(source, block, &q, error);
     alm_arena_destroy(arena);
     return code;
@@ -189,7 +224,7 @@ alm_err almi_panel_stockouts(alm_panel_source *source, const alm_panel *block, d
         .take = take_stockout,
         .context = &context,
     };
-    q.values = almi_panel_value(q.spec, spec->available_column, false, arena);
+    q.values = almi_panel_value(spec->available_column, false, arena);
     alm_err code = ask(source, block, &q, error);
     alm_arena_destroy(arena);
     return code;
@@ -237,8 +272,8 @@ alm_err alm_panel_source_stock(alm_panel_source *source, const alm_panel *block,
         .context = &context,
     };
     q.values = alm_arena_printf(arena, "%s, %s",
-                                almi_panel_value(q.spec, spec->on_hand, false, arena),
-                                almi_panel_value(q.spec, spec->receipts, false, arena));
+                                almi_panel_value(spec->on_hand, false, arena),
+                                almi_panel_value(spec->receipts, false, arena));
     ALM_TRY(ask(source, block, &q, error));
     *on_hand = context.on_hand;
     *receipts = context.receipts;

@@ -18,11 +18,18 @@ alm_err almi_panel_object(alm_panel_source *source, alm_str name, const char **p
             continue;
         }
         alm_digest digest;
+        if (source->paths[i]) { /* reads the whole object, so once is enough */
+            *path = source->paths[i];
+            return ALM_OK;
+        }
         if (!alm_digest_parse(snapshot->sources[i].object, &digest)) {
             return alm_fail(error, ALM_ERR_INVALID, "snapshot %.12s was a dry run: it has no "
                             "objects", snapshot->id.data);
         }
-        return alm_objects_locate(source->objects, &digest, source->arena, path, error);
+        ALM_TRY(alm_objects_locate(source->objects, &digest, source->arena, &source->paths[i],
+                                   error));
+        *path = source->paths[i];
+        return ALM_OK;
     }
     return alm_fail(error, ALM_ERR_NOT_FOUND, "snapshot %.12s has no source " ALM_STR_FMT
                     ": take a new one", snapshot->id.data, ALM_STR_ARG(name));
@@ -53,9 +60,8 @@ char *almi_panel_visible(const alm_panel_source *source, const alm_source *spec,
                             known);
 }
 
-char *almi_panel_value(const alm_source *spec, alm_str column, bool indicator, alm_arena *arena)
+char *almi_panel_value(alm_str column, bool indicator, alm_arena *arena)
 {
-    (void)spec;
     char *name = alm_sql_identifier(arena, column);
     return indicator
                ? alm_arena_printf(arena, "CASE WHEN %s IS NULL OR %s = '' THEN 0::DOUBLE ELSE "
@@ -486,14 +492,14 @@ static alm_err read_calendar(alm_panel_source *source, alm_arena *scratch, alm_e
             continue;
         }
         source->shared[i] = ALM_NEW_ARRAY(source->arena, double, days);
-        char *value = almi_panel_value(table, column->column, column->is_indicator, scratch);
+        char *value = almi_panel_value(column->column, column->is_indicator, scratch);
         ALM_TRY(read_shared(source, column->source, value, source->shared[i], error));
     }
     if (spec->closed_source.size == 0) {
         return ALM_OK;
     }
     double *open = ALM_NEW_ARRAY(scratch, double, days);
-    char *value = almi_panel_value(NULL, spec->closed_column, false, scratch);
+    char *value = almi_panel_value(spec->closed_column, false, scratch);
     ALM_TRY(read_shared(source, spec->closed_source, value, open, error));
     source->closed = alm_arena_alloc(source->arena, days);
     for (size_t t = 0; t < days; t++) {
@@ -590,6 +596,7 @@ static alm_err open_source(alm_panel_source *source, const alm_panel_options *op
     for (size_t t = 0; t < source->periods + source->future; t++) {
         source->nans[t] = NAN;
     }
+    source->paths = ALM_NEW_ARRAY(arena, const char *, source->snapshot->source_count);
     ALM_TRY(open_engines(source, error));
     ALM_TRY(almi_panel_object(source, source->own->name, &source->own_path, error));
     ALM_TRY(read_series(source, scratch, error));

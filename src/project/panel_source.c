@@ -12,11 +12,11 @@ static alm_err open_cursor(alm_panel_source *source, alm_error *error)
     alm_arena *arena = alm_arena_create(4096);
     alm_buffer text = {0};
     alm_buffer_printf(&text, "SELECT %s, %s", alm_sql_identifier(arena, source->own->time),
-                      almi_panel_value(source->own, spec->target, false, arena));
+                      almi_panel_value(spec->target, false, arena));
     for (size_t i = 0; i < spec->column_count && !source->target_only; i++) {
         const alm_series_column *column = &spec->columns[i];
         if (!column->known) {
-            alm_buffer_printf(&text, ", %s", almi_panel_value(source->own, column->column,
+            alm_buffer_printf(&text, ", %s", almi_panel_value(column->column,
                                                               column->is_indicator, arena));
         }
     }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SERIES_KEYS_MAX 16
+
 typedef struct checker {
     const alm_yaml *root;
     const alm_project *project;
@@ -240,6 +242,10 @@ static alm_err check_series_source(const checker *c, const alm_source **out)
         return alm_yaml_fail(keys, c->error, ALM_ERR_CONFIG,
                              "keys must be the keys of source " ALM_STR_FMT ", in the same order",
                              ALM_STR_ARG(source->name));
+    }
+    if (s->key_count > SERIES_KEYS_MAX) {
+        return alm_yaml_fail(keys, c->error, ALM_ERR_CONFIG, "a series has at most %d keys",
+                             SERIES_KEYS_MAX);
     }
     for (size_t i = 0; i < s->key_count; i++) {
         if (alm_source_find_column(source, s->keys[i])->type != ALM_TYPE_TEXT) {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Rows beyond this are sorted in the scratch folder, so that memory does not grow with them. */
+#define SORT_BYTES ((uint64_t)1 << 30)
 #define MANIFEST_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- the key of the pseudonyms ---- */
@@ -85,7 +87,7 @@ static alm_err prepare(almi_taking *taking, alm_error *error)
     ALM_TRY(load_key(taking, error));
     alm_sql_options options = {
         .threads = env->pool ? alm_pool_threads(env->pool) : 1,
-        .memory_limit_bytes = env->memory_limit_bytes,
+        .memory_limit_bytes = env->memory_limit_bytes ? env->memory_limit_bytes : SORT_BYTES,
         .scratch_directory = alm_path_join(taking->scratch, taking->folder, "spill"),
     };
     return alm_sql_open(&options, &taking->sql, error);
@@ -315,21 +317,20 @@ static alm_err verify_source(alm_objects *objects, alm_sql *sql, const almi_mani
 {
     alm_digest digest;
     const char *path = NULL;
-    int64_t rows = 0;
-    size_t count = source->column_count;
-    almi_content_column *columns = ALM_NEW_ARRAY(arena, almi_content_column, count);
-    memcpy(columns, source->columns, count * sizeof(*columns));
+    almi_content content = {.count = source->column_count};
+    content.columns = ALM_NEW_ARRAY(arena, almi_content_column, content.count);
+    memcpy(content.columns, source->columns, content.count * sizeof(*content.columns));
     ALM_TRY(parse_object(source->result.object, &digest, error));
     ALM_TRY(alm_objects_locate(objects, &digest, arena, &path, error));
-    ALM_TRY(almi_content_hash(sql, path, columns, count, &rows, error));
-    if (rows != source->result.rows) {
+    ALM_TRY(almi_content_hash(sql, path, &content, error));
+    if (content.rows != source->result.rows) {
         return alm_fail(error, ALM_ERR_CORRUPT, "the object has %lld rows, the manifest %lld",
-                        (long long)rows, (long long)source->result.rows);
+                        (long long)content.rows, (long long)source->result.rows);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!alm_digest_equal(&columns[i].digest, &source->columns[i].digest)) {
+    for (size_t i = 0; i < content.count; i++) {
+        if (!alm_digest_equal(&content.columns[i].digest, &source->columns[i].digest)) {
             return alm_fail(error, ALM_ERR_CORRUPT, "the values of column " ALM_STR_FMT " are not "
-                            "those of the manifest", ALM_STR_ARG(columns[i].name));
+                            "those of the manifest", ALM_STR_ARG(source->columns[i].name));
         }
     }
     return ALM_OK;

@@ -37,6 +37,7 @@ static void order_columns(almi_taken_source *source, alm_arena *arena)
         }
     }
     size_t fixed = count;
+    source->unique_count = spec->key_count > 0 || spec->time.size ? fixed : 0;
     for (size_t i = 0; i < spec->column_count; i++) {
         if (!has_name(columns, fixed, spec->columns[i].name)) {
             columns[count++].name = spec->columns[i].name;
@@ -91,7 +92,8 @@ static alm_err write_parquet(almi_taking *taking, almi_taken_source *source, con
         alm_buffer_printf(&text, " GROUP BY %s", unique);
     }
     alm_buffer_text(&text, " ORDER BY ");
-    for (size_t i = 0; i < count; i++) {
+    /* Columns that name a row are enough; without them rows are told apart by all their values. */
+    for (size_t i = 0; i < (source->unique_count ? source->unique_count : count); i++) {
         alm_buffer_printf(&text, "%s%zu NULLS FIRST", i ? ", " : "", i + 1);
     }
     alm_buffer_printf(&text, ") TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)",
@@ -110,49 +112,84 @@ static alm_err write_parquet(almi_taking *taking, almi_taken_source *source, con
 
 /* ---- hashing ---- */
 
-static alm_err hash_rows(alm_sql_cursor *cursor, const almi_content_column *columns, size_t count,
-                         alm_hash *hashes, int64_t *rows, alm_error *error)
+static bool same_value(const alm_column *a, size_t i, const alm_column *b, size_t k)
 {
-    alm_arena *arena = alm_arena_create(0);
-    alm_err code = ALM_OK;
-    *rows = 0;
-    for (;;) {
-        alm_table batch;
-        code = alm_sql_next(cursor, arena, &batch, error);
-        if (code != ALM_OK || batch.rows == 0) {
-            break;
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (batch.columns[i].type != columns[i].type) {
-                code = alm_fail(error, ALM_ERR_CORRUPT, "column " ALM_STR_FMT " is %s, not %s",
-                                ALM_STR_ARG(columns[i].name),
-                                alm_type_name(batch.columns[i].type),
-                                alm_type_name(columns[i].type));
-                break;
-            }
-            alm_column_hash(&batch.columns[i], 0, batch.rows, &hashes[i]);
-        }
-        if (code != ALM_OK) {
-            break;
-        }
-        *rows += (int64_t)batch.rows;
-        alm_arena_reset(arena);
+    if (!alm_column_is_valid(a, i) || !alm_column_is_valid(b, k)) {
+        return alm_column_is_valid(a, i) == alm_column_is_valid(b, k);
     }
-    alm_arena_destroy(arena);
-    return code;
+    if (a->type == ALM_TYPE_TEXT) {
+        return alm_str_equal(a->values.text[i], b->values.text[k]);
+    }
+    size_t size = alm_type_size(a->type);
+    return memcmp((const char *)a->values.any + i * size, (const char *)b->values.any + k * size,
+                  size) == 0;
 }
 
-alm_err almi_content_hash(alm_sql *sql, const char *path, almi_content_column *columns,
-                          size_t count, int64_t *rows, alm_error *error)
+/* Rows are sorted by the unique columns, so duplicates are neighbours. */
+static bool has_duplicates(const alm_table *batch, const alm_table *before, size_t unique_count)
+{
+    for (size_t row = 0; row < batch->rows; row++) {
+        const alm_table *other = row ? batch : before;
+        size_t place = row ? row - 1 : before->rows - 1;
+        bool same = other->rows > 0;
+        for (size_t c = 0; c < unique_count && same; c++) {
+            same = same_value(&batch->columns[c], row, &other->columns[c], place);
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static alm_err hash_batch(const alm_table *batch, const almi_content *content, alm_hash *hashes,
+                          alm_error *error)
+{
+    for (size_t i = 0; i < content->count; i++) {
+        const almi_content_column *column = &content->columns[i];
+        if (batch->columns[i].type != column->type) {
+            return alm_fail(error, ALM_ERR_CORRUPT, "column " ALM_STR_FMT " is %s, not %s",
+                            ALM_STR_ARG(column->name), alm_type_name(batch->columns[i].type),
+                            alm_type_name(column->type));
+        }
+        alm_column_hash(&batch->columns[i], 0, batch->rows, &hashes[i]);
+    }
+    return ALM_OK;
+}
+
+/* Two arenas take turns, because the last row of a batch is compared with the first of the next. */
+static alm_err hash_rows(alm_sql_cursor *cursor, almi_content *content, alm_hash *hashes,
+                         alm_arena *const arenas[2], alm_error *error)
+{
+    alm_table before = {0};
+    for (size_t turn = 0;; turn++) {
+        alm_table batch;
+        alm_arena_reset(arenas[turn % 2]);
+        ALM_TRY(alm_sql_next(cursor, arenas[turn % 2], &batch, error));
+        if (batch.rows == 0) {
+            return ALM_OK;
+        }
+        ALM_TRY(hash_batch(&batch, content, hashes, error));
+        if (content->unique_count > 0) {
+            content->has_duplicates = content->has_duplicates ||
+                                      has_duplicates(&batch, &before, content->unique_count);
+        }
+        content->rows += (int64_t)batch.rows;
+        before = batch;
+    }
+}
+
+alm_err almi_content_hash(alm_sql *sql, const char *path, almi_content *content, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(4096);
+    alm_arena *arenas[2] = {alm_arena_create(0), alm_arena_create(0)};
     alm_buffer text = {0};
-    alm_hash *hashes = ALM_NEW_ARRAY(arena, alm_hash, count);
+    alm_hash *hashes = ALM_NEW_ARRAY(arena, alm_hash, content->count);
     alm_buffer_text(&text, "SELECT ");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < content->count; i++) {
         alm_hash_init(&hashes[i]);
         alm_buffer_printf(&text, "%s%s", i ? ", " : "",
-                          alm_sql_identifier(arena, columns[i].name));
+                          alm_sql_identifier(arena, content->columns[i].name));
     }
     alm_buffer_printf(&text, " FROM read_parquet(%s)", alm_sql_literal(arena, alm_str_of(path)));
     alm_sql_cursor *cursor = NULL;
@@ -160,14 +197,18 @@ alm_err almi_content_hash(alm_sql *sql, const char *path, almi_content_column *c
     if (code == ALM_OK) {
         code = alm_sql_query(sql, text.data, &cursor, error);
     }
+    content->rows = 0;
+    content->has_duplicates = false;
     if (code == ALM_OK) {
-        code = hash_rows(cursor, columns, count, hashes, rows, error);
+        code = hash_rows(cursor, content, hashes, arenas, error);
     }
-    for (size_t i = 0; i < count && code == ALM_OK; i++) {
-        columns[i].digest = alm_hash_final(&hashes[i]);
+    for (size_t i = 0; i < content->count && code == ALM_OK; i++) {
+        content->columns[i].digest = alm_hash_final(&hashes[i]);
     }
     alm_sql_cursor_close(cursor);
     alm_buffer_deinit(&text);
+    alm_arena_destroy(arenas[0]);
+    alm_arena_destroy(arenas[1]);
     alm_arena_destroy(arena);
     return code;
 }
@@ -178,8 +219,13 @@ alm_err almi_content_write(almi_taking *taking, almi_taken_source *source, alm_e
     char *path = alm_arena_printf(taking->scratch, "%s/%s.parquet", taking->folder, source->table);
     ALM_TRY(write_parquet(taking, source, path, error));
     /* What is hashed is what was written: a value that Parquet did not keep would show here. */
-    ALM_TRY(almi_content_hash(taking->sql, path, source->columns, source->spec->column_count,
-                              &source->rows, error));
+    almi_content content = {.columns = source->columns, .count = source->spec->column_count,
+                            .unique_count = source->unique_count};
+    ALM_TRY(almi_content_hash(taking->sql, path, &content, error));
+    if (content.has_duplicates) {
+        return almi_gate_duplicates(taking, source, error);
+    }
+    source->rows = content.rows;
     if (taking->options->dry_run) {
         return ALM_OK;
     }

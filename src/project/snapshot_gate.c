@@ -127,14 +127,11 @@ static char *key_text(const alm_source *source, alm_arena *arena)
     return out;
 }
 
-static alm_err gate_duplicates(almi_taking *taking, const almi_taken_source *source,
-                               alm_error *error)
+alm_err almi_gate_duplicates(almi_taking *taking, const almi_taken_source *source,
+                             alm_error *error)
 {
     alm_arena *arena = taking->scratch;
     char *columns = almi_unique_columns(source->spec, arena);
-    if (!columns || source->spec->duplicates == ALM_DUPLICATES_SUM) {
-        return ALM_OK;
-    }
     /* The first duplicate in the order of reading: where its group's second row stands. */
     alm_table table;
     ALM_TRY(alm_sql_collect(
@@ -144,9 +141,7 @@ static alm_err gate_duplicates(almi_taking *taking, const almi_taken_source *sou
                          "HAVING count(*) > 1 ORDER BY b LIMIT 1", key_text(source->spec, arena),
                          source->table, columns),
         1, arena, &table, error));
-    if (table.rows == 0) {
-        return ALM_OK;
-    }
+    alm_assert(table.rows == 1);
     alm_str key = table.columns[2].values.text[0];
     return fail_source(
         source, error, ALM_ERR_CONFLICT,
@@ -162,8 +157,7 @@ alm_err almi_gate_source(almi_taking *taking, const almi_taken_source *source, a
     ALM_TRY(gate_rejects(taking, source, error));
     ALM_TRY(gate_rows(taking, source, error));
     ALM_TRY(gate_missing(taking, source, error));
-    ALM_TRY(gate_freshness(taking, source, error));
-    return gate_duplicates(taking, source, error);
+    return gate_freshness(taking, source, error);
 }
 
 /* ---- the calendar ---- */

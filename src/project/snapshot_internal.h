@@ -44,6 +44,7 @@ typedef struct almi_taken_source {
     alm_str *file_digests;
     /* in the order of the sort: keys, time, known_at, the others by name */
     almi_content_column *columns;
+    size_t unique_count;    /* how many of the first columns name a row; 0: none do */
     int64_t rows;           /* in the snapshot */
     alm_digest object;
 } almi_taken_source;
@@ -60,15 +61,27 @@ ALM_NODISCARD alm_err almi_gate_source(almi_taking *taking, const almi_taken_sou
 ALM_NODISCARD alm_err almi_gate_calendar(almi_taking *taking, const almi_taken_source *sources,
                                          alm_error *error);
 
+/* Names the first two rows with the same keys: called when the sorted rows have shown that there
+ * are some. */
+ALM_NODISCARD alm_err almi_gate_duplicates(almi_taking *taking, const almi_taken_source *source,
+                                           alm_error *error);
 /* Names of keys, time and known_at, comma separated and quoted for SQL; NULL: there are none. */
 char *almi_unique_columns(const alm_source *source, alm_arena *arena);
 
 /* Sorts, writes Parquet, reads it back, hashes, and puts the object (not in a dry run). */
 ALM_NODISCARD alm_err almi_content_write(almi_taking *taking, almi_taken_source *source,
                                          alm_error *error);
-/* Hashes a Parquet file: row count and one digest per column. */
-ALM_NODISCARD alm_err almi_content_hash(alm_sql *sql, const char *path,
-                                        almi_content_column *columns, size_t count, int64_t *rows,
+/* The columns of one Parquet object and what reading it gives. */
+typedef struct almi_content {
+    almi_content_column *columns; /* names and types in, digests out */
+    size_t count;
+    size_t unique_count;          /* leading columns that should name a row; 0: not checked */
+    int64_t rows;
+    bool has_duplicates;
+} almi_content;
+
+/* Reads a Parquet file: row count, one digest per column, and whether neighbours are duplicates. */
+ALM_NODISCARD alm_err almi_content_hash(alm_sql *sql, const char *path, almi_content *content,
                                         alm_error *error);
 
 /* A source as the manifest describes it. */

@@ -1,4 +1,4 @@
-/* fan_chart.c: what was observed as bars, what is predicted as a line in its bands. */
+/* fan_chart.c: what was observed as bars, what is predicted as a level in its bands. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,30 +198,30 @@ static void draw_history(almi_svg *svg, const scales *s, const almi_fan *fan)
     }
 }
 
-/* A point per day in the middle of its slot. */
-static const almi_point *points_of(const almi_page *page, const scales *s, const almi_fan *fan,
-                                   const double *value)
+static const double *heights(const almi_page *page, const scales *s, const almi_fan *fan,
+                             const double *value)
 {
-    almi_point *point = ALM_NEW_ARRAY(page->arena, almi_point, fan->steps);
+    double *y = ALM_NEW_ARRAY(page->arena, double, fan->steps);
     for (size_t h = 0; h < fan->steps; h++) {
-        point[h].x = x_of(s, fan->start + (alm_date)h) + 0.5 * s->day_width;
-        point[h].y = y_of(s, value[h]);
+        y[h] = y_of(s, value[h]);
     }
-    return point;
+    return y;
 }
 
+/* Days are slots, not points on a curve: a line would draw slopes into days that are closed. */
 static void draw_prediction(const almi_page *page, almi_svg *svg, const scales *s,
                             const almi_fan *fan)
 {
+    almi_slots slots = {x_of(s, fan->start), s->day_width, fan->steps};
     if (fan->q05 && fan->q95) {
-        almi_svg_band(svg, points_of(page, s, fan, fan->q05), points_of(page, s, fan, fan->q95),
-                      fan->steps, "band90");
+        almi_svg_bands(svg, &slots, heights(page, s, fan, fan->q05),
+                       heights(page, s, fan, fan->q95), "band90");
     }
     if (fan->q25 && fan->q75) {
-        almi_svg_band(svg, points_of(page, s, fan, fan->q25), points_of(page, s, fan, fan->q75),
-                      fan->steps, "band50");
+        almi_svg_bands(svg, &slots, heights(page, s, fan, fan->q25),
+                       heights(page, s, fan, fan->q75), "band50");
     }
-    almi_svg_polyline(svg, points_of(page, s, fan, fan->mean), fan->steps, "mean");
+    almi_svg_levels(svg, &slots, heights(page, s, fan, fan->mean), "mean");
 }
 
 /* Invisible columns that say the numbers of their day. */

@@ -33,24 +33,34 @@ void almi_table_close(const almi_page *page)
     almi_html(page->out, "</table></div>\n");
 }
 
+const alm_json *almi_member(const alm_json *object, const char *key)
+{
+    return object ? alm_json_member(object, key) : NULL;
+}
+
+size_t almi_count(const alm_json *list)
+{
+    return list ? alm_json_count(list) : 0;
+}
+
 alm_str almi_text_member(const alm_json *object, const char *key)
 {
     alm_str text;
-    const alm_json *value = alm_json_member(object, key);
+    const alm_json *value = almi_member(object, key);
     return value && alm_json_as_str(value, &text) ? text : (alm_str){0};
 }
 
 int64_t almi_i64_member(const alm_json *object, const char *key)
 {
     int64_t number;
-    const alm_json *value = alm_json_member(object, key);
+    const alm_json *value = almi_member(object, key);
     return value && alm_json_as_i64(value, &number) ? number : 0;
 }
 
 double almi_double_member(const alm_json *object, const char *key)
 {
     double number;
-    const alm_json *value = alm_json_member(object, key);
+    const alm_json *value = almi_member(object, key);
     return value && alm_json_as_double(value, &number) ? number : NAN;
 }
 
@@ -80,6 +90,15 @@ alm_date almi_table_date(const alm_table *table, const char *name, size_t row)
     return is_date ? column->values.date[row] : ALM_DATE_NONE;
 }
 
+int almi_table_decimals(const alm_table *table, const char *column)
+{
+    double largest = 0.0;
+    for (size_t r = 0; r < table->rows; r++) {
+        largest = fmax(largest, fabs(almi_table_f64(table, column, r)));
+    }
+    return largest >= 100.0 ? 0 : largest >= 10.0 ? 1 : 2;
+}
+
 alm_str almi_method_title(alm_str name)
 {
     static const char *const titles[][2] = {
@@ -105,7 +124,7 @@ alm_str almi_method_title(alm_str name)
 
 static const alm_json *find_by(const alm_json *array, const char *key, const char *wanted)
 {
-    for (size_t i = 0; i < alm_json_count(array); i++) {
+    for (size_t i = 0; i < almi_count(array); i++) {
         const alm_json *item = alm_json_at(array, i);
         if (alm_str_is(almi_text_member(item, key), wanted)) {
             return item;
@@ -116,14 +135,12 @@ static const alm_json *find_by(const alm_json *array, const char *key, const cha
 
 const alm_json *almi_backtest_level(const almi_page *page, const char *level)
 {
-    return page->backtest
-               ? find_by(alm_json_member(page->backtest, "levels"), "level", level)
-               : NULL;
+    return find_by(almi_member(page->backtest, "levels"), "level", level);
 }
 
 const alm_json *almi_backtest_method(const alm_json *level, const char *method)
 {
-    return level ? find_by(alm_json_member(level, "methods"), "method", method) : NULL;
+    return find_by(almi_member(level, "methods"), "method", method);
 }
 
 /* ---- the frame ---- */
@@ -160,7 +177,7 @@ static void title(const almi_page *page)
     almi_html_text(out, input->project);
     almi_html(out, "</p><h1>Predictions from ");
     almi_html_date(out, prediction_date(page));
-    almi_html(out, " on</h1><p class=\"sub\">");
+    almi_html(out, "</h1><p class=\"sub\">");
     alm_buffer_printf(out, "%lld days ahead by release <b>",
                       (long long)almi_i64_member(page->manifest, "horizon"));
     almi_html_text(out, almi_text_member(page->manifest, "model_version"));
@@ -176,7 +193,8 @@ static void title(const almi_page *page)
     almi_html_code(out, almi_text_member(page->manifest, "run_id"));
     almi_html(out, ", <a href=\"#lineage\">where it comes from</a>.</p>");
     if (input->superseded) {
-        almi_html(out, "<p class=\"notice\"><b>This run is not in force.</b> It was superseded by ");
+        almi_html(out, "<p class=\"notice\"><b>This run is not in force.</b> It was superseded "
+                       "by ");
         almi_html_code(out, input->superseded_by);
         almi_html(out, "; its numbers are history.</p>");
     }
@@ -192,7 +210,8 @@ static void navigation(const almi_page *page)
                                           "<a href=\"#coverage\">Intervals</a>"
                                           "<a href=\"#importance\">Features</a>" : "");
     almi_html(page->out, page->input->explanation ? "<a href=\"#explanation\">Why</a>" : "");
-    almi_html(page->out, "<a href=\"#methods\">Methods</a><a href=\"#lineage\">Lineage</a></nav>\n");
+    almi_html(page->out, "<a href=\"#methods\">Methods</a><a href=\"#lineage\">Lineage</a>"
+                         "</nav>\n");
 }
 
 static void render(const almi_page *page)

@@ -40,7 +40,7 @@ static double measured(const alm_json *method, const measure *m)
     if (!m->pinball) {
         return almi_double_member(method, m->key);
     }
-    const alm_json *losses = alm_json_member(method, m->key);
+    const alm_json *losses = almi_member(method, m->key);
     return losses ? almi_double_member(losses, m->pinball) : NAN;
 }
 
@@ -52,7 +52,7 @@ static void put_measure(alm_buffer *out, const measure *m, double value)
 static double best_of(const alm_json *methods, const measure *m)
 {
     double best = NAN;
-    for (size_t i = 0; i < alm_json_count(methods); i++) {
+    for (size_t i = 0; i < almi_count(methods); i++) {
         double distance = fabs(measured(alm_json_at(methods, i), m) - m->target);
         best = isfinite(distance) && !(distance >= best) ? distance : best;
     }
@@ -66,7 +66,7 @@ static void method_rows(const almi_page *page, const alm_json *methods)
     for (size_t k = 0; k < MEASURES; k++) {
         best[k] = best_of(methods, &measures[k]);
     }
-    for (size_t i = 0; i < alm_json_count(methods); i++) {
+    for (size_t i = 0; i < almi_count(methods); i++) {
         const alm_json *method = alm_json_at(methods, i);
         alm_str name = almi_text_member(method, "method");
         bool ours = alm_str_is(name, "final");
@@ -103,7 +103,7 @@ static void group_table(const almi_page *page, const alm_json *groups, const cha
     alm_buffer *out = page->out;
     almi_table_open(page, "", caption);
     measure_heads(page, "method");
-    for (size_t g = 0; g < alm_json_count(groups); g++) {
+    for (size_t g = 0; g < almi_count(groups); g++) {
         const alm_json *group = alm_json_at(groups, g);
         int64_t unscaled = almi_i64_member(group, "unscaled");
         double weight = almi_double_member(group, "weight");
@@ -123,7 +123,7 @@ static void group_table(const almi_page *page, const alm_json *groups, const cha
             almi_html_percent(out, weight, 0);
         }
         almi_html(out, "</span></th></tr>\n");
-        method_rows(page, alm_json_member(group, "methods"));
+        method_rows(page, almi_member(group, "methods"));
         almi_html(out, "</tbody>\n");
     }
     almi_table_close(page);
@@ -131,8 +131,8 @@ static void group_table(const almi_page *page, const alm_json *groups, const cha
 
 static void put_origins(const almi_page *page, const char *key)
 {
-    const alm_json *origins = alm_json_member(alm_json_member(page->backtest, "origins"), key);
-    size_t count = alm_json_count(origins);
+    const alm_json *origins = almi_member(almi_member(page->backtest, "origins"), key);
+    size_t count = almi_count(origins);
     for (size_t i = 0; i < count; i++) {
         alm_str text;
         alm_date date;
@@ -186,10 +186,10 @@ void almi_page_accuracy(const almi_page *page)
     almi_html(page->out, "; chosen and calibrated on earlier origins (");
     put_origins(page, "selection");
     almi_html(page->out, ").</p>");
-    group_table(page, alm_json_member(page->backtest, "levels"), "level",
+    group_table(page, almi_member(page->backtest, "levels"), "level",
                 "Backtest by level of the hierarchy");
-    const alm_json *classes = alm_json_member(page->backtest, "classes");
-    if (alm_json_count(classes) > 0) {
+    const alm_json *classes = almi_member(page->backtest, "classes");
+    if (almi_count(classes) > 0) {
         almi_html(page->out, "<h3>By class of series</h3><p class=\"lead\">Classes by how often "
                              "and how evenly a series sells; each has its own blend.</p>");
         group_table(page, classes, "class", "Backtest by class of series");
@@ -248,8 +248,8 @@ void almi_page_coverage(const almi_page *page)
     almi_html(page->out, "<thead><tr><th scope=\"col\">level</th><th scope=\"col\">nodes</th>"
                          "<th scope=\"col\">within</th><th scope=\"col\" class=\"bar\"></th>"
                          "<th scope=\"col\" class=\"text\">reading</th></tr></thead><tbody>\n");
-    const alm_json *levels = alm_json_member(page->backtest, "levels");
-    for (size_t i = 0; i < alm_json_count(levels); i++) {
+    const alm_json *levels = almi_member(page->backtest, "levels");
+    for (size_t i = 0; i < almi_count(levels); i++) {
         coverage_row(page, alm_json_at(levels, i));
     }
     almi_html(page->out, "</tbody>");
@@ -276,8 +276,8 @@ static int by_gain(const void *a, const void *b)
 
 void almi_page_importance(const almi_page *page)
 {
-    const alm_json *list = alm_json_member(page->backtest, "importance");
-    size_t count = page->backtest ? alm_json_count(list) : 0;
+    const alm_json *list = almi_member(page->backtest, "importance");
+    size_t count = page->backtest ? almi_count(list) : 0;
     gain *gains = ALM_NEW_ARRAY(page->arena, gain, count);
     double total = 0.0;
     for (size_t i = 0; i < count; i++) {

@@ -112,9 +112,9 @@ static void accuracy_cards(const almi_page *page)
 
 static int64_t fallback_count(const almi_page *page)
 {
-    const alm_json *fallbacks = alm_json_member(page->manifest, "fallbacks");
+    const alm_json *fallbacks = almi_member(page->manifest, "fallbacks");
     int64_t total = 0;
-    for (size_t i = 0; i < alm_json_count(fallbacks); i++) {
+    for (size_t i = 0; i < almi_count(fallbacks); i++) {
         alm_str key;
         int64_t count = 0;
         if (alm_json_as_i64(alm_json_member_at(fallbacks, i, &key), &count)) {
@@ -172,7 +172,7 @@ static void legend(const almi_page *page)
     almi_html(page->out, "<ul class=\"legend\">");
     legend_item(page, "seen", "observed");
     legend_item(page, "mean", "predicted mean");
-    legend_item(page, "band50", "every other day falls in here");
+    legend_item(page, "band50", "half of the days fall in here");
     legend_item(page, "band90", "nine days of ten fall in here");
     almi_html(page->out, "</ul>\n");
 }
@@ -246,11 +246,11 @@ static void figure(const almi_page *page, size_t index)
     alm_buffer_printf(out, "<figure data-chart id=\"fan-%zu\"%s><figcaption><b>", index,
                       index == 0 ? " class=\"first\"" : "");
     almi_html_text(out, chart->node);
-    almi_html(out, "</b><span>");
-    almi_html_text(out, chart->why);
-    almi_html(out, "</span><span class=\"sum\">");
+    almi_html(out, "</b><span class=\"sum\">");
     almi_html_amount(out, sum_of(fan.mean, fan.steps));
-    alm_buffer_printf(out, " in %zu days</span></figcaption>", fan.steps);
+    alm_buffer_printf(out, " in %zu days</span><span class=\"why\">", fan.steps);
+    almi_html_text(out, chart->why);
+    almi_html(out, "</span></figcaption>");
     draw(page, &fan, index == 0, label);
     numbers(page, &fan);
     almi_html(out, "</figure>\n");
@@ -262,7 +262,7 @@ void almi_page_fans(const almi_page *page)
         return;
     }
     almi_section_open(page, "fans", "What to expect",
-                      "Grey bars are days that were observed, the blue line is the mean of what is "
+                      "Grey bars are days that were observed, blue marks the mean of what is "
                       "predicted. A wide band asks for more safety stock than a narrow one with "
                       "the same mean.");
     legend(page);

@@ -156,16 +156,16 @@ static const char *fallback_reason(alm_str code)
 
 static void fallback_table(const almi_page *page)
 {
-    const alm_json *fallbacks = alm_json_member(page->manifest, "fallbacks");
+    const alm_json *fallbacks = almi_member(page->manifest, "fallbacks");
     alm_buffer *out = page->out;
-    if (alm_json_count(fallbacks) == 0) {
+    if (almi_count(fallbacks) == 0) {
         almi_html(out, "<p>No series fell back.</p>");
         return;
     }
     almi_table_open(page, "narrowed", "Series that fell back to a simpler rule");
     almi_html(out, "<thead><tr><th scope=\"col\">reason code</th><th scope=\"col\">series</th>"
                    "<th scope=\"col\" class=\"text\">meaning</th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < alm_json_count(fallbacks); i++) {
+    for (size_t i = 0; i < almi_count(fallbacks); i++) {
         alm_str code;
         int64_t count = 0;
         if (!alm_json_as_i64(alm_json_member_at(fallbacks, i, &code), &count)) {

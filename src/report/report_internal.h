@@ -33,7 +33,10 @@ void almi_section_close(const almi_page *page);
 void almi_table_open(const almi_page *page, const char *class_name, const char *caption);
 void almi_table_close(const almi_page *page);
 
-/* Members of the manifest or of the backtest: empty, 0 and NaN when absent or null. */
+/* Members of the manifest or of the backtest: NULL, empty, 0 and NaN when absent or null; a NULL
+ * object has none. */
+const alm_json *almi_member(const alm_json *object, const char *key);
+size_t almi_count(const alm_json *list);
 alm_str almi_text_member(const alm_json *object, const char *key);
 int64_t almi_i64_member(const alm_json *object, const char *key);
 double almi_double_member(const alm_json *object, const char *key);
@@ -41,6 +44,8 @@ double almi_double_member(const alm_json *object, const char *key);
 /* NaN for a null or when the column is not there. */
 double almi_table_f64(const alm_table *table, const char *column, size_t row);
 alm_str almi_table_text(const alm_table *table, const char *column, size_t row);
+/* Decimals for a whole column, so that its numbers stand under each other. */
+int almi_table_decimals(const alm_table *table, const char *column);
 alm_date almi_table_date(const alm_table *table, const char *column, size_t row);
 
 /* "exponential smoothing" for "ses"; the name itself when it is not known. */

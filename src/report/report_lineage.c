@@ -159,7 +159,7 @@ static void commit(const almi_page *page)
                       (long long)page->input->version);
     almi_html_count(out, almi_i64_member(page->manifest, "rows"));
     almi_html(out, " predictions in ");
-    almi_html_count(out, (int64_t)alm_json_count(alm_json_member(page->manifest, "files")));
+    almi_html_count(out, (int64_t)almi_count(almi_member(page->manifest, "files")));
     almi_html(out, " files, all of them or none. Run manifest ");
     almi_html_digest(out, alm_str_of(manifest));
     almi_html(out, ".</p>");

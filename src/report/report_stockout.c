@@ -12,6 +12,13 @@ static void probability(const almi_page *page, double value)
     almi_html(page->out, "</td>");
 }
 
+static void amount(const almi_page *page, const char *column, size_t r)
+{
+    const alm_table *table = page->input->stockouts;
+    almi_html_number(page->out, almi_table_f64(table, column, r),
+                     almi_table_decimals(table, column));
+}
+
 static void row(const almi_page *page, size_t r, double largest)
 {
     const alm_table *table = page->input->stockouts;
@@ -20,9 +27,9 @@ static void row(const almi_page *page, size_t r, double largest)
     almi_html(out, "<tr><th scope=\"row\">");
     almi_html_text(out, almi_table_text(table, "node", r));
     almi_html(out, "</th><td>");
-    almi_html_amount(out, almi_table_f64(table, "on_hand", r));
+    amount(page, "on_hand", r);
     almi_html(out, "</td><td>");
-    almi_html_amount(out, almi_table_f64(table, "demand", r));
+    amount(page, "demand", r);
     almi_html(out, "</td>");
     probability(page, almi_table_f64(table, "p7", r));
     probability(page, almi_table_f64(table, "p14", r));
@@ -30,7 +37,7 @@ static void row(const almi_page *page, size_t r, double largest)
     almi_html(out, "<td>");
     almi_html_number(out, almi_table_f64(table, "days", r), 1);
     almi_html(out, "</td><td>");
-    almi_html_amount(out, shortfall);
+    amount(page, "shortfall", r);
     almi_html(out, "</td><td class=\"bar\">");
     almi_svg svg = almi_svg_open_stretched(out, "strip");
     almi_svg_rect(&svg, (almi_point){0, 1}, (almi_point){100.0 * shortfall / largest, 8}, "risk",

@@ -17,17 +17,6 @@ static void put_attribute(alm_buffer *out, const char *name, double value)
     alm_buffer_text(out, "\"");
 }
 
-static void put_points(alm_buffer *out, const almi_point *point, size_t count, bool backwards)
-{
-    for (size_t i = 0; i < count; i++) {
-        const almi_point *p = &point[backwards ? count - 1 - i : i];
-        alm_buffer_text(out, i ? " " : "");
-        put(out, p->x);
-        alm_buffer_text(out, ",");
-        put(out, p->y);
-    }
-}
-
 almi_svg almi_svg_open(alm_buffer *out, double width, double height, const char *class_name,
                        const char *label)
 {
@@ -87,21 +76,40 @@ void almi_svg_rect(almi_svg *svg, almi_point corner, almi_point size, const char
     alm_buffer_text(svg->out, "</title></rect>");
 }
 
-void almi_svg_polyline(almi_svg *svg, const almi_point *point, size_t count,
-                       const char *class_name)
+static void put_command(alm_buffer *out, const char *command, double value)
 {
-    alm_buffer_printf(svg->out, "<polyline class=\"%s\" points=\"", class_name);
-    put_points(svg->out, point, count, false);
+    alm_buffer_text(out, command);
+    put(out, value);
+}
+
+void almi_svg_levels(almi_svg *svg, const almi_slots *slots, const double *y,
+                     const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<path class=\"%s\" d=\"", class_name);
+    for (size_t i = 0; i < slots->count; i++) {
+        put_command(svg->out, "M", slots->left + (double)i * slots->width);
+        put_command(svg->out, " ", y[i]);
+        put_command(svg->out, "h", slots->width);
+    }
     alm_buffer_text(svg->out, "\"/>");
 }
 
-void almi_svg_band(almi_svg *svg, const almi_point *lower, const almi_point *upper, size_t count,
-                   const char *class_name)
+void almi_svg_bands(almi_svg *svg, const almi_slots *slots, const double *bottom,
+                    const double *top, const char *class_name)
 {
-    alm_buffer_printf(svg->out, "<polygon class=\"%s\" points=\"", class_name);
-    put_points(svg->out, upper, count, false);
-    alm_buffer_text(svg->out, " ");
-    put_points(svg->out, lower, count, true);
+    alm_buffer_printf(svg->out, "<path class=\"%s\" d=\"", class_name);
+    for (size_t i = 0; i < slots->count; i++) {
+        if (!(bottom[i] > top[i])) { /* y grows downwards */
+            continue;
+        }
+        double x = slots->left + (double)i * slots->width;
+        put_command(svg->out, "M", x);
+        put_command(svg->out, " ", bottom[i]);
+        put_command(svg->out, "H", x + slots->width);
+        put_command(svg->out, "V", top[i]);
+        put_command(svg->out, "H", x);
+        alm_buffer_text(svg->out, "z");
+    }
     alm_buffer_text(svg->out, "\"/>");
 }
 

@@ -1,7 +1,7 @@
 /* svg.h: a small builder of inline SVG. Internal to report/.
  *
  * Shapes take a class, never a colour: the page's one style sheet paints them, so that light and
- * dark are the same bytes. Coordinates have at most two decimals; units are those of the view box. */
+ * dark are the same bytes. Coordinates have at most two decimals, in units of the view box. */
 #ifndef ALM_REPORT_SVG_H
 #define ALM_REPORT_SVG_H
 
@@ -28,11 +28,18 @@ void almi_svg_line(almi_svg *svg, almi_point from, almi_point to, const char *cl
 /* `title` (escaped, may be NULL) shows when the pointer rests on it. Nothing for an empty size. */
 void almi_svg_rect(almi_svg *svg, almi_point corner, almi_point size, const char *class_name,
                    const char *title);
-void almi_svg_polyline(almi_svg *svg, const almi_point *point, size_t count,
-                       const char *class_name);
-/* The area between two lines with the same abscissas. */
-void almi_svg_band(almi_svg *svg, const almi_point *lower, const almi_point *upper, size_t count,
-                   const char *class_name);
+/* Values that hold for a whole slot each, as days do: slot i spans [left + i * width, + width]. */
+typedef struct almi_slots {
+    double left, width;
+    size_t count;
+} almi_slots;
+
+/* A level stroke per slot at y[i]. */
+void almi_svg_levels(almi_svg *svg, const almi_slots *slots, const double *y,
+                     const char *class_name);
+/* The area between bottom[i] and top[i] of every slot; slots of no height are left out. */
+void almi_svg_bands(almi_svg *svg, const almi_slots *slots, const double *bottom,
+                    const double *top, const char *class_name);
 void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
                    const char *text);
 

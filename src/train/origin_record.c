@@ -7,12 +7,17 @@
 #define SERIES_PER_TASK 32
 #define SCALE_AGE_MIN 28 /* younger series have a scale of pure chance */
 
+typedef struct job_worker {
+    alm_arena *batch;
+    alm_arena *series;
+} job_worker;
+
 typedef struct job {
     const alm_training_panel *panel;
     const alm_bundle *bundle;
     alm_profile profile;
     alm_origin_record *record;
-    alm_arena **scratch; /* one per worker */
+    job_worker *workers;
 } job;
 
 static void actual_of(const alm_panel *panel, size_t series, const alm_origin_record *record,
@@ -42,7 +47,7 @@ static double squared_scale(const alm_panel *panel, size_t series, size_t first,
     return alm_scale_of(y, count, 7).squared;
 }
 
-static alm_err one_series(job *j, size_t series, alm_arena *scratch, alm_error *error)
+static void one_series(job *j, size_t series, alm_arena *scratch)
 {
     alm_origin_record *r = j->record;
     size_t steps = r->steps;
@@ -54,27 +59,38 @@ static alm_err one_series(job *j, size_t series, alm_arena *scratch, alm_error *
     actual_of(view.panel, view.series, r, r->actual + series * steps);
     r->scale_squared[series] =
         squared_scale(view.panel, view.series, history->first, r->origin, scratch);
-    if (!j->bundle->forest || history->class_of_series == ALM_CLASS_empty) {
-        return ALM_OK;
-    }
-    alm_base_request request = {.bundle = j->bundle,
-                                .panel = view.panel,
-                                .profile = j->profile,
-                                .origin = r->origin,
-                                .delay = j->panel->delay};
-    return alm_base_forest_mean(&request, view.series, history, scratch,
-                                r->forest + series * steps, error);
 }
 
+/* Tasks never cross a block of the panel. */
 static alm_err series_task(void *context, size_t task, int worker, alm_error *error)
 {
     job *j = context;
-    size_t end = (task + 1) * SERIES_PER_TASK;
-    end = end < j->panel->series_count ? end : j->panel->series_count;
-    for (size_t i = task * SERIES_PER_TASK; i < end; i++) {
-        ALM_TRY(one_series(j, i, j->scratch[worker], error));
+    alm_origin_record *r = j->record;
+    size_t tasks_per_block = (j->panel->block_series + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
+    size_t block = task / tasks_per_block;
+    const alm_panel *panel = &j->panel->blocks[block];
+    size_t first = task % tasks_per_block * SERIES_PER_TASK;
+    size_t end = first + SERIES_PER_TASK;
+    end = end < panel->series_count ? end : panel->series_count;
+    if (first >= end) {
+        return ALM_OK; /* the last block may have fewer series */
     }
-    return ALM_OK;
+    size_t global = block * j->panel->block_series + first;
+    job_worker *w = &j->workers[worker];
+    for (size_t i = first; i < end; i++) {
+        one_series(j, global + i - first, w->series);
+    }
+    if (!j->bundle->forest) {
+        return ALM_OK;
+    }
+    alm_base_request request = {.bundle = j->bundle,
+                                .panel = panel,
+                                .profile = j->profile,
+                                .origin = r->origin,
+                                .delay = j->panel->delay};
+    alm_base_workspace workspace = {.batch = w->batch, .series = w->series};
+    return alm_base_forest_means(&request, first, end - first, r->histories + global, &workspace,
+                                 r->forest + global * r->steps, error);
 }
 
 static void node_records(job *j, alm_arena *scratch)
@@ -118,18 +134,20 @@ alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *pan
     alm_closed_ahead(&panel->blocks[0], origin, record.steps, record.closed);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, bundle, alm_training_profile(panel, origin), &record,
-             ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
+             ALM_NEW_ARRAY(arena, job_worker, (size_t)threads)};
     for (int i = 0; i < threads; i++) {
-        j.scratch[i] = alm_arena_create(1 << 18);
+        j.workers[i] = (job_worker){alm_arena_create(1 << 20), alm_arena_create(1 << 18)};
     }
-    size_t tasks = (panel->series_count + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
-    alm_err code = alm_pool_run(env->pool, tasks, series_task, &j, error);
+    size_t per_block = (panel->block_series + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
+    alm_err code =
+        alm_pool_run(env->pool, panel->block_count * per_block, series_task, &j, error);
     if (code == ALM_OK) {
-        node_records(&j, j.scratch[0]);
+        node_records(&j, j.workers[0].series);
         *out = record;
     }
     for (int i = 0; i < threads; i++) {
-        alm_arena_destroy(j.scratch[i]);
+        alm_arena_destroy(j.workers[i].batch);
+        alm_arena_destroy(j.workers[i].series);
     }
     return code;
 }

@@ -26,3 +26,34 @@ commit() {
 }
 # replace FILE LINE OLD NEW: in one line, with sed's regular expressions.
 replace() { sed -i "$2s/$3/$4/" "$1"; }
+# trained: the project committed, with a snapshot (in $snap) and the release demand-1.
+trained() {
+    commit
+    snap=$(snapshot --quiet) || exit 99
+    almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
+}
+# promoted: and compared, approved, and what `production` means.
+promoted() {
+    trained
+    almanac models compare demand-1 --quiet && almanac models approve demand-1 --why fine --quiet &&
+        almanac models promote demand-1 --alias production --why first --quiet || exit 99
+}
+# committed: and run once; the run's id is in $run.
+committed() {
+    promoted
+    run=$(almanac run --snapshot "$snap" --quiet) || exit 99
+}
+# late: a value changes after the fact; the new snapshot is in $late.
+late() { replace data/sales.csv 9 ",[0-9]*$" ",77" && late=$(snapshot --quiet); }
+# tamper SQL...: in the registry, triggers removed.
+tamper() {
+    python3 - "$@" << 'END'
+import sqlite3, sys
+registry = sqlite3.connect(".almanac/registry.db")
+for (name,) in registry.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+    registry.execute(f'DROP TRIGGER "{name}"')
+for statement in sys.argv[1:]:
+    registry.execute(statement)
+registry.commit()
+END
+}
