@@ -4,8 +4,12 @@
 
 #include "base/build_info.h"
 #include "batch/run_writer.h"
+#include "pipeline/encoders.h"
 #include "project/scratch.h"
 #include "store/ledger.h"
+#include "table/sql.h"
+
+#define CHECKPOINT_EVERY 100
 
 typedef struct run {
     const alm_env *env;
@@ -48,6 +52,21 @@ static void identify(run *r)
     alm_digest_text(&r->release.hash, r->release_text);
 }
 
+/* Nothing unapproved gets into the store that consumers read. A dry run shows what it would say. */
+static alm_err check_approved(const run *r, alm_error *error)
+{
+    alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = r->release.name};
+    alm_ledger_entry *entries = NULL;
+    size_t count = 0;
+    ALM_TRY(alm_ledger_list(r->options->registry, &filter, r->arena, &entries, &count, error));
+    if (count == 0 && !r->options->dry_run) {
+        return alm_fail(error, ALM_ERR_DENIED, "release %.*s is not approved: compare it and run "
+                        "`almanac models approve`, or try it with --dry-run",
+                        ALM_STR_ARG(r->release.name));
+    }
+    return ALM_OK;
+}
+
 static alm_err resolve(run *r, alm_error *error)
 {
     const alm_run_options *o = r->options;
@@ -57,10 +76,7 @@ static alm_err resolve(run *r, alm_error *error)
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "release %.*s has %zu bundles; a run takes a "
                         "release of one", ALM_STR_ARG(r->release.name), r->release.member_count);
     }
-    if (!o->release.size && r->release.experimental) {
-        return alm_fail(error, ALM_ERR_DENIED, "release %.*s is experimental and cannot be run by "
-                        "a schedule; name it with --release", ALM_STR_ARG(r->release.name));
-    }
+    ALM_TRY(check_approved(r, error));
     r->bundle_hash = r->release.members[0].bundle;
     alm_digest_text(&r->bundle_hash, r->bundle_text);
     identify(r);
@@ -166,26 +182,29 @@ static alm_err check_window(const alm_run_options *o, alm_error *error)
 
 /* ---- the six steps ---- */
 
+/* What the bundle says about the panels that it wants to see. */
+static alm_err read_wishes(run *r, alm_method *method, alm_encoders *encoders, alm_error *error)
+{
+    alm_bundle_parts parts;
+    ALM_TRY(alm_bundle_read(r->options->objects, &r->bundle_hash, r->arena, &parts, error));
+    ALM_TRY(alm_method_read(parts.method, "method.json", method, error));
+    return alm_encoders_read(parts.encoders, "encoders.json", r->arena, encoders, error);
+}
+
 static alm_err open_inputs(run *r, alm_error *error)
 {
     const alm_run_options *o = r->options;
     ALM_TRY(check_window(o, error));
-    alm_arena *scratch = alm_arena_create(0);
-    alm_bundle_parts parts;
     alm_method method;
-    alm_err code = alm_bundle_read(o->objects, &r->bundle_hash, scratch, &parts, error);
-    if (code == ALM_OK) {
-        code = alm_method_read(parts.method, "method.json", &method, error);
-    }
-    alm_arena_destroy(scratch);
-    if (code != ALM_OK) {
-        return code;
-    }
+    alm_encoders encoders;
+    ALM_TRY(read_wishes(r, &method, &encoders, error));
     alm_panel_options panel = {.start = ALM_DATE_NONE,
                                .end = o->prediction_date,
                                .future = method.horizon,
                                .membership_date = o->prediction_date,
-                               .block_series = 256};
+                               .block_series = 256,
+                               .categories = encoders.categories,
+                               .category_count = encoders.count};
     ALM_TRY(alm_panel_source_open(r->env, o->project, o->objects, o->snapshot, &panel, &r->source,
                                   error));
     return alm_bundle_load(o->objects, &r->bundle_hash, alm_panel_source_schema(r->source),
@@ -374,6 +393,35 @@ static alm_batch_run registry_row(const run *r)
     return row;
 }
 
+static alm_err checkpoint_to_parquet(void *context, const char *json_lines, const char *parquet,
+                                     alm_error *error)
+{
+    const run *r = context;
+    alm_sql_options options = {1, 0, r->scratch};
+    alm_sql *sql = NULL;
+    ALM_TRY(alm_sql_open(&options, &sql, error));
+    char *from = alm_sql_literal(r->arena, alm_str_of(json_lines));
+    char *to = alm_sql_literal(r->arena, alm_str_of(parquet));
+    char *statement = alm_arena_printf(
+        r->arena, "COPY (SELECT * FROM read_json(%s, format='newline_delimited', columns=%s)) "
+        "TO %s (FORMAT parquet)", from, ALM_PREDICTIONS_CHECKPOINT_COLUMNS, to);
+    alm_err code = alm_sql_run(sql, statement, error);
+    alm_sql_close(sql);
+    return code;
+}
+
+/* A checkpoint only makes other engines faster: the run is committed, so a failure is logged. */
+static void checkpoint(run *r)
+{
+    alm_predictions_checkpointer by = {checkpoint_to_parquet, r, CHECKPOINT_EVERY};
+    int64_t version = -1;
+    alm_error error = {0};
+    if (alm_predictions_checkpoint(r->options->predictions, &by, &version, &error) != ALM_OK) {
+        alm_env_log(r->env, ALM_LOG_WARN, "no checkpoint of the prediction store: %s",
+                    error.message);
+    }
+}
+
 /* The commit of the table decides; the registry's row follows it, and a restart in between finds
  * the commit by its run key and adds the row. */
 static alm_err commit(run *r, alm_run_result *out, alm_error *error)
@@ -402,6 +450,7 @@ static alm_err commit(run *r, alm_run_result *out, alm_error *error)
     ALM_TRY(alm_registry_add_batch_run(o->registry, &row, error));
     fill_result(r, out);
     out->version = version;
+    checkpoint(r);
     return ALM_OK;
 }
 

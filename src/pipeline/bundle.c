@@ -13,6 +13,7 @@ typedef struct bundle_file {
 } bundle_file;
 
 static const bundle_file FILES[] = {
+    {"encoders.json", offsetof(alm_bundle_parts, encoders), false},
     {"method.json", offsetof(alm_bundle_parts, method), false},
     {"models/mean.txt", offsetof(alm_bundle_parts, mean_model), true},
     {"plan.json", offsetof(alm_bundle_parts, plan), false},

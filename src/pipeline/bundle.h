@@ -3,8 +3,8 @@
  * A bundle is a set of objects named by a canonical manifest.json; its identity is the SHA-256 of
  * the manifest, and the manifest holds the SHA-256 of every file. Only what determines the result
  * is in it: names, people and clocks live in the registry. Data only: nothing in it can execute.
- * Loading verifies hashes before it parses. Files: plan.json, models/mean.txt (LightGBM text),
- * method.json, report.json. A loaded bundle is immutable and may be used from any thread. */
+ * Loading verifies hashes before it parses. Files: plan.json, encoders.json, models/mean.txt
+ * (LightGBM text), method.json, report.json. A loaded bundle is immutable and may be used from any thread. */
 #ifndef ALM_PIPELINE_BUNDLE_H
 #define ALM_PIPELINE_BUNDLE_H
 
@@ -22,6 +22,7 @@ typedef struct alm_bundle_parts {
     alm_str feature_version;  /* digest text */
     alm_str snapshot_id;
     alm_str plan;             /* plan.json */
+    alm_str encoders;         /* encoders.json */
     alm_str mean_model;       /* LightGBM text; empty: statistical only */
     alm_str method;           /* method.json */
     alm_str report;           /* report.json */

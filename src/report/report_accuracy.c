@@ -190,9 +190,11 @@ void almi_page_accuracy(const almi_page *page)
                 "Backtest by level of the hierarchy");
     const alm_json *classes = almi_member(page->backtest, "classes");
     if (almi_count(classes) > 0) {
-        almi_html(page->out, "<h3>By class of series</h3><p class=\"lead\">Classes by how often "
-                             "and how evenly a series sells; each has its own blend.</p>");
+        almi_html(page->out, "<details class=\"more\"><summary>By class of series</summary>"
+                             "<p class=\"lead\">Classes by how often and how evenly a series "
+                             "sells; each has its own blend.</p>");
         group_table(page, classes, "class", "Backtest by class of series");
+        almi_html(page->out, "</details>");
     }
     almi_section_close(page);
 }

@@ -67,6 +67,7 @@ const char *const almi_style[] = {
     ".band90{fill:var(--band);opacity:var(--outer)}.band50{fill:var(--band);opacity:var(--wide)}\n"
     ".mean{fill:none;stroke:var(--blue);stroke-width:2}\n"
     ".hit{fill:transparent}.hit:hover{fill:var(--ink);opacity:.08}.seen:hover{fill:var(--ink)}\n",
+    ".more{margin-top:22px}.more>summary{font-size:15px;color:var(--ink);font-weight:650}"
     "details{font-size:13px}summary{color:var(--muted);cursor:pointer;width:max-content;"
     "max-width:100%}\n"
     ".scroll{overflow-x:auto;max-width:100%}\n"
@@ -80,7 +81,8 @@ const char *const almi_style[] = {
     "th:first-child,td:first-child{padding-left:0;text-align:left}\n"
     "tbody th{color:var(--ink);font-weight:400;text-align:left}\n"
     "th.text,td.text{text-align:left}td.long{white-space:normal;min-width:24ch}\n"
-    "tbody.group th.head{padding-top:18px;font-weight:650}\n"
+    "tbody.group th.head{padding-top:18px;font-weight:650}th.head .muted{font-weight:400;"
+    "margin-left:6px}\n"
     "tr.ours th,tr.ours td{background:var(--panel)}tr.ours th{font-weight:650}\n"
     "td.best{font-weight:700}.muted{color:var(--muted)}.warn{color:var(--rust)}"
     ".good{color:var(--good)}\n"

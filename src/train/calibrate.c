@@ -78,8 +78,7 @@ static double blended(const alm_origin_record *r, size_t at, double weight)
 }
 
 /* Adds the RMSSE of every series of the record to its class's sum, for each choice of weight. */
-static void add_errors(const alm_origin_record *r, double sums[ALM_CLASS_COUNT][3],
-                       double counts[ALM_CLASS_COUNT])
+static void add_errors(const alm_origin_record *r, double sums[ALM_CLASS_COUNT][3])
 {
     for (size_t i = 0; i < r->series_count; i++) {
         if (r->scale_squared[i] <= 0) {
@@ -99,25 +98,56 @@ static void add_errors(const alm_origin_record *r, double sums[ALM_CLASS_COUNT][
         for (int c = 0; c < 3 && pairs > 0; c++) {
             sums[class_of_series][c] += sqrt(squares[c] / pairs / r->scale_squared[i]);
         }
-        counts[class_of_series] += pairs > 0;
     }
 }
 
-static double choose(const double sums[3])
+alm_err alm_choices_of(const alm_model_spec *model, unsigned *out, alm_error *error)
 {
-    int best = sums[0] < sums[2] ? 0 : 2;
-    return sums[1] <= MIDDLE_MARGIN * sums[best] ? CHOICES[1] : CHOICES[best];
+    static const char *const NAMES[3] = {"statistical", "blend", "gbm"};
+    unsigned choices = 0;
+    for (size_t i = 0; i < model->candidate_count; i++) {
+        int c = 0;
+        while (c < 3 && !alm_str_is(model->candidates[i], NAMES[c])) {
+            c++;
+        }
+        if (c == 3) {
+            return alm_fail(error, ALM_ERR_CONFIG, "model %.*s: unknown candidate %.*s; known are "
+                            "statistical, blend and gbm (the baselines are always scored)",
+                            ALM_STR_ARG(model->name), ALM_STR_ARG(model->candidates[i]));
+        }
+        choices |= 1u << c;
+    }
+    if (choices == 0) {
+        return alm_fail(error, ALM_ERR_CONFIG, "model %.*s has no candidates",
+                        ALM_STR_ARG(model->name));
+    }
+    *out = choices;
+    return ALM_OK;
 }
 
-static void choose_weights(const alm_origin_record *records, size_t count, alm_method *method)
+/* The middle unless another is better by more than the margin; only what is allowed. */
+static double choose(const double sums[3], unsigned choices)
+{
+    int best = -1;
+    for (int c = 0; c < 3; c++) {
+        bool allowed = choices >> c & 1u;
+        if (allowed && (best < 0 || sums[c] < sums[best])) {
+            best = c;
+        }
+    }
+    bool middle = (choices & ALM_CHOICE_BLEND) != 0 && sums[1] <= MIDDLE_MARGIN * sums[best];
+    return middle ? CHOICES[1] : CHOICES[best];
+}
+
+static void choose_weights(const alm_calibration *calibration, alm_method *method)
 {
     double sums[ALM_CLASS_COUNT][3] = {{0}};
-    double counts[ALM_CLASS_COUNT] = {0};
-    for (size_t r = 0; r < count; r++) {
-        add_errors(&records[r], sums, counts);
+    for (size_t r = 0; r < calibration->count; r++) {
+        add_errors(&calibration->records[r], sums);
     }
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
-        method->weight[c] = counts[c] > 0 ? choose(sums[c]) : 0.5;
+        /* A class without a scored series has equal sums: the middle, or the first allowed. */
+        method->weight[c] = choose(sums[c], calibration->choices);
     }
 }
 
@@ -157,14 +187,14 @@ static void add_node_errors(const alm_origin_record *r, const double *sums, size
     }
 }
 
-static void choose_aggregates(const alm_origin_record *records, size_t count,
-                              const alm_hierarchy *hierarchy, alm_arena *scratch,
+static void choose_aggregates(const alm_calibration *calibration, alm_arena *scratch,
                               alm_method *method)
 {
     double errors[3] = {0};
-    for (size_t r = 0; r < count; r++) {
-        double *sums = bottom_up(&records[r], hierarchy, method, scratch);
-        add_node_errors(&records[r], sums, hierarchy->node_count, errors);
+    for (size_t r = 0; r < calibration->count; r++) {
+        const alm_origin_record *record = &calibration->records[r];
+        double *sums = bottom_up(record, calibration->hierarchy, method, scratch);
+        add_node_errors(record, sums, calibration->hierarchy->node_count, errors);
     }
     int best = errors[0] < errors[1] ? 0 : 1;
     bool own = errors[best] < OWN_MARGIN * errors[2];
@@ -225,10 +255,9 @@ static void learn_remap(const alm_origin_record *records, size_t count, alm_aren
     }
 }
 
-void alm_calibrate(const alm_origin_record *records, size_t count, const alm_hierarchy *hierarchy,
-                   alm_arena *scratch, alm_method *method)
+void alm_calibrate(const alm_calibration *calibration, alm_arena *scratch, alm_method *method)
 {
-    choose_weights(records, count, method);
-    choose_aggregates(records, count, hierarchy, scratch, method);
-    learn_remap(records, count, scratch, method);
+    choose_weights(calibration, method);
+    choose_aggregates(calibration, scratch, method);
+    learn_remap(calibration->records, calibration->count, scratch, method);
 }

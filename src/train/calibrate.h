@@ -10,14 +10,28 @@
 #ifndef ALM_TRAIN_CALIBRATE_H
 #define ALM_TRAIN_CALIBRATE_H
 
+#include "project/project.h"
 #include "train/origin_record.h"
 
 /* Mean shapes by share of non-zero periods: 8 bins with equally many series. */
 void alm_calibrate_bins(const alm_history *histories, size_t count, alm_arena *scratch,
                         alm_method *method);
 
-/* Weights and remap. With no records: weights .5 (aggregates 1) and the identity. */
-void alm_calibrate(const alm_origin_record *records, size_t count, const alm_hierarchy *hierarchy,
-                   alm_arena *scratch, alm_method *method);
+/* What a class may choose between: the project's `candidates`. */
+enum { ALM_CHOICE_STATISTICAL = 1, ALM_CHOICE_BLEND = 2, ALM_CHOICE_GBM = 4, ALM_CHOICE_ALL = 7 };
+
+/* The mask of a model's candidates; ALM_ERR_CONFIG for an unknown one or none. */
+ALM_NODISCARD alm_err alm_choices_of(const alm_model_spec *model, unsigned *out,
+                                     alm_error *error);
+
+typedef struct alm_calibration {
+    const alm_origin_record *records;
+    size_t count;
+    const alm_hierarchy *hierarchy;
+    unsigned choices; /* not 0 */
+} alm_calibration;
+
+/* Weights and remap. With no records: the middle choice (aggregates 1) and the identity. */
+void alm_calibrate(const alm_calibration *calibration, alm_arena *scratch, alm_method *method);
 
 #endif

@@ -58,23 +58,31 @@ static void declare_method(almi_training *t)
     }
 }
 
+static alm_err keep_text(almi_training *t, alm_buffer *text, alm_str *out, alm_error *error)
+{
+    alm_err code = alm_buffer_status(text, error);
+    if (code == ALM_OK) {
+        out->data = alm_arena_copy_text(t->arena, text->data, text->size);
+        out->size = text->size;
+    }
+    alm_buffer_deinit(text);
+    return code;
+}
+
 static alm_err compile_plan(almi_training *t, alm_error *error)
 {
     const alm_project *project = t->options->project;
     ALM_TRY(alm_feature_plan_compile(project->features, project->feature_count, t->model->blocks,
                                      t->model->block_count, alm_panel_source_schema(t->source),
                                      &t->plan, error));
+    t->feature_version = *alm_feature_plan_version(t->plan);
+    alm_digest_text(&t->feature_version, t->feature_version_text);
     alm_buffer json = {0};
     alm_feature_plan_write(t->plan, &json);
-    alm_err code = alm_buffer_status(&json, error);
-    if (code == ALM_OK) {
-        t->plan_json.data = alm_arena_copy_text(t->arena, json.data, json.size);
-        t->plan_json.size = json.size;
-        t->feature_version = *alm_feature_plan_version(t->plan);
-        alm_digest_text(&t->feature_version, t->feature_version_text);
-    }
-    alm_buffer_deinit(&json);
-    return code;
+    ALM_TRY(keep_text(t, &json, &t->plan_json, error));
+    alm_encoders_of(t->source, project, t->arena, &t->encoders);
+    alm_encoders_write(&t->encoders, &json);
+    return keep_text(t, &json, &t->encoders_json, error);
 }
 
 static alm_err open_panel(almi_training *t, alm_error *error)
@@ -107,7 +115,8 @@ static void final_method(almi_training *t, alm_method *method)
     alm_arena_destroy(one);
     *method = t->method;
     alm_calibrate_bins(histories, t->panel.series_count, scratch, method);
-    alm_calibrate(t->records, t->grid.selection, t->panel.hierarchy, scratch, method);
+    alm_calibration calibration = {t->records, t->grid.selection, t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, method);
     alm_arena_destroy(scratch);
 }
 
@@ -179,6 +188,7 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
                               .feature_version = alm_str_of(t->feature_version_text),
                               .snapshot_id = t->options->snapshot->id,
                               .plan = t->plan_json,
+                              .encoders = t->encoders_json,
                               .mean_model = fit.text,
                               .method = alm_buffer_view(&json),
                               .report = almi_training_report(t, &method, &fit)};
@@ -201,8 +211,29 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     return code;
 }
 
+/* What the project file may say but this engine does not do is refused, never passed over. */
+static alm_err check_model(almi_training *t, alm_error *error)
+{
+    const alm_model_spec *m = t->model;
+    if (m->recursive) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: recursive forecasts are not "
+                        "available; leave `recursive` out", ALM_STR_ARG(m->name));
+    }
+    if (m->block_count != 1) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s has %zu horizon blocks; one forest "
+                        "serves all steps: write `blocks: [[1, %d]]` and use the step as a feature",
+                        ALM_STR_ARG(m->name), m->block_count, m->horizon);
+    }
+    if (m->gbm.objective == ALM_OBJECTIVE_QUANTILE) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: the mean model cannot have the "
+                        "objective quantile; use l2, poisson or tweedie", ALM_STR_ARG(m->name));
+    }
+    return alm_choices_of(m, &t->choices, error);
+}
+
 static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
 {
+    ALM_TRY(check_model(t, error));
     ALM_TRY(alm_scratch_create(t->env, t->options->project, t->arena, &t->scratch, error));
     ALM_TRY(open_panel(t, error));
     ALM_TRY(compile_plan(t, error));

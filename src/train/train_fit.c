@@ -28,6 +28,7 @@ alm_err almi_training_bundle(almi_training *t, const alm_lightgbm_result *fit,
         alm_bundle_parts parts = {.model = t->model->name,
                                   .feature_version = alm_str_of(t->feature_version_text),
                                   .plan = t->plan_json,
+                                  .encoders = t->encoders_json,
                                   .mean_model = fit->text,
                                   .method = alm_buffer_view(&json),
                                   .report = ALM_STR("{}")};
@@ -75,7 +76,9 @@ static alm_err open_at(almi_training *t, size_t origin, alm_panel_source **out, 
                                  .end = start + (alm_date)origin + 1,
                                  .future = t->model->horizon,
                                  .membership_date = t->options->snapshot->end,
-                                 .block_series = 256};
+                                 .block_series = 256,
+                                 .categories = t->encoders.categories,
+                                 .category_count = t->encoders.count};
     return alm_panel_source_open(t->env, t->options->project, t->options->objects,
                                  t->options->snapshot, &options, out, error);
 }
@@ -131,8 +134,9 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
     alm_origin_record *record = &t->records[number];
     alm_arena *scratch = alm_arena_create(1 << 20);
     alm_calibrate_bins(record->histories, record->series_count, scratch, &method);
-    alm_calibrate(t->records + number + t->grid.lag, t->grid.selection, t->panel.hierarchy,
-                  scratch, &method);
+    alm_calibration calibration = {t->records + number + t->grid.lag, t->grid.selection,
+                                   t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, &method);
     alm_arena_destroy(scratch);
     alm_bundle *bundle = NULL;
     ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));

@@ -2,6 +2,7 @@
 #ifndef ALM_TRAIN_TRAIN_INTERNAL_H
 #define ALM_TRAIN_TRAIN_INTERNAL_H
 
+#include "pipeline/encoders.h"
 #include "train/backtest.h"
 #include "train/calibrate.h"
 #include "train/train.h"
@@ -28,10 +29,13 @@ typedef struct almi_training {
     const alm_env *env;
     const alm_train_options *options;
     const alm_model_spec *model;
+    unsigned choices; /* ALM_CHOICE_... */
     alm_arena *arena;
     const char *scratch;
     alm_panel_source *source;
     alm_training_panel panel;
+    alm_encoders encoders;
+    alm_str encoders_json;
     alm_feature_plan *plan;
     alm_str plan_json;
     alm_digest feature_version;
