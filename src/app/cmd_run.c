@@ -1,6 +1,6 @@
 /* cmd_run.c: one batch run; the work is alm_run's. */
 #include "app/session.h"
-#include "batch/run.h"
+#include "batch/schedule.h"
 
 static const almi_option options[] = {
     {"schedule", "NAME", "the schedule of almanac.yaml (default: the only one)"},
@@ -74,7 +74,7 @@ static const almi_grid_column columns[] = {
     {.key = "run_key", .title = NULL},
 };
 
-static void show(almi_cli *cli, const alm_run_options *asked, const alm_run_result *result)
+static void show_one(almi_cli *cli, const alm_run_options *asked, const alm_run_result *result)
 {
     if (cli->quiet && !cli->json) {
         alm_buffer_str(&cli->out, result->run_id);
@@ -108,6 +108,18 @@ static void show(almi_cli *cli, const alm_run_options *asked, const alm_run_resu
     }
 }
 
+/* One block of facts per release; with --json one object per line. */
+static void show(almi_cli *cli, const alm_run_options *asked, const alm_run_result *results,
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i && !cli->json && !cli->quiet) {
+            alm_buffer_text(&cli->out, "\n");
+        }
+        show_one(cli, asked, &results[i]);
+    }
+}
+
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     alm_run_options asked = {0};
@@ -126,9 +138,10 @@ static alm_err run(almi_cli *cli, alm_error *error)
     asked.objects = cli->objects;
     asked.registry = cli->registry;
     asked.predictions = cli->predictions;
-    alm_run_result result;
-    ALM_TRY(alm_run(&cli->env, &asked, cli->arena, &result, error));
-    show(cli, &asked, &result);
+    alm_run_result *results = NULL;
+    size_t count = 0;
+    ALM_TRY(alm_schedule_run(&cli->env, &asked, cli->arena, &results, &count, error));
+    show(cli, &asked, results, count);
     return ALM_OK;
 }
 

@@ -281,7 +281,8 @@ static const almi_key SCHEDULE[] = {
     {.key = "requires", LIST_AT(alm_schedule_spec, requires, requires_count),
      .doc = "sources that must be complete for the prediction date"},
     {.key = "beside", LIST_AT(alm_schedule_spec, beside, beside_count),
-     .doc = "further releases that run beside it"},
+     .doc = "further releases that run beside it, so that a rollback finds fresh predictions; "
+            "`previous` is the one promoted before"},
 };
 const almi_section almi_schedule_section = {"schedules.NAME", "A batch run.", SCHEDULE,
                                             COUNT(SCHEDULE)};
