@@ -48,7 +48,7 @@ static const char project_text[] =
     "  demand:                          # its releases are demand-1, demand-2, ...\n"
     "    horizon: 7\n"
     "    quantiles: [0.05, 0.5, 0.95]\n"
-    "    candidates: [seasonal_naive, ses, weekday_mean, gbm, blend]\n"
+    "    candidates: [statistical, gbm, blend]\n"
     "\n"
     "schedules:\n"
     "  daily:\n"

@@ -25,7 +25,7 @@ static void every_command_is_complete(void **state)
     for (size_t i = 0; i < almi_command_count; i++) {
         const almi_command *command = almi_commands[i];
         assert_non_null(command->run);
-        assert_true(strlen(command->summary) > 5 && strlen(command->summary) < 56);
+        assert_true(strlen(command->summary) > 5 && strlen(command->summary) <= 56);
         assert_true(strlen(command->text) > 20);
         assert_true(command->option_count <= ALMI_OPTIONS_MAX);
         assert_true(command->arguments_max <= ALMI_ARGUMENTS_MAX);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PIECE_BYTES ((size_t)64 << 10)
-#define TEXT_WIDTH_MIN 12 /* a text column is not cut below this */
+#define TEXT_WIDTH_MIN 24 /* a text column is not cut below this */
 #define EXPLANATION "explanation"
 
 bool alm_query_format_parse(alm_str name, alm_query_format *out)
@@ -261,6 +261,22 @@ static bool is_shown_by_default(const char *name)
     return true;
 }
 
+/* Of the quantiles three say enough; a column of nulls (keys of an aggregate) says nothing. */
+static bool is_worth_showing(const alm_table *table, const alm_column *column)
+{
+    const char *name = column->name;
+    bool is_quantile = name[0] == 'q' && name[1] >= '0' && name[1] <= '9';
+    if (is_quantile && strcmp(name, "q05") != 0 && strcmp(name, "q50") != 0 &&
+        strcmp(name, "q95") != 0) {
+        return false;
+    }
+    bool has_value = table->rows == 0;
+    for (size_t r = 0; r < table->rows && !has_value; r++) {
+        has_value = alm_column_is_valid(column, r);
+    }
+    return has_value && is_shown_by_default(name);
+}
+
 static size_t total_width(const writer *w, size_t columns)
 {
     size_t total = 0;
@@ -306,7 +322,7 @@ static void measure(writer *w, const alm_table *table)
     w->width = ALM_NEW_ARRAY(w->query->arena, size_t, table->column_count);
     for (size_t c = 0; c < table->column_count; c++) {
         const alm_column *column = &table->columns[c];
-        if (!all && !is_shown_by_default(column->name)) {
+        if (!all && !is_worth_showing(table, column)) {
             w->hidden++;
             continue;
         }

@@ -370,7 +370,8 @@ static void writes_parquet(void **state)
     assert_int_equal(rows, 9 * FIXTURE_STEPS);
     int64_t lists = 0;
     OK(f, alm_sql_i64(f->sql,
-                      alm_arena_printf(f->arena, "SELECT sum(len(explanation))::BIGINT FROM '%s'", path),
+                      alm_arena_printf(f->arena,
+                                       "SELECT sum(len(explanation))::BIGINT FROM '%s'", path),
                       &lists, &f->error));
     assert_int_equal(lists, 3 * 9 * FIXTURE_STEPS);
 }

@@ -141,6 +141,8 @@ alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash, alm_arena 
     }
     alm_json_document_destroy(document);
     if (code != ALM_OK) {
+        /* What hashes right and yet is no manifest is not the caller's wrong input. */
+        code = code == ALM_ERR_INVALID ? ALM_ERR_CORRUPT : code;
         return alm_error_wrap(error, code, "bundle %.12s", name);
     }
     *out = parts;

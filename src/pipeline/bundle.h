@@ -4,7 +4,8 @@
  * the manifest, and the manifest holds the SHA-256 of every file. Only what determines the result
  * is in it: names, people and clocks live in the registry. Data only: nothing in it can execute.
  * Loading verifies hashes before it parses. Files: plan.json, encoders.json, models/mean.txt
- * (LightGBM text), method.json, report.json. A loaded bundle is immutable and may be used from any thread. */
+ * (LightGBM text), method.json, report.json. A loaded bundle is immutable and may be used from any
+ * thread. */
 #ifndef ALM_PIPELINE_BUNDLE_H
 #define ALM_PIPELINE_BUNDLE_H
 

@@ -60,6 +60,7 @@ static inline alm_bundle_parts synthetic_parts(fixture *f, const alm_feature_sch
                               .feature_version = ALM_STR("features"),
                               .snapshot_id = ALM_STR("snapshot"),
                               .plan = fixture_keep(f->arena, &plan_text),
+                              .encoders = ALM_STR("[]"),
                               .mean_model = case_text(f->arena, &shape, 3),
                               .method = fixture_keep(f->arena, &method_text),
                               .report = ALM_STR("{}")};

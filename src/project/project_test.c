@@ -146,7 +146,7 @@ static void reads_every_section(void **state)
     assert_int_equal(m->gbm.trees, 50);
     assert_int_equal(m->gbm.objective, ALM_OBJECTIVE_POISSON);
     assert_int_equal(m->gbm.leaves, 31); /* a default */
-    assert_int_equal(m->backtest.origins, 4);
+    assert_int_equal(m->backtest.origins, 3);
     assert_int_equal(m->season, 7);
     assert_non_null(alm_project_schedule(p, ALM_STR("daily")));
     assert_null(alm_project_schedule(p, ALM_STR("weekly")));

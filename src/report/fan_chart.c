@@ -117,11 +117,29 @@ static double largest_of(const double *value, size_t count, double largest)
     return largest;
 }
 
+/* One day far above all others would press the rest into the ground: the axis then ends at the
+ * third largest day (or at what is predicted) and the bars above it are cut and labelled. */
+static double cap_of(const almi_fan *fan, double predicted, double largest)
+{
+    double top[3] = {0.0, 0.0, 0.0};
+    for (size_t d = 0; d < fan->history_count; d++) {
+        double value = isfinite(fan->history[d]) ? fan->history[d] : 0.0;
+        for (size_t k = 0; k < 3; k++) {
+            double larger = fmax(value, top[k]);
+            value = fmin(value, top[k]);
+            top[k] = larger;
+        }
+    }
+    double usual = fmax(predicted, top[2]);
+    return usual > 0.0 && largest > 2.0 * usual ? usual : largest;
+}
+
 static scales scales_of(const almi_fan *fan, double width, double height)
 {
-    double largest = largest_of(fan->history, fan->history_count, 0.0);
-    largest = largest_of(fan->mean, fan->steps, largest);
-    largest = largest_of(fan->q95, fan->steps, largest);
+    double predicted = largest_of(fan->mean, fan->steps, 0.0);
+    predicted = largest_of(fan->q95, fan->steps, predicted);
+    double largest = largest_of(fan->history, fan->history_count, predicted);
+    largest = cap_of(fan, predicted, largest);
     scales s = {.left = LEFT, .right = width - RIGHT, .top = TOP, .bottom = height - BOTTOM,
                 .first = fan->first};
     s.step = almi_svg_tick_step(largest, 3);
@@ -137,7 +155,8 @@ static double x_of(const scales *s, alm_date date)
 
 static double y_of(const scales *s, double value)
 {
-    return s->bottom - (s->bottom - s->top) * (value > 0.0 ? value : 0.0) / s->largest;
+    double shown = value > 0.0 ? fmin(value, s->largest) : 0.0;
+    return s->bottom - (s->bottom - s->top) * shown / s->largest;
 }
 
 /* ---- drawing ---- */
@@ -194,6 +213,13 @@ static void draw_history(almi_svg *svg, const scales *s, const almi_fan *fan)
         almi_html_amount(&title, fan->history[d]);
         almi_svg_rect(svg, (almi_point){x_of(s, date), y}, (almi_point){width, s->bottom - y},
                       "seen", title.data);
+        if (fan->history[d] > s->largest) {
+            alm_buffer_clear(&title);
+            alm_buffer_text(&title, "\xe2\x86\x91 ");
+            almi_html_amount(&title, fan->history[d]);
+            almi_svg_text(svg, (almi_point){x_of(s, date), y - 3}, ALMI_ANCHOR_MIDDLE, "tick",
+                          title.data ? title.data : "");
+        }
         alm_buffer_deinit(&title);
     }
 }

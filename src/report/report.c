@@ -232,7 +232,8 @@ static void render(const almi_page *page)
     almi_html(page->out, "</main>\n<footer>Made by ");
     almi_html_text(page->out, page->input->engine);
     almi_html(page->out, " from the stores alone: the same stores give the same page, byte for "
-                         "byte. All times are those recorded with the entries, in UTC.</footer>\n<script>");
+                         "byte. All times are those recorded with the entries, in UTC.</footer>\n"
+                         "<script>");
     almi_html(page->out, almi_script);
     almi_html(page->out, "</script>\n</body></html>\n");
 }

@@ -44,9 +44,15 @@ static double measured(const alm_json *method, const measure *m)
     return losses ? almi_double_member(losses, m->pinball) : NAN;
 }
 
-static void put_measure(alm_buffer *out, const measure *m, double value)
+/* Errors in units of demand grow with the level: a total needs no thousandths. */
+static int decimals_of(const alm_json *methods, const measure *m)
 {
-    almi_html_number(out, m->is_share ? 100.0 * value : value, m->decimals);
+    double largest = 0.0;
+    for (size_t i = 0; i < almi_count(methods); i++) {
+        double value = fabs(measured(alm_json_at(methods, i), m));
+        largest = value > largest ? value : largest;
+    }
+    return m->is_share || largest < 100.0 ? m->decimals : largest < 1000.0 ? 1 : 0;
 }
 
 static double best_of(const alm_json *methods, const measure *m)
@@ -63,8 +69,10 @@ static void method_rows(const almi_page *page, const alm_json *methods)
 {
     alm_buffer *out = page->out;
     double best[MEASURES];
+    int decimals[MEASURES];
     for (size_t k = 0; k < MEASURES; k++) {
         best[k] = best_of(methods, &measures[k]);
+        decimals[k] = decimals_of(methods, &measures[k]);
     }
     for (size_t i = 0; i < almi_count(methods); i++) {
         const alm_json *method = alm_json_at(methods, i);
@@ -77,7 +85,7 @@ static void method_rows(const almi_page *page, const alm_json *methods)
             double value = measured(method, &measures[k]);
             bool is_best = fabs(value - measures[k].target) == best[k];
             almi_html(out, is_best ? "<td class=\"best\">" : "<td>");
-            put_measure(out, &measures[k], value);
+            almi_html_number(out, measures[k].is_share ? 100.0 * value : value, decimals[k]);
             almi_html(out, "</td>");
         }
         almi_html(out, "</tr>\n");

@@ -130,6 +130,27 @@ static alm_err choose_levels(chooser *ch)
     return ALM_OK;
 }
 
+/* The store names the analogues behind the reason code: "cold_start:a;b". */
+static alm_err choose_cold_start(chooser *ch)
+{
+    const char *condition = "level = 'series' AND starts_with(fallback, 'cold_start')";
+    const alm_table *table;
+    char *statement = alm_arena_printf(ch->c->arena,
+                                       "SELECT replace(substr(fallback, 12), ';', ', ') AS "
+                                       "analogues FROM nodes WHERE %s ORDER BY demand DESC, node "
+                                       "LIMIT 1", condition);
+    ALM_TRY(fetch(ch->c, statement, &table, ch->error));
+    if (table->rows == 0) {
+        return ALM_OK;
+    }
+    alm_str analogues = almi_table_text(table, "analogues", 0);
+    const char *why = analogues.size == 0
+                          ? "cold start"
+                          : alm_arena_printf(ch->c->arena, "cold start, its level is borrowed from "
+                                             ALM_STR_FMT, ALM_STR_ARG(analogues));
+    return choose(ch, condition, "demand DESC", 1, why);
+}
+
 static alm_err choose_charts(almi_collection *c, alm_error *error)
 {
     chooser ch = {.c = c, .error = error};
@@ -138,8 +159,7 @@ static alm_err choose_charts(almi_collection *c, alm_error *error)
     ALM_TRY(choose(&ch, "level = 'series' AND shortfall > 0", "shortfall DESC", 3,
                    "series with a high expected shortfall"));
     ALM_TRY(choose(&ch, "level = 'series'", "demand DESC", 3, "series with a high demand"));
-    ALM_TRY(choose(&ch, "level = 'series' AND fallback = 'cold_start'", "demand DESC", 1,
-                   "cold start: its level is borrowed from analogues"));
+    ALM_TRY(choose_cold_start(&ch));
     ALM_TRY(choose(&ch, "level = 'series' AND fallback IS NULL AND demand BETWEEN 1 AND 5",
                    "demand DESC", 1, "series that sells now and then"));
     c->input.charts = ch.chart;
@@ -258,8 +278,8 @@ static alm_err read_explanation(almi_collection *c, alm_error *error)
     char *lines = alm_arena_printf(c->arena,
                                    "SELECT line.feature AS feature, line.contribution AS "
                                    "contribution FROM (SELECT UNNEST(explanation) AS line, "
-                                   "generate_subscripts(explanation, 1) AS at FROM (%s)) "
-                                   "ORDER BY at", row);
+                                   "generate_subscripts(explanation, 1) AS place FROM (%s)) "
+                                   "ORDER BY place", row);
     return fetch(c, lines, &c->input.explanation, error);
 }
 

@@ -13,17 +13,19 @@ static alm_err plan_grid(almi_training *t, alm_error *error)
     almi_origin_grid g = {.step = (size_t)b->origin_step,
                           .scored = (size_t)b->origins,
                           .selection = (size_t)b->selection_origins};
-    g.lag = (horizon + g.step - 1) / g.step;
+    /* A horizon is complete once its last day is published. */
+    size_t complete = horizon + t->panel.delay;
+    g.lag = (complete + g.step - 1) / g.step;
     g.count = g.scored - 1 + g.lag + g.selection;
-    size_t history = (size_t)t->model->gbm.history_min + 8;
-    size_t need = horizon + (g.count - 1) * g.step + history + t->panel.delay;
+    size_t history = (size_t)t->model->gbm.history_min + 8 + t->panel.delay;
+    size_t need = complete + (g.count - 1) * g.step + history;
     if (periods < need) {
         return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: the snapshot has %zu days, the "
                         "backtest needs %zu: lower backtest.origins, selection_origins, "
                         "origin_step or gbm.history_min", ALM_STR_ARG(t->model->name), periods,
                         need);
     }
-    g.newest = periods - 1 - horizon;
+    g.newest = periods - 1 - complete;
     t->grid = g;
     return ALM_OK;
 }

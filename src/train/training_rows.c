@@ -94,7 +94,7 @@ alm_err alm_training_rows_select(const alm_training_panel *panel, const alm_feat
     alm_training_rows rows = {.panel = panel, .plan = plan};
     selection s = {.panel = panel,
                    .model = model,
-                   .cutoff = cutoff,
+                   .cutoff = cutoff > panel->delay ? cutoff - panel->delay : 0,
                    .history_min = (size_t)model->gbm.history_min,
                    .scratch = alm_arena_create(0),
                    .out = &rows};

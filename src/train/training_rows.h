@@ -27,8 +27,9 @@ typedef struct alm_training_rows {
     alm_arena *scratch; /* of the callback */
 } alm_training_rows;
 
-/* `cutoff`: number of periods that may be used, targets included. In `arena`. ALM_ERR_INCOMPLETE
- * when there is not enough history for one row; ALM_ERR_LIMIT above gbm.rows_max. */
+/* `cutoff`: number of periods up to the day of the fit; the last `panel->delay` of them were not
+ * published by then and are no targets. In `arena`. ALM_ERR_INCOMPLETE when there is not enough
+ * history for one row; ALM_ERR_LIMIT above gbm.rows_max. */
 ALM_NODISCARD alm_err alm_training_rows_select(const alm_training_panel *panel,
                                                const alm_feature_plan *plan,
                                                const alm_model_spec *model, size_t cutoff,

@@ -1,0 +1,355 @@
+#include "pipeline/base_forecast.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "num/quantile.h"
+#include "pipeline/pipeline_cases.h"
+#include "pipeline/pipeline_fixture.h"
+
+enum { SERIES = 40, ORIGIN = CASE_PERIODS - 1, STEPS = SYNTHETIC_HORIZON };
+
+/* Forty series on the grid of pipeline_cases.h: series 0 is the case itself, 1 never sold, 2 sold
+ * for the first time eight days ago, the others are random. */
+typedef struct based {
+    alm_arena *arena;
+    panel_case c;
+    double values[SERIES * CASE_PERIODS];
+    uint8_t state[SERIES * CASE_PERIODS];
+    alm_feature_schema schema;
+    alm_method method;
+    alm_bundle *bundle;
+    alm_base_workspace workspace;
+    alm_error error;
+} based;
+
+static void fill_panel(based *b)
+{
+    make_panel_case(&b->c);
+    alm_rng rng = alm_rng_stream(8, 8);
+    for (int i = 0; i < SERIES; i++) {
+        for (int t = 0; t < CASE_PERIODS; t++) {
+            double y = (double)alm_rng_next_below(&rng, 6);
+            bool off = b->c.closed[t] || i == 1 || (i == 2 && t < CASE_PERIODS - 8);
+            y = i == 0 ? b->c.values[t] : off ? 0 : y;
+            b->values[i * CASE_PERIODS + t] = y;
+            b->state[i * CASE_PERIODS + t] = b->c.state[t];
+        }
+    }
+    b->values[2 * CASE_PERIODS + CASE_PERIODS - 3] = 4;
+    b->c.column.values = b->values;
+    b->c.panel.series_count = SERIES;
+    b->c.panel.state = b->state;
+    b->c.panel.columns = &b->c.column;
+}
+
+static void make_bundle(based *b, bool with_forest)
+{
+    static const alm_feature_spec SPECS[] = {
+        {.name = "mean_7", .op = ALM_FEATURE_mean, .column = "units", .window = 7, .scaled = true},
+        {.name = "zeros", .op = ALM_FEATURE_zero_share, .column = "units", .window = 20},
+        {.name = "step", .op = ALM_FEATURE_step},
+        {.name = "weekday", .op = ALM_FEATURE_weekday}};
+    static const alm_horizon_block BLOCK = {1, STEPS};
+    alm_feature_plan *plan = NULL;
+    alm_assert(alm_feature_plan_compile(SPECS, 4, &BLOCK, 1, &b->schema, &plan, &b->error) ==
+               ALM_OK);
+    alm_buffer plan_text = {0};
+    alm_buffer method_text = {0};
+    alm_feature_plan_write(plan, &plan_text);
+    alm_feature_plan_destroy(plan);
+    alm_method_write(&b->method, &method_text);
+    forest_shape shape = {.trees = 5, .outputs = 1, .features = 4, .leaves = 6, .grid = 4};
+    alm_bundle_parts parts = {.plan = fixture_keep(b->arena, &plan_text),
+                              .encoders = ALM_STR("[]"),
+                              .method = fixture_keep(b->arena, &method_text),
+                              .report = ALM_STR("{}")};
+    if (with_forest) {
+        parts.mean_model = case_text(b->arena, &shape, 9);
+    }
+    alm_bundle_destroy(b->bundle);
+    b->bundle = NULL;
+    alm_assert(alm_bundle_of_parts(&parts, &b->schema, &b->bundle, &b->error) == ALM_OK);
+    alm_forest_scratch_destroy(b->workspace.forest);
+    b->workspace.forest = NULL;
+    alm_assert(!with_forest || alm_forest_scratch_create(b->bundle->explainer,
+                                                         &b->workspace.forest, NULL) == ALM_OK);
+}
+
+static int setup(void **state)
+{
+    alm_arena *arena = alm_arena_create(0);
+    based *b = ALM_NEW(arena, based);
+    b->arena = arena;
+    fill_panel(b);
+    b->schema = (alm_feature_schema){.columns = &b->c.column, .column_count = 1};
+    b->method = synthetic_method(20);
+    b->workspace = (alm_base_workspace){alm_arena_create(0), alm_arena_create(0),
+                                        alm_arena_create(0), NULL};
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    based *b = *state;
+    alm_bundle_destroy(b->bundle);
+    alm_forest_scratch_destroy(b->workspace.forest);
+    alm_arena_destroy(b->workspace.results);
+    alm_arena_destroy(b->workspace.batch);
+    alm_arena_destroy(b->workspace.series);
+    alm_arena_destroy(b->arena);
+    return 0;
+}
+
+static alm_base_request request_of(const based *b)
+{
+    return (alm_base_request){.bundle = b->bundle,
+                              .panel = &b->c.panel,
+                              .profile = {{1, 1, 1, 1, 1, 1, 1}},
+                              .origin = ORIGIN,
+                              .explain = true};
+}
+
+static void forecast(based *b, const alm_base_request *request, size_t first, size_t count,
+                     alm_base *out)
+{
+    alm_err code = alm_base_forecast(request, first, count, &b->workspace, out, &b->error);
+    assert_int_equal(code, ALM_OK);
+}
+
+static alm_history history_of(based *b, size_t series)
+{
+    alm_history_view view = {&b->c.panel, series, ORIGIN, 0, {{1, 1, 1, 1, 1, 1, 1}}};
+    alm_history history;
+    alm_history_of(&view, b->arena, &history);
+    return history;
+}
+
+static void without_a_forest_it_is_the_level(void **state)
+{
+    based *b = *state;
+    make_bundle(b, false);
+    alm_base bases[SERIES];
+    alm_base_request request = request_of(b);
+    forecast(b, &request, 0, SERIES, bases);
+    for (size_t i = 0; i < SERIES; i++) {
+        alm_history history = history_of(b, i);
+        const alm_base *base = &bases[i];
+        assert_true(base->weight == 0);
+        assert_int_equal(base->fallback, i == 1 ? ALM_FALLBACK_NO_DEMAND
+                                         : i == 2 ? ALM_FALLBACK_COLD_START
+                                                  : ALM_FALLBACK_NO_FOREST);
+        for (size_t h = 0; h < STEPS; h++) {
+            /* the origin is a Saturday: steps 1, 8 are Sundays, which are closed */
+            double want = b->c.closed[CASE_PERIODS + h] ? 0 : history.level;
+            assert_true(base->mean[h] == want);
+            assert_true(base->statistical[h] == want && base->expected[h] == 0);
+            assert_int_equal(base->top[h * ALM_CONTRIBUTIONS_MAX].feature, UINT16_MAX);
+        }
+    }
+    assert_true((bases[0].mean[0] > 0) != (b->c.closed[CASE_PERIODS] != 0));
+}
+
+/* mean = w * scale * max(0, raw + base_score) + (1 - w) * level, with the raw score computed here
+ * from the features; contributions sum to it. */
+static void with_a_forest_it_is_the_blend(void **state)
+{
+    based *b = *state;
+    b->method.weight[ALM_CLASS_smooth] = .25;
+    b->method.weight[ALM_CLASS_lumpy] = 1;
+    b->method.base_score = .75;
+    make_bundle(b, true);
+    alm_base bases[SERIES];
+    alm_base_request request = request_of(b);
+    forecast(b, &request, 0, SERIES, bases);
+    size_t moved = 0;
+    for (size_t i = 0; i < SERIES; i++) {
+        alm_history history = history_of(b, i);
+        const alm_base *base = &bases[i];
+        double weight = i == 1 || i == 2 ? 0 : b->method.weight[history.class_of_series];
+        assert_true(base->weight == weight);
+        for (size_t h = 0; h < STEPS; h++) {
+            alm_feature_row row = {ORIGIN, (uint32_t)h + 1, history.scale};
+            double features[4];
+            double raw;
+            if (weight > 0) {
+                assert_int_equal(alm_feature_rows(b->bundle->plan, &b->c.panel, i, &row, 1,
+                                                  features, 4, b->arena, &b->error), ALM_OK);
+                alm_forest_score_reference(b->bundle->forest, features, 1, 4, &raw);
+            }
+            bool closed = b->c.closed[CASE_PERIODS + h];
+            double forest = weight > 0 && raw + .75 > 0 ? history.scale * (raw + .75) : 0;
+            double statistical = history.level * (1 - weight);
+            double want = closed ? 0 : statistical + weight * forest;
+            assert_true(base->mean[h] == want);
+            moved += !closed && forest > 0;
+            double sum = base->statistical[h] + base->expected[h];
+            for (size_t k = 0; k < ALM_CONTRIBUTIONS_MAX; k++) {
+                sum += base->top[h * ALM_CONTRIBUTIONS_MAX + k].value; /* 4 of 4 features */
+            }
+            assert_true(fabs(sum - want) < 1e-9 * (1 + want) || (want == 0 && closed));
+        }
+    }
+    assert_true(moved > 100);
+}
+
+/* Rows of a batch do not touch each other: any cut gives the same bits. */
+static void batches_do_not_matter(void **state)
+{
+    based *b = *state;
+    make_bundle(b, true);
+    alm_base whole[SERIES];
+    alm_base_request request = request_of(b);
+    forecast(b, &request, 0, SERIES, whole);
+    static const size_t CUTS[] = {1, 3, 7};
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t first = 0; first < SERIES; first += CUTS[c]) {
+            alm_base part[8];
+            size_t count = SERIES - first < CUTS[c] ? SERIES - first : CUTS[c];
+            forecast(b, &request, first, count, part);
+            for (size_t i = 0; i < count; i++) {
+                assert_memory_equal(part[i].mean, whole[first + i].mean, STEPS * sizeof(double));
+                assert_memory_equal(part[i].expected, whole[first + i].expected,
+                                    STEPS * sizeof(double));
+                assert_memory_equal(part[i].history.shape, whole[first + i].history.shape,
+                                    sizeof part[i].history.shape);
+                for (size_t k = 0; k < STEPS * ALM_CONTRIBUTIONS_MAX; k++) {
+                    assert_true(part[i].top[k].value == whole[first + i].top[k].value);
+                    assert_int_equal(part[i].top[k].feature, whole[first + i].top[k].feature);
+                }
+            }
+        }
+    }
+}
+
+static void forest_means_are_the_forest_alone(void **state)
+{
+    based *b = *state;
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        b->method.weight[c] = 1;
+    }
+    make_bundle(b, true);
+    alm_base bases[SERIES];
+    alm_base_request request = request_of(b);
+    forecast(b, &request, 0, SERIES, bases);
+    alm_history histories[SERIES];
+    for (size_t i = 0; i < SERIES; i++) {
+        histories[i] = history_of(b, i);
+    }
+    double *means = ALM_NEW_ARRAY(b->arena, double, SERIES * STEPS);
+    assert_int_equal(alm_base_forest_means(&request, 0, SERIES, histories, &b->workspace, means,
+                                           &b->error), ALM_OK);
+    for (size_t i = 0; i < SERIES; i++) {
+        for (size_t h = 0; h < STEPS; h++) {
+            if (i != 2) { /* the forest sees the young series too, the forecast does not use it */
+                assert_true(means[i * STEPS + h] == bases[i].mean[h]);
+            }
+        }
+    }
+    double young = 0;
+    for (size_t h = 0; h < STEPS; h++) {
+        young += means[2 * STEPS + h];
+    }
+    assert_true(young > 0);
+}
+
+static void an_aggregate_has_no_forest(void **state)
+{
+    based *b = *state;
+    make_bundle(b, true);
+    alm_base_request request = request_of(b);
+    request.aggregate = true;
+    alm_base bases[3];
+    forecast(b, &request, 0, 3, bases);
+    assert_int_equal(bases[0].history.class_of_series, ALM_CLASS_aggregate);
+    assert_int_equal(bases[0].fallback, ALM_FALLBACK_NONE);
+    assert_true(bases[0].weight == 0 && bases[2].weight == 0);
+    assert_int_equal(bases[1].fallback, ALM_FALLBACK_NO_DEMAND);
+    assert_int_equal(bases[2].fallback, ALM_FALLBACK_NONE);
+}
+
+static void what_is_not_finite_is_refused(void **state)
+{
+    based *b = *state;
+    b->method.log_link = true;
+    b->method.base_score = 1000;
+    make_bundle(b, true);
+    alm_base_request request = request_of(b);
+    alm_base bases[SERIES];
+    b->c.panel.first_series = 500;
+    assert_int_equal(alm_base_forecast(&request, 3, 2, &b->workspace, bases, &b->error),
+                     ALM_ERR_NUMERIC);
+    assert_string_equal(b->error.message, "series 503: the forest's forecast for step 1 is not "
+                        "finite");
+}
+
+static void thin_shapes_lean_on_their_bin(void **state)
+{
+    based *b = *state;
+    for (int k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        b->method.bin_shape[0][k] = 8 * k;
+        b->method.bin_shape[1][k] = k;
+    }
+    b->method.bin_edge[0] = .3;
+    b->method.bin_edge[1] = 1;
+    alm_history history = {.nonzero_share = .5, .shape_weight = 60}; /* 60 / (60 + 20) = 3 / 4 */
+    for (int k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        history.shape[k] = 4 * k;
+    }
+    alm_history leaf = history;
+    alm_shape_calibrate(&b->method, false, &leaf);
+    for (int k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        /* the identity remap interpolates back to the level: rounding only */
+        assert_true(fabs(leaf.shape[k] - 3.25 * k) < 1e-9);
+    }
+    alm_history thin = history;
+    thin.shape_weight = 0;
+    thin.nonzero_share = .3; /* the edge belongs to its bin */
+    alm_shape_calibrate(&b->method, false, &thin);
+    assert_true(fabs(thin.shape[10] - 80) < 1e-9);
+    alm_history aggregate = history;
+    alm_shape_calibrate(&b->method, true, &aggregate);
+    assert_true(fabs(aggregate.shape[10] - 40) < 1e-9);
+    /* remap[u] = the next level up: every quantile becomes the next one */
+    for (int k = 0; k + 1 < ALM_SHAPE_LEVELS; k++) {
+        b->method.remap[0][k] = alm_shape_levels()[k + 1];
+    }
+    leaf = history;
+    alm_shape_calibrate(&b->method, false, &leaf);
+    assert_true(fabs(leaf.shape[10] - 3.25 * 11) < 1e-9);
+}
+
+static void names_and_calendar(void **state)
+{
+    based *b = *state;
+    assert_string_equal(alm_fallback_text(ALM_FALLBACK_NONE), "");
+    assert_string_equal(alm_fallback_text(ALM_FALLBACK_COLD_START), "cold_start");
+    assert_string_equal(alm_fallback_text(ALM_FALLBACK_NO_DEMAND), "no_demand");
+    uint8_t closed[8];
+    alm_closed_ahead(&b->c.panel, 5, 8, closed); /* the day after a Saturday */
+    static const uint8_t WANT[8] = {1, 0, 0, 0, 0, 0, 0, 1};
+    assert_memory_equal(closed, WANT, 8);
+    b->c.panel.closed = NULL;
+    alm_closed_ahead(&b->c.panel, 5, 8, closed);
+    static const uint8_t NEVER[8] = {0};
+    assert_memory_equal(closed, NEVER, 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(without_a_forest_it_is_the_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_a_forest_it_is_the_blend, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_do_not_matter, setup, teardown),
+        cmocka_unit_test_setup_teardown(forest_means_are_the_forest_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_aggregate_has_no_forest, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_finite_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(thin_shapes_lean_on_their_bin, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_and_calendar, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

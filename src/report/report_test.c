@@ -1,0 +1,279 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "report/html.h"
+#include "report/report_fixture.h"
+#include "report/svg.h"
+
+static alm_error error;
+
+static alm_str render(const alm_report_input *input, alm_buffer *out)
+{
+    if (alm_report_render(input, out, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return alm_buffer_view(out);
+}
+
+static size_t occurrences(alm_str text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = text.data; (at = strstr(at, part)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* ---- text ---- */
+
+static const char *written(alm_buffer *out)
+{
+    return out->data ? out->data : "";
+}
+
+static void escapes_what_comes_from_data(void **state)
+{
+    (void)state;
+    alm_buffer out = {0};
+    almi_html_text(&out, ALM_STR("<b a=\"1\" b='2'>&\xff" "\xc3\xa9</b>"));
+    assert_string_equal(written(&out), "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;"
+                                       "\xef\xbf\xbd\xc3\xa9&lt;/b&gt;");
+    alm_buffer_deinit(&out);
+}
+
+static void writes_numbers_for_readers(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        int decimals;
+        const char *text;
+    } cases[] = {{0, 0, "0"},
+                 {-0.001, 2, "0.00"},
+                 {1234, 0, "1234"},
+                 {12345.678, 1, "12\xe2\x80\xaf" "345.7"},
+                 {-1234567, 0, "\xe2\x88\x92" "1\xe2\x80\xaf" "234\xe2\x80\xaf" "567"},
+                 {NAN, 1, "\xe2\x80\x93"},
+                 {INFINITY, 1, "\xe2\x80\x93"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        alm_buffer out = {0};
+        almi_html_number(&out, cases[i].value, cases[i].decimals);
+        assert_string_equal(written(&out), cases[i].text);
+        alm_buffer_deinit(&out);
+    }
+    alm_buffer out = {0};
+    almi_html_instant(&out, -1);
+    alm_buffer_text(&out, "; ");
+    almi_html_date(&out, 15340);
+    assert_string_equal(written(&out), "31 Dec 1969, 23:59 UTC; 1 Jan 2012");
+    alm_buffer_deinit(&out);
+}
+
+/* A round step, and never fewer than half nor more than the asked number of marks. */
+static void chooses_round_steps(void **state)
+{
+    (void)state;
+    assert_true(almi_svg_tick_step(100.0, 4) == 50.0);
+    assert_true(almi_svg_tick_step(7.0, 3) == 5.0);
+    assert_true(almi_svg_tick_step(0.0, 3) == 1.0);
+    alm_rng rng = alm_rng_stream(3, 1);
+    for (int i = 0; i < 1000; i++) {
+        double largest = 1e-3 + 1e6 * alm_rng_next_uniform(&rng);
+        double marks = largest / almi_svg_tick_step(largest, 4);
+        assert_true(marks <= 4.0 + 1e-9 && marks >= 1.6 - 1e-9);
+    }
+}
+
+/* ---- the page ---- */
+
+static void same_input_gives_same_bytes(void **state)
+{
+    (void)state;
+    report_fixture a, b;
+    alm_buffer first = {0}, second = {0};
+    report_fixture_init(&a);
+    report_fixture_init(&b);
+    alm_str x = render(&a.input, &first);
+    alm_str y = render(&b.input, &second);
+    assert_true(x.size > 50000);
+    assert_true(alm_str_equal(x, y));
+    alm_buffer_deinit(&first);
+    alm_buffer_deinit(&second);
+    report_fixture_deinit(&a);
+    report_fixture_deinit(&b);
+}
+
+/* Nothing is fetched: no address, no import, no external script, style, font or picture. */
+static void page_is_self_contained(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_str page = render(&f.input, &out);
+    static const char *const forbidden[] = {"http:", "https:", "//", "@import", "url(", "src=",
+                                            "<img", "<iframe", "@font-face", "style=\"", "fetch("};
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        if (occurrences(page, forbidden[i]) > 0) {
+            fail_msg("the page has %s", forbidden[i]);
+        }
+    }
+    assert_int_equal(occurrences(page, "<style>"), 1);
+    assert_int_equal(occurrences(page, "<script>"), 1);
+    assert_true(alm_str_is_utf8(page, NULL));
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+/* Elements that need an end have one, in the right order. */
+static void elements_are_nested(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_str page = render(&f.input, &out);
+    const char *stack[64];
+    size_t sizes[64];
+    size_t depth = 0;
+    for (const char *at = strchr(page.data, '<'); at; at = strchr(at + 1, '<')) {
+        bool ends = at[1] == '/';
+        const char *name = at + 1 + ends;
+        size_t size = strcspn(name, " />");
+        const char *close = strchr(at, '>');
+        assert_non_null(close);
+        bool is_void = name[0] == '!' || strncmp(name, "meta", 4) == 0 ||
+                       strncmp(name, "link", 4) == 0 || close[-1] == '/';
+        if (ends) {
+            if (depth == 0 || sizes[depth - 1] != size ||
+                memcmp(stack[depth - 1], name, size) != 0) {
+                fail_msg("%.60s closes what is not open", at);
+            }
+            depth--;
+        } else if (!is_void) {
+            assert_true(depth < 64);
+            stack[depth] = name;
+            sizes[depth++] = size;
+            if (strncmp(name, "script", 6) == 0 || strncmp(name, "style", 5) == 0) {
+                at = strstr(at, "</") - 1; /* their content is no markup */
+            }
+        }
+    }
+    assert_int_equal(depth, 0);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+static void page_shows_what_it_must(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_str page = render(&f.input, &out);
+    static const char *const parts[] = {
+        "Predictions from 26 Nov 2011", "asked for as production", "demand-3",
+        "3f1a5e0c9bd2470c7e55f4a9f18b1d1ce2a8b0d56f3c9e7a4b2d8c6f0e1a3b57",
+        "Anna &lt;planning&gt;", "replaces demand-2 before Christmas", "(production)",
+        "late sales of &lt;22 November&gt;", "Version 12 of the prediction store",
+        "&lt;b&gt;&quot;tricky&quot; &amp; co&lt;/b&gt;|EIRE", "seasonal naive", "always zero",
+        "25.6\xe2\x80\xaf% below", "gradient boosting has a share of 45",
+        "7 series and origins without a scale", "cold_start", "borrowed from analogues",
+        "adjustment, so that parts add up", "predicted mean", "randomised probability integral"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (occurrences(page, parts[i]) == 0) {
+            fail_msg("the page lacks '%s'", parts[i]);
+        }
+    }
+    assert_int_equal(occurrences(page, "<b>\"tricky\""), 0);
+    assert_int_equal(occurrences(page, "<figure data-chart"), f.input.chart_count);
+    assert_int_equal(occurrences(page, "<h1>"), 1);
+    assert_int_equal(occurrences(page, "<table><caption>"), occurrences(page, "<table"));
+    assert_int_equal(occurrences(page, "The lines sum to"), 0);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+static void lines_that_do_not_sum_are_not_hidden(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    f.input.explained_mean += 0.01;
+    assert_int_equal(occurrences(render(&f.input, &out), "The lines sum to"), 1);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+static void superseded_runs_say_so(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    assert_int_equal(occurrences(render(&f.input, &out), "not in force"), 0);
+    alm_buffer_clear(&out);
+    f.input.superseded = true;
+    f.input.superseded_by = ALM_STR("run-9");
+    assert_int_equal(occurrences(render(&f.input, &out), "not in force"), 1);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+/* An imported release without backtest, stock, charts or explanation still has its lineage. */
+static void empty_parts_are_left_out(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_report_input bare = {.project = ALM_STR("x"), .manifest = f.input.manifest,
+                             .snapshot_start = 1, .snapshot_end = 2};
+    alm_str page = render(&bare, &out);
+    assert_int_equal(occurrences(page, "id=\"lineage\""), 1);
+    assert_int_equal(occurrences(page, "id=\"accuracy\""), 0);
+    assert_int_equal(occurrences(page, "id=\"stockouts\""), 0);
+    assert_int_equal(occurrences(page, "<figure"), 0);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+static void broken_texts_are_refused(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_report_input input = f.input;
+    input.manifest = ALM_STR("{\"run_id\":");
+    assert_int_equal(alm_report_render(&input, &out, &error), ALM_ERR_CORRUPT);
+    assert_non_null(strstr(error.message, "run manifest"));
+    input = f.input;
+    input.backtest = ALM_STR("[1]");
+    assert_int_equal(alm_report_render(&input, &out, &error), ALM_ERR_CORRUPT);
+    assert_non_null(strstr(error.message, "report.json"));
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(escapes_what_comes_from_data),
+        cmocka_unit_test(writes_numbers_for_readers),
+        cmocka_unit_test(chooses_round_steps),
+        cmocka_unit_test(same_input_gives_same_bytes),
+        cmocka_unit_test(page_is_self_contained),
+        cmocka_unit_test(elements_are_nested),
+        cmocka_unit_test(page_shows_what_it_must),
+        cmocka_unit_test(lines_that_do_not_sum_are_not_hidden),
+        cmocka_unit_test(superseded_runs_say_so),
+        cmocka_unit_test(empty_parts_are_left_out),
+        cmocka_unit_test(broken_texts_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
