@@ -1,11 +1,10 @@
-/* From a trained release and the source files of a project to 28-day means in Parquet.
+/* From a trained release and a snapshot (Parquet) to 28-day means in Parquet.
  *
- *     means_bench PROJECT RELEASE START END OUT.parquet
+ *     means_bench PROJECT RELEASE SNAPSHOT OUT.parquet
  *
- * The path of `almanac snapshot` and `almanac run` without what means do not need (sample paths,
- * reconciliation, stock, explanations, commit): read, type, validate, sort and hash the sources,
- * open the panel, compute the features, score the forest, blend, write (node, date, mean). One
- * thread. Prints the wall seconds of each stage as {"name","value","unit"}. */
+ * The path of `almanac run` without what means do not need (sample paths, reconciliation, stock,
+ * explanations, commit): open the panel, compute the features, score the forest, blend, write
+ * (node, date, mean). SNAPSHOT is the whole id. One thread. Prints the wall seconds of each stage as {"name","value","unit"}. */
 #include "pipeline/base_forecast.h"
 #include "pipeline/encoders.h"
 #include "store/registry.h"
@@ -53,15 +52,18 @@ static alm_instant wall_clock(void *context)
     return (alm_instant)time(NULL) * 1000000;
 }
 
-static alm_err take_snapshot(job *j, const char *start, const char *end, alm_error *error)
+static alm_err read_snapshot(job *j, const char *id, alm_error *error)
 {
-    alm_snapshot_options options = {.known_at = INT64_MAX};
-    if (!alm_date_parse(alm_str_of(start), &options.start) ||
-        !alm_date_parse(alm_str_of(end), &options.end)) {
-        return alm_fail(error, ALM_ERR_USAGE, "%s and %s: dates are YYYY-MM-DD", start, end);
+    alm_digest digest;
+    alm_snapshot_record record;
+    if (!alm_digest_parse(alm_str_of(id), &digest)) {
+        return alm_fail(error, ALM_ERR_USAGE, "'%s' is not a snapshot's id of 64 digits", id);
     }
-    return alm_snapshot_take(&j->env, j->project, j->objects, &options, j->arena, &j->snapshot,
-                             error);
+    ALM_TRY(alm_registry_get_snapshot(j->registry, &digest, j->arena, &record, error));
+    char object[ALM_DIGEST_TEXT_BYTES];
+    alm_digest manifest = alm_hash_bytes(record.manifest.data, record.manifest.size);
+    alm_digest_text(&manifest, object);
+    return alm_snapshot_read(j->objects, alm_str_of(object), j->arena, &j->snapshot, error);
 }
 
 static alm_err open_panel(job *j, const char *release_name, alm_error *error)
@@ -191,21 +193,20 @@ static alm_err run(job *j, char **argv, alm_error *error)
                                     &j->objects, error));
     ALM_TRY(alm_registry_open(alm_path_join(j->arena, state, "registry.db"), &j->registry,
                               error));
-    ALM_TRY(take_snapshot(j, argv[3], argv[4], error));
-    end_stage(j, "snapshot");
+    ALM_TRY(read_snapshot(j, argv[3], error));
     ALM_TRY(open_panel(j, argv[2], error));
     end_stage(j, "open");
     ALM_TRY(forecast(j, error));
     end_stage(j, "forecast");
-    ALM_TRY(write_means(j, argv[5], error));
+    ALM_TRY(write_means(j, argv[4], error));
     end_stage(j, "write");
     return ALM_OK;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: means_bench PROJECT RELEASE START END OUT.parquet\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: means_bench PROJECT RELEASE SNAPSHOT OUT.parquet\n");
         return alm_err_exit_status(ALM_ERR_USAGE);
     }
     job j = {.env = {.now = wall_clock}, .arena = alm_arena_create(0), .started = seconds_now()};

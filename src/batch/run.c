@@ -445,6 +445,13 @@ static alm_err commit(run *r, alm_run_result *out, alm_error *error)
     if (code != ALM_OK && code != ALM_ERR_EXISTS) {
         return code;
     }
+    if (code == ALM_ERR_EXISTS) {
+        /* The manifest in force is that of the commit, whatever this engine would have written. */
+        const alm_predictions_commit *made = alm_predictions_find(o->predictions, r->run_key);
+        alm_assert(made);
+        r->manifest = made->manifest;
+        alm_error_clear(error);
+    }
     alm_batch_run row = registry_row(r);
     row.predictions_version = version;
     ALM_TRY(alm_registry_add_batch_run(o->registry, &row, error));

@@ -239,18 +239,22 @@ alm_forecast_sink alm_run_writer_sink(alm_run_writer *writer)
 
 /* ---- files ---- */
 
-/* The select list: explanations were staged as JSON text. */
+/* The select list. Explanations were staged as JSON text. Instants were staged without a zone: a
+ * file of naive timestamps would contradict the table's schema, and some readers shift those by
+ * their own zone. The engine's session is UTC, so the cast moves nothing. */
 static const char *select_list(const alm_run_writer *w)
 {
     const char *list = "";
     for (size_t i = 0; i < w->columns.count; i++) {
-        alm_str name = alm_str_of(w->columns.names[i]);
-        char *column = alm_sql_identifier(w->arena, name);
-        bool nested = strcmp(w->columns.names[i], "explanation") == 0;
-        const char *term = nested ? alm_arena_printf(w->arena,
-                                  "from_json(%s, '[{\"feature\":\"VARCHAR\","
-                                  "\"contribution\":\"DOUBLE\"}]') AS %s", column, column)
-                            : column;
+        const char *column = alm_sql_identifier(w->arena, alm_str_of(w->columns.names[i]));
+        const char *term = column;
+        if (strcmp(w->columns.names[i], "explanation") == 0) {
+            term = alm_arena_printf(w->arena,
+                                    "from_json(%s, '[{\"feature\":\"VARCHAR\","
+                                    "\"contribution\":\"DOUBLE\"}]') AS %s", column, column);
+        } else if (strcmp(w->columns.sql_types[i], "TIMESTAMPTZ") == 0) {
+            term = alm_arena_printf(w->arena, "%s::TIMESTAMPTZ AS %s", column, column);
+        }
         list = alm_arena_printf(w->arena, "%s%s%s", list, i ? ", " : "", term);
     }
     return list;

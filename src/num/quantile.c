@@ -81,6 +81,16 @@ static double lesser(double a, double b)
     return a < b ? a : b;
 }
 
+double alm_marginal_mean(alm_marginal m)
+{
+    size_t last = m.count - 1;
+    double sum = 0.5 * m.level[0] * m.value[0];
+    for (size_t k = 1; k <= last; k++) {
+        sum += 0.5 * (m.value[k - 1] + m.value[k]) * (m.level[k] - m.level[k - 1]);
+    }
+    return sum + (1 - m.level[last]) * (m.value[last] + tail_scale(m));
+}
+
 /* The largest (`after`) or smallest level at which the quantile function equals y. Rounding may
  * not carry a level over the end of its piece: then `before` would lie above `after`. */
 static double level_at(alm_marginal m, double y, bool after)

@@ -213,6 +213,21 @@ static void allocate(alm_base *base, size_t steps, alm_arena *arena)
     }
 }
 
+/* The calibration factor; the shape is brought to mean 1. Aggregates have no calibration of their
+ * own: their shape is their history's. */
+static double split_calibration(alm_history *history, bool aggregate)
+{
+    alm_marginal marginal = {alm_shape_levels(), history->shape, ALM_SHAPE_LEVELS};
+    double mean = alm_marginal_mean(marginal);
+    if (!(mean > 0)) {
+        return 1;
+    }
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        history->shape[k] /= mean;
+    }
+    return aggregate ? 1 : mean;
+}
+
 /* Everything but the forest's part. */
 static void statistical_part(const alm_base_request *request, size_t series,
                              const uint8_t *closed, const alm_base_workspace *workspace,
@@ -230,6 +245,7 @@ static void statistical_part(const alm_base_request *request, size_t series,
         base->history.class_of_series = ALM_CLASS_aggregate;
     }
     alm_shape_calibrate(method, request->aggregate, &base->history);
+    base->calibration = split_calibration(&base->history, request->aggregate);
     base->fallback = fallback_of(request, &base->history);
     bool has_forest = base->fallback == ALM_FALLBACK_NONE && !request->aggregate;
     base->weight = has_forest ? method->weight[base->history.class_of_series] : 0;
@@ -276,5 +292,13 @@ alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t 
             series[batch.count++] = i;
         }
     }
-    return batch.count ? forest_part(&batch, closed, workspace, out, error) : ALM_OK;
+    if (batch.count) {
+        ALM_TRY(forest_part(&batch, closed, workspace, out, error));
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t h = 0; h < steps; h++) {
+            out[i].mean[h] *= out[i].calibration;
+        }
+    }
+    return ALM_OK;
 }

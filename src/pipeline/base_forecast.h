@@ -1,8 +1,10 @@
 /* base_forecast.h: step 2 for one block of series: mean, marginal shape and explanation.
  *
- * mean(h) = w * forest(h) + (1 - w) * level * profile(h), w by class; 0 when closed. The forest
- * predicts y / scale with the features at the origin; the marginal of step h is
- * mean(h) * shape(u), the shape being the same for all steps and already calibrated (remapped).
+ * point(h) = w * forest(h) + (1 - w) * level * profile(h), w by class; 0 when closed. The forest
+ * predicts y / scale with the features at the origin. The calibrated (remapped) shape says how
+ * demand is distributed relative to the point, for all steps alike; its mean is the calibration
+ * factor, so that mean(h) = point(h) * calibration and the marginal mean(h) * shape(u), with the
+ * shape brought to mean 1, have one expectation: means, quantiles and stock-out risk agree.
  *
  * A series without the history for it falls back, with a reason: see alm_fallback. */
 #ifndef ALM_PIPELINE_BASE_FORECAST_H
@@ -40,10 +42,11 @@ typedef struct alm_contribution {
 typedef struct alm_base {
     alm_history history;      /* shape is calibrated and shrunk */
     alm_fallback fallback;
-    double weight;            /* of the forest in the mean */
+    double weight;            /* of the forest in the point forecast */
+    double calibration;       /* mean / point */
     uint32_t analogue[ALM_ANALOGUES_MAX]; /* leaves that lent the level; UINT32_MAX: none */
     double *mean;             /* steps */
-    double *statistical;      /* steps: (1 - w) * level * profile */
+    double *statistical;      /* steps: (1 - w) * level * profile, part of the point */
     double *expected;         /* steps: the forest's expected value, in units, times w */
     alm_contribution *top;    /* steps x ALM_CONTRIBUTIONS_MAX, largest first */
 } alm_base;
@@ -82,7 +85,8 @@ ALM_NODISCARD alm_err alm_base_forest_means(const alm_base_request *request, siz
 /* Flags of steps 1..steps: closed by the calendar. */
 void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out);
 
-/* Shrinks a thin shape to its bin's, then reads it at the remapped levels. */
+/* Shrinks a thin shape to its bin's, then reads it at the remapped levels. Its mean is no longer
+ * 1 then. */
 void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *history);
 
 #endif

@@ -140,8 +140,9 @@ static void borrow(almi_pipeline *run, size_t c, uint32_t *candidates, double *l
     double squares = 0;
     double *change = ALM_NEW_ARRAY(run->arena, double, run->steps);
     for (size_t h = 0; h < run->steps; h++) {
-        change[h] = base->statistical[h] - base->mean[h];
-        base->mean[h] = base->statistical[h];
+        double mean = base->statistical[h] * base->calibration;
+        change[h] = mean - base->mean[h];
+        base->mean[h] = mean;
         squares += base->mean[h] * base->mean[h];
     }
     alm_hierarchy_add(run->hierarchy, run->cold_index[c], 1, change, run->steps, run->bottom_up);

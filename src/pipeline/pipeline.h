@@ -20,11 +20,12 @@
 
 /* One line of an explanation; lines of one step sum to its mean to within rounding. */
 typedef struct alm_explanation {
-    const char *feature; /* a feature's name, or base, statistical, other, reconciliation */
+    const char *feature; /* a feature's name, or base, other features, statistical,
+                            * calibration, reconciliation, sum of leaves */
     double contribution; /* units of the target */
 } alm_explanation;
 
-#define ALM_EXPLANATIONS_MAX (ALM_CONTRIBUTIONS_MAX + 4)
+#define ALM_EXPLANATIONS_MAX (ALM_CONTRIBUTIONS_MAX + 5)
 
 typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwise */
     size_t index;           /* leaf number, or number of the aggregate node */

@@ -56,7 +56,8 @@ static void explain_step(const almi_readout *in, size_t h, double mean, alm_expl
     const alm_base *base = in->base;
     const alm_feature_plan *plan = in->run->request->bundle->plan;
     bool aggregate = base->history.class_of_series == ALM_CLASS_aggregate;
-    double rest = in->base_mean[h] - base->statistical[h] - base->expected[h];
+    double point = in->base_mean[h] / base->calibration;
+    double rest = point - base->statistical[h] - base->expected[h];
     add_line(lines, count, aggregate ? "sum of leaves" : "base", base->expected[h]);
     for (size_t k = 0; k < ALM_CONTRIBUTIONS_MAX; k++) {
         const alm_contribution *top = &base->top[h * ALM_CONTRIBUTIONS_MAX + k];
@@ -67,6 +68,7 @@ static void explain_step(const almi_readout *in, size_t h, double mean, alm_expl
     }
     add_line(lines, count, "other features", fabs(rest) > 1e-9 * (1 + mean) ? rest : 0);
     add_line(lines, count, "statistical", base->statistical[h]);
+    add_line(lines, count, "calibration", in->base_mean[h] - point);
     add_line(lines, count, "reconciliation", mean - in->base_mean[h]);
 }
 

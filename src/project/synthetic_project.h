@@ -305,7 +305,7 @@ static inline alm_registry *synthetic_registry(fixture *f, const alm_snapshot *s
     const char *path = alm_path_join(f->arena, f->project->state, "registry.db");
     alm_assert(alm_registry_open(path, &registry, &f->error) == ALM_OK);
     alm_snapshot_record record = {.manifest = snapshot->manifest,
-                                  .sources = ALM_STR("[]"),
+                                  .sources = ALM_STR("{}"),
                                   .window_start = alm_instant_of_date(snapshot->start),
                                   .window_end = alm_instant_of_date(snapshot->end),
                                   .created = alm_env_now(&f->env)};

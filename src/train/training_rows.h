@@ -2,9 +2,9 @@
  *
  * Training origins lie `origin_stride` days apart, back from 7 days before the cutoff to
  * `history_min` days of history; at each, every series that has sold gives `steps_per_origin` rows
- * with steps drawn by counter from 1..min(horizon, cutoff - origin), so that the set does not depend
- * on threads or on the order of work. Rows whose target day is closed or not usable are left out.
- * The label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
+ * with steps drawn by counter from 1..min(horizon, cutoff - origin), so that the set depends
+ * neither on threads nor on the order of work. Rows whose target day is closed or not usable are
+ * left out. The label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
 #ifndef ALM_TRAIN_TRAINING_ROWS_H
 #define ALM_TRAIN_TRAINING_ROWS_H
 

@@ -30,6 +30,10 @@ def addresses(binary):
     return {name: variants for name, variants in found.items() if "resolver" in variants}
 
 
+def is_sanitized(binary):
+    return re.search(r"\b__[at]san_init\b", tool("nm", "-D", binary)) is not None
+
+
 def file_offset(binary, address):
     for line in tool("readelf", "-lW", binary).splitlines():
         words = line.split()

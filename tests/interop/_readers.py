@@ -79,7 +79,7 @@ def read_polars(root, version=None):
 
 def read_duckdb(root, version=None):
     files = live_files(root, version)
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
         return connection.execute(
             "SELECT * FROM read_parquet(?, hive_partitioning = true, hive_types = "
             "{'prediction_date': DATE, 'model_version': VARCHAR, 'forecast_horizon': INTEGER})",

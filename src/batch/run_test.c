@@ -1,0 +1,411 @@
+#include "batch/run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "base/fs_fault.h"
+#include "batch/batch_fixture.h"
+#include "batch/verify.h"
+
+static alm_err run(shop *s, alm_run_result *out)
+{
+    s->f->error = (alm_error){0};
+    return alm_run(&s->f->env, &s->options, s->f->arena, out, &s->f->error);
+}
+
+static alm_run_result must_run(shop *s)
+{
+    alm_run_result result = {0};
+    alm_err code = run(s, &result);
+    if (code != ALM_OK) {
+        fail_msg("%s", s->f->error.message);
+    }
+    assert_string_equal(s->f->error.message, "");
+    return result;
+}
+
+/* Path and size of every file below `path`, in order. */
+static void describe_tree(fixture *f, const char *path, alm_buffer *out)
+{
+    alm_fs_entry *entries = NULL;
+    size_t count = 0;
+    assert_int_equal(f->fs->ops->list(f->fs, path, f->arena, &entries, &count, &f->error), ALM_OK);
+    for (size_t i = 0; i < count; i++) {
+        const char *child = alm_path_join(f->arena, path, entries[i].name);
+        if (entries[i].kind == ALM_FS_DIRECTORY) {
+            describe_tree(f, child, out);
+            continue;
+        }
+        alm_fs_stat stat;
+        assert_int_equal(f->fs->ops->stat(f->fs, child, &stat, &f->error), ALM_OK);
+        alm_buffer_printf(out, "%s %llu\n", child, (unsigned long long)stat.size_bytes);
+    }
+}
+
+static const char *tree(shop *s)
+{
+    alm_buffer out = {0};
+    describe_tree(s->f, s->f->project->state, &out);
+    return fixture_keep(s->f->arena, &out).data;
+}
+
+static size_t runs_in_table(shop *s)
+{
+    alm_predictions *table = NULL;
+    const alm_predictions_commit *commits = NULL;
+    size_t count = 0;
+    size_t runs = 0;
+    const char *root = alm_path_join(s->f->arena, s->f->project->state, "predictions");
+    assert_int_equal(alm_predictions_open(s->f->fs, root, &table, &s->f->error), ALM_OK);
+    assert_int_equal(alm_predictions_list(table, &commits, &count, &s->f->error), ALM_OK);
+    for (size_t i = 0; i < count; i++) {
+        runs += commits[i].is_run;
+    }
+    alm_predictions_close(table);
+    return runs;
+}
+
+static size_t runs_in_registry(shop *s)
+{
+    alm_batch_run_filter all = {0};
+    alm_batch_run *runs = NULL;
+    size_t count = 0;
+    assert_int_equal(alm_registry_list_batch_runs(s->registry, &all, s->f->arena, &runs, &count,
+                                                  &s->f->error), ALM_OK);
+    return count;
+}
+
+static void expect_no_scratch(shop *s)
+{
+    const char *path = alm_path_join(s->f->arena, s->f->project->state, "scratch");
+    alm_fs_entry *entries = NULL;
+    size_t count = 0;
+    if (alm_fs_exists(s->f->fs, path)) {
+        assert_int_equal(s->f->fs->ops->list(s->f->fs, path, s->f->arena, &entries, &count, NULL),
+                         ALM_OK);
+    }
+    assert_int_equal(count, 0);
+}
+
+/* Every hash from the data files to the ledger. */
+static void expect_verified(shop *s)
+{
+    alm_read_stores stores = {.predictions = s->predictions, .objects = s->f->objects,
+                              .registry = s->registry};
+    alm_verify_report report;
+    const char *root = alm_path_join(s->f->arena, s->f->project->state, "predictions");
+    assert_int_equal(alm_verify_predictions(s->f->fs, root, &stores, s->f->arena, &report,
+                                            &s->f->error), ALM_OK);
+    if (alm_verify_status(&report, &s->f->error) != ALM_OK) {
+        fail_msg("%s", s->f->error.message);
+    }
+}
+
+/* A registered snapshot of the same window over restated sales. */
+static void restate(shop *s, alm_snapshot *out)
+{
+    synthetic_write_sales(s->f, &(synthetic_options){.poison_from = SYNTHETIC_DAYS - 2});
+    *out = synthetic_take(s->f, SYNTHETIC_END);
+    alm_registry_close(synthetic_registry(s->f, out));
+}
+
+static void a_second_run_changes_nothing(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    alm_run_result first = must_run(&s);
+    assert_false(first.already_committed);
+    assert_true(alm_str_is(first.model_version, "demand-1"));
+    assert_int_equal(first.version, 1);
+    assert_int_equal(first.leaves, SYNTHETIC_SERIES);
+    assert_int_equal(first.aggregates, 10);
+    assert_int_equal(first.files, SYNTHETIC_HORIZON);
+    assert_int_equal(first.rows, 50 * SYNTHETIC_HORIZON);
+    assert_int_equal(first.fallbacks, 2); /* the new one and the one that never sold */
+    assert_int_equal(runs_in_table(&s), 1);
+    assert_int_equal(runs_in_registry(&s), 1);
+    expect_no_scratch(&s);
+    expect_verified(&s);
+    const char *before = tree(&s);
+    synthetic_threads(s.f, 3);
+    alm_run_result second = must_run(&s);
+    assert_true(second.already_committed);
+    assert_int_equal(second.version, first.version);
+    assert_true(alm_str_equal(second.run_id, first.run_id));
+    assert_true(alm_str_equal(second.run_key, first.run_key));
+    assert_string_equal(tree(&s), before);
+    s.options.release = ALM_STR("demand-1"); /* by its name instead of the alias: the same run */
+    assert_true(must_run(&s).already_committed);
+    shop_close(&s);
+}
+
+/* Data files have the hash of their bytes as names: equal trees are equal bytes. */
+static void threads_do_not_change_a_byte(void **state)
+{
+    const char *trees[2] = {NULL, NULL};
+    alm_arena *arena = alm_arena_create(0);
+    for (int k = 0; k < 2; k++) {
+        void *one = *state;
+        if (k) {
+            synthetic_setup(&one);
+        }
+        shop s;
+        synthetic_threads(one, k ? 3 : 1);
+        shop_open(one, NULL, &s);
+        alm_run_result result = must_run(&s);
+        const alm_predictions_commit *commit = alm_predictions_find(s.predictions, result.run_key);
+        alm_buffer out = {0};
+        for (size_t i = 0; i < commit->files; i++) {
+            alm_buffer_str(&out, commit->file[i].path);
+            alm_buffer_text(&out, "\n");
+        }
+        char manifest[ALM_DIGEST_TEXT_BYTES];
+        alm_digest_text(&commit->manifest, manifest);
+        alm_buffer_text(&out, manifest);
+        trees[k] = fixture_keep(arena, &out).data;
+        shop_close(&s);
+        if (k) {
+            fixture_teardown(&one);
+        }
+    }
+    assert_string_equal(trees[0], trees[1]);
+    alm_arena_destroy(arena);
+}
+
+static void other_data_for_the_date_must_supersede(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    alm_run_result first = must_run(&s);
+    alm_snapshot restated;
+    restate(&s, &restated);
+    assert_false(alm_str_equal(restated.id, s.snapshot.id));
+    s.options.snapshot = &restated;
+    const char *before = tree(&s);
+    alm_run_result second;
+    assert_int_equal(run(&s, &second), ALM_ERR_CONFLICT);
+    assert_non_null(strstr(s.f->error.message, "is in force for 2023-06-11; replace it with "
+                           "--supersede run-"));
+    s.options.supersede = ALM_STR("run-0000000000000000");
+    s.options.reason = ALM_STR("late sales");
+    assert_int_equal(run(&s, &second), ALM_ERR_CONFLICT);
+    s.options.supersede = first.run_id;
+    s.options.reason = (alm_str){0};
+    assert_int_not_equal(run(&s, &second), ALM_OK);
+    assert_non_null(strstr(s.f->error.message, "reason"));
+    assert_string_equal(tree(&s), before);
+    s.options.reason = ALM_STR("late sales");
+    second = must_run(&s);
+    assert_int_equal(second.version, 2);
+    assert_false(alm_str_equal(second.run_id, first.run_id));
+    assert_int_equal(runs_in_table(&s), 2); /* history stays */
+    alm_batch_run_filter current = {.current_only = true};
+    alm_batch_run *runs = NULL;
+    size_t count = 0;
+    assert_int_equal(alm_registry_list_batch_runs(s.registry, &current, s.f->arena, &runs, &count,
+                                                  &s.f->error), ALM_OK);
+    assert_int_equal(count, 1);
+    assert_true(alm_str_equal(runs[0].run_id, second.run_id));
+    assert_true(alm_str_equal(runs[0].supersedes, first.run_id));
+    assert_true(alm_str_is(runs[0].reason, "late sales"));
+    expect_verified(&s);
+    shop_close(&s);
+}
+
+static void expect_incomplete(fixture *f, const synthetic_options *options, const char *message)
+{
+    shop s;
+    shop_open(f, options, &s);
+    const char *before = tree(&s);
+    alm_run_result result;
+    assert_int_equal(run(&s, &result), ALM_ERR_INCOMPLETE);
+    assert_string_equal(f->error.message, message);
+    assert_string_equal(tree(&s), before);
+    shop_close(&s);
+}
+
+static void short_sales_are_named(void **state)
+{
+    expect_incomplete(*state, &(synthetic_options){.days = SYNTHETIC_DAYS - 2},
+                      "source sales ends on 2023-06-08; a run for this prediction date needs it to "
+                      "2023-06-10: take a snapshot with the missing days");
+}
+
+static void a_short_calendar_is_named(void **state)
+{
+    expect_incomplete(*state, &(synthetic_options){.calendar_short = true},
+                      "source calendar ends on 2023-06-10; a run for this prediction date needs it "
+                      "to 2023-06-24: take a snapshot with the missing days");
+}
+
+static void dates_and_approval_are_checked(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    alm_run_result result;
+    s.options.prediction_date++;
+    assert_int_equal(run(&s, &result), ALM_ERR_INCOMPLETE);
+    assert_non_null(strstr(s.f->error.message, "holds [2023-01-02, 2023-06-11); a run for "
+                           "2023-06-12 needs every day before it"));
+    s.options.prediction_date--;
+    alm_method method = synthetic_method(8);
+    shop_release(&s, &method);
+    s.options.release = ALM_STR("demand-2");
+    assert_int_equal(run(&s, &result), ALM_ERR_DENIED);
+    assert_non_null(strstr(s.f->error.message, "release demand-2 is not approved"));
+    s.options.dry_run = true; /* trying it is allowed */
+    assert_int_equal(must_run(&s).version, -1);
+    s.options.dry_run = false;
+    s.options.release = ALM_STR("latest");
+    assert_int_equal(run(&s, &result), ALM_ERR_INVALID); /* nothing is implicit */
+    assert_int_equal(runs_in_table(&s), 0);
+    shop_close(&s);
+}
+
+static void a_dry_run_writes_nothing(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    const char *before = tree(&s);
+    s.options.dry_run = true;
+    alm_run_result result = must_run(&s);
+    assert_int_equal(result.version, -1);
+    assert_int_equal(result.leaves, SYNTHETIC_SERIES);
+    assert_int_equal(result.rows, 50 * SYNTHETIC_HORIZON);
+    assert_string_equal(tree(&s), before);
+    assert_int_equal(runs_in_registry(&s), 0);
+    shop_close(&s);
+}
+
+/* The registry as it was before the run: what is found after a crash behind the table's commit. */
+static void a_crash_before_the_registry_is_completed(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    fixture *f = s.f;
+    const char *path = alm_path_join(f->arena, f->project->state, "registry.db");
+    alm_registry_close(s.registry);
+    alm_str old;
+    assert_int_equal(alm_fs_read_all(f->fs, path, 1 << 24, f->arena, &old, &f->error), ALM_OK);
+    assert_int_equal(alm_registry_open(path, &s.registry, &f->error), ALM_OK);
+    s.options.registry = s.registry;
+    alm_run_result first = must_run(&s);
+    alm_registry_close(s.registry);
+    assert_int_equal(alm_fs_write_all(f->fs, path, old, &f->error), ALM_OK);
+    assert_int_equal(alm_registry_open(path, &s.registry, &f->error), ALM_OK);
+    s.options.registry = s.registry;
+    assert_int_equal(runs_in_registry(&s), 0);
+    assert_int_equal(runs_in_table(&s), 1);
+    s.options.reason = ALM_STR("after the crash"); /* this run's manifest would be another one */
+    alm_run_result again = must_run(&s);
+    assert_true(alm_str_equal(again.run_id, first.run_id));
+    assert_int_equal(again.version, first.version);
+    assert_int_equal(runs_in_table(&s), 1);
+    assert_int_equal(runs_in_registry(&s), 1);
+    alm_batch_run row;
+    assert_int_equal(alm_registry_get_batch_run(s.registry, first.run_id, f->arena, &row,
+                                                &f->error), ALM_OK);
+    const alm_predictions_commit *commit = alm_predictions_find(s.predictions, first.run_key);
+    assert_memory_equal(&row.manifest, &commit->manifest, sizeof row.manifest);
+    expect_verified(&s);
+    expect_no_scratch(&s);
+    shop_close(&s);
+}
+
+/* Calls of the file system fail one after the other: the old state or the new one, and no scratch. */
+static void a_full_disk_leaves_the_old_state(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    fixture *f = s.f;
+    alm_fs *real = f->fs;
+    alm_fs *faulty = NULL;
+    assert_int_equal(alm_fs_fault_create(real, &faulty, &f->error), ALM_OK);
+    alm_objects *objects = NULL;
+    alm_predictions_close(s.predictions);
+    const char *folder = alm_path_join(f->arena, f->project->state, "objects");
+    assert_int_equal(alm_objects_folder_open(faulty, folder, &objects, &f->error), ALM_OK);
+    s.options.objects = objects;
+    f->env.fs = faulty;
+    uint32_t calls = ALM_FS_CALL_BIT(CREATE) | ALM_FS_CALL_BIT(WRITE) | ALM_FS_CALL_BIT(SYNC) |
+                     ALM_FS_CALL_BIT(LINK) | ALM_FS_CALL_BIT(MAKE_DIRECTORY) |
+                     ALM_FS_CALL_BIT(READ);
+    size_t refused = 0;
+    for (uint64_t nth = 1; nth < 4000; nth += 1 + nth / 2) {
+        alm_fs_fault_set(faulty, &(alm_fs_fault){.mode = ALM_FS_FAULT_NONE});
+        assert_int_equal(alm_prediction_table_open(&f->env, f->project, &s.predictions, &f->error),
+                         ALM_OK);
+        s.options.predictions = s.predictions;
+        alm_fs_fault_set(faulty, &(alm_fs_fault){ALM_FS_FAULT_FAIL, calls, nth, NULL});
+        alm_run_result result;
+        alm_err code = run(&s, &result);
+        bool happened = alm_fs_fault_happened(faulty);
+        alm_fs_fault_set(faulty, &(alm_fs_fault){.mode = ALM_FS_FAULT_NONE});
+        alm_predictions_close(s.predictions);
+        s.predictions = NULL;
+        expect_no_scratch(&s);
+        if (!happened) {
+            assert_int_equal(code, ALM_OK);
+            break;
+        }
+        if (code == ALM_OK) { /* a failure that was rightly passed over */
+            break;
+        }
+        refused++;
+        assert_int_equal(code, ALM_ERR_IO);
+        assert_non_null(strstr(f->error.message, "the disk is full"));
+        bool visible = strstr(f->error.message, "the run is visible") != NULL;
+        assert_int_equal(runs_in_table(&s), visible);
+        assert_int_equal(runs_in_registry(&s), 0);
+    }
+    assert_true(refused >= 8);
+    f->env.fs = real;
+    s.options.objects = f->objects;
+    alm_objects_close(objects);
+    assert_int_equal(alm_prediction_table_open(&f->env, f->project, &s.predictions, &f->error),
+                     ALM_OK);
+    s.options.predictions = s.predictions;
+    must_run(&s);
+    assert_int_equal(runs_in_table(&s), 1);
+    assert_int_equal(runs_in_registry(&s), 1);
+    expect_verified(&s);
+    alm_fs_destroy(faulty);
+    shop_close(&s);
+}
+
+static void memory_returns(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    s.options.dry_run = true;
+    size_t held = alm_heap_held_bytes();
+    for (int k = 0; k < 2; k++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_run_result result;
+        assert_int_equal(alm_run(&s.f->env, &s.options, arena, &result, &s.f->error), ALM_OK);
+        alm_arena_destroy(arena);
+        assert_int_equal(alm_heap_held_bytes(), held);
+    }
+    shop_close(&s);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, synthetic_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_second_run_changes_nothing),
+        CASE(threads_do_not_change_a_byte),
+        CASE(other_data_for_the_date_must_supersede),
+        CASE(short_sales_are_named),
+        CASE(a_short_calendar_is_named),
+        CASE(dates_and_approval_are_checked),
+        CASE(a_dry_run_writes_nothing),
+        CASE(a_crash_before_the_registry_is_completed),
+        CASE(a_full_disk_leaves_the_old_state),
+        CASE(memory_returns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,240 @@
+#include "train/backtest.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "pipeline/pipeline_fixture.h"
+#include "train/training_fixture.h"
+
+enum { ORIGIN = 129, STEPS = SYNTHETIC_HORIZON };
+#define AFTER_ORIGIN "2023-05-12" /* the day after the origin */
+
+static alm_bundle *bundle_of(fixture *f, const training_case *c, const alm_method *method)
+{
+    const alm_feature_schema *schema = alm_panel_source_schema(c->source);
+    alm_bundle_parts parts = synthetic_parts(f, schema, method);
+    alm_bundle *bundle = NULL;
+    alm_assert(alm_bundle_of_parts(&parts, schema, &bundle, &f->error) == ALM_OK);
+    return bundle;
+}
+
+static alm_origin_record record_of(fixture *f, const training_case *c, const alm_method *method)
+{
+    alm_bundle *bundle = bundle_of(f, c, method);
+    alm_origin_record record;
+    assert_int_equal(alm_origin_record_make(&f->env, &c->panel, bundle, ORIGIN, f->arena, &record,
+                                            &f->error), ALM_OK);
+    alm_bundle_destroy(bundle);
+    return record;
+}
+
+/* What a record says was forecast does not change with what came after its origin; what came after
+ * is in `actual`, so that the test would see a record that looks at nothing. */
+static void records_do_not_look_ahead(void **state)
+{
+    fixture *f = *state;
+    alm_method method = synthetic_method(8);
+    for (int delay = 0; delay <= 2; delay += 2) {
+        alm_origin_record r[2];
+        for (int poisoned = 0; poisoned < 2; poisoned++) {
+            training_case c;
+            training_open(f, &(synthetic_options){.poison_from = poisoned ? ORIGIN + 1 : 0,
+                                                  .delay = delay}, 16, &c);
+            r[poisoned] = record_of(f, &c, &method);
+            training_close(&c);
+        }
+        size_t cells = SYNTHETIC_SERIES * STEPS;
+        assert_true(same_doubles(r[0].forest, r[1].forest, cells));
+        assert_true(same_doubles(r[0].statistical, r[1].statistical, cells));
+        assert_true(same_doubles(r[0].scale_squared, r[1].scale_squared, SYNTHETIC_SERIES));
+        assert_true(same_doubles(r[0].node_statistical, r[1].node_statistical, 10 * STEPS));
+        assert_true(same_doubles(r[0].node_scale, r[1].node_scale, 10));
+        assert_false(same_doubles(r[0].actual, r[1].actual, cells));
+        assert_false(same_doubles(r[0].node_actual, r[1].node_actual, 10 * STEPS));
+        for (size_t i = 0; i < SYNTHETIC_SERIES; i++) {
+            const alm_history *a = &r[0].histories[i];
+            const alm_history *b = &r[1].histories[i];
+            assert_int_equal(a->class_of_series, b->class_of_series);
+            assert_true(a->level == b->level && a->scale == b->scale);
+            assert_memory_equal(a->shape, b->shape, sizeof a->shape);
+        }
+    }
+}
+
+static void records_are_the_same_for_any_threads(void **state)
+{
+    fixture *f = *state;
+    alm_method method = synthetic_method(8);
+    alm_origin_record first;
+    training_case c;
+    training_open(f, NULL, 7, &c);
+    for (int threads = 1; threads <= 3; threads++) {
+        synthetic_threads(f, threads);
+        alm_origin_record r = record_of(f, &c, &method);
+        first = threads == 1 ? r : first;
+        assert_true(same_doubles(r.forest, first.forest, SYNTHETIC_SERIES * STEPS));
+        assert_true(same_doubles(r.statistical, first.statistical, SYNTHETIC_SERIES * STEPS));
+    }
+    double sold = 0;
+    for (size_t h = 0; h < STEPS; h++) {
+        int units = synthetic_units(5, ORIGIN + 1 + (int)h);
+        assert_true(first.actual[5 * STEPS + h] == (units > 0 ? units : 0));
+        assert_int_equal(first.closed[h], !synthetic_open_day(ORIGIN + 1 + (int)h));
+        assert_true(isnan(first.actual[SYNTHETIC_NEW * STEPS + h])); /* not launched yet */
+        sold += first.node_actual[h];
+    }
+    assert_true(sold > 100 && first.scale_squared[5] > 0);
+    assert_true(first.scale_squared[SYNTHETIC_NEW] == 0 && first.scale_squared[SYNTHETIC_ZERO] == 0);
+    training_close(&c);
+}
+
+/* ---- scores ---- */
+
+typedef struct scored {
+    training_case c;
+    alm_origin_record record;
+    alm_method method;
+    alm_backtest backtest;
+    alm_panel_source *past;
+} scored;
+
+static void number_nodes(scored *s, fixture *f)
+{
+    const alm_hierarchy *h = alm_panel_source_hierarchy(s->past);
+    size_t leaves = alm_panel_source_series(s->past);
+    uint32_t *series = ALM_NEW_ARRAY(f->arena, uint32_t, leaves);
+    uint32_t *nodes = ALM_NEW_ARRAY(f->arena, uint32_t, h->node_count);
+    for (uint32_t i = 0; i < leaves; i++) {
+        series[i] = i + 1; /* series 0 is launched later */
+    }
+    for (uint32_t n = 0; n < h->node_count; n++) {
+        nodes[n] = n;
+    }
+    s->backtest.series_of_leaf = series;
+    s->backtest.node_of_node = nodes;
+}
+
+static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
+{
+    training_open(f, NULL, 16, &s->c);
+    s->method = synthetic_method(20);
+    s->record = record_of(f, &s->c, &s->method);
+    alm_panel_options options = {.start = ALM_DATE_NONE, .end = fixture_date(AFTER_ORIGIN),
+                                 .future = STEPS,
+                                 .membership_date = fixture_date(SYNTHETIC_END),
+                                 .block_series = 256};
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, &s->c.snapshot,
+                                           &options, &s->past, &f->error), ALM_OK);
+    alm_backtest_init(&s->backtest, &s->c.panel, &s->method, f->arena);
+    s->backtest.record = &s->record;
+    number_nodes(s, f);
+    alm_bundle *bundle = bundle_of(f, &s->c, &s->method);
+    alm_pipeline_request request = {.bundle = bundle, .source = s->past, .scratch = f->root};
+    alm_forecast_sink sink = alm_backtest_sink(&s->backtest);
+    assert_int_equal(alm_pipeline_run(&f->env, &request, &sink, &f->error), ALM_OK);
+    alm_bundle_destroy(bundle);
+    alm_bundle_parts parts = synthetic_parts(f, alm_panel_source_schema(s->c.source), &s->method);
+    pipeline_case same = {.end = AFTER_ORIGIN, .no_stock = true};
+    assert_int_equal(pipeline_case_run(f, &s->c.snapshot, &parts, &same, f->arena, kept), ALM_OK);
+}
+
+/* Pooled errors made again from what the pipeline published and what was sold. */
+static void scores_are_of_what_was_published(void **state)
+{
+    fixture *f = *state;
+    scored s = {0};
+    kept_forecasts k;
+    score_origin(f, &s, &k);
+    assert_int_equal(k.leaves, SYNTHETIC_SERIES - 1);
+    double absolute = 0;
+    double error = 0;
+    double actual = 0;
+    double naive = 0;
+    double total = 0;
+    for (size_t i = 0; i < k.leaves; i++) {
+        size_t series = i + 1;
+        for (int h = 0; h < STEPS && series != SYNTHETIC_ZERO; h++) {
+            int units = synthetic_units((int)series, ORIGIN + 1 + h);
+            double y = units > 0 ? units : 0;
+            int back = synthetic_units((int)series, ORIGIN + 1 + h % 7 - 7);
+            absolute += fabs(k.list[i].f.mean[h] - y);
+            error += k.list[i].f.mean[h] - y;
+            actual += y;
+            naive += fabs((back > 0 ? back : 0) - y);
+        }
+    }
+    const alm_metrics *final = &s.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    assert_int_equal(s.backtest.levels[0].nodes, 38); /* never sold: nobody could forecast it */
+    assert_int_equal(final->pairs, 38 * STEPS);
+    /* 1e-9: the sums run in another order */
+    assert_true(fabs(alm_metrics_wape(final) - absolute / actual) < 1e-9);
+    assert_true(fabs(alm_metrics_bias(final) - error / actual) < 1e-9);
+    const alm_metrics *seasonal = &s.backtest.levels[0].methods[ALM_SCORE_BASELINES +
+                                                                ALM_BASELINE_seasonal_naive];
+    assert_true(fabs(alm_metrics_wape(seasonal) - naive / actual) < 1e-9);
+    const alm_metrics *zero = &s.backtest.levels[0].methods[ALM_SCORE_BASELINES];
+    assert_true(fabs(alm_metrics_wape(zero) - 1) < 1e-12);
+    for (int h = 0; h < STEPS; h++) {
+        total += fabs(k.list[k.leaves].f.mean[h] - s.record.node_actual[h]);
+    }
+    const alm_metrics *top = &s.backtest.levels[1].methods[ALM_SCORE_FINAL];
+    assert_int_equal(s.backtest.levels[1].nodes, 1);
+    assert_true(fabs(alm_metrics_wape(top) - total / actual) < 1e-9);
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
+}
+
+/* Every series is scored once by level and once by class; closed days have no interval. */
+static void levels_and_classes_agree(void **state)
+{
+    fixture *f = *state;
+    scored s = {0};
+    kept_forecasts k;
+    score_origin(f, &s, &k);
+    uint64_t pairs = 0;
+    uint64_t intervals = 0;
+    uint32_t nodes = 0;
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        pairs += s.backtest.classes[c].methods[ALM_SCORE_FINAL].pairs;
+        intervals += s.backtest.classes[c].methods[ALM_SCORE_FINAL].interval_pairs;
+        nodes += s.backtest.classes[c].nodes;
+    }
+    const alm_metrics *all = &s.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    assert_int_equal(pairs, all->pairs);
+    assert_int_equal(intervals, all->interval_pairs);
+    assert_int_equal(nodes, s.backtest.levels[0].nodes);
+    assert_true(all->interval_pairs <= 38 * 12); /* two Sundays in two weeks */
+    assert_true(all->interval_pairs > 37 * 10);
+    static const uint32_t NODES[] = {38, 1, 2, 4, 3};
+    for (int level = 0; level < 5; level++) {
+        assert_int_equal(s.backtest.levels[level].nodes, NODES[level]);
+        for (int method = 0; method < ALM_SCORE_COUNT; method++) {
+            bool none = level && method == ALM_SCORE_GBM;
+            const alm_metrics *m = &s.backtest.levels[level].methods[method];
+            assert_int_equal(m->pairs, none ? 0 : NODES[level] * STEPS);
+        }
+    }
+    alm_forecast_sink sink = alm_backtest_sink(&s.backtest); /* the next origin counts anew */
+    assert_non_null(sink.block);
+    assert_int_equal(s.backtest.levels[0].nodes, 0);
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(records_do_not_look_ahead, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(records_are_the_same_for_any_threads, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(scores_are_of_what_was_published, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
+                                        fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+"""Breaks each promise of tools/accuracy in turn, in a made-up report, and expects it to be seen."""
+import contextlib
+import copy
+import io
+import os
+import sys
+import unittest
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+
+sys.dont_write_bytecode = True
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/accuracy")
+LOADER = SourceFileLoader("accuracy", TOOL)
+accuracy = module_from_spec(spec_from_loader("accuracy", LOADER))
+LOADER.exec_module(accuracy)
+
+BASELINES = ("zero", "seasonal_naive", "ses", "mean", "weekday_mean")
+
+
+def method(name, loss, coverage=None, quantiles=True):
+    """All losses of a method have one value."""
+    row = {"method": name, "coverage_90": coverage, "bias": 0.0}
+    row.update({key: loss for key in ("wape", "rmsse", "mase", "mape", "rmse", "mae")})
+    row["pinball"] = {level: loss for level in accuracy.PINBALLS} if quantiles else {}
+    return row
+
+
+def report(levels):
+    """The published forecast loses 1, its parts 1.1, each baseline 1.5."""
+    methods = [method("final", 1.0, 0.9), method("statistical", 1.1, quantiles=False),
+               method("gbm", 1.1, quantiles=False)] + [method(name, 1.5) for name in BASELINES]
+    return {"levels": [{"level": level, "methods": copy.deepcopy(methods)} for level in levels]}
+
+
+def judge(check, given):
+    """(number of broken promises, what was printed)"""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        broken = check(given)
+    return broken, out.getvalue()
+
+
+def row(given, level, name):
+    rows = next(one for one in given["levels"] if one["level"] == level)["methods"]
+    return next(one for one in rows if one["method"] == name)
+
+
+class Retail(unittest.TestCase):
+    def setUp(self):
+        self.report = report(("series", "total", "region", "market", "range"))
+
+    def broken(self):
+        return judge(accuracy.check_retail, self.report)[0]
+
+    def test_good_passes(self):
+        broken, printed = judge(accuracy.check_retail, self.report)
+        self.assertEqual((broken, printed.count("PASS"), printed.count("FAIL")), (0, 12, 0))
+
+    def test_ten_percent(self):
+        for loss, expected in ((1.112, 0), (1.11, 1)):
+            row(self.report, "series", "seasonal_naive")["rmsse"] = loss
+            self.assertEqual(self.broken(), expected)
+
+    def test_best_single_one(self):
+        for name in ("mean", "statistical"):
+            for loss, expected in ((0.991, 0), (0.99, 1)):
+                given = copy.deepcopy(self.report)
+                row(given, "series", name)["rmsse"] = loss
+                self.assertEqual(judge(accuracy.check_retail, given)[0], expected)
+
+    def test_each_pinball_loss(self):
+        for level in accuracy.PINBALLS:
+            given = copy.deepcopy(self.report)
+            row(given, "series", "ses")["pinball"][level] = 0.9
+            self.assertEqual(judge(accuracy.check_retail, given)[0], 1)
+
+    def test_levels(self):
+        for level, expected in (("market", 1), ("range", 1), ("total", 1), ("region", 0)):
+            given = copy.deepcopy(self.report)
+            row(given, level, "ses")["wape"] = 1.0
+            self.assertEqual(judge(accuracy.check_retail, given)[0], expected)
+
+    def test_coverage(self):
+        for coverage, expected in ((0.859, 1), (0.86, 0), (0.94, 0), (0.941, 1), (None, 1)):
+            row(self.report, "series", "final")["coverage_90"] = coverage
+            self.assertEqual(self.broken(), expected)
+
+
+class StoreItem(unittest.TestCase):
+    def setUp(self):
+        self.report = report(("series", "total", "store", "item"))
+
+    def broken(self):
+        return judge(accuracy.check_store_item, self.report)[0]
+
+    def test_good_passes(self):
+        self.assertEqual(self.broken(), 0)
+
+    def test_each_baseline_and_loss(self):
+        for name in ("seasonal_naive", "ses", "weekday_mean"):
+            row(self.report, "series", name)["wape"] = 1.0
+        self.assertEqual(self.broken(), 3)
+        row(self.report, "series", "ses")["pinball"]["0.95"] = 0.5
+        self.assertEqual(self.broken(), 4)
+
+    def test_bias(self):
+        for bias, expected in ((0.02, 0), (-0.02, 0), (0.021, 1), (-0.021, 1)):
+            row(self.report, "series", "final")["bias"] = bias
+            self.assertEqual(self.broken(), expected)
+
+    def test_coverage(self):
+        for coverage, expected in ((0.879, 1), (0.88, 0), (0.921, 1)):
+            row(self.report, "series", "final")["coverage_90"] = coverage
+            self.assertEqual(self.broken(), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
