@@ -96,6 +96,11 @@ alm_err alm_rebuild(const alm_env *env, const alm_rebuild_options *options, alm_
     ALM_TRY(alm_registry_training_run_of(options->registry, release.name, arena, &run, error));
     alm_train_result again;
     ALM_TRY(train_again(env, options, &run, arena, &again, error));
+    /* Other inputs than those compared before the work: the definition or the features. */
+    char id[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&run.id, id);
+    ALM_TRY(compare("definition of the model or of its features", alm_str_of(id),
+                    again.training_run_id, error));
     char *recorded = alm_arena_alloc(arena, ALM_DIGEST_TEXT_BYTES);
     alm_digest_text(&run.bundle, recorded);
     out->release = release.name;

@@ -236,8 +236,8 @@ static void short_sales_are_named(void **state)
 static void a_short_calendar_is_named(void **state)
 {
     expect_incomplete(*state, &(synthetic_options){.calendar_short = true},
-                      "source calendar ends on 2023-06-10; a run for this prediction date needs it "
-                      "to 2023-06-24: take a snapshot with the missing days");
+                      "source calendar has no row for 2023-06-11, which is needed (160 days and 14 "
+                      "ahead): add it and take a new snapshot");
 }
 
 static void dates_and_approval_are_checked(void **state)

@@ -48,6 +48,11 @@ void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *
                              : trust * history->shape[k] + (1 - trust) * prior[k];
     }
     alm_marginal marginal = {alm_shape_levels(), shape, ALM_SHAPE_LEVELS};
+    /* Between quantiles and in the tail the marginal interpolates, so its mean is near 1 only. */
+    double mean = alm_marginal_mean(marginal);
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        shape[k] /= mean > 0 ? mean : 1;
+    }
     for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
         history->shape[k] = alm_marginal_quantile(marginal, method->remap[aggregate][k]);
     }
