@@ -14,12 +14,17 @@ static alm_err compare(const char *what, alm_str recorded, alm_str present, alm_
                     ALM_STR_ARG(recorded), ALM_STR_ARG(present));
 }
 
+typedef struct past_inputs { /* what the record names and the project must have */
+    alm_digest snapshot;
+    alm_str model;
+    bool experimental;
+} past_inputs;
+
 static alm_err read_inputs(const alm_rebuild_options *o, const alm_json *inputs, alm_arena *arena,
-                           alm_digest *snapshot, alm_str *model, bool *experimental,
-                           alm_error *error)
+                           past_inputs *out, alm_error *error)
 {
     alm_str text;
-    ALM_TRY(alm_json_get_bool(inputs, "experimental", experimental, error));
+    ALM_TRY(alm_json_get_bool(inputs, "experimental", &out->experimental, error));
     ALM_TRY(alm_json_get_str(inputs, "project_commit", &text, error));
     ALM_TRY(compare("project's commit", text, o->project_commit, error));
     ALM_TRY(alm_json_get_str(inputs, "engine_source", &text, error));
@@ -30,9 +35,9 @@ static alm_err read_inputs(const alm_rebuild_options *o, const alm_json *inputs,
     ALM_TRY(compare("LightGBM library", text, alm_str_of(ALM_LIGHTGBM_DIGEST), error));
     ALM_TRY(alm_json_get(inputs, "model", ALM_JSON_OBJECT, &part, error));
     ALM_TRY(alm_json_get_str(part, "name", &text, error));
-    *model = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
+    out->model = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
     ALM_TRY(alm_json_get_str(inputs, "snapshot_id", &text, error));
-    if (!alm_digest_parse(text, snapshot)) {
+    if (!alm_digest_parse(text, &out->snapshot)) {
         return alm_fail(error, ALM_ERR_CORRUPT, "the record's snapshot id is malformed");
     }
     return ALM_OK;
@@ -55,29 +60,26 @@ static alm_err train_again(const alm_env *env, const alm_rebuild_options *o,
 {
     alm_json_document *document = NULL;
     ALM_TRY(alm_json_parse(run->inputs, "training record", &document, error));
-    alm_digest id;
-    alm_str name;
-    bool experimental = false;
-    alm_err code = read_inputs(o, alm_json_root(document), arena, &id, &name, &experimental,
-                               error);
+    past_inputs record = {0};
+    alm_err code = read_inputs(o, alm_json_root(document), arena, &record, error);
     alm_json_document_destroy(document);
     if (code != ALM_OK) {
         return code;
     }
-    const alm_model_spec *model = alm_project_model(o->project, name);
+    const alm_model_spec *model = alm_project_model(o->project, record.model);
     if (!model) {
         return alm_fail(error, ALM_ERR_CONFLICT, "almanac.yaml has no model %.*s any more",
-                        ALM_STR_ARG(name));
+                        ALM_STR_ARG(record.model));
     }
     alm_snapshot snapshot;
-    ALM_TRY(find_snapshot(o, &id, arena, &snapshot, error));
+    ALM_TRY(find_snapshot(o, &record.snapshot, arena, &snapshot, error));
     alm_train_options options = {.project = o->project,
                                  .model = model,
                                  .snapshot = &snapshot,
                                  .objects = o->objects,
                                  .registry = o->registry,
                                  .project_commit = o->project_commit,
-                                 .experimental = experimental,
+                                 .experimental = record.experimental,
                                  .unregistered = true,
                                  .who = o->who};
     return alm_train(env, &options, arena, out, error);

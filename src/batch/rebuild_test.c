@@ -49,7 +49,8 @@ static void the_same_bundle_comes_out(void **state)
     alm_ledger_head before;
     assert_int_equal(alm_ledger_get_head(registry, &before, &f->error), ALM_OK);
     synthetic_threads(f, 1);
-    synthetic_write_sales(f, &(synthetic_options){.poison_from = 3}); /* the snapshot is the source */
+    /* Only the snapshot counts, not what the files hold now. */
+    synthetic_write_sales(f, &(synthetic_options){.poison_from = 3});
     alm_rebuild_options options = options_of(f, registry);
     alm_rebuild_result result = {0};
     alm_err code = alm_rebuild(&f->env, &options, f->arena, &result, &f->error);
@@ -105,8 +106,8 @@ static void another_definition_is_refused(void **state)
     alm_rebuild_result result = {0};
     assert_int_equal(alm_rebuild(&f->env, &options, f->arena, &result, &f->error),
                      ALM_ERR_CONFLICT);
-    assert_non_null(strstr(f->error.message, "the definition of the model or of its features is not "
-                           "the recorded one"));
+    assert_non_null(strstr(f->error.message, "the definition of the model or of its features is "
+                           "not the recorded one"));
     assert_false(result.identical);
     alm_registry_close(registry);
 }

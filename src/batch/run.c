@@ -221,8 +221,9 @@ static alm_err compute(run *r, alm_error *error)
                                  .snapshot_id = o->snapshot->id,
                                  .release_hash = {r->release_text, 64},
                                  .prediction_date = o->prediction_date};
-    ALM_TRY(alm_run_writer_open(r->env, o->project, &r->bundle->method, r->source, &identity,
-                                r->scratch, &r->writer, error));
+    alm_run_writer_options writer = {o->project, &r->bundle->method, r->source, &identity,
+                                     r->scratch};
+    ALM_TRY(alm_run_writer_open(r->env, &writer, &r->writer, error));
     alm_forecast_sink sink = alm_run_writer_sink(r->writer);
     const alm_source *target = alm_project_source(o->project, o->project->series.source);
     alm_pipeline_request request = {.bundle = r->bundle,

@@ -314,7 +314,7 @@ static void a_crash_before_the_registry_is_completed(void **state)
     shop_close(&s);
 }
 
-/* Calls of the file system fail one after the other: the old state or the new one, and no scratch. */
+/* Calls of the file system fail one after the other: the old state or the new one, no scratch. */
 static void a_full_disk_leaves_the_old_state(void **state)
 {
     shop s;

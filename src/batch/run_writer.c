@@ -43,22 +43,20 @@ static alm_err open_engine(alm_run_writer *w, alm_error *error)
     return alm_table_builder_create(w->columns.names, types, w->columns.count, &w->builder, error);
 }
 
-alm_err alm_run_writer_open(const alm_env *env, const alm_project *project,
-                            const alm_method *method, alm_panel_source *source,
-                            const alm_run_identity *identity, const char *scratch,
+alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *options,
                             alm_run_writer **out, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
     alm_run_writer *w = ALM_NEW(arena, alm_run_writer);
     *w = (alm_run_writer){.env = env,
-                          .project = project,
-                          .method = method,
-                          .source = source,
-                          .identity = *identity,
-                          .scratch = scratch,
+                          .project = options->project,
+                          .method = options->method,
+                          .source = options->source,
+                          .identity = *options->identity,
+                          .scratch = options->scratch,
                           .arena = arena,
                           .row_arena = alm_arena_create(0)};
-    alm_prediction_columns_of(project, arena, &w->columns);
+    alm_prediction_columns_of(options->project, arena, &w->columns);
     alm_err code = open_engine(w, error);
     if (code != ALM_OK) {
         alm_run_writer_close(w);

@@ -14,12 +14,19 @@ typedef struct alm_run_identity { /* the columns that are the same in every row 
     alm_date prediction_date;
 } alm_run_identity;
 
+typedef struct alm_run_writer_options {
+    const alm_project *project;
+    const alm_method *method;
+    alm_panel_source *source;
+    const alm_run_identity *identity;
+    const char *scratch; /* a folder for the files */
+} alm_run_writer_options;
+
 typedef struct alm_run_writer alm_run_writer;
 
-/* Everything given is borrowed until close. `scratch`: a folder for the files. */
-ALM_NODISCARD alm_err alm_run_writer_open(const alm_env *env, const alm_project *project,
-                                          const alm_method *method, alm_panel_source *source,
-                                          const alm_run_identity *identity, const char *scratch,
+/* Everything given is borrowed until close. */
+ALM_NODISCARD alm_err alm_run_writer_open(const alm_env *env,
+                                          const alm_run_writer_options *options,
                                           alm_run_writer **out, alm_error *error);
 void alm_run_writer_close(alm_run_writer *writer); /* takes NULL */
 

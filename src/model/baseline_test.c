@@ -110,7 +110,7 @@ static void empty_and_constant_series(void **state)
     }
 }
 
-/* What is not known counts nowhere: it is as if it were not there, or were its neighbour's phase. */
+/* What is not known counts nowhere: it is as if it were not there. */
 static void unknown_values_are_skipped(void **state)
 {
     (void)state;

@@ -247,8 +247,8 @@ static void foreign_manifests_are_refused(void **state)
     char *format = strstr(manifest, "\"format\":1");
     assert_non_null(format);
     format[9] = '2';
-    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 2, this engine reads 1; "
-                   "use the almanac that made it or a newer one");
+    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 2, this engine reads "
+                   "1; use the almanac that made it or a newer one");
     format[9] = '1';
     char *plan = strstr(manifest, "\"plan.json\":\"");
     assert_non_null(plan);

@@ -1,9 +1,9 @@
 /* cold_start.c: a series that is too young for a level of its own borrows one.
  *
- * Analogues are established leaves that share the most aggregates with it: all of them if there are
- * at least three such leaves, else those of the last level, and so on up to the first. The borrowed
- * level is their median; the three whose level is nearest to it are named in the output. With n open
- * periods of its own the series gets (n * own + PRIOR * median) / (n + PRIOR). */
+ * Analogues are established leaves that share the most aggregates with it: all of them if there
+ * are at least three such leaves, else those of the last level, and so on up to the first. The
+ * borrowed level is their median; the three whose level is nearest to it are named in the output.
+ * With n open periods of its own the series gets (n * own + PRIOR * median) / (n + PRIOR). */
 #include <math.h>
 
 #include "num/quantile.h"

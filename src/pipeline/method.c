@@ -47,26 +47,33 @@ void alm_method_write(const alm_method *m, alm_buffer *out)
     alm_json_close_object(&w);
 }
 
-static alm_err get_array(const alm_json *object, const char *key, const char *name, size_t min,
-                         size_t max, double *out, size_t *count, alm_error *error)
+/* Exactly `expected` numbers. */
+static alm_err get_array(const alm_json *object, const char *key, size_t expected, double *out,
+                         alm_error *error)
 {
     const alm_json *array = NULL;
     ALM_TRY(alm_json_get(object, key, ALM_JSON_ARRAY, &array, error));
-    size_t n = alm_json_count(array);
-    if (n < min || n > max) {
-        return alm_fail(error, ALM_ERR_CORRUPT, "%s: `%s` has %zu numbers, not %zu to %zu", name,
-                        key, n, min, max);
+    if (alm_json_count(array) != expected) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "`%s` has %zu numbers, not %zu", key,
+                        alm_json_count(array), expected);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < expected; i++) {
         if (!alm_json_as_double(alm_json_at(array, i), &out[i])) {
-            return alm_fail(error, ALM_ERR_CORRUPT, "%s: `%s` number %zu is not a number", name,
-                            key, i + 1);
+            return alm_fail(error, ALM_ERR_CORRUPT, "`%s` number %zu is not a number", key, i + 1);
         }
     }
-    if (count) {
-        *count = n;
-    }
     return ALM_OK;
+}
+
+static alm_err get_quantiles(const alm_json *object, alm_method *m, alm_error *error)
+{
+    const size_t room = sizeof m->quantile / sizeof m->quantile[0];
+    size_t count = alm_json_count(alm_json_member(object, "quantiles"));
+    if (count < 1 || count > room) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "`quantiles` must have 1 to %zu numbers", room);
+    }
+    m->quantile_count = count;
+    return get_array(object, "quantiles", count, m->quantile, error);
 }
 
 static alm_err read_shapes(const alm_json *root, const char *name, alm_method *m,
@@ -131,12 +138,10 @@ static alm_err read_method(const alm_json *root, const char *name, alm_method *m
                             name, alm_class_name((alm_class)c));
         }
     }
-    const size_t n = ALM_SHAPE_LEVELS;
-    ALM_TRY(get_array(root, "remap_leaves", name, n, n, m->remap[0], NULL, error));
-    ALM_TRY(get_array(root, "remap_aggregates", name, n, n, m->remap[1], NULL, error));
-    ALM_TRY(get_array(root, "bin_edge", name, ALM_SHAPE_BINS, ALM_SHAPE_BINS, m->bin_edge, NULL,
-                      error));
-    ALM_TRY(get_array(root, "quantiles", name, 1, 15, m->quantile, &m->quantile_count, error));
+    ALM_TRY(get_array(root, "remap_leaves", ALM_SHAPE_LEVELS, m->remap[0], error));
+    ALM_TRY(get_array(root, "remap_aggregates", ALM_SHAPE_LEVELS, m->remap[1], error));
+    ALM_TRY(get_array(root, "bin_edge", ALM_SHAPE_BINS, m->bin_edge, error));
+    ALM_TRY(get_quantiles(root, m, error));
     return read_shapes(root, name, m, error);
 }
 

@@ -22,7 +22,8 @@ typedef struct alm_method {
      * the rest being the aggregate's own level x profile. */
     double weight[ALM_CLASS_COUNT];
     /* Calibration: the marginal's level u is read at remap(u), a monotone function given at the
-     * shape levels, learned from the randomised PIT of earlier origins. [0] leaves, [1] aggregates. */
+     * shape levels, learned from the randomised PIT of earlier origins. [0] leaves, [1] aggregates.
+     */
     double remap[2][ALM_SHAPE_LEVELS];
     /* Mean shapes of series by their share of non-zero periods, to which thin ones are shrunk;
      * bin b holds shares up to bin_edge[b]. */

@@ -29,11 +29,9 @@ static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
     alm_leaf *leaf = &block->leaves[series];
     size_t index = block->panel->first_series + series;
     alm_history_view view = {block->panel, series, run->origin, run->delay, run->profile};
-    alm_path_ranks ranks;
     alm_arena_reset(worker->scratch);
-    alm_path_ranks_of(run->method, &view, index, run->templates, worker->block, worker->scratch,
-                      &ranks);
-    leaf->rank = ranks.rank;
+    leaf->rank = alm_path_ranks_of(run->method, &view, index, run->templates, worker->block,
+                                   worker->scratch);
     leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
     leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
                                      : ALM_NEW_ARRAY(worker->block, double, run->steps);
@@ -140,8 +138,8 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
     alm_base_workspace workspace = almi_workspace(&run->workers[0], run->arena);
     ALM_TRY(alm_base_forecast(&request, n, 1, &workspace, &node->base, error));
     alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
-    alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates, run->arena, scratch,
-                      &node->ranks);
+    node->rank = alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates,
+                                   run->arena, scratch);
     node->own = ALM_NEW_ARRAY(run->arena, double, run->steps);
     double share = run->method->weight[ALM_CLASS_aggregate];
     for (size_t h = 0; h < run->steps; h++) {

@@ -135,7 +135,7 @@ void almi_node_targets(almi_pipeline *run)
     for (size_t n = 0; n < run->node_count; n++) {
         almi_node *node = &run->nodes[n];
         alm_path_node path = {run->leaf_count + n, node->base.mean, node->base.history.shape,
-                              node->ranks.rank};
+                              node->rank};
         make_values(run, &path, run->targets + n * run->width);
     }
 }

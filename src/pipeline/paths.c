@@ -62,15 +62,14 @@ static size_t template_day(const alm_history_view *view, size_t template_origin,
     return SIZE_MAX;
 }
 
-void alm_path_ranks_of(const alm_method *method, const alm_history_view *view, uint64_t node,
-                       size_t templates, alm_arena *arena, alm_arena *scratch,
-                       alm_path_ranks *out)
+uint8_t *alm_path_ranks_of(const alm_method *method, const alm_history_view *view, uint64_t node,
+                           size_t templates, alm_arena *arena, alm_arena *scratch)
 {
     size_t steps = (size_t)method->horizon;
     size_t season = (size_t)method->season;
-    out->rank = ALM_NEW_ARRAY(arena, uint8_t, templates * steps + 1);
+    uint8_t *ranks = ALM_NEW_ARRAY(arena, uint8_t, templates * steps + 1);
     for (size_t i = 0; i < templates * steps; i++) {
-        out->rank[i] = NO_RANK;
+        ranks[i] = NO_RANK;
     }
     double *levels = ALM_NEW_ARRAY(scratch, double, view->origin + 1);
     alm_history_levels(view, levels);
@@ -90,12 +89,13 @@ void alm_path_ranks_of(const alm_method *method, const alm_history_view *view, u
             }
         }
         /* Fewer errors than templates would crowd the low ranks: spread them over all cells. */
-        rank_step(errors, count, steps, h, out->rank);
+        rank_step(errors, count, steps, h, ranks);
         for (size_t i = 0; count && count < templates && i < count; i++) {
-            uint8_t *rank = &out->rank[errors[i].template * steps + h];
+            uint8_t *rank = &ranks[errors[i].template * steps + h];
             *rank = (uint8_t)((2 * i + 1) * templates / (2 * count));
         }
     }
+    return ranks;
 }
 
 static double path_level(const alm_method *method, const alm_path_node *node, size_t templates,

@@ -13,18 +13,13 @@
 
 #include "pipeline/base_forecast.h"
 
-/* Ranks of one node: templates x steps; 255 = no history at that template. */
-typedef struct alm_path_ranks {
-    uint8_t *rank;
-} alm_path_ranks;
-
 /* Number of templates that the history before `origin` offers, at most method->templates. */
 size_t alm_path_template_count(const alm_method *method, size_t origin, size_t delay);
 
-/* `node` is the number of the series in the project (leaves) or leaf_count + node (aggregates). */
-void alm_path_ranks_of(const alm_method *method, const alm_history_view *view, uint64_t node,
-                       size_t templates, alm_arena *arena, alm_arena *scratch,
-                       alm_path_ranks *out);
+/* Ranks of one node in `arena`: templates x steps; 255 = no history at that template. `node` is the
+ * number of the series in the project (leaves) or leaf_count + node (aggregates). */
+uint8_t *alm_path_ranks_of(const alm_method *method, const alm_history_view *view, uint64_t node,
+                           size_t templates, alm_arena *arena, alm_arena *scratch);
 
 typedef struct alm_path_node {
     uint64_t node;

@@ -106,20 +106,18 @@ static void ranks_come_from_history(void **state)
     alm_history_view view = {&c.panel, 0, origin, 0,
                              alm_profile_of(c.values, c.closed, c.panel.start, origin, 0)};
     alm_arena *arena = alm_arena_create(0);
-    alm_path_ranks ranks;
-    alm_path_ranks_of(&method, &view, 3, templates, arena, arena, &ranks);
+    uint8_t *ranks = alm_path_ranks_of(&method, &view, 3, templates, arena, arena);
     for (size_t h = 0; h < STEPS; h++) {
         unsigned seen = 0;
         for (size_t k = 0; k < templates; k++) {
-            seen |= 1u << ranks.rank[k * STEPS + h];
+            seen |= 1u << ranks[k * STEPS + h];
         }
         /* Sundays are closed in every template, so there is no rank for them at all. */
         assert_int_equal(seen, c.closed[origin + 1 + h] ? 1u << (255 % 32) : (1u << templates) - 1);
     }
     c.values[86] = 500;
-    alm_path_ranks again;
-    alm_path_ranks_of(&method, &view, 3, templates, arena, arena, &again);
-    assert_memory_equal(ranks.rank, again.rank, templates * STEPS);
+    uint8_t *again = alm_path_ranks_of(&method, &view, 3, templates, arena, arena);
+    assert_memory_equal(ranks, again, templates * STEPS);
     alm_arena_destroy(arena);
 }
 

@@ -17,7 +17,7 @@ typedef struct almi_worker {
 
 typedef struct almi_node { /* an aggregate */
     alm_base base;
-    alm_path_ranks ranks;
+    uint8_t *rank; /* templates x steps */
     double *own; /* steps: its own part of the mean, the rest is the sum of the leaves */
 } almi_node;
 
@@ -41,7 +41,7 @@ typedef struct almi_pipeline {
     double *leaf_variance;
     double *leaf_level;   /* 0 for a leaf that cannot lend its level: see cold_start.c */
     float *nonzero_share;
-    alm_leaf **cold;      /* leaves with a borrowed level, in order; they replace the spilled ones */
+    alm_leaf **cold;      /* leaves with a borrowed level, in order, in place of spilled ones */
     uint32_t *cold_index;
     size_t cold_count, cold_room;
     double *bottom_up; /* node_count x steps: sums of the leaves' base means */

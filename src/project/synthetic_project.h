@@ -1,4 +1,4 @@
-/* synthetic_project.h: a small made-up shop for the tests of the upper floors: 40 series x 160 days,
+/* synthetic_project.h: a small made-up shop for the tests of the upper floors: 40 series, 160 days,
  * two crossed hierarchies, closed days, stock, and the series that go wrong: one that is new, one
  * that never sold, one of a single point, one that was discontinued. Only *_test.c include it.
  *

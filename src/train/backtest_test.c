@@ -87,7 +87,8 @@ static void records_are_the_same_for_any_threads(void **state)
         sold += first.node_actual[h];
     }
     assert_true(sold > 100 && first.scale_squared[5] > 0);
-    assert_true(first.scale_squared[SYNTHETIC_NEW] == 0 && first.scale_squared[SYNTHETIC_ZERO] == 0);
+    assert_true(first.scale_squared[SYNTHETIC_NEW] == 0);
+    assert_true(first.scale_squared[SYNTHETIC_ZERO] == 0);
     training_close(&c);
 }
 
