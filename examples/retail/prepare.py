@@ -52,7 +52,8 @@ HOLIDAYS = {"2010-12-25": "Christmas_Day", "2010-12-26": "Boxing_Day",
             "2011-08-29": "Summer_Bank_Holiday", "2011-12-25": "Christmas_Day",
             "2011-12-26": "Boxing_Day", "2011-12-27": "Christmas_Day_Substitute",
             "2012-01-01": "New_Years_Day", "2012-01-02": "New_Years_Day_Substitute"}
-CHRISTMAS_CLOSURES = [(date(2010, 12, 24), date(2011, 1, 3)), (date(2011, 12, 24), date(2012, 1, 3))]
+CHRISTMAS_CLOSURES = [(date(2010, 12, 24), date(2011, 1, 3)),
+                      (date(2011, 12, 24), date(2012, 1, 3))]
 SATURDAY, MONDAY = 5, 0
 
 # The replayed order policy (the raw data holds no stock at all).

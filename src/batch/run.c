@@ -462,6 +462,35 @@ static alm_err commit(run *r, alm_run_result *out, alm_error *error)
     return ALM_OK;
 }
 
+/* A run that was committed but not recorded (the process ended in between) would be passed over by
+ * the registry's check, and two runs of one date would be in force. */
+static alm_err check_recorded(const run *r, alm_error *error)
+{
+    const alm_predictions_commit *commits = NULL;
+    size_t count = 0;
+    char date[ALM_DATE_TEXT_BYTES];
+    alm_date_text(r->options->prediction_date, date);
+    ALM_TRY(alm_predictions_list(r->options->predictions, &commits, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        const alm_predictions_commit *c = &commits[i];
+        bool other = c->is_run && c->files && !alm_str_equal(c->run_key, r->run_key) &&
+                     alm_str_is(c->file[0].prediction_date, date) &&
+                     alm_str_equal(c->file[0].model_version, r->release.name);
+        alm_batch_run row;
+        alm_err code = other ? alm_registry_find_batch_run(r->options->registry, c->run_key,
+                                                           r->arena, &row, error)
+                             : ALM_OK;
+        if (code == ALM_ERR_NOT_FOUND) {
+            return alm_fail(error, ALM_ERR_CONFLICT, "run %.*s of %.*s for %s was committed but not "
+                            "recorded, because its process ended in between: repeat it first, with "
+                            "the snapshot that it used", ALM_STR_ARG(c->run_id),
+                            ALM_STR_ARG(r->release.name), date);
+        }
+        ALM_TRY(code);
+    }
+    return ALM_OK;
+}
+
 static alm_err check_identity(run *r, alm_run_result *out, bool *done, alm_error *error)
 {
     const alm_run_options *o = r->options;
@@ -479,6 +508,7 @@ static alm_err check_identity(run *r, alm_run_result *out, bool *done, alm_error
         return code;
     }
     alm_error_clear(error);
+    ALM_TRY(check_recorded(r, error));
     alm_batch_run row = registry_row(r);
     return alm_registry_check_batch_run(o->registry, &row, error);
 }

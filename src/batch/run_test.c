@@ -298,6 +298,15 @@ static void a_crash_before_the_registry_is_completed(void **state)
     s.options.registry = s.registry;
     assert_int_equal(runs_in_registry(&s), 0);
     assert_int_equal(runs_in_table(&s), 1);
+    const alm_snapshot *same = s.options.snapshot;
+    alm_snapshot restated;
+    restate(&s, &restated);
+    s.options.snapshot = &restated;
+    alm_run_result other; /* must not become a second run in force */
+    assert_int_equal(run(&s, &other), ALM_ERR_CONFLICT);
+    assert_non_null(strstr(f->error.message, "of demand-1 for 2023-06-11 was committed but not "
+                           "recorded"));
+    s.options.snapshot = same;
     s.options.reason = ALM_STR("after the crash"); /* this run's manifest would be another one */
     alm_run_result again = must_run(&s);
     assert_true(alm_str_equal(again.run_id, first.run_id));

@@ -1,7 +1,6 @@
 #include "num/quantile.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "num/elementary.h"
@@ -18,26 +17,23 @@ double alm_quantile_sorted(const double *sorted, size_t n, double level)
     return sorted[below] + fraction * (sorted[below + 1] - sorted[below]);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
+/* Shell sort with Ciura's gaps, extended by 2.25: no callback per comparison, which for the few
+ * hundred paths of a step is several times faster than qsort; no recursion and no memory. */
 void alm_sort_doubles(double *values, size_t n)
 {
-    if (n > 64) {
-        qsort(values, n, sizeof *values, compare_doubles);
-        return;
-    }
-    for (size_t i = 1; i < n; i++) {
-        double value = values[i];
-        size_t j = i;
-        for (; j > 0 && values[j - 1] > value; j--) {
-            values[j] = values[j - 1];
+    static const size_t GAPS[] = {2330349, 1035711, 460316, 204585, 90927, 40412, 17961,
+                                  7983,    3548,    1577,   701,    301,   132,   57,
+                                  23,      10,      4,      1};
+    for (size_t g = 0; g < sizeof GAPS / sizeof GAPS[0]; g++) {
+        size_t gap = GAPS[g];
+        for (size_t i = gap; i < n; i++) {
+            double value = values[i];
+            size_t j = i;
+            for (; j >= gap && values[j - gap] > value; j -= gap) {
+                values[j] = values[j - gap];
+            }
+            values[j] = value;
         }
-        values[j] = value;
     }
 }
 

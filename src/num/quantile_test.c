@@ -308,9 +308,32 @@ static void pinball_by_hand_and_its_minimum(void **state)
     assert_int_equal(at, 90);
 }
 
+/* Rising, and the same values: counts of every value of a small range are unchanged. */
+static void sorts_any_length(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(3, 77);
+    for (size_t n = 0; n < 3000; n = n * 5 / 4 + 1) {
+        static double values[3000];
+        int before[17] = {0};
+        int after[17] = {0};
+        for (size_t i = 0; i < n; i++) {
+            values[i] = (double)alm_rng_next_below(&rng, 17) - 8;
+            before[(int)values[i] + 8]++;
+        }
+        alm_sort_doubles(values, n);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(i == 0 || values[i - 1] <= values[i]);
+            after[(int)values[i] + 8]++;
+        }
+        assert_memory_equal(before, after, sizeof before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sorts_any_length),
         cmocka_unit_test(sample_quantiles_match_numpy),
         cmocka_unit_test(sorting_permutes),
         cmocka_unit_test(repair_makes_values_rise_from_zero),

@@ -191,7 +191,8 @@ void almi_page_accuracy(const almi_page *page)
     verdict(page);
     almi_html(page->out, "<p class=\"lead\">Scored from ");
     put_origins(page, "scored");
-    almi_html(page->out, "; chosen and calibrated on earlier origins (");
+    almi_html(page->out, "; each chosen and calibrated on the origins whose horizon "
+                         "was over before it (of ");
     put_origins(page, "selection");
     almi_html(page->out, ").</p>");
     group_table(page, almi_member(page->backtest, "levels"), "level",
