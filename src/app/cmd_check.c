@@ -2,6 +2,7 @@
 
 #include "app/plan_view.h"
 #include "app/session.h"
+#include "train/train.h"
 
 static const almi_grid_column columns[] = {
     {.key = "name", .title = "SOURCE"},
@@ -49,6 +50,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
     }
     /* Compiling is what finds a feature that would leak. */
     for (size_t m = 0; m < project->model_count; m++) {
+        ALM_TRY(alm_train_check_model(&project->models[m], error));
         alm_feature_plan *plan = NULL;
         ALM_TRY(almi_compile_plan(cli, &project->models[m], &plan, error));
         alm_feature_plan_destroy(plan);

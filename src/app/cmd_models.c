@@ -264,7 +264,7 @@ static alm_err run_history(almi_cli *cli, alm_error *error)
         almi_grid_str(grid, entry->object);
         almi_grid_text(grid, hash_text(cli, &entry->hash));
     }
-    almi_show_rows(cli, grid, "ledger", "the ledger has no such entry");
+    almi_show_rows(cli, grid, "ledger", "no entries");
     if (almi_option_flag(cli, "verify")) {
         almi_note(cli, "the hash chain is intact");
     }

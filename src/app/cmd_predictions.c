@@ -262,7 +262,7 @@ static alm_err run_runs(almi_cli *cli, alm_error *error)
     for (size_t i = 0; i < count; i++) {
         add_run(&runs[i], grid);
     }
-    almi_show_rows(cli, grid, "runs", "no such run");
+    almi_show_rows(cli, grid, "runs", "no runs");
     return ALM_OK;
 }
 

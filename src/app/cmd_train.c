@@ -33,11 +33,11 @@ static alm_err train(almi_cli *cli, alm_train_options *options, alm_train_result
     alm_snapshot *snapshot = ALM_NEW(cli->arena, alm_snapshot);
     ALM_TRY(almi_find_model(cli, cli->argument_count ? cli->argument[0] : NULL, &options->model,
                             error));
+    ALM_TRY(almi_require_snapshot(cli, snapshot, error));
     if (!options->experimental && !options->backtest_only) {
         ALM_TRY(alm_git_require_clean(cli->project->directory, cli->arena, &options->project_commit,
                                       error));
     }
-    ALM_TRY(almi_require_snapshot(cli, snapshot, error));
     options->project = cli->project;
     options->snapshot = snapshot;
     options->objects = cli->objects;

@@ -9,6 +9,10 @@ static alm_err compare(const char *what, alm_str recorded, alm_str present, alm_
     if (alm_str_equal(recorded, present)) {
         return ALM_OK;
     }
+    if (present.size == 0) {
+        return alm_fail(error, ALM_ERR_CONFLICT, "the project folder has uncommitted changes; "
+                        "%.*s is recorded: check it out clean to rebuild", ALM_STR_ARG(recorded));
+    }
     return alm_fail(error, ALM_ERR_CONFLICT, "the %s is not the recorded one: %.*s was used, %.*s "
                     "is here; bring back the recorded one to rebuild", what,
                     ALM_STR_ARG(recorded), ALM_STR_ARG(present));

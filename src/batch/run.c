@@ -21,6 +21,7 @@ typedef struct run {
     char release_text[ALM_DIGEST_TEXT_BYTES];
     alm_panel_source *source;
     alm_bundle *bundle;
+    bool hindsight; /* trained on days after the prediction date */
     alm_str run_id, run_key;
     const char *scratch;
     alm_run_writer *writer;
@@ -211,6 +212,28 @@ static alm_err open_inputs(run *r, alm_error *error)
                            &r->bundle, error);
 }
 
+/* A release that was trained on days after the prediction date knows more than could have been
+ * known then. Such a run is allowed, for comparisons, but never unlabelled. */
+static alm_err note_hindsight(run *r, alm_error *error)
+{
+    alm_str inputs = r->bundle->parts.inputs;
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(inputs, "inputs of the bundle", &document, error));
+    const alm_json *window = alm_json_member(alm_json_root(document), "window");
+    alm_str text = {0};
+    alm_date end = ALM_DATE_NONE;
+    bool known = window && alm_json_as_str(alm_json_at(window, 1), &text) &&
+                 alm_date_parse(text, &end);
+    r->hindsight = known && r->options->prediction_date < end;
+    if (r->hindsight) {
+        alm_env_log(r->env, ALM_LOG_WARN, "release %.*s was trained on data up to %.*s: this run "
+                    "for an earlier date knows more than could have been known, and says so in "
+                    "its manifest", ALM_STR_ARG(r->release.name), ALM_STR_ARG(text));
+    }
+    alm_json_document_destroy(document);
+    return ALM_OK;
+}
+
 static alm_err compute(run *r, alm_error *error)
 {
     const alm_run_options *o = r->options;
@@ -259,6 +282,7 @@ static void put_identity(const run *r, alm_json_writer *w)
     alm_json_put_i64(w, "horizon", b->method.horizon);
     alm_json_put_i64(w, "paths", b->method.paths);
     alm_json_put_text(w, "engine_source", ALM_ENGINE_SOURCE_DIGEST);
+    alm_json_put_bool(w, "hindsight", r->hindsight);
     alm_json_put_str(w, "supersedes", o->supersede);
     alm_json_put_str(w, "reason", o->reason);
 }
@@ -481,9 +505,9 @@ static alm_err check_recorded(const run *r, alm_error *error)
                                                            r->arena, &row, error)
                              : ALM_OK;
         if (code == ALM_ERR_NOT_FOUND) {
-            return alm_fail(error, ALM_ERR_CONFLICT, "run %.*s of %.*s for %s was committed but not "
-                            "recorded, because its process ended in between: repeat it first, with "
-                            "the snapshot that it used", ALM_STR_ARG(c->run_id),
+            return alm_fail(error, ALM_ERR_CONFLICT, "run %.*s of %.*s for %s was committed but "
+                            "not recorded, because its process ended in between: repeat it first, "
+                            "with the snapshot that it used", ALM_STR_ARG(c->run_id),
                             ALM_STR_ARG(r->release.name), date);
         }
         ALM_TRY(code);
@@ -523,6 +547,7 @@ static alm_err execute(run *r, alm_run_result *out, alm_error *error)
     }
     ALM_TRY(open_inputs(r, error));
     ALM_TRY(check_complete(r, error));
+    ALM_TRY(note_hindsight(r, error));
     ALM_TRY(alm_scratch_create(r->env, r->options->project, r->arena, &r->scratch, error));
     ALM_TRY(compute(r, error));
     if (r->options->dry_run) {

@@ -204,7 +204,7 @@ alm_err alm_git_require_clean(const char *directory, alm_arena *arena, alm_str *
     }
     if (!status.clean) {
         return alm_fail(error, ALM_ERR_DENIED,
-                        "%s has %zu change%s that are in no commit (first: " ALM_STR_FMT
+                        "%s has %zu uncommitted change%s (first: " ALM_STR_FMT
                         "); commit them, or use --experimental, whose result can never be promoted",
                         directory, status.change_count, status.change_count == 1 ? "" : "s",
                         ALM_STR_ARG(status.first_change));

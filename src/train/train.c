@@ -213,10 +213,8 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     return code;
 }
 
-/* What the project file may say but this engine does not do is refused, never passed over. */
-static alm_err check_model(almi_training *t, alm_error *error)
+alm_err alm_train_check_model(const alm_model_spec *m, alm_error *error)
 {
-    const alm_model_spec *m = t->model;
     if (m->recursive) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: recursive forecasts are not "
                         "available; leave `recursive` out", ALM_STR_ARG(m->name));
@@ -230,12 +228,14 @@ static alm_err check_model(almi_training *t, alm_error *error)
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: the mean model cannot have the "
                         "objective quantile; use l2, poisson or tweedie", ALM_STR_ARG(m->name));
     }
-    return alm_choices_of(m, &t->choices, error);
+    unsigned choices = 0;
+    return alm_choices_of(m, &choices, error);
 }
 
 static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
 {
-    ALM_TRY(check_model(t, error));
+    ALM_TRY(alm_train_check_model(t->model, error));
+    ALM_TRY(alm_choices_of(t->model, &t->choices, error));
     ALM_TRY(alm_scratch_create(t->env, t->options->project, t->arena, &t->scratch, error));
     ALM_TRY(open_panel(t, error));
     ALM_TRY(compile_plan(t, error));

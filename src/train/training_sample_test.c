@@ -156,7 +156,7 @@ static void the_sample_depends_on_counters_only(void **state)
     alm_training_rows b;
     select_rows(f, &cut, CUTOFF, &b);
     expect_same_rows(&a, &b);
-    /* A week later the old origins are on the grid again: same steps where the target was inside. */
+    /* A week later the old origins are on the grid again: same steps if the target was inside. */
     alm_training_rows later;
     select_rows(f, &cut, CUTOFF + 7, &later);
     size_t found = 0;
