@@ -99,7 +99,7 @@ static void a_commit_is_found_and_changes_are_named(void **state)
     assert_true(alm_str_is(status.first_change, "a b.txt"));
     assert_int_equal(alm_git_require_clean(f->directory, f->arena, &commit, &error),
                      ALM_ERR_DENIED);
-    assert_non_null(strstr(error.message, "2 changes"));
+    assert_non_null(strstr(error.message, "2 uncommitted changes"));
 }
 
 static void only_the_project_folder_counts(void **state)
