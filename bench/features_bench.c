@@ -6,8 +6,7 @@
  * the machine disturb least: of the best repeat, and with `_first` of the first one. Two kinds of
  * target: whole numbers (demand) and two decimals (prices), which take the general exact sum.
  * `matrix` writes all rows into one fresh matrix, as the peers of features_peers.py do; the others
- * reuse the rows of one
- * series, as training and runs do. */
+ * reuse the rows of one series, as training and runs do. */
 #include "base/rng.h"
 #include "feature/feature.h"
 

@@ -4,7 +4,8 @@
  *
  * The path of `almanac run` without what means do not need (sample paths, reconciliation, stock,
  * explanations, commit): open the panel, compute the features, score the forest, blend, write
- * (node, date, mean). SNAPSHOT is the whole id. One thread. Prints the wall seconds of each stage as {"name","value","unit"}. */
+ * (node, date, mean). SNAPSHOT is the whole id. One thread. Prints the wall seconds of each stage
+ * as {"name","value","unit"}. */
 #include "pipeline/base_forecast.h"
 #include "pipeline/encoders.h"
 #include "store/registry.h"

@@ -35,8 +35,9 @@
 /* The position at the close of the last day, and one delivery ten days later. */
 #define STOCK_SQL \
     "COPY (SELECT DATE '2023-01-01' + %d AS date, sku, store, ceil(size * 9)::BIGINT AS on_hand, " \
-    "0::BIGINT AS receipts FROM series UNION ALL SELECT DATE '2023-01-01' + %d, sku, store, NULL, " \
-    "ceil(size * 8)::BIGINT FROM series) TO %s (FORMAT parquet)"
+    "0::BIGINT AS receipts FROM series UNION ALL " \
+    "SELECT DATE '2023-01-01' + %d, sku, store, NULL, ceil(size * 8)::BIGINT " \
+    "FROM series) TO %s (FORMAT parquet)"
 
 static alm_err write_sources(alm_sql *sql, const char *folder, int64_t series, bool dense,
                              alm_error *error)
