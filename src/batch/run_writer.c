@@ -6,6 +6,7 @@
 #include "table/sql.h"
 
 #define ENGINE_MEMORY ((uint64_t)256 << 20)
+#define ROWS_PER_APPEND 1024
 
 struct alm_run_writer {
     const alm_env *env;
@@ -17,18 +18,26 @@ struct alm_run_writer {
     alm_arena *arena;
     alm_arena *row_arena; /* names and explanations of one block */
     alm_sql *sql;
-    alm_table_builder *builder;
+    alm_table_builder **builders; /* one per step: rows that wait to be staged */
+    alm_table_builder *builder;   /* the one that is being filled */
+    size_t waiting;               /* rows in each */
     alm_prediction_columns columns;
     alm_buffer json;
     alm_run_files files;
 };
 
-static alm_type staged_type(const char *sql_type)
+/* Columns with one value per file are not staged but written as literals. */
+static bool is_constant(const char *name)
 {
-    return strcmp(sql_type, "DOUBLE") == 0        ? ALM_TYPE_F64
-           : strcmp(sql_type, "DATE") == 0        ? ALM_TYPE_DATE
-           : strcmp(sql_type, "TIMESTAMPTZ") == 0 ? ALM_TYPE_INSTANT
-                                                  : ALM_TYPE_TEXT;
+    static const char *const NAMES[] = {"run_id",          "schedule",        "target_date",
+                                        "prediction_timestamp", "feature_version",
+                                        "training_run_id", "snapshot_id",     "release_hash"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(name, NAMES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static alm_err open_engine(alm_run_writer *w, alm_error *error)
@@ -36,11 +45,22 @@ static alm_err open_engine(alm_run_writer *w, alm_error *error)
     /* One thread: the order of rows in a file is part of its hash. */
     alm_sql_options options = {1, ENGINE_MEMORY, w->scratch};
     ALM_TRY(alm_sql_open(&options, &w->sql, error));
+    const char **names = ALM_NEW_ARRAY(w->arena, const char *, w->columns.count);
     alm_type *types = ALM_NEW_ARRAY(w->arena, alm_type, w->columns.count);
+    size_t staged = 0;
     for (size_t i = 0; i < w->columns.count; i++) {
-        types[i] = staged_type(w->columns.sql_types[i]);
+        if (!is_constant(w->columns.names[i])) {
+            bool number = strcmp(w->columns.sql_types[i], "DOUBLE") == 0;
+            names[staged] = w->columns.names[i];
+            types[staged++] = number ? ALM_TYPE_F64 : ALM_TYPE_TEXT;
+        }
     }
-    return alm_table_builder_create(w->columns.names, types, w->columns.count, &w->builder, error);
+    size_t steps = (size_t)w->method->horizon;
+    w->builders = ALM_NEW_ARRAY(w->arena, alm_table_builder *, steps);
+    for (size_t step = 0; step < steps; step++) {
+        ALM_TRY(alm_table_builder_create(names, types, staged, &w->builders[step], error));
+    }
+    return ALM_OK;
 }
 
 alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *options,
@@ -69,7 +89,9 @@ alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *op
 void alm_run_writer_close(alm_run_writer *w)
 {
     if (w) {
-        alm_table_builder_destroy(w->builder);
+        for (int32_t step = 0; w->builders && step < w->method->horizon; step++) {
+            alm_table_builder_destroy(w->builders[step]);
+        }
         alm_sql_close(w->sql);
         alm_buffer_deinit(&w->json);
         alm_arena_destroy(w->row_arena);
@@ -116,11 +138,9 @@ static void add_number(alm_table_builder *b, bool present, double value)
     }
 }
 
-static void add_head(alm_run_writer *w, const node_names *names, size_t step)
+static void add_head(alm_run_writer *w, const node_names *names)
 {
     alm_table_builder *b = w->builder;
-    alm_table_builder_text(b, w->identity.run_id);
-    alm_table_builder_text(b, w->identity.schedule);
     alm_table_builder_text(b, names->node);
     alm_table_builder_text(b, names->level);
     for (size_t k = 0; k < w->columns.key_count; k++) {
@@ -130,8 +150,6 @@ static void add_head(alm_run_writer *w, const node_names *names, size_t step)
             alm_table_builder_null(b);
         }
     }
-    alm_table_builder_date(b, w->identity.prediction_date + (alm_date)step);
-    alm_table_builder_instant(b, alm_instant_of_date(w->identity.prediction_date));
 }
 
 static void add_quantiles(alm_run_writer *w, const alm_forecast *f, size_t steps, size_t step)
@@ -190,28 +208,35 @@ static void add_tail(alm_run_writer *w, const alm_forecast *f, size_t step)
     add_number(b, f->has_stock, f->has_stock ? f->shortfall[step] : 0);
     add_explanation(w, f, step);
     add_fallback(w, f);
-    alm_table_builder_text(b, w->identity.feature_version);
-    alm_table_builder_text(b, w->identity.training_run_id);
-    alm_table_builder_text(b, w->identity.snapshot_id);
-    alm_table_builder_text(b, w->identity.release_hash);
 }
 
-static alm_err stage_step(alm_run_writer *w, const alm_forecast_block *block,
-                          const node_names *names, size_t step, alm_error *error)
+static void add_rows(alm_run_writer *w, const alm_forecast_block *block, const node_names *names,
+                     size_t step)
 {
-    alm_table_builder_clear(w->builder);
+    w->builder = w->builders[step];
     for (size_t i = 0; i < block->count; i++) {
         const alm_forecast *f = &block->forecasts[i];
-        add_head(w, &names[i], step);
+        add_head(w, &names[i]);
         add_number(w->builder, true, f->mean[step]);
         add_quantiles(w, f, block->steps, step);
         add_tail(w, f, step);
     }
+}
+
+/* Rows are staged a thousand at a time: every append leaves a half-filled segment per column in
+ * memory, and there are as many tables as steps. */
+static alm_err stage(alm_run_writer *w, alm_error *error)
+{
     ALM_TRY(alm_buffer_status(&w->json, error));
-    alm_table table;
-    ALM_TRY(alm_table_builder_finish(w->builder, &table, error));
-    char *name = alm_arena_printf(w->row_arena, "step_%zu", step + 1);
-    return alm_sql_append(w->sql, name, &table, error);
+    for (int32_t step = 0; w->waiting && step < w->method->horizon; step++) {
+        alm_table table;
+        ALM_TRY(alm_table_builder_finish(w->builders[step], &table, error));
+        char *name = alm_arena_printf(w->row_arena, "step_%d", step + 1);
+        ALM_TRY(alm_sql_append(w->sql, name, &table, error));
+        alm_table_builder_clear(w->builders[step]);
+    }
+    w->waiting = 0;
+    return ALM_OK;
 }
 
 static alm_err write_block(void *context, const alm_forecast_block *block, alm_error *error)
@@ -224,7 +249,11 @@ static alm_err write_block(void *context, const alm_forecast_block *block, alm_e
         w->files.fallbacks[block->forecasts[i].fallback]++;
     }
     for (size_t step = 0; step < block->steps; step++) {
-        ALM_TRY(stage_step(w, block, names, step, error));
+        add_rows(w, block, names, step);
+    }
+    w->waiting += block->count;
+    if (w->waiting >= ROWS_PER_APPEND) {
+        ALM_TRY(stage(w, error));
     }
     *(block->aggregates ? &w->files.aggregates : &w->files.leaves) += (int64_t)block->count;
     return ALM_OK;
@@ -237,51 +266,86 @@ alm_forecast_sink alm_run_writer_sink(alm_run_writer *writer)
 
 /* ---- files ---- */
 
-/* The select list. Explanations were staged as JSON text. Instants were staged without a zone: a
- * file of naive timestamps would contradict the table's schema, and some readers shift those by
- * their own zone. The engine's session is UTC, so the cast moves nothing. */
-static const char *select_list(const alm_run_writer *w)
+/* The value that a constant column has in the file of a step. */
+static const char *constant_of(const alm_run_writer *w, const char *name, size_t step)
+{
+    const alm_run_identity *id = &w->identity;
+    char day[ALM_DATE_TEXT_BYTES];
+    if (strcmp(name, "target_date") == 0) {
+        alm_date_text(id->prediction_date + (alm_date)step, day);
+        return alm_arena_printf(w->arena, "DATE '%s'", day);
+    }
+    if (strcmp(name, "prediction_timestamp") == 0) {
+        alm_date_text(id->prediction_date, day);
+        return alm_arena_printf(w->arena, "TIMESTAMPTZ '%s 00:00:00+00'", day);
+    }
+    const struct {
+        const char *name;
+        alm_str text;
+    } texts[] = {{"run_id", id->run_id},
+                 {"schedule", id->schedule},
+                 {"feature_version", id->feature_version},
+                 {"training_run_id", id->training_run_id},
+                 {"snapshot_id", id->snapshot_id},
+                 {"release_hash", id->release_hash}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            return alm_sql_literal(w->arena, texts[i].text);
+        }
+    }
+    alm_assert(!"a constant column without a value");
+    return NULL;
+}
+
+/* The select list of a step. Explanations were staged as JSON text. */
+static const char *select_list(const alm_run_writer *w, size_t step)
 {
     const char *list = "";
     for (size_t i = 0; i < w->columns.count; i++) {
-        const char *column = alm_sql_identifier(w->arena, alm_str_of(w->columns.names[i]));
+        const char *name = w->columns.names[i];
+        const char *column = alm_sql_identifier(w->arena, alm_str_of(name));
         const char *term = column;
-        if (strcmp(w->columns.names[i], "explanation") == 0) {
+        if (is_constant(name)) {
+            term = alm_arena_printf(w->arena, "%s AS %s", constant_of(w, name, step), column);
+        } else if (strcmp(name, "explanation") == 0) {
             term = alm_arena_printf(w->arena,
                                     "from_json(%s, '[{\"feature\":\"VARCHAR\","
                                     "\"contribution\":\"DOUBLE\"}]') AS %s", column, column);
-        } else if (strcmp(w->columns.sql_types[i], "TIMESTAMPTZ") == 0) {
-            term = alm_arena_printf(w->arena, "%s::TIMESTAMPTZ AS %s", column, column);
         }
         list = alm_arena_printf(w->arena, "%s%s%s", list, i ? ", " : "", term);
     }
     return list;
 }
 
-static alm_err copy_step(alm_run_writer *w, const char *list, size_t step, alm_error *error)
+static alm_err copy_step(alm_run_writer *w, size_t step, alm_error *error)
 {
     const char *path = alm_arena_printf(w->arena, "%s/step-%zu.parquet", w->scratch, step + 1);
     char *literal = alm_sql_literal(w->arena, alm_str_of(path));
     char *statement = alm_arena_printf(
         w->arena, "COPY (SELECT %s FROM step_%zu ORDER BY node) TO %s "
-        "(FORMAT parquet, COMPRESSION zstd)", list, step + 1, literal);
+        "(FORMAT parquet, COMPRESSION zstd); DROP TABLE step_%zu", select_list(w, step), step + 1,
+        literal, step + 1);
     w->files.step_paths[step] = path;
     return alm_sql_run(w->sql, statement, error);
 }
 
-/* Small row groups, so that a reader of one node opens little more than that node's rows. */
-static alm_err copy_fan(alm_run_writer *w, const char *list, alm_error *error)
+/* The same rows from the step files, sorted by node. Small row groups, so that a reader of one node
+ * opens little more than that node's rows. */
+static alm_err copy_fan(alm_run_writer *w, alm_error *error)
 {
     alm_buffer text = {0};
+    char day[ALM_DATE_TEXT_BYTES];
+    alm_date_text(w->identity.prediction_date, day);
     w->files.fan_path = alm_arena_printf(w->arena, "%s/fan.parquet", w->scratch);
-    char *literal = alm_sql_literal(w->arena, alm_str_of(w->files.fan_path));
-    alm_buffer_printf(&text, "COPY (SELECT forecast_horizon, %s FROM (", list);
-    for (int32_t step = 1; step <= w->method->horizon; step++) {
-        alm_buffer_printf(&text, "%sSELECT %d::INTEGER AS forecast_horizon, * FROM step_%d",
-                          step > 1 ? " UNION ALL " : "", step, step);
+    alm_buffer_printf(&text, "COPY (SELECT (target_date - DATE '%s' + 1)::INTEGER AS "
+                      "forecast_horizon, * FROM read_parquet([", day);
+    for (int32_t step = 0; step < w->method->horizon; step++) {
+        alm_str path = alm_str_of(w->files.step_paths[step]);
+        alm_buffer_printf(&text, "%s%s", step ? ", " : "", alm_sql_literal(w->arena, path));
     }
-    alm_buffer_printf(&text, ") ORDER BY node, forecast_horizon) TO %s "
-                      "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)", literal);
+    alm_buffer_printf(&text, "], hive_partitioning = false) ORDER BY node, forecast_horizon) TO %s "
+                      "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)",
+                      alm_sql_literal(w->arena, alm_str_of(w->files.fan_path)));
     alm_err code = alm_buffer_status(&text, error);
     if (code == ALM_OK) {
         code = alm_sql_run(w->sql, text.data, error);
@@ -293,13 +357,13 @@ static alm_err copy_fan(alm_run_writer *w, const char *list, alm_error *error)
 alm_err alm_run_writer_finish(alm_run_writer *w, alm_run_files *out, alm_error *error)
 {
     size_t steps = (size_t)w->method->horizon;
-    const char *list = select_list(w);
+    ALM_TRY(stage(w, error));
     w->files.step_paths = ALM_NEW_ARRAY(w->arena, const char *, steps);
     for (size_t step = 0; step < steps; step++) {
-        ALM_TRY(copy_step(w, list, step, error));
+        ALM_TRY(copy_step(w, step, error));
         alm_env_progress(w->env, "writing", step + 1, steps + 1);
     }
-    ALM_TRY(copy_fan(w, list, error));
+    ALM_TRY(copy_fan(w, error));
     w->files.rows_per_step = w->files.leaves + w->files.aggregates;
     *out = w->files;
     return ALM_OK;
