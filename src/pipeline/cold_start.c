@@ -58,12 +58,46 @@ alm_err almi_cold_keep(almi_pipeline *run, size_t index, const alm_leaf *leaf, a
     return ALM_OK;
 }
 
-/* Shares leaf `a` the aggregates of `b` on levels [first, last]? */
-static bool are_kin(const alm_hierarchy *h, size_t a, size_t b, uint32_t first, uint32_t last)
+/* Established leaves by aggregate: those of node n are leaf[start[n]] .. leaf[start[n + 1]]. Built
+ * once, so that a young series looks at its own aggregates only and not at every leaf. */
+typedef struct lenders {
+    size_t *start;
+    uint32_t *leaf;
+    uint32_t *found; /* room for one answer */
+    double *level;
+} lenders;
+
+static void index_lenders(const almi_pipeline *run, lenders *out)
+{
+    const alm_hierarchy *h = run->hierarchy;
+    size_t nodes = h->node_count ? h->node_count : 1;
+    out->start = ALM_NEW_ARRAY(run->arena, size_t, nodes + 2);
+    size_t levels = h->level_count ? h->level_count : 1;
+    out->leaf = ALM_NEW_ARRAY(run->arena, uint32_t, run->leaf_count * levels);
+    out->found = ALM_NEW_ARRAY(run->arena, uint32_t, run->leaf_count);
+    out->level = ALM_NEW_ARRAY(run->arena, double, run->leaf_count);
+    for (int pass = 0; pass < 2; pass++) { /* count, then place */
+        for (size_t i = 0; i < run->leaf_count; i++) {
+            for (uint32_t level = 0; run->leaf_level[i] > 0 && level < levels; level++) {
+                size_t node = h->level_count ? h->node_of_leaf[i * levels + level] : 0;
+                if (pass == 0) {
+                    out->start[node + 2]++;
+                } else {
+                    out->leaf[out->start[node + 1]++] = (uint32_t)i;
+                }
+            }
+        }
+        for (size_t n = 0; pass == 0 && n < nodes; n++) {
+            out->start[n + 2] += out->start[n + 1];
+        }
+    }
+}
+
+static bool share_all(const alm_hierarchy *h, size_t a, size_t b)
 {
     const uint32_t *x = h->node_of_leaf + a * h->level_count;
     const uint32_t *y = h->node_of_leaf + b * h->level_count;
-    for (uint32_t level = first; level <= last; level++) {
+    for (uint32_t level = 0; level < h->level_count; level++) {
         if (x[level] != y[level]) {
             return false;
         }
@@ -71,37 +105,38 @@ static bool are_kin(const alm_hierarchy *h, size_t a, size_t b, uint32_t first, 
     return true;
 }
 
-static size_t collect(const almi_pipeline *run, size_t leaf, uint32_t first, uint32_t last,
-                      uint32_t *out)
+/* Lenders under `node`, or only those that share every aggregate with `leaf`. */
+static size_t collect(const almi_pipeline *run, const lenders *all, size_t node, size_t leaf,
+                      bool closest)
 {
     size_t count = 0;
-    for (size_t i = 0; i < run->leaf_count; i++) {
-        if (i != leaf && run->leaf_level[i] > 0 &&
-            are_kin(run->hierarchy, i, leaf, first, last)) {
-            out[count++] = (uint32_t)i;
+    for (size_t k = all->start[node]; k < all->start[node + 1]; k++) {
+        if (!closest || share_all(run->hierarchy, all->leaf[k], leaf)) {
+            all->found[count++] = all->leaf[k];
         }
     }
     return count;
 }
 
-static size_t find_analogues(const almi_pipeline *run, size_t leaf, uint32_t *out)
+static size_t find_analogues(const almi_pipeline *run, const lenders *all, size_t leaf)
 {
-    uint32_t levels = run->hierarchy->level_count;
-    if (levels == 0) {
-        return collect(run, leaf, 1, 0, out); /* no levels to share: everyone */
+    const alm_hierarchy *h = run->hierarchy;
+    if (h->level_count == 0) {
+        return collect(run, all, 0, leaf, false); /* no aggregates to share: everyone */
     }
-    size_t count = collect(run, leaf, 0, levels - 1, out);
-    for (uint32_t level = levels; count < ANALOGUES_NEEDED && level-- > 0;) {
-        count = collect(run, leaf, level, level, out);
+    const uint32_t *nodes = h->node_of_leaf + leaf * h->level_count;
+    size_t count = collect(run, all, nodes[h->level_count - 1], leaf, true);
+    for (uint32_t level = h->level_count; count < ANALOGUES_NEEDED && level-- > 0;) {
+        count = collect(run, all, nodes[level], leaf, false);
     }
     return count;
 }
 
-static void name_nearest(const almi_pipeline *run, const uint32_t *candidates, size_t count,
+static void name_nearest(const almi_pipeline *run, const lenders *all, size_t count,
                          double median, alm_base *base)
 {
     for (size_t c = 0; c < count; c++) {
-        uint32_t candidate = candidates[c];
+        uint32_t candidate = all->found[c];
         for (size_t a = 0; a < ALM_ANALOGUES_MAX; a++) {
             uint32_t held = base->analogue[a];
             bool nearer = held == UINT32_MAX || fabs(run->leaf_level[candidate] - median) <
@@ -117,21 +152,21 @@ static void name_nearest(const almi_pipeline *run, const uint32_t *candidates, s
     }
 }
 
-static void borrow(almi_pipeline *run, size_t c, uint32_t *candidates, double *levels)
+static void borrow(almi_pipeline *run, const lenders *all, size_t c)
 {
     alm_base *base = &run->cold[c]->base;
-    size_t count = find_analogues(run, run->cold_index[c], candidates);
+    size_t count = find_analogues(run, all, run->cold_index[c]);
     if (count == 0) {
         return; /* nobody to borrow from: its own short history stays */
     }
     for (size_t i = 0; i < count; i++) {
-        levels[i] = run->leaf_level[candidates[i]];
+        all->level[i] = run->leaf_level[all->found[i]];
     }
-    alm_sort_doubles(levels, count);
-    double median = alm_quantile_sorted(levels, count, 0.5);
+    alm_sort_doubles(all->level, count);
+    double median = alm_quantile_sorted(all->level, count, 0.5);
     double own = (double)base->history.open_periods;
     base->history.level = (own * base->history.level + PRIOR * median) / (own + PRIOR);
-    name_nearest(run, candidates, count, median, base);
+    name_nearest(run, all, count, median, base);
     const alm_panel *nodes = alm_panel_source_aggregates(run->request->source);
     alm_history_view view = {nodes, 0, run->origin, run->delay, run->profile};
     uint8_t *closed = ALM_NEW_ARRAY(run->arena, uint8_t, run->steps);
@@ -155,9 +190,9 @@ void almi_cold_start(almi_pipeline *run)
     if (run->cold_count == 0) {
         return;
     }
-    uint32_t *candidates = ALM_NEW_ARRAY(run->arena, uint32_t, run->leaf_count);
-    double *levels = ALM_NEW_ARRAY(run->arena, double, run->leaf_count);
+    lenders all;
+    index_lenders(run, &all);
     for (size_t c = 0; c < run->cold_count; c++) {
-        borrow(run, c, candidates, levels);
+        borrow(run, &all, c);
     }
 }
