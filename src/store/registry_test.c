@@ -356,7 +356,7 @@ static void names_and_aliases_resolve(void **state) {
 static void long_lists_of_known_names_are_cut(void **state) {
     fixture *f = *state;
     for (int i = 0; i < 12; i++) {
-        char bundle[8];
+        char bundle[16];
         snprintf(bundle, sizeof bundle, "b%d", i);
         fixture_release(f, bundle, false);
     }
