@@ -122,6 +122,11 @@ static inline alm_err keep_block(void *context, const alm_forecast_block *block,
                     e->contribution};
             }
         }
+        if (from->analogue) {
+            uint32_t *analogue = ALM_NEW_ARRAY(k->arena, uint32_t, ALM_ANALOGUES_MAX);
+            memcpy(analogue, from->analogue, ALM_ANALOGUES_MAX * sizeof *analogue);
+            to->f.analogue = analogue;
+        }
         to->f.explanation = to->lines;
         to->f.explanation_count = counts;
         to->f.method = alm_arena_copy_text(k->arena, from->method, strlen(from->method));

@@ -391,6 +391,82 @@ static void published_numbers_equal_brute_force(void **state)
     alm_panel_source_close(source);
 }
 
+/* ---- a young series ---- */
+
+/* Established leaves that share the aggregates of `leaf` on levels [first, last], by a plain scan;
+ * their levels into `out`. */
+static size_t lenders_of(const brute *b, const alm_hierarchy *h, size_t leaf, uint32_t first,
+                         uint32_t last, double *out)
+{
+    alm_arena *arena = alm_arena_create(0);
+    size_t count = 0;
+    for (size_t i = 0; i < h->leaf_count; i++) {
+        bool kin = true;
+        for (uint32_t level = first; level <= last; level++) {
+            kin = kin && h->node_of_leaf[i * h->level_count + level] ==
+                             h->node_of_leaf[leaf * h->level_count + level];
+        }
+        alm_history_view view = {b->panel, i, b->panel->periods - 1, 0, b->profile};
+        alm_history history;
+        alm_history_of(&view, arena, &history);
+        if (kin && history.class_of_series < ALM_CLASS_new && history.level > 0) {
+            out[count++] = history.level;
+        }
+    }
+    alm_arena_destroy(arena);
+    return count;
+}
+
+/* level = (n own + 14 median) / (n + 14), the median over the closest kin of which there are three;
+ * three of them are named. Read back from the explanation: statistical = level x profile. */
+static void a_young_series_borrows_its_level(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_method method = synthetic_method(20);
+    alm_bundle_parts parts = parts_of(f, &snapshot, &method);
+    kept_forecasts k;
+    must_run(f, &snapshot, &parts, &(pipeline_case){0}, &k);
+    alm_panel_source *source = open_source(f, &snapshot);
+    const alm_hierarchy *h = alm_panel_source_hierarchy(source);
+    alm_panel panel;
+    assert_int_equal(alm_panel_source_next(source, f->arena, &panel, &f->error), ALM_OK);
+    brute b = {.method = &method, .panel = &panel};
+    b.profile = profile_of(f, alm_panel_source_aggregates(source), h);
+    double levels[SYNTHETIC_SERIES];
+    size_t count = lenders_of(&b, h, SYNTHETIC_NEW, 0, h->level_count - 1, levels);
+    for (uint32_t level = h->level_count; count < 3 && level-- > 0;) {
+        count = lenders_of(&b, h, SYNTHETIC_NEW, level, level, levels);
+    }
+    assert_true(count >= 3);
+    alm_sort_doubles(levels, count);
+    double median = alm_quantile_sorted(levels, count, 0.5);
+    alm_history_view view = {&panel, SYNTHETIC_NEW, panel.periods - 1, 0, b.profile};
+    alm_history own;
+    alm_history_of(&view, f->arena, &own);
+    double n = (double)own.open_periods;
+    double level = (n * own.level + 14 * median) / (n + 14);
+    const kept_forecast *young = &k.list[SYNTHETIC_NEW];
+    size_t open_steps = 0;
+    for (size_t s = 0; s < k.steps; s++) {
+        for (size_t line = 0; line < young->f.explanation_count[s]; line++) {
+            const alm_explanation *e = &young->lines[s * ALM_EXPLANATIONS_MAX + line];
+            if (strcmp(e->feature, "statistical") == 0) {
+                int weekday = alm_date_weekday(panel.start + (alm_date)(panel.periods + s));
+                assert_true(e->contribution == level * b.profile.weekday[weekday]);
+                open_steps++;
+            }
+        }
+    }
+    assert_true(open_steps > 0);
+    for (size_t a = 0; a < ALM_ANALOGUES_MAX; a++) {
+        assert_true(young->f.analogue[a] < h->leaf_count);
+        assert_true(young->f.analogue[a] != SYNTHETIC_NEW);
+    }
+    alm_panel_source_close(source);
+}
+
 /* ---- failures ---- */
 
 static size_t files_in(fixture *f, alm_fs *fs, const char *folder)
@@ -528,6 +604,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(aggregates_move_towards_their_own, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(same_bits_for_threads_and_blocks, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_young_series_borrows_its_level, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(published_numbers_equal_brute_force, synthetic_setup,
                                         fixture_teardown),
