@@ -140,11 +140,9 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
     alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
     node->rank = alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates,
                                    run->arena, scratch);
-    node->own = ALM_NEW_ARRAY(run->arena, double, run->steps);
     double share = run->method->weight[ALM_CLASS_aggregate];
     for (size_t h = 0; h < run->steps; h++) {
-        node->own[h] = node->base.mean[h];
-        node->base.statistical[h] = (1 - share) * node->own[h];
+        node->base.statistical[h] = (1 - share) * node->base.mean[h];
         node->base.expected[h] = share * run->bottom_up[n * run->steps + h];
         node->base.mean[h] = node->base.expected[h] + node->base.statistical[h];
     }

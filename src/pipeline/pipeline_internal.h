@@ -18,7 +18,6 @@ typedef struct almi_worker {
 typedef struct almi_node { /* an aggregate */
     alm_base base;
     uint8_t *rank; /* templates x steps */
-    double *own; /* steps: its own part of the mean, the rest is the sum of the leaves */
 } almi_node;
 
 typedef struct almi_pipeline {
