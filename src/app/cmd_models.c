@@ -68,9 +68,7 @@ static const char *time_text(almi_cli *cli, alm_instant when)
 
 static const char *hash_text(almi_cli *cli, const alm_digest *hash)
 {
-    char *text = alm_arena_alloc(cli->arena, ALM_DIGEST_TEXT_BYTES);
-    alm_digest_text(hash, text);
-    return text;
+    return alm_digest_str(hash, cli->arena).data;
 }
 
 static alm_err run_list(almi_cli *cli, alm_error *error)

@@ -101,6 +101,13 @@ static int digit_value(char c) {
     return -1;
 }
 
+alm_str alm_digest_str(const alm_digest *digest, alm_arena *arena)
+{
+    char *text = alm_arena_alloc(arena, ALM_DIGEST_TEXT_BYTES);
+    alm_digest_text(digest, text);
+    return (alm_str){text, ALM_DIGEST_TEXT_BYTES - 1};
+}
+
 bool alm_digest_parse(alm_str text, alm_digest *out) {
     if (text.size != ALM_DIGEST_TEXT_BYTES - 1) {
         return false;

@@ -28,6 +28,8 @@ alm_digest alm_hash_bytes(const void *data, size_t size);
 alm_digest alm_hash_keyed(const void *key, size_t key_size, const void *data, size_t size);
 
 void alm_digest_text(const alm_digest *digest, char out[ALM_DIGEST_TEXT_BYTES]);
+/* The same text in `arena`. */
+alm_str alm_digest_str(const alm_digest *digest, alm_arena *arena);
 bool alm_digest_parse(alm_str text, alm_digest *out); /* exactly 64 lower-case digits */
 bool alm_digest_equal(const alm_digest *a, const alm_digest *b);
 

@@ -36,6 +36,19 @@ const char *alm_class_name(alm_class class_of_series)
     return NAMES[class_of_series];
 }
 
+void alm_profile_totals(const alm_panel *nodes, const alm_hierarchy *hierarchy, double *total,
+                        uint8_t *closed)
+{
+    uint32_t count = hierarchy->level_count ? hierarchy->levels[0].node_count : 0;
+    for (size_t t = 0; t < nodes->periods; t++) {
+        closed[t] = nodes->closed ? nodes->closed[t] : 0;
+        for (uint32_t n = 0; n < count; n++) {
+            double value = alm_panel_value(nodes, 0, n, t);
+            total[t] += isnan(value) ? 0 : value;
+        }
+    }
+}
+
 alm_profile alm_profile_of(const double *total, const uint8_t *closed, alm_date start,
                            size_t origin, size_t delay)
 {

@@ -17,6 +17,7 @@
 #ifndef ALM_PIPELINE_HISTORY_H
 #define ALM_PIPELINE_HISTORY_H
 
+#include "num/hierarchy.h"
 #include "table/panel.h"
 
 #define ALM_SHAPE_LEVELS 43
@@ -60,6 +61,12 @@ typedef struct alm_history {
     double shape_variance; /* of demand relative to its mean */
     double shape[ALM_SHAPE_LEVELS];
 } alm_history;
+
+/* Grand total of the target per period and closed flags, from the aggregates of a panel: every leaf
+ * belongs to exactly one node of the first level, so their sum is the total whatever that level is.
+ * Adds to `total` (zeros before); without a hierarchy nothing, and the profile below is flat. */
+void alm_profile_totals(const alm_panel *nodes, const alm_hierarchy *hierarchy, double *total,
+                        uint8_t *closed);
 
 /* Profile from the totals of the panel: last 91 periods up to the origin; ones when there is
  * nothing. `total` has one value per period, `closed` 1 where closed. */

@@ -7,29 +7,11 @@
 
 #define ROUNDS_DEFAULT 3
 
-/* Totals over the first level's nodes: every leaf belongs to exactly one of them, so their sum is
- * the grand total whatever the level is. Without a hierarchy there is no profile. */
-static void totals_of(const alm_panel *nodes, const alm_hierarchy *hierarchy, double *total,
-                      uint8_t *closed)
-{
-    for (size_t t = 0; t < nodes->periods; t++) {
-        closed[t] = nodes->closed ? nodes->closed[t] : 0;
-        for (uint32_t n = 0; n < hierarchy->levels[0].node_count; n++) {
-            double value = alm_panel_value(nodes, 0, n, t);
-            total[t] += isnan(value) ? 0 : value;
-        }
-    }
-}
-
 static alm_profile pooled_profile(almi_pipeline *run, const alm_panel *nodes)
 {
-    alm_profile flat = {{1, 1, 1, 1, 1, 1, 1}};
-    if (run->node_count == 0) {
-        return flat;
-    }
     double *total = ALM_NEW_ARRAY(run->arena, double, nodes->periods);
     uint8_t *closed = ALM_NEW_ARRAY(run->arena, uint8_t, nodes->periods);
-    totals_of(nodes, run->hierarchy, total, closed);
+    alm_profile_totals(nodes, run->hierarchy, total, closed);
     return alm_profile_of(total, closed, nodes->start, run->origin, run->delay);
 }
 

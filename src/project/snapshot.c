@@ -159,13 +159,6 @@ static alm_err read_sources(almi_taking *taking, almi_taken_source *sources, alm
     return almi_gate_calendar(taking, sources, error);
 }
 
-static alm_str digest_str(const alm_digest *digest, alm_arena *arena)
-{
-    char text[ALM_DIGEST_TEXT_BYTES];
-    alm_digest_text(digest, text);
-    return (alm_str){alm_arena_copy_text(arena, text, 64), 64};
-}
-
 static void describe(const almi_taking *taking, const almi_taken_source *taken,
                      almi_manifest_source *out)
 {
@@ -183,7 +176,7 @@ static void describe(const almi_taking *taking, const almi_taken_source *taken,
     };
     out->result = (alm_snapshot_source){
         .name = out->name,
-        .object = taking->options->dry_run ? ALM_STR("") : digest_str(&taken->object, arena),
+        .object = taking->options->dry_run ? ALM_STR("") : alm_digest_str(&taken->object, arena),
         .rows = taken->rows,
         .rejected = taken->rejected,
         .outside = taken->outside,
@@ -227,7 +220,7 @@ static alm_err take(almi_taking *taking, alm_snapshot *out, alm_error *error)
     if (!taking->options->dry_run) { /* last: the manifest makes the objects a snapshot */
         alm_digest digest;
         ALM_TRY(alm_objects_put(taking->objects, snapshot.manifest, &digest, error));
-        snapshot.manifest_object = digest_str(&digest, taking->arena);
+        snapshot.manifest_object = alm_digest_str(&digest, taking->arena);
     } else {
         snapshot.manifest_object = ALM_STR("");
     }

@@ -110,10 +110,8 @@ static void write_lineage(const almi_manifest *manifest, alm_json_writer *w)
 
 static alm_str digest_str(const void *data, size_t size, alm_arena *arena)
 {
-    char text[ALM_DIGEST_TEXT_BYTES];
     alm_digest digest = alm_hash_bytes(data, size);
-    alm_digest_text(&digest, text);
-    return (alm_str){alm_arena_copy_text(arena, text, 64), 64};
+    return alm_digest_str(&digest, arena);
 }
 
 /* The content digests of the sources, and the id. */

@@ -6,7 +6,6 @@
 #include "base/rng.h"
 #include "num/quantile.h"
 
-#define SCALE_AGE_MIN 28
 #define INTERVAL_LOW 0.05
 #define INTERVAL_HIGH 0.95
 
@@ -118,9 +117,7 @@ static void load_history(node_case *node, const alm_panel *panel, size_t series,
         y[t - first] = alm_panel_value(panel, 0, series, t);
     }
     node->history = y;
-    if (node->history_count > SCALE_AGE_MIN) {
-        node->scale = alm_scale_of(y, node->history_count, 7);
-    }
+    node->scale = alm_history_error_scale(y, node->history_count);
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,

@@ -2,10 +2,9 @@
 
 #include <math.h>
 
-#include "num/metrics.h"
-
 #define SERIES_PER_TASK 32
-#define SCALE_AGE_MIN 28 /* younger series have a scale of pure chance */
+#define SCALE_AGE_MIN 28
+#define SCALE_SEASON 7
 
 typedef struct job_worker {
     alm_arena *batch;
@@ -33,10 +32,15 @@ static void actual_of(const alm_panel *panel, size_t series, const alm_origin_re
     }
 }
 
+alm_scale alm_history_error_scale(const double *y, size_t count)
+{
+    return count > SCALE_AGE_MIN ? alm_scale_of(y, count, SCALE_SEASON) : (alm_scale){0, 0};
+}
+
 static double squared_scale(const alm_panel *panel, size_t series, size_t first, size_t origin,
                             alm_arena *scratch)
 {
-    if (first == SIZE_MAX || origin < first + SCALE_AGE_MIN) {
+    if (first == SIZE_MAX) {
         return 0;
     }
     size_t count = origin + 1 - first;
@@ -44,7 +48,7 @@ static double squared_scale(const alm_panel *panel, size_t series, size_t first,
     for (size_t t = 0; t < count; t++) {
         y[t] = alm_panel_value(panel, 0, series, first + t);
     }
-    return alm_scale_of(y, count, 7).squared;
+    return alm_history_error_scale(y, count).squared;
 }
 
 static void one_series(job *j, size_t series, alm_arena *scratch)

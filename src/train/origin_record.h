@@ -6,6 +6,7 @@
 #ifndef ALM_TRAIN_ORIGIN_RECORD_H
 #define ALM_TRAIN_ORIGIN_RECORD_H
 
+#include "num/metrics.h"
 #include "pipeline/base_forecast.h"
 #include "train/training_panel.h"
 
@@ -22,6 +23,10 @@ typedef struct alm_origin_record {
     /* Aggregates: own level x profile, actual, scale; bottom-up follows from the leaves. */
     double *node_statistical, *node_actual, *node_scale; /* nodes x steps, nodes x steps, nodes */
 } alm_origin_record;
+
+/* Scale of a history that begins with its first demand; none when it is younger than 28 periods,
+ * whose scale would be pure chance. */
+alm_scale alm_history_error_scale(const double *y, size_t count);
 
 /* `bundle` supplies plan and forest. Everything in `arena`. */
 ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *panel,

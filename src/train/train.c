@@ -165,13 +165,6 @@ static alm_err register_run(almi_training *t, const alm_bundle_parts *parts,
     return ALM_OK;
 }
 
-static alm_str digest_str(alm_arena *arena, const alm_digest *digest)
-{
-    char *text = alm_arena_alloc(arena, ALM_DIGEST_TEXT_BYTES);
-    alm_digest_text(digest, text);
-    return alm_str_of(text);
-}
-
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 {
     size_t periods = t->panel.blocks[0].periods;
@@ -185,7 +178,7 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     alm_str inputs = almi_training_inputs(t);
     alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
     alm_bundle_parts parts = {.model = t->model->name,
-                              .training_run_id = digest_str(t->arena, &run_id),
+                              .training_run_id = alm_digest_str(&run_id, t->arena),
                               .inputs = inputs,
                               .feature_version = alm_str_of(t->feature_version_text),
                               .snapshot_id = t->options->snapshot->id,
@@ -200,7 +193,7 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
         alm_digest bundle;
         code = alm_bundle_save(t->options->objects, &parts, &bundle, error);
         if (code == ALM_OK) {
-            result.bundle_hash = digest_str(t->arena, &bundle);
+            result.bundle_hash = alm_digest_str(&bundle, t->arena);
         }
         if (code == ALM_OK && !t->options->unregistered) {
             code = register_run(t, &parts, &run_id, &bundle, &result, error);

@@ -1,26 +1,5 @@
 #include "train/training_panel.h"
 
-#include <math.h>
-
-static void sum_totals(alm_training_panel *panel)
-{
-    const alm_panel *first = &panel->blocks[0];
-    panel->total = ALM_NEW_ARRAY(panel->arena, double, first->periods);
-    panel->closed = ALM_NEW_ARRAY(panel->arena, uint8_t, first->periods);
-    for (size_t t = 0; t < first->periods; t++) {
-        panel->closed[t] = first->closed ? first->closed[t] : 0;
-    }
-    if (panel->hierarchy->node_count == 0) {
-        return; /* the run has no profile either then: see pipeline.c */
-    }
-    for (uint32_t n = 0; n < panel->hierarchy->levels[0].node_count; n++) {
-        for (size_t t = 0; t < first->periods; t++) {
-            double value = alm_panel_value(panel->aggregates, 0, n, t);
-            panel->total[t] += isnan(value) ? 0 : value;
-        }
-    }
-}
-
 static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t series,
                             alm_error *error)
 {
@@ -67,7 +46,10 @@ alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, si
         alm_arena_destroy(panel.arena);
         return code;
     }
-    sum_totals(&panel);
+    size_t periods = panel.blocks[0].periods;
+    panel.total = ALM_NEW_ARRAY(panel.arena, double, periods);
+    panel.closed = ALM_NEW_ARRAY(panel.arena, uint8_t, periods);
+    alm_profile_totals(panel.aggregates, panel.hierarchy, panel.total, panel.closed);
     *out = panel;
     return ALM_OK;
 }
