@@ -21,6 +21,7 @@ typedef struct computation {
     alm_feature_plan *plan;
     alm_arena *block; /* of the panel block at hand */
     alm_str series;
+    size_t steps;
 } computation;
 
 /* The block that holds the series; *index is its place there. */
@@ -55,12 +56,12 @@ static void write_csv(const computation *c, const alm_panel *panel, const double
         alm_buffer_printf(out, ",%s", alm_feature_plan_name(c->plan, f));
     }
     alm_buffer_text(out, "\n");
-    for (int32_t step = 0; step < c->model->horizon; step++) {
+    for (size_t step = 0; step < c->steps; step++) {
         char date[ALM_DATE_TEXT_BYTES];
-        alm_date_text(panel->start + (alm_date)panel->periods + step, date);
+        alm_date_text(panel->start + (alm_date)(panel->periods + step), date);
         alm_buffer_text(out, date);
         for (size_t f = 0; f < width; f++) {
-            double value = values[(size_t)step * width + f];
+            double value = values[step * width + f];
             alm_buffer_text(out, ",");
             if (isfinite(value)) {
                 alm_buffer_double(out, value);
@@ -78,14 +79,14 @@ static void write_json(const computation *c, const alm_panel *panel, const doubl
     alm_json_put_str(&json, "series", c->series);
     alm_json_key(&json, "rows");
     alm_json_open_array(&json);
-    for (int32_t step = 0; step < c->model->horizon; step++) {
+    for (size_t step = 0; step < c->steps; step++) {
         char date[ALM_DATE_TEXT_BYTES];
-        alm_date_text(panel->start + (alm_date)panel->periods + step, date);
+        alm_date_text(panel->start + (alm_date)(panel->periods + step), date);
         alm_json_open_object(&json);
         alm_json_put_text(&json, "target_date", date);
         for (size_t f = 0; f < width; f++) {
             alm_json_put_double(&json, alm_feature_plan_name(c->plan, f),
-                                values[(size_t)step * width + f]);
+                                values[step * width + f]);
         }
         alm_json_close_object(&json);
     }
@@ -99,7 +100,8 @@ static alm_err compute(computation *c, alm_error *error)
     alm_panel panel;
     size_t index = 0;
     ALM_TRY(find_series(c, &panel, &index, error));
-    size_t steps = (size_t)c->model->horizon;
+    /* Later rows of a recursive model are made from its own forecasts. */
+    size_t steps = c->steps = c->model->recursive ? 1 : (size_t)c->model->horizon;
     size_t width = alm_feature_plan_width(c->plan);
     alm_feature_row *rows = ALM_NEW_ARRAY(c->cli->arena, alm_feature_row, steps);
     for (size_t s = 0; s < steps; s++) {
@@ -129,9 +131,8 @@ static alm_err open_source(computation *c, alm_error *error)
     ALM_TRY(almi_require_snapshot(cli, &snapshot, error));
     ALM_TRY(alm_panel_source_open(&cli->env, cli->project, cli->objects, &snapshot, &panel,
                                   &c->source, error));
-    return alm_feature_plan_compile(cli->project->features, cli->project->feature_count,
-                                    c->model->blocks, c->model->block_count,
-                                    alm_panel_source_schema(c->source), &c->plan, error);
+    return alm_project_plan(cli->project, c->model, alm_panel_source_schema(c->source), &c->plan,
+                            error);
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
@@ -156,7 +157,8 @@ const almi_command almi_cmd_features_compute = {
     .summary = "print the feature rows of one series as CSV",
     .text = "Computes every feature of one series from a snapshot, with what was known before "
             "--date, one row per day of the horizon. The operators are those of training and runs. "
-            "Scaled features are shown in units, before the division by the series' scale.",
+            "Scaled features are shown in units, before the division by the series' scale. Of a "
+            "recursive model there is one row: the others are made from its own forecasts.",
     .example = "almanac features compute --snapshot cfdeed25 --series '22423|United_Kingdom'",
     ALMI_OPTIONS(options),
     .run = run,

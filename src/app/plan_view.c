@@ -44,8 +44,7 @@ alm_err almi_compile_plan(almi_cli *cli, const alm_model_spec *model, alm_featur
 {
     alm_feature_schema schema;
     declare_schema(cli, &schema);
-    return alm_feature_plan_compile(cli->project->features, cli->project->feature_count,
-                                    model->blocks, model->block_count, &schema, out, error);
+    return alm_project_plan(cli->project, model, &schema, out, error);
 }
 
 alm_err almi_find_model(almi_cli *cli, const char *name, const alm_model_spec **out,

@@ -10,8 +10,15 @@
  *     only if L >= b + d.
  *   - `age: A` is relative to the newest known value: it reads period o - d - A, always legal; the
  *     step itself is then usually a feature too.
+ *   - `steps_max: S` gives the feature to steps up to S and leaves it missing later, so that its
+ *     lag need be legal up to S only: lag 7 for the first week, lag 14 for the second.
  * A window of n periods ends at that period. Known-in-advance columns may be read at t itself.
  * A plan that would leak does not compile; the message names the feature, block and smallest lag.
+ *
+ * A recursive plan forecasts one step and feeds it back: its rows have step 1, and the state's
+ * origin moves over forecasts of the target, from the newest published period on (so its own delay
+ * is 0). Nothing forecasts the other observed columns: what it reads of them must be published for
+ * every step, as in a direct plan.
  *
  * FINITE operators depend on their window's contents only (sums are exact and then rounded once),
  * so a replay may start anywhere before the look-back. ANCHORED operators (expanding, exponentially
@@ -91,9 +98,12 @@ typedef struct alm_feature_spec {
     double alpha;       /* weight of the newest value, or of the group in cells */
     bool scaled;        /* divide by the row's scale (alm_feature_row.scale) */
     bool skip_closed;   /* the window counts open periods only: CLOSED cells are passed over */
+    int32_t steps_max;  /* > 0: the feature is missing at steps behind it */
 } alm_feature_spec;
 
-/* Steps first..last (from 1) share one direct model and one legal lag. */
+#define ALM_BLOCKS_MAX 64
+
+/* Steps first..last (from 1) share one direct model and one legal lag. At most ALM_BLOCKS_MAX. */
 typedef struct alm_horizon_block {
     int32_t first;
     int32_t last;
@@ -116,13 +126,24 @@ ALM_NODISCARD alm_err alm_feature_plan_compile(const alm_feature_spec *specs, si
                                                const alm_horizon_block *blocks, size_t block_count,
                                                const alm_feature_schema *schema,
                                                alm_feature_plan **out, alm_error *error);
+/* A recursive plan over `horizon` steps; one block, of step 1. */
+ALM_NODISCARD alm_err alm_feature_plan_compile_recursive(const alm_feature_spec *specs,
+                                                         size_t count, int32_t horizon,
+                                                         const alm_feature_schema *schema,
+                                                         alm_feature_plan **out, alm_error *error);
 void alm_feature_plan_destroy(alm_feature_plan *plan); /* takes NULL */
 
 size_t alm_feature_plan_width(const alm_feature_plan *plan); /* features per row */
 const char *alm_feature_plan_name(const alm_feature_plan *plan, size_t feature);
 const alm_digest *alm_feature_plan_version(const alm_feature_plan *plan);
+size_t alm_feature_plan_block_count(const alm_feature_plan *plan);
+alm_horizon_block alm_feature_plan_block(const alm_feature_plan *plan, size_t block);
+/* Steps that a recursive plan was compiled for; 0: the plan is direct. */
+int32_t alm_feature_plan_recursive(const alm_feature_plan *plan);
 /* Periods before an origin that a FINITE replay needs. */
 size_t alm_feature_plan_lookback(const alm_feature_plan *plan);
+/* An operator is ANCHORED: a replay begins with the series. */
+bool alm_feature_plan_is_anchored(const alm_feature_plan *plan);
 /* Periods after an origin at which known columns are read: panels need a `future` of as many for
  * the newest origin, online calls a `known_stride`. What lies beyond counts as not known. */
 size_t alm_feature_plan_ahead(const alm_feature_plan *plan);

@@ -228,6 +228,9 @@ static inline size_t case_specs(alm_feature_spec specs[CASE_SPECS_MAX], int32_t 
             spec.scaled = case_takes_scale(op);
             spec.skip_closed = case_takes_closed(op);
             case_add(specs, &count, arena, spec);
+            spec.steps_max = 4 + (int32_t)c; /* a nearer lag, for the first steps only */
+            spec.offset = spec.steps_max + delay;
+            case_add(specs, &count, arena, spec);
         }
         if (op == ALM_FEATURE_target_encoding) {
             continue;

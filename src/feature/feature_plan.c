@@ -73,6 +73,10 @@ static alm_err check_ranges(const alm_feature_spec *spec, alm_error *error)
                         "back, at most %d are kept", spec->name, almi_operator_reach(spec),
                         REACH_MAX);
     }
+    if (spec->steps_max < 0 || spec->steps_max > PERIODS_MAX) {
+        return alm_fail(error, ALM_ERR_CONFIG, "feature '%s': steps_max %d is not in 0..%d",
+                        spec->name, (int)spec->steps_max, PERIODS_MAX);
+    }
     bool fraction = spec->op != ALM_FEATURE_target_encoding;
     if ((takes & ALMI_TAKES_ALPHA) &&
         !(spec->alpha > 0 && spec->alpha <= (fraction ? 1 : 1e9))) {
@@ -99,23 +103,43 @@ static alm_err check_name(const alm_feature_plan *plan, size_t index, alm_error 
     return ALM_OK;
 }
 
-/* The one rule that keeps the future out: in block [a, b] a lag must be at least b + delay. */
+/* The one rule that keeps the future out: in block [a, b] a lag must be at least b + delay, or
+ * steps_max + delay for a feature that is missing behind it. */
 static alm_err check_leak(const alm_feature_plan *plan, const alm_feature_spec *spec,
                           alm_error *error)
 {
     for (size_t i = 0; spec->anchor == ALM_ANCHOR_LAG && i < plan->block_count; i++) {
         const alm_horizon_block *block = &plan->blocks[i];
-        int32_t legal = block->last + plan->delay;
-        if (spec->offset < legal) {
+        bool cut = spec->steps_max > 0 && spec->steps_max < block->last;
+        int32_t legal = (cut ? spec->steps_max : block->last) + plan->delay;
+        if (spec->offset < legal && !(cut && spec->steps_max < block->first)) {
             return alm_fail(error, ALM_ERR_CONFIG,
                             "feature '%s' would see the future: lag %d of observed column '%s' in "
                             "horizon block %d..%d with publication delay %d; the smallest legal "
-                            "lag is %d (or count back from the newest known value with age)",
+                            "lag is %d (or count back from the newest known value with age, or "
+                            "leave later steps out with steps_max)",
                             spec->name, (int)spec->offset, spec->column, (int)block->first,
                             (int)block->last, (int)plan->delay, (int)legal);
         }
     }
     return ALM_OK;
+}
+
+/* A recursion has its own forecasts behind the origin, of the target and of nothing else. */
+static alm_err check_fed_back(const alm_feature_plan *plan, const alm_feature_spec *spec,
+                              alm_error *error)
+{
+    int32_t legal = plan->recursive + plan->publication_delay;
+    bool from_target = spec->anchor == ALM_ANCHOR_LAG;
+    if (spec->offset >= (from_target ? legal : legal - 1)) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_CONFIG,
+                    "feature '%s' would see the future: a recursive forecast over %d steps with "
+                    "publication delay %d has no values of the observed column '%s' behind its "
+                    "origin; the smallest legal lag is %d, the smallest age %d", spec->name,
+                    (int)plan->recursive, (int)plan->publication_delay, spec->column, (int)legal,
+                    (int)legal - 1);
 }
 
 static alm_err check_roles(const alm_feature_plan *plan, const alm_feature_spec *spec,
@@ -140,7 +164,8 @@ static alm_err check_roles(const alm_feature_plan *plan, const alm_feature_spec 
                         "column known in advance, and '%s' is observed", spec->name,
                         almi_operator_of(spec->op)->name, spec->column);
     }
-    return check_leak(plan, spec, error);
+    bool fed_back = plan->recursive == 0 || column == 0;
+    return fed_back ? check_leak(plan, spec, error) : check_fed_back(plan, spec, error);
 }
 
 static alm_err find_input(const alm_feature_plan *plan, const alm_feature_schema *schema,
@@ -294,7 +319,7 @@ static void add_source(alm_feature_plan *plan, size_t index, uint32_t input)
     *source = (almi_source){.read = kernel->read, .track = ALMI_INDEX_NONE,
                             .stream = ALMI_INDEX_NONE, .attribute = input,
                             .season = (size_t)spec->season, .cap = spec->window,
-                            .scaled = spec->scaled};
+                            .steps_max = (uint32_t)spec->steps_max, .scaled = spec->scaled};
     plan->any_scaled = plan->any_scaled || spec->scaled;
     if (kernel->read == ALMI_READ_STEP || kernel->read == ALMI_READ_STATIC) {
         return;
@@ -319,8 +344,9 @@ static void add_source(alm_feature_plan *plan, size_t index, uint32_t input)
 static alm_err check_blocks(const alm_horizon_block *blocks, size_t count, int32_t delay,
                             alm_error *error)
 {
-    if (count == 0) {
-        return alm_fail(error, ALM_ERR_CONFIG, "a feature plan needs at least one horizon block");
+    if (count == 0 || count > ALM_BLOCKS_MAX) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a feature plan has 1 to %d horizon blocks, not "
+                        "%zu", ALM_BLOCKS_MAX, count);
     }
     if (delay < 0 || delay > PERIODS_MAX) {
         return alm_fail(error, ALM_ERR_CONFIG, "publication delay %d is not in 0..%d", (int)delay,
@@ -351,6 +377,7 @@ static alm_feature_plan *plan_create(const alm_feature_spec *specs, size_t count
     alm_feature_plan *plan = ALM_NEW(arena, alm_feature_plan);
     *plan = (alm_feature_plan){.arena = arena, .count = count, .block_count = block_count,
                                .step_max = blocks[block_count - 1].last, .delay = schema->delay,
+                               .publication_delay = schema->delay,
                                .column_count = schema->column_count,
                                .static_count = schema->static_count};
     plan->specs = ALM_NEW_ARRAY(arena, alm_feature_spec, count);
@@ -398,18 +425,20 @@ static alm_err add_feature(alm_feature_plan *plan, size_t index, const alm_featu
     return ALM_OK;
 }
 
-alm_err alm_feature_plan_compile(const alm_feature_spec *specs, size_t count,
-                                 const alm_horizon_block *blocks, size_t block_count,
-                                 const alm_feature_schema *schema, alm_feature_plan **out,
-                                 alm_error *error)
+static alm_err check_count(size_t count, alm_error *error)
 {
     if (count == 0 || count > FEATURES_MAX) {
         return alm_fail(error, ALM_ERR_CONFIG, "a feature plan has 1 to %d features, not %zu",
                         FEATURES_MAX, count);
     }
-    ALM_TRY(check_blocks(blocks, block_count, schema->delay, error));
-    alm_feature_plan *plan = plan_create(specs, count, blocks, block_count, schema);
-    for (size_t i = 0; i < count; i++) {
+    return ALM_OK;
+}
+
+/* Takes the plan over. */
+static alm_err complete(alm_feature_plan *plan, const alm_feature_schema *schema,
+                        alm_feature_plan **out, alm_error *error)
+{
+    for (size_t i = 0; i < plan->count; i++) {
         alm_err code = add_feature(plan, i, schema, error);
         if (code != ALM_OK) {
             alm_feature_plan_destroy(plan);
@@ -421,6 +450,39 @@ alm_err alm_feature_plan_compile(const alm_feature_spec *specs, size_t count,
     almi_plan_hash(plan);
     *out = plan;
     return ALM_OK;
+}
+
+alm_err alm_feature_plan_compile(const alm_feature_spec *specs, size_t count,
+                                 const alm_horizon_block *blocks, size_t block_count,
+                                 const alm_feature_schema *schema, alm_feature_plan **out,
+                                 alm_error *error)
+{
+    ALM_TRY(check_count(count, error));
+    ALM_TRY(check_blocks(blocks, block_count, schema->delay, error));
+    return complete(plan_create(specs, count, blocks, block_count, schema), schema, out, error);
+}
+
+alm_err alm_feature_plan_compile_recursive(const alm_feature_spec *specs, size_t count,
+                                           int32_t horizon, const alm_feature_schema *schema,
+                                           alm_feature_plan **out, alm_error *error)
+{
+    static const alm_horizon_block NEXT = {1, 1};
+    ALM_TRY(check_count(count, error));
+    ALM_TRY(check_blocks(&NEXT, 1, schema->delay, error));
+    if (horizon < 1 || horizon > PERIODS_MAX) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a recursive horizon of %d is not in 1..%d",
+                        (int)horizon, PERIODS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (specs[i].steps_max != 0) {
+            return refuse(&specs[i], "a recursive plan knows one step, steps_max has no meaning",
+                          error);
+        }
+    }
+    alm_feature_plan *plan = plan_create(specs, count, &NEXT, 1, schema);
+    plan->recursive = horizon;
+    plan->delay = 0;
+    return complete(plan, schema, out, error);
 }
 
 void alm_feature_plan_destroy(alm_feature_plan *plan)
@@ -444,6 +506,27 @@ const char *alm_feature_plan_name(const alm_feature_plan *plan, size_t feature)
 const alm_digest *alm_feature_plan_version(const alm_feature_plan *plan)
 {
     return &plan->version;
+}
+
+size_t alm_feature_plan_block_count(const alm_feature_plan *plan)
+{
+    return plan->block_count;
+}
+
+alm_horizon_block alm_feature_plan_block(const alm_feature_plan *plan, size_t block)
+{
+    alm_assert(block < plan->block_count);
+    return plan->blocks[block];
+}
+
+int32_t alm_feature_plan_recursive(const alm_feature_plan *plan)
+{
+    return plan->recursive;
+}
+
+bool alm_feature_plan_is_anchored(const alm_feature_plan *plan)
+{
+    return plan->any_anchored;
 }
 
 size_t alm_feature_plan_lookback(const alm_feature_plan *plan)

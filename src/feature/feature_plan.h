@@ -57,6 +57,7 @@ typedef struct almi_source {
     size_t season;
     double cap;
     uint32_t attribute;
+    uint32_t steps_max; /* 0: all steps */
     bool scaled;
 } almi_source;
 
@@ -83,7 +84,9 @@ struct alm_feature_plan {
     size_t block_count;
     alm_horizon_block *blocks;
     int32_t step_max;
-    int32_t delay;
+    int32_t delay;             /* 0 in a recursive plan */
+    int32_t publication_delay; /* of the schema */
+    int32_t recursive;         /* horizon; 0: direct */
     size_t column_count; /* of the schema */
     const char **column_names; /* NULL: not used */
     alm_column_role *column_roles;

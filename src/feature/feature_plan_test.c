@@ -68,6 +68,13 @@ static const struct {
      "target_encoding needs an observed column"},
     {{.name = "x", .op = ALM_FEATURE_days_since, .column = "promotion", .window = 5,
       .offset = 1}, 0, "takes no lag or age"},
+    {{.name = "x", .op = ALM_FEATURE_lag, .column = "units", .anchor = ALM_ANCHOR_LAG,
+      .offset = 6, .steps_max = 5}, 2, "in horizon block 1..7 with publication delay 2; the "
+     "smallest legal lag is 7"},
+    {{.name = "x", .op = ALM_FEATURE_lag, .column = "units", .anchor = ALM_ANCHOR_LAG,
+      .offset = 9, .steps_max = 10}, 0, "in horizon block 8..14 with publication delay 0; the "
+     "smallest legal lag is 10"},
+    {{.name = "x", .op = ALM_FEATURE_step, .steps_max = -1}, 0, "steps_max -1 is not in"},
     {{.name = "a b", .op = ALM_FEATURE_step}, 0, "the name 'a b' must be"},
     {{.name = NULL, .op = ALM_FEATURE_step}, 0, "feature 1: the name ''"},
 };
@@ -84,6 +91,77 @@ static void test_refusals(void **state)
             fail_msg("'%s' does not say '%s'", error.message, refusals[i].message);
         }
         assert_null(plan);
+    }
+}
+
+/* What a recursive plan refuses: nearer values of what it does not forecast itself. */
+static void test_recursive_plans(void **state)
+{
+    (void)state;
+    static const struct {
+        alm_feature_spec spec;
+        const char *message; /* NULL: compiles */
+    } cases[] = {
+        {{.name = "x", .op = ALM_FEATURE_lag, .column = "units", .anchor = ALM_ANCHOR_LAG,
+          .offset = 1}, NULL},
+        {{.name = "x", .op = ALM_FEATURE_lag, .column = "units"}, NULL},
+        {{.name = "x", .op = ALM_FEATURE_lag, .column = "units", .anchor = ALM_ANCHOR_LAG}, "lag 0 "
+         "of observed column 'units' in horizon block 1..1 with publication delay 0"},
+        {{.name = "x", .op = ALM_FEATURE_mean, .column = "group", .window = 3}, "a recursive "
+         "forecast over 10 steps with publication delay 2 has no values of the observed column "
+         "'group' behind its origin; the smallest legal lag is 12, the smallest age 11"},
+        {{.name = "x", .op = ALM_FEATURE_mean, .column = "group", .window = 3, .offset = 10},
+         "the smallest age 11"},
+        {{.name = "x", .op = ALM_FEATURE_mean, .column = "group", .window = 3, .offset = 11}, NULL},
+        {{.name = "x", .op = ALM_FEATURE_lag, .column = "noise", .anchor = ALM_ANCHOR_LAG,
+          .offset = 11}, "the smallest legal lag is 12"},
+        {{.name = "x", .op = ALM_FEATURE_lag, .column = "noise", .anchor = ALM_ANCHOR_LAG,
+          .offset = 12}, NULL},
+        {{.name = "x", .op = ALM_FEATURE_target_encoding, .column = "group", .alpha = 5},
+         "has no values of the observed column 'group'"},
+        {{.name = "x", .op = ALM_FEATURE_value, .column = "price"}, NULL},
+        {{.name = "x", .op = ALM_FEATURE_weekday, .steps_max = 3}, "steps_max has no meaning"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        alm_feature_schema schema = case_schema(2);
+        alm_feature_plan *plan = NULL;
+        alm_error error = {0};
+        alm_err code = alm_feature_plan_compile_recursive(&cases[i].spec, 1, 10, &schema, &plan,
+                                                          &error);
+        if (cases[i].message && !strstr(error.message, cases[i].message)) {
+            fail_msg("'%s' does not say '%s'", error.message, cases[i].message);
+        }
+        assert_int_equal(code, cases[i].message ? ALM_ERR_CONFIG : ALM_OK);
+        alm_feature_plan_destroy(plan);
+    }
+}
+
+/* The text of a plan keeps what is younger than its format. */
+static void test_recursion_and_steps_max_survive_the_text(void **state)
+{
+    (void)state;
+    const alm_feature_spec near = {.name = "near", .op = ALM_FEATURE_lag, .column = "units",
+                                   .anchor = ALM_ANCHOR_LAG, .offset = 5, .steps_max = 3};
+    const alm_feature_spec last = {.name = "last", .op = ALM_FEATURE_lag, .column = "units"};
+    alm_feature_schema schema = case_schema(2);
+    alm_feature_plan *plans[2] = {NULL, NULL};
+    alm_error error = {0};
+    assert_int_equal(compile(&near, 1, 2, &plans[0], &error), ALM_OK);
+    assert_int_equal(alm_feature_plan_compile_recursive(&last, 1, 9, &schema, &plans[1], &error),
+                     ALM_OK);
+    for (size_t i = 0; i < 2; i++) {
+        alm_buffer text = {0};
+        alm_feature_plan *again = NULL;
+        alm_feature_plan_write(plans[i], &text);
+        assert_int_equal(alm_feature_plan_read(alm_buffer_view(&text), "plan.json", &schema,
+                                               &again, &error), ALM_OK);
+        assert_memory_equal(alm_feature_plan_version(again), alm_feature_plan_version(plans[i]),
+                            sizeof(alm_digest));
+        assert_int_equal(alm_feature_plan_recursive(again), i == 1 ? 9 : 0);
+        assert_int_equal(alm_feature_plan_block_count(again), i == 1 ? 1 : 2);
+        alm_feature_plan_destroy(again);
+        alm_feature_plan_destroy(plans[i]);
+        alm_buffer_deinit(&text);
     }
 }
 
@@ -365,6 +443,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_recursive_plans),
+        cmocka_unit_test(test_recursion_and_steps_max_survive_the_text),
         cmocka_unit_test(test_smallest_legal_lag_compiles),
         cmocka_unit_test(test_duplicate_names),
         cmocka_unit_test(test_blocks),

@@ -325,6 +325,15 @@ static void divide_by_scale(const emission *e)
     }
 }
 
+static void leave_later_steps_out(const emission *e)
+{
+    for (size_t r = 0; r < e->count; r++) {
+        if (e->rows[r].step > e->source->steps_max) {
+            e->out[r * e->stride] = ALMI_NAN;
+        }
+    }
+}
+
 static void emit_tile(const almi_replay *replay, const alm_feature_row *rows, size_t count,
                       double *out, size_t stride)
 {
@@ -338,6 +347,9 @@ static void emit_tile(const almi_replay *replay, const alm_feature_row *rows, si
         readers[e.source->read](&e);
         if (e.source->scaled) {
             divide_by_scale(&e);
+        }
+        if (e.source->steps_max) {
+            leave_later_steps_out(&e);
         }
     }
 }

@@ -288,6 +288,9 @@ static double reference(const alm_panel *panel, size_t series, const alm_feature
 {
     int64_t origin = row->origin;
     int64_t target = origin + row->step;
+    if (spec->steps_max && row->step > (uint32_t)spec->steps_max) {
+        return NAN;
+    }
     if (spec->op == ALM_FEATURE_step) {
         return row->step;
     }

@@ -30,6 +30,9 @@ static void write_feature(const alm_feature_plan *plan, size_t index, alm_json_w
     alm_json_put_bool(writer, "scaled", spec->scaled);
     alm_json_put_i64(writer, "season", spec->season);
     alm_json_put_bool(writer, "skip_closed", spec->skip_closed);
+    if (spec->steps_max) { /* younger than the format: plans without it keep their text */
+        alm_json_put_i64(writer, "steps_max", spec->steps_max);
+    }
     alm_json_put_i64(writer, "window", spec->window);
     alm_json_close_object(writer);
 }
@@ -47,7 +50,7 @@ void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out)
         alm_json_close_array(&writer);
     }
     alm_json_close_array(&writer);
-    alm_json_put_i64(&writer, "delay", plan->delay);
+    alm_json_put_i64(&writer, "delay", plan->publication_delay);
     alm_json_key(&writer, "features");
     alm_json_open_array(&writer);
     for (size_t i = 0; i < plan->count; i++) {
@@ -55,6 +58,9 @@ void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out)
     }
     alm_json_close_array(&writer);
     alm_json_put_i64(&writer, "format", PLAN_FORMAT);
+    if (plan->recursive) {
+        alm_json_put_i64(&writer, "recursive", plan->recursive);
+    }
     alm_json_close_object(&writer);
 }
 
@@ -156,6 +162,9 @@ static alm_err read_feature(const alm_json *object, alm_arena *arena, alm_featur
     ALM_TRY(alm_json_get_bool(object, "scaled", &spec->scaled, error));
     ALM_TRY(get_i32(object, "season", &spec->season, error));
     ALM_TRY(alm_json_get_bool(object, "skip_closed", &spec->skip_closed, error));
+    if (alm_json_member(object, "steps_max")) {
+        ALM_TRY(get_i32(object, "steps_max", &spec->steps_max, error));
+    }
     return get_i32(object, "window", &spec->window, error);
 }
 
@@ -204,6 +213,11 @@ static alm_err read_plan(const alm_json *root, const alm_feature_schema *schema,
         const alm_json *object = alm_json_at(features, i);
         ALM_TRY(read_feature(object, arena, &specs[i], error));
         ALM_TRY(check_role(object, &specs[i], schema, error));
+    }
+    if (alm_json_member(root, "recursive")) {
+        int32_t horizon = 0;
+        ALM_TRY(get_i32(root, "recursive", &horizon, error));
+        return alm_feature_plan_compile_recursive(specs, count, horizon, schema, out, error);
     }
     return alm_feature_plan_compile(specs, count, blocks, block_count, schema, out, error);
 }

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "num/elementary.h"
 #include "num/quantile.h"
+#include "pipeline/forest_rows.h"
 
 #define SHRINK_WEIGHT 20.0
 #define COLD_START_PERIODS 14
@@ -59,60 +59,55 @@ void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *
     alm_marginal_repair(history->shape, ALM_SHAPE_LEVELS);
 }
 
-static double link(const alm_method *method, double raw)
-{
-    return method->log_link ? alm_exp(raw) : raw > 0 ? raw : 0;
-}
-
-/* Rows of some series of a call: `series[i]` (counted from `first`) owns rows
- * [i * steps, (i + 1) * steps). */
+/* The series of a call that the forest serves: series[i] counts from `first`. */
 typedef struct row_batch {
     const alm_base_request *request;
     size_t first;
-    const alm_history *const *histories;
-    const size_t *series;
+    size_t *series;
+    size_t *panel_series; /* the same, of the panel */
+    double *scale;
     size_t count;
-    size_t width;
-    double *rows;
-    double *raw;
+    alm_forest_request asked;
+    alm_forest_rows scored;
 } row_batch;
+
+static row_batch batch_of(const alm_base_request *request, size_t first, size_t room,
+                          alm_arena *arena)
+{
+    return (row_batch){.request = request,
+                       .first = first,
+                       .series = ALM_NEW_ARRAY(arena, size_t, room),
+                       .panel_series = ALM_NEW_ARRAY(arena, size_t, room),
+                       .scale = ALM_NEW_ARRAY(arena, double, room)};
+}
+
+static void add_to_batch(row_batch *batch, size_t i, const alm_history *history)
+{
+    batch->series[batch->count] = i;
+    batch->panel_series[batch->count] = batch->first + i;
+    batch->scale[batch->count++] = history->scale;
+}
 
 static alm_err score(row_batch *batch, const alm_base_workspace *workspace, alm_error *error)
 {
-    const alm_bundle *bundle = batch->request->bundle;
-    size_t steps = (size_t)bundle->method.horizon;
-    batch->width = alm_feature_plan_width(bundle->plan);
-    batch->rows = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps * batch->width);
-    batch->raw = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps);
-    alm_feature_row *asked = ALM_NEW_ARRAY(workspace->batch, alm_feature_row, steps);
-    for (size_t i = 0; i < batch->count; i++) {
-        size_t series = batch->series[i];
-        for (size_t h = 0; h < steps; h++) {
-            asked[h] = (alm_feature_row){(uint32_t)batch->request->origin, (uint32_t)(h + 1),
-                                         batch->histories[series]->scale};
-        }
-        alm_arena_reset(workspace->series);
-        ALM_TRY(alm_feature_rows(bundle->plan, batch->request->panel, batch->first + series,
-                                 asked, steps, batch->rows + i * steps * batch->width,
-                                 batch->width, workspace->series, error));
-    }
-    alm_forest_score(bundle->forest, batch->rows, batch->count * steps, batch->width, batch->raw);
-    return ALM_OK;
+    batch->asked = (alm_forest_request){.bundle = batch->request->bundle,
+                                        .panel = batch->request->panel,
+                                        .origin = batch->request->origin,
+                                        .delay = batch->request->delay,
+                                        .series = batch->panel_series,
+                                        .scale = batch->scale,
+                                        .count = batch->count};
+    return alm_forest_rows_of(&batch->asked, workspace->batch, workspace->series, &batch->scored,
+                              error);
 }
 
 static alm_err forest_mean(const row_batch *batch, size_t i, size_t step, double *out,
                            alm_error *error)
 {
-    const alm_method *method = &batch->request->bundle->method;
-    double raw = batch->raw[i * (size_t)method->horizon + step] + method->base_score;
-    double mean = batch->histories[batch->series[i]]->scale * link(method, raw);
-    if (!isfinite(mean)) {
-        return alm_fail(error, ALM_ERR_NUMERIC, "series %zu: the forest's forecast for step %zu is "
-                        "not finite", batch->request->panel->first_series + batch->first +
-                        batch->series[i], step + 1);
-    }
-    *out = mean;
-    return ALM_OK;
+    size_t block = 0;
+    size_t row = alm_forest_row(&batch->asked, i, step, &block);
+    double score = batch->scored.raw[row] + batch->request->bundle->method.base_score[block];
+    return alm_forest_mean(&batch->asked, i, step, score, out, error);
 }
 
 alm_err alm_base_forest_means(const alm_base_request *request, size_t first, size_t count,
@@ -121,14 +116,11 @@ alm_err alm_base_forest_means(const alm_base_request *request, size_t first, siz
 {
     size_t steps = (size_t)request->bundle->method.horizon;
     alm_arena_reset(workspace->batch);
-    size_t *series = ALM_NEW_ARRAY(workspace->batch, size_t, count);
-    const alm_history **views = ALM_NEW_ARRAY(workspace->batch, const alm_history *, count);
     uint8_t *closed = ALM_NEW_ARRAY(workspace->batch, uint8_t, steps);
-    row_batch batch = {.request = request, .first = first, .histories = views, .series = series};
+    row_batch batch = batch_of(request, first, count, workspace->batch);
     for (size_t i = 0; i < count; i++) {
-        views[i] = &histories[i];
         if (histories[i].class_of_series != ALM_CLASS_empty) {
-            series[batch.count++] = i;
+            add_to_batch(&batch, i, &histories[i]);
         }
     }
     ALM_TRY(score(&batch, workspace, error));
@@ -137,7 +129,7 @@ alm_err alm_base_forest_means(const alm_base_request *request, size_t first, siz
         for (size_t h = 0; h < steps; h++) {
             double mean = 0;
             ALM_TRY(forest_mean(&batch, i, h, &mean, error));
-            out[series[i] * steps + h] = closed[h] ? 0 : mean;
+            out[batch.series[i] * steps + h] = closed[h] ? 0 : mean;
         }
     }
     return ALM_OK;
@@ -163,28 +155,46 @@ static void keep_top(const double *phi, size_t width, double per_raw, alm_contri
     }
 }
 
-static void explain(const row_batch *batch, const alm_base_workspace *workspace, alm_base *out)
+/* Contributions of all rows, block by block. */
+static double *contributions(const row_batch *batch, const alm_base_workspace *workspace)
 {
     const alm_bundle *bundle = batch->request->bundle;
-    const alm_method *method = &bundle->method;
+    size_t width = batch->scored.width;
+    size_t rows = batch->count * (size_t)bundle->method.horizon;
+    double *phi = ALM_NEW_ARRAY(workspace->batch, double, rows * (width + 1));
+    for (size_t b = 0; b < bundle->model_count; b++) {
+        bool last = b + 1 == bundle->model_count;
+        size_t first = alm_forest_block_row(&batch->asked, b);
+        size_t end = last ? rows : alm_forest_block_row(&batch->asked, b + 1);
+        alm_forest_contributions(bundle->models[b].explainer, workspace->forest[b],
+                                 batch->scored.rows + first * width, end - first, width,
+                                 phi + first * (width + 1));
+    }
+    return phi;
+}
+
+static void explain(const row_batch *batch, const alm_base_workspace *workspace, alm_base *out)
+{
+    const alm_method *method = &batch->request->bundle->method;
     size_t steps = (size_t)method->horizon;
-    size_t stride = batch->width + 1;
-    double *phi = ALM_NEW_ARRAY(workspace->batch, double, batch->count * steps * stride);
-    alm_forest_contributions(bundle->explainer, workspace->forest, batch->rows,
-                             batch->count * steps, batch->width, phi);
+    size_t width = batch->scored.width;
+    const double *phi = contributions(batch, workspace);
     for (size_t i = 0; i < batch->count; i++) {
         alm_base *base = &out[batch->series[i]];
         double units = base->weight * base->history.scale;
         for (size_t h = 0; h < steps; h++) {
-            const double *row = phi + (i * steps + h) * stride;
-            double raw = batch->raw[i * steps + h];
-            double expected = link(method, row[batch->width] + method->base_score);
-            double moved = raw - row[batch->width];
-            double change = link(method, raw + method->base_score) - expected;
+            size_t block = 0;
+            size_t at = alm_forest_row(&batch->asked, i, h, &block);
+            const double *row = phi + at * (width + 1);
+            double raw = batch->scored.raw[at];
+            double base_score = method->base_score[block];
+            double expected = alm_method_link(method, row[width] + base_score);
+            double moved = raw - row[width];
+            double change = alm_method_link(method, raw + base_score) - expected;
             double per_raw = moved != 0 ? change / moved : 0;
             bool open = base->mean[h] > 0;
             base->expected[h] = open ? units * expected : 0;
-            keep_top(row, batch->width, open ? units * per_raw : 0,
+            keep_top(row, width, open ? units * per_raw : 0,
                      base->top + h * ALM_CONTRIBUTIONS_MAX);
         }
     }
@@ -201,7 +211,7 @@ static alm_fallback fallback_of(const alm_base_request *request, const alm_histo
     if (history->open_periods < COLD_START_PERIODS) {
         return ALM_FALLBACK_COLD_START;
     }
-    return request->bundle->forest ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
+    return request->bundle->model_count ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
 }
 
 static void allocate(alm_base *base, size_t steps, alm_arena *arena)
@@ -286,15 +296,12 @@ alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t 
     size_t steps = (size_t)request->bundle->method.horizon;
     alm_arena_reset(workspace->batch);
     uint8_t *closed = ALM_NEW_ARRAY(workspace->batch, uint8_t, steps);
-    size_t *series = ALM_NEW_ARRAY(workspace->batch, size_t, count);
-    const alm_history **views = ALM_NEW_ARRAY(workspace->batch, const alm_history *, count);
-    row_batch batch = {.request = request, .first = first, .histories = views, .series = series};
+    row_batch batch = batch_of(request, first, count, workspace->batch);
     alm_closed_ahead(request->panel, request->origin, steps, closed);
     for (size_t i = 0; i < count; i++) {
         statistical_part(request, first + i, closed, workspace, &out[i]);
-        views[i] = &out[i].history;
         if (out[i].weight > 0) {
-            series[batch.count++] = i;
+            add_to_batch(&batch, i, &out[i].history);
         }
     }
     if (batch.count) {

@@ -1,10 +1,11 @@
 /* base_forecast.h: step 2 for one block of series: mean, marginal shape and explanation.
  *
  * point(h) = w * forest(h) + (1 - w) * level * profile(h), w by class; 0 when closed. The forest
- * predicts y / scale with the features at the origin. The calibrated (remapped) shape says how
- * demand is distributed relative to the point, for all steps alike; its mean is the calibration
- * factor, so that mean(h) = point(h) * calibration and the marginal mean(h) * shape(u), with the
- * shape brought to mean 1, have one expectation: means, quantiles and stock-out risk agree.
+ * of the step's block predicts y / scale with the features at the origin. The calibrated (remapped)
+ * shape says how demand is distributed relative to the point, for all steps alike; its mean is the
+ * calibration factor, so that mean(h) = point(h) * calibration and the marginal mean(h) * shape(u),
+ * with the shape brought to mean 1, have one expectation: means, quantiles and stock-out risk
+ * agree.
  *
  * A series without the history for it falls back, with a reason: see alm_fallback. */
 #ifndef ALM_PIPELINE_BASE_FORECAST_H
@@ -66,7 +67,7 @@ typedef struct alm_base_workspace {
     alm_arena *results; /* what `out` points to */
     alm_arena *batch;   /* rows and scores of one call; reset by it */
     alm_arena *series;  /* temporaries of one series; reset by it */
-    alm_forest_scratch *forest; /* NULL when nothing is explained */
+    alm_forest_scratch **forest; /* one per mean model; NULL when nothing is explained */
 } alm_base_workspace;
 
 /* Series [first, first + count) of the panel at once, because forests score and explain many rows

@@ -21,10 +21,16 @@ typedef struct based {
     uint8_t state[SERIES * CASE_PERIODS];
     alm_feature_schema schema;
     alm_method method;
+    const alm_horizon_block *blocks;
+    bool recursive;
     alm_bundle *bundle;
     alm_base_workspace workspace;
+    alm_forest_scratch *scratches[ALM_BLOCKS_MAX];
     alm_error error;
 } based;
+
+static const alm_horizon_block WHOLE[] = {{1, STEPS}};
+static const alm_horizon_block THREE[] = {{1, 2}, {3, 9}, {10, STEPS}};
 
 static void fill_panel(based *b)
 {
@@ -46,6 +52,14 @@ static void fill_panel(based *b)
     b->c.panel.columns = &b->c.column;
 }
 
+static void free_scratches(based *b)
+{
+    for (size_t k = 0; k < ALM_BLOCKS_MAX; k++) {
+        alm_forest_scratch_destroy(b->scratches[k]);
+        b->scratches[k] = NULL;
+    }
+}
+
 static void make_bundle(based *b, bool with_forest)
 {
     static const alm_feature_spec SPECS[] = {
@@ -53,30 +67,36 @@ static void make_bundle(based *b, bool with_forest)
         {.name = "zeros", .op = ALM_FEATURE_zero_share, .column = "units", .window = 20},
         {.name = "step", .op = ALM_FEATURE_step},
         {.name = "weekday", .op = ALM_FEATURE_weekday}};
-    static const alm_horizon_block BLOCK = {1, STEPS};
     alm_feature_plan *plan = NULL;
-    alm_assert(alm_feature_plan_compile(SPECS, 4, &BLOCK, 1, &b->schema, &plan, &b->error) ==
-               ALM_OK);
+    alm_err code = b->recursive ? alm_feature_plan_compile_recursive(SPECS, 4, STEPS, &b->schema,
+                                                                     &plan, &b->error)
+                                : alm_feature_plan_compile(SPECS, 4, b->blocks,
+                                                           b->method.block_count, &b->schema,
+                                                           &plan, &b->error);
+    alm_assert(code == ALM_OK);
     alm_buffer plan_text = {0};
     alm_buffer method_text = {0};
     alm_feature_plan_write(plan, &plan_text);
     alm_feature_plan_destroy(plan);
     alm_method_write(&b->method, &method_text);
-    forest_shape shape = {.trees = 5, .outputs = 1, .features = 4, .leaves = 6, .grid = 4};
+    forest_shape shape = {.trees = b->recursive ? 80 : 5, .outputs = 1, .features = 4,
+                          .leaves = 6, .grid = b->recursive ? 16 : 4};
     alm_bundle_parts parts = {.plan = fixture_keep(b->arena, &plan_text),
                               .encoders = ALM_STR("[]"),
                               .method = fixture_keep(b->arena, &method_text),
                               .report = ALM_STR("{}")};
-    if (with_forest) {
-        parts.mean_model = case_text(b->arena, &shape, 9);
+    for (size_t k = 0; with_forest && k < b->method.block_count; k++) {
+        parts.mean_model[k] = case_text(b->arena, &shape, 9 + k);
     }
     alm_bundle_destroy(b->bundle);
     b->bundle = NULL;
     alm_assert(alm_bundle_of_parts(&parts, &b->schema, &b->bundle, &b->error) == ALM_OK);
-    alm_forest_scratch_destroy(b->workspace.forest);
-    b->workspace.forest = NULL;
-    alm_assert(!with_forest || alm_forest_scratch_create(b->bundle->explainer,
-                                                         &b->workspace.forest, NULL) == ALM_OK);
+    free_scratches(b);
+    b->workspace.forest = b->scratches;
+    for (size_t k = 0; k < b->bundle->model_count; k++) {
+        alm_assert(alm_forest_scratch_create(b->bundle->models[k].explainer, &b->scratches[k],
+                                             NULL) == ALM_OK);
+    }
 }
 
 static int setup(void **state)
@@ -87,6 +107,7 @@ static int setup(void **state)
     fill_panel(b);
     b->schema = (alm_feature_schema){.columns = &b->c.column, .column_count = 1};
     b->method = synthetic_method(20);
+    b->blocks = WHOLE;
     b->workspace = (alm_base_workspace){alm_arena_create(0), alm_arena_create(0),
                                         alm_arena_create(0), NULL};
     *state = b;
@@ -97,7 +118,7 @@ static int teardown(void **state)
 {
     based *b = *state;
     alm_bundle_destroy(b->bundle);
-    alm_forest_scratch_destroy(b->workspace.forest);
+    free_scratches(b);
     alm_arena_destroy(b->workspace.results);
     alm_arena_destroy(b->workspace.batch);
     alm_arena_destroy(b->workspace.series);
@@ -167,7 +188,7 @@ static void with_a_forest_it_is_the_blend(void **state)
     based *b = *state;
     b->method.weight[ALM_CLASS_smooth] = .25;
     b->method.weight[ALM_CLASS_lumpy] = 1;
-    b->method.base_score = .75;
+    b->method.base_score[0] = .75;
     make_bundle(b, true);
     alm_base bases[SERIES];
     alm_base_request request = request_of(b);
@@ -185,7 +206,7 @@ static void with_a_forest_it_is_the_blend(void **state)
             if (weight > 0) {
                 assert_int_equal(alm_feature_rows(b->bundle->plan, &b->c.panel, i, &row, 1,
                                                   features, 4, b->arena, &b->error), ALM_OK);
-                alm_forest_score_reference(b->bundle->forest, features, 1, 4, &raw);
+                alm_forest_score_reference(b->bundle->models[0].forest, features, 1, 4, &raw);
             }
             bool closed = b->c.closed[CASE_PERIODS + h];
             double forest = weight > 0 && raw + .75 > 0 ? history.scale * (raw + .75) : 0;
@@ -263,6 +284,140 @@ static void forest_means_are_the_forest_alone(void **state)
     assert_true(young > 0);
 }
 
+/* The means of all series by the forest alone; only series with demand have any. */
+static double *forest_means(based *b, const alm_base_request *request)
+{
+    alm_history histories[SERIES];
+    double *means = ALM_NEW_ARRAY(b->arena, double, SERIES * STEPS);
+    for (size_t i = 0; i < SERIES; i++) {
+        histories[i] = history_of(b, i);
+    }
+    alm_err code = alm_base_forest_means(request, 0, SERIES, histories, &b->workspace, means,
+                                         &b->error);
+    if (code != ALM_OK) {
+        fail_msg("%s", b->error.message);
+    }
+    return means;
+}
+
+/* Every step is forecast by its block's forest and base score, and explained by them. */
+static void each_block_has_a_forest_of_its_own(void **state)
+{
+    based *b = *state;
+    b->blocks = THREE;
+    b->method.block_count = 3;
+    for (int k = 0; k < 3; k++) {
+        b->method.base_score[k] = .5 + k;
+    }
+    make_bundle(b, true);
+    alm_base_request request = request_of(b);
+    double *means = forest_means(b, &request);
+    alm_base bases[SERIES];
+    forecast(b, &request, 0, SERIES, bases);
+    for (size_t i = 3; i < SERIES; i++) {
+        alm_history history = history_of(b, i);
+        for (size_t h = 0; h < STEPS; h++) {
+            size_t block = h < 2 ? 0 : h < 9 ? 1 : 2;
+            alm_feature_row row = {ORIGIN, (uint32_t)h + 1, history.scale};
+            double features[4];
+            double raw;
+            assert_int_equal(alm_feature_rows(b->bundle->plan, &b->c.panel, i, &row, 1, features,
+                                              4, b->arena, &b->error), ALM_OK);
+            alm_forest_score_reference(b->bundle->models[block].forest, features, 1, 4, &raw);
+            double score = raw + b->method.base_score[block];
+            bool closed = b->c.closed[CASE_PERIODS + h];
+            assert_true(means[i * STEPS + h] ==
+                        (closed || score < 0 ? 0 : history.scale * score));
+            double sum = bases[i].statistical[h] + bases[i].expected[h];
+            for (size_t k = 0; k < ALM_CONTRIBUTIONS_MAX; k++) {
+                sum += bases[i].top[h * ALM_CONTRIBUTIONS_MAX + k].value; /* 4 of 4 */
+            }
+            assert_true(fabs(sum - bases[i].mean[h]) < 1e-9 * (1 + sum));
+        }
+    }
+}
+
+/* The plain way: a panel that grows by its own forecasts, one period at a time, and the batch
+ * features of its end. */
+static void recursive_reference(based *b, size_t series, size_t delay, double *out)
+{
+    double values[CASE_PERIODS + STEPS] = {0};
+    uint8_t states[CASE_PERIODS + STEPS] = {0};
+    alm_panel_column column = {"units", ALM_ROLE_OBSERVED, values, CASE_PERIODS + STEPS, NULL};
+    size_t known = CASE_PERIODS - delay;
+    memcpy(values, b->values + series * CASE_PERIODS, known * sizeof *values);
+    memcpy(states, b->state + series * CASE_PERIODS, known);
+    double scale = history_of(b, series).scale;
+    for (size_t period = known; period < CASE_PERIODS + STEPS; period++) {
+        alm_panel panel = {.start = b->c.panel.start, .periods = period, .series_count = 1,
+                           .state = states, .column_count = 1, .columns = &column};
+        alm_feature_row row = {(uint32_t)period - 1, 1, scale};
+        double features[4];
+        double raw;
+        assert_int_equal(alm_feature_rows(b->bundle->plan, &panel, 0, &row, 1, features, 4,
+                                          b->arena, &b->error), ALM_OK);
+        alm_forest_score_reference(b->bundle->models[0].forest, features, 1, 4, &raw);
+        double score = raw + b->method.base_score[0];
+        bool closed = b->c.closed[period];
+        values[period] = closed || score < 0 ? 0 : scale * score;
+        states[period] = closed ? ALM_PERIOD_CLOSED : ALM_PERIOD_OBSERVED;
+        if (period >= CASE_PERIODS) {
+            out[period - CASE_PERIODS] = values[period];
+        }
+    }
+}
+
+/* With a delay the recursion starts behind the newest published period: what the panel holds of
+ * the others must not matter. */
+static void a_recursive_forecast_is_fed_back(void **state)
+{
+    based *b = *state;
+    b->recursive = true;
+    b->method.base_score[0] = 2;
+    make_bundle(b, true);
+    size_t moved = 0;
+    for (size_t delay = 0; delay < 4; delay++) {
+        for (size_t i = 0; i < SERIES; i++) {
+            for (size_t t = CASE_PERIODS - delay; t < CASE_PERIODS; t++) {
+                b->values[i * CASE_PERIODS + t] = 11;
+            }
+        }
+        alm_base_request request = request_of(b);
+        request.delay = delay;
+        double *means = forest_means(b, &request);
+        for (size_t i = 3; i < SERIES; i++) {
+            double want[STEPS];
+            recursive_reference(b, i, delay, want);
+            assert_memory_equal(means + i * STEPS, want, sizeof want);
+            moved += want[2] != want[9]; /* one weekday: only the fed back demand differs */
+        }
+    }
+    assert_true(moved > 50);
+}
+
+/* No state is left behind when an allocation fails on the way. */
+static void a_recursion_without_memory_leaves_nothing(void **state)
+{
+    based *b = *state;
+    b->recursive = true;
+    make_bundle(b, true);
+    alm_base_request request = request_of(b);
+    alm_history histories[2] = {history_of(b, 3), history_of(b, 4)};
+    double means[2 * STEPS];
+    size_t held = alm_heap_held_bytes();
+    alm_err code = ALM_ERR_MEMORY;
+    for (uint64_t nth = 1; code != ALM_OK; nth++) {
+        (void)alm_heap_fail_at(nth);
+        code = alm_base_forest_means(&request, 3, 2, histories, &b->workspace, means, &b->error);
+        (void)alm_heap_fail_at(0);
+        assert_true(code == ALM_OK ? nth > 2 : code == ALM_ERR_MEMORY);
+        alm_arena_reset(b->workspace.batch);
+        alm_arena_reset(b->workspace.series);
+        held = nth == 1 ? alm_heap_held_bytes() : held;
+        assert_int_equal(alm_heap_held_bytes(), held);
+    }
+}
+
 static void an_aggregate_has_no_forest(void **state)
 {
     based *b = *state;
@@ -282,7 +437,7 @@ static void what_is_not_finite_is_refused(void **state)
 {
     based *b = *state;
     b->method.log_link = true;
-    b->method.base_score = 1000;
+    b->method.base_score[0] = 1000;
     make_bundle(b, true);
     alm_base_request request = request_of(b);
     alm_base bases[SERIES];
@@ -364,6 +519,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_a_forest_it_is_the_blend, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_do_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(forest_means_are_the_forest_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_block_has_a_forest_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_recursive_forecast_is_fed_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_recursion_without_memory_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_aggregate_has_no_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_finite_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(thin_shapes_lean_on_their_bin, setup, teardown),

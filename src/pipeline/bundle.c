@@ -1,46 +1,60 @@
 #include "pipeline/bundle.h"
 
-#include <stddef.h>
+#include <stdio.h>
 
 #define PART_BYTES_MAX ((size_t)1 << 30)
 
-/* The files of a bundle and where their text lies in the parts; sorted by name, because the
- * manifest is. */
+#define FILE_COUNT (4 + ALM_BLOCKS_MAX)
+
+/* A file of a bundle and where its text lies in the parts. */
 typedef struct bundle_file {
-    const char *name;
-    size_t offset;
+    char name[24];
+    alm_str *text;
     bool optional;
 } bundle_file;
 
-static const bundle_file FILES[] = {
-    {"encoders.json", offsetof(alm_bundle_parts, encoders), false},
-    {"method.json", offsetof(alm_bundle_parts, method), false},
-    {"models/mean.txt", offsetof(alm_bundle_parts, mean_model), true},
-    {"plan.json", offsetof(alm_bundle_parts, plan), false},
-    {"report.json", offsetof(alm_bundle_parts, report), false},
-};
-#define FILE_COUNT (sizeof FILES / sizeof FILES[0])
-
-static alm_str *file_text(alm_bundle_parts *parts, size_t file)
+/* Sorts as the blocks do, and before what follows. */
+static void name_model(size_t block, char name[24])
 {
-    return (alm_str *)((char *)parts + FILES[file].offset);
+    if (block == 0) {
+        (void)snprintf(name, 24, "models/mean.txt");
+    } else {
+        (void)snprintf(name, 24, "models/mean_%02u.txt", (unsigned)(block + 1) % 100);
+    }
+}
+
+/* All files that there may be, sorted by name, because the manifest is. */
+static void list_files(alm_bundle_parts *parts, bundle_file files[FILE_COUNT])
+{
+    bundle_file *file = files;
+    *file++ = (bundle_file){"encoders.json", &parts->encoders, false};
+    *file++ = (bundle_file){"method.json", &parts->method, false};
+    for (size_t block = 0; block < ALM_BLOCKS_MAX; block++) {
+        *file = (bundle_file){"", &parts->mean_model[block], true};
+        name_model(block, file->name);
+        file++;
+    }
+    *file++ = (bundle_file){"plan.json", &parts->plan, false};
+    *file = (bundle_file){"report.json", &parts->report, false};
 }
 
 static alm_err put_files(alm_objects *objects, alm_bundle_parts *parts, alm_json_writer *w,
                          alm_error *error)
 {
+    bundle_file files[FILE_COUNT];
+    list_files(parts, files);
     alm_json_key(w, "files");
     alm_json_open_object(w);
     for (size_t i = 0; i < FILE_COUNT; i++) {
-        alm_str text = *file_text(parts, i);
-        if (text.size == 0 && FILES[i].optional) {
+        alm_str text = *files[i].text;
+        if (text.size == 0 && files[i].optional) {
             continue;
         }
         alm_digest digest;
         char digest_text[ALM_DIGEST_TEXT_BYTES];
         ALM_TRY(alm_objects_put(objects, text, &digest, error));
         alm_digest_text(&digest, digest_text);
-        alm_json_put_text(w, FILES[i].name, digest_text);
+        alm_json_put_text(w, files[i].name, digest_text);
     }
     alm_json_close_object(w);
     return ALM_OK;
@@ -72,24 +86,26 @@ alm_err alm_bundle_save(alm_objects *objects, const alm_bundle_parts *parts, alm
     return code;
 }
 
-static alm_err read_files(alm_objects *objects, const alm_json *files, alm_arena *arena,
+static alm_err read_files(alm_objects *objects, const alm_json *object, alm_arena *arena,
                           alm_bundle_parts *parts, alm_error *error)
 {
+    bundle_file files[FILE_COUNT];
+    list_files(parts, files);
     for (size_t i = 0; i < FILE_COUNT; i++) {
-        if (FILES[i].optional && !alm_json_member(files, FILES[i].name)) {
+        if (files[i].optional && !alm_json_member(object, files[i].name)) {
             continue;
         }
         alm_str text;
         alm_digest digest;
-        ALM_TRY(alm_json_get_str(files, FILES[i].name, &text, error));
+        ALM_TRY(alm_json_get_str(object, files[i].name, &text, error));
         if (!alm_digest_parse(text, &digest)) {
             return alm_fail(error, ALM_ERR_CORRUPT, "the digest of %s is malformed",
-                            FILES[i].name);
+                            files[i].name);
         }
-        alm_err code = alm_objects_get(objects, &digest, PART_BYTES_MAX, arena,
-                                       file_text(parts, i), error);
+        alm_err code = alm_objects_get(objects, &digest, PART_BYTES_MAX, arena, files[i].text,
+                                       error);
         if (code != ALM_OK) {
-            return alm_error_wrap(error, code, "%s", FILES[i].name);
+            return alm_error_wrap(error, code, "%s", files[i].name);
         }
     }
     return ALM_OK;
@@ -149,22 +165,38 @@ alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash, alm_arena 
     return ALM_OK;
 }
 
+static alm_err build_model(alm_bundle *bundle, size_t block, alm_error *error)
+{
+    char name[24];
+    alm_mean_model *model = &bundle->models[block];
+    name_model(block, name);
+    ALM_TRY(alm_forest_parse_lightgbm(bundle->parts.mean_model[block], name, &model->forest,
+                                      error));
+    size_t features = alm_forest_describe(model->forest).feature_count;
+    if (features != alm_feature_plan_width(bundle->plan)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "%s takes %zu features, plan.json makes %zu", name,
+                        features, alm_feature_plan_width(bundle->plan));
+    }
+    return alm_forest_explainer_create(model->forest, &model->explainer, error);
+}
+
 static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_error *error)
 {
     const alm_bundle_parts *parts = &bundle->parts;
     ALM_TRY(alm_method_read(parts->method, "method.json", &bundle->method, error));
     ALM_TRY(alm_feature_plan_read(parts->plan, "plan.json", schema, &bundle->plan, error));
-    if (parts->mean_model.size == 0) {
-        return ALM_OK;
+    while (bundle->model_count < ALM_BLOCKS_MAX &&
+           parts->mean_model[bundle->model_count].size > 0) {
+        ALM_TRY(build_model(bundle, bundle->model_count++, error));
     }
-    ALM_TRY(alm_forest_parse_lightgbm(parts->mean_model, "models/mean.txt", &bundle->forest,
-                                      error));
-    size_t features = alm_forest_describe(bundle->forest).feature_count;
-    if (features != alm_feature_plan_width(bundle->plan)) {
-        return alm_fail(error, ALM_ERR_CORRUPT, "models/mean.txt takes %zu features, plan.json "
-                        "makes %zu", features, alm_feature_plan_width(bundle->plan));
+    size_t blocks = alm_feature_plan_block_count(bundle->plan);
+    if (bundle->model_count > 0 &&
+        (bundle->model_count != blocks || bundle->method.block_count != blocks)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "plan.json has %zu horizon blocks, method.json "
+                        "%zu, and there are %zu mean models", blocks, bundle->method.block_count,
+                        bundle->model_count);
     }
-    return alm_forest_explainer_create(bundle->forest, &bundle->explainer, error);
+    return ALM_OK;
 }
 
 alm_err alm_bundle_of_parts(const alm_bundle_parts *parts, const alm_feature_schema *schema,
@@ -205,8 +237,10 @@ alm_err alm_bundle_load(alm_objects *objects, const alm_digest *hash,
 void alm_bundle_destroy(alm_bundle *bundle)
 {
     if (bundle) {
-        alm_forest_explainer_destroy(bundle->explainer);
-        alm_forest_destroy(bundle->forest);
+        for (size_t block = 0; block < bundle->model_count; block++) {
+            alm_forest_explainer_destroy(bundle->models[block].explainer);
+            alm_forest_destroy(bundle->models[block].forest);
+        }
         alm_feature_plan_destroy(bundle->plan);
         alm_arena_destroy(bundle->arena);
     }

@@ -3,9 +3,9 @@
  * A bundle is a set of objects named by a canonical manifest.json; its identity is the SHA-256 of
  * the manifest, and the manifest holds the SHA-256 of every file. Only what determines the result
  * is in it: names, people and clocks live in the registry. Data only: nothing in it can execute.
- * Loading verifies hashes before it parses. Files: plan.json, encoders.json, models/mean.txt
- * (LightGBM text), method.json, report.json. A loaded bundle is immutable and may be used from any
- * thread. */
+ * Loading verifies hashes before it parses. Files: plan.json, encoders.json, method.json,
+ * report.json, and one LightGBM text per horizon block: models/mean.txt, models/mean_02.txt, ... A
+ * loaded bundle is immutable and may be used from any thread. */
 #ifndef ALM_PIPELINE_BUNDLE_H
 #define ALM_PIPELINE_BUNDLE_H
 
@@ -24,7 +24,7 @@ typedef struct alm_bundle_parts {
     alm_str snapshot_id;
     alm_str plan;             /* plan.json */
     alm_str encoders;         /* encoders.json */
-    alm_str mean_model;       /* LightGBM text; empty: statistical only */
+    alm_str mean_model[ALM_BLOCKS_MAX]; /* LightGBM text per block; empty: none further */
     alm_str method;           /* method.json */
     alm_str report;           /* report.json */
 } alm_bundle_parts;
@@ -37,13 +37,18 @@ ALM_NODISCARD alm_err alm_bundle_save(alm_objects *objects, const alm_bundle_par
 ALM_NODISCARD alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash,
                                       alm_arena *arena, alm_bundle_parts *out, alm_error *error);
 
+typedef struct alm_mean_model { /* of one horizon block */
+    alm_forest *forest;
+    alm_forest_explainer *explainer;
+} alm_mean_model;
+
 typedef struct alm_bundle {
     alm_digest hash;
     alm_bundle_parts parts;
     alm_method method;
     alm_feature_plan *plan;
-    alm_forest *forest;               /* NULL when statistical only */
-    alm_forest_explainer *explainer;  /* NULL likewise */
+    alm_mean_model models[ALM_BLOCKS_MAX];
+    size_t model_count; /* the plan's blocks; 0: statistical only */
     alm_arena *arena;
 } alm_bundle;
 

@@ -45,7 +45,7 @@ static void make_parts(bundled *b)
                                   .snapshot_id = ALM_STR("s1"),
                                   .plan = fixture_keep(b->arena, &plan_text),
                                   .encoders = ALM_STR("[]"),
-                                  .mean_model = case_text(b->arena, &shape, 3),
+                                  .mean_model = {case_text(b->arena, &shape, 3)},
                                   .method = fixture_keep(b->arena, &method_text),
                                   .report = ALM_STR("{\"levels\":[]}")};
 }
@@ -108,7 +108,7 @@ static void comes_back_and_saves_to_the_same_hash(void **state)
     assert_memory_equal(&bundle->hash, &hash, sizeof hash);
     expect_equal(bundle->parts.plan, b->parts.plan);
     expect_equal(bundle->parts.encoders, b->parts.encoders);
-    expect_equal(bundle->parts.mean_model, b->parts.mean_model);
+    expect_equal(bundle->parts.mean_model[0], b->parts.mean_model[0]);
     expect_equal(bundle->parts.method, b->parts.method);
     expect_equal(bundle->parts.report, b->parts.report);
     expect_equal(bundle->parts.inputs, b->parts.inputs);
@@ -118,8 +118,8 @@ static void comes_back_and_saves_to_the_same_hash(void **state)
     expect_equal(bundle->parts.snapshot_id, b->parts.snapshot_id);
     assert_int_equal(bundle->method.horizon, SYNTHETIC_HORIZON);
     assert_int_equal(alm_feature_plan_width(bundle->plan), 2);
-    assert_non_null(bundle->forest);
-    assert_non_null(bundle->explainer);
+    assert_non_null(bundle->models[0].forest);
+    assert_non_null(bundle->models[0].explainer);
     alm_digest again = save(b, &bundle->parts);
     assert_memory_equal(&again, &hash, sizeof hash);
     assert_int_equal(object_count(b), 6);
@@ -134,7 +134,7 @@ static void every_part_moves_the_hash(void **state)
     alm_digest hash = save(b, &b->parts);
     alm_str *const fields[] = {&b->parts.model, &b->parts.training_run_id, &b->parts.inputs,
                                &b->parts.feature_version, &b->parts.snapshot_id, &b->parts.plan,
-                               &b->parts.encoders, &b->parts.mean_model, &b->parts.method,
+                               &b->parts.encoders, &b->parts.mean_model[0], &b->parts.method,
                                &b->parts.report};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         alm_str kept = *fields[i];
@@ -148,13 +148,12 @@ static void every_part_moves_the_hash(void **state)
 static void a_bundle_without_a_forest(void **state)
 {
     bundled *b = *state;
-    b->parts.mean_model = (alm_str){0};
+    b->parts.mean_model[0] = (alm_str){0};
     alm_digest hash = save(b, &b->parts);
     assert_int_equal(object_count(b), 5);
     alm_bundle *bundle = load(b, &hash);
-    assert_null(bundle->forest);
-    assert_null(bundle->explainer);
-    assert_int_equal(bundle->parts.mean_model.size, 0);
+    assert_int_equal(bundle->model_count, 0);
+    assert_int_equal(bundle->parts.mean_model[0].size, 0);
     alm_bundle_destroy(bundle);
 }
 
@@ -170,7 +169,7 @@ static const char *file_of(bundled *b, const alm_digest *digest, const alm_diges
 {
     static const char *const NAMES[] = {"encoders.json", "method.json", "models/mean.txt",
                                         "plan.json", "report.json"};
-    const alm_str texts[] = {b->parts.encoders, b->parts.method, b->parts.mean_model,
+    const alm_str texts[] = {b->parts.encoders, b->parts.method, b->parts.mean_model[0],
                              b->parts.plan, b->parts.report};
     for (int i = 0; i < 5; i++) {
         alm_digest of_text = alm_hash_bytes(texts[i].data, texts[i].size);
@@ -274,12 +273,12 @@ static void parts_must_fit(void **state)
     alm_bundle *bundle = NULL;
     alm_bundle_parts parts = b->parts;
     forest_shape shape = {.trees = 1, .outputs = 1, .features = 3, .leaves = 3, .grid = 4};
-    parts.mean_model = case_text(b->arena, &shape, 3);
+    parts.mean_model[0] = case_text(b->arena, &shape, 3);
     assert_int_equal(alm_bundle_of_parts(&parts, &b->schema, &bundle, &b->error), ALM_ERR_CORRUPT);
     assert_string_equal(b->error.message,
                         "models/mean.txt takes 3 features, plan.json makes 2");
     parts = b->parts;
-    parts.mean_model = ALM_STR("tree\n");
+    parts.mean_model[0] = ALM_STR("tree\n");
     assert_int_equal(alm_bundle_of_parts(&parts, &b->schema, &bundle, &b->error), ALM_ERR_CORRUPT);
     assert_non_null(strstr(b->error.message, "models/mean.txt"));
     parts = b->parts;

@@ -3,6 +3,12 @@
 #include <math.h>
 
 #include "base/json.h"
+#include "num/elementary.h"
+
+double alm_method_link(const alm_method *method, double score)
+{
+    return method->log_link ? alm_exp(score) : score > 0 ? score : 0;
+}
 
 static void put_array(alm_json_writer *writer, const char *key, const double *values, size_t count)
 {
@@ -20,7 +26,11 @@ void alm_method_write(const alm_method *m, alm_buffer *out)
 {
     alm_json_writer w = alm_json_writer_on(out);
     alm_json_open_object(&w);
-    alm_json_put_double(&w, "base_score", m->base_score);
+    if (m->block_count == 1) { /* several blocks are younger than the format */
+        alm_json_put_double(&w, "base_score", m->base_score[0]);
+    } else {
+        put_array(&w, "base_score", m->base_score, m->block_count);
+    }
     put_array(&w, "bin_edge", m->bin_edge, ALM_SHAPE_BINS);
     alm_json_key(&w, "bin_shape");
     alm_json_open_array(&w);
@@ -76,6 +86,22 @@ static alm_err get_quantiles(const alm_json *object, alm_method *m, alm_error *e
     return get_array(object, "quantiles", count, m->quantile, error);
 }
 
+/* A number, or a list with one per horizon block. */
+static alm_err get_base_scores(const alm_json *root, alm_method *m, alm_error *error)
+{
+    const alm_json *value = alm_json_member(root, "base_score");
+    m->block_count = 1;
+    if (!value || alm_json_kind_of(value) != ALM_JSON_ARRAY) {
+        return alm_json_get_double(root, "base_score", &m->base_score[0], error);
+    }
+    m->block_count = alm_json_count(value);
+    if (m->block_count < 2 || m->block_count > ALM_BLOCKS_MAX) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "a list in `base_score` has 2 to %d numbers",
+                        ALM_BLOCKS_MAX);
+    }
+    return get_array(root, "base_score", m->block_count, m->base_score, error);
+}
+
 static alm_err read_shapes(const alm_json *root, const char *name, alm_method *m,
                            alm_error *error)
 {
@@ -128,7 +154,7 @@ static alm_err read_method(const alm_json *root, const char *name, alm_method *m
     ALM_TRY(read_integers(root, m, error));
     ALM_TRY(alm_json_get_bool(root, "counts", &m->counts, error));
     ALM_TRY(alm_json_get_bool(root, "log_link", &m->log_link, error));
-    ALM_TRY(alm_json_get_double(root, "base_score", &m->base_score, error));
+    ALM_TRY(get_base_scores(root, m, error));
     const alm_json *weights = NULL;
     ALM_TRY(alm_json_get(root, "weight", ALM_JSON_OBJECT, &weights, error));
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {

@@ -4,6 +4,7 @@
 #define ALM_PIPELINE_METHOD_H
 
 #include "base/str.h"
+#include "feature/feature.h"
 #include "pipeline/history.h"
 
 #define ALM_SHAPE_BINS 8
@@ -16,7 +17,8 @@ typedef struct alm_method {
     uint64_t seed;
     bool counts;         /* base marginals are integers */
     bool log_link;       /* the forest's raw score is a logarithm (poisson, tweedie) */
-    double base_score;   /* to add to the forest's raw score */
+    size_t block_count;  /* horizon blocks, each with a forest of its own */
+    double base_score[ALM_BLOCKS_MAX]; /* to add to a block's raw score */
     /* Share of the forest in the mean, the rest is level x profile; chosen per class on origins
      * earlier than those scored. For aggregates (ALM_CLASS_aggregate): share of the bottom-up sum,
      * the rest being the aggregate's own level x profile. */
@@ -32,6 +34,9 @@ typedef struct alm_method {
     size_t quantile_count; /* that are written to the store */
     double quantile[15];
 } alm_method;
+
+/* Demand in units of the scale from raw score + base score; never negative, perhaps not finite. */
+double alm_method_link(const alm_method *method, double score);
 
 void alm_method_write(const alm_method *method, alm_buffer *out);
 /* ALM_ERR_CORRUPT with `name` and the key that is wrong. */

@@ -37,6 +37,19 @@ static alm_err check_memory(const almi_pipeline *run, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err prepare_explaining(almi_pipeline *run, almi_worker *worker, alm_error *error)
+{
+    const alm_bundle *bundle = run->request->bundle;
+    if (!run->request->explain) {
+        return ALM_OK;
+    }
+    worker->forest = ALM_NEW_ARRAY(run->arena, alm_forest_scratch *, bundle->model_count + 1);
+    for (size_t b = 0; b < bundle->model_count; b++) {
+        ALM_TRY(alm_forest_scratch_create(bundle->models[b].explainer, &worker->forest[b], error));
+    }
+    return ALM_OK;
+}
+
 static alm_err prepare(almi_pipeline *run, alm_error *error)
 {
     const alm_panel *nodes = alm_panel_source_aggregates(run->request->source);
@@ -63,10 +76,7 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
         run->workers[i] = (almi_worker){.block = alm_arena_create(1 << 20),
                                         .batch = alm_arena_create(1 << 20),
                                         .scratch = alm_arena_create(1 << 18)};
-        if (run->request->explain && run->request->bundle->explainer) {
-            ALM_TRY(alm_forest_scratch_create(run->request->bundle->explainer,
-                                              &run->workers[i].forest, error));
-        }
+        ALM_TRY(prepare_explaining(run, &run->workers[i], error));
     }
     ALM_TRY(check_memory(run, error));
     ALM_TRY(allocate(run, run->leaf_count, &run->leaf_variance, error));
@@ -158,7 +168,9 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
     alm_reconciler_destroy(run.reconciler);
     alm_spill_close(run.spill);
     for (int i = 0; run.workers && i < alm_pool_threads(env->pool); i++) {
-        alm_forest_scratch_destroy(run.workers[i].forest);
+        for (size_t b = 0; run.workers[i].forest && b < request->bundle->model_count; b++) {
+            alm_forest_scratch_destroy(run.workers[i].forest[b]);
+        }
         alm_arena_destroy(run.workers[i].block);
         alm_arena_destroy(run.workers[i].batch);
         alm_arena_destroy(run.workers[i].scratch);

@@ -11,7 +11,8 @@
 static inline alm_method synthetic_method(int paths)
 {
     alm_method m = {.horizon = SYNTHETIC_HORIZON, .paths = paths, .templates = 12, .season = 7,
-                    .seed = 5, .counts = true, .base_score = 1.5, .quantile_count = 5,
+                    .seed = 5, .counts = true, .block_count = 1, .base_score = {1.5},
+                    .quantile_count = 5,
                     .quantile = {.05, .1, .5, .9, .95}};
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
         m.weight[c] = c == ALM_CLASS_aggregate ? 1 : .5;
@@ -61,7 +62,7 @@ static inline alm_bundle_parts synthetic_parts(fixture *f, const alm_feature_sch
                               .snapshot_id = ALM_STR("snapshot"),
                               .plan = fixture_keep(f->arena, &plan_text),
                               .encoders = ALM_STR("[]"),
-                              .mean_model = case_text(f->arena, &shape, 3),
+                              .mean_model = {case_text(f->arena, &shape, 3)},
                               .method = fixture_keep(f->arena, &method_text),
                               .report = ALM_STR("{}")};
 }

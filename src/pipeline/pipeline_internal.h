@@ -12,7 +12,7 @@ typedef struct almi_worker {
     alm_arena *block;   /* results of the block at hand */
     alm_arena *batch;   /* rows of one task */
     alm_arena *scratch; /* temporaries of one series */
-    alm_forest_scratch *forest;
+    alm_forest_scratch **forest; /* one per mean model; NULL when nothing is explained */
 } almi_worker;
 
 typedef struct almi_node { /* an aggregate */

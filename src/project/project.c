@@ -95,3 +95,46 @@ void alm_project_write_reference(alm_buffer *out)
         almi_section_document(almi_sections[i], out);
     }
 }
+
+const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str name)
+{
+    for (size_t f = 0; f < project->feature_count; f++) {
+        if (alm_str_is(name, project->features[f].name)) {
+            return &project->features[f];
+        }
+    }
+    return NULL;
+}
+
+/* In the order of the project's features, whatever the model's list says. */
+static size_t features_of(const alm_project *project, const alm_model_spec *model,
+                          alm_feature_spec *out)
+{
+    size_t count = 0;
+    for (size_t f = 0; f < project->feature_count; f++) {
+        bool used = model->features_count == 0;
+        for (size_t k = 0; k < model->features_count; k++) {
+            used = used || alm_str_is(model->features[k], project->features[f].name);
+        }
+        if (used) {
+            out[count++] = project->features[f];
+        }
+    }
+    return count;
+}
+
+alm_err alm_project_plan(const alm_project *project, const alm_model_spec *model,
+                         const alm_feature_schema *schema, alm_feature_plan **out,
+                         alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_feature_spec *specs = ALM_NEW_ARRAY(arena, alm_feature_spec, project->feature_count);
+    size_t count = features_of(project, model, specs);
+    alm_err code =
+        model->recursive
+            ? alm_feature_plan_compile_recursive(specs, count, model->horizon, schema, out, error)
+            : alm_feature_plan_compile(specs, count, model->blocks, model->block_count, schema,
+                                       out, error);
+    alm_arena_destroy(arena);
+    return code;
+}

@@ -131,13 +131,15 @@ typedef struct alm_model_spec {
     size_t block_count;
     double quantiles[ALM_QUANTILES_MAX]; /* rising, in (0, 1) */
     size_t quantile_count;
+    const alm_str *features; /* names; none: all of the project's */
+    size_t features_count;
     const alm_str *candidates; /* seasonal_naive, ses, weekday_mean, tsb, gbm, blend, ... */
     size_t candidate_count;
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;
     int32_t season;  /* 7 */
     int32_t paths;   /* sample paths per run */
-    bool recursive;
+    bool recursive;  /* the next day's forecast is fed back; one block */
     uint64_t seed;
 } alm_model_spec;
 
@@ -180,6 +182,12 @@ void alm_project_close(alm_project *project); /* takes NULL */
 const alm_source_column *alm_source_find_column(const alm_source *source, alm_str name);
 /* The tables of docs/project-file.md, from the tables that the parser reads by. */
 void alm_project_write_reference(alm_buffer *out);
+/* The features of one of the project's models compiled against a panel's schema. */
+ALM_NODISCARD alm_err alm_project_plan(const alm_project *project, const alm_model_spec *model,
+                                       const alm_feature_schema *schema, alm_feature_plan **out,
+                                       alm_error *error);
+/* The feature of that name, or NULL. */
+const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str name);
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);

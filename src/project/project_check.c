@@ -528,6 +528,27 @@ static alm_err check_features(const checker *c)
     return ALM_OK;
 }
 
+static alm_err check_models(const checker *c)
+{
+    const alm_project *p = c->project;
+    const char *names[60];
+    size_t count = 0;
+    for (size_t f = 0; f < p->feature_count && count < 60; f++) {
+        names[count++] = p->features[f].name;
+    }
+    for (size_t i = 0; i < p->model_count; i++) {
+        const alm_model_spec *model = &p->models[i];
+        const alm_yaml *list = find(c, "models", model->name.data, "features", NULL);
+        for (size_t k = 0; k < model->features_count; k++) {
+            if (!alm_project_feature(p, model->features[k])) {
+                return fail_dangling(c, item(list, k), "there is no feature", model->features[k],
+                                     names, count);
+            }
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err check_schedules(const checker *c)
 {
     const alm_project *p = c->project;
@@ -573,5 +594,6 @@ alm_err almi_project_check(const alm_yaml *root, const alm_project *project, alm
     ALM_TRY(check_stock(&c));
     ALM_TRY(check_levels(&c));
     ALM_TRY(check_features(&c));
+    ALM_TRY(check_models(&c));
     return check_schedules(&c);
 }

@@ -164,6 +164,7 @@ static alm_err read_feature(const alm_yaml *node, alm_arena *arena, void *out, a
     spec->alpha = entry.alpha;
     spec->scaled = entry.scaled;
     spec->skip_closed = entry.skip_closed;
+    spec->steps_max = entry.steps_max;
     return ALM_OK;
 }
 
@@ -200,6 +201,14 @@ static alm_err read_blocks(const alm_yaml *node, alm_arena *arena, alm_model_spe
         return ALM_OK;
     }
     ALM_TRY(almi_yaml_expect(node, ALM_YAML_LIST, "blocks", error));
+    if (count > ALM_BLOCKS_MAX) {
+        return alm_yaml_fail(node, error, ALM_ERR_CONFIG, "at most %d blocks, not %zu",
+                             ALM_BLOCKS_MAX, count);
+    }
+    if (model->recursive && count > 1) {
+        return alm_yaml_fail(node, error, ALM_ERR_CONFIG, "a recursive model forecasts step by "
+                             "step: leave `blocks` out");
+    }
     int32_t next = 1;
     for (size_t i = 0; i < count; i++) {
         ALM_TRY(read_block(&node->child[i], next, &blocks[i], error));

@@ -187,6 +187,9 @@ static const almi_key FEATURE[] = {
      .doc = "divided by the scale of the series, so that series of all sizes look alike"},
     {.key = "skip_closed", .kind = ALMI_BOOL, AT(almi_feature_entry, skip_closed),
      .fallback = "false", .doc = "the window counts open days only"},
+    {.key = "steps_max", .kind = ALMI_I32, AT(almi_feature_entry, steps_max), .min = 1,
+     .max = 400, .doc = "the feature is missing at later steps, so that its lag need be legal up "
+                        "to this one only"},
 };
 const almi_section almi_feature_section = {
     "features[]", "One feature. One that would need a value not yet known at its horizon is "
@@ -196,8 +199,11 @@ static const almi_key MODEL[] = {
     {.key = "horizon", .kind = ALMI_I32, AT(alm_model_spec, horizon), .required = true, .min = 1,
      .max = 400, .doc = "days ahead"},
     {.key = "blocks", OTHER,
-     .doc = "list of `[first, last]` steps that share one direct model; default: one block"},
+     .doc = "list of `[first, last]` steps that share one direct model, at most 64; default: one "
+            "block"},
     {.key = "quantiles", OTHER, .required = true, .doc = "rising list between 0 and 1, at most 15"},
+    {.key = "features", LIST_AT(alm_model_spec, features, features_count),
+     .doc = "names of the features that the model uses; default: all"},
     {.key = "candidates", LIST_AT(alm_model_spec, candidates, candidate_count), .required = true,
      .doc = "what each class of series chooses between: `statistical`, `gbm`, `blend`"},
     {.key = "gbm", OTHER, .doc = "see `models.NAME.gbm`"},
@@ -207,7 +213,8 @@ static const almi_key MODEL[] = {
     {.key = "paths", .kind = ALMI_I32, AT(alm_model_spec, paths), .min = 1, .max = 10000,
      .fallback = "200", .doc = "sample paths of a run"},
     {.key = "recursive", .kind = ALMI_BOOL, AT(alm_model_spec, recursive), .fallback = "false",
-     .doc = "one step ahead, fed back, instead of direct models per block"},
+     .doc = "one model of the next day, whose forecasts are fed back, instead of direct models "
+            "per block"},
     {.key = "seed", .kind = ALMI_U64, AT(alm_model_spec, seed), .fallback = "1",
      .doc = "of every random number of training and runs"},
 };

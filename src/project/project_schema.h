@@ -21,6 +21,7 @@ typedef struct almi_feature_entry {
     int32_t window, season;
     double alpha;
     bool scaled, skip_closed;
+    int32_t steps_max;
 } almi_feature_entry;
 
 typedef struct almi_place { /* `closed:` and `available:` */

@@ -84,7 +84,7 @@ static alm_err series_task(void *context, size_t task, int worker, alm_error *er
     for (size_t i = first; i < end; i++) {
         one_series(j, global + i - first, w->series);
     }
-    if (!j->bundle->forest) {
+    if (j->bundle->model_count == 0) {
         return ALM_OK;
     }
     alm_base_request request = {.bundle = j->bundle,

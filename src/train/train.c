@@ -35,6 +35,7 @@ static void declare_method(almi_training *t)
     const alm_model_spec *m = t->model;
     alm_objective objective = m->gbm.objective;
     t->method = (alm_method){.horizon = m->horizon,
+                             .block_count = m->block_count,
                              .paths = m->paths,
                              .templates = 24,
                              .season = m->season,
@@ -74,9 +75,8 @@ static alm_err keep_text(almi_training *t, alm_buffer *text, alm_str *out, alm_e
 static alm_err compile_plan(almi_training *t, alm_error *error)
 {
     const alm_project *project = t->options->project;
-    ALM_TRY(alm_feature_plan_compile(project->features, project->feature_count, t->model->blocks,
-                                     t->model->block_count, alm_panel_source_schema(t->source),
-                                     &t->plan, error));
+    ALM_TRY(alm_project_plan(project, t->model, alm_panel_source_schema(t->source), &t->plan,
+                             error));
     t->feature_version = *alm_feature_plan_version(t->plan);
     alm_digest_text(&t->feature_version, t->feature_version_text);
     alm_buffer json = {0};
@@ -168,25 +168,25 @@ static alm_err register_run(almi_training *t, const alm_bundle_parts *parts,
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 {
     size_t periods = t->panel.blocks[0].periods;
-    alm_lightgbm_result fit;
+    almi_fit fit;
     ALM_TRY(almi_training_fit(t, periods, &fit, error));
     alm_method method;
     final_method(t, &method);
-    method.base_score = fit.base_score;
+    alm_bundle_parts parts = {0};
+    almi_training_put_fit(t, &fit, &parts, &method);
     alm_buffer json = {0};
     alm_method_write(&method, &json);
     alm_str inputs = almi_training_inputs(t);
     alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
-    alm_bundle_parts parts = {.model = t->model->name,
-                              .training_run_id = alm_digest_str(&run_id, t->arena),
-                              .inputs = inputs,
-                              .feature_version = alm_str_of(t->feature_version_text),
-                              .snapshot_id = t->options->snapshot->id,
-                              .plan = t->plan_json,
-                              .encoders = t->encoders_json,
-                              .mean_model = fit.text,
-                              .method = alm_buffer_view(&json),
-                              .report = almi_training_report(t, &method, &fit)};
+    parts.model = t->model->name;
+    parts.training_run_id = alm_digest_str(&run_id, t->arena);
+    parts.inputs = inputs;
+    parts.feature_version = alm_str_of(t->feature_version_text);
+    parts.snapshot_id = t->options->snapshot->id;
+    parts.plan = t->plan_json;
+    parts.encoders = t->encoders_json;
+    parts.method = alm_buffer_view(&json);
+    parts.report = almi_training_report(t, &method, &fit);
     alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report};
     alm_err code = alm_buffer_status(&json, error);
     if (code == ALM_OK && !t->options->backtest_only) {
@@ -208,15 +208,6 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 
 alm_err alm_train_check_model(const alm_model_spec *m, alm_error *error)
 {
-    if (m->recursive) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: recursive forecasts are not "
-                        "available; leave `recursive` out", ALM_STR_ARG(m->name));
-    }
-    if (m->block_count != 1) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s has %zu horizon blocks; one forest "
-                        "serves all steps: write `blocks: [[1, %d]]` and use the step as a feature",
-                        ALM_STR_ARG(m->name), m->block_count, m->horizon);
-    }
     if (m->gbm.objective == ALM_OBJECTIVE_QUANTILE) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: the mean model cannot have the "
                         "objective quantile; use l2, poisson or tweedie", ALM_STR_ARG(m->name));

@@ -1,13 +1,13 @@
 /* train_fit.c: fits along the grid of origins, the records they give, and the scored ones. */
 #include "train/train_internal.h"
 
-alm_err almi_training_fit(almi_training *t, size_t cutoff, alm_lightgbm_result *out,
-                          alm_error *error)
+static alm_err fit_block(almi_training *t, alm_training_window window, alm_lightgbm_result *out,
+                         alm_error *error)
 {
     alm_training_rows rows;
     alm_arena *scratch = alm_arena_create(1 << 20);
     alm_err code =
-        alm_training_rows_select(&t->panel, t->plan, t->model, cutoff, scratch, &rows, error);
+        alm_training_rows_select(&t->panel, t->plan, t->model, window, scratch, &rows, error);
     if (code == ALM_OK) {
         code = alm_training_rows_fit(&rows, t->model, alm_pool_threads(t->env->pool), t->arena,
                                      out, error);
@@ -16,22 +16,39 @@ alm_err almi_training_fit(almi_training *t, size_t cutoff, alm_lightgbm_result *
     return code;
 }
 
-alm_err almi_training_bundle(almi_training *t, const alm_lightgbm_result *fit,
-                             const alm_method *method, alm_bundle **out, alm_error *error)
+alm_err almi_training_fit(almi_training *t, size_t cutoff, almi_fit *out, alm_error *error)
+{
+    for (size_t b = 0; b < t->model->block_count; b++) {
+        ALM_TRY(fit_block(t, (alm_training_window){cutoff, b}, &out->block[b], error));
+    }
+    return ALM_OK;
+}
+
+void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bundle_parts *parts,
+                           alm_method *method)
+{
+    method->block_count = t->model->block_count;
+    for (size_t b = 0; b < t->model->block_count; b++) {
+        parts->mean_model[b] = fit->block[b].text;
+        method->base_score[b] = fit->block[b].base_score;
+    }
+}
+
+alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_method *method,
+                             alm_bundle **out, alm_error *error)
 {
     alm_method complete = *method;
-    complete.base_score = fit->base_score;
+    alm_bundle_parts parts = {.model = t->model->name,
+                              .feature_version = alm_str_of(t->feature_version_text),
+                              .plan = t->plan_json,
+                              .encoders = t->encoders_json,
+                              .report = ALM_STR("{}")};
+    almi_training_put_fit(t, fit, &parts, &complete);
     alm_buffer json = {0};
     alm_method_write(&complete, &json);
     alm_err code = alm_buffer_status(&json, error);
     if (code == ALM_OK) {
-        alm_bundle_parts parts = {.model = t->model->name,
-                                  .feature_version = alm_str_of(t->feature_version_text),
-                                  .plan = t->plan_json,
-                                  .encoders = t->encoders_json,
-                                  .mean_model = fit->text,
-                                  .method = alm_buffer_view(&json),
-                                  .report = ALM_STR("{}")};
+        parts.method = alm_buffer_view(&json);
         code = alm_bundle_of_parts(&parts, alm_panel_source_schema(t->source), out, error);
     }
     alm_buffer_deinit(&json);
@@ -54,7 +71,7 @@ alm_err almi_training_records(almi_training *t, alm_error *error)
 {
     size_t count = t->grid.count;
     t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
-    t->fit_of = ALM_NEW_ARRAY(t->arena, alm_lightgbm_result, count);
+    t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
     for (size_t done = 0; done < count; done++) {
         size_t number = count - 1 - done;
         if (done % (size_t)t->model->backtest.refit_every == 0) {

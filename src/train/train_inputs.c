@@ -102,21 +102,25 @@ static void put_origins(const almi_training *t, alm_json_writer *w, const char *
 }
 
 static void put_importance(const almi_training *t, alm_json_writer *w,
-                           const alm_lightgbm_result *fit)
+                           const almi_fit *fit)
 {
     alm_json_key(w, "importance");
     alm_json_open_array(w);
     for (size_t f = 0; f < alm_feature_plan_width(t->plan); f++) {
+        double gain = 0; /* of the models of all horizon blocks */
+        for (size_t b = 0; b < t->model->block_count; b++) {
+            gain += fit->block[b].gain[f];
+        }
         alm_json_open_object(w);
         alm_json_put_text(w, "feature", alm_feature_plan_name(t->plan, f));
-        alm_json_put_double(w, "gain", fit->gain[f]);
+        alm_json_put_double(w, "gain", gain);
         alm_json_close_object(w);
     }
     alm_json_close_array(w);
 }
 
 alm_str almi_training_report(const almi_training *t, const alm_method *method,
-                             const alm_lightgbm_result *fit)
+                             const almi_fit *fit)
 {
     alm_buffer text = {0};
     alm_json_writer w = alm_json_writer_on(&text);

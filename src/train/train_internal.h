@@ -19,10 +19,8 @@ typedef struct almi_origin_grid {
     size_t count; /* of all origins needed */
 } almi_origin_grid;
 
-typedef struct almi_fit {
-    size_t cutoff;
-    alm_lightgbm_result result;
-    size_t rows;
+typedef struct almi_fit { /* one mean model per horizon block */
+    alm_lightgbm_result block[ALM_BLOCKS_MAX];
 } almi_fit;
 
 typedef struct almi_training {
@@ -43,20 +41,22 @@ typedef struct almi_training {
     alm_method method; /* what the project declares; choices are filled in per origin */
     almi_origin_grid grid;
     alm_origin_record *records; /* grid.count */
-    alm_lightgbm_result *fit_of; /* grid.count: the fit in force at each origin */
+    almi_fit *fit_of; /* grid.count: the fit in force at each origin */
     alm_backtest backtest;
 } almi_training;
 
 /* train_inputs.c */
 alm_str almi_training_inputs(const almi_training *training);
 alm_str almi_training_report(const almi_training *training, const alm_method *method,
-                             const alm_lightgbm_result *fit);
+                             const almi_fit *fit);
 
 /* train_fit.c */
-ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff,
-                                        alm_lightgbm_result *out, alm_error *error);
-ALM_NODISCARD alm_err almi_training_bundle(almi_training *training,
-                                           const alm_lightgbm_result *fit,
+ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, almi_fit *out,
+                                        alm_error *error);
+/* The mean models of a fit, and their base scores. */
+void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
+                           alm_bundle_parts *parts, alm_method *method);
+ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,
                                            const alm_method *method, alm_bundle **out,
                                            alm_error *error);
 ALM_NODISCARD alm_err almi_training_records(almi_training *training, alm_error *error);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "pipeline/bundle.h"
 #include "project/synthetic_project.h"
 #include "store/ledger.h"
 
@@ -230,6 +231,85 @@ static void too_little_history_says_how_much(void **state)
     assert_int_equal(scratch_left(f), 0);
 }
 
+/* Names of a bundle's mean models, from its manifest. */
+static size_t mean_models(fixture *f, alm_str hash)
+{
+    alm_digest digest;
+    alm_bundle_parts parts;
+    assert_true(alm_digest_parse(hash, &digest));
+    assert_int_equal(alm_bundle_read(f->objects, &digest, f->arena, &parts, &f->error), ALM_OK);
+    size_t count = 0;
+    while (count < ALM_BLOCKS_MAX && parts.mean_model[count].size > 0) {
+        count++;
+    }
+    return count;
+}
+
+static alm_str train_at(fixture *f, alm_train_options *options, int threads)
+{
+    synthetic_threads(f, threads);
+    return must_train(f, options).bundle_hash;
+}
+
+/* A forest per horizon block, with a lag that only the first block may have. */
+static void horizon_blocks_have_forests_of_their_own(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_registry *registry = synthetic_registry(f, &snapshot);
+    alm_train_options options = options_of(f, &snapshot, registry);
+    alm_model_spec model = f->project->models[0];
+    static const alm_horizon_block BLOCKS[] = {{1, 7}, {8, 14}};
+    model.blocks = BLOCKS;
+    model.block_count = 2;
+    options.model = &model;
+    size_t count = f->project->feature_count;
+    alm_feature_spec *features = ALM_NEW_ARRAY(f->arena, alm_feature_spec, count + 1);
+    memcpy(features, f->project->features, count * sizeof *features);
+    features[count] = (alm_feature_spec){.name = "lag_7", .op = ALM_FEATURE_lag,
+                                         .column = "units", .anchor = ALM_ANCHOR_LAG, .offset = 7};
+    f->project->features = features;
+    f->project->feature_count = count + 1;
+    alm_train_result result;
+    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error), ALM_ERR_CONFIG);
+    assert_non_null(strstr(f->error.message, "feature 'lag_7' would see the future"));
+    features[count].steps_max = 7;
+    alm_str hash = train_at(f, &options, 1);
+    assert_int_equal(mean_models(f, hash), 2);
+    assert_true(alm_str_equal(hash, train_at(f, &options, 3)));
+    alm_registry_close(registry);
+}
+
+static void a_recursive_model_is_one_forest(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_registry *registry = synthetic_registry(f, &snapshot);
+    alm_train_options options = options_of(f, &snapshot, registry);
+    alm_model_spec model = f->project->models[0];
+    model.recursive = true;
+    options.model = &model;
+    alm_train_result result;
+    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error), ALM_ERR_CONFIG);
+    assert_non_null(strstr(f->error.message, "feature 'total_change' would see the future: a "
+                           "recursive forecast over 14 steps"));
+    const alm_str names[] = {ALM_STR("mean_6"), ALM_STR("zeros_23"), ALM_STR("level"),
+                             ALM_STR("since"), ALM_STR("weekday"), ALM_STR("range_lag")};
+    model.features = names;
+    model.features_count = 6;
+    /* A week apart, every origin is followed by the closed day. */
+    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
+                     ALM_ERR_INCOMPLETE);
+    assert_non_null(strstr(f->error.message, "origin_stride 7 shows one weekday only"));
+    model.gbm.origin_stride = 3;
+    alm_str hash = train_at(f, &options, 1);
+    assert_int_equal(mean_models(f, hash), 1);
+    assert_true(alm_str_equal(hash, train_at(f, &options, 3)));
+    alm_registry_close(registry);
+}
+
 static void what_this_engine_cannot_do_is_refused(void **state)
 {
     fixture *f = *state;
@@ -239,11 +319,6 @@ static void what_this_engine_cannot_do_is_refused(void **state)
     alm_model_spec model = f->project->models[0];
     options.model = &model;
     alm_train_result result;
-    model.recursive = true;
-    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
-                     ALM_ERR_UNSUPPORTED);
-    assert_non_null(strstr(f->error.message, "recursive"));
-    model.recursive = false;
     model.gbm.objective = ALM_OBJECTIVE_QUANTILE;
     assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
                      ALM_ERR_UNSUPPORTED);
@@ -258,6 +333,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(an_experimental_release_is_never_promoted,
                                         synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(horizon_blocks_have_forests_of_their_own,
+                                        synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_recursive_model_is_one_forest, synthetic_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(too_little_history_says_how_much, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(what_this_engine_cannot_do_is_refused, synthetic_setup,

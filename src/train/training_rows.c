@@ -11,6 +11,8 @@ typedef struct selection {
     const alm_training_panel *panel;
     const alm_model_spec *model;
     size_t cutoff;
+    size_t block;
+    alm_horizon_block steps;
     size_t history_min;
     alm_arena *scratch;
     alm_training_rows *out;
@@ -43,11 +45,14 @@ static void select_at(selection *s, size_t series, size_t origin)
         return;
     }
     size_t ahead = s->cutoff - 1 - origin;
-    size_t steps = (size_t)s->model->horizon < ahead ? (size_t)s->model->horizon : ahead;
-    for (int32_t k = 0; k < s->model->gbm.steps_per_origin; k++) {
+    size_t first = (size_t)s->steps.first;
+    size_t last = (size_t)s->steps.last < ahead ? (size_t)s->steps.last : ahead;
+    size_t steps = last < first ? 0 : last - first + 1;
+    size_t draws = (size_t)s->model->gbm.steps_per_origin;
+    for (size_t k = 0; k < draws && k < steps; k++) {
         uint64_t draw = alm_rng_u64(s->model->seed, ALM_RNG_TRAIN_SAMPLE,
-                                    (uint64_t)series << 16 | (uint64_t)k, origin);
-        add_row(s, &view, series, (uint32_t)(1 + draw % steps), scale);
+                                    (uint64_t)series << 16 | (s->block * draws + k), origin);
+        add_row(s, &view, series, (uint32_t)(first + draw % steps), scale);
     }
 }
 
@@ -88,13 +93,17 @@ static alm_err select_rows(selection *s, alm_arena *arena, alm_error *error)
 }
 
 alm_err alm_training_rows_select(const alm_training_panel *panel, const alm_feature_plan *plan,
-                                 const alm_model_spec *model, size_t cutoff, alm_arena *arena,
-                                 alm_training_rows *out, alm_error *error)
+                                 const alm_model_spec *model, alm_training_window window,
+                                 alm_arena *arena, alm_training_rows *out, alm_error *error)
 {
+    static const alm_horizon_block NEXT = {1, 1};
+    alm_assert(window.block < model->block_count);
     alm_training_rows rows = {.panel = panel, .plan = plan};
     selection s = {.panel = panel,
                    .model = model,
-                   .cutoff = cutoff > panel->delay ? cutoff - panel->delay : 0,
+                   .cutoff = window.cutoff > panel->delay ? window.cutoff - panel->delay : 0,
+                   .block = window.block,
+                   .steps = model->recursive ? NEXT : model->blocks[window.block],
                    .history_min = (size_t)model->gbm.history_min,
                    .scratch = alm_arena_create(0),
                    .out = &rows};
@@ -104,9 +113,12 @@ alm_err alm_training_rows_select(const alm_training_panel *panel, const alm_feat
         return code;
     }
     if (rows.count == 0) {
-        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: no training row: %zu days of "
-                        "history, history_min is %d", ALM_STR_ARG(model->name), cutoff,
-                        model->gbm.history_min);
+        int32_t stride = model->gbm.origin_stride;
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: no training row for the steps %d "
+                        "to %d: %zu days of history, history_min is %d, origin_stride %d%s",
+                        ALM_STR_ARG(model->name), s.steps.first, s.steps.last, window.cutoff,
+                        model->gbm.history_min, stride,
+                        stride % 7 == 0 ? " shows one weekday only" : "");
     }
     *out = rows;
     return ALM_OK;

@@ -2,9 +2,10 @@
  *
  * Training origins lie `origin_stride` days apart, back from 7 days before the cutoff to
  * `history_min` days of history; at each, every series that has sold gives `steps_per_origin` rows
- * with steps drawn by counter from 1..min(horizon, cutoff - origin), so that the set depends
- * neither on threads nor on the order of work. Rows whose target day is closed or not usable are
- * left out. The label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
+ * with steps drawn by counter from those of the horizon block (of a recursive model: step 1) whose
+ * target is known by the cutoff, no more rows than such steps, so that the set depends neither on
+ * threads nor on the order of work. Rows whose target day is closed or not usable are left out. The
+ * label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
 #ifndef ALM_TRAIN_TRAINING_ROWS_H
 #define ALM_TRAIN_TRAINING_ROWS_H
 
@@ -27,16 +28,21 @@ typedef struct alm_training_rows {
     alm_arena *scratch; /* of the callback */
 } alm_training_rows;
 
-/* `cutoff`: number of periods up to the day of the fit; the last `panel->delay` of them were not
- * published by then and are no targets. In `arena`. ALM_ERR_INCOMPLETE when there is not enough
+typedef struct alm_training_window {
+    size_t cutoff; /* number of periods up to the day of the fit; the last `panel->delay` of them
+                      * were not published by then and are no targets */
+    size_t block;  /* number of the model's horizon block */
+} alm_training_window;
+
+/* In `arena`. ALM_ERR_INCOMPLETE when there is not enough
  * history for one row; ALM_ERR_LIMIT above gbm.rows_max. */
 ALM_NODISCARD alm_err alm_training_rows_select(const alm_training_panel *panel,
                                                const alm_feature_plan *plan,
-                                               const alm_model_spec *model, size_t cutoff,
-                                               alm_arena *arena, alm_training_rows *out,
-                                               alm_error *error);
+                                               const alm_model_spec *model,
+                                               alm_training_window window, alm_arena *arena,
+                                               alm_training_rows *out, alm_error *error);
 
-/* Fits the mean model on them. The texts in `out` lie in `arena`. */
+/* Fits the block's mean model on them. The texts in `out` lie in `arena`. */
 ALM_NODISCARD alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_model_spec *model,
                                             int threads, alm_arena *arena,
                                             alm_lightgbm_result *out, alm_error *error);

@@ -25,6 +25,8 @@ typedef struct rows_case {
     alm_arena *arena;
 } rows_case;
 
+static const alm_horizon_block WHOLE[] = {{1, HORIZON}};
+
 /* Demand t + 1, so that a label tells its day; every seventh day closed; one sale far above. */
 static void make_case(rows_case *c, size_t delay)
 {
@@ -55,6 +57,8 @@ static void make_case(rows_case *c, size_t delay)
                                     .delay = delay};
     c->model = (alm_model_spec){.name = ALM_STR("demand"),
                                 .horizon = HORIZON,
+                                .blocks = WHOLE,
+                                .block_count = 1,
                                 .seed = 3,
                                 .gbm = {.rows_max = 1000000,
                                         .origin_stride = STRIDE,
@@ -67,7 +71,8 @@ static alm_training_rows select_rows(rows_case *c, size_t cutoff)
     alm_training_rows rows;
     alm_error error = {0};
     alm_err code =
-        alm_training_rows_select(&c->panel, NULL, &c->model, cutoff, c->arena, &rows, &error);
+        alm_training_rows_select(&c->panel, NULL, &c->model,
+                                 (alm_training_window){cutoff, 0}, c->arena, &rows, &error);
     if (code != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -134,6 +139,50 @@ static void unpublished_days_are_no_targets(void **state)
     }
 }
 
+/* Each horizon block has rows of its own steps, as far as their targets are known. */
+static void rows_of_a_block_have_its_steps(void **state)
+{
+    (void)state;
+    static const alm_horizon_block BLOCKS[] = {{1, 7}, {8, 20}, {21, HORIZON}};
+    rows_case c;
+    make_case(&c, 0);
+    c.model.blocks = BLOCKS;
+    c.model.block_count = 3;
+    for (size_t b = 0; b < 3; b++) {
+        alm_training_rows rows;
+        alm_error error = {0};
+        assert_int_equal(alm_training_rows_select(&c.panel, NULL, &c.model,
+                                                  (alm_training_window){CUTOFF, b}, c.arena, &rows,
+                                                  &error), ALM_OK);
+        size_t seen[HORIZON + 1] = {0};
+        for (size_t i = 0; i < rows.count; i++) {
+            seen[rows.rows[i].row.step]++;
+            assert_true(rows.rows[i].row.origin + rows.rows[i].row.step < CUTOFF);
+        }
+        for (int32_t h = 1; h <= HORIZON; h++) {
+            assert_true((seen[h] > 0) == (h >= BLOCKS[b].first && h <= BLOCKS[b].last));
+        }
+    }
+    alm_arena_destroy(c.arena);
+}
+
+/* A recursive model learns the next period, from one row per series and origin. */
+static void rows_of_a_recursive_model_have_step_one(void **state)
+{
+    (void)state;
+    rows_case c;
+    make_case(&c, 0);
+    c.model.recursive = true;
+    alm_training_rows rows = select_rows(&c, CUTOFF);
+    assert_true(rows.count > 10);
+    for (size_t i = 0; i < rows.count; i++) {
+        const alm_training_row *r = &rows.rows[i];
+        assert_int_equal(r->row.step, 1);
+        assert_true(i == 0 || r[-1].series != r->series || r[-1].row.origin < r->row.origin);
+    }
+    alm_arena_destroy(c.arena);
+}
+
 static void equal_inputs_give_equal_rows(void **state)
 {
     (void)state;
@@ -161,13 +210,15 @@ static void too_little_and_too_much_are_refused(void **state)
     make_case(&c, 0);
     alm_training_rows rows;
     alm_error error = {0};
-    assert_int_equal(alm_training_rows_select(&c.panel, NULL, &c.model, HISTORY_MIN + 7, c.arena,
+    assert_int_equal(alm_training_rows_select(&c.panel, NULL, &c.model,
+                                              (alm_training_window){HISTORY_MIN + 7, 0}, c.arena,
                                               &rows, &error),
                      ALM_ERR_INCOMPLETE);
-    assert_string_equal(error.message, "model demand: no training row: 37 days of history, "
-                                       "history_min is 30");
+    assert_string_equal(error.message, "model demand: no training row for the steps 1 to 28: 37 "
+                                       "days of history, history_min is 30, origin_stride 5");
     c.model.gbm.rows_max = 10;
-    assert_int_equal(alm_training_rows_select(&c.panel, NULL, &c.model, CUTOFF, c.arena, &rows,
+    assert_int_equal(alm_training_rows_select(&c.panel, NULL, &c.model,
+                                              (alm_training_window){CUTOFF, 0}, c.arena, &rows,
                                               &error),
                      ALM_ERR_LIMIT);
     assert_non_null(strstr(error.message, "rows_max is 10: raise it, or origin_stride"));
@@ -179,6 +230,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_as_declared),
         cmocka_unit_test(unpublished_days_are_no_targets),
+        cmocka_unit_test(rows_of_a_block_have_its_steps),
+        cmocka_unit_test(rows_of_a_recursive_model_have_step_one),
         cmocka_unit_test(equal_inputs_give_equal_rows),
         cmocka_unit_test(too_little_and_too_much_are_refused),
     };

@@ -12,7 +12,8 @@ enum { CUTOFF = 130 };
 
 static void select_rows(fixture *f, const training_case *c, size_t cutoff, alm_training_rows *out)
 {
-    alm_err code = alm_training_rows_select(&c->panel, c->plan, &f->project->models[0], cutoff,
+    alm_err code = alm_training_rows_select(&c->panel, c->plan, &f->project->models[0],
+                                            (alm_training_window){cutoff, 0},
                                             f->arena, out, &f->error);
     if (code != ALM_OK) {
         fail_msg("%s", f->error.message);
@@ -177,7 +178,8 @@ static void the_sample_depends_on_counters_only(void **state)
     alm_model_spec other = f->project->models[0];
     other.seed++;
     alm_training_rows reseeded;
-    assert_int_equal(alm_training_rows_select(&cut.panel, cut.plan, &other, CUTOFF, f->arena,
+    assert_int_equal(alm_training_rows_select(&cut.panel, cut.plan, &other,
+                                              (alm_training_window){CUTOFF, 0}, f->arena,
                                               &reseeded, &f->error), ALM_OK);
     bool differs = reseeded.count != a.count;
     for (size_t r = 0; !differs && r < a.count; r++) {
@@ -196,13 +198,15 @@ static void too_many_or_no_rows_are_refused(void **state)
     alm_model_spec model = f->project->models[0];
     alm_training_rows rows;
     model.gbm.rows_max = 1000;
-    assert_int_equal(alm_training_rows_select(&c.panel, c.plan, &model, CUTOFF, f->arena, &rows,
+    assert_int_equal(alm_training_rows_select(&c.panel, c.plan, &model,
+                                              (alm_training_window){CUTOFF, 0}, f->arena, &rows,
                                               &f->error), ALM_ERR_LIMIT);
     assert_string_equal(f->error.message, "model demand would train on up to 1440 rows, rows_max "
                         "is 1000: raise it, or origin_stride, or lower steps_per_origin");
-    assert_int_equal(alm_training_rows_select(&c.panel, c.plan, &f->project->models[0], 45,
+    assert_int_equal(alm_training_rows_select(&c.panel, c.plan, &f->project->models[0],
+                                              (alm_training_window){45, 0},
                                               f->arena, &rows, &f->error), ALM_ERR_INCOMPLETE);
-    assert_non_null(strstr(f->error.message, "model demand: no training row: 45 days of"));
+    assert_non_null(strstr(f->error.message, "no training row for the steps 1 to 14: 45 days of"));
     training_close(&c);
 }
 

@@ -178,7 +178,7 @@ static void saves_to_its_own_hash(void **state)
     must(f, alm_bundle_save(f->objects, &parts, &again, &f->error));
     assert_memory_equal(&again, &hash, sizeof hash);
     assert_true(alm_str_is(parts.model, "demand"));
-    assert_true(parts.mean_model.size > 1000);
+    assert_true(parts.mean_model[0].size > 1000);
     alm_objects_close(bundles);
 }
 
