@@ -15,7 +15,11 @@ set(ALM_TEST_ENVIRONMENT
   "UBSAN_OPTIONS=print_stacktrace=1"
   "OMP_WAIT_POLICY=passive") # spinning OpenMP threads starve the tests beside them
 
+# Sanitizers make a test ten times slower, and more where other work shares the machine.
 function(alm_register name label timeout)
+  if(ALM_SANITIZE)
+    math(EXPR timeout "${timeout} * 15")
+  endif()
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT ${timeout}
     SKIP_RETURN_CODE 77 ENVIRONMENT "${ALM_TEST_ENVIRONMENT}")
