@@ -37,7 +37,8 @@ static double known(double value)
 static size_t fit_seasonal_naive(const alm_baseline_request *r, double *mean, double *errors)
 {
     for (size_t h = 0; h < r->steps; h++) {
-        size_t back = r->season - h % r->season; /* from the end: 1 is the last value */
+        /* from the end: 1 is the last value */
+        size_t back = r->season - (h + r->delay) % r->season;
         mean[h] = back <= r->count ? known(r->y[r->count - back]) : 0;
     }
     size_t count = 0;
@@ -72,7 +73,7 @@ static size_t fit_ses(const alm_baseline_request *r, double *mean, double *error
     return count;
 }
 
-/* Mean by phase of the season counted from the origin; season 1 is the plain mean. */
+/* Mean by phase of the season counted from the last value; season 1 is the plain mean. */
 static size_t fit_phase_mean(const alm_baseline_request *r, size_t season, double *mean,
                              double *errors)
 {
@@ -89,7 +90,7 @@ static size_t fit_phase_mean(const alm_baseline_request *r, size_t season, doubl
         phase_mean[p] = values > 0 ? sum / values : 0;
     }
     for (size_t h = 0; h < r->steps; h++) {
-        mean[h] = phase_mean[h % season];
+        mean[h] = phase_mean[(h + r->delay) % season];
     }
     size_t count = 0;
     for (size_t t = 0; t < r->count; t++) {

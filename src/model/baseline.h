@@ -2,7 +2,8 @@
  *
  * Each takes one series of demand per period (NaN = not known, skipped) from its first demand on,
  * and gives a point forecast per step and, from its own in-sample errors, quantiles: point +
- * quantile of the errors, never negative. Pure functions; thread safe.
+ * quantile of the errors, never negative. With a publication delay the newest value is older than
+ * the origin, and the forecast goes so many periods further. Pure functions; thread safe.
  *   zero            0
  *   seasonal_naive  the value one season back, repeated (Hyndman and Athanasopoulos, FPP3 5.2)
  *   ses             simple exponential smoothing, alpha .1, started at the first value
@@ -25,12 +26,13 @@ typedef enum alm_baseline {
 const char *alm_baseline_name(alm_baseline baseline);
 
 typedef struct alm_baseline_request {
-    const double *y; /* count values, the last is the origin's */
+    const double *y; /* count values, the last is the newest one known */
     size_t count;
     size_t season;
     size_t steps;
     const double *levels; /* of the quantiles */
     size_t level_count;
+    size_t delay; /* periods between the last value and step 1 */
 } alm_baseline_request;
 
 /* `mean`: steps. `quantiles`: level_count x steps, or NULL. An empty series is forecast as 0. */

@@ -23,7 +23,7 @@ static forecasts forecast(alm_baseline baseline, const double *y, size_t count)
 {
     forecasts f;
     alm_arena *scratch = alm_arena_create(0);
-    alm_baseline_request request = {y, count, 7, STEPS, LEVEL, LEVELS};
+    alm_baseline_request request = {y, count, 7, STEPS, LEVEL, LEVELS, 0};
     alm_baseline_forecast(baseline, &request, scratch, f.mean, f.quantiles);
     alm_arena_destroy(scratch);
     return f;
@@ -162,6 +162,38 @@ static void quantiles_rise_and_are_never_negative(void **state)
     }
 }
 
+/* With a delay step 1 is further from the last value: the season goes on, the rest stays. */
+static void a_delay_is_so_many_steps_more(void **state)
+{
+    (void)state;
+    enum { DELAY_MAX = 9 };
+    alm_arena *scratch = alm_arena_create(0);
+    for (int b = 0; b < ALM_BASELINE_COUNT; b++) {
+        double far[STEPS + DELAY_MAX];
+        double far_quantiles[LEVELS * (STEPS + DELAY_MAX)];
+        alm_baseline_request all = {LUMPY, COUNT, 7, STEPS + DELAY_MAX, LEVEL, LEVELS, 0};
+        alm_baseline_forecast((alm_baseline)b, &all, scratch, far, far_quantiles);
+        for (size_t delay = 0; delay <= DELAY_MAX; delay++) {
+            forecasts f;
+            alm_baseline_request late = {LUMPY, COUNT, 7, STEPS, LEVEL, LEVELS, delay};
+            alm_baseline_forecast((alm_baseline)b, &late, scratch, f.mean, f.quantiles);
+            assert_memory_equal(f.mean, far + delay, sizeof f.mean);
+            for (int k = 0; k < LEVELS; k++) {
+                assert_memory_equal(f.quantiles + k * STEPS,
+                                    far_quantiles + k * (STEPS + DELAY_MAX) + delay,
+                                    STEPS * sizeof(double));
+            }
+        }
+    }
+    /* The last week is 0 1 5 2 0 0 4; two days later the first step repeats its third. */
+    double mean[STEPS];
+    static const double LATE[STEPS] = {5, 2, 0, 0, 4, 0, 1, 5, 2, 0};
+    alm_baseline_request late = {LUMPY, COUNT, 7, STEPS, NULL, 0, 2};
+    alm_baseline_forecast(ALM_BASELINE_seasonal_naive, &late, scratch, mean, NULL);
+    assert_memory_equal(mean, LATE, sizeof LATE);
+    alm_arena_destroy(scratch);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -169,7 +201,7 @@ static void names(void **state)
     assert_string_equal(alm_baseline_name(ALM_BASELINE_weekday_mean), "weekday_mean");
     alm_arena *scratch = alm_arena_create(0);
     double mean[STEPS];
-    alm_baseline_request request = {LUMPY, COUNT, 7, STEPS, NULL, 0};
+    alm_baseline_request request = {LUMPY, COUNT, 7, STEPS, NULL, 0, 0};
     alm_baseline_forecast(ALM_BASELINE_mean, &request, scratch, mean, NULL); /* points only */
     assert_true(mean[STEPS - 1] > 1);
     alm_arena_destroy(scratch);
@@ -183,6 +215,7 @@ int main(void)
         cmocka_unit_test(empty_and_constant_series),
         cmocka_unit_test(unknown_values_are_skipped),
         cmocka_unit_test(quantiles_rise_and_are_never_negative),
+        cmocka_unit_test(a_delay_is_so_many_steps_more),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

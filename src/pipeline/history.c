@@ -54,7 +54,7 @@ alm_profile alm_profile_of(const double *total, const uint8_t *closed, alm_date 
 {
     double sum[7] = {0};
     double count[7] = {0};
-    size_t end = origin + 1 > delay ? origin + 1 - delay : 0;
+    size_t end = alm_published_end(origin, delay);
     size_t begin = end > PROFILE_WINDOW ? end - PROFILE_WINDOW : 0;
     double all = 0;
     double days = 0;
@@ -86,10 +86,9 @@ static double profile_at(const alm_history_view *view, size_t period)
     return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
 }
 
-/* Periods [0, end) are known at the view's origin. */
 static size_t known_end(const alm_history_view *view)
 {
-    return view->origin + 1 > view->delay ? view->origin + 1 - view->delay : 0;
+    return alm_published_end(view->origin, view->delay);
 }
 
 static size_t first_demand(const alm_history_view *view, size_t end)

@@ -73,6 +73,12 @@ void alm_profile_totals(const alm_panel *nodes, const alm_hierarchy *hierarchy, 
 alm_profile alm_profile_of(const double *total, const uint8_t *closed, alm_date start,
                            size_t origin, size_t delay);
 
+/* Periods [0, end) were published at the origin. */
+static inline size_t alm_published_end(size_t origin, size_t delay)
+{
+    return origin + 1 > delay ? origin + 1 - delay : 0;
+}
+
 /* Is the period usable as an observation of demand? */
 bool alm_period_usable(const alm_panel *panel, size_t series, size_t period);
 

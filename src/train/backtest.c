@@ -27,7 +27,7 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
 /* One node at the origin at hand: what is scored, and where the scores go. */
 typedef struct node_case {
     const double *actual;
-    const double *history; /* from the first demand to the origin */
+    const double *history; /* from the first demand to the newest period published */
     size_t history_count;
     alm_scale scale;
     alm_scores *tables[2]; /* level, class (NULL for aggregates) */
@@ -64,7 +64,8 @@ static void add_baselines(const alm_backtest *b, const node_case *node)
     double *mean = ALM_NEW_ARRAY(node->scratch, double, b->steps);
     double *quantiles = ALM_NEW_ARRAY(node->scratch, double, b->steps * b->quantile_count);
     alm_baseline_request request = {node->history,    node->history_count, b->season,
-                                    b->steps,         b->quantiles,        b->quantile_count};
+                                    b->steps,         b->quantiles,        b->quantile_count,
+                                    b->panel->delay};
     for (int k = 0; k < ALM_BASELINE_COUNT; k++) {
         alm_baseline_forecast((alm_baseline)k, &request, node->scratch, mean, quantiles);
         add_point(b, node, ALM_SCORE_BASELINES + k, mean);
@@ -105,19 +106,33 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
     }
 }
 
-static void load_history(node_case *node, const alm_panel *panel, size_t series, size_t origin)
+/* Demand of periods [0, end) from its first one on. */
+static const double *demand_of(const alm_panel *panel, size_t series, size_t end,
+                               alm_arena *scratch, size_t *count)
 {
     size_t first = 0;
-    while (first <= origin && !(alm_panel_value(panel, 0, series, first) > 0)) {
+    while (first < end && !(alm_panel_value(panel, 0, series, first) > 0)) {
         first++;
     }
-    node->history_count = origin + 1 - first;
-    double *y = ALM_NEW_ARRAY(node->scratch, double, node->history_count + 1);
-    for (size_t t = first; t <= origin; t++) {
+    double *y = ALM_NEW_ARRAY(scratch, double, end - first + 1);
+    for (size_t t = first; t < end; t++) {
         y[t - first] = alm_panel_value(panel, 0, series, t);
     }
-    node->history = y;
-    node->scale = alm_history_error_scale(y, node->history_count);
+    *count = end - first;
+    return y;
+}
+
+/* What the baselines see was published by the origin, in the vintage of that day; errors are
+ * measured in the final one, and so is the scale that divides them. */
+static void load_history(const alm_backtest *b, node_case *node, const alm_panel *known,
+                         const alm_panel *final, size_t series)
+{
+    size_t end = alm_published_end(b->record->origin, b->panel->delay);
+    node->history = demand_of(known, series, end, node->scratch, &node->history_count);
+    size_t count = node->history_count;
+    const double *y = known == final ? node->history
+                                     : demand_of(final, series, end, node->scratch, &count);
+    node->scale = alm_history_error_scale(y, count);
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,
@@ -127,6 +142,11 @@ static void score(const alm_backtest *b, const node_case *node, const alm_foreca
     add_quantiles(b, node, ALM_SCORE_FINAL, f->quantile);
     add_coverage(b, node, f, aggregate);
     add_baselines(b, node);
+}
+
+static const alm_training_panel *known_panel(const alm_backtest *b)
+{
+    return b->known ? b->known : b->panel;
 }
 
 static void score_leaf(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
@@ -142,7 +162,8 @@ static void score_leaf(alm_backtest *b, const alm_forecast *f, alm_arena *scratc
     node_case node = {.actual = r->actual + series * b->steps,
                       .tables = {&b->levels[0], &b->classes[history->class_of_series]},
                       .scratch = scratch};
-    load_history(&node, view.panel, view.series, r->origin);
+    alm_history_view past = alm_training_view(known_panel(b), series, r->origin, &FLAT);
+    load_history(b, &node, past.panel, view.panel, view.series);
     node.tables[0]->nodes++;
     node.tables[1]->nodes++;
     score(b, &node, f, false);
@@ -162,7 +183,7 @@ static void score_node(alm_backtest *b, const alm_forecast *f, alm_arena *scratc
     node_case node = {.actual = r->node_actual + number * b->steps,
                       .tables = {&b->levels[level + 1], NULL},
                       .scratch = scratch};
-    load_history(&node, b->panel->aggregates, number, r->origin);
+    load_history(b, &node, known_panel(b)->aggregates, b->panel->aggregates, number);
     node.tables[0]->nodes++;
     score(b, &node, f, true);
     add_point(b, &node, ALM_SCORE_STATISTICAL, r->node_statistical + number * b->steps);

@@ -2,7 +2,10 @@
  *
  * The scored forecasts come out of pipeline/ over a panel that ends at the origin, so features,
  * reconciliation and quantiles are those of a run. Baselines are fitted on the same series: at
- * aggregate levels on the aggregate itself, which is stronger than adding up series. */
+ * aggregate levels on the aggregate itself, which is stronger than adding up series. They see what
+ * a run sees: periods up to origin - delay, in the vintages known at the origin, and forecast
+ * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
+ * are the final ones, the same for every method. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
@@ -31,6 +34,7 @@ typedef struct alm_backtest {
     alm_scores *levels; /* [0] series, then one per level of the hierarchy */
     alm_scores classes[ALM_CLASS_COUNT];
     const alm_origin_record *record; /* of the origin at hand: parts and actuals */
+    const alm_training_panel *known; /* as known at that origin; NULL: `panel` was known then */
     /* A panel that ends at the origin has no series that were launched later, so its numbers are
      * smaller: leaf and node numbers there -> those of the training panel. */
     const uint32_t *series_of_leaf;

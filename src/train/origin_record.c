@@ -37,32 +37,51 @@ alm_scale alm_history_error_scale(const double *y, size_t count)
     return count > SCALE_AGE_MIN ? alm_scale_of(y, count, SCALE_SEASON) : (alm_scale){0, 0};
 }
 
-static double squared_scale(const alm_panel *panel, size_t series, size_t first, size_t origin,
-                            alm_arena *scratch)
+/* Over the periods [0, end), which were published at the origin, from the first demand on. */
+static double squared_scale(const alm_panel *panel, size_t series, size_t end, alm_arena *scratch)
 {
-    if (first == SIZE_MAX) {
-        return 0;
+    size_t first = 0;
+    while (first < end && !(alm_period_usable(panel, series, first) &&
+                            alm_panel_value(panel, 0, series, first) > 0)) {
+        first++;
     }
-    size_t count = origin + 1 - first;
-    double *y = ALM_NEW_ARRAY(scratch, double, count);
-    for (size_t t = 0; t < count; t++) {
-        y[t] = alm_panel_value(panel, 0, series, first + t);
+    double *y = ALM_NEW_ARRAY(scratch, double, end - first);
+    for (size_t t = first; t < end; t++) {
+        y[t - first] = alm_panel_value(panel, 0, series, t);
     }
-    return alm_history_error_scale(y, count).squared;
+    return alm_history_error_scale(y, end - first).squared;
+}
+
+/* What became of one series, in the vintages of the panel. */
+static void judge_series(const alm_training_panel *panel, size_t series, alm_origin_record *r,
+                         alm_arena *scratch)
+{
+    const alm_panel *block = &panel->blocks[series / panel->block_series];
+    size_t at = series % panel->block_series;
+    size_t end = alm_published_end(r->origin, panel->delay);
+    bool forecast = r->histories[series].class_of_series != ALM_CLASS_empty;
+    actual_of(block, at, r, r->actual + series * r->steps);
+    r->scale_squared[series] = forecast ? squared_scale(block, at, end, scratch) : 0;
+}
+
+static void judge_node(const alm_training_panel *panel, size_t node, alm_origin_record *r,
+                       alm_arena *scratch)
+{
+    size_t end = alm_published_end(r->origin, panel->delay);
+    actual_of(panel->aggregates, node, r, r->node_actual + node * r->steps);
+    r->node_scale[node] = squared_scale(panel->aggregates, node, end, scratch);
 }
 
 static void one_series(job *j, size_t series, alm_arena *scratch)
 {
     alm_origin_record *r = j->record;
-    size_t steps = r->steps;
     alm_arena_reset(scratch);
     alm_history_view view = alm_training_view(j->panel, series, r->origin, &j->profile);
     alm_history *history = &r->histories[series];
     alm_history_of(&view, scratch, history);
-    alm_history_forecast(&view, history->level, r->closed, steps, r->statistical + series * steps);
-    actual_of(view.panel, view.series, r, r->actual + series * steps);
-    r->scale_squared[series] =
-        squared_scale(view.panel, view.series, history->first, r->origin, scratch);
+    alm_history_forecast(&view, history->level, r->closed, r->steps,
+                         r->statistical + series * r->steps);
+    judge_series(j->panel, series, r, scratch);
 }
 
 /* Tasks never cross a block of the panel. */
@@ -108,9 +127,16 @@ static void node_records(job *j, alm_arena *scratch)
         alm_history_of(&view, scratch, &history);
         alm_history_forecast(&view, history.level, r->closed, r->steps,
                              r->node_statistical + n * r->steps);
-        actual_of(nodes, n, r, r->node_actual + n * r->steps);
-        r->node_scale[n] = squared_scale(nodes, n, history.first, r->origin, scratch);
+        judge_node(j->panel, n, r, scratch);
     }
+}
+
+static void allocate_outcome(alm_origin_record *r, size_t nodes, alm_arena *arena)
+{
+    r->actual = ALM_NEW_ARRAY(arena, double, r->series_count * r->steps);
+    r->scale_squared = ALM_NEW_ARRAY(arena, double, r->series_count);
+    r->node_actual = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
+    r->node_scale = ALM_NEW_ARRAY(arena, double, nodes);
 }
 
 static void allocate(alm_origin_record *r, size_t nodes, alm_arena *arena)
@@ -119,12 +145,26 @@ static void allocate(alm_origin_record *r, size_t nodes, alm_arena *arena)
     r->histories = ALM_NEW_ARRAY(arena, alm_history, r->series_count);
     r->forest = ALM_NEW_ARRAY(arena, double, cells);
     r->statistical = ALM_NEW_ARRAY(arena, double, cells);
-    r->actual = ALM_NEW_ARRAY(arena, double, cells);
-    r->scale_squared = ALM_NEW_ARRAY(arena, double, r->series_count);
     r->closed = ALM_NEW_ARRAY(arena, uint8_t, r->steps);
     r->node_statistical = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
-    r->node_actual = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
-    r->node_scale = ALM_NEW_ARRAY(arena, double, nodes);
+    allocate_outcome(r, nodes, arena);
+}
+
+void alm_origin_record_judge(const alm_training_panel *panel, alm_arena *arena,
+                             alm_origin_record *record)
+{
+    alm_assert(panel->series_count == record->series_count);
+    alm_arena *scratch = alm_arena_create(0);
+    allocate_outcome(record, panel->hierarchy->node_count, arena);
+    for (size_t i = 0; i < record->series_count; i++) {
+        alm_arena_reset(scratch);
+        judge_series(panel, i, record, scratch);
+    }
+    for (size_t n = 0; n < panel->hierarchy->node_count; n++) {
+        alm_arena_reset(scratch);
+        judge_node(panel, n, record, scratch);
+    }
+    alm_arena_destroy(scratch);
 }
 
 alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *panel,

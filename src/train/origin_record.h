@@ -1,8 +1,13 @@
 /* origin_record.h: what every part of the method would have forecast at one past origin.
  *
- * Made with a forest that was fitted on data up to that origin or earlier, and compared with what
- * happened next. Choices and calibration use only records whose horizon was complete before the
- * origin that they are used for. */
+ * Made with a forest that was fitted on data up to that origin or earlier, from a panel of what was
+ * known at it, and compared with what happened next. Choices and calibration use only records whose
+ * horizon was complete before the origin that they are used for.
+ *
+ * Forecasts and outcomes may come from different vintages: where a source is restated, the outcome
+ * is first what the panel of the forecasts says (nothing, when that ends at the origin), and
+ * alm_origin_record_judge puts in its place what another panel says: the final one for scores, the
+ * one known at a later origin for what is chosen there. */
 #ifndef ALM_TRAIN_ORIGIN_RECORD_H
 #define ALM_TRAIN_ORIGIN_RECORD_H
 
@@ -18,8 +23,9 @@ typedef struct alm_origin_record {
     double *forest;          /* series x steps, 0 without a forest */
     double *statistical;     /* series x steps */
     double *actual;          /* series x steps, NaN when not known */
-    double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant */
-    uint8_t *closed;         /* steps */
+    double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant; over periods
+                              * published at the origin */
+    uint8_t *closed;         /* steps, as known at the origin */
     /* Aggregates: own level x profile, actual, scale; bottom-up follows from the leaves. */
     double *node_statistical, *node_actual, *node_scale; /* nodes x steps, nodes x steps, nodes */
 } alm_origin_record;
@@ -33,5 +39,10 @@ ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_train
                                              const alm_bundle *bundle, size_t origin,
                                              alm_arena *arena, alm_origin_record *out,
                                              alm_error *error);
+
+/* Replaces actual, scale_squared, node_actual and node_scale by those of `panel`, whose series and
+ * nodes have the same numbers: new arrays in `arena`, so that a copy of a record can be judged. */
+void alm_origin_record_judge(const alm_training_panel *panel, alm_arena *arena,
+                             alm_origin_record *record);
 
 #endif
