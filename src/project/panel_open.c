@@ -150,22 +150,40 @@ static alm_err read_key_dictionaries(alm_panel_source *source, alm_arena *scratc
 }
 
 typedef struct series_arrays {
-    uint32_t *codes[16];
+    bool given; /* the series are those of another source */
+    uint32_t *codes[16]; /* to fill; unused when given */
     uint32_t *row_counts;
     uint32_t *first;
 } series_arrays;
+
+static bool has_codes(const alm_panel_source *source, size_t series, const uint32_t *codes)
+{
+    for (size_t k = 0; k < source->project->series.key_count; k++) {
+        if (key_static(source, k)->codes[series] != codes[k]) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static alm_err take_series_rows(alm_panel_source *source, const alm_table *batch,
                                 series_arrays *arrays, size_t *at, alm_error *error)
 {
     size_t keys = source->project->series.key_count;
     for (size_t row = 0; row < batch->rows; row++, (*at)++) {
+        uint32_t codes[16];
+        for (size_t k = 0; k < keys; k++) {
+            codes[k] =
+                code_of(&key_static(source, k)->dictionary, batch->columns[k].values.text[row]);
+        }
+        while (arrays->given && *at < source->series_count && !has_codes(source, *at, codes)) {
+            (*at)++; /* both are in the order of the keys */
+        }
         if (*at == source->series_count) {
             return alm_fail(error, ALM_ERR_CORRUPT, "the snapshot's object changed while reading");
         }
-        for (size_t k = 0; k < keys; k++) {
-            arrays->codes[k][*at] =
-                code_of(&key_static(source, k)->dictionary, batch->columns[k].values.text[row]);
+        for (size_t k = 0; k < keys && !arrays->given; k++) {
+            arrays->codes[k][*at] = codes[k];
         }
         int64_t count = batch->columns[keys].values.i64[row];
         alm_assert(count > 0 && count < UINT32_MAX);
@@ -176,38 +194,64 @@ static alm_err take_series_rows(alm_panel_source *source, const alm_table *batch
     return ALM_OK;
 }
 
-static alm_err read_series(alm_panel_source *source, alm_arena *scratch, alm_error *error)
+/* Keys and codes of the series that have a visible row. */
+static alm_err find_series(alm_panel_source *source, alm_arena *scratch, const char *visible,
+                           series_arrays *arrays, alm_error *error)
 {
-    size_t keys = source->project->series.key_count;
-    char *visible = almi_panel_visible(source, source->own, source->end, scratch);
-    char *table = from(source->own_path, scratch);
-    char *list = key_list(source, scratch);
     int64_t count = 0;
     ALM_TRY(read_key_dictionaries(source, scratch, visible, error));
     ALM_TRY(alm_sql_i64(source->sql,
                         alm_arena_printf(scratch, "SELECT count(*) FROM (SELECT DISTINCT %s %s "
-                                         "WHERE %s)", list, table, visible), &count, error));
+                                         "WHERE %s)", key_list(source, scratch),
+                                         from(source->own_path, scratch), visible),
+                        &count, error));
     if (count == 0 || count >= UINT32_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "source " ALM_STR_FMT " has no series that is "
                         "known before the panel's end", ALM_STR_ARG(source->own->name));
     }
     source->series_count = (size_t)count;
-    series_arrays arrays;
-    for (size_t k = 0; k < keys; k++) {
-        ALM_TRY(take_array(source->arena, (size_t)count, sizeof(uint32_t), &arrays.codes[k],
+    for (size_t k = 0; k < source->project->series.key_count; k++) {
+        ALM_TRY(take_array(source->arena, (size_t)count, sizeof(uint32_t), &arrays->codes[k],
                            error));
-        key_static(source, k)->codes = arrays.codes[k];
+        key_static(source, k)->codes = arrays->codes[k];
     }
-    ALM_TRY(take_array(source->arena, (size_t)count, sizeof(uint32_t), &arrays.row_counts, error));
-    ALM_TRY(take_array(source->arena, (size_t)count, sizeof(uint32_t), &arrays.first, error));
+    return ALM_OK;
+}
+
+static void share_series(alm_panel_source *source, const alm_panel_source *other)
+{
+    source->series_count = other->series_count;
+    for (size_t k = 0; k < source->project->series.key_count; k++) {
+        *key_static(source, k) = *key_static(other, k); /* `values` are made anew */
+    }
+}
+
+static alm_err read_series(alm_panel_source *source, const alm_panel_source *series_of,
+                           alm_arena *scratch, alm_error *error)
+{
+    char *visible = almi_panel_visible(source, source->own, source->end, scratch);
+    char *list = key_list(source, scratch);
+    series_arrays arrays = {.given = series_of != NULL};
+    if (series_of) {
+        share_series(source, series_of);
+    } else {
+        ALM_TRY(find_series(source, scratch, visible, &arrays, error));
+    }
+    size_t count = source->series_count;
+    ALM_TRY(take_array(source->arena, count, sizeof(uint32_t), &arrays.row_counts, error));
+    ALM_TRY(take_array(source->arena, count, sizeof(uint32_t), &arrays.first, error));
+    for (size_t i = 0; i < count; i++) {
+        arrays.first[i] = (uint32_t)source->periods; /* without a row: not launched */
+    }
     source->row_counts = arrays.row_counts;
     source->first = arrays.first;
     alm_sql_cursor *cursor = NULL;
     char *time = alm_sql_identifier(scratch, source->own->time);
     ALM_TRY(alm_sql_query(source->sql,
                           alm_arena_printf(scratch, "SELECT %s, count(*), min(%s) %s WHERE %s "
-                                           "GROUP BY %s ORDER BY %s", list, time, table, visible,
-                                           list, list), &cursor, error));
+                                           "GROUP BY %s ORDER BY %s", list, time,
+                                           from(source->own_path, scratch), visible, list, list),
+                          &cursor, error));
     alm_arena *arena = alm_arena_create(0);
     alm_err code = ALM_OK;
     size_t at = 0;
@@ -441,6 +485,24 @@ static alm_err create_groups(alm_panel_source *source, alm_error *error)
 
 /* ---- the calendar ---- */
 
+static alm_err fail_shared(const alm_panel_source *source, const alm_source *spec, size_t period,
+                           alm_error *error)
+{
+    char date[ALM_DATE_TEXT_BYTES];
+    char end[ALM_DATE_TEXT_BYTES];
+    alm_date_text(source->start + (alm_date)period, date);
+    alm_date_text(source->end, end);
+    if (spec->known_at.size) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "source " ALM_STR_FMT " has no row for %s that "
+                        "was known on %s (column " ALM_STR_FMT "), which is needed: add it with "
+                        "the day on which it was known, or take `known_at` off the source",
+                        ALM_STR_ARG(spec->name), date, end, ALM_STR_ARG(spec->known_at));
+    }
+    return alm_fail(error, ALM_ERR_INCOMPLETE, "source " ALM_STR_FMT " has no row for %s, which is "
+                    "needed (%zu days and %zu ahead): add it and take a new snapshot",
+                    ALM_STR_ARG(spec->name), date, source->periods, source->future);
+}
+
 /* A column of a source without keys for every day up to the last future one. */
 static alm_err read_shared(alm_panel_source *source, alm_str source_name, const char *value,
                            double *out, alm_error *error)
@@ -467,14 +529,7 @@ static alm_err read_shared(alm_panel_source *source, alm_str source_name, const 
         seen[t] = 1;
     }
     for (size_t t = 0; code == ALM_OK && t < days; t++) {
-        if (!seen[t]) {
-            char date[ALM_DATE_TEXT_BYTES];
-            alm_date_text(source->start + (alm_date)t, date);
-            code = alm_fail(error, ALM_ERR_INCOMPLETE,
-                            "source " ALM_STR_FMT " has no row for %s, which is needed (%zu days "
-                            "and %zu ahead): add it and take a new snapshot",
-                            ALM_STR_ARG(source_name), date, source->periods, source->future);
-        }
+        code = seen[t] ? ALM_OK : fail_shared(source, spec, t, error);
     }
     alm_arena_destroy(scratch);
     return code;
@@ -539,6 +594,28 @@ static void create_schema(alm_panel_source *source)
 
 /* ---- opening ---- */
 
+static bool is_restated(const alm_project *project, alm_str name)
+{
+    return name.size && alm_project_source(project, name)->known_at.size > 0;
+}
+
+bool alm_panel_restates(const alm_project *project)
+{
+    const alm_series_spec *spec = &project->series;
+    bool restated = is_restated(project, spec->source) ||
+                    is_restated(project, spec->closed_source) ||
+                    is_restated(project, spec->available_source);
+    for (size_t i = 0; i < spec->column_count; i++) {
+        restated = restated || is_restated(project, spec->columns[i].source);
+    }
+    if (restated || spec->available_source.size == 0) {
+        return restated;
+    }
+    const alm_source *available = alm_project_source(project, spec->available_source);
+    int32_t delay = available->known_in_advance ? 0 : available->publication_delay;
+    return delay > alm_project_source(project, spec->source)->publication_delay;
+}
+
 static alm_err open_engines(alm_panel_source *source, alm_error *error)
 {
     const alm_env *env = source->env;
@@ -599,7 +676,7 @@ static alm_err open_source(alm_panel_source *source, const alm_panel_options *op
     source->paths = ALM_NEW_ARRAY(arena, const char *, source->snapshot->source_count);
     ALM_TRY(open_engines(source, error));
     ALM_TRY(almi_panel_object(source, source->own->name, &source->own_path, error));
-    ALM_TRY(read_series(source, scratch, error));
+    ALM_TRY(read_series(source, options->series_of, scratch, error));
     ALM_TRY(read_statics(source, options, scratch, error));
     ALM_TRY(build_hierarchy(source, error));
     ALM_TRY(create_groups(source, error));

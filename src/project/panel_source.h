@@ -6,7 +6,8 @@
  * `membership_date`, and sums the target over groups and hierarchy nodes. Memory grows with
  * nodes x periods and with a few dozen bytes per series, not with series x periods: leaf blocks
  * stream through. Only rows with event date in [start, end) and known at the end (publication
- * delay, known_at) are visible, so a panel with an earlier `end` is what was known then. */
+ * delay, known_at) are visible, so a panel with an earlier `end` is what was known then: the
+ * beginning of the later one where nothing is restated, other values where something is. */
 #ifndef ALM_PROJECT_PANEL_SOURCE_H
 #define ALM_PROJECT_PANEL_SOURCE_H
 
@@ -23,6 +24,8 @@ typedef struct alm_categories {
     bool numeric;
 } alm_categories;
 
+typedef struct alm_panel_source alm_panel_source;
+
 typedef struct alm_panel_options {
     alm_date start;  /* period 0; ALM_DATE_NONE: the snapshot's start */
     alm_date end;    /* first day not known; ALM_DATE_NONE: the snapshot's end */
@@ -31,9 +34,16 @@ typedef struct alm_panel_options {
     size_t block_series;      /* series per block, the last one may have fewer */
     const alm_categories *categories; /* codes to use; a text that is not in them is NaN */
     size_t category_count;            /* statics without an entry are coded by this snapshot */
+    /* The series of this source with their numbers, codes and nodes, BEFORE throughout where they
+     * have no visible row; NULL: those that have one. Of the same snapshot, with an end that is not
+     * earlier; borrowed until close. */
+    const alm_panel_source *series_of;
 } alm_panel_options;
 
-typedef struct alm_panel_source alm_panel_source;
+/* May a panel with an earlier end differ from the beginning of one with a later end, apart from the
+ * target's publication delay? So it is when a source of the panel's columns or calendar has
+ * `known_at`, or when stock-outs are published later than the target. */
+bool alm_panel_restates(const alm_project *project);
 
 ALM_NODISCARD alm_err alm_panel_source_open(const alm_env *env, const alm_project *project,
                                             alm_objects *objects, const alm_snapshot *snapshot,

@@ -334,6 +334,80 @@ static void the_newest_known_vintage_counts(void **state)
     alm_panel_source_close(source);
 }
 
+/* A past panel with the numbers of a later one: what was not known then is not launched. */
+static void an_earlier_panel_can_have_the_numbers_of_a_later_one(void **state)
+{
+    fixture *f = *state;
+    open_shop(f, "    known_at: seen\n", ZERO);
+    fixture_put(f, "sales.csv", "date,sku,store,units,price,seen\n"
+                "2020-01-01,a,north,9,1,2020-01-05\n" /* known late */
+                "2020-01-01,a,south,7,1,2020-01-05\n" /* restated late */
+                "2020-01-01,a,south,2,1,2020-01-01\n"
+                "2020-01-02,b,north,3,1,2020-01-02\n");
+    alm_snapshot *s = ALM_NEW(f->arena, alm_snapshot);
+    alm_panel_source *final = NULL;
+    alm_panel_source *past = NULL;
+    alm_panel_options options = defaults();
+    assert_int_equal(fixture_take(f, "2020-01-01", "2020-01-07", s), ALM_OK);
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, s, &options, &final,
+                                           &f->error), ALM_OK);
+    options.end = fixture_date("2020-01-04");
+    options.membership_date = fixture_date("2020-01-07");
+    options.series_of = final;
+    options.block_series = 2;
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, s, &options, &past,
+                                           &f->error), ALM_OK);
+    assert_int_equal(alm_panel_source_series(past), 3);
+    assert_int_equal(alm_panel_source_hierarchy(past)->node_count,
+                     alm_panel_source_hierarchy(final)->node_count);
+    alm_panel p = next(f, past);
+    expect_states(&p, 0, "BBB");
+    expect_states(&p, 1, "OZZ");
+    EXPECT_ROW(&p, 0, 0, M, M, M);
+    EXPECT_ROW(&p, 0, 1, 2, 0, 0);
+    EXPECT_ROW(&p, alm_panel_find_column(&p, "promo"), 0, M, 0.5, M, M, M);
+    assert_true(alm_str_is(p.keys[1], "north") && alm_str_is(p.keys[3], "south"));
+    p = next(f, past);
+    expect_states(&p, 0, "BOZ");
+    assert_int_equal(p.first_series, 2);
+    EXPECT_ROW(alm_panel_source_aggregates(past), 0, 0, 2, 3, 0);
+    EXPECT_ROW(alm_panel_source_aggregates(final), 0, 0, 16, 3, 0, 0, 0, 0);
+    alm_panel_source_close(past);
+    fixture_put(f, "sales.csv", "date,sku,store,units,price,seen\n"
+                "2020-01-01,a,north,9,1,2020-01-05\n");
+    assert_int_equal(fixture_take(f, "2020-01-01", "2020-01-07", s), ALM_OK);
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, s, &options, &past,
+                                           &f->error), ALM_OK); /* nothing was known at all */
+    p = next(f, past);
+    expect_states(&p, 1, "BBB");
+    alm_panel_source_close(past);
+    alm_panel_source_close(final);
+}
+
+static void panels_restate_by_vintages_and_late_stockouts(void **state)
+{
+    fixture *f = *state;
+    open_shop(f, "    publication_delay: 2\n", ZERO);
+    assert_false(alm_panel_restates(f->project));
+    open_shop(f, "    known_at: seen\n", ZERO);
+    assert_true(alm_panel_restates(f->project));
+    /* Sources known in advance have no delay; as an observed one the stock is 3 days late. */
+    open_shop(f, "", ZERO "  available: {source: stock, column: on_hand}\n");
+    assert_false(alm_panel_restates(f->project));
+    alm_source *stock = NULL;
+    for (size_t i = 0; i < f->project->source_count; i++) {
+        if (alm_str_is(f->project->sources[i].name, "stock")) {
+            stock = (alm_source *)&f->project->sources[i];
+        }
+    }
+    stock->known_in_advance = false;
+    stock->publication_delay = 3;
+    assert_true(alm_panel_restates(f->project));
+    alm_source *own = (alm_source *)alm_project_source(f->project, ALM_STR("sales"));
+    own->publication_delay = 3;
+    assert_false(alm_panel_restates(f->project));
+}
+
 static void knows_the_stock(void **state)
 {
     fixture *f = *state;
@@ -507,6 +581,8 @@ int main(void)
         TEST(an_earlier_end_hides_what_came_later),
         TEST(unpublished_days_are_missing),
         TEST(the_newest_known_vintage_counts),
+        TEST(an_earlier_panel_can_have_the_numbers_of_a_later_one),
+        TEST(panels_restate_by_vintages_and_late_stockouts),
         TEST(knows_the_stock),
         TEST(refuses_gaps),
         TEST(blocks_do_not_matter),
