@@ -98,8 +98,17 @@ static alm_err open_panel(almi_training *t, alm_error *error)
                                  .block_series = 256};
     ALM_TRY(alm_panel_source_open(t->env, t->options->project, t->options->objects,
                                   t->options->snapshot, &options, &t->source, error));
-    return alm_training_panel_read(t->env, t->source, (size_t)source->publication_delay,
-                                   &t->panel, error);
+    ALM_TRY(alm_training_panel_read(t->env, t->source, (size_t)source->publication_delay,
+                                    &t->panel, error));
+    t->origins = (alm_origin_panels){.env = t->env,
+                                     .project = t->options->project,
+                                     .objects = t->options->objects,
+                                     .snapshot = t->options->snapshot,
+                                     .source = t->source,
+                                     .final = &t->panel,
+                                     .horizon = (size_t)t->model->horizon,
+                                     .restated = alm_panel_restates(t->options->project)};
+    return ALM_OK;
 }
 
 static void final_method(almi_training *t, alm_method *method)
@@ -237,6 +246,7 @@ alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_aren
     almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
     alm_feature_plan_destroy(t.plan);
+    alm_origin_panels_close(&t.origins);
     alm_training_panel_deinit(&t.panel);
     alm_panel_source_close(t.source);
     alm_scratch_remove(env, t.scratch);

@@ -4,14 +4,18 @@
 static alm_err fit_block(almi_training *t, alm_training_window window, alm_lightgbm_result *out,
                          alm_error *error)
 {
-    alm_training_rows rows;
+    alm_training_rows rows = {0};
+    alm_vintage_rows_request request = {&t->origins, t->plan, t->model, window, t->scratch};
     alm_arena *scratch = alm_arena_create(1 << 20);
-    alm_err code =
-        alm_training_rows_select(&t->panel, t->plan, t->model, window, scratch, &rows, error);
+    alm_err code = t->origins.restated
+                       ? alm_vintage_rows_select(&request, scratch, &rows, error)
+                       : alm_training_rows_select(&t->panel, t->plan, t->model, window, scratch,
+                                                  &rows, error);
     if (code == ALM_OK) {
         code = alm_training_rows_fit(&rows, t->model, alm_pool_threads(t->env->pool), t->arena,
                                      out, error);
     }
+    alm_feature_file_close(rows.kept);
     alm_arena_destroy(scratch);
     return code;
 }
@@ -58,11 +62,16 @@ alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_me
 static alm_err make_record(almi_training *t, size_t number, alm_error *error)
 {
     alm_bundle *bundle = NULL;
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, &bundle, error));
+    const alm_training_panel *known = NULL;
     size_t origin = t->grid.newest - number * t->grid.step;
-    alm_err code = alm_origin_record_make(t->env, &t->panel, bundle, origin, t->arena,
+    ALM_TRY(alm_origin_panel_at(&t->origins, origin + 1, &known, error));
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, &bundle, error));
+    alm_err code = alm_origin_record_make(t->env, known, bundle, origin, t->arena,
                                           &t->records[number], error);
     alm_bundle_destroy(bundle);
+    if (code == ALM_OK && known != &t->panel) {
+        alm_origin_record_judge(&t->panel, t->arena, &t->records[number]);
+    }
     return code;
 }
 
@@ -145,16 +154,36 @@ static void match_nodes(almi_training *t, const alm_hierarchy *past)
     t->backtest.node_of_node = node_of_node;
 }
 
+/* What would have been chosen at a scored origin: the outcomes of its earlier records, too, are
+ * those that were known then. */
+static alm_err choose_at(almi_training *t, size_t number, alm_method *method, alm_error *error)
+{
+    const alm_origin_record *record = &t->records[number];
+    const alm_origin_record *earlier = t->records + number + t->grid.lag;
+    const alm_training_panel *known = NULL;
+    ALM_TRY(alm_origin_panel_at(&t->origins, record->origin + 1, &known, error));
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    if (known != &t->panel) {
+        alm_origin_record *judged = ALM_NEW_ARRAY(scratch, alm_origin_record, t->grid.selection);
+        for (size_t i = 0; i < t->grid.selection; i++) {
+            judged[i] = earlier[i];
+            alm_origin_record_judge(known, scratch, &judged[i]);
+        }
+        earlier = judged;
+    }
+    t->backtest.known = known;
+    alm_calibrate_bins(record->histories, record->series_count, scratch, method);
+    alm_calibration calibration = {earlier, t->grid.selection, t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, method);
+    alm_arena_destroy(scratch);
+    return ALM_OK;
+}
+
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
     alm_method method = t->method;
-    alm_origin_record *record = &t->records[number];
-    alm_arena *scratch = alm_arena_create(1 << 20);
-    alm_calibrate_bins(record->histories, record->series_count, scratch, &method);
-    alm_calibration calibration = {t->records + number + t->grid.lag, t->grid.selection,
-                                   t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, &method);
-    alm_arena_destroy(scratch);
+    const alm_origin_record *record = &t->records[number];
+    ALM_TRY(choose_at(t, number, &method, error));
     alm_bundle *bundle = NULL;
     ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));
     alm_panel_source *source = NULL;

@@ -6,7 +6,7 @@
 #include "train/backtest.h"
 #include "train/calibrate.h"
 #include "train/train.h"
-#include "train/training_rows.h"
+#include "train/vintage_rows.h"
 
 /* Origins on a grid of `origin_step` days, numbered back from the newest complete one (0). Scored
  * origin j is calibrated on j + lag .. j + lag + selection - 1, which were complete by then; the
@@ -31,7 +31,8 @@ typedef struct almi_training {
     alm_arena *arena;
     const char *scratch;
     alm_panel_source *source;
-    alm_training_panel panel;
+    alm_training_panel panel;    /* final */
+    alm_origin_panels origins;   /* as known at past origins */
     alm_encoders encoders;
     alm_str encoders_json;
     alm_feature_plan *plan;

@@ -1,125 +1,114 @@
-#include "train/training_rows.h"
-
-#include <math.h>
-
 #include "base/rng.h"
+#include "train/training_rows_internal.h"
 
 #define LABEL_MAX 50.0
 #define FIRST_ORIGIN_BACK 7
 
-typedef struct selection {
-    const alm_training_panel *panel;
-    const alm_model_spec *model;
-    size_t cutoff;
-    size_t block;
-    alm_horizon_block steps;
-    size_t history_min;
-    alm_arena *scratch;
-    alm_training_rows *out;
-    size_t room;
-} selection;
-
-static void add_row(selection *s, const alm_history_view *view, size_t series, uint32_t step,
-                    double scale)
+static void add_row(almi_row_selection *s, const alm_training_row *row)
 {
-    size_t period = view->origin + step;
-    if (!alm_period_usable(view->panel, view->series, period)) {
+    size_t period = row->row.origin + (size_t)row->row.step;
+    const alm_panel *block = &s->panel->blocks[row->series / s->panel->block_series];
+    size_t at = row->series % s->panel->block_series;
+    if (!alm_period_usable(block, at, period)) {
         return;
     }
-    double y = alm_panel_value(view->panel, 0, view->series, period);
-    double label = y / scale < LABEL_MAX ? y / scale : LABEL_MAX;
-    size_t at = s->out->count++;
-    alm_assert(at < s->room);
-    s->out->rows[at] = (alm_training_row){
-        (uint32_t)series, {(uint32_t)view->origin, step, scale}};
-    s->out->label[at] = label;
+    double label = alm_panel_value(block, 0, at, period) / row->row.scale;
+    alm_assert(s->out->count < s->room);
+    s->out->rows[s->out->count] = *row;
+    s->out->label[s->out->count++] = label < LABEL_MAX ? label : LABEL_MAX;
 }
 
-static void select_at(selection *s, size_t series, size_t origin)
+void almi_rows_add(almi_row_selection *s, const alm_history_view *view, size_t series)
 {
-    static const alm_profile FLAT = {{1, 1, 1, 1, 1, 1, 1}}; /* the scale does not use it */
-    alm_history_view view = alm_training_view(s->panel, series, origin, &FLAT);
     alm_arena_reset(s->scratch);
-    double scale = alm_history_scale(&view, s->scratch);
+    double scale = alm_history_scale(view, s->scratch);
     if (scale <= 0) {
         return;
     }
-    size_t ahead = s->cutoff - 1 - origin;
+    size_t ahead = s->cutoff - 1 - view->origin;
     size_t first = (size_t)s->steps.first;
     size_t last = (size_t)s->steps.last < ahead ? (size_t)s->steps.last : ahead;
     size_t steps = last < first ? 0 : last - first + 1;
     size_t draws = (size_t)s->model->gbm.steps_per_origin;
     for (size_t k = 0; k < draws && k < steps; k++) {
         uint64_t draw = alm_rng_u64(s->model->seed, ALM_RNG_TRAIN_SAMPLE,
-                                    (uint64_t)series << 16 | (s->block * draws + k), origin);
-        add_row(s, &view, series, (uint32_t)(first + draw % steps), scale);
+                                    (uint64_t)series << 16 | (s->window.block * draws + k),
+                                    view->origin);
+        uint32_t step = (uint32_t)(first + draw % steps);
+        add_row(s, &(alm_training_row){(uint32_t)series, {(uint32_t)view->origin, step, scale}});
     }
 }
 
-static size_t origins_in(const selection *s, size_t *newest)
+bool almi_rows_origin(const almi_row_selection *s, size_t k, size_t *origin)
 {
-    size_t stride = (size_t)s->model->gbm.origin_stride;
-    if (s->cutoff < s->history_min + FIRST_ORIGIN_BACK + 1) {
-        return 0;
+    if (s->newest < k * s->stride || s->newest - k * s->stride + 1 < s->history_min) {
+        return false;
     }
-    *newest = s->cutoff - 1 - FIRST_ORIGIN_BACK;
-    return (*newest + 1 - s->history_min) / stride + 1;
+    *origin = s->newest - k * s->stride;
+    return true;
 }
 
-static alm_err select_rows(selection *s, alm_arena *arena, alm_error *error)
+alm_err almi_rows_begin(almi_row_selection *s, alm_arena *arena, alm_error *error)
 {
-    size_t newest = 0;
-    size_t origins = origins_in(s, &newest);
-    size_t stride = (size_t)s->model->gbm.origin_stride;
-    s->room = origins * s->panel->series_count * (size_t)s->model->gbm.steps_per_origin;
-    if (s->room > (size_t)s->model->gbm.rows_max) {
+    static const alm_horizon_block NEXT = {1, 1};
+    const alm_gbm_spec *gbm = &s->model->gbm;
+    size_t delay = s->panel->delay;
+    alm_assert(s->window.block < s->model->block_count);
+    s->cutoff = s->window.cutoff > delay ? s->window.cutoff - delay : 0;
+    s->steps = s->model->recursive ? NEXT : s->model->blocks[s->window.block];
+    s->stride = (size_t)gbm->origin_stride;
+    s->history_min = (size_t)gbm->history_min;
+    if (s->cutoff >= s->history_min + FIRST_ORIGIN_BACK + 1) {
+        s->newest = s->cutoff - 1 - FIRST_ORIGIN_BACK;
+        s->origins = (s->newest + 1 - s->history_min) / s->stride + 1;
+    }
+    s->room = s->origins * s->panel->series_count * (size_t)gbm->steps_per_origin;
+    if (s->room > (size_t)gbm->rows_max) {
         return alm_fail(error, ALM_ERR_LIMIT, "model %.*s would train on up to %zu rows, rows_max "
                         "is %d: raise it, or origin_stride, or lower steps_per_origin",
-                        ALM_STR_ARG(s->model->name), s->room, s->model->gbm.rows_max);
+                        ALM_STR_ARG(s->model->name), s->room, gbm->rows_max);
     }
     void *memory = NULL;
     ALM_TRY(alm_arena_try_alloc(arena, s->room * sizeof(alm_training_row), &memory, error));
     s->out->rows = memory;
     ALM_TRY(alm_arena_try_alloc(arena, s->room * sizeof(double), &memory, error));
     s->out->label = memory;
-    for (size_t i = 0; i < s->panel->series_count; i++) {
-        for (size_t k = origins; k-- > 0;) {
-            if (newest >= k * stride && newest - k * stride + 1 >= s->history_min) {
-                select_at(s, i, newest - k * stride);
-            }
-        }
-    }
     return ALM_OK;
+}
+
+alm_err almi_rows_check(const almi_row_selection *s, alm_error *error)
+{
+    const alm_gbm_spec *gbm = &s->model->gbm;
+    if (s->out->count) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: no training row for the steps %d to "
+                    "%d: %zu days of history, history_min is %d, origin_stride %d%s",
+                    ALM_STR_ARG(s->model->name), s->steps.first, s->steps.last, s->window.cutoff,
+                    gbm->history_min, gbm->origin_stride,
+                    gbm->origin_stride % 7 == 0 ? " shows one weekday only" : "");
 }
 
 alm_err alm_training_rows_select(const alm_training_panel *panel, const alm_feature_plan *plan,
                                  const alm_model_spec *model, alm_training_window window,
                                  alm_arena *arena, alm_training_rows *out, alm_error *error)
 {
-    static const alm_horizon_block NEXT = {1, 1};
-    alm_assert(window.block < model->block_count);
+    static const alm_profile FLAT = {{1, 1, 1, 1, 1, 1, 1}}; /* the scale does not use it */
     alm_training_rows rows = {.panel = panel, .plan = plan};
-    selection s = {.panel = panel,
-                   .model = model,
-                   .cutoff = window.cutoff > panel->delay ? window.cutoff - panel->delay : 0,
-                   .block = window.block,
-                   .steps = model->recursive ? NEXT : model->blocks[window.block],
-                   .history_min = (size_t)model->gbm.history_min,
-                   .scratch = alm_arena_create(0),
-                   .out = &rows};
-    alm_err code = select_rows(&s, arena, error);
+    almi_row_selection s = {.panel = panel, .model = model, .window = window, .out = &rows};
+    ALM_TRY(almi_rows_begin(&s, arena, error));
+    s.scratch = alm_arena_create(0);
+    for (size_t i = 0; i < panel->series_count; i++) {
+        for (size_t k = s.origins; k-- > 0;) {
+            size_t origin = 0;
+            if (almi_rows_origin(&s, k, &origin)) {
+                alm_history_view view = alm_training_view(panel, i, origin, &FLAT);
+                almi_rows_add(&s, &view, i);
+            }
+        }
+    }
     alm_arena_destroy(s.scratch);
-    if (code != ALM_OK) {
-        return code;
-    }
-    if (rows.count == 0) {
-        int32_t stride = model->gbm.origin_stride;
-        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: no training row for the steps %d "
-                        "to %d: %zu days of history, history_min is %d, origin_stride %d%s",
-                        ALM_STR_ARG(model->name), s.steps.first, s.steps.last, window.cutoff,
-                        model->gbm.history_min, stride,
-                        stride % 7 == 0 ? " shows one weekday only" : "");
-    }
+    ALM_TRY(almi_rows_check(&s, error));
     *out = rows;
     return ALM_OK;
 }
@@ -129,6 +118,13 @@ static alm_err make_rows(void *context, size_t first, size_t count, double *out,
 {
     alm_training_rows *rows = context;
     size_t width = alm_feature_plan_width(rows->plan);
+    for (size_t i = first; rows->kept && i < first + count; i++) {
+        ALM_TRY(alm_feature_file_read(rows->kept, rows->rows[i].series, rows->slot[i],
+                                      out + (i - first) * width, error));
+    }
+    if (rows->kept) {
+        return ALM_OK;
+    }
     const alm_training_panel *panel = rows->panel;
     size_t at = first;
     while (at < first + count) {

@@ -5,12 +5,17 @@
  * with steps drawn by counter from those of the horizon block (of a recursive model: step 1) whose
  * target is known by the cutoff, no more rows than such steps, so that the set depends neither on
  * threads nor on the order of work. Rows whose target day is closed or not usable are left out. The
- * label is demand divided by the series' scale at the origin, at most LABEL_MAX. */
+ * label is demand divided by the series' scale at the origin, at most LABEL_MAX.
+ *
+ * Nothing that was not known looks ahead: a label is the value known at the cutoff, features and
+ * scale are those known at the row's own origin. Without restated sources one panel has all of it;
+ * else see vintage_rows.h. */
 #ifndef ALM_TRAIN_TRAINING_ROWS_H
 #define ALM_TRAIN_TRAINING_ROWS_H
 
 #include "feature/feature.h"
 #include "project/project.h"
+#include "train/feature_file.h"
 #include "train/lightgbm.h"
 #include "train/training_panel.h"
 
@@ -20,12 +25,14 @@ typedef struct alm_training_row {
 } alm_training_row;
 
 typedef struct alm_training_rows {
-    const alm_training_panel *panel;
+    const alm_training_panel *panel; /* as known at the cutoff */
     const alm_feature_plan *plan;
     alm_training_row *rows; /* sorted by series, then origin */
     double *label;
     size_t count;
     alm_arena *scratch; /* of the callback */
+    alm_feature_file *kept; /* features made before; NULL: made from `panel` when asked for */
+    const uint32_t *slot;   /* of every row in `kept` */
 } alm_training_rows;
 
 typedef struct alm_training_window {
@@ -34,8 +41,8 @@ typedef struct alm_training_window {
     size_t block;  /* number of the model's horizon block */
 } alm_training_window;
 
-/* In `arena`. ALM_ERR_INCOMPLETE when there is not enough
- * history for one row; ALM_ERR_LIMIT above gbm.rows_max. */
+/* In `arena`. ALM_ERR_INCOMPLETE when there is not enough history for one row; ALM_ERR_LIMIT above
+ * gbm.rows_max. */
 ALM_NODISCARD alm_err alm_training_rows_select(const alm_training_panel *panel,
                                                const alm_feature_plan *plan,
                                                const alm_model_spec *model,
