@@ -196,6 +196,9 @@ typedef struct stockouts {
     double *target;
     uint8_t *state;
     size_t periods;
+    size_t cell; /* of the row before; SIZE_MAX: none */
+    double target_before; /* what that cell was without a word about stock */
+    uint8_t state_before;
 } stockouts;
 
 static void take_stockout(void *context, size_t slot, size_t period, const alm_table *batch,
@@ -203,8 +206,16 @@ static void take_stockout(void *context, size_t slot, size_t period, const alm_t
 {
     stockouts *s = context;
     size_t cell = slot * s->periods + period;
-    uint8_t state = s->state[cell];
+    if (cell != s->cell) {
+        s->cell = cell;
+        s->state_before = s->state[cell];
+        s->target_before = s->target[cell];
+    }
+    /* A later row of the same day is a later vintage and takes back what was said. */
+    s->state[cell] = s->state_before;
+    s->target[cell] = s->target_before;
     double available = value_at(batch, 2, row);
+    uint8_t state = s->state_before;
     if (!(available <= 0.0) || state == ALM_PERIOD_BEFORE || state == ALM_PERIOD_CLOSED) {
         return;
     }
@@ -217,7 +228,8 @@ alm_err almi_panel_stockouts(alm_panel_source *source, const alm_panel *block, d
 {
     const alm_series_spec *spec = &source->project->series;
     alm_arena *arena = alm_arena_create(1024);
-    stockouts context = {target, state, source->periods};
+    stockouts context = {.target = target, .state = state, .periods = source->periods,
+                         .cell = SIZE_MAX};
     question q = {
         .spec = alm_project_source(source->project, spec->available_source),
         .stop = source->end,

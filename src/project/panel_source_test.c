@@ -434,6 +434,60 @@ static void knows_the_stock(void **state)
     alm_panel_source_close(source);
 }
 
+/* Everything but the sales can be restated, too. */
+#define RESTATED                                                                              \
+    "almanac: 1\nname: restated\nsources:\n"                                                  \
+    "  sales: {files: sales.csv, time: date, keys: [sku],\n"                                  \
+    "    columns: {date: date, sku: text, units: i64}}\n"                                     \
+    "  shelf: {files: shelf.csv, time: date, keys: [sku], known_at: seen,\n"                  \
+    "    columns: {date: date, sku: text, left: i64, seen: date}}\n"                          \
+    "  calendar: {files: calendar.csv, time: date, known_in_advance: true, known_at: seen,\n" \
+    "    columns: {date: date, open: i64, seen: date}}\n"                                     \
+    "series:\n  source: sales\n  keys: [sku]\n  target: units\n  missing: zero\n"            \
+    "  closed: {source: calendar, column: open}\n"                                           \
+    "  available: {source: shelf, column: left}\n"
+
+static void stockouts_and_closures_are_restated(void **state)
+{
+    fixture *f = *state;
+    fixture_open(f, RESTATED);
+    assert_true(alm_panel_restates(f->project));
+    fixture_put(f, "sales.csv", "date,sku,units\n2020-01-01,a,3\n2020-01-04,a,2\n");
+    fixture_put(f, "shelf.csv", "date,sku,left,seen\n"
+                "2020-01-01,a,0,2020-01-02\n2020-01-01,a,4,2020-01-05\n" /* was there after all */
+                "2020-01-02,a,9,2020-01-03\n2020-01-02,a,0,2020-01-06\n"
+                "2020-01-03,a,0,2020-01-04\n2020-01-03,a,1,2020-01-05\n"
+                "2020-01-03,a,0,2020-01-06\n");
+    fixture_put(f, "calendar.csv", "date,open,seen\n2020-01-01,1,2019-12-01\n"
+                "2020-01-02,1,2019-12-01\n2020-01-03,1,2019-12-01\n2020-01-04,1,2019-12-01\n"
+                "2020-01-05,1,2019-12-01\n2020-01-05,0,2020-01-06\n2020-01-06,1,2020-01-03\n");
+    static const struct {
+        const char *end;
+        const char *states;
+    } KNOWN[] = {{"2020-01-04", "SZS"}, {"2020-01-05", "OZZO"}, {"2020-01-06", "OSSOC"}};
+    for (size_t k = 0; k < 3; k++) {
+        alm_panel_options options = defaults();
+        options.end = fixture_date(KNOWN[k].end);
+        options.future = 0;
+        alm_panel_source *source = open_panels(f, &options);
+        alm_panel p = next(f, source);
+        expect_states(&p, 0, KNOWN[k].states);
+        EXPECT_ROW(&p, 0, 0, 3, 0, 0);
+        alm_panel_source_close(source);
+    }
+    alm_snapshot s;
+    alm_panel_source *source = NULL;
+    alm_panel_options options = defaults();
+    options.end = fixture_date("2020-01-02");
+    options.future = 5;
+    assert_int_equal(fixture_take(f, "2020-01-01", "2020-01-07", &s), ALM_OK);
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, &s, &options, &source,
+                                           &f->error), ALM_ERR_INCOMPLETE);
+    assert_string_equal(f->error.message, "source calendar has no row for 2020-01-06 that was "
+                        "known on 2020-01-02 (column seen), which is needed: add it with the day "
+                        "on which it was known, or take `known_at` off the source");
+}
+
 static void refuses_gaps(void **state)
 {
     fixture *f = *state;
@@ -584,6 +638,7 @@ int main(void)
         TEST(an_earlier_panel_can_have_the_numbers_of_a_later_one),
         TEST(panels_restate_by_vintages_and_late_stockouts),
         TEST(knows_the_stock),
+        TEST(stockouts_and_closures_are_restated),
         TEST(refuses_gaps),
         TEST(blocks_do_not_matter),
         TEST(memory_does_not_hold_the_panel),
