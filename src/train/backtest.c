@@ -78,7 +78,8 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
 {
     double value[ALM_SHAPE_LEVELS];
     for (size_t h = 0; h < b->steps; h++) {
-        if (b->record->closed[h] || isnan(node->actual[h])) {
+        bool has_interval = !aggregate || b->quantile_count > 1; /* one quantile bounds nothing */
+        if (b->record->closed[h] || isnan(node->actual[h]) || !has_interval) {
             continue;
         }
         double pit = 0;

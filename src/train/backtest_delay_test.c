@@ -147,11 +147,28 @@ static void baselines_see_the_vintage_of_the_origin(void **state)
     alm_arena_destroy(c.arena);
 }
 
+/* Published quantiles of an aggregate are all that is known of its distribution; one is too few. */
+static void one_quantile_has_no_interval(void **state)
+{
+    (void)state;
+    for (size_t quantiles = 1; quantiles <= 2; quantiles++) {
+        delay_case c;
+        make_case(&c, 1);
+        c.backtest.quantile_count = quantiles;
+        score(&c);
+        const alm_metrics *total = &c.backtest.levels[1].methods[ALM_SCORE_FINAL];
+        assert_int_equal(total->interval_pairs, quantiles == 1 ? 0 : STEPS);
+        assert_int_equal(total->pinball_pairs, STEPS);
+        alm_arena_destroy(c.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(baselines_see_what_was_published),
         cmocka_unit_test(baselines_see_the_vintage_of_the_origin),
+        cmocka_unit_test(one_quantile_has_no_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
