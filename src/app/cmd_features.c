@@ -18,6 +18,7 @@ static const almi_grid_column columns[] = {
     {.key = "window", .title = "WINDOW", .right = true},
     {.key = "season", .title = "SEASON", .right = true},
     {.key = "alpha", .title = "ALPHA", .right = true, .decimals = 3},
+    {.key = "level", .title = "LEVEL", .right = true, .decimals = 3, .optional = true},
     {.key = "scaled", .title = "SCALED"},
 };
 
@@ -58,6 +59,7 @@ static void add_feature(almi_cli *cli, const alm_feature_spec *spec, almi_grid *
     put_positive(grid, spec->window);
     put_positive(grid, spec->season);
     almi_grid_double(grid, spec->alpha > 0 ? spec->alpha : (double)NAN);
+    almi_grid_double(grid, spec->level > 0 ? spec->level : (double)NAN);
     almi_grid_bool(grid, spec->scaled);
 }
 

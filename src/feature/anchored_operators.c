@@ -40,6 +40,57 @@ static inline double expanding_mean_step(running_mean *state, const almi_run *ru
     return mean_value(state);
 }
 
+/* Sums of the distances to the first cell and of their squares. What cancels when the variance is
+ * made of them depends on how unusual the first cell is, not on how far from zero the cells are. */
+typedef struct expanding_spread {
+    double first;
+    running_mean distances;
+    running_mean squares;
+} expanding_spread;
+
+static inline double expanding_std_step(expanding_spread *state, const almi_run *run, size_t p)
+{
+    double cell = cell_at(run, p);
+    if (cell == cell) {
+        state->first = state->distances.count > 0 ? state->first : cell;
+        double distance = cell - state->first;
+        mean_add(&state->distances, distance);
+        mean_add(&state->squares, distance * distance);
+    }
+    double count = state->distances.count;
+    if (count < 2) {
+        return ALMI_NAN;
+    }
+    double sum = state->distances.sum + state->distances.lost;
+    double squares = (state->squares.sum + state->squares.lost) - sum * (sum / count);
+    return sqrt(squares < 0 ? 0 : squares / (count - 1)); /* roundings may leave it below zero */
+}
+
+typedef struct extreme_so_far {
+    double value;
+    double started;
+} extreme_so_far;
+
+static inline double expanding_min_step(extreme_so_far *state, const almi_run *run, size_t p)
+{
+    double cell = cell_at(run, p);
+    if (cell == cell) {
+        state->value = state->started > 0 && state->value < cell ? state->value : cell;
+        state->started = 1;
+    }
+    return state->started > 0 ? state->value : ALMI_NAN;
+}
+
+static inline double expanding_max_step(extreme_so_far *state, const almi_run *run, size_t p)
+{
+    double cell = cell_at(run, p);
+    if (cell == cell) {
+        state->value = state->started > 0 && state->value > cell ? state->value : cell;
+        state->started = 1;
+    }
+    return state->started > 0 ? state->value : ALMI_NAN;
+}
+
 typedef struct ewm_state {
     double mean;
     double started;
@@ -109,7 +160,7 @@ typedef struct encoding_state {
  * further values of the series had been equal to it. Only periods up to p have been seen. */
 static inline double target_encoding_step(encoding_state *state, const almi_run *run, size_t p)
 {
-    double own = run->target[p & run->target_mask];
+    double own = run->second[p & run->second_mask];
     double group = cell_at(run, p);
     if (own == own) {
         mean_add(&state->own, own);
@@ -125,6 +176,9 @@ static inline double target_encoding_step(encoding_state *state, const almi_run 
 }
 
 ALMI_DEFINE_RUN(expanding_mean, running_mean, expanding_mean_step)
+ALMI_DEFINE_RUN(expanding_std, expanding_spread, expanding_std_step)
+ALMI_DEFINE_RUN(expanding_min, extreme_so_far, expanding_min_step)
+ALMI_DEFINE_RUN(expanding_max, extreme_so_far, expanding_max_step)
 ALMI_DEFINE_RUN(ewm, ewm_state, ewm_step)
 ALMI_DEFINE_RUN(since_nonzero, last_event, since_nonzero_step)
 ALMI_DEFINE_RUN(mean_interval, interval_state, mean_interval_step)
@@ -139,10 +193,21 @@ ALMI_DEFINE_RUN(target_encoding, encoding_state, target_encoding_step)
         .state_bytes = sizeof(state_type), .run = run_##name};
 
 ANCHORED_KERNEL(expanding_mean, ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE, running_mean)
+ANCHORED_KERNEL(expanding_std, ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE, expanding_spread)
+ANCHORED_KERNEL(expanding_min, ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE, extreme_so_far)
+ANCHORED_KERNEL(expanding_max, ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE, extreme_so_far)
 ANCHORED_KERNEL(ewm, ALMI_TAKES_ALPHA | ALMI_TAKES_CLOSED | ALMI_TAKES_SCALE, ewm_state)
 ANCHORED_KERNEL(since_nonzero, 0, last_event)
 ANCHORED_KERNEL(mean_interval, 0, interval_state)
 ANCHORED_KERNEL(mean_size, ALMI_TAKES_SCALE, running_mean)
 ANCHORED_KERNEL(series_age, 0, last_event)
-ANCHORED_KERNEL(target_encoding, ALMI_TAKES_ALPHA | ALMI_TAKES_SCALE, encoding_state)
 /* clang-format on */
+
+const almi_kernel almi_kernel_target_encoding = {
+    .input = ALMI_INPUT_COLUMN,
+    .read = ALMI_READ_PERIOD,
+    .pairs = ALMI_PAIRS_WITH_TARGET,
+    .takes = ALMI_TAKES_ALPHA | ALMI_TAKES_SCALE,
+    .state_bytes = sizeof(encoding_state),
+    .run = run_target_encoding,
+};

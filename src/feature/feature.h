@@ -12,13 +12,14 @@
  *     step itself is then usually a feature too.
  *   - `steps_max: S` gives the feature to steps up to S and leaves it missing later, so that its
  *     lag need be legal up to S only: lag 7 for the first week, lag 14 for the second.
+ * Every observed column has a delay of its own; an operator over two columns has the larger one.
  * A window of n periods ends at that period. Known-in-advance columns may be read at t itself.
  * A plan that would leak does not compile; the message names the feature, block and smallest lag.
  *
  * A recursive plan forecasts one step and feeds it back: its rows have step 1, and the state's
  * origin moves over forecasts of the target, from the newest published period on (so its own delay
  * is 0). Nothing forecasts the other observed columns: what it reads of them must be published for
- * every step, as in a direct plan.
+ * every step, as in a direct plan, by their own delay or the target's, whichever is larger.
  *
  * FINITE operators depend on their window's contents only (sums are exact and then rounded once),
  * so a replay may start anywhere before the look-back. ANCHORED operators (expanding, exponentially
@@ -28,10 +29,15 @@
  * usable (a stock-out sale is a lower bound of demand), CLOSED cells count as zero unless
  * `skip_closed`. Another column says with NaN what it does not know; infinite input is missing. A
  * window uses the usable ones among its cells; without any it is NaN. With `skip_closed` a window
- * reaches at most 2 n + 28 periods back; seasonal_mean and ANCHORED operators pass over closed
+ * reaches at most 2 n + 28 periods back; seasonal_* and ANCHORED operators pass over closed
  * cells. Known columns: `value`, days_to and days_since are read at t, `age` counts from o, `lag`
  * from t (0 is legal). A distance that no event within the cap decides is NaN when a cell within
  * the cap is not known. No output is infinite.
+ *
+ * days_of_cover divides stock by demand: the newest known cell of `column` among the `window`
+ * periods up to o - d - A, closed ones included, by the target's mean over the window (open periods
+ * with skip_closed). Stock of 0 or less: 0. Demand of 0 or less, or a longer cover:
+ * ALM_FEATURE_COVER_MAX. Without known stock or known demand it is NaN.
  *
  * A feature version is the hash of the canonical definitions and of every operator's revision.
  * Plans are immutable and may be used from any number of threads. */
@@ -54,15 +60,23 @@
     X(min, 1, FINITE)                                                                             \
     X(max, 1, FINITE)                                                                             \
     X(median, 1, FINITE)                                                                          \
+    X(quantile, 1, FINITE)         /* at `level`, between two cells linearly (numpy's default) */ \
     X(zero_share, 1, FINITE)       /* share of zeros among the values of the window */            \
     X(seasonal_mean, 1, FINITE)    /* mean of `window` values one `season` apart, phase of t */   \
+    X(seasonal_std, 1, FINITE)     /* the same values' standard deviation, n - 1 */               \
+    X(seasonal_min, 1, FINITE)                                                                    \
+    X(seasonal_max, 1, FINITE)                                                                    \
     X(expanding_mean, 1, ANCHORED)                                                                \
+    X(expanding_std, 1, ANCHORED)  /* sample standard deviation, n - 1 */                         \
+    X(expanding_min, 1, ANCHORED)                                                                 \
+    X(expanding_max, 1, ANCHORED)                                                                 \
     X(ewm, 1, ANCHORED)            /* exponentially weighted mean, `alpha` */                     \
     X(since_nonzero, 1, ANCHORED)  /* from the last value > 0 to the period */                    \
     X(mean_interval, 1, ANCHORED)  /* mean distance between values > 0 */                         \
     X(mean_size, 1, ANCHORED)      /* mean of the values > 0 */                                   \
     X(series_age, 1, ANCHORED)     /* from the first usable value to it */                        \
     X(ratio, 1, FINITE)            /* value divided by the mean of the `window` before it */      \
+    X(change, 1, FINITE)           /* value divided by the value `window` before it, minus 1 */   \
     X(step, 1, FINITE)             /* h */                                                        \
     X(weekday, 1, FINITE)          /* of t, Monday 0 */                                           \
     X(day_of_month, 1, FINITE)                                                                    \
@@ -72,7 +86,11 @@
     X(days_to, 1, FINITE)          /* periods from t to the next `column` > 0, capped */          \
     X(days_since, 1, FINITE)       /* periods from the last `column` > 0 to t, capped */          \
     X(target_encoding, 1, ANCHORED) /* own mean so far, drawn to `column`'s by `alpha` cells */   \
+    X(days_of_cover, 1, FINITE)    /* stock in `column` over the target's mean, capped */         \
     X(attribute, 1, FINITE)        /* a static attribute */
+
+/* What days_of_cover is capped at, in periods: a year. */
+#define ALM_FEATURE_COVER_MAX 365
 
 typedef enum alm_feature_op {
 #define ALM_FEATURE_OP_ENUM(name, revision, class) ALM_FEATURE_##name,
@@ -93,9 +111,10 @@ typedef struct alm_feature_spec {
     const char *column; /* panel column or static attribute; NULL for calendar operators */
     alm_feature_anchor anchor;
     int32_t offset;     /* the L or A above, >= 0 */
-    int32_t window;     /* periods, or occurrences for seasonal_mean; the cap for days_to/since */
+    int32_t window;     /* periods, or occurrences for seasonal_*; the cap for days_to/since */
     int32_t season;
     double alpha;       /* weight of the newest value, or of the group in cells */
+    double level;       /* of a quantile, above 0 and below 1 */
     bool scaled;        /* divide by the row's scale (alm_feature_row.scale) */
     bool skip_closed;   /* the window counts open periods only: CLOSED cells are passed over */
     int32_t steps_max;  /* > 0: the feature is missing at steps behind it */
@@ -116,6 +135,9 @@ typedef struct alm_feature_schema {
     const char *const *static_names;
     size_t static_count;
     int32_t delay; /* publication delay of the target and the observed columns, periods */
+    /* One per column where they differ: of observed ones, the target's being `delay`. NULL: all
+     * have `delay`. */
+    const int32_t *column_delays;
 } alm_feature_schema;
 
 typedef struct alm_feature_plan alm_feature_plan;

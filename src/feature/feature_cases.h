@@ -16,7 +16,7 @@
 #define CASE_SERIES 4
 #define CASE_STEPS 14
 #define CASE_CAP 9
-#define CASE_SPECS_MAX 256
+#define CASE_SPECS_MAX 512
 
 static const char *const case_static_names[] = {"range", "width"};
 static const alm_horizon_block case_blocks[] = {{1, 7}, {8, CASE_STEPS}};
@@ -28,9 +28,15 @@ static const alm_panel_column case_columns[CASE_COLUMNS] = {
 static const uint32_t case_group_rows[CASE_SERIES] = {0, 1, 1, 0};
 static const uint32_t case_shared_row[CASE_SERIES] = {0, 0, 0, 0};
 
+/* For a publication delay of the target of 0, 1 and 2: noise is later, group as late or earlier. */
+#define CASE_DELAYS 3
+static const int32_t case_delays[CASE_DELAYS][CASE_COLUMNS] = {
+    {0, 2, 0, 0, 0}, {1, 3, 0, 0, 0}, {2, 4, 1, 0, 0}};
+
 static inline alm_feature_schema case_schema(int32_t delay)
 {
-    return (alm_feature_schema){case_columns, CASE_COLUMNS, case_static_names, 2, delay};
+    return (alm_feature_schema){case_columns, CASE_COLUMNS, case_static_names, 2, delay,
+                                case_delays[delay]};
 }
 
 static inline double case_noise(alm_rng *rng)
@@ -150,7 +156,19 @@ static inline alm_panel case_slice(const alm_panel *panel, size_t from, size_t t
 
 static inline bool case_is_windowed(alm_feature_op op)
 {
-    return op >= ALM_FEATURE_difference && op <= ALM_FEATURE_seasonal_mean;
+    return (op >= ALM_FEATURE_difference && op <= ALM_FEATURE_seasonal_max) ||
+           op == ALM_FEATURE_ratio || op == ALM_FEATURE_change || op == ALM_FEATURE_days_of_cover;
+}
+
+static inline bool case_is_seasonal(alm_feature_op op)
+{
+    return op >= ALM_FEATURE_seasonal_mean && op <= ALM_FEATURE_seasonal_max;
+}
+
+/* Over the declared column and the target. */
+static inline bool case_is_pair(alm_feature_op op)
+{
+    return op == ALM_FEATURE_target_encoding || op == ALM_FEATURE_days_of_cover;
 }
 
 static inline bool case_is_anchored(alm_feature_op op)
@@ -165,17 +183,24 @@ static inline bool case_is_anchored(alm_feature_op op)
     return anchored[op];
 }
 
+/* Of what the operator reads over observed column `column`. */
+static inline int32_t case_delay(alm_feature_op op, size_t column, int32_t delay)
+{
+    int32_t own = case_delays[delay][column];
+    return case_is_pair(op) && delay > own ? delay : own;
+}
+
 static inline bool case_takes_closed(alm_feature_op op)
 {
-    return (case_is_windowed(op) && op != ALM_FEATURE_difference) || op == ALM_FEATURE_ratio ||
-           op == ALM_FEATURE_expanding_mean || op == ALM_FEATURE_ewm;
+    return (case_is_windowed(op) && op != ALM_FEATURE_difference && op != ALM_FEATURE_change) ||
+           (op >= ALM_FEATURE_expanding_mean && op <= ALM_FEATURE_ewm);
 }
 
 static inline bool case_takes_scale(alm_feature_op op)
 {
-    return op <= ALM_FEATURE_median || op == ALM_FEATURE_seasonal_mean ||
-           op == ALM_FEATURE_expanding_mean || op == ALM_FEATURE_ewm ||
-           op == ALM_FEATURE_mean_size;
+    return op <= ALM_FEATURE_quantile || case_is_seasonal(op) ||
+           (op >= ALM_FEATURE_expanding_mean && op <= ALM_FEATURE_ewm) ||
+           op == ALM_FEATURE_mean_size || op == ALM_FEATURE_target_encoding;
 }
 
 static inline bool case_is_calendar(alm_feature_op op)
@@ -187,10 +212,13 @@ static inline bool case_is_calendar(alm_feature_op op)
 static inline void case_add(alm_feature_spec *specs, size_t *count, alm_arena *arena,
                             alm_feature_spec spec)
 {
-    if (case_is_windowed(spec.op) || spec.op == ALM_FEATURE_ratio) {
+    if (case_is_windowed(spec.op)) {
         int32_t least = spec.op == ALM_FEATURE_std ? 2 : 1;
-        spec.window = spec.op == ALM_FEATURE_seasonal_mean ? 3 : least + (int32_t)(*count % 10);
-        spec.season = spec.op == ALM_FEATURE_seasonal_mean ? 7 : 0;
+        spec.window = case_is_seasonal(spec.op) ? 3 : least + (int32_t)(*count % 10);
+        spec.season = case_is_seasonal(spec.op) ? 7 : 0;
+    }
+    if (spec.op == ALM_FEATURE_quantile) {
+        spec.level = 0.15 + 0.3 * (double)(*count % 3);
     }
     if (spec.op == ALM_FEATURE_ewm || spec.op == ALM_FEATURE_target_encoding) {
         spec.alpha = 0.3;
@@ -228,11 +256,11 @@ static inline size_t case_specs(alm_feature_spec specs[CASE_SPECS_MAX], int32_t 
             spec.scaled = case_takes_scale(op);
             spec.skip_closed = case_takes_closed(op);
             case_add(specs, &count, arena, spec);
-            spec.steps_max = 4 + (int32_t)c; /* a nearer lag, for the first steps only */
-            spec.offset = spec.steps_max + delay;
+            spec.steps_max = 4 + (int32_t)c; /* the nearest lag, for the first steps only */
+            spec.offset = spec.steps_max + case_delay(op, c, delay);
             case_add(specs, &count, arena, spec);
         }
-        if (op == ALM_FEATURE_target_encoding) {
+        if (case_is_pair(op)) {
             continue;
         }
         spec = (alm_feature_spec){.op = op, .column = "promotion", .anchor = ALM_ANCHOR_LAG};

@@ -36,6 +36,7 @@ static alm_err check_unused(const alm_feature_spec *spec, alm_error *error)
         {spec->window != 0, kernel->takes & ALMI_TAKES_WINDOW, "window"},
         {spec->season != 0, kernel->takes & ALMI_TAKES_SEASON, "season"},
         {spec->alpha != 0, kernel->takes & ALMI_TAKES_ALPHA, "alpha"},
+        {spec->level != 0, kernel->takes & ALMI_TAKES_LEVEL, "level"},
         {spec->skip_closed, kernel->takes & ALMI_TAKES_CLOSED, "skip_closed"},
         {spec->scaled, kernel->takes & ALMI_TAKES_SCALE, "scaled"},
         {spec->column != NULL, kernel->input != ALMI_INPUT_NONE, "column"},
@@ -77,6 +78,10 @@ static alm_err check_ranges(const alm_feature_spec *spec, alm_error *error)
         return alm_fail(error, ALM_ERR_CONFIG, "feature '%s': steps_max %d is not in 0..%d",
                         spec->name, (int)spec->steps_max, PERIODS_MAX);
     }
+    if ((takes & ALMI_TAKES_LEVEL) && !(spec->level > 0 && spec->level < 1)) {
+        return alm_fail(error, ALM_ERR_CONFIG, "feature '%s': level must be above 0 and below 1 "
+                        "(0.5 is the median)", spec->name);
+    }
     bool fraction = spec->op != ALM_FEATURE_target_encoding;
     if ((takes & ALMI_TAKES_ALPHA) &&
         !(spec->alpha > 0 && spec->alpha <= (fraction ? 1 : 1e9))) {
@@ -103,15 +108,27 @@ static alm_err check_name(const alm_feature_plan *plan, size_t index, alm_error 
     return ALM_OK;
 }
 
+/* Periods from the origin back to the newest one whose cells the feature may read. Two columns are
+ * read at the same periods, so the later one decides. The origin of a recursion has been forecast;
+ * what has not is checked on its own. */
+static int32_t delay_of(const alm_feature_plan *plan, const alm_feature_spec *spec, uint32_t column)
+{
+    int32_t delay = plan->column_delays[column];
+    bool pair = almi_operator_of(spec->op)->kernel->pairs != ALMI_PAIRS_NONE;
+    delay = pair && plan->delay > delay ? plan->delay : delay;
+    return plan->recursive ? 0 : delay;
+}
+
 /* The one rule that keeps the future out: in block [a, b] a lag must be at least b + delay, or
  * steps_max + delay for a feature that is missing behind it. */
 static alm_err check_leak(const alm_feature_plan *plan, const alm_feature_spec *spec,
-                          alm_error *error)
+                          uint32_t column, alm_error *error)
 {
+    int32_t delay = delay_of(plan, spec, column);
     for (size_t i = 0; spec->anchor == ALM_ANCHOR_LAG && i < plan->block_count; i++) {
         const alm_horizon_block *block = &plan->blocks[i];
         bool cut = spec->steps_max > 0 && spec->steps_max < block->last;
-        int32_t legal = (cut ? spec->steps_max : block->last) + plan->delay;
+        int32_t legal = (cut ? spec->steps_max : block->last) + delay;
         if (spec->offset < legal && !(cut && spec->steps_max < block->first)) {
             return alm_fail(error, ALM_ERR_CONFIG,
                             "feature '%s' would see the future: lag %d of observed column '%s' in "
@@ -119,17 +136,20 @@ static alm_err check_leak(const alm_feature_plan *plan, const alm_feature_spec *
                             "lag is %d (or count back from the newest known value with age, or "
                             "leave later steps out with steps_max)",
                             spec->name, (int)spec->offset, spec->column, (int)block->first,
-                            (int)block->last, (int)plan->delay, (int)legal);
+                            (int)block->last, (int)delay, (int)legal);
         }
     }
     return ALM_OK;
 }
 
-/* A recursion has its own forecasts behind the origin, of the target and of nothing else. */
+/* A recursion has its own forecasts behind the origin, of the target and of nothing else. It begins
+ * behind the newest published target, so an earlier column has no more to give. */
 static alm_err check_fed_back(const alm_feature_plan *plan, const alm_feature_spec *spec,
-                              alm_error *error)
+                              uint32_t column, alm_error *error)
 {
-    int32_t legal = plan->recursive + plan->publication_delay;
+    int32_t own = plan->column_delays[column];
+    int32_t delay = own > plan->delay ? own : plan->delay;
+    int32_t legal = plan->recursive + delay;
     bool from_target = spec->anchor == ALM_ANCHOR_LAG;
     if (spec->offset >= (from_target ? legal : legal - 1)) {
         return ALM_OK;
@@ -138,7 +158,7 @@ static alm_err check_fed_back(const alm_feature_plan *plan, const alm_feature_sp
                     "feature '%s' would see the future: a recursive forecast over %d steps with "
                     "publication delay %d has no values of the observed column '%s' behind its "
                     "origin; the smallest legal lag is %d, the smallest age %d", spec->name,
-                    (int)plan->recursive, (int)plan->publication_delay, spec->column, (int)legal,
+                    (int)plan->recursive, (int)delay, spec->column, (int)legal,
                     (int)legal - 1);
 }
 
@@ -150,8 +170,9 @@ static alm_err check_roles(const alm_feature_plan *plan, const alm_feature_spec 
         if (spec->skip_closed) {
             return refuse(spec, "skip_closed needs an observed column", error);
         }
-        if (spec->op == ALM_FEATURE_target_encoding) {
-            return refuse(spec, "target_encoding needs an observed column", error);
+        if (kernel->pairs != ALMI_PAIRS_NONE) {
+            return alm_fail(error, ALM_ERR_CONFIG, "feature '%s': %s needs an observed column",
+                            spec->name, almi_operator_of(spec->op)->name);
         }
         if (spec->op == ALM_FEATURE_days_since && spec->offset != 0) {
             return refuse(spec, "days_since of a known column is read at the target period and "
@@ -165,7 +186,8 @@ static alm_err check_roles(const alm_feature_plan *plan, const alm_feature_spec 
                         almi_operator_of(spec->op)->name, spec->column);
     }
     bool fed_back = plan->recursive == 0 || column == 0;
-    return fed_back ? check_leak(plan, spec, error) : check_fed_back(plan, spec, error);
+    return fed_back ? check_leak(plan, spec, column, error)
+                    : check_fed_back(plan, spec, column, error);
 }
 
 static alm_err find_input(const alm_feature_plan *plan, const alm_feature_schema *schema,
@@ -230,8 +252,9 @@ static uint32_t share_ledger(alm_feature_plan *plan, uint32_t stream, size_t str
 
 static bool same_track(const almi_track *a, const almi_track *b)
 {
-    return a->op == b->op && a->stream == b->stream && a->window == b->window &&
-           a->season == b->season && a->reach == b->reach && a->alpha == b->alpha;
+    return a->op == b->op && a->stream == b->stream && a->second == b->second &&
+           a->window == b->window && a->season == b->season && a->reach == b->reach &&
+           a->alpha == b->alpha && a->level == b->level;
 }
 
 static almi_cells cells_of(const alm_feature_spec *spec)
@@ -239,28 +262,38 @@ static almi_cells cells_of(const alm_feature_spec *spec)
     if (!spec->skip_closed) {
         return ALMI_CELLS_ALL;
     }
-    bool positional = !almi_operator_of(spec->op)->anchored &&
-                      spec->op != ALM_FEATURE_seasonal_mean;
+    const almi_operator *op = almi_operator_of(spec->op);
+    bool positional = !op->anchored && op->kernel->read != ALMI_READ_SEASON;
     return positional ? ALMI_CELLS_OPEN : ALMI_CELLS_HOLED;
+}
+
+static uint32_t share_second(alm_feature_plan *plan, const almi_track *track, uint32_t column)
+{
+    uint32_t second = share_stream(plan, column, ALMI_CELLS_ALL);
+    almi_stream *stream = &plan->streams[second];
+    stream->span = larger(stream->span, track->window + 1);
+    stream->checkpointed = stream->checkpointed || track->op->anchored;
+    return second;
 }
 
 static uint32_t share_track(alm_feature_plan *plan, const alm_feature_spec *spec, uint32_t column)
 {
     const almi_kernel *kernel = almi_operator_of(spec->op)->kernel;
     almi_track track = {.op = almi_operator_of(spec->op), .stream = ALMI_INDEX_NONE,
-                        .ledger = ALMI_INDEX_NONE, .target = ALMI_INDEX_NONE,
+                        .ledger = ALMI_INDEX_NONE, .second = ALMI_INDEX_NONE,
                         .window = (size_t)spec->window, .season = (size_t)spec->season,
-                        .reach = almi_operator_reach(spec), .alpha = spec->alpha};
+                        .reach = almi_operator_reach(spec), .alpha = spec->alpha,
+                        .level = spec->level};
+    bool over_target = kernel->pairs == ALMI_PAIRS_OVER_TARGET;
     if (!kernel->calendar) {
-        track.stream = share_stream(plan, column, cells_of(spec));
+        track.stream = share_stream(plan, over_target ? 0 : column, cells_of(spec));
         almi_stream *stream = &plan->streams[track.stream];
         track.part = stream->part;
         stream->span = larger(stream->span, track.reach + 1);
         stream->checkpointed = stream->checkpointed || track.op->anchored;
     }
-    if (spec->op == ALM_FEATURE_target_encoding) {
-        track.target = share_stream(plan, 0, ALMI_CELLS_ALL);
-        plan->streams[track.target].checkpointed = true;
+    if (kernel->pairs != ALMI_PAIRS_NONE) {
+        track.second = share_second(plan, &track, over_target ? column : 0);
     }
     for (size_t i = 0; i < plan->track_count; i++) {
         if (same_track(&plan->tracks[i], &track)) {
@@ -317,7 +350,7 @@ static void add_source(alm_feature_plan *plan, size_t index, uint32_t input)
     const almi_kernel *kernel = almi_operator_of(spec->op)->kernel;
     almi_source *source = &plan->sources[index];
     *source = (almi_source){.read = kernel->read, .track = ALMI_INDEX_NONE,
-                            .stream = ALMI_INDEX_NONE, .attribute = input,
+                            .stream = ALMI_INDEX_NONE, .input = input,
                             .season = (size_t)spec->season, .cap = spec->window,
                             .steps_max = (uint32_t)spec->steps_max, .scaled = spec->scaled};
     plan->any_scaled = plan->any_scaled || spec->scaled;
@@ -329,7 +362,7 @@ static void add_source(alm_feature_plan *plan, size_t index, uint32_t input)
     bool at_target = known && (spec->op == ALM_FEATURE_value || spec->op == ALM_FEATURE_days_to ||
                                spec->op == ALM_FEATURE_days_since);
     source->from_target = kernel->calendar || at_target || spec->anchor == ALM_ANCHOR_LAG;
-    source->shift = spec->offset + (source->from_target || known ? 0 : plan->delay);
+    source->shift = spec->offset + (source->from_target || known ? 0 : delay_of(plan, spec, input));
     if (kernel->run) {
         source->track = share_track(plan, spec, input);
         source->stream = plan->tracks[source->track].stream;
@@ -341,16 +374,19 @@ static void add_source(alm_feature_plan *plan, size_t index, uint32_t input)
 
 /* ---- compile ---- */
 
-static alm_err check_blocks(const alm_horizon_block *blocks, size_t count, int32_t delay,
-                            alm_error *error)
+static alm_err check_delay(int32_t delay, alm_error *error)
+{
+    return delay >= 0 && delay <= PERIODS_MAX
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_CONFIG, "publication delay %d is not in 0..%d",
+                          (int)delay, PERIODS_MAX);
+}
+
+static alm_err check_blocks(const alm_horizon_block *blocks, size_t count, alm_error *error)
 {
     if (count == 0 || count > ALM_BLOCKS_MAX) {
         return alm_fail(error, ALM_ERR_CONFIG, "a feature plan has 1 to %d horizon blocks, not "
                         "%zu", ALM_BLOCKS_MAX, count);
-    }
-    if (delay < 0 || delay > PERIODS_MAX) {
-        return alm_fail(error, ALM_ERR_CONFIG, "publication delay %d is not in 0..%d", (int)delay,
-                        PERIODS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         int32_t after = i ? blocks[i - 1].last : 0;
@@ -377,7 +413,6 @@ static alm_feature_plan *plan_create(const alm_feature_spec *specs, size_t count
     alm_feature_plan *plan = ALM_NEW(arena, alm_feature_plan);
     *plan = (alm_feature_plan){.arena = arena, .count = count, .block_count = block_count,
                                .step_max = blocks[block_count - 1].last, .delay = schema->delay,
-                               .publication_delay = schema->delay,
                                .column_count = schema->column_count,
                                .static_count = schema->static_count};
     plan->specs = ALM_NEW_ARRAY(arena, alm_feature_spec, count);
@@ -385,14 +420,19 @@ static alm_feature_plan *plan_create(const alm_feature_spec *specs, size_t count
     plan->blocks = ALM_NEW_ARRAY(arena, alm_horizon_block, block_count);
     plan->column_names = ALM_NEW_ARRAY(arena, const char *, schema->column_count);
     plan->column_roles = ALM_NEW_ARRAY(arena, alm_column_role, schema->column_count);
+    plan->column_delays = ALM_NEW_ARRAY(arena, int32_t, schema->column_count);
     plan->static_names = ALM_NEW_ARRAY(arena, const char *, schema->static_count);
-    /* A feature adds at most its own stream and the target's. */
+    /* A feature adds at most a stream per column of its own. */
     plan->streams = ALM_NEW_ARRAY(arena, almi_stream, 2 * count);
     plan->ledgers = ALM_NEW_ARRAY(arena, almi_ledger, count);
     plan->tracks = ALM_NEW_ARRAY(arena, almi_track, count);
     memcpy(plan->blocks, blocks, block_count * sizeof *blocks);
     for (size_t i = 0; i < schema->column_count; i++) {
+        bool known = schema->columns[i].role == ALM_ROLE_KNOWN;
         plan->column_roles[i] = schema->columns[i].role;
+        plan->column_delays[i] = known                  ? 0
+                                 : schema->column_delays ? schema->column_delays[i]
+                                                         : schema->delay;
     }
     for (size_t i = 0; i < count; i++) {
         plan->specs[i] = specs[i];
@@ -418,7 +458,7 @@ static alm_err add_feature(alm_feature_plan *plan, size_t index, const alm_featu
     } else if (kind == ALMI_INPUT_STATIC) {
         plan->static_names[input] = spec->column;
     }
-    if (spec->op == ALM_FEATURE_target_encoding) {
+    if (almi_operator_of(spec->op)->kernel->pairs != ALMI_PAIRS_NONE) {
         plan->column_names[0] = copy_name(plan->arena, schema->columns[0].name);
     }
     add_source(plan, index, input);
@@ -431,6 +471,16 @@ static alm_err check_count(size_t count, alm_error *error)
         return alm_fail(error, ALM_ERR_CONFIG, "a feature plan has 1 to %d features, not %zu",
                         FEATURES_MAX, count);
     }
+    return ALM_OK;
+}
+
+static alm_err check_delays(const alm_feature_schema *schema, alm_error *error)
+{
+    ALM_TRY(check_delay(schema->delay, error));
+    for (size_t i = 0; schema->column_delays && i < schema->column_count; i++) {
+        ALM_TRY(check_delay(schema->column_delays[i], error));
+    }
+    alm_assert(!schema->column_delays || schema->column_delays[0] == schema->delay);
     return ALM_OK;
 }
 
@@ -458,7 +508,8 @@ alm_err alm_feature_plan_compile(const alm_feature_spec *specs, size_t count,
                                  alm_error *error)
 {
     ALM_TRY(check_count(count, error));
-    ALM_TRY(check_blocks(blocks, block_count, schema->delay, error));
+    ALM_TRY(check_blocks(blocks, block_count, error));
+    ALM_TRY(check_delays(schema, error));
     return complete(plan_create(specs, count, blocks, block_count, schema), schema, out, error);
 }
 
@@ -468,7 +519,7 @@ alm_err alm_feature_plan_compile_recursive(const alm_feature_spec *specs, size_t
 {
     static const alm_horizon_block NEXT = {1, 1};
     ALM_TRY(check_count(count, error));
-    ALM_TRY(check_blocks(&NEXT, 1, schema->delay, error));
+    ALM_TRY(check_delays(schema, error));
     if (horizon < 1 || horizon > PERIODS_MAX) {
         return alm_fail(error, ALM_ERR_CONFIG, "a recursive horizon of %d is not in 1..%d",
                         (int)horizon, PERIODS_MAX);
@@ -481,7 +532,6 @@ alm_err alm_feature_plan_compile_recursive(const alm_feature_spec *specs, size_t
     }
     alm_feature_plan *plan = plan_create(specs, count, &NEXT, 1, schema);
     plan->recursive = horizon;
-    plan->delay = 0;
     return complete(plan, schema, out, error);
 }
 

@@ -38,11 +38,12 @@ typedef struct almi_track {
     const almi_operator *op;
     uint32_t stream; /* ALMI_INDEX_NONE: calendar */
     uint32_t ledger; /* ALMI_INDEX_NONE: no prefix sums */
-    uint32_t target; /* stream of the target, for target_encoding; else ALMI_INDEX_NONE */
+    uint32_t second; /* stream beside it, for operators over two columns; else ALMI_INDEX_NONE */
     size_t window;
     size_t season;
     size_t reach;
     double alpha;
+    double level;
     almi_part part;
     size_t span; /* periods behind the newest that a row may read */
 } almi_track;
@@ -56,7 +57,7 @@ typedef struct almi_source {
     int64_t shift;
     size_t season;
     double cap;
-    uint32_t attribute;
+    uint32_t input; /* index of the declared column or static attribute */
     uint32_t steps_max; /* 0: all steps */
     bool scaled;
 } almi_source;
@@ -84,12 +85,12 @@ struct alm_feature_plan {
     size_t block_count;
     alm_horizon_block *blocks;
     int32_t step_max;
-    int32_t delay;             /* 0 in a recursive plan */
-    int32_t publication_delay; /* of the schema */
-    int32_t recursive;         /* horizon; 0: direct */
+    int32_t delay;     /* publication delay of the target */
+    int32_t recursive; /* horizon; 0: direct */
     size_t column_count; /* of the schema */
     const char **column_names; /* NULL: not used */
     alm_column_role *column_roles;
+    int32_t *column_delays; /* of observed columns; known ones 0 */
     size_t static_count;
     const char **static_names;
     size_t stream_count, ledger_count, track_count;

@@ -181,7 +181,8 @@ static almi_run view_track(const almi_replay *replay, size_t index)
                     .track_mask = place->slots - 1,
                     .ledger = view_ledger(replay, track->ledger),
                     .window = track->window, .season = track->season, .reach = track->reach,
-                    .alpha = track->alpha, .first_day = replay->first_day};
+                    .alpha = track->alpha, .level = track->level,
+                    .first_day = replay->first_day};
     if (track->stream != ALMI_INDEX_NONE) {
         const almi_stream *stream = &replay->plan->streams[track->stream];
         const struct almi_stream_place *cells = &replay->layout->streams[track->stream];
@@ -192,10 +193,10 @@ static almi_run view_track(const almi_replay *replay, size_t index)
             run.open_mask = cells->slots - 1;
         }
     }
-    if (track->target != ALMI_INDEX_NONE) {
-        const struct almi_stream_place *target = &replay->layout->streams[track->target];
-        run.target = at(replay, ALMI_PART_OBSERVED, target->cells);
-        run.target_mask = target->slots - 1;
+    if (track->second != ALMI_INDEX_NONE) {
+        const struct almi_stream_place *second = &replay->layout->streams[track->second];
+        run.second = at(replay, ALMI_PART_OBSERVED, second->cells);
+        run.second_mask = second->slots - 1;
     }
     return run;
 }
@@ -311,7 +312,7 @@ static void emit_step(const emission *e)
 
 static void emit_static(const emission *e)
 {
-    double value = almi_finite(e->replay->statics[e->source->attribute]);
+    double value = almi_finite(e->replay->statics[e->source->input]);
     for (size_t r = 0; r < e->count; r++) {
         e->out[r * e->stride] = value;
     }

@@ -23,7 +23,7 @@ typedef struct subject {
     const alm_feature_spec *spec;
     size_t column;
     bool known;
-    int64_t delay;
+    int64_t delay; /* of what the operator reads */
 } subject;
 
 static uint8_t state_at(const subject *s, int64_t p)
@@ -113,15 +113,35 @@ static double sorted_middle(double *x, size_t n)
     return n == 0 ? NAN : n % 2 ? x[n / 2] : 0.5 * x[n / 2 - 1] + 0.5 * x[n / 2];
 }
 
+/* The level's place among the ranks 0..n-1, on the line between its neighbours: drawn from the
+ * nearer one, which is what numpy does with the last bit. */
+static double sorted_quantile(double *x, size_t n, double level)
+{
+    (void)sorted_middle(x, n);
+    if (n == 0) {
+        return NAN;
+    }
+    double rank = floor((double)(n - 1) * level), share = (double)(n - 1) * level - rank;
+    double a = x[(size_t)rank], b = x[rank + 1 < (double)n ? (size_t)rank + 1 : (size_t)rank];
+    return share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share);
+}
+
+static double extreme_of(const double *x, size_t n, bool least)
+{
+    double best = NAN;
+    for (size_t i = 0; i < n; i++) {
+        best = isnan(best) || (least ? x[i] < best : x[i] > best) ? x[i] : best;
+    }
+    return best;
+}
+
 static double window_value(const subject *s, int64_t end)
 {
-    double x[WINDOW_MAX], newest, best = NAN;
+    double x[WINDOW_MAX], newest, value;
     int window = s->spec->window;
     size_t n = gather(s, end, window, x, &newest);
     size_t zeros = 0;
     for (size_t i = 0; i < n; i++) {
-        bool better = s->spec->op == ALM_FEATURE_min ? x[i] < best : x[i] > best;
-        best = isnan(best) || better ? x[i] : best;
         zeros += x[i] == 0;
     }
     switch (s->spec->op) {
@@ -133,17 +153,35 @@ static double window_value(const subject *s, int64_t end)
         return sample_std(x, n);
     case ALM_FEATURE_min:
     case ALM_FEATURE_max:
-        return best;
+        return extreme_of(x, n, s->spec->op == ALM_FEATURE_min);
     case ALM_FEATURE_median:
         return sorted_middle(x, n);
+    case ALM_FEATURE_quantile:
+        return sorted_quantile(x, n, s->spec->level);
     case ALM_FEATURE_zero_share:
         return n ? (double)zeros / (double)n : NAN;
     default:
         n = gather(s, end, window + 1, x, &newest);
         n -= !isnan(newest); /* the newest is the last of the usable ones */
-        best = n ? newest / (exact_total(x, n) / (double)n) : NAN;
-        return isfinite(best) ? best : NAN;
+        value = n ? newest / (exact_total(x, n) / (double)n) : NAN;
+        return isfinite(value) ? value : NAN;
     }
+}
+
+static double cover_value(const subject *s, int64_t end)
+{
+    double x[WINDOW_MAX], newest, stock = NAN;
+    subject demand = *s;
+    demand.column = 0;
+    size_t n = gather(&demand, end, s->spec->window, x, &newest);
+    for (int64_t p = end; p > end - s->spec->window && isnan(stock); p--) {
+        stock = cell(s, p);
+    }
+    if (n == 0 || isnan(stock) || stock <= 0) {
+        return n == 0 || isnan(stock) ? NAN : 0;
+    }
+    double mean = exact_total(x, n) / (double)n;
+    return mean > 0 && stock / mean < 365 ? stock / mean : 365;
 }
 
 static double seasonal_value(const subject *s, int64_t end, int64_t target)
@@ -159,7 +197,29 @@ static double seasonal_value(const subject *s, int64_t end, int64_t target)
             x[n++] = cell(s, p);
         }
     }
-    return n ? exact_total(x, n) / (double)n : NAN;
+    switch (s->spec->op) {
+    case ALM_FEATURE_seasonal_std:
+        return sample_std(x, n);
+    case ALM_FEATURE_seasonal_min:
+    case ALM_FEATURE_seasonal_max:
+        return extreme_of(x, n, s->spec->op == ALM_FEATURE_seasonal_min);
+    default:
+        return n ? exact_total(x, n) / (double)n : NAN;
+    }
+}
+
+/* Over everything up to the end, which for known columns may lie in the future. */
+static double expanding_value(const subject *s, int64_t end)
+{
+    double x[PERIODS + FUTURE];
+    size_t n = 0;
+    for (int64_t p = 0; p <= end; p++) {
+        if (!isnan(cell(s, p)) && !is_closed(s, p)) {
+            x[n++] = cell(s, p);
+        }
+    }
+    return s->spec->op == ALM_FEATURE_expanding_std
+               ? sample_std(x, n) : extreme_of(x, n, s->spec->op == ALM_FEATURE_expanding_min);
 }
 
 static double plain_mean(const subject *s, size_t column, bool known, int64_t end, bool positive)
@@ -211,6 +271,10 @@ static double anchored_value(const subject *s, int64_t end)
         return count < 2 ? NAN : (last - first) / (count - 1);
     case ALM_FEATURE_series_age:
         return age < 0 ? NAN : (double)end - age;
+    case ALM_FEATURE_expanding_std:
+    case ALM_FEATURE_expanding_min:
+    case ALM_FEATURE_expanding_max:
+        return expanding_value(s, end);
     case ALM_FEATURE_mean_size:
         return plain_mean(s, s->column, s->known, end, true);
     case ALM_FEATURE_target_encoding: {
@@ -264,14 +328,22 @@ static double column_value(const subject *s, int64_t origin, int64_t target)
                                    op == ALM_FEATURE_days_since));
     int64_t end = at_target ? target - s->spec->offset
                             : origin - s->spec->offset - (s->known ? 0 : s->delay);
-    double distance;
+    double distance, change;
     switch (op) {
     case ALM_FEATURE_value:
     case ALM_FEATURE_lag:
         return cell(s, end);
     case ALM_FEATURE_difference:
         return cell(s, end) - cell(s, end - s->spec->window);
+    case ALM_FEATURE_change:
+        change = cell(s, end) / cell(s, end - s->spec->window) - 1;
+        return isfinite(change) ? change : NAN;
+    case ALM_FEATURE_days_of_cover:
+        return cover_value(s, end);
     case ALM_FEATURE_seasonal_mean:
+    case ALM_FEATURE_seasonal_std:
+    case ALM_FEATURE_seasonal_min:
+    case ALM_FEATURE_seasonal_max:
         return seasonal_value(s, end, target);
     case ALM_FEATURE_days_to:
         return event_distance(s, end, 1);
@@ -300,8 +372,9 @@ static double reference(const alm_panel *panel, size_t series, const alm_feature
     if (case_is_calendar(spec->op)) {
         return calendar_value(spec->op, panel->start + (alm_date)target);
     }
-    subject s = {panel, series, spec, alm_panel_find_column(panel, spec->column), false, delay};
+    subject s = {panel, series, spec, alm_panel_find_column(panel, spec->column), false, 0};
     s.known = panel->columns[s.column].role == ALM_ROLE_KNOWN;
+    s.delay = case_delay(spec->op, s.column, delay);
     double value = column_value(&s, origin, target);
     return spec->scaled ? value / row->scale : value;
 }
@@ -312,6 +385,8 @@ static double tolerance_of(alm_feature_op op)
 {
     switch (op) {
     case ALM_FEATURE_std:
+    case ALM_FEATURE_seasonal_std:
+    case ALM_FEATURE_expanding_std:
     case ALM_FEATURE_expanding_mean:
     case ALM_FEATURE_mean_size:
     case ALM_FEATURE_target_encoding:
@@ -445,20 +520,21 @@ static void test_cut(void **state)
     }
 }
 
-static void poison(const alm_panel *panel, size_t first, double value)
+/* The observed columns, each from `first` minus its own delay. */
+static void poison(const alm_panel *panel, size_t first, const int32_t *delays, double value)
 {
     for (size_t c = 0; c < 3; c++) {
         size_t rows = c == 2 ? 2 : CASE_SERIES;
         double *values = (double *)(uintptr_t)panel->columns[c].values;
         for (size_t r = 0; r < rows; r++) {
-            for (size_t p = first; p < panel->periods; p++) {
+            for (size_t p = first - (size_t)delays[c]; p < panel->periods; p++) {
                 values[r * panel->columns[c].stride + p] = value;
             }
         }
     }
 }
 
-/* No observed value newer than origin - delay can be seen, whatever it is. */
+/* No observed value newer than the origin minus its column's delay can be seen, whatever it is. */
 static void test_poison(void **state)
 {
     (void)state;
@@ -470,7 +546,7 @@ static void test_poison(void **state)
             size_t rows = case_rows(f.rows, origin, origin + 1, 1);
             for (size_t k = 0; k < sizeof poisons / sizeof *poisons; k++) {
                 alm_panel copy = case_slice(&f.panel, 0, PERIODS, FUTURE, f.arena);
-                poison(&copy, origin - (size_t)f.delay + 1, poisons[k]);
+                poison(&copy, origin + 1, case_delays[f.delay], poisons[k]);
                 size_t series = k % CASE_SERIES;
                 rows_of(&f, &f.panel, series, rows, f.out);
                 rows_of(&f, &copy, series, rows, poisoned);
@@ -488,7 +564,7 @@ static void test_values_are_never_infinite(void **state)
     fixture f = fixture_of(30);
     const double poisons[] = {1e308, -1e308, INFINITY, 0x1p-1074};
     for (size_t k = 0; k < sizeof poisons / sizeof *poisons; k++) {
-        poison(&f.panel, 30 + 20 * k, poisons[k]);
+        poison(&f.panel, 30 + 20 * k, case_delays[0], poisons[k]);
         size_t rows = case_rows(f.rows, 30, PERIODS, 3);
         rows_of(&f, &f.panel, k, rows, f.out);
         for (size_t i = 0; i < rows * f.count; i++) {

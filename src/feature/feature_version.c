@@ -1,4 +1,5 @@
-/* The canonical text of a plan (keys sorted, one spelling per value), its hash, and reading it. */
+/* The canonical text of a plan (keys sorted, one spelling per value), its hash, and reading it.
+ * Keys that came later are written only where they say something: older plans keep their text. */
 #include "feature/feature_plan.h"
 
 #define PLAN_FORMAT 1
@@ -18,6 +19,17 @@ static void write_feature(const alm_feature_plan *plan, size_t index, alm_json_w
     alm_json_put_text(writer, "anchor", anchor_name(spec->anchor));
     if (spec->column) {
         alm_json_put_text(writer, "column", spec->column);
+    }
+    if (op->kernel->input == ALMI_INPUT_COLUMN) {
+        /* Written where it is not the plan's, which is what plans said before columns had one. */
+        int32_t delay = plan->column_delays[source->input];
+        bool known = plan->column_roles[source->input] == ALM_ROLE_KNOWN;
+        if (!known && delay != plan->delay) {
+            alm_json_put_i64(writer, "delay", delay);
+        }
+    }
+    if (op->kernel->takes & ALMI_TAKES_LEVEL) {
+        alm_json_put_double(writer, "level", spec->level);
     }
     alm_json_put_text(writer, "name", spec->name);
     alm_json_put_i64(writer, "offset", spec->offset);
@@ -50,7 +62,7 @@ void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out)
         alm_json_close_array(&writer);
     }
     alm_json_close_array(&writer);
-    alm_json_put_i64(&writer, "delay", plan->publication_delay);
+    alm_json_put_i64(&writer, "delay", plan->delay);
     alm_json_key(&writer, "features");
     alm_json_open_array(&writer);
     for (size_t i = 0; i < plan->count; i++) {
@@ -122,21 +134,35 @@ static alm_err read_operator(const alm_json *object, alm_feature_spec *spec, alm
     return ALM_OK;
 }
 
-static alm_err check_role(const alm_json *object, const alm_feature_spec *spec,
-                          const alm_feature_schema *schema, alm_error *error)
+/* The column is what it was when the plan was made: as observed, and as late. */
+static alm_err check_column(const alm_json *object, const alm_feature_spec *spec,
+                            const alm_feature_schema *schema, alm_error *error)
 {
     alm_str role;
+    int32_t delay = schema->delay;
     if (!alm_json_member(object, "role")) {
         return ALM_OK;
     }
     ALM_TRY(alm_json_get_str(object, "role", &role, error));
+    if (alm_json_member(object, "delay")) {
+        ALM_TRY(get_i32(object, "delay", &delay, error));
+    }
     for (size_t i = 0; spec->column && i < schema->column_count; i++) {
         const alm_panel_column *column = &schema->columns[i];
-        const char *is = column->role == ALM_ROLE_KNOWN ? "known" : "observed";
-        if (alm_str_is(alm_str_of(spec->column), column->name) && !alm_str_is(role, is)) {
+        bool known = column->role == ALM_ROLE_KNOWN;
+        int32_t now = schema->column_delays ? schema->column_delays[i] : schema->delay;
+        if (!alm_str_is(alm_str_of(spec->column), column->name)) {
+            continue;
+        }
+        if (!alm_str_is(role, known ? "known" : "observed")) {
             return alm_fail(error, ALM_ERR_CONFLICT, "feature '%s': column '%s' was " ALM_STR_FMT
                             " when the plan was made and is %s now", spec->name, column->name,
-                            ALM_STR_ARG(role), is);
+                            ALM_STR_ARG(role), known ? "known" : "observed");
+        }
+        if (!known && delay != now) {
+            return alm_fail(error, ALM_ERR_CONFLICT, "feature '%s' was made for publication delay "
+                            "%d of column '%s', the project now says %d", spec->name, (int)delay,
+                            column->name, (int)now);
         }
     }
     return ALM_OK;
@@ -157,6 +183,9 @@ static alm_err read_feature(const alm_json *object, alm_arena *arena, alm_featur
     spec->anchor = alm_str_is(anchor, "lag") ? ALM_ANCHOR_LAG : ALM_ANCHOR_AGE;
     if (alm_json_member(object, "column")) {
         ALM_TRY(get_text(object, "column", arena, &spec->column, error));
+    }
+    if (alm_json_member(object, "level")) {
+        ALM_TRY(alm_json_get_double(object, "level", &spec->level, error));
     }
     ALM_TRY(get_i32(object, "offset", &spec->offset, error));
     ALM_TRY(alm_json_get_bool(object, "scaled", &spec->scaled, error));
@@ -212,7 +241,7 @@ static alm_err read_plan(const alm_json *root, const alm_feature_schema *schema,
     for (size_t i = 0; i < count; i++) {
         const alm_json *object = alm_json_at(features, i);
         ALM_TRY(read_feature(object, arena, &specs[i], error));
-        ALM_TRY(check_role(object, &specs[i], schema, error));
+        ALM_TRY(check_column(object, &specs[i], schema, error));
     }
     if (alm_json_member(root, "recursive")) {
         int32_t horizon = 0;

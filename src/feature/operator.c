@@ -36,10 +36,12 @@ static size_t open_reach(size_t window)
 size_t almi_operator_reach(const alm_feature_spec *spec)
 {
     size_t window = (size_t)spec->window;
-    switch (spec->op) {
-    case ALM_FEATURE_seasonal_mean:
+    if (almi_operator_of(spec->op)->kernel->read == ALMI_READ_SEASON) {
         return (window - 1) * (size_t)spec->season + 1;
+    }
+    switch (spec->op) {
     case ALM_FEATURE_difference:
+    case ALM_FEATURE_change:
     case ALM_FEATURE_days_since:
         return window + 1;
     case ALM_FEATURE_ratio:

@@ -26,13 +26,21 @@ typedef enum almi_input {
     ALMI_INPUT_STATIC
 } almi_input;
 
+/* Operators over two columns. Both are observed, and both are read at the same periods. */
+typedef enum almi_pairs {
+    ALMI_PAIRS_NONE,
+    ALMI_PAIRS_WITH_TARGET, /* runs over the declared column, the target beside it */
+    ALMI_PAIRS_OVER_TARGET  /* runs over the target, the declared column beside it */
+} almi_pairs;
+
 /* Parameters that an operator takes; the others must be 0. */
 enum {
     ALMI_TAKES_WINDOW = 1,
     ALMI_TAKES_SEASON = 2,
     ALMI_TAKES_ALPHA = 4,
     ALMI_TAKES_CLOSED = 8,  /* skip_closed */
-    ALMI_TAKES_SCALE = 16
+    ALMI_TAKES_SCALE = 16,
+    ALMI_TAKES_LEVEL = 32
 };
 
 /* Prefix sums that an operator's window needs. */
@@ -60,8 +68,8 @@ typedef struct almi_run {
     size_t track_mask;
     const double *cells; /* by position; NaN = not usable */
     size_t cell_mask;
-    const double *target; /* column 0, for target_encoding */
-    size_t target_mask;
+    const double *second; /* by period: the other column of an operator over two */
+    size_t second_mask;
     const uint32_t *open; /* skip_closed: open periods up to p; NULL: position = period */
     size_t open_mask;
     almi_ledger_view ledger;
@@ -69,12 +77,14 @@ typedef struct almi_run {
     size_t season;
     size_t reach; /* periods that a value may look at, its own included */
     double alpha;
+    double level;
     alm_date first_day; /* of period 0 */
 } almi_run;
 
 typedef struct almi_kernel {
     almi_input input;
     almi_read read;
+    almi_pairs pairs;
     uint32_t takes;
     int32_t window_min;
     uint32_t needs;

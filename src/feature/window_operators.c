@@ -1,6 +1,6 @@
 /* Operators over the last `window` cells. Their values depend on the window's contents only: sums
  * and counts are differences of exact prefix sums, extremes and the median are order-free. */
-#include "feature/operator.h"
+#include "feature/window.h"
 
 #include <math.h>
 #include <string.h>
@@ -334,3 +334,16 @@ const almi_kernel almi_kernel_value = {
     .input = ALMI_INPUT_COLUMN, .read = ALMI_READ_PERIOD, .takes = ALMI_TAKES_SCALE};
 const almi_kernel almi_kernel_lag = {
     .input = ALMI_INPUT_COLUMN, .read = ALMI_READ_PERIOD, .takes = ALMI_TAKES_SCALE};
+
+/* ---- for the kernels of other files ---- */
+
+almi_window almi_window_at(const almi_run *run, size_t p)
+{
+    bounds window = window_bounds(run, p, run->window);
+    return (almi_window){window.low, window.high};
+}
+
+double almi_window_mean(const almi_run *run, size_t p)
+{
+    return window_mean(run, window_bounds(run, p, run->window), 1);
+}

@@ -162,6 +162,7 @@ static alm_err read_feature(const alm_yaml *node, alm_arena *arena, void *out, a
     spec->window = entry.window;
     spec->season = entry.season;
     spec->alpha = entry.alpha;
+    spec->level = entry.level;
     spec->scaled = entry.scaled;
     spec->skip_closed = entry.skip_closed;
     spec->steps_max = entry.steps_max;

@@ -177,12 +177,15 @@ static const almi_key FEATURE[] = {
     {.key = "lag", .kind = ALMI_I32, AT(almi_feature_entry, lag), .max = 36500,
      .doc = "periods before the day that is forecast"},
     {.key = "window", .kind = ALMI_I32, AT(almi_feature_entry, window), .min = 1, .max = 36500,
-     .doc = "periods of the window; occurrences for `seasonal_mean`; the cap of `days_to` and "
+     .doc = "periods of the window; occurrences for `seasonal_*`; the cap of `days_to` and "
             "`days_since`"},
     {.key = "season", .kind = ALMI_I32, AT(almi_feature_entry, season), .min = 1, .max = 36500,
      .doc = "periods of a season"},
-    {.key = "alpha", .kind = ALMI_F64, AT(almi_feature_entry, alpha), .min = 1e-6, .max = 1,
-     .doc = "weight of the newest value"},
+    {.key = "alpha", .kind = ALMI_F64, AT(almi_feature_entry, alpha), .min = 1e-6, .max = 1e9,
+     .doc = "`ewm`: weight of the newest value, at most 1; `target_encoding`: values of its own "
+            "that the group counts for"},
+    {.key = "level", .kind = ALMI_F64, AT(almi_feature_entry, level), .min = 0, .max = 1,
+     .doc = "of a `quantile`, above 0 and below 1"},
     {.key = "scaled", .kind = ALMI_BOOL, AT(almi_feature_entry, scaled), .fallback = "false",
      .doc = "divided by the scale of the series, so that series of all sizes look alike"},
     {.key = "skip_closed", .kind = ALMI_BOOL, AT(almi_feature_entry, skip_closed),

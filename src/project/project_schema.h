@@ -19,7 +19,7 @@ typedef struct almi_feature_entry {
     alm_str column;
     int32_t age, lag; /* -1: not given */
     int32_t window, season;
-    double alpha;
+    double alpha, level;
     bool scaled, skip_closed;
     int32_t steps_max;
 } almi_feature_entry;
