@@ -17,6 +17,7 @@ static const almi_option options[] = {
 typedef struct computation {
     almi_cli *cli;
     const alm_model_spec *model;
+    alm_snapshot snapshot; /* the source reads it */
     alm_panel_source *source;
     alm_feature_plan *plan;
     alm_arena *block; /* of the panel block at hand */
@@ -121,15 +122,14 @@ static alm_err compute(computation *c, alm_error *error)
 static alm_err open_source(computation *c, alm_error *error)
 {
     almi_cli *cli = c->cli;
-    alm_snapshot snapshot;
     alm_panel_options panel = {.start = ALM_DATE_NONE,
                                .end = ALM_DATE_NONE,
                                .membership_date = ALM_DATE_NONE,
                                .future = c->model->horizon,
                                .block_series = BLOCK_SERIES};
     ALM_TRY(almi_option_date(cli, "date", &panel.end, error));
-    ALM_TRY(almi_require_snapshot(cli, &snapshot, error));
-    ALM_TRY(alm_panel_source_open(&cli->env, cli->project, cli->objects, &snapshot, &panel,
+    ALM_TRY(almi_require_snapshot(cli, &c->snapshot, error));
+    ALM_TRY(alm_panel_source_open(&cli->env, cli->project, cli->objects, &c->snapshot, &panel,
                                   &c->source, error));
     return alm_project_plan(cli->project, c->model, alm_panel_source_schema(c->source), &c->plan,
                             error);

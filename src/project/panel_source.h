@@ -45,6 +45,7 @@ typedef struct alm_panel_options {
  * `known_at`, or when stock-outs are published later than the target. */
 bool alm_panel_restates(const alm_project *project);
 
+/* The arguments, and the categories of `options`, are borrowed until the source is closed. */
 ALM_NODISCARD alm_err alm_panel_source_open(const alm_env *env, const alm_project *project,
                                             alm_objects *objects, const alm_snapshot *snapshot,
                                             const alm_panel_options *options,
