@@ -13,15 +13,20 @@ static void declare_schema(almi_cli *cli, alm_feature_schema *out)
     const alm_series_spec *series = &cli->project->series;
     size_t count = 1 + series->column_count + series->group_count;
     alm_panel_column *columns = ALM_NEW_ARRAY(cli->arena, alm_panel_column, count);
+    const alm_source *source = alm_project_source(cli->project, series->source);
+    int32_t *delays = ALM_NEW_ARRAY(cli->arena, int32_t, count);
     columns[0] = (alm_panel_column){.name = text_of(cli, series->target)};
+    delays[0] = source ? source->publication_delay : 0;
     for (size_t c = 0; c < series->column_count; c++) {
         columns[1 + c].name = text_of(cli, series->columns[c].name);
         columns[1 + c].role = series->columns[c].known ? ALM_ROLE_KNOWN : ALM_ROLE_OBSERVED;
+        delays[1 + c] = series->columns[c].delay;
     }
     for (size_t g = 0; g < series->group_count; g++) {
         columns[1 + series->column_count + g].name =
             alm_arena_printf(cli->arena, ALM_STR_FMT "@" ALM_STR_FMT, ALM_STR_ARG(series->target),
                              ALM_STR_ARG(series->group_columns[g]));
+        delays[1 + series->column_count + g] = delays[0];
     }
     size_t static_count = series->attribute_count + series->key_count;
     const char **statics = ALM_NEW_ARRAY(cli->arena, const char *, static_count);
@@ -31,12 +36,12 @@ static void declare_schema(almi_cli *cli, alm_feature_schema *out)
     for (size_t k = 0; k < series->key_count; k++) {
         statics[series->attribute_count + k] = text_of(cli, series->keys[k]);
     }
-    const alm_source *source = alm_project_source(cli->project, series->source);
     *out = (alm_feature_schema){.columns = columns,
                                 .column_count = count,
                                 .static_names = statics,
                                 .static_count = static_count,
-                                .delay = source ? source->publication_delay : 0};
+                                .delay = delays[0],
+                                .column_delays = delays};
 }
 
 alm_err almi_compile_plan(almi_cli *cli, const alm_model_spec *model, alm_feature_plan **out,

@@ -59,7 +59,7 @@ struct alm_panel_source {
     almi_group *groups;
     double *nans;               /* periods + future */
     uint8_t *closed;            /* periods + future; NULL: never closed */
-    double **shared;            /* per series column: periods + future values, or NULL */
+    double **shared; /* per series column: a value per period (known: and future one), or NULL */
     alm_feature_schema schema;
     alm_panel aggregates;
 

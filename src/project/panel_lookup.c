@@ -159,7 +159,7 @@ static double value_at(const alm_table *batch, size_t column, size_t row)
     return alm_column_is_valid(c, row) ? c->values.f64[row] : NAN;
 }
 
-/* ---- columns known in advance, by key ---- */
+/* ---- columns of other sources, by key ---- */
 
 typedef struct keyed {
     double *values;
@@ -177,10 +177,14 @@ alm_err almi_panel_keyed_column(alm_panel_source *source, const alm_panel *block
                                 const alm_series_column *column, double *values, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(1024);
-    keyed context = {values, source->periods + source->future};
+    size_t future = column->known ? source->future : 0;
+    keyed context = {values, source->periods + future};
+    /* An observed column of a plan shows what its past rows showed when they were published. */
+    alm_source spec = *alm_project_source(source->project, column->source);
+    spec.known_in_advance = column->known;
     question q = {
-        .spec = alm_project_source(source->project, column->source),
-        .stop = source->end + (alm_date)source->future,
+        .spec = &spec,
+        .stop = source->end + (alm_date)future,
         .take = take_keyed,
         .context = &context,
     };

@@ -503,16 +503,16 @@ static alm_err fail_shared(const alm_panel_source *source, const alm_source *spe
                     ALM_STR_ARG(spec->name), date, source->periods, source->future);
 }
 
-/* A column of a source without keys for every day up to the last future one. */
-static alm_err read_shared(alm_panel_source *source, alm_str source_name, const char *value,
-                           double *out, alm_error *error)
+/* A column of a source without keys for `days` days. Of one known in advance every day must be
+ * there; of others a day without a row is missing. */
+static alm_err read_shared(alm_panel_source *source, const alm_source *spec, const char *value,
+                           size_t days, double *out, alm_error *error)
 {
-    const alm_source *spec = alm_project_source(source->project, source_name);
-    size_t days = source->periods + source->future;
     const char *path = NULL;
-    ALM_TRY(almi_panel_object(source, source_name, &path, error));
+    ALM_TRY(almi_panel_object(source, spec->name, &path, error));
     alm_arena *scratch = alm_arena_create(0);
     uint8_t *seen = alm_arena_alloc(scratch, days);
+    memcpy(out, source->nans, days * sizeof *out);
     char *time = alm_sql_identifier(scratch, spec->time);
     alm_table table;
     /* In the order of the file: keys, time, known_at; so the newest vintage comes last. */
@@ -528,7 +528,7 @@ static alm_err read_shared(alm_panel_source *source, alm_str source_name, const 
         out[t] = valid ? table.columns[1].values.f64[row] : NAN;
         seen[t] = 1;
     }
-    for (size_t t = 0; code == ALM_OK && t < days; t++) {
+    for (size_t t = 0; code == ALM_OK && spec->known_in_advance && t < days; t++) {
         code = seen[t] ? ALM_OK : fail_shared(source, spec, t, error);
     }
     alm_arena_destroy(scratch);
@@ -542,20 +542,23 @@ static alm_err read_calendar(alm_panel_source *source, alm_arena *scratch, alm_e
     source->shared = ALM_NEW_ARRAY(source->arena, double *, spec->column_count);
     for (size_t i = 0; i < spec->column_count; i++) {
         const alm_series_column *column = &spec->columns[i];
-        const alm_source *table = alm_project_source(source->project, column->source);
-        if (!column->known || table->key_count > 0) {
+        alm_source table = *alm_project_source(source->project, column->source);
+        if (column->own || table.key_count > 0) {
             continue;
         }
-        source->shared[i] = ALM_NEW_ARRAY(source->arena, double, days);
+        table.known_in_advance = column->known;
+        size_t count = column->known ? days : source->periods;
+        source->shared[i] = ALM_NEW_ARRAY(source->arena, double, count);
         char *value = almi_panel_value(column->column, column->is_indicator, scratch);
-        ALM_TRY(read_shared(source, column->source, value, source->shared[i], error));
+        ALM_TRY(read_shared(source, &table, value, count, source->shared[i], error));
     }
     if (spec->closed_source.size == 0) {
         return ALM_OK;
     }
     double *open = ALM_NEW_ARRAY(scratch, double, days);
     char *value = almi_panel_value(spec->closed_column, false, scratch);
-    ALM_TRY(read_shared(source, spec->closed_source, value, open, error));
+    const alm_source *calendar = alm_project_source(source->project, spec->closed_source);
+    ALM_TRY(read_shared(source, calendar, value, days, open, error));
     source->closed = alm_arena_alloc(source->arena, days);
     for (size_t t = 0; t < days; t++) {
         source->closed[t] = open[t] == 0.0;
@@ -570,14 +573,18 @@ static void create_schema(alm_panel_source *source)
     const alm_series_spec *spec = &source->project->series;
     size_t count = 1 + spec->column_count + source->group_count;
     alm_panel_column *columns = ALM_NEW_ARRAY(source->arena, alm_panel_column, count);
+    int32_t *delays = ALM_NEW_ARRAY(source->arena, int32_t, count);
     columns[0] = (alm_panel_column){.name = spec->target.data, .role = ALM_ROLE_OBSERVED};
+    delays[0] = source->delay;
     for (size_t i = 0; i < spec->column_count; i++) {
         columns[1 + i].name = spec->columns[i].name.data;
         columns[1 + i].role = spec->columns[i].known ? ALM_ROLE_KNOWN : ALM_ROLE_OBSERVED;
+        delays[1 + i] = spec->columns[i].delay;
     }
     for (size_t i = 0; i < source->group_count; i++) {
         columns[1 + spec->column_count + i].name = source->groups[i].column;
         columns[1 + spec->column_count + i].role = ALM_ROLE_OBSERVED;
+        delays[1 + spec->column_count + i] = source->delay;
     }
     for (size_t i = 0; i < count; i++) {
         bool known = columns[i].role == ALM_ROLE_KNOWN;
@@ -589,6 +596,7 @@ static void create_schema(alm_panel_source *source)
         .static_names = source->static_names,
         .static_count = source->static_count,
         .delay = source->delay,
+        .column_delays = delays,
     };
 }
 

@@ -15,7 +15,7 @@ static alm_err open_cursor(alm_panel_source *source, alm_error *error)
                       almi_panel_value(spec->target, false, arena));
     for (size_t i = 0; i < spec->column_count && !source->target_only; i++) {
         const alm_series_column *column = &spec->columns[i];
-        if (!column->known) {
+        if (column->own) {
             alm_buffer_printf(&text, ", %s", almi_panel_value(column->column,
                                                               column->is_indicator, arena));
         }
@@ -51,11 +51,12 @@ alm_err alm_panel_source_rewind(alm_panel_source *source, alm_error *error)
 
 /* ---- one block ---- */
 
-/* Where the values of a block go; observed[i] belongs to series column i, NULL for known ones. */
+/* Where the values of a block go; own[i] belongs to series column i, NULL for those of other
+ * sources. */
 typedef struct block_arrays {
     double *target;    /* count x periods */
     uint8_t *state;    /* count x periods */
-    double **observed;
+    double **own;
 } block_arrays;
 
 /* One row of the source; `before` is the period of the row before it, SIZE_MAX for none. */
@@ -82,10 +83,10 @@ static alm_err place_row(alm_panel_source *source, size_t series, size_t slot,
         arrays->state[cell] = ALM_PERIOD_CLOSED;
     }
     size_t next = 2;
-    for (size_t i = 0; arrays->observed && i < source->project->series.column_count; i++) {
-        if (arrays->observed[i]) {
+    for (size_t i = 0; arrays->own && i < source->project->series.column_count; i++) {
+        if (arrays->own[i]) {
             const alm_column *column = &batch->columns[next++];
-            arrays->observed[i][cell] =
+            arrays->own[i][cell] =
                 alm_column_is_valid(column, row) ? column->values.f64[row] : NAN;
         }
     }
@@ -124,7 +125,7 @@ static void fill_gaps(const alm_panel_source *source, size_t series, size_t slot
 }
 
 /* Reads `count` series from source->next_series. The arrays' state is zero (BEFORE) and their
- * observed values are NaN. */
+ * own columns are NaN. */
 static alm_err read_block(alm_panel_source *source, size_t count, const block_arrays *arrays,
                           alm_error *error)
 {
@@ -183,14 +184,14 @@ static alm_err take_arrays(const alm_panel_source *source, alm_arena *arena, siz
     ALM_TRY(take_doubles(arena, cells, &out->target, error));
     ALM_TRY(alm_arena_try_alloc(arena, cells, &memory, error));
     out->state = memory;
-    out->observed = NULL;
+    out->own = NULL;
     if (source->target_only) {
         return ALM_OK;
     }
-    out->observed = ALM_NEW_ARRAY(arena, double *, spec->column_count);
+    out->own = ALM_NEW_ARRAY(arena, double *, spec->column_count);
     for (size_t i = 0; i < spec->column_count; i++) {
-        if (!spec->columns[i].known) {
-            ALM_TRY(take_nans(arena, cells, &out->observed[i], error));
+        if (spec->columns[i].own) {
+            ALM_TRY(take_nans(arena, cells, &out->own[i], error));
         }
     }
     return ALM_OK;
@@ -256,7 +257,7 @@ static void add_block(alm_panel_source *source, size_t count, const block_arrays
     }
 }
 
-/* Columns of the aggregate panel: its own target, shared calendars, and nothing else. */
+/* Columns of the aggregate panel: its own target, what all series share, and nothing else. */
 static void build_aggregates(alm_panel_source *source, const double *sums, uint8_t *state)
 {
     const alm_series_spec *spec = &source->project->series;
@@ -360,8 +361,8 @@ static alm_err fill_columns(alm_panel_source *source, const block_arrays *arrays
     columns[0].values = arrays->target;
     for (size_t i = 0; i < spec->column_count; i++) {
         alm_panel_column *column = &columns[1 + i];
-        if (arrays->observed[i]) {
-            column->values = arrays->observed[i];
+        if (arrays->own[i]) {
+            column->values = arrays->own[i];
         } else if (source->shared[i]) {
             column->values = source->shared[i];
             column->row_of_series = source->zeros;

@@ -7,7 +7,9 @@
  * nodes x periods and with a few dozen bytes per series, not with series x periods: leaf blocks
  * stream through. Only rows with event date in [start, end) and known at the end (publication
  * delay, known_at) are visible, so a panel with an earlier `end` is what was known then: the
- * beginning of the later one where nothing is restated, other values where something is. */
+ * beginning of the later one where nothing is restated, other values where something is. That
+ * holds for every observed column by the delay of its own source; of a column that is `observed` in
+ * a source known in advance no row at or behind the end is read. */
 #ifndef ALM_PROJECT_PANEL_SOURCE_H
 #define ALM_PROJECT_PANEL_SOURCE_H
 
@@ -75,8 +77,8 @@ ALM_NODISCARD alm_err alm_panel_source_next(alm_panel_source *source, alm_arena 
 ALM_NODISCARD alm_err alm_panel_source_rewind(alm_panel_source *source, alm_error *error);
 
 /* All aggregate nodes as one panel (series = nodes in hierarchy order, keys = node names), with the
- * same columns; an observed column other than the target has only missing values. Borrowed from
- * the source. */
+ * same columns; a column that the series do not share, other than the target, has only missing
+ * values. Borrowed from the source. */
 const alm_panel *alm_panel_source_aggregates(const alm_panel_source *source);
 
 /* Stock position at the end of the window: on hand of series i by the newest row before the end

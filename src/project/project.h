@@ -40,14 +40,18 @@ typedef struct alm_source {
     int32_t freshness_days_max; /* newest row at most so many days before the end; -1: no check */
 } alm_source;
 
-/* A panel column taken from a source: an observed one from the series' own source, or a known one
- * from a known_in_advance source (shared by all series when that source has no series key). */
+/* A panel column taken from a source: the series' own or another one, then shared by all series
+ * when that source has no keys. It is known in advance when the source is and the column does not
+ * say `observed`; otherwise it is observed, with the publication delay of its source. */
 typedef struct alm_series_column {
     alm_str name;
     alm_str source;
     alm_str column;
-    bool known;
     bool is_indicator; /* text column: 1 where not null and not empty, else 0 */
+    bool observed;     /* declared: of a plan, only the days that are over count */
+    bool own;          /* of the series' own source */
+    bool known;        /* in advance */
+    int32_t delay;     /* publication delay; 0 when known in advance */
 } alm_series_column;
 
 typedef struct alm_attribute { /* a static attribute of a series, from a static source */

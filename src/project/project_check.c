@@ -259,7 +259,7 @@ static alm_err check_series_source(const checker *c, const alm_source **out)
     return ALM_OK;
 }
 
-/* Columns known in advance are daily, as the series are. */
+/* Columns of other sources are daily, as the series are. */
 static alm_err need_daily(const checker *c, const alm_yaml *node, const alm_source *source)
 {
     const alm_source_column *time = alm_source_find_column(source, source->time);
@@ -278,11 +278,6 @@ static alm_err check_series_column(const checker *c, const alm_series_column *co
     const alm_yaml *node = find(c, "series", "columns", name, "source");
     const alm_source *source = NULL;
     ALM_TRY(need_source(c, node, column->source, &source));
-    if (source != own && !source->known_in_advance) {
-        return alm_yaml_fail(node, c->error, ALM_ERR_CONFIG,
-                             "source " ALM_STR_FMT " is neither the series' own source nor known "
-                             "in advance", ALM_STR_ARG(source->name));
-    }
     ALM_TRY(need_daily(c, node, source));
     for (size_t i = 0; source != own && i < source->key_count; i++) {
         if (!contains(c->project->series.keys, c->project->series.key_count, source->keys[i])) {

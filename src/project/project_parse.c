@@ -338,7 +338,10 @@ static void derive(alm_project *project)
     for (size_t i = 0; i < series->column_count; i++) {
         columns[i] = series->columns[i];
         const alm_source *source = alm_project_source(project, columns[i].source);
-        columns[i].known = source && source != own && source->known_in_advance;
+        columns[i].own = source && source == own;
+        columns[i].known = source && !columns[i].own && source->known_in_advance &&
+                           !columns[i].observed;
+        columns[i].delay = source && !columns[i].known ? source->publication_delay : 0;
     }
     series->columns = columns;
 }

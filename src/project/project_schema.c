@@ -129,15 +129,19 @@ const almi_section almi_available_section = {
 
 static const almi_key SERIES_COLUMN[] = {
     {.key = "source", .kind = ALMI_TEXT, AT(alm_series_column, source), .required = true,
-     .doc = "the series' own source (observed) or a source known in advance"},
+     .doc = "the series' own source, a source known in advance, or another one (observed)"},
     {.key = "column", .kind = ALMI_TEXT, AT(alm_series_column, column),
      .doc = "column of that source; the same name when left out"},
     {.key = "indicator", .kind = ALMI_BOOL, AT(alm_series_column, is_indicator),
      .fallback = "false", .doc = "1 where the column has a text, else 0"},
+    {.key = "observed", .kind = ALMI_BOOL, AT(alm_series_column, observed), .fallback = "false",
+     .doc = "of a source known in advance, read as one that is not: a row counts once its day is "
+            "over and `publication_delay` has passed"},
 };
 const almi_section almi_series_column_section = {
-    "series.columns.NAME", "A column for features beside the target. A source without keys is "
-    "shared by all series.", SERIES_COLUMN, COUNT(SERIES_COLUMN)};
+    "series.columns.NAME", "A column for features beside the target, by day. The source's keys "
+    "are series keys; one without keys is shared by all series. A day without a row is missing.",
+    SERIES_COLUMN, COUNT(SERIES_COLUMN)};
 
 static const almi_key ATTRIBUTE[] = {
     {.key = "source", .kind = ALMI_TEXT, AT(alm_attribute, source), .required = true,

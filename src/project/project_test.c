@@ -125,6 +125,7 @@ static void reads_every_section(void **state)
     assert_int_equal(s->missing, ALM_MISSING_ZERO);
     assert_int_equal(s->column_count, 2);
     assert_false(s->columns[0].known);
+    assert_true(s->columns[0].own && !s->columns[1].own);
     assert_true(s->columns[1].known && s->columns[1].is_indicator);
     assert_true(alm_str_is(s->columns[1].column, "event"));
     assert_true(alm_str_is(s->attributes[0].column, "range"));
@@ -211,7 +212,9 @@ static const broken BROKEN[] = {
     {"closed: {source: calendar", "closed: {source: sales",
      "29:12: closed needs a source that is known in advance and has no keys"},
     {"price: {source: sales}", "price: {source: skus}",
-     "31:13: source skus is neither the series' own source nor known in advance"},
+     "31:13: source skus needs a time column of type date"},
+    {"price: {source: sales}", "price: {source: sales, observed: often}",
+     "31:28: observed must be true or false, not often"},
     {"column: event, indicator: true", "column: event",
      "32:31: column event of source calendar must be a number, it is declared as text"},
     {"range: {source: skus, key: sku}", "range: {source: skus, key: store}",
