@@ -1,8 +1,8 @@
 /* feature_cases.h: random panels and a plan with every operator, for the tests of this folder.
  *
- * Columns: units (target), noise (observed, many magnitudes), group (observed, two rows shared by
- * the series), price (known), promotion (known, one row for all). Panels have late starts, closed
- * days, stock-outs and missing values. */
+ * Columns: units (target), noise (observed, many magnitudes), group (observed, mostly missing as
+ * counted stock is, two rows shared by the series), price (known), promotion (known, one row for
+ * all). Panels have late starts, closed days, stock-outs and missing values. */
 #ifndef ALM_FEATURE_FEATURE_CASES_H
 #define ALM_FEATURE_FEATURE_CASES_H
 
@@ -62,7 +62,7 @@ static inline double case_value(alm_rng *rng, size_t column)
     case 1:
         return case_noise(rng);
     case 2:
-        return alm_rng_next_below(rng, 20) ? alm_rng_next_uniform(rng) * 30 : NAN;
+        return alm_rng_next_below(rng, 3) ? NAN : alm_rng_next_uniform(rng) * 30;
     case 3:
         return alm_rng_next_below(rng, 15) ? floor(alm_rng_next_uniform(rng) * 2000) / 100 : NAN;
     default:

@@ -171,6 +171,31 @@ static void test_online_equals_batch(void **unused)
     }
 }
 
+/* Each feature alone: no ring is as long as it must be because another feature needs it so. */
+static void test_each_online_alone(void **unused)
+{
+    (void)unused;
+    fixture f = fixture_of(6, false);
+    size_t count = f.count;
+    alm_feature_plan_destroy(f.plan);
+    f.count = 1;
+    for (size_t i = 0; i < count; i++) {
+        f.specs[0] = f.specs[i];
+        compile_into(&f, &f.specs[0], 1, 6 % 3);
+        alm_feature_state *state = state_of(&f, i % CASE_SERIES);
+        for (size_t period = 0; period < PERIODS; period++) {
+            update(state, &f.panel, i % CASE_SERIES, period);
+            if (period % 29 == 28) {
+                assert_online_is_batch(&f, state, &f.panel, i % CASE_SERIES, period);
+            }
+        }
+        alm_feature_state_destroy(state);
+        alm_feature_plan_destroy(f.plan);
+    }
+    f.plan = NULL;
+    fixture_end(&f);
+}
+
 /* All rows in one call and each row in its own call: chunks and starting points do not matter. */
 static void test_dense_equals_sparse(void **unused)
 {
@@ -430,6 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_online_equals_batch),
+        cmocka_unit_test(test_each_online_alone),
         cmocka_unit_test(test_dense_equals_sparse),
         cmocka_unit_test(test_finite_from_any_start),
         cmocka_unit_test(test_each_finite_from_its_lookback),

@@ -496,16 +496,16 @@ static void stockouts_and_closures_are_restated(void **state)
     "    publication_delay: 1\n"                                                              \
     "    columns: {date: date, sku: text, store: text, units: i64}\n"                         \
     "  stock:\n    files: stock.csv\n    time: date\n    keys: [sku, store]\n"                \
-    "    known_in_advance: true\n"                                                            \
+    "    known_in_advance: true\n    publication_delay: 1\n"                                  \
     "    columns: {date: date, sku: text, store: text, on_hand: {type: i64, nullable: true}}\n" \
     "  visits:\n    files: visits.csv\n    time: date\n    keys: [store]\n"                   \
     "    publication_delay: 2\n    columns: {date: date, store: text, people: f64}\n"        \
     "  rates:\n    files: rates.csv\n    time: date\n    known_at: seen\n"                     \
-    "    columns: {date: date, rate: f64, seen: date}\n"                                      \
+    "    known_in_advance: true\n    columns: {date: date, rate: f64, seen: date}\n"        \
     "series:\n  source: sales\n  keys: [sku, store]\n  target: units\n  missing: zero\n"      \
     "  columns:\n    stock: {source: stock, column: on_hand, observed: true}\n"                \
     "    planned: {source: stock, column: on_hand}\n"                                         \
-    "    people: {source: visits}\n    rate: {source: rates}\n"                               \
+    "    people: {source: visits}\n    rate: {source: rates, observed: true}\n"               \
     "  groups: [sku]\n"                                                                       \
     "hierarchy: [{level: total, by: []}]\n"
 
@@ -534,20 +534,20 @@ static void other_sources_have_observed_columns(void **state)
     options.block_series = 2; /* a/north and a/south, then b/south */
     alm_panel_source *source = open_panels(f, &options);
     const alm_feature_schema *schema = alm_panel_source_schema(source);
-    const int32_t delays[] = {1, 0, 0, 2, 0, 1};
+    const int32_t delays[] = {1, 1, 0, 2, 0, 1};
     assert_int_equal(schema->column_count, 6);
     assert_memory_equal(schema->column_delays, delays, sizeof delays);
     alm_panel p = next(f, source);
     enum { STOCK = 1, PLANNED, PEOPLE, RATE };
     assert_int_equal(p.columns[STOCK].role, ALM_ROLE_OBSERVED);
     assert_int_equal(p.columns[STOCK].stride, PERIODS); /* what lies behind is not there */
-    EXPECT_ROW(&p, STOCK, 0, M, 20, M, M, M, 12);
+    EXPECT_ROW(&p, STOCK, 0, M, 20, M, M, M, M); /* nor the last day, a day late */
     EXPECT_ROW(&p, STOCK, 1, M, M, M, M, M, M);
     assert_int_equal(p.columns[PLANNED].role, ALM_ROLE_KNOWN);
     EXPECT_ROW(&p, PLANNED, 0, M, 20, M, M, M, 12, 99, M);
     EXPECT_ROW(&p, PEOPLE, 0, 100, M, M, 400, M, M); /* 500 comes two days later */
     EXPECT_ROW(&p, PEOPLE, 1, M, M, M, 40, M, M);
-    EXPECT_ROW(&p, RATE, 1, M, 1.25, M, M, 2, M);
+    EXPECT_ROW(&p, RATE, 1, M, 1.25, M, M, 2, M); /* a plan with gaps: read as observed */
     p = next(f, source);
     EXPECT_ROW(&p, STOCK, 0, M, M, M, M, M, M);
     EXPECT_ROW(&p, PLANNED, 0, M, M, M, M, M, M, M, 98);
@@ -608,9 +608,10 @@ static void a_feature_does_not_see_the_end(void **state)
     alm_panel_options options = defaults();
     alm_panel_source *whole = open_panels(f, &options);
     alm_panel all = next(f, whole);
-    /* a/north: stock 20 of the 2nd over a mean of 1 in five days, the newest day not published. */
+    /* a/north: stock 20 of the 2nd over 6 in five days, the newest day not published. */
     assert_true(feature_at(f, whole, &all, 0, &specs[0], PERIODS - 1) == 20 / (6.0 / 5));
-    assert_true(feature_at(f, whole, &all, 0, &specs[1], PERIODS - 1) == 12.0);
+    assert_true(feature_at(f, whole, &all, 0, &specs[1], 2) == 20.0);
+    assert_true(isnan(feature_at(f, whole, &all, 0, &specs[1], 1)));
     assert_true(feature_at(f, whole, &all, 0, &specs[2], PERIODS - 1) == 400.0);
     for (uint32_t origin = 1; origin < PERIODS; origin++) {
         options.end = all.start + (alm_date)origin + 1;
