@@ -23,7 +23,10 @@ typedef enum alm_rng_purpose {
     ALM_RNG_TRAIN_SAMPLE = 4,
     ALM_RNG_PIT = 5,
     ALM_RNG_TIE = 6,
-    ALM_RNG_BENCH = 7
+    ALM_RNG_BENCH = 7,
+    ALM_RNG_NETWORK_INIT = 8,
+    ALM_RNG_NETWORK_ORDER = 9,
+    ALM_RNG_NETWORK_DROPOUT = 10
 } alm_rng_purpose;
 
 uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);

@@ -1,0 +1,174 @@
+#include "model/sequence/lanes.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Chosen once by the loader; every element is computed by itself, so the results cannot differ.
+ * Sanitizers are not ready when the loader chooses. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define WIDE_VECTORS                                                                        \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDE_VECTORS
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+#define LANES 96 /* outputs that stay in registers while k runs: 6 of AVX-512, 12 of AVX2 */
+#define CHUNK 16 /* elements of a loop of fixed length, which the compiler turns into vectors */
+
+#define BETA_1 0.9F
+#define BETA_2 0.999F
+#define EPSILON 1e-8F
+
+INLINE void affine_lanes(const float *restrict x, const float *restrict w, size_t k_count,
+                         size_t n_count, size_t lanes, float *restrict out)
+{
+    float sum[LANES];
+    for (size_t n = 0; n < lanes; n++) {
+        sum[n] = out[n];
+    }
+    for (size_t k = 0; k < k_count; k++) {
+        const float *row = w + k * n_count;
+        for (size_t n = 0; n < lanes; n++) {
+            sum[n] = fmaf(x[k], row[n], sum[n]);
+        }
+    }
+    for (size_t n = 0; n < lanes; n++) {
+        out[n] = sum[n];
+    }
+}
+
+WIDE_VECTORS
+void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_count, float *out)
+{
+    size_t n = 0;
+    for (; n + LANES <= n_count; n += LANES) {
+        affine_lanes(x, w + n, k_count, n_count, LANES, out + n);
+    }
+    for (; n + CHUNK <= n_count; n += CHUNK) {
+        affine_lanes(x, w + n, k_count, n_count, CHUNK, out + n);
+    }
+    if (n < n_count) {
+        affine_lanes(x, w + n, k_count, n_count, n_count - n, out + n);
+    }
+}
+
+INLINE void outer_lanes(float x, const float *restrict d, size_t lanes, float *restrict row)
+{
+    for (size_t n = 0; n < lanes; n++) {
+        row[n] = fmaf(x, d[n], row[n]);
+    }
+}
+
+WIDE_VECTORS
+void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_count, float *w)
+{
+    for (size_t k = 0; k < k_count; k++) {
+        float *row = w + k * n_count;
+        size_t n = 0;
+        for (; n + CHUNK <= n_count; n += CHUNK) {
+            outer_lanes(x[k], d + n, CHUNK, row + n);
+        }
+        outer_lanes(x[k], d + n, n_count - n, row + n);
+    }
+}
+
+/* ---- exp(x) - 1 ----
+ *
+ * x = n log 2 + r with |r| <= log(2) / 2, then 2^n (exp(r) - 1) + (2^n - 1). The polynomial is the
+ * one of Cephes' expf (Moshier), with the constant part of log 2 split so that n c1 is exact. */
+
+#define LOG2_E 1.44269504F
+#define LN2_HIGH 0.693359375F
+#define LN2_LOW (-2.12194440e-4F)
+#define ROUND 12582912.0F /* 1.5 2^23: adding it rounds to a whole number */
+#define EXP_MAX 88.0F     /* beyond it sigmoid and tanh have reached their limits */
+
+INLINE float expm1_lane(float x)
+{
+    x = x < -EXP_MAX ? -EXP_MAX : x;
+    x = x > EXP_MAX ? EXP_MAX : x;
+    float n = fmaf(x, LOG2_E, ROUND) - ROUND;
+    float r = fmaf(n, -LN2_HIGH, x);
+    r = fmaf(n, -LN2_LOW, r);
+    float p = 1.9875691500e-4F;
+    p = fmaf(p, r, 1.3981999507e-3F);
+    p = fmaf(p, r, 8.3334519073e-3F);
+    p = fmaf(p, r, 4.1665795894e-2F);
+    p = fmaf(p, r, 1.6666665459e-1F);
+    p = fmaf(p, r, 5.0000001201e-1F);
+    float grown = fmaf(p, r * r, r);
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return fmaf(power, grown, power - 1.0F);
+}
+
+INLINE void sigmoid_lanes(float *restrict x, size_t lanes)
+{
+    for (size_t i = 0; i < lanes; i++) {
+        x[i] = 1.0F / (2.0F + expm1_lane(-x[i]));
+    }
+}
+
+WIDE_VECTORS
+void almi_lanes_sigmoid(float *x, size_t count)
+{
+    size_t i = 0;
+    for (; i + CHUNK <= count; i += CHUNK) {
+        sigmoid_lanes(x + i, CHUNK);
+    }
+    sigmoid_lanes(x + i, count - i);
+}
+
+INLINE void tanh_lanes(float *restrict x, size_t lanes)
+{
+    for (size_t i = 0; i < lanes; i++) {
+        float e = expm1_lane(-2.0F * fabsf(x[i]));
+        x[i] = copysignf(e / (2.0F + e), x[i]);
+    }
+}
+
+WIDE_VECTORS
+void almi_lanes_tanh(float *x, size_t count)
+{
+    size_t i = 0;
+    for (; i + CHUNK <= count; i += CHUNK) {
+        tanh_lanes(x + i, CHUNK);
+    }
+    tanh_lanes(x + i, count - i);
+}
+
+void almi_lanes_transpose(const float *from, size_t k_count, size_t n_count, float *to)
+{
+    for (size_t k = 0; k < k_count; k++) {
+        for (size_t n = 0; n < n_count; n++) {
+            to[n * k_count + k] = from[k * n_count + n];
+        }
+    }
+}
+
+INLINE void adam_lanes(const almi_adam *adam, const float *restrict gradient, size_t lanes,
+                       float *restrict first, float *restrict second, float *restrict parameter)
+{
+    for (size_t i = 0; i < lanes; i++) {
+        float g = gradient[i] * adam->clip;
+        first[i] = fmaf(BETA_1, first[i] - g, g);
+        second[i] = fmaf(BETA_2, second[i] - g * g, g * g);
+        float step = adam->rate * first[i] / (sqrtf(second[i] * adam->scale) + EPSILON);
+        parameter[i] = parameter[i] - adam->decay * parameter[i] - step;
+    }
+}
+
+WIDE_VECTORS
+void almi_lanes_adam(const almi_adam *adam, const float *gradient, size_t count, float *first,
+                     float *second, float *parameter)
+{
+    size_t i = 0;
+    for (; i + CHUNK <= count; i += CHUNK) {
+        adam_lanes(adam, gradient + i, CHUNK, first + i, second + i, parameter + i);
+    }
+    adam_lanes(adam, gradient + i, count - i, first + i, second + i, parameter + i);
+}
