@@ -404,3 +404,12 @@ alm_err alm_json_get_bool(const alm_json *object, const char *key, bool *out, al
     *out = value->as.boolean;
     return ALM_OK;
 }
+
+bool alm_json_as_doubles(const alm_json *array, double *out)
+{
+    bool numbers = true;
+    for (size_t i = 0; i < alm_json_count(array); i++) {
+        numbers = alm_json_as_double(alm_json_at(array, i), &out[i]) && numbers;
+    }
+    return numbers;
+}

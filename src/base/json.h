@@ -52,6 +52,8 @@ bool alm_json_as_double(const alm_json *value, double *out);
 bool alm_json_as_i64(const alm_json *value, int64_t *out);
 bool alm_json_as_str(const alm_json *value, alm_str *out);
 bool alm_json_as_bool(const alm_json *value, bool *out);
+/* All items of an array of numbers into `out` (alm_json_count of them); false when one is none. */
+bool alm_json_as_doubles(const alm_json *array, double *out);
 
 /* A writer that appends to a buffer and places the commas. Non-finite doubles become null, -0 is
  * written "-0.0" so that it comes back as a double, bytes that are not UTF-8 become U+FFFD. */
@@ -80,5 +82,7 @@ void alm_json_put_str(alm_json_writer *writer, const char *key, alm_str value);
 void alm_json_put_i64(alm_json_writer *writer, const char *key, int64_t value);
 void alm_json_put_double(alm_json_writer *writer, const char *key, double value);
 void alm_json_put_bool(alm_json_writer *writer, const char *key, bool value);
+void alm_json_put_doubles(alm_json_writer *writer, const char *key, const double *values,
+                          size_t count);
 
 #endif

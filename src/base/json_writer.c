@@ -172,3 +172,14 @@ void alm_json_put_bool(alm_json_writer *writer, const char *key, bool value) {
     alm_json_key(writer, key);
     alm_json_bool(writer, value);
 }
+
+void alm_json_put_doubles(alm_json_writer *writer, const char *key, const double *values,
+                          size_t count)
+{
+    alm_json_key(writer, key);
+    alm_json_open_array(writer);
+    for (size_t i = 0; i < count; i++) {
+        alm_json_double(writer, values[i]);
+    }
+    alm_json_close_array(writer);
+}
