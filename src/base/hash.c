@@ -1,22 +1,30 @@
-/* hash.c: SHA-256 and HMAC-SHA-256 by libsodium; the only file that includes sodium.h. */
+/* hash.c: SHA-256 and HMAC-SHA-256 by OpenSSL's libcrypto; the only file that includes it.
+ *
+ * The functions on a state in the caller's memory are those of OpenSSL 1.1, which 3 keeps and calls
+ * deprecated: its newer ones take the state from the heap, and a hash must not fail for that. */
+#define OPENSSL_API_COMPAT 0x10100000L
 #include "base/hash.h"
 
-#include <sodium.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <string.h>
 
-_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(((alm_hash *)0)->state),
-               "alm_hash must hold libsodium's SHA-256 state");
-_Static_assert(_Alignof(crypto_hash_sha256_state) <= 16, "alm_hash is aligned to 16 bytes");
-_Static_assert(crypto_hash_sha256_BYTES == ALM_DIGEST_BYTES, "SHA-256 has 32 bytes");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(((alm_hash *)0)->state),
+               "alm_hash must hold the library's SHA-256 state");
+_Static_assert(_Alignof(SHA256_CTX) <= 16, "alm_hash is aligned to 16 bytes");
+_Static_assert(SHA256_DIGEST_LENGTH == ALM_DIGEST_BYTES, "SHA-256 has 32 bytes");
 
-static crypto_hash_sha256_state *sodium_state(alm_hash *hash) {
-    return (crypto_hash_sha256_state *)(void *)hash->state;
+static SHA256_CTX *state_of(alm_hash *hash) {
+    return (SHA256_CTX *)(void *)hash->state;
 }
 
-/* The SHA-256 functions of libsodium cannot fail: they return 0 always. */
+/* They cannot fail: they return 1 always. */
 void alm_hash_init(alm_hash *hash) {
-    int failed = crypto_hash_sha256_init(sodium_state(hash));
-    alm_assert(failed == 0);
+    int fine = SHA256_Init(state_of(hash));
+    alm_assert(fine == 1);
 }
 
 void alm_hash_update(alm_hash *hash, const void *data, size_t size) {
@@ -24,8 +32,8 @@ void alm_hash_update(alm_hash *hash, const void *data, size_t size) {
         return; /* data may be NULL then, which memcpy inside the library must not see */
     }
     alm_assert(data != NULL);
-    int failed = crypto_hash_sha256_update(sodium_state(hash), data, size);
-    alm_assert(failed == 0);
+    int fine = SHA256_Update(state_of(hash), data, size);
+    alm_assert(fine == 1);
 }
 
 void alm_hash_update_u64(alm_hash *hash, uint64_t value) {
@@ -56,8 +64,8 @@ void alm_hash_update_double(alm_hash *hash, double value) {
 
 alm_digest alm_hash_final(alm_hash *hash) {
     alm_digest digest;
-    int failed = crypto_hash_sha256_final(sodium_state(hash), digest.bytes);
-    alm_assert(failed == 0);
+    int fine = SHA256_Final(digest.bytes, state_of(hash));
+    alm_assert(fine == 1);
     return digest;
 }
 
@@ -72,13 +80,12 @@ alm_digest alm_hash_keyed(const void *key, size_t key_size, const void *data, si
     alm_assert(key != NULL || key_size == 0);
     alm_assert(data != NULL || size == 0);
     static const uint8_t nothing[1];
-    crypto_auth_hmacsha256_state state;
     alm_digest digest;
-    int failed = crypto_auth_hmacsha256_init(&state, key ? key : nothing, key_size);
-    failed |= crypto_auth_hmacsha256_update(&state, data ? data : nothing, size);
-    failed |= crypto_auth_hmacsha256_final(&state, digest.bytes);
-    alm_assert(failed == 0);
-    sodium_memzero(&state, sizeof state); /* it holds a function of the key */
+    unsigned int length = 0;
+    alm_assert(key_size <= INT_MAX);
+    const unsigned char *made = HMAC(EVP_sha256(), key ? key : nothing, (int)key_size,
+                                     data ? data : nothing, size, digest.bytes, &length);
+    alm_assert(made != NULL && length == ALM_DIGEST_BYTES);
     return digest;
 }
 
@@ -130,8 +137,7 @@ bool alm_digest_equal(const alm_digest *a, const alm_digest *b) {
 }
 
 void alm_random_bytes(void *out, size_t size) {
-    /* Safe to repeat and from several threads; fails only without a random source. */
-    int failed = sodium_init();
-    alm_assert(failed >= 0);
-    randombytes_buf(out, size);
+    alm_assert(size <= INT_MAX);
+    int fine = RAND_bytes(out, (int)size); /* fails only without a random source */
+    alm_assert(fine == 1);
 }

@@ -1,4 +1,4 @@
-/* hash.h: SHA-256 (libsodium), the identity of everything in almanac. */
+/* hash.h: SHA-256 (OpenSSL), the identity of everything in almanac. */
 #ifndef ALM_BASE_HASH_H
 #define ALM_BASE_HASH_H
 
