@@ -87,6 +87,26 @@ double alm_marginal_mean(alm_marginal m)
     return sum + (1 - m.level[last]) * (m.value[last] + tail_scale(m));
 }
 
+/* Of a linear piece from a to b the square has the mean (aa + ab + bb) / 3; of the tail q + s E, E
+ * exponential with mean 1, it is qq + 2 qs + 2 ss. Values are relative to the mean, because the
+ * difference of two large squares has no correct digits. */
+double alm_marginal_variance(alm_marginal m)
+{
+    size_t last = m.count - 1;
+    double mean = alm_marginal_mean(m);
+    double low_level = 0;
+    double low = -mean;
+    double sum = 0;
+    for (size_t k = 0; k <= last; k++) {
+        double high = m.value[k] - mean;
+        sum += (low * low + low * high + high * high) / 3 * (m.level[k] - low_level);
+        low_level = m.level[k];
+        low = high;
+    }
+    double scale = tail_scale(m);
+    return sum + (1 - m.level[last]) * (low * low + 2 * low * scale + 2 * scale * scale);
+}
+
 /* The largest (`after`) or smallest level at which the quantile function equals y. Rounding may
  * not carry a level over the end of its piece: then `before` would lie above `after`. */
 static double level_at(alm_marginal m, double y, bool after)

@@ -31,6 +31,9 @@ double alm_marginal_quantile(alm_marginal marginal, double u);
 /* Mean of the marginal: the integral of its quantile function. */
 double alm_marginal_mean(alm_marginal marginal);
 
+/* Variance of the marginal: the integral of its squared distance from the mean. */
+double alm_marginal_variance(alm_marginal marginal);
+
 /* Distribution function at y: the inverse of the above; 0 below the bound. At a jump (several
  * levels with one value) the level after the jump; `before` the level before it. */
 double alm_marginal_cdf(alm_marginal marginal, double y, double *before);
