@@ -38,9 +38,10 @@ static size_t bin_of(const alm_method *method, double share)
     return bin;
 }
 
-void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *history)
+/* Shrunk to its bin, of mean 1. */
+static void uncalibrated(const alm_method *method, bool aggregate, const alm_history *history,
+                         double shape[ALM_SHAPE_LEVELS])
 {
-    double shape[ALM_SHAPE_LEVELS];
     const double *prior = method->bin_shape[bin_of(method, history->nonzero_share)];
     double trust = history->shape_weight / (history->shape_weight + SHRINK_WEIGHT);
     for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
@@ -53,10 +54,57 @@ void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *
     for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
         shape[k] /= mean > 0 ? mean : 1;
     }
+}
+
+static void remap(const alm_method *method, bool aggregate, const double *shape,
+                  alm_history *history)
+{
+    alm_marginal marginal = {alm_shape_levels(), shape, ALM_SHAPE_LEVELS};
     for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
         history->shape[k] = alm_marginal_quantile(marginal, method->remap[aggregate][k]);
     }
     alm_marginal_repair(history->shape, ALM_SHAPE_LEVELS);
+}
+
+void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *history)
+{
+    double shape[ALM_SHAPE_LEVELS];
+    uncalibrated(method, aggregate, history, shape);
+    remap(method, aggregate, shape, history);
+}
+
+void alm_shape_calibrate_forest(const alm_method *method, const alm_forest_marginal *forest,
+                                alm_history *history)
+{
+    double shape[ALM_SHAPE_LEVELS];
+    uncalibrated(method, false, history, shape);
+    double mean = forest && forest->steps ? alm_forest_marginal_shape(method, forest, shape) : 0;
+    if (mean > 0) {
+        history->shape_mean = mean;
+        history->shape_variance =
+            alm_marginal_variance((alm_marginal){alm_shape_levels(), shape, ALM_SHAPE_LEVELS});
+    }
+    remap(method, false, shape, history);
+}
+
+static alm_fallback fallback_of(const alm_base_request *request, const alm_history *history)
+{
+    if (history->class_of_series == ALM_CLASS_empty) {
+        return ALM_FALLBACK_NO_DEMAND;
+    }
+    if (request->aggregate) {
+        return ALM_FALLBACK_NONE;
+    }
+    if (history->open_periods < COLD_START_PERIODS) {
+        return ALM_FALLBACK_COLD_START;
+    }
+    return request->bundle->model_count ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
+}
+
+/* Has the series a mean, and where there are quantile forests a shape, from forests? */
+static bool has_forest(const alm_base_request *request, const alm_history *history)
+{
+    return !request->aggregate && fallback_of(request, history) == ALM_FALLBACK_NONE;
 }
 
 /* The series of a call that the forest serves: series[i] counts from `first`. */
@@ -110,9 +158,21 @@ static alm_err forest_mean(const row_batch *batch, size_t i, size_t step, double
     return alm_forest_mean(&batch->asked, i, step, score, out, error);
 }
 
-alm_err alm_base_forest_means(const alm_base_request *request, size_t first, size_t count,
-                              const alm_history *histories, const alm_base_workspace *workspace,
-                              double *out, alm_error *error)
+/* `out` has one for every series of the call. */
+static alm_err marginals(const row_batch *batch, const uint8_t *closed, alm_arena *arena,
+                         alm_forest_marginal *out, alm_error *error)
+{
+    alm_forest_marginal *found = ALM_NEW_ARRAY(arena, alm_forest_marginal, batch->count);
+    ALM_TRY(alm_forest_marginals_of(&batch->asked, &batch->scored, closed, arena, found, error));
+    for (size_t i = 0; i < batch->count; i++) {
+        out[batch->series[i]] = found[i];
+    }
+    return ALM_OK;
+}
+
+alm_err alm_base_forest_part(const alm_base_request *request, size_t first, size_t count,
+                             const alm_history *histories, const alm_base_workspace *workspace,
+                             const alm_forest_part *out, alm_error *error)
 {
     size_t steps = (size_t)request->bundle->method.horizon;
     alm_arena_reset(workspace->batch);
@@ -129,7 +189,17 @@ alm_err alm_base_forest_means(const alm_base_request *request, size_t first, siz
         for (size_t h = 0; h < steps; h++) {
             double mean = 0;
             ALM_TRY(forest_mean(&batch, i, h, &mean, error));
-            out[batch.series[i] * steps + h] = closed[h] ? 0 : mean;
+            out->mean[batch.series[i] * steps + h] = closed[h] ? 0 : mean;
+        }
+    }
+    if (!out->marginal) {
+        return ALM_OK;
+    }
+    memset(out->marginal, 0, count * sizeof *out->marginal);
+    ALM_TRY(marginals(&batch, closed, workspace->batch, out->marginal, error));
+    for (size_t i = 0; i < count; i++) {
+        if (!has_forest(request, &histories[i])) {
+            out->marginal[i].steps = 0;
         }
     }
     return ALM_OK;
@@ -200,20 +270,6 @@ static void explain(const row_batch *batch, const alm_base_workspace *workspace,
     }
 }
 
-static alm_fallback fallback_of(const alm_base_request *request, const alm_history *history)
-{
-    if (history->class_of_series == ALM_CLASS_empty) {
-        return ALM_FALLBACK_NO_DEMAND;
-    }
-    if (request->aggregate) {
-        return ALM_FALLBACK_NONE;
-    }
-    if (history->open_periods < COLD_START_PERIODS) {
-        return ALM_FALLBACK_COLD_START;
-    }
-    return request->bundle->model_count ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
-}
-
 static void allocate(alm_base *base, size_t steps, alm_arena *arena)
 {
     base->mean = ALM_NEW_ARRAY(arena, double, steps);
@@ -259,11 +315,9 @@ static void statistical_part(const alm_base_request *request, size_t series,
     if (request->aggregate && base->history.class_of_series != ALM_CLASS_empty) {
         base->history.class_of_series = ALM_CLASS_aggregate;
     }
-    alm_shape_calibrate(method, request->aggregate, &base->history);
-    base->calibration = split_calibration(&base->history, request->aggregate);
     base->fallback = fallback_of(request, &base->history);
-    bool has_forest = base->fallback == ALM_FALLBACK_NONE && !request->aggregate;
-    base->weight = has_forest ? method->weight[base->history.class_of_series] : 0;
+    bool served = has_forest(request, &base->history);
+    base->weight = served ? method->weight[base->history.class_of_series] : 0;
     alm_history_forecast(&view, base->history.level, closed, steps, base->statistical);
     for (size_t h = 0; h < steps; h++) {
         base->statistical[h] *= 1 - base->weight;
@@ -290,6 +344,22 @@ static alm_err forest_part(row_batch *batch, const uint8_t *closed,
     return ALM_OK;
 }
 
+/* Shape and calibration factor, and with it the mean. */
+static void calibrate(const alm_base_request *request, const alm_forest_marginal *forest,
+                      alm_base *base)
+{
+    const alm_method *method = &request->bundle->method;
+    if (forest) {
+        alm_shape_calibrate_forest(method, forest, &base->history);
+    } else {
+        alm_shape_calibrate(method, request->aggregate, &base->history);
+    }
+    base->calibration = split_calibration(&base->history, request->aggregate);
+    for (size_t h = 0; h < (size_t)method->horizon; h++) {
+        base->mean[h] *= base->calibration;
+    }
+}
+
 alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t count,
                           const alm_base_workspace *workspace, alm_base *out, alm_error *error)
 {
@@ -298,19 +368,24 @@ alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t 
     uint8_t *closed = ALM_NEW_ARRAY(workspace->batch, uint8_t, steps);
     row_batch batch = batch_of(request, first, count, workspace->batch);
     alm_closed_ahead(request->panel, request->origin, steps, closed);
+    bool shaped = request->bundle->level_count > 0 && !request->aggregate;
+    alm_forest_marginal *forest =
+        shaped ? ALM_NEW_ARRAY(workspace->batch, alm_forest_marginal, count) : NULL;
     for (size_t i = 0; i < count; i++) {
         statistical_part(request, first + i, closed, workspace, &out[i]);
-        if (out[i].weight > 0) {
+        /* A class whose mean is not from the forest has a shape from forests all the same. */
+        if (out[i].weight > 0 || (shaped && has_forest(request, &out[i].history))) {
             add_to_batch(&batch, i, &out[i].history);
         }
     }
     if (batch.count) {
         ALM_TRY(forest_part(&batch, closed, workspace, out, error));
     }
+    if (batch.count && shaped) {
+        ALM_TRY(marginals(&batch, closed, workspace->batch, forest, error));
+    }
     for (size_t i = 0; i < count; i++) {
-        for (size_t h = 0; h < steps; h++) {
-            out[i].mean[h] *= out[i].calibration;
-        }
+        calibrate(request, shaped ? &forest[i] : NULL, &out[i]);
     }
     return ALM_OK;
 }

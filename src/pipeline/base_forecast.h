@@ -7,11 +7,16 @@
  * with the shape brought to mean 1, have one expectation: means, quantiles and stock-out risk
  * agree.
  *
+ * The shape is the series' own history's, or with a bundle that has quantile forests theirs
+ * (forest_marginal.h) for every series that a forest may serve: no aggregate and no young series.
+ * The point stays what it is: quantile forests say nothing about the mean.
+ *
  * A series without the history for it falls back, with a reason: see alm_fallback. */
 #ifndef ALM_PIPELINE_BASE_FORECAST_H
 #define ALM_PIPELINE_BASE_FORECAST_H
 
 #include "pipeline/bundle.h"
+#include "pipeline/forest_marginal.h"
 #include "pipeline/history.h"
 
 /* X(name, reason code as stored) */
@@ -41,7 +46,8 @@ typedef struct alm_contribution {
 
 /* One series' base forecast. Fixed size for given steps, so that blocks can be spilled. */
 typedef struct alm_base {
-    alm_history history;      /* shape is calibrated and shrunk */
+    alm_history history;      /* shape is calibrated and shrunk; with a shape from forests
+                                 * shape_mean and shape_variance are its own, shape_weight stays */
     alm_fallback fallback;
     double weight;            /* of the forest in the point forecast */
     double calibration;       /* mean / point */
@@ -76,12 +82,17 @@ ALM_NODISCARD alm_err alm_base_forecast(const alm_base_request *request, size_t 
                                         size_t count, const alm_base_workspace *workspace,
                                         alm_base *out, alm_error *error);
 
-/* Mean of the forest alone for series with demand: count x horizon, in units, 0 for the others.
- * For choosing weights in training. */
-ALM_NODISCARD alm_err alm_base_forest_means(const alm_base_request *request, size_t first,
-                                            size_t count, const alm_history *histories,
-                                            const alm_base_workspace *workspace, double *out,
-                                            alm_error *error);
+/* What the forests alone say, for learning choices and calibration. */
+typedef struct alm_forest_part {
+    double *mean; /* count x horizon, in units; 0 for series without demand */
+    alm_forest_marginal *marginal; /* count; NULL: not asked for. As alm_base_forecast uses them:
+                                      * steps is 0 where the shape is the history's */
+} alm_forest_part;
+
+ALM_NODISCARD alm_err alm_base_forest_part(const alm_base_request *request, size_t first,
+                                           size_t count, const alm_history *histories,
+                                           const alm_base_workspace *workspace,
+                                           const alm_forest_part *out, alm_error *error);
 
 /* Flags of steps 1..steps: closed by the calendar. */
 void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out);
@@ -89,5 +100,9 @@ void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8
 /* Shrinks a thin shape to its bin's, then reads it at the remapped levels. Its mean is no longer
  * 1 then. */
 void alm_shape_calibrate(const alm_method *method, bool aggregate, alm_history *history);
+/* The same for a leaf with a marginal from forests, which is not shrunk; NULL or without steps: as
+ * above. The thin shape and its bin's still make the tails. */
+void alm_shape_calibrate_forest(const alm_method *method, const alm_forest_marginal *forest,
+                                alm_history *history);
 
 #endif

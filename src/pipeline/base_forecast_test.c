@@ -23,6 +23,7 @@ typedef struct based {
     alm_method method;
     const alm_horizon_block *blocks;
     bool recursive;
+    bool quantiles; /* the bundle has quantile forests: random ones, that cross and fall below 0 */
     alm_bundle *bundle;
     alm_base_workspace workspace;
     alm_forest_scratch *scratches[ALM_BLOCKS_MAX];
@@ -87,6 +88,9 @@ static void make_bundle(based *b, bool with_forest)
                               .report = ALM_STR("{}")};
     for (size_t k = 0; with_forest && k < b->method.block_count; k++) {
         parts.mean_model[k] = case_text(b->arena, &shape, 9 + k);
+        for (size_t level = 0; b->quantiles && level < b->method.quantile_count; level++) {
+            parts.quantile_model[level][k] = case_text(b->arena, &shape, 100 + 10 * k + level);
+        }
     }
     alm_bundle_destroy(b->bundle);
     b->bundle = NULL;
@@ -225,9 +229,8 @@ static void with_a_forest_it_is_the_blend(void **state)
 }
 
 /* Rows of a batch do not touch each other: any cut gives the same bits. */
-static void batches_do_not_matter(void **state)
+static void expect_batches_do_not_matter(based *b)
 {
-    based *b = *state;
     make_bundle(b, true);
     alm_base whole[SERIES];
     alm_base_request request = request_of(b);
@@ -253,6 +256,14 @@ static void batches_do_not_matter(void **state)
     }
 }
 
+static void batches_do_not_matter(void **state)
+{
+    based *b = *state;
+    expect_batches_do_not_matter(b);
+    b->quantiles = true;
+    expect_batches_do_not_matter(b);
+}
+
 static void forest_means_are_the_forest_alone(void **state)
 {
     based *b = *state;
@@ -268,8 +279,8 @@ static void forest_means_are_the_forest_alone(void **state)
         histories[i] = history_of(b, i);
     }
     double *means = ALM_NEW_ARRAY(b->arena, double, SERIES * STEPS);
-    assert_int_equal(alm_base_forest_means(&request, 0, SERIES, histories, &b->workspace, means,
-                                           &b->error), ALM_OK);
+    assert_int_equal(alm_base_forest_part(&request, 0, SERIES, histories, &b->workspace,
+                                          &(alm_forest_part){.mean = means}, &b->error), ALM_OK);
     for (size_t i = 0; i < SERIES; i++) {
         for (size_t h = 0; h < STEPS; h++) {
             if (i != 2) { /* the forest sees the young series too, the forecast does not use it */
@@ -292,8 +303,8 @@ static double *forest_means(based *b, const alm_base_request *request)
     for (size_t i = 0; i < SERIES; i++) {
         histories[i] = history_of(b, i);
     }
-    alm_err code = alm_base_forest_means(request, 0, SERIES, histories, &b->workspace, means,
-                                         &b->error);
+    alm_err code = alm_base_forest_part(request, 0, SERIES, histories, &b->workspace,
+                                        &(alm_forest_part){.mean = means}, &b->error);
     if (code != ALM_OK) {
         fail_msg("%s", b->error.message);
     }
@@ -408,7 +419,8 @@ static void a_recursion_without_memory_leaves_nothing(void **state)
     alm_err code = ALM_ERR_MEMORY;
     for (uint64_t nth = 1; code != ALM_OK; nth++) {
         (void)alm_heap_fail_at(nth);
-        code = alm_base_forest_means(&request, 3, 2, histories, &b->workspace, means, &b->error);
+        code = alm_base_forest_part(&request, 3, 2, histories, &b->workspace,
+                                    &(alm_forest_part){.mean = means}, &b->error);
         (void)alm_heap_fail_at(0);
         assert_true(code == ALM_OK ? nth > 2 : code == ALM_ERR_MEMORY);
         alm_arena_reset(b->workspace.batch);
@@ -418,9 +430,215 @@ static void a_recursion_without_memory_leaves_nothing(void **state)
     }
 }
 
+/* Shape of a series by the definition in forest_marginal.h, from single scores. */
+typedef struct expected_shape {
+    double shape[ALM_SHAPE_LEVELS];
+    double mean;     /* per open step */
+    size_t crossed;  /* steps whose quantiles fell somewhere */
+    size_t negative; /* quantiles below zero */
+} expected_shape;
+
+static double mean_of(const double *shape)
+{
+    return alm_marginal_mean((alm_marginal){alm_shape_levels(), shape, ALM_SHAPE_LEVELS});
+}
+
+/* Sums over the open steps: out[k] of level k, rearranged, and the mean's behind the last. */
+static size_t sum_scores(based *b, size_t series, double scale, expected_shape *e, double *out)
+{
+    size_t open = 0;
+    size_t levels = b->method.quantile_count;
+    for (size_t h = 0; h < STEPS; h++) {
+        if (b->c.closed[CASE_PERIODS + h]) {
+            continue;
+        }
+        size_t block = b->method.block_count == 1 ? 0 : h < 2 ? 0 : h < 9 ? 1 : 2;
+        alm_feature_row row = {ORIGIN, (uint32_t)h + 1, scale};
+        double features[4];
+        double raw[ALM_METHOD_QUANTILES_MAX + 1];
+        assert_int_equal(alm_feature_rows(b->bundle->plan, &b->c.panel, series, &row, 1, features,
+                                          4, b->arena, &b->error), ALM_OK);
+        bool crossed = false;
+        for (size_t k = 0; k < levels; k++) {
+            alm_forest_score_reference(b->bundle->quantile[k][block], features, 1, 4, &raw[k]);
+            crossed = crossed || (k > 0 && raw[k] < raw[k - 1]);
+            e->negative += raw[k] < 0;
+        }
+        e->crossed += crossed;
+        for (size_t k = 0; k < levels; k++) { /* the k-th smallest: as many are below it */
+            for (size_t other = 0; other < levels; other++) {
+                size_t below = 0;
+                for (size_t i = 0; i < levels; i++) {
+                    below += raw[i] < raw[other] || (raw[i] == raw[other] && i < other);
+                }
+                out[k] += below == k && raw[other] > 0 ? scale * raw[other] : 0;
+            }
+        }
+        alm_forest_score_reference(b->bundle->models[block].forest, features, 1, 4, &raw[levels]);
+        double mean = raw[levels] + b->method.base_score[block];
+        out[levels] += mean > 0 ? scale * mean : 0;
+        open++;
+    }
+    return open;
+}
+
+static expected_shape expect_shape(based *b, size_t series)
+{
+    expected_shape e = {0};
+    alm_history history = history_of(b, series);
+    const double *u = alm_shape_levels();
+    const double *p = b->method.quantile;
+    size_t last = b->method.quantile_count - 1;
+    double sum[ALM_METHOD_QUANTILES_MAX + 1] = {0};
+    size_t open = sum_scores(b, series, history.scale, &e, sum);
+    double tail[ALM_SHAPE_LEVELS];
+    double trust = history.shape_weight / (history.shape_weight + 20);
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) { /* every bin's shape is 2 u */
+        tail[k] = trust * history.shape[k] + (1 - trust) * 2 * u[k];
+    }
+    double tail_mean = mean_of(tail);
+    alm_marginal s = {u, tail, ALM_SHAPE_LEVELS};
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        size_t above = 0;
+        while (above <= last && p[above] <= u[k]) {
+            above++;
+        }
+        if (above == 0) {
+            e.shape[k] = sum[0] * tail[k] / alm_marginal_quantile(s, p[0]);
+        } else if (above > last) {
+            double rise = (tail[k] - alm_marginal_quantile(s, p[last])) / tail_mean;
+            e.shape[k] = sum[last] + sum[last + 1] * rise;
+        } else {
+            double share = (u[k] - p[above - 1]) / (p[above] - p[above - 1]);
+            e.shape[k] = (1 - share) * sum[above - 1] + share * sum[above];
+        }
+    }
+    double mean = mean_of(e.shape);
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        e.shape[k] /= mean;
+    }
+    e.mean = mean / (double)open;
+    return e;
+}
+
+/* Of every series that a forest may serve, whatever the weight of its mean; the others keep the
+ * shape that they had, and the point of all stays. */
+static void quantile_forests_give_the_shape(void **state)
+{
+    based *b = *state;
+    b->method.weight[ALM_CLASS_lumpy] = 0;
+    b->method.weight[ALM_CLASS_smooth] = .25;
+    size_t crossed = 0;
+    size_t negative = 0;
+    for (int blocks = 1; blocks <= 3; blocks += 2) {
+        b->blocks = blocks == 1 ? WHOLE : THREE;
+        b->method.block_count = (size_t)blocks;
+        b->quantiles = false;
+        make_bundle(b, true);
+        alm_base plain[SERIES];
+        alm_base bases[SERIES];
+        alm_base_request request = request_of(b);
+        forecast(b, &request, 0, SERIES, plain);
+        b->quantiles = true;
+        make_bundle(b, true);
+        request = request_of(b);
+        forecast(b, &request, 0, SERIES, bases);
+        for (size_t i = 0; i < SERIES; i++) {
+            const alm_base *base = &bases[i];
+            assert_memory_equal(base->statistical, plain[i].statistical, STEPS * sizeof(double));
+            for (size_t h = 0; h < STEPS; h++) {
+                assert_true(is_near(base->mean[h] / base->calibration,
+                                    plain[i].mean[h] / plain[i].calibration));
+            }
+            if (i == 1 || i == 2) { /* never sold, and young */
+                assert_memory_equal(&base->history, &plain[i].history, sizeof base->history);
+                continue;
+            }
+            expected_shape want = expect_shape(b, i);
+            alm_marginal shape = {alm_shape_levels(), base->history.shape, ALM_SHAPE_LEVELS};
+            for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+                assert_true(fabs(base->history.shape[k] - want.shape[k]) < 1e-9);
+            }
+            assert_true(is_near(base->history.shape_mean, want.mean));
+            assert_true(is_near(base->history.shape_variance, alm_marginal_variance(shape)));
+            assert_true(base->history.shape_weight == plain[i].history.shape_weight);
+            crossed += want.crossed;
+            negative += want.negative;
+        }
+    }
+    assert_true(crossed > 500 && negative > 500); /* of 38 x 12 x 2 steps with 5 levels each */
+}
+
+/* What calibration learns from is what a forecast uses, to the bit. */
+static void records_have_the_shapes_of_forecasts(void **state)
+{
+    based *b = *state;
+    b->quantiles = true;
+    for (int k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        double u = alm_shape_levels()[k];
+        b->method.remap[0][k] = u * (1.5 - .5 * u);
+    }
+    make_bundle(b, true);
+    alm_base bases[SERIES];
+    alm_base_request request = request_of(b);
+    forecast(b, &request, 0, SERIES, bases);
+    alm_history histories[SERIES];
+    alm_forest_marginal marginals[SERIES];
+    for (size_t i = 0; i < SERIES; i++) {
+        histories[i] = history_of(b, i);
+    }
+    double *means = ALM_NEW_ARRAY(b->arena, double, SERIES * STEPS);
+    alm_forest_part part = {means, marginals};
+    assert_int_equal(alm_base_forest_part(&request, 0, SERIES, histories, &b->workspace, &part,
+                                          &b->error), ALM_OK);
+    for (size_t i = 0; i < SERIES; i++) {
+        assert_int_equal(marginals[i].steps, i == 1 || i == 2 ? 0 : STEPS - 2); /* two Sundays */
+        alm_shape_calibrate_forest(&b->method, &marginals[i], &histories[i]);
+        double mean = mean_of(histories[i].shape);
+        assert_true(i == 1 || mean == bases[i].calibration);
+        for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+            assert_true(histories[i].shape[k] / mean == bases[i].history.shape[k]);
+        }
+        assert_true(histories[i].shape_variance == bases[i].history.shape_variance);
+    }
+}
+
+/* A forest of one leaf that no double can hold. */
+static void quantiles_that_are_not_finite_are_refused(void **state)
+{
+    based *b = *state;
+    b->quantiles = true;
+    make_bundle(b, true);
+    static const char LEAF[] = "num_leaves=1\nnum_cat=0\nsplit_feature=\nthreshold=\n"
+                               "decision_type=\nleft_child=\nright_child=\nleaf_value=1e308\n"
+                               "is_linear=0\nshrinkage=1\n\n\n";
+    const char *text = alm_arena_printf(
+        b->arena, "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n"
+        "max_feature_idx=3\nobjective=custom\nfeature_names=a b c d\nfeature_infos=none\n\n"
+        "Tree=0\n%sTree=1\n%send of trees\n", LEAF, LEAF);
+    alm_bundle_parts parts = b->bundle->parts;
+    parts.quantile_model[2][0] = alm_str_of(text);
+    alm_bundle *bundle = NULL;
+    if (alm_bundle_of_parts(&parts, &b->schema, &bundle, &b->error) != ALM_OK) {
+        fail_msg("%s", b->error.message);
+    }
+    alm_bundle_destroy(b->bundle);
+    b->bundle = bundle;
+    alm_base_request request = request_of(b);
+    request.explain = false;
+    alm_base bases[SERIES];
+    b->c.panel.first_series = 500;
+    assert_int_equal(alm_base_forecast(&request, 3, 2, &b->workspace, bases, &b->error),
+                     ALM_ERR_NUMERIC);
+    /* the first step is a Sunday, which is closed */
+    assert_string_equal(b->error.message, "series 503: the forest's quantile 0.5 for step 2 is not "
+                        "finite");
+}
+
 static void an_aggregate_has_no_forest(void **state)
 {
     based *b = *state;
+    b->quantiles = true;
     make_bundle(b, true);
     alm_base_request request = request_of(b);
     request.aggregate = true;
@@ -431,6 +649,8 @@ static void an_aggregate_has_no_forest(void **state)
     assert_true(bases[0].weight == 0 && bases[2].weight == 0);
     assert_int_equal(bases[1].fallback, ALM_FALLBACK_NO_DEMAND);
     assert_int_equal(bases[2].fallback, ALM_FALLBACK_NONE);
+    alm_history history = history_of(b, 0);
+    assert_true(bases[0].history.shape_variance == history.shape_variance);
 }
 
 static void what_is_not_finite_is_refused(void **state)
@@ -522,6 +742,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_block_has_a_forest_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recursive_forecast_is_fed_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recursion_without_memory_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(quantile_forests_give_the_shape, setup, teardown),
+        cmocka_unit_test_setup_teardown(records_have_the_shapes_of_forecasts, setup, teardown),
+        cmocka_unit_test_setup_teardown(quantiles_that_are_not_finite_are_refused, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_aggregate_has_no_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_finite_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(thin_shapes_lean_on_their_bin, setup, teardown),

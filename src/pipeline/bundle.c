@@ -4,57 +4,90 @@
 
 #define PART_BYTES_MAX ((size_t)1 << 30)
 
-#define FILE_COUNT (4 + ALM_BLOCKS_MAX)
+#define QUANTILE_FILES ((size_t)ALM_METHOD_QUANTILES_MAX * ALM_BLOCKS_MAX)
+#define FILE_COUNT (4 + ALM_BLOCKS_MAX + QUANTILE_FILES)
+#define NAME_BYTES 32
 
 /* A file of a bundle and where its text lies in the parts. */
 typedef struct bundle_file {
-    char name[24];
+    char name[NAME_BYTES];
     alm_str *text;
     bool optional;
 } bundle_file;
 
-/* Sorts as the blocks do, and before what follows. */
-static void name_model(size_t block, char name[24])
+/* The first block has no number, so that a model of one block has the plain names; that sorts as
+ * the blocks do, and before what follows. */
+static void name_model(const char *kind, size_t block, char name[NAME_BYTES])
 {
     if (block == 0) {
-        (void)snprintf(name, 24, "models/mean.txt");
+        (void)snprintf(name, NAME_BYTES, "models/%s.txt", kind);
     } else {
-        (void)snprintf(name, 24, "models/mean_%02u.txt", (unsigned)(block + 1) % 100);
+        (void)snprintf(name, NAME_BYTES, "models/%s_%02u.txt", kind, (unsigned)(block + 1) % 100);
     }
 }
 
-/* All files that there may be, sorted by name, because the manifest is. */
-static void list_files(alm_bundle_parts *parts, bundle_file files[FILE_COUNT])
+static void name_quantile(size_t level, size_t block, char name[NAME_BYTES])
 {
-    bundle_file *file = files;
-    *file++ = (bundle_file){"encoders.json", &parts->encoders, false};
-    *file++ = (bundle_file){"method.json", &parts->method, false};
-    for (size_t block = 0; block < ALM_BLOCKS_MAX; block++) {
-        *file = (bundle_file){"", &parts->mean_model[block], true};
-        name_model(block, file->name);
-        file++;
+    char kind[16];
+    (void)snprintf(kind, sizeof kind, "quantile_%02u", (unsigned)(level + 1) % 100);
+    name_model(kind, block, name);
+}
+
+/* All files that there may be, sorted by name, because the manifest is. */
+static bundle_file file_at(alm_bundle_parts *parts, size_t i)
+{
+    alm_assert(i < FILE_COUNT);
+    size_t quantiles = 2 + ALM_BLOCKS_MAX;
+    size_t end = quantiles + QUANTILE_FILES;
+    if (i == 0) {
+        return (bundle_file){"encoders.json", &parts->encoders, false};
     }
-    *file++ = (bundle_file){"plan.json", &parts->plan, false};
-    *file = (bundle_file){"report.json", &parts->report, false};
+    if (i == 1) {
+        return (bundle_file){"method.json", &parts->method, false};
+    }
+    if (i < quantiles) {
+        bundle_file mean = {"", &parts->mean_model[i - 2], true};
+        name_model("mean", i - 2, mean.name);
+        return mean;
+    }
+    if (i < end) {
+        size_t level = (i - quantiles) / ALM_BLOCKS_MAX;
+        size_t block = (i - quantiles) % ALM_BLOCKS_MAX;
+        bundle_file quantile = {"", &parts->quantile_model[level][block], true};
+        name_quantile(level, block, quantile.name);
+        return quantile;
+    }
+    return i == end ? (bundle_file){"plan.json", &parts->plan, false}
+                    : (bundle_file){"report.json", &parts->report, false};
+}
+
+/* The lowest format that holds these parts. */
+static int64_t format_of(const alm_bundle_parts *parts)
+{
+    for (size_t i = 0; i < QUANTILE_FILES; i++) {
+        if (parts->quantile_model[i / ALM_BLOCKS_MAX][i % ALM_BLOCKS_MAX].size > 0) {
+            return 2;
+        }
+    }
+    return 1;
 }
 
 static alm_err put_files(alm_objects *objects, alm_bundle_parts *parts, alm_json_writer *w,
                          alm_error *error)
 {
-    bundle_file files[FILE_COUNT];
-    list_files(parts, files);
     alm_json_key(w, "files");
     alm_json_open_object(w);
     for (size_t i = 0; i < FILE_COUNT; i++) {
-        alm_str text = *files[i].text;
-        if (text.size == 0 && files[i].optional) {
+        bundle_file file = file_at(parts, i);
+        alm_str text = *file.text;
+        if (text.size == 0 && file.optional) {
             continue;
         }
         alm_digest digest;
         char digest_text[ALM_DIGEST_TEXT_BYTES];
         ALM_TRY(alm_objects_put(objects, text, &digest, error));
         alm_digest_text(&digest, digest_text);
-        alm_json_put_text(w, files[i].name, digest_text);
+        alm_json_put_text(w, file.name, digest_text);
     }
     alm_json_close_object(w);
     return ALM_OK;
@@ -70,7 +103,7 @@ alm_err alm_bundle_save(alm_objects *objects, const alm_bundle_parts *parts, alm
     alm_json_put_str(&w, "feature_version", parts->feature_version);
     alm_err code = put_files(objects, &copy, &w, error);
     if (code == ALM_OK) {
-        alm_json_put_i64(&w, "format", ALM_BUNDLE_FORMAT);
+        alm_json_put_i64(&w, "format", format_of(parts));
         alm_json_put_str(&w, "inputs", parts->inputs);
         alm_json_put_str(&w, "model", parts->model);
         alm_json_put_text(&w, "origin", "trained");
@@ -89,23 +122,20 @@ alm_err alm_bundle_save(alm_objects *objects, const alm_bundle_parts *parts, alm
 static alm_err read_files(alm_objects *objects, const alm_json *object, alm_arena *arena,
                           alm_bundle_parts *parts, alm_error *error)
 {
-    bundle_file files[FILE_COUNT];
-    list_files(parts, files);
     for (size_t i = 0; i < FILE_COUNT; i++) {
-        if (files[i].optional && !alm_json_member(object, files[i].name)) {
+        bundle_file file = file_at(parts, i);
+        if (file.optional && !alm_json_member(object, file.name)) {
             continue;
         }
         alm_str text;
         alm_digest digest;
-        ALM_TRY(alm_json_get_str(object, files[i].name, &text, error));
+        ALM_TRY(alm_json_get_str(object, file.name, &text, error));
         if (!alm_digest_parse(text, &digest)) {
-            return alm_fail(error, ALM_ERR_CORRUPT, "the digest of %s is malformed",
-                            files[i].name);
+            return alm_fail(error, ALM_ERR_CORRUPT, "the digest of %s is malformed", file.name);
         }
-        alm_err code = alm_objects_get(objects, &digest, PART_BYTES_MAX, arena, files[i].text,
-                                       error);
+        alm_err code = alm_objects_get(objects, &digest, PART_BYTES_MAX, arena, file.text, error);
         if (code != ALM_OK) {
-            return alm_error_wrap(error, code, "%s", files[i].name);
+            return alm_error_wrap(error, code, "%s", file.name);
         }
     }
     return ALM_OK;
@@ -125,9 +155,9 @@ static alm_err read_manifest(alm_objects *objects, const alm_json *root, alm_are
 {
     int64_t format;
     ALM_TRY(alm_json_get_i64(root, "format", &format, error));
-    if (format != ALM_BUNDLE_FORMAT) {
+    if (format < 1 || format > ALM_BUNDLE_FORMAT) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "the bundle has format %lld, this engine reads "
-                        "%d; use the almanac that made it or a newer one", (long long)format,
+                        "1 to %d; use the almanac that made it or a newer one", (long long)format,
                         ALM_BUNDLE_FORMAT);
     }
     ALM_TRY(keep(root, "feature_version", arena, &parts->feature_version, error));
@@ -137,7 +167,12 @@ static alm_err read_manifest(alm_objects *objects, const alm_json *root, alm_are
     ALM_TRY(keep(root, "training_run_id", arena, &parts->training_run_id, error));
     const alm_json *files = NULL;
     ALM_TRY(alm_json_get(root, "files", ALM_JSON_OBJECT, &files, error));
-    return read_files(objects, files, arena, parts, error);
+    ALM_TRY(read_files(objects, files, arena, parts, error));
+    if (format != format_of(parts)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "the bundle says format %lld, its files are those "
+                        "of format %lld", (long long)format, (long long)format_of(parts));
+    }
+    return ALM_OK;
 }
 
 alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash, alm_arena *arena,
@@ -165,19 +200,77 @@ alm_err alm_bundle_read(alm_objects *objects, const alm_digest *hash, alm_arena 
     return ALM_OK;
 }
 
-static alm_err build_model(alm_bundle *bundle, size_t block, alm_error *error)
+static alm_err build_forest(const alm_bundle *bundle, alm_str text, const char *name,
+                            alm_forest **out, alm_error *error)
 {
-    char name[24];
-    alm_mean_model *model = &bundle->models[block];
-    name_model(block, name);
-    ALM_TRY(alm_forest_parse_lightgbm(bundle->parts.mean_model[block], name, &model->forest,
-                                      error));
-    size_t features = alm_forest_describe(model->forest).feature_count;
-    if (features != alm_feature_plan_width(bundle->plan)) {
+    ALM_TRY(alm_forest_parse_lightgbm(text, name, out, error));
+    alm_forest_info info = alm_forest_describe(*out);
+    size_t width = alm_feature_plan_width(bundle->plan);
+    if (info.feature_count != width) {
         return alm_fail(error, ALM_ERR_CORRUPT, "%s takes %zu features, plan.json makes %zu", name,
-                        features, alm_feature_plan_width(bundle->plan));
+                        info.feature_count, width);
     }
+    if (info.output_count != 1) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "%s has %zu outputs, not one", name,
+                        info.output_count);
+    }
+    return ALM_OK;
+}
+
+static alm_err build_mean(alm_bundle *bundle, size_t block, alm_error *error)
+{
+    char name[NAME_BYTES];
+    alm_mean_model *model = &bundle->models[block];
+    name_model("mean", block, name);
+    ALM_TRY(build_forest(bundle, bundle->parts.mean_model[block], name, &model->forest, error));
     return alm_forest_explainer_create(model->forest, &model->explainer, error);
+}
+
+static bool levels_rise(const alm_method *method)
+{
+    double before = 0;
+    for (size_t k = 0; k < method->quantile_count; k++) {
+        if (!(method->quantile[k] > before && method->quantile[k] < 1)) {
+            return false;
+        }
+        before = method->quantile[k];
+    }
+    return true;
+}
+
+/* All levels of all blocks, or none: a marginal with a hole would be another marginal. */
+static alm_err build_quantiles(alm_bundle *bundle, alm_error *error)
+{
+    const alm_bundle_parts *parts = &bundle->parts;
+    if (format_of(parts) < 2) {
+        return ALM_OK;
+    }
+    if (bundle->model_count == 0 || alm_feature_plan_recursive(bundle->plan)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "there are quantile forests without direct mean "
+                        "models");
+    }
+    if (!levels_rise(&bundle->method)) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "`quantiles` of method.json must rise between 0 "
+                        "and 1");
+    }
+    for (size_t i = 0; i < QUANTILE_FILES; i++) {
+        char name[NAME_BYTES];
+        size_t level = i / ALM_BLOCKS_MAX;
+        size_t block = i % ALM_BLOCKS_MAX;
+        bool wanted = level < bundle->method.quantile_count && block < bundle->model_count;
+        alm_str text = parts->quantile_model[level][block];
+        name_quantile(level, block, name);
+        if (wanted != (text.size > 0)) {
+            return alm_fail(error, ALM_ERR_CORRUPT, "%s is %s: method.json has %zu quantiles, "
+                            "plan.json %zu horizon blocks", name, wanted ? "missing" : "too many",
+                            bundle->method.quantile_count, bundle->model_count);
+        }
+        if (wanted) {
+            ALM_TRY(build_forest(bundle, text, name, &bundle->quantile[level][block], error));
+        }
+    }
+    bundle->level_count = bundle->method.quantile_count;
+    return ALM_OK;
 }
 
 static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_error *error)
@@ -187,7 +280,7 @@ static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_e
     ALM_TRY(alm_feature_plan_read(parts->plan, "plan.json", schema, &bundle->plan, error));
     while (bundle->model_count < ALM_BLOCKS_MAX &&
            parts->mean_model[bundle->model_count].size > 0) {
-        ALM_TRY(build_model(bundle, bundle->model_count++, error));
+        ALM_TRY(build_mean(bundle, bundle->model_count++, error));
     }
     size_t blocks = alm_feature_plan_block_count(bundle->plan);
     if (bundle->model_count > 0 &&
@@ -196,7 +289,7 @@ static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_e
                         "%zu, and there are %zu mean models", blocks, bundle->method.block_count,
                         bundle->model_count);
     }
-    return ALM_OK;
+    return build_quantiles(bundle, error);
 }
 
 alm_err alm_bundle_of_parts(const alm_bundle_parts *parts, const alm_feature_schema *schema,
@@ -240,6 +333,9 @@ void alm_bundle_destroy(alm_bundle *bundle)
         for (size_t block = 0; block < bundle->model_count; block++) {
             alm_forest_explainer_destroy(bundle->models[block].explainer);
             alm_forest_destroy(bundle->models[block].forest);
+        }
+        for (size_t i = 0; i < QUANTILE_FILES; i++) {
+            alm_forest_destroy(bundle->quantile[i / ALM_BLOCKS_MAX][i % ALM_BLOCKS_MAX]);
         }
         alm_feature_plan_destroy(bundle->plan);
         alm_arena_destroy(bundle->arena);

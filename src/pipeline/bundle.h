@@ -1,11 +1,18 @@
-/* bundle.h: the one deployable artifact: feature plan, forest, method and their manifest.
+/* bundle.h: the one deployable artifact: feature plan, forests, method and their manifest.
  *
  * A bundle is a set of objects named by a canonical manifest.json; its identity is the SHA-256 of
  * the manifest, and the manifest holds the SHA-256 of every file. Only what determines the result
  * is in it: names, people and clocks live in the registry. Data only: nothing in it can execute.
  * Loading verifies hashes before it parses. Files: plan.json, encoders.json, method.json,
- * report.json, and one LightGBM text per horizon block: models/mean.txt, models/mean_02.txt, ... A
- * loaded bundle is immutable and may be used from any thread. */
+ * report.json, and one LightGBM text per horizon block: models/mean.txt, models/mean_02.txt, ...
+ *
+ * Format 2 has quantile forests too: one per level of the method's `quantiles` and block,
+ * models/quantile_01.txt, models/quantile_01_02.txt (level 1, block 2), models/quantile_02.txt, ...
+ * An engine that reads format 1 only would score it with other marginals and not know it, so it
+ * must refuse: a bundle is written as the lowest format that holds it, both formats are read, and
+ * one that says the wrong number is refused.
+ *
+ * A loaded bundle is immutable and may be used from any thread. */
 #ifndef ALM_PIPELINE_BUNDLE_H
 #define ALM_PIPELINE_BUNDLE_H
 
@@ -14,7 +21,7 @@
 #include "pipeline/method.h"
 #include "store/objects.h"
 
-#define ALM_BUNDLE_FORMAT 1
+#define ALM_BUNDLE_FORMAT 2 /* the newest; 1 is read and, without quantile forests, written */
 
 typedef struct alm_bundle_parts {
     alm_str model;            /* name in the project file */
@@ -25,6 +32,8 @@ typedef struct alm_bundle_parts {
     alm_str plan;             /* plan.json */
     alm_str encoders;         /* encoders.json */
     alm_str mean_model[ALM_BLOCKS_MAX]; /* LightGBM text per block; empty: none further */
+    /* LightGBM text per level and block; empty: marginals come from the series' own history. */
+    alm_str quantile_model[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX];
     alm_str method;           /* method.json */
     alm_str report;           /* report.json */
 } alm_bundle_parts;
@@ -49,6 +58,8 @@ typedef struct alm_bundle {
     alm_feature_plan *plan;
     alm_mean_model models[ALM_BLOCKS_MAX];
     size_t model_count; /* the plan's blocks; 0: statistical only */
+    alm_forest *quantile[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX];
+    size_t level_count; /* the method's quantiles; 0: no quantile forests */
     alm_arena *arena;
 } alm_bundle;
 

@@ -157,6 +157,116 @@ static void a_bundle_without_a_forest(void **state)
     alm_bundle_destroy(bundle);
 }
 
+/* A quantile forest for every level of the method, with one block. */
+static void add_quantiles(bundled *b)
+{
+    forest_shape shape = {.trees = 2, .outputs = 1, .features = 2, .leaves = 4, .grid = 4};
+    for (size_t k = 0; k < 5; k++) {
+        b->parts.quantile_model[k][0] = case_text(b->arena, &shape, 30 + k);
+    }
+}
+
+static void quantile_forests_come_back_in_format_2(void **state)
+{
+    bundled *b = *state;
+    alm_digest plain = save(b, &b->parts);
+    add_quantiles(b);
+    alm_digest hash = save(b, &b->parts);
+    assert_memory_not_equal(&hash, &plain, sizeof hash);
+    assert_int_equal(object_count(b), 6 + 6); /* and five forests and a manifest */
+    alm_str text;
+    assert_int_equal(alm_objects_get(b->objects, &hash, 1 << 20, b->arena, &text, &b->error),
+                     ALM_OK);
+    const char *manifest = alm_arena_copy_text(b->arena, text.data, text.size);
+    const char *at = manifest;
+    static const char *const NAMES[] = {"models/mean.txt", "models/quantile_01.txt",
+                                        "models/quantile_02.txt", "models/quantile_03.txt",
+                                        "models/quantile_04.txt", "models/quantile_05.txt",
+                                        "plan.json", "\"format\":2"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        at = strstr(at, NAMES[i]); /* in this order */
+        assert_non_null(at);
+    }
+    alm_bundle *bundle = load(b, &hash);
+    assert_int_equal(bundle->level_count, 5);
+    for (size_t k = 0; k < 5; k++) {
+        expect_equal(bundle->parts.quantile_model[k][0], b->parts.quantile_model[k][0]);
+        assert_non_null(bundle->quantile[k][0]);
+    }
+    alm_digest again = save(b, &bundle->parts);
+    assert_memory_equal(&again, &hash, sizeof hash);
+    alm_bundle_destroy(bundle);
+    bundle = load(b, &plain);
+    assert_int_equal(bundle->level_count, 0);
+    alm_bundle_destroy(bundle);
+    b->parts.quantile_model[3][0] = b->parts.quantile_model[2][0];
+    again = save(b, &b->parts);
+    assert_memory_not_equal(&again, &hash, sizeof hash);
+    /* Under the number that an engine of format 1 would read, it is refused. */
+    char *lowered = alm_arena_copy_text(b->arena, manifest, text.size);
+    *(strstr(lowered, "\"format\":2") + 9) = '1';
+    assert_int_equal(alm_objects_put(b->objects, alm_str_of(lowered), &again, &b->error), ALM_OK);
+    assert_int_equal(alm_bundle_load(b->objects, &again, &b->schema, &bundle, &b->error),
+                     ALM_ERR_CORRUPT);
+    assert_non_null(strstr(b->error.message, "the bundle says format 1, its files are those of "
+                           "format 2"));
+}
+
+static void expect_unfit(bundled *b, const alm_bundle_parts *parts, const char *message)
+{
+    alm_bundle *bundle = NULL;
+    b->error = (alm_error){0};
+    assert_int_equal(alm_bundle_of_parts(parts, &b->schema, &bundle, &b->error), ALM_ERR_CORRUPT);
+    assert_string_equal(b->error.message, message);
+    assert_null(bundle);
+}
+
+/* A marginal with a hole would be another marginal. */
+static void quantile_forests_are_all_there_and_fit(void **state)
+{
+    bundled *b = *state;
+    add_quantiles(b);
+    alm_str one = b->parts.quantile_model[0][0];
+    alm_bundle_parts parts = b->parts;
+    parts.quantile_model[2][0] = (alm_str){0};
+    expect_unfit(b, &parts, "models/quantile_03.txt is missing: method.json has 5 quantiles, "
+                 "plan.json 1 horizon blocks");
+    parts = b->parts;
+    parts.quantile_model[0][0] = (alm_str){0};
+    expect_unfit(b, &parts, "models/quantile_01.txt is missing: method.json has 5 quantiles, "
+                 "plan.json 1 horizon blocks");
+    parts = b->parts;
+    parts.quantile_model[5][0] = one;
+    expect_unfit(b, &parts, "models/quantile_06.txt is too many: method.json has 5 quantiles, "
+                 "plan.json 1 horizon blocks");
+    parts = b->parts;
+    parts.quantile_model[1][1] = one;
+    expect_unfit(b, &parts, "models/quantile_02_02.txt is too many: method.json has 5 quantiles, "
+                 "plan.json 1 horizon blocks");
+    parts = b->parts;
+    forest_shape wide = {.trees = 1, .outputs = 1, .features = 3, .leaves = 3, .grid = 4};
+    parts.quantile_model[4][0] = case_text(b->arena, &wide, 3);
+    expect_unfit(b, &parts, "models/quantile_05.txt takes 3 features, plan.json makes 2");
+    forest_shape two = {.trees = 1, .outputs = 2, .features = 2, .leaves = 3, .grid = 4};
+    parts.quantile_model[4][0] = case_text(b->arena, &two, 3);
+    expect_unfit(b, &parts, "models/quantile_05.txt has 2 outputs, not one");
+    parts = b->parts;
+    parts.mean_model[0] = (alm_str){0};
+    expect_unfit(b, &parts, "there are quantile forests without direct mean models");
+    parts = b->parts;
+    alm_method method = synthetic_method(20);
+    method.quantile[3] = method.quantile[2];
+    alm_buffer text = {0};
+    alm_method_write(&method, &text);
+    parts.method = fixture_keep(b->arena, &text);
+    expect_unfit(b, &parts, "`quantiles` of method.json must rise between 0 and 1");
+    parts = b->parts;
+    parts.quantile_model[0][0] = ALM_STR("tree\n");
+    alm_bundle *bundle = NULL;
+    assert_int_equal(alm_bundle_of_parts(&parts, &b->schema, &bundle, &b->error), ALM_ERR_CORRUPT);
+    assert_non_null(strstr(b->error.message, "models/quantile_01.txt"));
+}
+
 static char *object_path(bundled *b, const alm_digest *digest)
 {
     char text[ALM_DIGEST_TEXT_BYTES];
@@ -246,8 +356,11 @@ static void foreign_manifests_are_refused(void **state)
     char *format = strstr(manifest, "\"format\":1");
     assert_non_null(format);
     format[9] = '2';
-    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 2, this engine reads "
-                   "1; use the almanac that made it or a newer one");
+    expect_refused(b, manifest, ALM_ERR_CORRUPT, "the bundle says format 2, its files are those of "
+                   "format 1");
+    format[9] = '3';
+    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 3, this engine reads "
+                   "1 to 2; use the almanac that made it or a newer one");
     format[9] = '1';
     char *plan = strstr(manifest, "\"plan.json\":\"");
     assert_non_null(plan);
@@ -335,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(comes_back_and_saves_to_the_same_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(every_part_moves_the_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bundle_without_a_forest, setup, teardown),
+        cmocka_unit_test_setup_teardown(quantile_forests_come_back_in_format_2, setup, teardown),
+        cmocka_unit_test_setup_teardown(quantile_forests_are_all_there_and_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_byte_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_manifests_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_must_fit, setup, teardown),

@@ -8,6 +8,7 @@
 #include "pipeline/history.h"
 
 #define ALM_SHAPE_BINS 8
+#define ALM_METHOD_QUANTILES_MAX 15
 
 typedef struct alm_method {
     int32_t horizon;
@@ -32,7 +33,7 @@ typedef struct alm_method {
     double bin_edge[ALM_SHAPE_BINS];
     double bin_shape[ALM_SHAPE_BINS][ALM_SHAPE_LEVELS];
     size_t quantile_count; /* that are written to the store */
-    double quantile[15];
+    double quantile[ALM_METHOD_QUANTILES_MAX];
 } alm_method;
 
 /* Demand in units of the scale from raw score + base score; never negative, perhaps not finite. */

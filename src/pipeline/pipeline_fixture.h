@@ -67,6 +67,16 @@ static inline alm_bundle_parts synthetic_parts(fixture *f, const alm_feature_sch
                               .report = ALM_STR("{}")};
 }
 
+/* And random quantile forests beside it, for every level of a method of `levels` quantiles. */
+static inline void synthetic_quantiles(fixture *f, size_t levels, alm_bundle_parts *parts)
+{
+    forest_shape shape = {.trees = 6, .outputs = 1, .features = f->project->feature_count,
+                          .leaves = 8, .grid = 4};
+    for (size_t k = 0; k < levels; k++) {
+        parts->quantile_model[k][0] = case_text(f->arena, &shape, 50 + k);
+    }
+}
+
 typedef struct kept_forecast { /* arrays as in alm_forecast, kept */
     bool aggregate;
     alm_forecast f;

@@ -199,6 +199,38 @@ static void means_and_paths_are_coherent(void **state)
     alm_panel_source_close(source);
 }
 
+/* Shapes from quantile forests that cross and fall below zero: what is published still adds up,
+ * rises from level to level and explains its means. */
+static void shapes_from_forests_are_coherent(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_panel_source *source = open_source(f, &snapshot);
+    static const int PATHS[] = {1, 2, 20};
+    for (int c = 0; c < 2 * 3; c++) {
+        alm_method method = synthetic_method(PATHS[c % 3]);
+        method.weight[ALM_CLASS_aggregate] = c / 3 ? .5 : 1;
+        alm_bundle_parts parts = parts_of(f, &snapshot, &method);
+        kept_forecasts plain;
+        must_run(f, &snapshot, &parts, &(pipeline_case){0}, &plain);
+        synthetic_quantiles(f, method.quantile_count, &parts);
+        kept_forecasts k;
+        must_run(f, &snapshot, &parts, &(pipeline_case){0}, &k);
+        expect_sound(&k, (size_t)PATHS[c % 3]);
+        expect_coherent(&k, alm_panel_source_hierarchy(source), read_mean, 0);
+        if (PATHS[c % 3] < 20) {
+            expect_coherent(&k, alm_panel_source_hierarchy(source), read_quantile, 2 * k.steps);
+        }
+        for (size_t i = 0; i < k.leaves; i++) {
+            bool own = i == SYNTHETIC_NEW || i == SYNTHETIC_ZERO;
+            assert_true(own == same_doubles(k.list[i].f.shape, plain.list[i].f.shape,
+                                            ALM_SHAPE_LEVELS));
+        }
+    }
+    alm_panel_source_close(source);
+}
+
 /* Squared distance of the total's published mean, and of the plain sum, from its own forecast. */
 static void aggregates_move_towards_their_own(void **state)
 {
@@ -246,10 +278,13 @@ static void same_bits_for_threads_and_blocks(void **state)
         int threads;
         size_t block_series;
     } CASES[] = {{1, 256}, {2, 256}, {3, 256}, {5, 256}, {1, 1}, {3, 1}, {2, 7}, {5, 7}, {1, 39}};
-    for (int w = 0; w < 2; w++) {
+    for (int w = 0; w < 3; w++) {
         alm_method method = synthetic_method(20);
         method.weight[ALM_CLASS_aggregate] = w ? .5 : 1;
         alm_bundle_parts parts = parts_of(f, &snapshot, &method);
+        if (w == 2) {
+            synthetic_quantiles(f, method.quantile_count, &parts);
+        }
         kept_forecasts first;
         for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
             synthetic_threads(f, CASES[c].threads);
@@ -598,6 +633,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_odd_series_are_answered, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(shapes_from_forests_are_coherent, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(means_and_paths_are_coherent, synthetic_setup,
                                         fixture_teardown),

@@ -213,7 +213,7 @@ static size_t add_pits(const alm_origin_record *r, const alm_method *method, alm
         if (history.class_of_series == ALM_CLASS_empty) {
             continue;
         }
-        alm_shape_calibrate(&plain, false, &history);
+        alm_shape_calibrate_forest(&plain, r->marginals ? &r->marginals[i] : NULL, &history);
         double weight = method->weight[history.class_of_series];
         for (size_t h = 0; h < r->steps; h++) {
             double y = r->actual[i * r->steps + h];

@@ -147,6 +147,45 @@ static void wide_shapes_are_drawn_in(void **state)
     alm_arena_destroy(c.arena);
 }
 
+/* Histories say half the width, forests the right one: the map keeps the levels. A series that no
+ * forest serves counts with its history. */
+static void forests_are_calibrated_by_their_own_shapes(void **state)
+{
+    (void)state;
+    calibrate_case c;
+    make_case(&c, 1);
+    c.method.quantile_count = 3;
+    static const double LEVELS[] = {.005, .5, .995};
+    memcpy(c.method.quantile, LEVELS, sizeof LEVELS);
+    c.record.marginals = ALM_NEW_ARRAY(c.arena, alm_forest_marginal, SERIES);
+    for (size_t i = 0; i < SERIES; i++) {
+        alm_forest_marginal *m = &c.record.marginals[i];
+        *m = (alm_forest_marginal){.steps = STEPS, .mean = MEAN * STEPS};
+        for (size_t k = 0; k < 3; k++) {
+            m->quantile[k] = MEAN * STEPS * 2 * LEVELS[k];
+        }
+        for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+            c.record.histories[i].shape[k] = .5 + alm_shape_levels()[k];
+        }
+    }
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        assert_true(fabs(c.method.remap[0][k] - alm_shape_levels()[k]) < 0.025);
+    }
+    for (size_t i = 0; i < SERIES; i++) {
+        c.record.marginals[i].steps = 0;
+    }
+    double learned[ALM_SHAPE_LEVELS];
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    memcpy(learned, c.method.remap[0], sizeof learned);
+    /* .075 of demand is below .15 of the mean, where that shape has .15 * .005 / .505. */
+    assert_true(fabs(learned[4] - .5 * (.075 + .15 * .005 / .505)) < .01);
+    c.record.marginals = NULL;
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    assert_memory_equal(learned, c.method.remap[0], sizeof learned);
+    alm_arena_destroy(c.arena);
+}
+
 static void no_records_change_nothing(void **state)
 {
     (void)state;
@@ -216,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_scored_has_no_vote),
         cmocka_unit_test(right_shapes_keep_their_levels),
         cmocka_unit_test(wide_shapes_are_drawn_in),
+        cmocka_unit_test(forests_are_calibrated_by_their_own_shapes),
         cmocka_unit_test(no_records_change_nothing),
         cmocka_unit_test(aggregates_trust_the_sum),
         cmocka_unit_test(bins_hold_equally_many),

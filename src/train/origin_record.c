@@ -112,8 +112,10 @@ static alm_err series_task(void *context, size_t task, int worker, alm_error *er
                                 .origin = r->origin,
                                 .delay = j->panel->delay};
     alm_base_workspace workspace = {.batch = w->batch, .series = w->series};
-    return alm_base_forest_means(&request, first, end - first, r->histories + global, &workspace,
-                                 r->forest + global * r->steps, error);
+    alm_forest_part part = {r->forest + global * r->steps,
+                            r->marginals ? r->marginals + global : NULL};
+    return alm_base_forest_part(&request, first, end - first, r->histories + global, &workspace,
+                                &part, error);
 }
 
 static void node_records(job *j, alm_arena *scratch)
@@ -175,6 +177,9 @@ alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *pan
                                 .steps = (size_t)bundle->method.horizon,
                                 .series_count = panel->series_count};
     allocate(&record, panel->hierarchy->node_count, arena);
+    if (bundle->level_count > 0) {
+        record.marginals = ALM_NEW_ARRAY(arena, alm_forest_marginal, record.series_count);
+    }
     alm_closed_ahead(&panel->blocks[0], origin, record.steps, record.closed);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, bundle, alm_training_profile(panel, origin), &record,

@@ -21,6 +21,7 @@ typedef struct alm_origin_record {
     size_t series_count;
     alm_history *histories;  /* shapes as observed, not calibrated */
     double *forest;          /* series x steps, 0 without a forest */
+    alm_forest_marginal *marginals; /* series; NULL without quantile forests */
     double *statistical;     /* series x steps */
     double *actual;          /* series x steps, NaN when not known */
     double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant; over periods
