@@ -102,6 +102,8 @@ typedef enum alm_objective {
     ALM_OBJECTIVE_QUANTILE
 } alm_objective;
 
+typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;
+
 typedef struct alm_gbm_spec {
     alm_objective objective; /* of the mean model */
     double tweedie_power;
@@ -139,6 +141,7 @@ typedef struct alm_model_spec {
     size_t features_count;
     const alm_str *candidates; /* seasonal_naive, ses, weekday_mean, tsb, gbm, blend, ... */
     size_t candidate_count;
+    alm_marginals marginals; /* QUANTILE: a forest per level of `quantiles` gives the shape */
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;
     int32_t season;  /* 7 */

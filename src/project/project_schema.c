@@ -14,6 +14,7 @@ static const char *const DUPLICATES[] = {"refuse", "sum", NULL};
 static const char *const MISSING[] = {"zero", "unknown", NULL};
 static const char *const FREQUENCIES[] = {"day", NULL};
 static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
+static const char *const MARGINALS[] = {"history", "quantile", NULL};
 static const char *const OPERATORS[] = {
 #define OPERATOR_NAME(name, revision, class) #name,
     ALM_FEATURE_OP_MAP(OPERATOR_NAME)
@@ -213,6 +214,10 @@ static const almi_key MODEL[] = {
      .doc = "names of the features that the model uses; default: all"},
     {.key = "candidates", LIST_AT(alm_model_spec, candidates, candidate_count), .required = true,
      .doc = "what each class of series chooses between: `statistical`, `gbm`, `blend`"},
+    {.key = "marginals", .kind = ALMI_CHOICE, AT(alm_model_spec, marginals),
+     .choices = MARGINALS, .fallback = "history",
+     .doc = "where the spread around the mean comes from: each series' own history, or a quantile "
+            "forest per level"},
     {.key = "gbm", OTHER, .doc = "see `models.NAME.gbm`"},
     {.key = "backtest", OTHER, .doc = "see `models.NAME.backtest`"},
     {.key = "season", .kind = ALMI_I32, AT(alm_model_spec, season), .min = 1, .max = 400,
@@ -230,7 +235,7 @@ const almi_section almi_model_section = {"models.NAME", "A family of releases NA
 
 static const almi_key GBM[] = {
     {.key = "objective", .kind = ALMI_CHOICE, AT(alm_gbm_spec, objective), .choices = OBJECTIVES,
-     .fallback = "l2", .doc = "of the mean model"},
+     .fallback = "l2", .doc = "of the mean model; `quantile` is refused there, see `marginals`"},
     {.key = "tweedie_power", .kind = ALMI_F64, AT(alm_gbm_spec, tweedie_power), .min = 1.01,
      .max = 1.99, .fallback = "1.3", .doc = "variance grows with the mean to this power"},
     {.key = "trees", .kind = ALMI_I32, AT(alm_gbm_spec, trees), .min = 1, .max = 10000,

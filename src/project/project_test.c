@@ -149,6 +149,7 @@ static void reads_every_section(void **state)
     assert_int_equal(m->gbm.leaves, 31); /* a default */
     assert_int_equal(m->backtest.origins, 3);
     assert_int_equal(m->season, 7);
+    assert_int_equal(m->marginals, ALM_MARGINALS_HISTORY);
     assert_non_null(alm_project_schedule(p, ALM_STR("daily")));
     assert_null(alm_project_schedule(p, ALM_STR("weekly")));
     alm_project_close(p);
@@ -194,6 +195,8 @@ static const broken BROKEN[] = {
      "7:5: key store cannot be nullable"},
     {"reject_share_max: 0.01", "reject_share_max: 2",
      "14:5: reject_share_max must be between 0 and 1, not 2"},
+    {"candidates: [ses, gbm]", "candidates: [ses, gbm]\n    marginals: forest",
+     "48:5: marginals must be one of history, quantile, not forest"},
     {"reject_share_max: 0.01", "duplicates: keep",
      "14:5: duplicates must be one of refuse, sum, not keep"},
     {"    keys: [sku]\n", "    publication_delay: 2\n",

@@ -219,7 +219,13 @@ alm_err alm_train_check_model(const alm_model_spec *m, alm_error *error)
 {
     if (m->gbm.objective == ALM_OBJECTIVE_QUANTILE) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: the mean model cannot have the "
-                        "objective quantile; use l2, poisson or tweedie", ALM_STR_ARG(m->name));
+                        "objective quantile; use l2, poisson or tweedie, and marginals: quantile "
+                        "for quantile forests beside it", ALM_STR_ARG(m->name));
+    }
+    if (m->recursive && m->marginals == ALM_MARGINALS_QUANTILE) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "model %.*s: a recursive model feeds back "
+                        "means, so there is no quantile of a later step; use marginals: history, "
+                        "or a direct model", ALM_STR_ARG(m->name));
     }
     unsigned choices = 0;
     return alm_choices_of(m, &choices, error);

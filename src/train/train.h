@@ -35,8 +35,8 @@ typedef struct alm_train_result {
 } alm_train_result;
 
 /* What a project file may say but this engine does not do is refused, never passed over: an
- * objective or a candidate that a mean model cannot have. alm_train asks first; `almanac check`
- * asks too. */
+ * objective or a candidate that a mean model cannot have, quantile forests of a recursive model.
+ * alm_train asks first; `almanac check` asks too. */
 ALM_NODISCARD alm_err alm_train_check_model(const alm_model_spec *model, alm_error *error);
 
 /* Results lie in `arena`. */

@@ -1,19 +1,38 @@
 /* train_fit.c: fits along the grid of origins, the records they give, and the scored ones. */
+#include <string.h>
+
 #include "train/train_internal.h"
 
-static alm_err fit_block(almi_training *t, alm_training_window window, alm_lightgbm_result *out,
+/* On the very rows of the mean model: selected once, made into features anew for every forest. */
+static alm_err fit_quantiles(almi_training *t, alm_training_rows *rows, size_t block,
+                             almi_fit *out, alm_error *error)
+{
+    alm_training_fit fit = {t->model, 0, alm_pool_threads(t->env->pool)};
+    for (size_t k = 0; k < t->model->quantile_count; k++) {
+        alm_lightgbm_result forest;
+        fit.quantile = t->model->quantiles[k];
+        ALM_TRY(alm_training_rows_fit(rows, &fit, t->arena, &forest, error));
+        out->quantile[k][block] = forest.text;
+    }
+    return ALM_OK;
+}
+
+static alm_err fit_block(almi_training *t, alm_training_window window, almi_fit *out,
                          alm_error *error)
 {
     alm_training_rows rows = {0};
     alm_vintage_rows_request request = {&t->origins, t->plan, t->model, window, t->scratch};
+    alm_training_fit mean = {t->model, 0, alm_pool_threads(t->env->pool)};
     alm_arena *scratch = alm_arena_create(1 << 20);
     alm_err code = t->origins.restated
                        ? alm_vintage_rows_select(&request, scratch, &rows, error)
                        : alm_training_rows_select(&t->panel, t->plan, t->model, window, scratch,
                                                   &rows, error);
     if (code == ALM_OK) {
-        code = alm_training_rows_fit(&rows, t->model, alm_pool_threads(t->env->pool), t->arena,
-                                     out, error);
+        code = alm_training_rows_fit(&rows, &mean, t->arena, &out->block[window.block], error);
+    }
+    if (code == ALM_OK && t->model->marginals == ALM_MARGINALS_QUANTILE) {
+        code = fit_quantiles(t, &rows, window.block, out, error);
     }
     alm_feature_file_close(rows.kept);
     alm_arena_destroy(scratch);
@@ -22,8 +41,9 @@ static alm_err fit_block(almi_training *t, alm_training_window window, alm_light
 
 alm_err almi_training_fit(almi_training *t, size_t cutoff, almi_fit *out, alm_error *error)
 {
+    memset(out->quantile, 0, sizeof out->quantile);
     for (size_t b = 0; b < t->model->block_count; b++) {
-        ALM_TRY(fit_block(t, (alm_training_window){cutoff, b}, &out->block[b], error));
+        ALM_TRY(fit_block(t, (alm_training_window){cutoff, b}, out, error));
     }
     return ALM_OK;
 }
@@ -36,6 +56,7 @@ void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bund
         parts->mean_model[b] = fit->block[b].text;
         method->base_score[b] = fit->block[b].base_score;
     }
+    memcpy(parts->quantile_model, fit->quantile, sizeof fit->quantile);
 }
 
 alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_method *method,

@@ -44,6 +44,9 @@ static void put_model(alm_json_writer *w, const alm_model_spec *m)
     alm_json_close_array(w);
     put_gbm(w, &m->gbm);
     alm_json_put_i64(w, "horizon", m->horizon);
+    if (m->marginals == ALM_MARGINALS_QUANTILE) { /* the key is younger than others' run ids */
+        alm_json_put_text(w, "marginals", "quantile");
+    }
     alm_json_put_str(w, "name", m->name);
     alm_json_put_i64(w, "paths", m->paths);
     alm_json_key(w, "quantiles");

@@ -19,8 +19,9 @@ typedef struct almi_origin_grid {
     size_t count; /* of all origins needed */
 } almi_origin_grid;
 
-typedef struct almi_fit { /* one mean model per horizon block */
-    alm_lightgbm_result block[ALM_BLOCKS_MAX];
+typedef struct almi_fit { /* of every horizon block */
+    alm_lightgbm_result block[ALM_BLOCKS_MAX]; /* mean models */
+    alm_str quantile[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX]; /* with `marginals: quantile` */
 } almi_fit;
 
 typedef struct almi_training {
@@ -54,7 +55,7 @@ alm_str almi_training_report(const almi_training *training, const alm_method *me
 /* train_fit.c */
 ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, almi_fit *out,
                                         alm_error *error);
-/* The mean models of a fit, and their base scores. */
+/* The models of a fit, and the base scores of the mean ones. */
 void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
                            alm_bundle_parts *parts, alm_method *method);
 ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,

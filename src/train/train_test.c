@@ -231,13 +231,19 @@ static void too_little_history_says_how_much(void **state)
     assert_int_equal(scratch_left(f), 0);
 }
 
-/* Names of a bundle's mean models, from its manifest. */
-static size_t mean_models(fixture *f, alm_str hash)
+static alm_bundle_parts parts_of(fixture *f, alm_str hash)
 {
     alm_digest digest;
     alm_bundle_parts parts;
     assert_true(alm_digest_parse(hash, &digest));
     assert_int_equal(alm_bundle_read(f->objects, &digest, f->arena, &parts, &f->error), ALM_OK);
+    return parts;
+}
+
+/* Names of a bundle's mean models, from its manifest. */
+static size_t mean_models(fixture *f, alm_str hash)
+{
+    alm_bundle_parts parts = parts_of(f, hash);
     size_t count = 0;
     while (count < ALM_BLOCKS_MAX && parts.mean_model[count].size > 0) {
         count++;
@@ -278,6 +284,41 @@ static void horizon_blocks_have_forests_of_their_own(void **state)
     alm_str hash = train_at(f, &options, 1);
     assert_int_equal(mean_models(f, hash), 2);
     assert_true(alm_str_equal(hash, train_at(f, &options, 3)));
+    alm_registry_close(registry);
+}
+
+/* A forest per level and block; the mean models are those of a training without them. */
+static void quantile_forests_stand_beside_the_mean(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_registry *registry = synthetic_registry(f, &snapshot);
+    alm_train_options options = options_of(f, &snapshot, registry);
+    alm_model_spec model = f->project->models[0];
+    static const alm_horizon_block BLOCKS[] = {{1, 7}, {8, 14}};
+    model.blocks = BLOCKS;
+    model.block_count = 2;
+    options.model = &model;
+    alm_bundle_parts plain = parts_of(f, train_at(f, &options, 2));
+    model.marginals = ALM_MARGINALS_QUANTILE;
+    alm_str hash = train_at(f, &options, 1);
+    assert_true(alm_str_equal(hash, train_at(f, &options, 3)));
+    alm_bundle_parts parts = parts_of(f, hash);
+    assert_false(alm_str_equal(parts.training_run_id, plain.training_run_id));
+    for (size_t b = 0; b < ALM_BLOCKS_MAX; b++) {
+        assert_true(alm_str_equal(parts.mean_model[b], plain.mean_model[b]));
+        for (size_t k = 0; k < ALM_METHOD_QUANTILES_MAX; k++) {
+            alm_str text = parts.quantile_model[k][b];
+            assert_int_equal(text.size > 0, b < 2 && k < 5);
+            assert_int_equal(plain.quantile_model[k][b].size, 0);
+            for (size_t other = 0; other < k && text.size > 0; other++) {
+                assert_false(alm_str_equal(text, parts.quantile_model[other][b]));
+            }
+        }
+    }
+    assert_false(alm_str_equal(parts.method, plain.method)); /* calibrated by other shapes */
+    assert_false(alm_str_equal(parts.report, plain.report));
     alm_registry_close(registry);
 }
 
@@ -322,7 +363,16 @@ static void what_this_engine_cannot_do_is_refused(void **state)
     model.gbm.objective = ALM_OBJECTIVE_QUANTILE;
     assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
                      ALM_ERR_UNSUPPORTED);
-    assert_non_null(strstr(f->error.message, "use l2, poisson or tweedie"));
+    assert_non_null(strstr(f->error.message, "use l2, poisson or tweedie, and marginals: quantile "
+                           "for quantile forests beside it"));
+    model.gbm.objective = ALM_OBJECTIVE_L2;
+    model.recursive = true;
+    model.marginals = ALM_MARGINALS_QUANTILE;
+    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
+                     ALM_ERR_UNSUPPORTED);
+    assert_string_equal(f->error.message, "model demand: a recursive model feeds back means, so "
+                        "there is no quantile of a later step; use marginals: history, or a direct "
+                        "model");
     assert_int_equal(scratch_left(f), 0);
 }
 
@@ -335,6 +385,8 @@ int main(void)
                                         synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(horizon_blocks_have_forests_of_their_own,
                                         synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(quantile_forests_stand_beside_the_mean, synthetic_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(a_recursive_model_is_one_forest, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(too_little_history_says_how_much, synthetic_setup,

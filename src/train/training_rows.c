@@ -146,18 +146,18 @@ static alm_err make_rows(void *context, size_t first, size_t count, double *out,
     return ALM_OK;
 }
 
-static alm_lightgbm_params params_of(const alm_model_spec *model, int threads)
+static alm_lightgbm_params params_of(const alm_training_fit *fit)
 {
     static const alm_lightgbm_objective OBJECTIVES[] = {
         [ALM_OBJECTIVE_L2] = ALM_LIGHTGBM_L2,
         [ALM_OBJECTIVE_POISSON] = ALM_LIGHTGBM_POISSON,
-        [ALM_OBJECTIVE_TWEEDIE] = ALM_LIGHTGBM_TWEEDIE,
-        [ALM_OBJECTIVE_QUANTILE] = ALM_LIGHTGBM_QUANTILE};
+        [ALM_OBJECTIVE_TWEEDIE] = ALM_LIGHTGBM_TWEEDIE};
     alm_lightgbm_params p = alm_lightgbm_params_default();
-    const alm_gbm_spec *gbm = &model->gbm;
-    p.objective = OBJECTIVES[gbm->objective];
+    const alm_gbm_spec *gbm = &fit->model->gbm;
+    alm_assert(gbm->objective != ALM_OBJECTIVE_QUANTILE); /* alm_train_check_model */
+    p.objective = fit->quantile > 0 ? ALM_LIGHTGBM_QUANTILE : OBJECTIVES[gbm->objective];
     p.tweedie_power = gbm->tweedie_power;
-    p.quantile = 0.5;
+    p.quantile = fit->quantile > 0 ? fit->quantile : 0.5;
     p.trees = gbm->trees;
     p.leaves = gbm->leaves;
     p.learning_rate = gbm->learning_rate;
@@ -167,15 +167,15 @@ static alm_lightgbm_params params_of(const alm_model_spec *model, int threads)
     p.bagging_freq = gbm->bagging_fraction < 1 ? 1 : 0;
     p.lambda_l2 = gbm->lambda_l2;
     p.max_bin = gbm->bins_max;
-    p.seed = (int)(model->seed & 0x7FFFFFFF);
-    p.threads = threads;
+    p.seed = (int)(fit->model->seed & 0x7FFFFFFF);
+    p.threads = fit->threads;
     return p;
 }
 
-alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_model_spec *model, int threads,
+alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_training_fit *fit,
                               alm_arena *arena, alm_lightgbm_result *out, alm_error *error)
 {
-    alm_lightgbm_params params = params_of(model, threads);
+    alm_lightgbm_params params = params_of(fit);
     rows->scratch = alm_arena_create(1 << 18);
     alm_lightgbm_data data = {.row_count = rows->count,
                               .column_count = alm_feature_plan_width(rows->plan),

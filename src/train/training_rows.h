@@ -49,9 +49,15 @@ ALM_NODISCARD alm_err alm_training_rows_select(const alm_training_panel *panel,
                                                alm_training_window window, alm_arena *arena,
                                                alm_training_rows *out, alm_error *error);
 
-/* Fits the block's mean model on them. The texts in `out` lie in `arena`. */
-ALM_NODISCARD alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_model_spec *model,
-                                            int threads, alm_arena *arena,
-                                            alm_lightgbm_result *out, alm_error *error);
+typedef struct alm_training_fit {
+    const alm_model_spec *model;
+    double quantile; /* level of a quantile forest; 0: the mean model */
+    int threads;
+} alm_training_fit;
+
+/* Fits a model of the block on them. The texts in `out` lie in `arena`. */
+ALM_NODISCARD alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_training_fit *fit,
+                                            alm_arena *arena, alm_lightgbm_result *out,
+                                            alm_error *error);
 
 #endif

@@ -210,21 +210,19 @@ static void too_many_or_no_rows_are_refused(void **state)
     training_close(&c);
 }
 
-static void fits_the_same_model_for_any_threads(void **state)
+/* A mean model, or a quantile forest. */
+static alm_lightgbm_result fit_for_any_threads(fixture *f, training_case *c, double quantile)
 {
-    fixture *f = *state;
-    training_case c;
-    training_open(f, NULL, 16, &c);
     alm_lightgbm_result first = {0};
     for (int threads = 1; threads <= 3; threads++) {
         alm_training_rows rows;
-        select_rows(f, &c, CUTOFF, &rows);
+        select_rows(f, c, CUTOFF, &rows);
         alm_lightgbm_result fit;
-        assert_int_equal(alm_training_rows_fit(&rows, &f->project->models[0], threads, f->arena,
-                                               &fit, &f->error), ALM_OK);
+        alm_training_fit asked = {&f->project->models[0], quantile, threads};
+        assert_int_equal(alm_training_rows_fit(&rows, &asked, f->arena, &fit, &f->error), ALM_OK);
         assert_int_equal(fit.trees, 12);
         double gain = 0;
-        for (size_t k = 0; k < alm_feature_plan_width(c.plan); k++) {
+        for (size_t k = 0; k < alm_feature_plan_width(c->plan); k++) {
             gain += fit.gain[k];
         }
         assert_true(gain > 0);
@@ -232,6 +230,20 @@ static void fits_the_same_model_for_any_threads(void **state)
         assert_true(alm_str_equal(fit.text, first.text));
         assert_true(fit.base_score == first.base_score);
     }
+    return first;
+}
+
+static void fits_the_same_model_for_any_threads(void **state)
+{
+    fixture *f = *state;
+    training_case c;
+    training_open(f, NULL, 16, &c);
+    alm_lightgbm_result mean = fit_for_any_threads(f, &c, 0);
+    alm_lightgbm_result median = fit_for_any_threads(f, &c, .5);
+    alm_lightgbm_result high = fit_for_any_threads(f, &c, .9);
+    assert_true(median.base_score == 0 && high.base_score == 0);
+    assert_false(alm_str_equal(median.text, mean.text));
+    assert_false(alm_str_equal(median.text, high.text));
     training_close(&c);
 }
 

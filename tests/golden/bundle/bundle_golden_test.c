@@ -1,4 +1,4 @@
-/* bundle_golden_test.c: a released bundle of format 1 keeps loading, and keeps giving the numbers
+/* bundle_golden_test.c: a released bundle of each format keeps loading, and keeps giving the numbers
  * that it gave when it was released. README.md beside this file says how it was made, and when it
  * may be made again. */
 #include <setjmp.h>
@@ -14,7 +14,16 @@
 #include "pipeline/pipeline_fixture.h"
 #include "train/train.h"
 
-#define FOLDER "tests/golden/bundle"
+typedef struct golden {
+    const char *format; /* ALMANAC_GOLDEN_WRITE with this value makes it */
+    const char *objects, *expected;
+    alm_marginals marginals;
+} golden;
+
+static const golden FORMAT_1 = {"1", "tests/golden/bundle/objects",
+                                "tests/golden/bundle/expected.txt", ALM_MARGINALS_HISTORY};
+static const golden FORMAT_2 = {"2", "tests/golden/bundle_2/objects",
+                                "tests/golden/bundle_2/expected.txt", ALM_MARGINALS_QUANTILE};
 
 /* Everything that a run with the bundle would publish, in order. */
 typedef struct scored {
@@ -101,9 +110,12 @@ static alm_str score(fixture *f, alm_objects *bundles, const alm_digest *hash,
     return fixture_keep(f->arena, &s.text);
 }
 
-static alm_digest train(fixture *f, alm_objects *bundles, const alm_snapshot *snapshot)
+static alm_digest train(fixture *f, const golden *g, alm_objects *bundles,
+                        const alm_snapshot *snapshot)
 {
-    alm_train_options options = {.project = f->project, .model = &f->project->models[0],
+    alm_model_spec model = f->project->models[0];
+    model.marginals = g->marginals;
+    alm_train_options options = {.project = f->project, .model = &model,
                                  .snapshot = snapshot, .objects = f->objects,
                                  .project_commit = ALM_STR("golden"), .unregistered = true,
                                  .who = ALM_STR("golden")};
@@ -119,29 +131,29 @@ static alm_digest train(fixture *f, alm_objects *bundles, const alm_snapshot *sn
     return hash;
 }
 
-static void write_expected(fixture *f, alm_objects *bundles, const alm_snapshot *snapshot)
+static void write_expected(fixture *f, const golden *g, alm_objects *bundles,
+                           const alm_snapshot *snapshot)
 {
-    alm_digest hash = train(f, bundles, snapshot);
+    alm_digest hash = train(f, g, bundles, snapshot);
     char text[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&hash, text);
     alm_str scores = score(f, bundles, &hash, snapshot);
     char *all = alm_arena_printf(f->arena, "bundle %s\n" ALM_STR_FMT, text, ALM_STR_ARG(scores));
-    must(f, alm_fs_write_all(f->fs, FOLDER "/expected.txt", alm_str_of(all), &f->error));
+    must(f, alm_fs_write_all(f->fs, g->expected, alm_str_of(all), &f->error));
 }
 
-static void scores_as_it_did(void **state)
+static void expect_scores(fixture *f, const golden *g)
 {
-    fixture *f = *state;
     synthetic_open(f, NULL);
     alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
     alm_objects *bundles = NULL;
-    must(f, alm_objects_folder_open(f->fs, FOLDER "/objects", &bundles, &f->error));
-    if (getenv("ALMANAC_GOLDEN_WRITE")) {
-        write_expected(f, bundles, &snapshot);
+    must(f, alm_objects_folder_open(f->fs, g->objects, &bundles, &f->error));
+    const char *write = getenv("ALMANAC_GOLDEN_WRITE");
+    if (write && strcmp(write, g->format) == 0) {
+        write_expected(f, g, bundles, &snapshot);
     }
     alm_str expected;
-    must(f, alm_fs_read_all(f->fs, FOLDER "/expected.txt", 1 << 20, f->arena, &expected,
-                            &f->error));
+    must(f, alm_fs_read_all(f->fs, g->expected, 1 << 20, f->arena, &expected, &f->error));
     alm_str rest = expected;
     alm_str first = alm_str_split(&rest, '\n');
     alm_digest hash;
@@ -160,16 +172,24 @@ static void scores_as_it_did(void **state)
     alm_objects_close(bundles);
 }
 
-/* Saving its parts again gives the hash that it was released under. */
-static void saves_to_its_own_hash(void **state)
+static void scores_as_it_did(void **state)
 {
-    fixture *f = *state;
+    expect_scores(*state, &FORMAT_1);
+}
+
+static void format_2_scores_as_it_did(void **state)
+{
+    expect_scores(*state, &FORMAT_2);
+}
+
+/* Saving its parts again gives the hash that it was released under. */
+static void expect_own_hash(fixture *f, const golden *g)
+{
     synthetic_open(f, NULL);
     alm_objects *bundles = NULL;
-    must(f, alm_objects_folder_open(f->fs, FOLDER "/objects", &bundles, &f->error));
+    must(f, alm_objects_folder_open(f->fs, g->objects, &bundles, &f->error));
     alm_str expected;
-    must(f, alm_fs_read_all(f->fs, FOLDER "/expected.txt", 1 << 20, f->arena, &expected,
-                            &f->error));
+    must(f, alm_fs_read_all(f->fs, g->expected, 1 << 20, f->arena, &expected, &f->error));
     alm_digest hash;
     alm_digest again;
     alm_bundle_parts parts;
@@ -179,7 +199,19 @@ static void saves_to_its_own_hash(void **state)
     assert_memory_equal(&again, &hash, sizeof hash);
     assert_true(alm_str_is(parts.model, "demand"));
     assert_true(parts.mean_model[0].size > 1000);
+    bool quantiles = g->marginals == ALM_MARGINALS_QUANTILE;
+    assert_true(quantiles == (parts.quantile_model[0][0].size > 1000));
     alm_objects_close(bundles);
+}
+
+static void saves_to_its_own_hash(void **state)
+{
+    expect_own_hash(*state, &FORMAT_1);
+}
+
+static void format_2_saves_to_its_own_hash(void **state)
+{
+    expect_own_hash(*state, &FORMAT_2);
 }
 
 int main(void)
@@ -187,6 +219,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(scores_as_it_did, synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(saves_to_its_own_hash, synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(format_2_scores_as_it_did, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(format_2_saves_to_its_own_hash, synthetic_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
