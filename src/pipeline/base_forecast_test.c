@@ -526,13 +526,13 @@ static expected_shape expect_shape(based *b, size_t series)
 static void quantile_forests_give_the_shape(void **state)
 {
     based *b = *state;
-    b->method.weight[ALM_CLASS_lumpy] = 0;
-    b->method.weight[ALM_CLASS_smooth] = .25;
+    size_t unweighted = 0;
     size_t crossed = 0;
     size_t negative = 0;
     for (int blocks = 1; blocks <= 3; blocks += 2) {
         b->blocks = blocks == 1 ? WHOLE : THREE;
         b->method.block_count = (size_t)blocks;
+        b->method.weight[ALM_CLASS_smooth] = blocks == 1 ? .25 : 0; /* nearly all are smooth */
         b->quantiles = false;
         make_bundle(b, true);
         alm_base plain[SERIES];
@@ -562,10 +562,12 @@ static void quantile_forests_give_the_shape(void **state)
             assert_true(is_near(base->history.shape_mean, want.mean));
             assert_true(is_near(base->history.shape_variance, alm_marginal_variance(shape)));
             assert_true(base->history.shape_weight == plain[i].history.shape_weight);
+            unweighted += base->weight == 0;
             crossed += want.crossed;
             negative += want.negative;
         }
     }
+    assert_true(unweighted > 30 && unweighted <= SERIES - 2);
     assert_true(crossed > 500 && negative > 500); /* of 38 x 12 x 2 steps with 5 levels each */
 }
 

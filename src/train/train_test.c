@@ -300,6 +300,7 @@ static void quantile_forests_stand_beside_the_mean(void **state)
     model.blocks = BLOCKS;
     model.block_count = 2;
     options.model = &model;
+    model.gbm.trees = 4; /* of six forests per fit and block */
     alm_bundle_parts plain = parts_of(f, train_at(f, &options, 2));
     model.marginals = ALM_MARGINALS_QUANTILE;
     alm_str hash = train_at(f, &options, 1);
