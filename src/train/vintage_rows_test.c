@@ -74,8 +74,8 @@ static bool same_rows(const alm_training_rows *a, const alm_training_rows *b)
 static alm_str text_of_fit(fixture *f, alm_training_rows *rows)
 {
     alm_lightgbm_result fit;
-    assert_int_equal(alm_training_rows_fit(rows, &f->project->models[0], 2, f->arena, &fit,
-                                           &f->error), ALM_OK);
+    alm_training_fit wanted = {&f->project->models[0], 0, 2};
+    assert_int_equal(alm_training_rows_fit(rows, &wanted, f->arena, &fit, &f->error), ALM_OK);
     return fit.text;
 }
 
