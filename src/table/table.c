@@ -57,6 +57,7 @@ bool alm_column_is_valid(const alm_column *column, size_t row)
 /* Values are packed into a small buffer first: one call of the hash per value would cost several
  * times the hash itself. The bytes that go in are the same either way. */
 #define PACK_BYTES 4096
+#define PACKED_BYTES_MAX 9 /* of a value that is no text: validity and eight bytes */
 
 typedef struct pack {
     alm_hash *hash;
@@ -70,31 +71,23 @@ static void pack_flush(pack *p)
     p->size = 0;
 }
 
-static void pack_byte(pack *p, uint8_t value)
+static inline size_t put_u64(uint8_t *out, uint64_t value)
 {
-    if (p->size == PACK_BYTES) {
-        pack_flush(p);
-    }
-    p->bytes[p->size++] = value;
-}
-
-static void pack_u64(pack *p, uint64_t value)
-{
-    if (p->size + 8 > PACK_BYTES) {
-        pack_flush(p);
-    }
     for (int i = 0; i < 8; i++) {
-        p->bytes[p->size++] = (uint8_t)(value >> (8 * i));
+        out[i] = (uint8_t)(value >> (8 * i));
     }
+    return 8;
 }
 
 static void pack_text(pack *p, alm_str value)
 {
-    pack_u64(p, value.size);
-    if (p->size + value.size > PACK_BYTES) {
+    if (p->size + PACKED_BYTES_MAX + value.size > PACK_BYTES) {
         pack_flush(p);
     }
-    if (value.size > PACK_BYTES) {
+    p->bytes[p->size++] = 1;
+    p->size += put_u64(p->bytes + p->size, value.size);
+    if (p->size + value.size > PACK_BYTES) {
+        pack_flush(p);
         alm_hash_update(p->hash, value.data, value.size);
     } else if (value.size > 0) {
         memcpy(p->bytes + p->size, value.data, value.size);
@@ -102,16 +95,36 @@ static void pack_text(pack *p, alm_str value)
     }
 }
 
-static void pack_double(pack *p, double value)
+static inline uint64_t double_bits(double value)
 {
     uint64_t bits;
     if (value != value) {
-        bits = UINT64_C(0x7ff8000000000000);
-    } else {
-        value = value == 0.0 ? 0.0 : value;
-        memcpy(&bits, &value, sizeof(bits));
+        return UINT64_C(0x7ff8000000000000);
     }
-    pack_u64(p, bits);
+    value = value == 0.0 ? 0.0 : value;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* The bytes of a valid value behind its validity; returns how many. */
+static inline size_t pack_value(const alm_column *column, size_t row, uint8_t *out)
+{
+    switch (column->type) {
+    case ALM_TYPE_BOOL:
+        out[0] = column->values.boolean[row] != 0;
+        return 1;
+    case ALM_TYPE_I64:
+        return put_u64(out, (uint64_t)column->values.i64[row]);
+    case ALM_TYPE_F64:
+        return put_u64(out, double_bits(column->values.f64[row]));
+    case ALM_TYPE_DATE:
+        return put_u64(out, (uint64_t)(int64_t)column->values.date[row]);
+    case ALM_TYPE_INSTANT:
+        return put_u64(out, (uint64_t)column->values.instant[row]);
+    case ALM_TYPE_TEXT:
+        break; /* of no fixed size: pack_text */
+    }
+    return 0;
 }
 
 void alm_column_hash(const alm_column *column, size_t first, size_t count, alm_hash *hash)
@@ -121,29 +134,16 @@ void alm_column_hash(const alm_column *column, size_t first, size_t count, alm_h
     p.size = 0;
     for (size_t row = first; row < first + count; row++) {
         bool valid = alm_column_is_valid(column, row);
-        pack_byte(&p, valid);
-        if (!valid) {
+        if (valid && column->type == ALM_TYPE_TEXT) {
+            pack_text(&p, column->values.text[row]);
             continue;
         }
-        switch (column->type) {
-        case ALM_TYPE_BOOL:
-            pack_byte(&p, column->values.boolean[row] != 0);
-            break;
-        case ALM_TYPE_I64:
-            pack_u64(&p, (uint64_t)column->values.i64[row]);
-            break;
-        case ALM_TYPE_F64:
-            pack_double(&p, column->values.f64[row]);
-            break;
-        case ALM_TYPE_DATE:
-            pack_u64(&p, (uint64_t)(int64_t)column->values.date[row]);
-            break;
-        case ALM_TYPE_INSTANT:
-            pack_u64(&p, (uint64_t)column->values.instant[row]);
-            break;
-        case ALM_TYPE_TEXT:
-            pack_text(&p, column->values.text[row]);
-            break;
+        if (p.size + PACKED_BYTES_MAX > PACK_BYTES) {
+            pack_flush(&p);
+        }
+        p.bytes[p.size++] = valid;
+        if (valid) {
+            p.size += pack_value(column, row, p.bytes + p.size);
         }
     }
     pack_flush(&p);
