@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Rows beyond this are sorted in the scratch folder, so that memory does not grow with them. */
-#define SORT_BYTES ((uint64_t)1 << 30)
+/* What the engine may take; it streams, and needs this for row groups of other writers only. */
+#define ENGINE_BYTES ((uint64_t)1 << 30)
 #define MANIFEST_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- the key of the pseudonyms ---- */
@@ -86,8 +86,8 @@ static alm_err prepare(almi_taking *taking, alm_error *error)
     ALM_TRY(alm_fs_make_directories(env->fs, taking->folder, error));
     ALM_TRY(load_key(taking, error));
     alm_sql_options options = {
-        .threads = env->pool ? alm_pool_threads(env->pool) : 1,
-        .memory_limit_bytes = env->memory_limit_bytes ? env->memory_limit_bytes : SORT_BYTES,
+        .threads = 1, /* what it does is one stream after another */
+        .memory_limit_bytes = env->memory_limit_bytes ? env->memory_limit_bytes : ENGINE_BYTES,
         .scratch_directory = alm_path_join(taking->scratch, taking->folder, "spill"),
     };
     return alm_sql_open(&options, &taking->sql, error);
@@ -142,19 +142,28 @@ static alm_err refuse(almi_taking *taking, alm_err code, alm_error *error)
     return alm_fail(error, code, "%s; all of them: %s", message, path);
 }
 
+static alm_err read_source(almi_taking *taking, almi_taken_source *source, alm_error *error)
+{
+    ALM_TRY(almi_source_read(taking, source, error));
+    alm_err code = almi_gate_source(taking, source, error);
+    if (code != ALM_OK) {
+        return source->rejected ? refuse(taking, code, error) : code;
+    }
+    return almi_rows_write(taking, source, error);
+}
+
 static alm_err read_sources(almi_taking *taking, almi_taken_source *sources, alm_error *error)
 {
     const alm_project *project = taking->project;
     for (size_t i = 0; i < project->source_count; i++) {
         sources[i].spec = &project->sources[i];
-        sources[i].table = alm_arena_printf(taking->scratch, "source_%zu", i);
+        sources[i].label = alm_arena_printf(taking->scratch, "source_%zu", i);
         alm_env_progress(taking->env, "snapshot", i, project->source_count);
         alm_buffer_clear(&taking->first_reject);
-        ALM_TRY(almi_source_read(taking, &sources[i], error));
-        alm_err code = almi_gate_source(taking, &sources[i], error);
-        if (code != ALM_OK) {
-            return sources[i].rejected ? refuse(taking, code, error) : code;
-        }
+        alm_err code = read_source(taking, &sources[i], error);
+        alm_row_sort_destroy(sources[i].sort);
+        sources[i].sort = NULL;
+        ALM_TRY(code);
     }
     return almi_gate_calendar(taking, sources, error);
 }
@@ -210,7 +219,7 @@ static alm_err take(almi_taking *taking, alm_snapshot *out, alm_error *error)
     manifest.sources = ALM_NEW_ARRAY(taking->scratch, almi_manifest_source, count);
     ALM_TRY(read_sources(taking, sources, error));
     for (size_t i = 0; i < count; i++) {
-        ALM_TRY(almi_content_write(taking, &sources[i], error));
+        ALM_TRY(almi_content_keep(taking, &sources[i], error));
         describe(taking, &sources[i], &manifest.sources[i]);
     }
     alm_snapshot snapshot = {0};

@@ -86,70 +86,20 @@ static alm_err gate_freshness(almi_taking *taking, const almi_taken_source *sour
 
 /* ---- duplicates ---- */
 
-static void add_name(alm_buffer *out, alm_str name, alm_arena *arena)
-{
-    if (name.size) {
-        alm_buffer_printf(out, "%s%s", out->size ? ", " : "", alm_sql_identifier(arena, name));
-    }
-}
-
-char *almi_unique_columns(const alm_source *source, alm_arena *arena)
-{
-    alm_buffer list = {0};
-    for (size_t i = 0; i < source->key_count; i++) {
-        add_name(&list, source->keys[i], arena);
-    }
-    add_name(&list, source->time, arena);
-    if (source->key_count > 0 || source->time.size) {
-        add_name(&list, source->known_at, arena);
-    }
-    char *text = list.size ? alm_arena_copy_text(arena, list.data, list.size) : NULL;
-    alm_buffer_deinit(&list);
-    return text;
-}
-
-/* "date=2011-12-09, sku=10125" of the rows as SQL. */
-static char *key_text(const alm_source *source, alm_arena *arena)
-{
-    alm_buffer text = {0};
-    alm_str names[2] = {source->time, source->known_at};
-    for (size_t i = 0; i < source->key_count + 2; i++) {
-        alm_str name = i < source->key_count ? source->keys[i] : names[i - source->key_count];
-        if (name.size) {
-            char *label = alm_arena_printf(arena, ALM_STR_FMT "=", ALM_STR_ARG(name));
-            alm_buffer_printf(&text, ", %s || %s::VARCHAR",
-                              alm_sql_literal(arena, alm_str_of(label)),
-                              alm_sql_identifier(arena, name));
-        }
-    }
-    char *out = alm_arena_printf(arena, "concat_ws(', '%s)", text.data ? text.data : "");
-    alm_buffer_deinit(&text);
-    return out;
-}
-
 alm_err almi_gate_duplicates(almi_taking *taking, const almi_taken_source *source,
                              alm_error *error)
 {
     alm_arena *arena = taking->scratch;
-    char *columns = almi_unique_columns(source->spec, arena);
-    /* The first duplicate in the order of reading: where its group's second row stands. */
-    alm_table table;
-    ALM_TRY(alm_sql_collect(
-        taking->sql,
-        alm_arena_printf(arena, "SELECT min(" ALMI_ROW_COLUMN ") AS a, "
-                         "min(" ALMI_ROW_COLUMN ", 2)[2] AS b, min(%s) AS k FROM %s GROUP BY %s "
-                         "HAVING count(*) > 1 ORDER BY b LIMIT 1", key_text(source->spec, arena),
-                         source->table, columns),
-        1, arena, &table, error));
-    alm_assert(table.rows == 1);
-    alm_str key = table.columns[2].values.text[0];
+    if (source->duplicate == 0) {
+        return ALM_OK;
+    }
     return fail_source(
         source, error, ALM_ERR_CONFLICT,
         alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one, or "
                          "declare `duplicates: sum`",
-                         almi_row_name(source->spec, table.columns[0].values.i64[0], arena),
-                         almi_row_name(source->spec, table.columns[1].values.i64[0], arena),
-                         ALM_STR_ARG(key)));
+                         almi_row_name(source->spec, source->duplicate_of, arena),
+                         almi_row_name(source->spec, source->duplicate, arena),
+                         ALM_STR_ARG(source->duplicate_key)));
 }
 
 alm_err almi_gate_source(almi_taking *taking, const almi_taken_source *source, alm_error *error)
@@ -173,33 +123,40 @@ static const almi_taken_source *find(const almi_taking *taking, const almi_taken
     return NULL;
 }
 
+static bool has_day(const almi_days *days, alm_date day)
+{
+    int64_t at = (int64_t)day - days->first;
+    return at >= 0 && at < (int64_t)days->count && days->rows[at] != 0;
+}
+
+/* Names the first row, in the order of reading, whose day the calendar does not have. */
 static alm_err gate_days(almi_taking *taking, const almi_taken_source *series,
                          const almi_taken_source *calendar, alm_error *error)
 {
-    alm_arena *arena = taking->scratch;
-    char *time = alm_sql_identifier(arena, series->spec->time);
-    char *day = alm_sql_identifier(arena, calendar->spec->time);
-    alm_table table;
-    ALM_TRY(alm_sql_collect(
-        taking->sql,
-        alm_arena_printf(arena, "SELECT s." ALMI_ROW_COLUMN ", s.%s FROM %s s ANTI JOIN %s c ON "
-                         "s.%s = c.%s ORDER BY 1 LIMIT 1", time, series->table, calendar->table,
-                         time, day),
-        1, arena, &table, error));
-    if (table.rows == 0) {
+    int64_t row = INT64_MAX;
+    alm_date day = 0;
+    for (size_t i = 0; i < series->days.count; i++) {
+        int64_t first = series->days.rows[i];
+        alm_date at = series->days.first + (alm_date)i;
+        if (first != 0 && first < row && !has_day(&calendar->days, at)) {
+            row = first;
+            day = at;
+        }
+    }
+    if (row == INT64_MAX) {
         return ALM_OK;
     }
     char date[ALM_DATE_TEXT_BYTES];
     char first[ALM_DATE_TEXT_BYTES];
     char last[ALM_DATE_TEXT_BYTES];
-    alm_date_text(table.columns[1].values.date[0], date);
+    alm_date_text(day, date);
     alm_date_text(calendar->first, first);
     alm_date_text(calendar->last, last);
+    alm_arena *arena = taking->scratch;
     return fail_source(
         series, error, ALM_ERR_INVALID,
         alm_arena_printf(arena, "%s: %s is outside the calendar: source " ALM_STR_FMT " (%s to %s) "
-                         "has no row for it", almi_row_name(series->spec,
-                         table.columns[0].values.i64[0], arena), date,
+                         "has no row for it", almi_row_name(series->spec, row, arena), date,
                          ALM_STR_ARG(calendar->spec->name), first, last));
 }
 

@@ -1,8 +1,8 @@
-/* source_reader.c: the files of a source as typed rows of a temporary table.
+/* source_reader.c: the files of a source as typed rows of a sort.
  *
- * Every value goes through its text, for CSV and Parquet alike, so that the same rows give the same
- * values whatever file they lie in. Values are parsed by base/str.h and base/date.h and never by
- * the engine: there is one definition of what a date is. */
+ * Texts are parsed by base/str.h and base/date.h and never by the engine: there is one definition
+ * of what a date is. Values of Parquet files that need no text (source_parquet.c) are taken as they
+ * are. */
 #include "project/snapshot_internal.h"
 
 #include "table/csv.h"
@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_ROWS 65536
+#define SORT_BYTES ((uint64_t)64 << 20)
 #define REJECTS_LISTED_MAX 100000
 #define REJECT_VALUE_BYTES 200
 #define ROW_BITS 40
 #define MICROS_PER_DAY INT64_C(86400000000)
+#define DAYS_SPARE 1024
 
 typedef struct cell {
     bool valid;
@@ -26,12 +27,12 @@ typedef struct cell {
 typedef struct reader {
     almi_taking *taking;
     almi_taken_source *source;
-    alm_table_builder *builder;
-    size_t pending;    /* rows in the builder */
     size_t file;
     int64_t record;    /* of the row at hand */
     cell *cells;       /* one per declared column */
+    bool *ready;       /* is the cell of the row at hand the value already, without a text? */
     alm_str *values;   /* texts of the row at hand, by declared column */
+    size_t *order;     /* declared columns in the order of the snapshot */
     size_t time_index; /* SIZE_MAX: none */
     size_t known_at_index;
 } reader;
@@ -46,6 +47,11 @@ char *almi_row_name(const alm_source *source, int64_t row, alm_arena *arena)
     alm_str file = source->files[row >> ROW_BITS];
     return alm_arena_printf(arena, ALM_STR_FMT " row %lld", ALM_STR_ARG(file),
                             (long long)(row & (((int64_t)1 << ROW_BITS) - 1)));
+}
+
+static int64_t row_number(const reader *r)
+{
+    return ((int64_t)r->file << ROW_BITS) | r->record;
 }
 
 /* ---- rejected rows ---- */
@@ -149,8 +155,18 @@ static const char *type_reason(alm_type type)
     return REASONS[type];
 }
 
-static bool check_bounds(reader *r, const alm_source_column *column, const cell *c, alm_str text)
+/* What a message shows of a cell that came without a text: only whole numbers can be out of
+ * bounds then. */
+static alm_str number_text(const cell *c, char out[32])
 {
+    return (alm_str){out, (size_t)snprintf(out, 32, "%lld", (long long)c->integer)};
+}
+
+static bool check_bounds(reader *r, size_t index)
+{
+    const alm_source_column *column = &r->source->spec->columns[index];
+    const cell *c = &r->cells[index];
+    char number[32];
     double value = column->type == ALM_TYPE_F64 ? c->real : (double)c->integer;
     bool low = column->has_min && value < column->min;
     if (!low && !(column->has_max && value > column->max)) {
@@ -161,31 +177,40 @@ static bool check_bounds(reader *r, const alm_source_column *column, const cell 
     (void)alm_double_text(low ? column->min : column->max, bound);
     (void)snprintf(reason, sizeof(reason), "is %s %s %s", low ? "below" : "above",
                    low ? "min" : "max", bound);
-    reject(r, column->name, text, reason);
+    reject(r, column->name, r->ready[index] ? number_text(c, number) : r->values[index], reason);
     return false;
 }
 
-/* Parses the row at hand into cells; a row that does not fit is rejected and gives false. */
+/* Parses the text of a cell; what does not fit is rejected and gives false. */
+static bool parse_cell(reader *r, size_t index)
+{
+    const alm_source_column *column = &r->source->spec->columns[index];
+    alm_str text = r->values[index];
+    cell *c = &r->cells[index];
+    c->valid = text.size > 0;
+    if (!c->valid) {
+        if (!column->nullable) {
+            reject(r, column->name, text, "is empty (the column is not nullable)");
+        }
+        return column->nullable;
+    }
+    if (!parse_value(column->type, text, c)) {
+        reject(r, column->name, text, type_reason(column->type));
+        return false;
+    }
+    return true;
+}
+
+/* Makes cells of the row at hand; a row that does not fit is rejected and gives false. */
 static bool parse_row(reader *r)
 {
     const alm_source *spec = r->source->spec;
     for (size_t i = 0; i < spec->column_count; i++) {
-        const alm_source_column *column = &spec->columns[i];
-        alm_str text = r->values[i];
-        cell *c = &r->cells[i];
-        c->valid = text.size > 0;
-        if (!c->valid) {
-            if (!column->nullable) {
-                reject(r, column->name, text, "is empty (the column is not nullable)");
-                return false;
-            }
-            continue;
-        }
-        if (!parse_value(column->type, text, c)) {
-            reject(r, column->name, text, type_reason(column->type));
+        if (!r->ready[i] && !parse_cell(r, i)) {
             return false;
         }
-        if (!check_bounds(r, column, c, text)) {
+        bool bounded = spec->columns[i].has_min || spec->columns[i].has_max;
+        if (bounded && r->cells[i].valid && !check_bounds(r, i)) {
             return false;
         }
     }
@@ -238,30 +263,56 @@ static bool in_window(reader *r)
     return true;
 }
 
-/* ---- rows into the table ---- */
+/* ---- rows into the sort ---- */
+
+/* Only the first row of a day matters, and rows come in the order of reading. */
+static alm_err keep_day(reader *r, alm_error *error)
+{
+    almi_days *days = &r->source->days;
+    alm_date day = (alm_date)r->cells[r->time_index].integer;
+    int64_t at = (int64_t)day - days->first;
+    if (at < 0 || at >= (int64_t)days->count) {
+        int64_t spare = DAYS_SPARE + (int64_t)days->count; /* so that growing stays rare */
+        int64_t first = days->count == 0 || at < 0 ? day - spare : days->first;
+        int64_t end = days->count == 0 || at > 0 ? day + spare
+                                                 : days->first + (int64_t)days->count;
+        void *memory = NULL;
+        ALM_TRY(alm_arena_try_alloc(r->taking->scratch, (size_t)(end - first) * sizeof(int64_t),
+                                    &memory, error));
+        for (size_t i = 0; i < days->count; i++) {
+            ((int64_t *)memory)[days->first - first + (int64_t)i] = days->rows[i];
+        }
+        *days = (almi_days){(alm_date)first, (size_t)(end - first), memory};
+        at = day - first;
+    }
+    if (days->rows[at] == 0) {
+        days->rows[at] = row_number(r);
+    }
+    return ALM_OK;
+}
 
 static void add_cell(reader *r, const alm_source_column *column, const cell *c)
 {
-    alm_table_builder *b = r->builder;
+    alm_row_sort *sort = r->source->sort;
     if (!c->valid) {
-        alm_table_builder_null(b);
+        alm_row_sort_null(sort);
         return;
     }
     switch (column->type) {
     case ALM_TYPE_BOOL:
-        alm_table_builder_bool(b, c->integer != 0);
+        alm_row_sort_bool(sort, c->integer != 0);
         break;
     case ALM_TYPE_I64:
-        alm_table_builder_i64(b, c->integer);
+        alm_row_sort_i64(sort, c->integer);
         break;
     case ALM_TYPE_F64:
-        alm_table_builder_f64(b, c->real);
+        alm_row_sort_f64(sort, c->real);
         break;
     case ALM_TYPE_DATE:
-        alm_table_builder_date(b, (alm_date)c->integer);
+        alm_row_sort_date(sort, (alm_date)c->integer);
         break;
     case ALM_TYPE_INSTANT:
-        alm_table_builder_instant(b, c->integer);
+        alm_row_sort_instant(sort, c->integer);
         break;
     case ALM_TYPE_TEXT:
         if (column->pseudonym) {
@@ -269,39 +320,34 @@ static void add_cell(reader *r, const alm_source_column *column, const cell *c)
             alm_digest digest = alm_hash_keyed(r->taking->key.bytes, ALM_DIGEST_BYTES,
                                                c->text.data, c->text.size);
             alm_digest_text(&digest, text);
-            alm_table_builder_text(b, (alm_str){text, ALM_DIGEST_BYTES}); /* half of the digits */
+            alm_row_sort_text(sort, (alm_str){text, ALM_DIGEST_BYTES}); /* half of the digits */
         } else {
-            alm_table_builder_text(b, c->text);
+            alm_row_sort_text(sort, c->text);
         }
         break;
     }
 }
 
-static alm_err flush(reader *r, alm_error *error)
-{
-    alm_table table;
-    ALM_TRY(alm_table_builder_finish(r->builder, &table, error));
-    ALM_TRY(alm_sql_append(r->taking->sql, r->source->table, &table, error));
-    alm_table_builder_clear(r->builder);
-    r->pending = 0;
-    return ALM_OK;
-}
-
-/* `values` of the row at hand are set. */
+/* Cells or texts of the row at hand are set. */
 static alm_err take_row(reader *r, alm_error *error)
 {
     almi_taken_source *source = r->source;
+    const alm_source *spec = source->spec;
     source->read++;
     if (!parse_row(r) || !in_window(r)) {
         return ALM_OK;
     }
     source->kept++;
-    for (size_t i = 0; i < source->spec->column_count; i++) {
-        source->nulls[i] += !r->cells[i].valid;
-        add_cell(r, &source->spec->columns[i], &r->cells[i]);
+    for (size_t i = 0; i < spec->column_count; i++) {
+        size_t declared = r->order[i];
+        source->nulls[declared] += !r->cells[declared].valid;
+        add_cell(r, &spec->columns[declared], &r->cells[declared]);
     }
-    alm_table_builder_i64(r->builder, ((int64_t)r->file << ROW_BITS) | r->record);
-    return ++r->pending == BATCH_ROWS ? flush(r, error) : ALM_OK;
+    alm_row_sort_i64(source->sort, row_number(r));
+    if (r->time_index != SIZE_MAX && spec->columns[r->time_index].type == ALM_TYPE_DATE) {
+        ALM_TRY(keep_day(r, error));
+    }
+    return alm_row_sort_end_row(source->sort, error);
 }
 
 /* ---- files ---- */
@@ -404,61 +450,77 @@ static alm_err digest_file(reader *r, const char *path, alm_error *error)
     return ALM_OK;
 }
 
-/* The column's text. Other writers store dates as midnights and whole numbers with gaps as doubles;
- * what loses nothing is accepted. */
-static char *parquet_text(const alm_source_column *column, alm_str type, alm_arena *arena)
-{
-    char *name = alm_sql_identifier(arena, column->name);
-    if (alm_str_is(type, "TIMESTAMP WITH TIME ZONE")) {
-        name = alm_arena_printf(arena, "%s::TIMESTAMP", name); /* the session's zone is UTC */
-    }
-    if (column->type == ALM_TYPE_DATE && alm_str_starts_with(type, "TIMESTAMP")) {
-        return alm_arena_printf(arena, "CASE WHEN %s = date_trunc('day', %s) "
-                                "THEN %s::DATE::VARCHAR ELSE %s::VARCHAR END", name, name, name,
-                                name);
-    }
-    if (column->type == ALM_TYPE_I64 && (alm_str_is(type, "DOUBLE") || alm_str_is(type, "FLOAT"))) {
-        return alm_arena_printf(arena, "CASE WHEN %s = trunc(%s) AND abs(%s) < 9007199254740992 "
-                                "THEN %s::BIGINT::VARCHAR ELSE %s::VARCHAR END", name, name, name,
-                                name, name);
-    }
-    return alm_arena_printf(arena, "%s::VARCHAR", name);
-}
-
-static alm_err parquet_query(reader *r, const char *path, char **out, alm_error *error)
+/* Column names and types of the file; the types by declared column. */
+static alm_err describe_parquet(reader *r, const char *path, alm_str **types, alm_error *error)
 {
     const alm_source *spec = r->source->spec;
     alm_arena *arena = r->taking->scratch;
-    char *file = alm_sql_literal(arena, alm_str_of(path));
     alm_table schema;
     ALM_TRY(alm_sql_collect(r->taking->sql,
                             alm_arena_printf(arena, "SELECT column_name, column_type FROM "
-                                             "(DESCRIBE SELECT * FROM read_parquet(%s))", file),
+                                             "(DESCRIBE SELECT * FROM read_parquet(%s))",
+                                             alm_sql_literal(arena, alm_str_of(path))),
                             100000, arena, &schema, error));
     size_t *map = ALM_NEW_ARRAY(arena, size_t, spec->column_count);
     ALM_TRY(map_columns(r, schema.columns[0].values.text, schema.rows, map, error));
-    alm_buffer text = {0};
-    alm_buffer_text(&text, "SELECT ");
+    *types = ALM_NEW_ARRAY(arena, alm_str, spec->column_count);
     for (size_t i = 0; i < spec->column_count; i++) {
-        alm_str type = schema.columns[1].values.text[map[i]];
-        alm_buffer_printf(&text, "%s%s AS c%zu", i ? ", " : "",
-                          parquet_text(&spec->columns[i], type, arena), i);
+        (*types)[i] = schema.columns[1].values.text[map[i]];
     }
-    alm_buffer_printf(&text, " FROM read_parquet(%s)", file);
-    alm_err code = alm_buffer_status(&text, error);
-    if (code == ALM_OK) {
-        *out = alm_arena_copy_text(arena, text.data, text.size);
-    }
-    alm_buffer_deinit(&text);
-    return code;
+    return ALM_OK;
 }
 
-/* An open cursor keeps its engine busy, so the file is read on a second one while the rows are
- * appended to the first. */
-static alm_err read_parquet_rows(reader *r, alm_sql *second, const char *query, alm_error *error)
+/* The value of a column that is read as it is; a null one is left to the text, which is empty. */
+static bool take_value(cell *c, const alm_column *column, size_t row)
+{
+    if (!alm_column_is_valid(column, row)) {
+        return false;
+    }
+    c->valid = true;
+    switch (column->type) {
+    case ALM_TYPE_BOOL:
+        c->integer = column->values.boolean[row];
+        break;
+    case ALM_TYPE_I64:
+        c->integer = column->values.i64[row];
+        c->real = (double)c->integer;
+        break;
+    case ALM_TYPE_F64:
+        c->real = column->values.f64[row] == 0.0 ? 0.0 : column->values.f64[row]; /* one zero */
+        break;
+    case ALM_TYPE_DATE:
+        c->integer = column->values.date[row];
+        break;
+    case ALM_TYPE_INSTANT:
+        c->integer = column->values.instant[row];
+        break;
+    case ALM_TYPE_TEXT:
+        c->text = column->values.text[row];
+        c->valid = c->text.size > 0;
+        break;
+    }
+    return c->valid;
+}
+
+static void take_parquet_cells(reader *r, const alm_table *batch,
+                               const almi_parquet_column *columns, size_t row)
+{
+    for (size_t i = 0; i < r->source->spec->column_count; i++) {
+        const almi_parquet_column *place = &columns[i];
+        r->values[i] = (alm_str){"", 0};
+        if (place->text != SIZE_MAX) {
+            r->values[i] = batch->columns[place->text].values.text[row]; /* a null one is empty */
+        }
+        r->ready[i] = place->value != SIZE_MAX && r->values[i].size == 0 &&
+                      take_value(&r->cells[i], &batch->columns[place->value], row);
+    }
+}
+
+static alm_err read_parquet_rows(reader *r, const almi_parquet_query_text *query,
+                                 alm_error *error)
 {
     alm_sql_cursor *cursor = NULL;
-    ALM_TRY(alm_sql_query(second, query, &cursor, error));
+    ALM_TRY(alm_sql_query(r->taking->sql, query->text, &cursor, error));
     alm_arena *arena = alm_arena_create(0);
     alm_err code = ALM_OK;
     while (code == ALM_OK) {
@@ -469,9 +531,7 @@ static alm_err read_parquet_rows(reader *r, alm_sql *second, const char *query, 
         }
         for (size_t row = 0; row < batch.rows && code == ALM_OK; row++) {
             r->record++;
-            for (size_t i = 0; i < batch.column_count; i++) {
-                r->values[i] = batch.columns[i].values.text[row]; /* null rows are empty texts */
-            }
+            take_parquet_cells(r, &batch, query->columns, row);
             code = take_row(r, error);
         }
         alm_arena_reset(arena);
@@ -483,19 +543,17 @@ static alm_err read_parquet_rows(reader *r, alm_sql *second, const char *query, 
 
 static alm_err read_parquet(reader *r, const char *path, alm_error *error)
 {
+    const alm_source *spec = r->source->spec;
+    alm_str *types = NULL;
+    almi_parquet_query_text query;
     ALM_TRY(digest_file(r, path, error));
-    char *query = NULL;
+    ALM_TRY(describe_parquet(r, path, &types, error));
+    ALM_TRY(almi_parquet_query(spec, types, path, r->taking->scratch, &query, error));
     r->record = 0;
-    alm_err code = parquet_query(r, path, &query, error);
-    alm_sql *second = NULL;
-    if (code == ALM_OK) {
-        alm_sql_options options = {.threads = 1, .memory_limit_bytes = (uint64_t)1 << 30};
-        code = alm_sql_open(&options, &second, error);
+    alm_err code = read_parquet_rows(r, &query, error);
+    for (size_t i = 0; i < spec->column_count; i++) {
+        r->ready[i] = false; /* the next file may be a CSV */
     }
-    if (code == ALM_OK) {
-        code = read_parquet_rows(r, second, query, error);
-    }
-    alm_sql_close(second);
     return code;
 }
 
@@ -522,23 +580,39 @@ static alm_err read_file(reader *r, alm_error *error)
 
 /* ---- the source ---- */
 
-static alm_err create_builder(reader *r, alm_error *error)
+/* A sort with the columns in the order of the snapshot, and behind them the row's number. */
+static alm_err create_sort(reader *r, alm_error *error)
 {
     const alm_source *spec = r->source->spec;
-    alm_arena *arena = r->taking->scratch;
-    const char **names = ALM_NEW_ARRAY(arena, const char *, spec->column_count + 1);
-    alm_type *types = ALM_NEW_ARRAY(arena, alm_type, spec->column_count + 1);
-    for (size_t i = 0; i < spec->column_count; i++) {
-        names[i] = alm_arena_copy_text(arena, spec->columns[i].name.data,
-                                       spec->columns[i].name.size);
-        types[i] = spec->columns[i].type;
-        r->time_index = alm_str_equal(spec->columns[i].name, spec->time) ? i : r->time_index;
-        r->known_at_index =
-            alm_str_equal(spec->columns[i].name, spec->known_at) ? i : r->known_at_index;
+    almi_taking *taking = r->taking;
+    alm_arena *arena = taking->scratch;
+    size_t count = spec->column_count;
+    const char **names = ALM_NEW_ARRAY(arena, const char *, count + 1);
+    alm_type *types = ALM_NEW_ARRAY(arena, alm_type, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        alm_str name = r->source->columns[i].name;
+        names[i] = alm_arena_copy_text(arena, name.data, name.size);
+        types[i] = r->source->columns[i].type;
+        for (size_t k = 0; k < count; k++) {
+            r->order[i] = alm_str_equal(spec->columns[k].name, name) ? k : r->order[i];
+        }
+        r->time_index = alm_str_equal(name, spec->time) ? r->order[i] : r->time_index;
+        r->known_at_index = alm_str_equal(name, spec->known_at) ? r->order[i] : r->known_at_index;
     }
-    names[spec->column_count] = ALMI_ROW_COLUMN;
-    types[spec->column_count] = ALM_TYPE_I64;
-    return alm_table_builder_create(names, types, spec->column_count + 1, &r->builder, error);
+    names[count] = "row";
+    types[count] = ALM_TYPE_I64;
+    uint64_t limit = taking->env->memory_limit_bytes / 4;
+    alm_row_sort_options options = {
+        .names = names,
+        .types = types,
+        .column_count = count + 1,
+        .key_count = r->source->unique_count,
+        .memory_bytes = limit > 0 && limit < SORT_BYTES ? limit : SORT_BYTES,
+        .fs = taking->env->fs,
+        .folder = taking->folder,
+        .name = r->source->label,
+    };
+    return alm_row_sort_create(&options, &r->source->sort, error);
 }
 
 alm_err almi_source_read(almi_taking *taking, almi_taken_source *source, alm_error *error)
@@ -548,19 +622,18 @@ alm_err almi_source_read(almi_taking *taking, almi_taken_source *source, alm_err
     reader r = {.taking = taking, .source = source, .time_index = SIZE_MAX,
                 .known_at_index = SIZE_MAX};
     r.cells = ALM_NEW_ARRAY(arena, cell, spec->column_count);
+    r.ready = ALM_NEW_ARRAY(arena, bool, spec->column_count);
     r.values = ALM_NEW_ARRAY(arena, alm_str, spec->column_count);
+    r.order = ALM_NEW_ARRAY(arena, size_t, spec->column_count);
     source->nulls = ALM_NEW_ARRAY(arena, int64_t, spec->column_count);
     source->file_digests = ALM_NEW_ARRAY(taking->arena, alm_str, spec->file_count);
     source->first = ALM_DATE_NONE;
     source->last = ALM_DATE_NONE;
-    alm_err code = create_builder(&r, error);
-    for (size_t i = 0; i < spec->file_count && code == ALM_OK; i++) {
+    almi_content_order(source, arena);
+    ALM_TRY(create_sort(&r, error));
+    for (size_t i = 0; i < spec->file_count; i++) {
         r.file = i;
-        code = read_file(&r, error);
+        ALM_TRY(read_file(&r, error));
     }
-    if (code == ALM_OK) {
-        code = flush(&r, error); /* also of no rows, so that the table is there */
-    }
-    alm_table_builder_destroy(r.builder);
-    return code;
+    return alm_row_sort_finish(source->sort, error);
 }

@@ -7,10 +7,21 @@
 
 #define DEFAULT_MEMORY_BYTES ((uint64_t)2 << 30)
 
+/* Rows on their way into a file; see alm_sql_write_parquet. */
+typedef struct stream {
+    const alm_table *schema;
+    alm_sql_pull pull;
+    void *context;
+    alm_err code; /* of `pull` */
+    alm_error error;
+} stream;
+
 struct alm_sql {
     duckdb_database database;
     duckdb_connection connection;
     bool busy; /* a cursor is open */
+    bool has_stream_function;
+    stream *stream; /* while one is written */
 };
 
 struct alm_sql_cursor {
@@ -537,6 +548,19 @@ static alm_err create_table(alm_sql *sql, const char *name, const alm_table *tab
     return code;
 }
 
+/* Short enough to lie in the vector itself, and ASCII, so that there is nothing to check. */
+static bool is_plain(alm_str text)
+{
+    unsigned char high = 0;
+    if (text.size == 0 || text.size > sizeof(((duckdb_string_t *)0)->value.inlined.inlined)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        high |= (unsigned char)text.data[i];
+    }
+    return high < 0x80;
+}
+
 static void fill_vector(duckdb_vector vector, const alm_column *column, size_t first, size_t count)
 {
     uint8_t *data = duckdb_vector_get_data(vector);
@@ -546,7 +570,15 @@ static void fill_vector(duckdb_vector vector, const alm_column *column, size_t f
     }
     for (size_t i = 0; column->type == ALM_TYPE_TEXT && i < count; i++) {
         alm_str text = column->values.text[first + i];
-        if (alm_column_is_valid(column, first + i)) {
+        duckdb_string_t *slot = (duckdb_string_t *)(void *)data + i;
+        if (!alm_column_is_valid(column, first + i)) {
+            continue;
+        }
+        if (is_plain(text)) { /* the common key: a call, a check and a lookup less */
+            *slot = (duckdb_string_t){0};
+            slot->value.inlined.length = (uint32_t)text.size;
+            memcpy(slot->value.inlined.inlined, text.data, text.size);
+        } else {
             duckdb_vector_assign_string_element_len(vector, i, text.data ? text.data : "",
                                                     text.size);
         }
@@ -615,5 +647,85 @@ alm_err alm_sql_append(alm_sql *sql, const char *name, const alm_table *table, a
         duckdb_destroy_logical_type(&types[c]);
     }
     alm_arena_destroy(arena);
+    return code;
+}
+
+/* ---- rows into a file ---- */
+
+static void stream_bind(duckdb_bind_info info)
+{
+    const alm_sql *sql = duckdb_bind_get_extra_info(info);
+    if (!sql->stream) {
+        duckdb_bind_set_error(info, "almanac_rows is of use to almanac only");
+        return;
+    }
+    for (size_t c = 0; c < sql->stream->schema->column_count; c++) {
+        const alm_column *column = &sql->stream->schema->columns[c];
+        duckdb_logical_type type = duckdb_create_logical_type(engine_type(column->type));
+        duckdb_bind_add_result_column(info, column->name, type);
+        duckdb_destroy_logical_type(&type);
+    }
+}
+
+static void stream_init(duckdb_init_info info)
+{
+    duckdb_init_set_max_threads(info, 1); /* the rows have an order */
+}
+
+static void stream_rows(duckdb_function_info info, duckdb_data_chunk output)
+{
+    stream *rows = ((const alm_sql *)duckdb_function_get_extra_info(info))->stream;
+    alm_table table = {0};
+    rows->code = rows->pull(rows->context, &table, &rows->error);
+    if (rows->code != ALM_OK) {
+        duckdb_function_set_error(info, "the rows could not be had");
+        return;
+    }
+    alm_assert(table.rows <= duckdb_vector_size());
+    for (size_t c = 0; table.rows > 0 && c < table.column_count; c++) {
+        fill_vector(duckdb_data_chunk_get_vector(output, c), &table.columns[c], 0, table.rows);
+    }
+    duckdb_data_chunk_set_size(output, table.rows);
+}
+
+static alm_err add_stream_function(alm_sql *sql, alm_error *error)
+{
+    if (sql->has_stream_function) {
+        return ALM_OK;
+    }
+    duckdb_table_function function = duckdb_create_table_function();
+    duckdb_table_function_set_name(function, "almanac_rows");
+    duckdb_table_function_set_extra_info(function, sql, NULL);
+    duckdb_table_function_set_bind(function, stream_bind);
+    duckdb_table_function_set_init(function, stream_init);
+    duckdb_table_function_set_function(function, stream_rows);
+    sql->has_stream_function =
+        duckdb_register_table_function(sql->connection, function) == DuckDBSuccess;
+    duckdb_destroy_table_function(&function);
+    return sql->has_stream_function
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_EXTERNAL, "the table engine takes no function");
+}
+
+alm_err alm_sql_write_parquet(alm_sql *sql, const char *path, const alm_table *schema,
+                              alm_sql_pull pull, void *context, alm_error *error)
+{
+    alm_assert(!sql->busy && !sql->stream && schema->column_count > 0);
+    ALM_TRY(add_stream_function(sql, error));
+    stream rows = {.schema = schema, .pull = pull, .context = context};
+    alm_arena *arena = alm_arena_create(4096);
+    char *statement = alm_arena_printf(
+        arena, "COPY (SELECT * FROM almanac_rows()) TO %s (FORMAT parquet, COMPRESSION zstd, "
+        "ROW_GROUP_SIZE 122880)", alm_sql_literal(arena, alm_str_of(path)));
+    sql->stream = &rows;
+    alm_err code = alm_sql_run(sql, statement, error);
+    sql->stream = NULL;
+    alm_arena_destroy(arena);
+    if (code != ALM_OK && rows.code != ALM_OK) {
+        code = rows.code; /* not what the engine makes of it */
+        if (error) {
+            *error = rows.error;
+        }
+    }
     return code;
 }

@@ -5,37 +5,6 @@
 
 /* ---- whole results ---- */
 
-static void append_row(alm_table_builder *builder, const alm_table *table, size_t row)
-{
-    for (size_t c = 0; c < table->column_count; c++) {
-        const alm_column *column = &table->columns[c];
-        if (!alm_column_is_valid(column, row)) {
-            alm_table_builder_null(builder);
-            continue;
-        }
-        switch (column->type) {
-        case ALM_TYPE_BOOL:
-            alm_table_builder_bool(builder, column->values.boolean[row] != 0);
-            break;
-        case ALM_TYPE_I64:
-            alm_table_builder_i64(builder, column->values.i64[row]);
-            break;
-        case ALM_TYPE_F64:
-            alm_table_builder_f64(builder, column->values.f64[row]);
-            break;
-        case ALM_TYPE_DATE:
-            alm_table_builder_date(builder, column->values.date[row]);
-            break;
-        case ALM_TYPE_INSTANT:
-            alm_table_builder_instant(builder, column->values.instant[row]);
-            break;
-        case ALM_TYPE_TEXT:
-            alm_table_builder_text(builder, column->values.text[row]);
-            break;
-        }
-    }
-}
-
 static alm_err copy_array(alm_arena *arena, const void *from, size_t size, const void **out,
                           alm_error *error)
 {
@@ -130,7 +99,9 @@ static alm_err collect_rows(alm_sql_cursor *cursor, size_t row_limit, alm_arena 
             return alm_fail(error, ALM_ERR_LIMIT, "the result has more than %zu rows", row_limit);
         }
         for (size_t row = 0; row < batch.rows; row++) {
-            append_row(*builder, &batch, row);
+            for (size_t c = 0; c < batch.column_count; c++) {
+                alm_table_builder_value(*builder, &batch.columns[c], row);
+            }
         }
         alm_arena_reset(scratch);
     }

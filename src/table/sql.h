@@ -1,6 +1,6 @@
 /* sql.h: the table engine (DuckDB): CSV, Parquet and SQL, behind one handle.
  *
- * Used for reading and writing files and for sorting, never for arithmetic that ends in a stored
+ * Used for reading and writing files and for queries, never for arithmetic that ends in a stored
  * number: sums of doubles in SQL depend on threads. The engine has no network: extension
  * installation and loading are off. Messages of the engine are passed on with the file they
  * concern. Thread safety: one handle belongs to one thread at a time. */
@@ -43,6 +43,16 @@ ALM_NODISCARD alm_err alm_sql_i64(alm_sql *sql, const char *statement, int64_t *
 /* Creates table `name` (temporary) with the columns of `table` if it is not there, and appends. */
 ALM_NODISCARD alm_err alm_sql_append(alm_sql *sql, const char *name, const alm_table *table,
                                      alm_error *error);
+
+/* Gives the next rows, at most 2048, valid until the next call; rows == 0 at the end. */
+typedef alm_err (*alm_sql_pull)(void *context, alm_table *out, alm_error *error);
+
+/* Writes rows as they come into a Parquet file (zstd, row groups of 122,880 rows), without keeping
+ * them. `schema` has the columns' names and types; its rows are not looked at. An error of `pull`
+ * is passed on as it is. */
+ALM_NODISCARD alm_err alm_sql_write_parquet(alm_sql *sql, const char *path,
+                                            const alm_table *schema, alm_sql_pull pull,
+                                            void *context, alm_error *error);
 
 /* Stops a running statement from another thread. */
 void alm_sql_interrupt(alm_sql *sql);

@@ -355,6 +355,34 @@ void alm_table_builder_null(alm_table_builder *builder)
     (void)next_slot(builder, false);
 }
 
+void alm_table_builder_value(alm_table_builder *builder, const alm_column *column, size_t row)
+{
+    if (!alm_column_is_valid(column, row)) {
+        alm_table_builder_null(builder);
+        return;
+    }
+    switch (column->type) {
+    case ALM_TYPE_BOOL:
+        alm_table_builder_bool(builder, column->values.boolean[row] != 0);
+        break;
+    case ALM_TYPE_I64:
+        alm_table_builder_i64(builder, column->values.i64[row]);
+        break;
+    case ALM_TYPE_F64:
+        alm_table_builder_f64(builder, column->values.f64[row]);
+        break;
+    case ALM_TYPE_DATE:
+        alm_table_builder_date(builder, column->values.date[row]);
+        break;
+    case ALM_TYPE_INSTANT:
+        alm_table_builder_instant(builder, column->values.instant[row]);
+        break;
+    case ALM_TYPE_TEXT:
+        alm_table_builder_text(builder, column->values.text[row]);
+        break;
+    }
+}
+
 alm_err alm_table_builder_finish(alm_table_builder *builder, alm_table *out, alm_error *error)
 {
     if (builder->failed) {

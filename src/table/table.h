@@ -66,6 +66,8 @@ void alm_table_builder_date(alm_table_builder *builder, alm_date value);
 void alm_table_builder_instant(alm_table_builder *builder, alm_instant value);
 void alm_table_builder_text(alm_table_builder *builder, alm_str value);
 void alm_table_builder_null(alm_table_builder *builder);
+/* The value, or the null, of another table's column. */
+void alm_table_builder_value(alm_table_builder *builder, const alm_column *column, size_t row);
 /* A view that is valid until the builder is changed, cleared or destroyed. */
 ALM_NODISCARD alm_err alm_table_builder_finish(alm_table_builder *builder, alm_table *out,
                                                alm_error *error);
