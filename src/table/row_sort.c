@@ -73,8 +73,10 @@ alm_err alm_row_sort_create(const alm_row_sort_options *options, alm_row_sort **
     return ALM_OK;
 }
 
-static void free_chunks(alm_row_sort *sort)
+static void free_block(alm_row_sort *sort)
 {
+    alm_heap_free(sort->item_bytes.data);
+    sort->item_bytes = (almi_sort_bytes){0};
     while (sort->first) {
         almi_sort_chunk *next = sort->first->next;
         alm_heap_free(sort->first);
@@ -92,7 +94,7 @@ void alm_row_sort_destroy(alm_row_sort *sort)
         (void)sort->options.fs->ops->close(sort->options.fs, sort->writer, NULL);
     }
     almi_merge_end(sort);
-    free_chunks(sort);
+    free_block(sort);
     for (size_t c = 0; sort->nulls && c < sort->options.column_count; c++) {
         alm_heap_free(sort->valid[c]);
         alm_heap_free((void *)(uintptr_t)sort->columns[c].values.any);
@@ -101,7 +103,6 @@ void alm_row_sort_destroy(alm_row_sort *sort)
     alm_heap_free(sort->valid);
     alm_heap_free(sort->nulls);
     alm_heap_free(sort->repeats);
-    alm_heap_free(sort->items);
     alm_heap_free(sort->last.data);
     alm_heap_free(sort->pending.data);
     alm_heap_free(sort->text.data);
@@ -257,15 +258,16 @@ void alm_row_sort_text(alm_row_sort *sort, alm_str value)
 
 static alm_err order_block(alm_row_sort *sort, alm_error *error)
 {
-    alm_heap_free(sort->items);
-    sort->items = NULL;
     if (sort->in_order) {
         return ALM_OK;
     }
-    void *memory = NULL;
-    ALM_TRY(alm_heap_try(sort->rows * sizeof(almi_sort_item), &memory, error));
-    sort->items = memory;
-    ALM_TRY(alm_heap_try(sort->rows * sizeof(almi_sort_item), &memory, error));
+    /* The next block may have a few rows more: large blocks of memory that come and go leave holes
+     * in the heap that nothing fits into. */
+    size_t need = sort->rows * SORT_BYTES_PER_ROW;
+    if (need > sort->item_bytes.capacity) {
+        ALM_TRY(almi_sort_reserve(&sort->item_bytes, need + need / 8, error));
+    }
+    sort->items = (almi_sort_item *)(void *)sort->item_bytes.data;
     size_t count = 0;
     for (const almi_sort_chunk *chunk = sort->first; chunk; chunk = chunk->next) {
         for (size_t at = 0; at < chunk->used;) {
@@ -274,8 +276,7 @@ static alm_err order_block(alm_row_sort *sort, alm_error *error)
         }
     }
     alm_assert(count == sort->rows);
-    almi_radix_sort(sort->items, memory, count);
-    alm_heap_free(memory);
+    almi_radix_sort(sort->items, sort->items + count, count);
     return ALM_OK;
 }
 
@@ -397,7 +398,6 @@ static alm_err spill(alm_row_sort *sort, alm_error *error)
     ALM_TRY(write_block(sort, error));
     ALM_TRY(keep_last(sort, sort->items ? sort->items[sort->rows - 1].record : sort->newest,
                       error));
-    alm_heap_free(sort->items);
     sort->items = NULL;
     for (almi_sort_chunk *chunk = sort->first; chunk; chunk = chunk->next) {
         chunk->used = 0;
@@ -443,7 +443,7 @@ alm_err alm_row_sort_finish(alm_row_sort *sort, alm_error *error)
     } else {
         ALM_TRY(spill(sort, error));
         ALM_TRY(close_writer(sort, error));
-        free_chunks(sort);
+        free_block(sort);
     }
     ALM_TRY(almi_merge_start(sort, error));
     sort->reading = true;

@@ -69,7 +69,8 @@ struct alm_row_sort {
     size_t rows, bytes;   /* in the block */
     const uint8_t *newest;
     bool in_order, failed;
-    almi_sort_item *items; /* the block's order, where it was not in order */
+    almi_sort_item *items;      /* the block's order, where it was not in order; else NULL */
+    almi_sort_bytes item_bytes; /* memory of the items and as much again, kept between blocks */
     /* runs; the newest is still open in `writer` until the reading starts */
     almi_sort_run runs[ALMI_SORT_RUNS_MAX];
     size_t run_count;
