@@ -307,6 +307,54 @@ static void adds_duplicates_where_declared(void **state)
     assert_string_equal(id_of(f), id);
 }
 
+/* Sums of random rows beside those of the engine, one group at a time; more rows than a batch has,
+ * and groups that cross batches. */
+static void sums_are_those_of_the_engine(void **state)
+{
+    fixture *f = *state;
+    open_shop(f, "sales.parquet", "    duplicates: sum\n");
+    fixture_sql(f, alm_arena_printf(f->arena,
+        "COPY (SELECT DATE '2020-01-02' AS date, 's' || (h // 7 %% 900) AS sku, "
+        "CASE WHEN h %% 900 < 3 THEN 'big' ELSE 'n' || (h // 7 %% 5) END AS store, "
+        "(h %% 1000)::BIGINT AS units, CASE WHEN h %% 11 = 0 THEN NULL ELSE "
+        "((h %% 2000003)::BIGINT - 1000000)::DOUBLE * pow(10, (h %% 31)::INT - 15) END AS price "
+        "FROM (SELECT hash(i) AS h FROM range(20000) t(i))) TO '%s'",
+        fixture_path(f, "sales.parquet")));
+    const char *sums = id_of(f);
+    fixture_sql(f, alm_arena_printf(f->arena,
+        "COPY (SELECT date, sku, store, sum(units)::BIGINT AS units, sum(price ORDER BY price) AS "
+        "price FROM read_parquet('%s') GROUP BY ALL) TO '%s'", fixture_path(f, "sales.parquet"),
+        fixture_path(f, "sums.parquet")));
+    open_shop(f, "sums.parquet", "");
+    assert_string_equal(id_of(f), sums);
+
+    open_shop(f, "sales.csv", "    duplicates: sum\n");
+    fixture_put(f, "sales.csv", HEADER "2020-01-02,a,n,9223372036854775807,1\n"
+                "2020-01-02,a,n,1,1\n2020-01-02,b,n,1,1\n");
+    expect_refusal(f, ALM_ERR_INVALID, "source sales: writing the snapshot: column units: the sum "
+                   "of 2 rows with the same keys is no whole number of 64 bits");
+}
+
+/* Of many duplicates the one that was read first, wherever the sort has it. */
+static void names_the_first_duplicate(void **state)
+{
+    fixture *f = *state;
+    enum { ROW_COUNT = 6000 };
+    alm_buffer text = {0};
+    open_shop(f, "sales.csv", "");
+    alm_buffer_text(&text, HEADER);
+    for (int i = 0; i < ROW_COUNT; i++) {
+        /* the second half repeats the first in reverse, and the last rows everything once more */
+        int key = i < 2500 ? i : i < 5000 ? 4999 - i : i - 5000;
+        alm_buffer_printf(&text, "2020-01-02,s%d,n,%d,%d\n", key * 7 % 2500, ROW_COUNT - i, i);
+    }
+    fixture_put(f, "sales.csv", text.data);
+    alm_buffer_deinit(&text);
+    expect_refusal(f, ALM_ERR_CONFLICT, "source sales: sales.csv row 2500 and sales.csv row 2501 "
+                   "have the same keys (sku=s2493, store=n, date=2020-01-02): remove one, or "
+                   "declare `duplicates: sum`");
+}
+
 #define ORDERS                                                                    \
     "almanac: 1\n"                                                                \
     "name: shop\n"                                                                \
@@ -472,6 +520,8 @@ int main(void)
         TEST(refuses_bad_files),
         TEST(refuses_bad_content),
         TEST(adds_duplicates_where_declared),
+        TEST(sums_are_those_of_the_engine),
+        TEST(names_the_first_duplicate),
         TEST(pseudonyms_hide_customers),
         TEST(knowledge_bounds_the_rows),
         TEST(reads_and_verifies),

@@ -2,7 +2,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -190,6 +192,76 @@ static void append_round_trip(void **state)
     alm_table_builder_destroy(builder);
 }
 
+typedef struct numbers {
+    alm_table_builder *builder;
+    int64_t at, end;
+    int64_t fail_at;
+} numbers;
+
+static alm_err pull_numbers(void *context, alm_table *out, alm_error *error)
+{
+    numbers *n = context;
+    alm_table_builder_clear(n->builder);
+    for (size_t rows = 0; rows < 2048 && n->at < n->end; rows++, n->at++) {
+        alm_table_builder_i64(n->builder, n->at);
+        if (n->at % 5 == 0) {
+            alm_table_builder_null(n->builder);
+        } else {
+            alm_table_builder_text(n->builder, n->at % 5 == 1 ? ALM_STR("")
+                                               : n->at % 5 == 2 ? ALM_STR("twelve bytes")
+                                               : n->at % 5 == 3 ? ALM_STR("n\xc3\xb6rd")
+                                                                : ALM_STR("more than twelve"));
+        }
+    }
+    if (n->at > n->fail_at) {
+        return alm_fail(error, ALM_ERR_CONFLICT, "number %lld is not wanted",
+                        (long long)n->fail_at);
+    }
+    return alm_table_builder_finish(n->builder, out, error);
+}
+
+/* Rows in the order in which they are given, with more threads than one; errors as they are. */
+static void writes_streams(void **state)
+{
+    (void)state;
+    const char *const names[] = {"i", "a \"text\""};
+    const alm_type types[] = {ALM_TYPE_I64, ALM_TYPE_TEXT};
+    const alm_column columns[] = {{.name = names[0], .type = types[0]},
+                                  {.name = names[1], .type = types[1]}};
+    const alm_table schema = {0, 2, columns};
+    char path[] = "/tmp/almanac-sql-XXXXXX";
+    alm_error error = {0};
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    numbers n = {.end = 300000, .fail_at = INT64_MAX};
+    assert_int_equal(alm_table_builder_create(names, types, 2, &n.builder, &error), ALM_OK);
+    for (int turn = 0; turn < 2; turn++) {
+        n.at = 0;
+        assert_int_equal(alm_sql_write_parquet(sql, path, &schema, pull_numbers, &n, &error),
+                         ALM_OK);
+    }
+    char *query = alm_arena_printf(
+        arena, "SELECT count(*) FROM (SELECT row_number() OVER () - 1 AS r, * FROM "
+        "read_parquet('%s')) WHERE r <> i OR \"a \"\"text\"\"\" IS DISTINCT FROM "
+        "[NULL, '', 'twelve bytes', 'n\xc3\xb6rd', 'more than twelve'][i %% 5 + 1]", path);
+    int64_t wrong = -1;
+    assert_int_equal(alm_sql_i64(sql, query, &wrong, &error), ALM_OK);
+    assert_int_equal(wrong, 0);
+    query = alm_arena_printf(arena, "SELECT count(*) FROM read_parquet('%s')", path);
+    assert_int_equal(alm_sql_i64(sql, query, &wrong, &error), ALM_OK);
+    assert_int_equal(wrong, n.end);
+
+    n.at = 0;
+    n.fail_at = 5000;
+    assert_int_equal(alm_sql_write_parquet(sql, path, &schema, pull_numbers, &n, &error),
+                     ALM_ERR_CONFLICT);
+    assert_string_equal(error.message, "number 5000 is not wanted");
+    assert_int_equal(alm_sql_run(sql, "SELECT * FROM almanac_rows()", &error), ALM_ERR_INVALID);
+    alm_table_builder_destroy(n.builder);
+    unlink(path);
+}
+
 static void quotes(void **state)
 {
     (void)state;
@@ -220,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(errors_have_codes_and_one_line, setup, teardown),
         cmocka_unit_test_setup_teardown(no_network_extensions, setup, teardown),
         cmocka_unit_test_setup_teardown(append_round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(writes_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(quotes, setup, teardown),
         cmocka_unit_test_setup_teardown(text_order_is_bytewise, setup, teardown),
     };
