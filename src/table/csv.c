@@ -39,6 +39,7 @@ struct alm_csv {
     alm_str *fields;
     size_t field_count;
     bool has_high; /* a byte above 127, so UTF-8 must be checked */
+    bool has_zero;
     uint64_t record_number;
     const alm_str *header;
     size_t header_count;
@@ -146,9 +147,9 @@ static alm_err refill(alm_csv *csv, alm_error *error)
 
 /* ---- records ---- */
 
-static alm_err record_add(alm_csv *csv, uint8_t byte, alm_error *error)
+static alm_err record_add(alm_csv *csv, const uint8_t *bytes, size_t size, alm_error *error)
 {
-    if (csv->record_size == csv->record_capacity) {
+    while (csv->record_capacity - csv->record_size < size) {
         if (csv->record_capacity >= RECORD_BYTES_MAX) {
             return alm_fail(error, ALM_ERR_LIMIT,
                             "%s: row %llu is longer than 16 MiB: is a quote not closed?",
@@ -160,8 +161,8 @@ static alm_err record_add(alm_csv *csv, uint8_t byte, alm_error *error)
         csv->record = memory;
         csv->record_capacity = capacity;
     }
-    csv->has_high = csv->has_high || byte >= 0x80;
-    csv->record[csv->record_size++] = (char)byte;
+    memcpy(csv->record + csv->record_size, bytes, size);
+    csv->record_size += size;
     return ALM_OK;
 }
 
@@ -189,14 +190,38 @@ static alm_err fail_quote(const alm_csv *csv, alm_error *error, const char *what
                     (unsigned long long)csv->record_number + 1, csv->field_count + 1, what);
 }
 
+/* The text up to what may end it; every byte but a few of a file goes through here. */
+static alm_err take_span(alm_csv *csv, state at, size_t *size, alm_error *error)
+{
+    const uint8_t *from = csv->text + csv->text_at;
+    size_t left = csv->text_size - csv->text_at;
+    size_t n = 0;
+    uint8_t high = 0;
+    bool zero = false;
+    if (at == STATE_QUOTED) {
+        for (; n < left && from[n] != '"'; n++) {
+            high |= from[n];
+            zero |= from[n] == 0;
+        }
+    } else {
+        for (; n < left && from[n] != ',' && from[n] != '\n'; n++) {
+            high |= from[n];
+            zero |= from[n] == 0;
+        }
+    }
+    csv->has_high = csv->has_high || high >= 0x80;
+    csv->has_zero = csv->has_zero || zero;
+    csv->text_at += n;
+    *size = n;
+    return n == 0 ? ALM_OK : record_add(csv, from, n, error);
+}
+
+/* A byte that is not part of such a text. */
 static alm_err take(alm_csv *csv, uint8_t byte, state *at, alm_error *error)
 {
-    if (*at == STATE_QUOTED) {
-        if (byte == '"') {
-            *at = STATE_CLOSED;
-            return ALM_OK;
-        }
-        return record_add(csv, byte, error);
+    if (*at == STATE_QUOTED) { /* the byte is a quote */
+        *at = STATE_CLOSED;
+        return ALM_OK;
     }
     if (byte == ',') {
         *at = STATE_START;
@@ -208,20 +233,15 @@ static alm_err take(alm_csv *csv, uint8_t byte, state *at, alm_error *error)
     }
     if (*at == STATE_CLOSED && byte == '"') {
         *at = STATE_QUOTED;
-        return record_add(csv, byte, error);
+        return record_add(csv, &byte, 1, error);
     }
     if (*at == STATE_CLOSED && byte != '\r') {
         return fail_quote(csv, error, "text stands behind the closing quote");
     }
-    if (*at == STATE_START && byte == '"') {
+    if (*at == STATE_START) { /* the byte is a quote */
         *at = STATE_QUOTED;
-        return ALM_OK;
     }
-    if (*at != STATE_CLOSED) {
-        *at = STATE_PLAIN;
-        return record_add(csv, byte, error);
-    }
-    return ALM_OK; /* the CR of CRLF behind a quote */
+    return ALM_OK; /* or the CR of CRLF behind a quote */
 }
 
 /* One record into record/ends; field_count == 0 at the end of the file. */
@@ -230,6 +250,7 @@ static alm_err scan_record(alm_csv *csv, alm_error *error)
     csv->record_size = 0;
     csv->field_count = 0;
     csv->has_high = false;
+    csv->has_zero = false;
     state at = STATE_START;
     bool any = false;
     while (at != STATE_DONE) {
@@ -243,10 +264,16 @@ static alm_err scan_record(alm_csv *csv, alm_error *error)
             return any ? field_end(csv, error) : ALM_OK;
         }
         any = true;
-        uint8_t byte = csv->text[csv->text_at++];
-        if (at == STATE_PLAIN && byte != ',' && byte != '\n') {
-            ALM_TRY(record_add(csv, byte, error));
-        } else {
+        uint8_t byte = csv->text[csv->text_at];
+        size_t size = 0;
+        if (at == STATE_START && byte != '"' && byte != ',' && byte != '\n') {
+            at = STATE_PLAIN;
+        }
+        if (at == STATE_PLAIN || at == STATE_QUOTED) {
+            ALM_TRY(take_span(csv, at, &size, error));
+        }
+        if (size == 0) {
+            csv->text_at++;
             ALM_TRY(take(csv, byte, &at, error));
         }
     }
@@ -262,7 +289,7 @@ static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
 {
     alm_str text = csv->fields[field];
     bool utf8 = !csv->has_high || alm_str_is_utf8(text, NULL);
-    if (utf8 && (text.size == 0 || !memchr(text.data, 0, text.size))) {
+    if (utf8 && (!csv->has_zero || text.size == 0 || !memchr(text.data, 0, text.size))) {
         return ALM_OK;
     }
     return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": %s", csv->name,
@@ -283,7 +310,7 @@ static alm_err split_record(alm_csv *csv, alm_error *error)
     if (last->size > 0 && last->data[last->size - 1] == '\r') {
         last->size--;
     }
-    for (size_t i = 0; i < csv->field_count; i++) {
+    for (size_t i = 0; (csv->has_high || csv->has_zero) && i < csv->field_count; i++) {
         ALM_TRY(check_text(csv, i, error));
     }
     return ALM_OK;
