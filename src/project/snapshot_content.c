@@ -86,7 +86,7 @@ static alm_err hash_rows(alm_sql_cursor *cursor, almi_content *content, alm_hash
 alm_err almi_content_hash(alm_sql *sql, const char *path, almi_content *content, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(4096);
-    alm_arena *batches = alm_arena_create(0);
+    alm_arena *batches = alm_arena_create(ALMI_BATCH_BYTES);
     alm_buffer text = {0};
     alm_hash *hashes = ALM_NEW_ARRAY(arena, alm_hash, content->count);
     alm_buffer_text(&text, "SELECT ");

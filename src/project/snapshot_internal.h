@@ -13,6 +13,9 @@
 
 /* A row's number is file << 40 | record (from 1), so that order is the order of reading. */
 
+/* Block of an arena that a batch of rows fits into, so that it is reset without the allocator. */
+#define ALMI_BATCH_BYTES ((size_t)1 << 20)
+
 /* A column as it stands in the snapshot. */
 typedef struct almi_content_column {
     alm_str name;

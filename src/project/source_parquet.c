@@ -19,6 +19,7 @@ typedef struct expression {
     const char *value; /* NULL: only the text */
     const char *fits;  /* NULL: always */
     const char *text;  /* NULL: not needed */
+    bool casts;        /* `value` may fail where it does not fit */
 } expression;
 
 static bool is_whole(alm_str type)
@@ -72,6 +73,7 @@ static expression read_i64(alm_str type, const char *name, alm_arena *arena)
     }
     if (alm_str_is(type, "DOUBLE") || alm_str_is(type, "FLOAT")) {
         e.value = alm_arena_printf(arena, "%s::BIGINT", name);
+        e.casts = true;
         e.fits = alm_arena_printf(arena, "%s = trunc(%s) AND abs(%s) < 9007199254740992", name,
                                   name, name);
     }
@@ -89,6 +91,7 @@ static expression read_date(alm_str type, const char *name, alm_arena *arena)
         e.fits = alm_arena_printf(arena, "%s %s", name, in_range);
     } else if (alm_str_starts_with(type, "TIMESTAMP")) {
         e.value = alm_arena_printf(arena, "%s::DATE", name);
+        e.casts = true;
         e.fits = alm_arena_printf(arena, "%s = date_trunc('day', %s) AND %s::DATE %s", name, name,
                                   name, in_range);
         e.text = alm_arena_printf(arena, "CASE WHEN %s = date_trunc('day', %s) "
@@ -107,6 +110,7 @@ static expression read_instant(alm_str type, const char *name, alm_arena *arena)
     for (size_t i = 0; i < sizeof(TYPES) / sizeof(TYPES[0]); i++) {
         if (alm_str_is(type, TYPES[i])) {
             e.value = alm_arena_printf(arena, "%s::TIMESTAMP", name);
+            e.casts = true;
             e.fits = alm_arena_printf(arena, "%s >= TIMESTAMP '" FIRST_DAY "' AND "
                                       "%s < TIMESTAMP '" LAST_DAY "'", e.value, e.value);
         }
@@ -157,11 +161,12 @@ alm_err almi_parquet_query(const alm_source *spec, const alm_str *types, const c
         almi_parquet_column *place = &out->columns[i];
         *place = (almi_parquet_column){SIZE_MAX, SIZE_MAX};
         if (e.value && e.fits) {
-            /* The condition guards the cast too: the engine evaluates a branch only where it is
+            /* The condition guards a cast too: the engine evaluates a branch only where it is
              * taken. */
             place->value = add_column(
-                &text, &count, alm_arena_printf(arena, "CASE WHEN %s THEN %s END", e.fits,
-                                                e.value));
+                &text, &count, e.casts ? alm_arena_printf(arena, "CASE WHEN %s THEN %s END",
+                                                          e.fits, e.value)
+                                       : e.value);
             place->text = add_column(
                 &text, &count, alm_arena_printf(arena, "CASE WHEN %s THEN NULL ELSE %s END",
                                                 e.fits, e.text));

@@ -521,7 +521,7 @@ static alm_err read_parquet_rows(reader *r, const almi_parquet_query_text *query
 {
     alm_sql_cursor *cursor = NULL;
     ALM_TRY(alm_sql_query(r->taking->sql, query->text, &cursor, error));
-    alm_arena *arena = alm_arena_create(0);
+    alm_arena *arena = alm_arena_create(ALMI_BATCH_BYTES);
     alm_err code = ALM_OK;
     while (code == ALM_OK) {
         alm_table batch;

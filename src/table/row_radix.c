@@ -58,8 +58,13 @@ static void pass(const almi_sort_item *from, almi_sort_item *to, size_t count, i
 static void sort_keys(almi_sort_item *items, almi_sort_item *spare, size_t count)
 {
     uint64_t differ = 0;
+    bool sorted = true; /* often: the days of a series mostly come in order */
     for (size_t i = 1; i < count; i++) {
         differ |= items[i].key ^ items[0].key;
+        sorted &= items[i - 1].key <= items[i].key;
+    }
+    if (sorted) {
+        return;
     }
     almi_sort_item *from = items;
     almi_sort_item *to = spare;
