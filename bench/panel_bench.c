@@ -1,6 +1,10 @@
 /* Writes the sources of the project bench/panel: a retail-like daily panel, the same on every run.
  *
  *     panel_bench FOLDER SERIES sparse|dense
+ *     panel_bench PARQUET TO.csv.gz|TO.parquet ORDER
+ *
+ * The second form copies a file, as compressed CSV or as Parquet, with its rows `s` in the ORDER
+ * (an SQL clause; empty: as they are).
  *
  * 730 days from 2023-01-01; ten stores, SERIES / 10 articles, 50 categories. Sizes of series differ
  * by a factor of 40, with a weekly profile. `sparse` leaves out days without a sale, as a till
@@ -63,13 +67,28 @@ static alm_err write_sources(alm_sql *sql, const char *folder, int64_t series, b
     return code;
 }
 
+static alm_err copy_file(alm_sql *sql, char **argv, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    char *statement = alm_arena_printf(
+        arena, "COPY (SELECT * FROM read_parquet(%s) s%s) TO %s (%s)",
+        alm_sql_literal(arena, alm_str_of(argv[1])), argv[3],
+        alm_sql_literal(arena, alm_str_of(argv[2])),
+        strstr(argv[2], ".csv.gz") ? "FORMAT csv, HEADER, COMPRESSION gzip" : "FORMAT parquet");
+    alm_err code = alm_sql_run(sql, statement, error);
+    alm_arena_destroy(arena);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     int64_t series = 0;
+    bool copies = argc == 4 && strstr(argv[1], ".parquet") != NULL;
     bool dense = argc == 4 && strcmp(argv[3], "dense") == 0;
-    if (argc != 4 || (!dense && strcmp(argv[3], "sparse") != 0) ||
-        !alm_str_to_i64(alm_str_of(argv[2]), &series) || series < 10) {
-        fprintf(stderr, "usage: panel_bench FOLDER SERIES sparse|dense\n");
+    if (!copies && (argc != 4 || (!dense && strcmp(argv[3], "sparse") != 0) ||
+                    !alm_str_to_i64(alm_str_of(argv[2]), &series) || series < 10)) {
+        fprintf(stderr, "usage: panel_bench FOLDER SERIES sparse|dense\n"
+                        "       panel_bench PARQUET TO.csv.gz|TO.parquet ORDER\n");
         return alm_err_exit_status(ALM_ERR_USAGE);
     }
     alm_sql_options options = {.threads = 1, .memory_limit_bytes = ENGINE_MEMORY};
@@ -77,7 +96,8 @@ int main(int argc, char **argv)
     alm_error error = {0};
     alm_err code = alm_sql_open(&options, &sql, &error);
     if (code == ALM_OK) {
-        code = write_sources(sql, argv[1], series, dense, &error);
+        code = copies ? copy_file(sql, argv, &error)
+                      : write_sources(sql, argv[1], series, dense, &error);
         alm_sql_close(sql);
     }
     if (code != ALM_OK) {

@@ -1,12 +1,13 @@
 /* snapshot.h: an immutable copy of the sources for an event-time window [start, end).
  *
- * Sources are read as text through the table engine, typed and validated against almanac.yaml; a
- * row that does not fit goes to the rejected-rows file with its row number, column and reason, and
- * above the declared share the snapshot is refused. Rows are sorted (keys, time, then all columns)
- * and written as content-addressed Parquet objects plus a manifest. The id is the SHA-256 of the
- * canonical manifest part that holds only what determines the content: window, schema, row counts
- * and per-column hashes of canonical values, never Parquet bytes. The same input has the same id
- * under any writer version; late or restated rows give a new id, never a changed snapshot. */
+ * Sources are streamed, typed and validated against almanac.yaml; a row that does not fit goes to
+ * the rejected-rows file with its row number, column and reason, and above the declared share the
+ * snapshot is refused. Rows are sorted (keys, time, then all columns), in memory that does not
+ * grow with their number, and written as content-addressed Parquet objects plus a manifest. The
+ * id is the SHA-256 of the canonical manifest part that holds only what determines the content:
+ * window, schema, row counts and per-column hashes of canonical values, never Parquet bytes. The
+ * same input has the same id under any writer version; late or restated rows give a new id, never
+ * a changed snapshot. */
 #ifndef ALM_PROJECT_SNAPSHOT_H
 #define ALM_PROJECT_SNAPSHOT_H
 

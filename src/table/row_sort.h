@@ -24,7 +24,7 @@ typedef struct alm_row_sort_options {
     const alm_type *types;
     size_t column_count;
     size_t key_count;           /* leading columns that `repeats` compares; 0: none */
-    uint64_t memory_bytes;      /* for the rows at hand; at least 1 MiB is taken */
+    uint64_t memory_bytes;      /* for the rows at hand; at least 64 KiB are taken */
     alm_fs *fs;
     const char *folder;         /* for runs; must be there. The files are removed at the end */
     const char *name;           /* the runs are called NAME-0.run, NAME-1.run, ... */
