@@ -34,6 +34,7 @@ bool alm_str_is_safe_name(alm_str a);
  * finite. Returns false (out untouched) for anything else. */
 bool alm_str_to_i64(alm_str a, int64_t *out);
 bool alm_str_to_double(alm_str a, double *out);
+bool alm_str_to_float(alm_str a, float *out); /* rounded once, never by way of a double */
 
 /* The shortest text that reads back to the same double ("0.1", "1e+300", "-0"), at most
  * 32 bytes with its NUL. Non-finite values are "nan", "inf", "-inf". Returns the length. */

@@ -219,6 +219,57 @@ static void doubles_are_read_correctly_rounded(void **state)
     assert_true(alm_str_to_double((alm_str){"12.57", 4}, &zero) && zero == 12.5);
 }
 
+/* A float is rounded from the decimal itself: on the way of a double some come out wrong. */
+static void floats_are_rounded_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        float value;
+    } ROWS[] = {
+        {"16777217", 16777216.0f}, /* half way: to even */
+        {"16777219", 16777220.0f},
+        {"1.6777217000000000000001E7", 16777218.0f},
+        {"16777217.0000000001", 16777218.0f},
+        {"16777216.9999999999", 16777216.0f},
+        {"-9.708353E0", -9.708353f},
+        {"5E-1", 0.5f},
+        {"1E-45", 0x1p-149f},
+        {"7.1E-46", 0x1p-149f},
+        {"7E-46", 0.0f},
+        {"1.1754942E-38", 0x1.fffffcp-127f},
+        {"3.4028235E38", 0x1.fffffep127f},
+        {"0E0", 0.0f},
+    };
+    float value = 77;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        if (!alm_str_to_float(alm_str_of(ROWS[i].text), &value) || value != ROWS[i].value) {
+            fail_msg("'%s' gives %a, expected %a", ROWS[i].text, (double)value,
+                     (double)ROWS[i].value);
+        }
+    }
+    static const char *BAD[] = {"", "-", "1e", "1E+", "3.5E38", "nan", "inf", "1.", "1E5E5", " 1"};
+    value = 77;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        assert_true(!alm_str_to_float(alm_str_of(BAD[i]), &value) && value == 77);
+    }
+    alm_rng rng = alm_rng_stream(1, 31);
+    for (int i = 0; i < 200000; i++) {
+        char text[64];
+        uint32_t bits = (uint32_t)alm_rng_next(&rng);
+        float single = 0;
+        memcpy(&single, &bits, sizeof single);
+        /* Few digits, the digits of a float, and the middle between two floats. */
+        double near = i % 3 == 2 ? ((double)single + (double)nextafterf(single, 0)) / 2
+                                 : (double)single;
+        snprintf(text, sizeof text, "%.*E", i % 3 == 0 ? 5 : i % 3 == 1 ? 8 : 14, near);
+        if (isfinite(strtof(text, NULL))) {
+            assert_true(alm_str_to_float(alm_str_of(text), &value));
+            assert_true(value == strtof(text, NULL));
+        }
+    }
+}
+
 static void texts_that_are_no_number_are_rejected(void **state)
 {
     (void)state;
@@ -464,6 +515,7 @@ int main(void)
         cmocka_unit_test(safe_names),
         cmocka_unit_test(integers),
         cmocka_unit_test(doubles_are_read_correctly_rounded),
+        cmocka_unit_test(floats_are_rounded_once),
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),
