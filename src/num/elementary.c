@@ -1,5 +1,6 @@
 #include "num/elementary.h"
 
+#include <math.h>
 #include <sleef.h>
 
 double alm_exp(double x)
@@ -25,4 +26,9 @@ double alm_pow(double x, double y)
 double alm_tanh(double x)
 {
     return Sleef_cinz_tanhd1_u10purec(x);
+}
+
+float alm_logf_c(float x)
+{
+    return logf(x);
 }

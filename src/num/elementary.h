@@ -12,4 +12,11 @@ double alm_log1p(double x);
 double alm_pow(double x, double y);
 double alm_tanh(double x);
 
+/* The C library's float logarithm, for margins that another program computed with it and whose bits
+ * must be met. It is the one function of its kind whose variants agree: with and without fused
+ * multiply-add, all non-negative floats give the same bits (glibc 2.36, checked for every float).
+ * It works in double but is not correctly rounded (0.07 % of the floats), so alm_log cannot replace
+ * it. */
+float alm_logf_c(float x);
+
 #endif
