@@ -136,8 +136,9 @@ alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *erro
     bool has_cover = true;
     for (size_t i = 0; i < forest->info.tree_count; i++) {
         const almi_tree *tree = &forest->tree[i];
+        bool covered = tree->leaf_width == 1 && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
         leaf_count_max = tree->leaf_count > leaf_count_max ? tree->leaf_count : leaf_count_max;
-        has_cover = has_cover && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
+        has_cover = has_cover && covered;
     }
     forest->info.leaf_count_max = leaf_count_max;
     forest->info.has_cover = has_cover;
@@ -157,28 +158,29 @@ alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *erro
     return almi_forest_compile(forest, error);
 }
 
-/* ---- the literal rules (LightGBM 4, include/LightGBM/tree.h, Decision) ---- */
+/* ---- the literal rules of LightGBM 4 (include/LightGBM/tree.h, Decision) ---- */
 
 static bool is_zero(double x)
 {
     return x >= -ALMI_ZERO_MAX && x <= ALMI_ZERO_MAX;
 }
 
-static bool in_category_set(const almi_tree *tree, size_t set, double x)
+static bool has_category(const almi_tree *tree, size_t set, uint32_t category)
 {
-    /* The source casts to int: truncation, and on x86 a value outside int gives INT_MIN, which is
-     * negative and goes right like every negative category. NaN fails the comparison. */
-    if (!(x > -1.0 && x < 2147483648.0)) {
-        return false;
-    }
-    uint32_t category = (uint32_t)x;
     uint32_t begin = tree->category_begin[set];
     uint32_t words = tree->category_begin[set + 1] - begin;
     uint32_t word = category / 32;
     return word < words && ((tree->category_word[begin + word] >> (category % 32)) & 1u) != 0;
 }
 
-bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
+static bool in_category_set(const almi_tree *tree, size_t set, double x)
+{
+    /* The source casts to int: truncation, and on x86 a value outside int gives INT_MIN, which is
+     * negative and goes right like every negative category. NaN fails the comparison. */
+    return x > -1.0 && x < 2147483648.0 && has_category(tree, set, (uint32_t)x);
+}
+
+static bool lightgbm_goes_left(const almi_tree *tree, size_t node, double x)
 {
     uint8_t decision = tree->decision[node];
     /* The dense entry of the C API drops tiny values before any tree sees them. */
@@ -198,10 +200,35 @@ bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
     return x <= tree->threshold[node];
 }
 
-size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double *row)
+/* ---- the literal rules of XGBoost (src/predictor/predict_fn.h, src/common/categorical.h) ---- */
+
+static bool xgboost_goes_left(const almi_tree *tree, size_t node, double x)
 {
-    alm_assert(tree_index < forest->info.tree_count);
-    const almi_tree *tree = &forest->tree[tree_index];
+    /* Every entry point casts to float first: beyond its range that is an infinity. */
+    float value = (float)x;
+    if (isnan(value)) {
+        return (tree->decision[node] & ALMI_DECISION_DEFAULT_LEFT) != 0;
+    }
+    if ((tree->decision[node] & ALMI_DECISION_CATEGORY) == 0) {
+        return value < (float)tree->threshold[node];
+    }
+    /* -0.5 is an impossible category here, not category 0 as in LightGBM. */
+    if (value < 0 || value >= ALMI_XGBOOST_CATEGORY_END) {
+        return true;
+    }
+    return !has_category(tree, (size_t)tree->threshold[node], (uint32_t)value);
+}
+
+/* ---- the oracle ---- */
+
+bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
+{
+    return tree->rule == ALM_FOREST_XGBOOST ? xgboost_goes_left(tree, node, x)
+                                            : lightgbm_goes_left(tree, node, x);
+}
+
+size_t almi_tree_walk(const almi_tree *tree, const double *row)
+{
     int32_t node = tree->leaf_count > 1 ? 0 : ~0;
     while (node >= 0) {
         bool left = almi_tree_goes_left(tree, (size_t)node, row[tree->feature[node]]);
@@ -210,17 +237,41 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double
     return (size_t)~node;
 }
 
+void almi_tree_add(const almi_tree *tree, size_t leaf, double *score)
+{
+    const double *value = tree->leaf_value + leaf * tree->leaf_width;
+    double *sum = score + tree->output;
+    for (size_t i = 0; i < tree->leaf_width; i++) {
+        /* Both are floats in XGBoost; the double holds the float sum, so nothing is lost. */
+        sum[i] = tree->rule == ALM_FOREST_XGBOOST ? (double)((float)sum[i] + (float)value[i])
+                                                  : sum[i] + value[i];
+    }
+}
+
+double almi_forest_base(const alm_forest *forest, size_t output)
+{
+    return forest->base != NULL ? forest->base[output] : 0.0;
+}
+
+size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double *row)
+{
+    alm_assert(tree_index < forest->info.tree_count);
+    const almi_tree *tree = &forest->tree[tree_index];
+    size_t leaf = almi_tree_walk(tree, row);
+    return tree->leaf_name != NULL ? (size_t)tree->leaf_name[leaf] : leaf;
+}
+
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out)
 {
     size_t k = forest->info.output_count;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < k; j++) {
-            out[i * k + j] = 0.0;
+            out[i * k + j] = almi_forest_base(forest, j);
         }
         for (size_t t = 0; t < forest->info.tree_count; t++) {
-            size_t leaf = alm_forest_leaf(forest, t, rows + i * stride);
-            out[i * k + t % k] += forest->tree[t].leaf_value[leaf];
+            const almi_tree *tree = &forest->tree[t];
+            almi_tree_add(tree, almi_tree_walk(tree, rows + i * stride), out + i * k);
         }
     }
 }

@@ -15,15 +15,24 @@
 
 typedef struct alm_forest alm_forest;
 
+/* The library whose rules a forest follows. */
+typedef enum alm_forest_source {
+    ALM_FOREST_LIGHTGBM, /* float64: values, thresholds and sums */
+    ALM_FOREST_XGBOOST   /* float32: a value is rounded to float before it is compared */
+} alm_forest_source;
+
 typedef struct alm_forest_info {
+    alm_forest_source source;
     size_t feature_count; /* columns of a row */
-    size_t output_count;  /* scores per row: 1, or the classes of a multiclass model */
+    size_t output_count;  /* scores per row: 1, or the classes or targets of the model */
     size_t tree_count;
-    size_t iteration_count; /* tree_count / output_count */
+    size_t iteration_count; /* rounds of boosting: one tree, or several, per output */
     size_t leaf_count_max;  /* of one tree */
     bool averaged;          /* random forest: the mean is raw score / iteration_count */
-    bool has_cover;         /* row counts of the nodes are known: it can be explained */
+    bool has_cover;         /* the weight of the nodes is known: it can be explained */
+    bool has_category_names; /* the source holds names of categories; rows hold their numbers */
     alm_str objective;      /* as written by the source ("poisson", ""); borrowed */
+    const alm_str *feature_name; /* feature_count names, or NULL; borrowed */
 } alm_forest_info;
 
 /* Reads a LightGBM text model (versions v2 to v4; `parameters:` and what follows are not needed).
@@ -32,6 +41,17 @@ typedef struct alm_forest_info {
  * ALM_ERR_CORRUPT: not such a text (line and key are named). ALM_ERR_UNSUPPORTED: linear trees. */
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
+
+/* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1
+ * removed; the first bytes say which. gbtree and dart, any objective of XGBoost 3.2, categories,
+ * parallel trees, several classes or targets, leaves with several values. The raw score is the
+ * margin: it starts from the base score behind its link, DART's weights are in the leaves. The
+ * reference is XGBoost 3.2.0 on x86-64 with `missing` NaN and dense rows; a category is its number.
+ * As untrusted as a LightGBM text. ALM_ERR_CORRUPT: not such a file (place, tree, node or key are
+ * named). ALM_ERR_UNSUPPORTED: gblinear and unknown objectives, by name. ALM_ERR_LIMIT: category
+ * sets of more than 64 MiB, more than 2^24 features. */
+ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, alm_forest **out,
+                                               alm_error *error);
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */
 alm_forest_info alm_forest_describe(const alm_forest *forest);
 
@@ -41,7 +61,8 @@ void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, si
 /* The same by the source library's own rules, one row and one node at a time: the oracle. */
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out);
-/* Leaf reached by one row in one tree (the source's numbering). */
+/* Leaf reached by one row in one tree, in the source's numbering: LightGBM counts leaves, XGBoost
+ * nodes. */
 size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row);
 
 /* ---- contributions: path-dependent TreeSHAP (Lundberg et al. 2020) ----
@@ -51,8 +72,9 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row)
 typedef struct alm_forest_explainer alm_forest_explainer;
 typedef struct alm_forest_scratch alm_forest_scratch;
 
-/* ALM_ERR_UNSUPPORTED when the model has no row counts, or a path deeper than 1024 or with more
- * than 128 different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
+/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts or sums of hessians), leaves with
+ * several values, or a path deeper than 1024 or with more than 128 different features;
+ * ALM_ERR_LIMIT beyond 2^26 features over all paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */

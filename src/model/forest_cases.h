@@ -1,4 +1,5 @@
-/* forest_cases.h: random LightGBM texts, hostile rows and fixture files; for the tests only. */
+/* forest_cases.h: random LightGBM and XGBoost texts, hostile rows and fixture files; for the tests
+ * only. */
 #ifndef ALM_MODEL_FOREST_CASES_H
 #define ALM_MODEL_FOREST_CASES_H
 
@@ -15,6 +16,7 @@ typedef struct forest_shape {
     bool categories;      /* one node in four */
     uint64_t grid;        /* thresholds are multiples of 1 / grid */
     bool no_counts;
+    bool dart;            /* XGBoost only: a weight for every tree */
 } forest_shape;
 
 #define CASE_LEAVES_MAX 700
@@ -131,6 +133,23 @@ static inline void case_write_tree(alm_buffer *out, const case_tree *tree, bool 
     alm_buffer_text(out, "is_linear=0\nshrinkage=1\n\n\n");
 }
 
+static inline void case_grow(alm_rng *rng, const forest_shape *shape, bool constant,
+                             case_tree *tree)
+{
+    memset(tree, 0, sizeof *tree);
+    tree->leaves = 1;
+    tree->leaf_count[0] = (uint64_t)1 << 52;
+    tree->value[0] = alm_rng_next_normal(rng);
+    while (tree->leaves < shape->leaves && !constant) {
+        size_t last = tree->leaves - 1;
+        size_t leaf = shape->chain ? last : alm_rng_next_below(rng, tree->leaves);
+        if (tree->leaf_count[leaf] < 2) {
+            break;
+        }
+        case_split(rng, shape, tree, leaf);
+    }
+}
+
 /* A whole model text in `arena`. Every fifth tree is a single leaf. */
 static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uint64_t seed)
 {
@@ -146,22 +165,145 @@ static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uin
     alm_buffer_text(&out, "\nfeature_infos=none\n\n");
     case_tree *tree = ALM_NEW(arena, case_tree);
     for (size_t t = 0; t < shape->trees * shape->outputs; t++) {
-        memset(tree, 0, sizeof *tree);
-        tree->leaves = 1;
-        tree->leaf_count[0] = (uint64_t)1 << 52;
-        tree->value[0] = alm_rng_next_normal(&rng);
-        while (tree->leaves < shape->leaves && t % 5 != 4) {
-            size_t last = tree->leaves - 1;
-            size_t leaf = shape->chain ? last : alm_rng_next_below(&rng, tree->leaves);
-            if (tree->leaf_count[leaf] < 2) {
-                break;
-            }
-            case_split(&rng, shape, tree, leaf);
-        }
+        case_grow(&rng, shape, t % 5 == 4, tree);
         alm_buffer_printf(&out, "Tree=%zu\n", t);
         case_write_tree(&out, tree, shape->no_counts);
     }
     alm_buffer_text(&out, "end of trees\n");
+    alm_str text = {alm_arena_copy_text(arena, out.data, out.size), out.size};
+    alm_buffer_deinit(&out);
+    return text;
+}
+
+/* ---- the same trees as XGBoost writes them ---- */
+
+static inline void case_write_floats(alm_buffer *out, const char *key, const double *v, size_t n)
+{
+    alm_buffer_printf(out, "\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        float value = (float)v[i];
+        alm_buffer_text(out, i == 0 ? "" : ",");
+        if (isinf(value)) {
+            alm_buffer_text(out, value < 0 ? "-Infinity" : "Infinity");
+        } else {
+            alm_buffer_printf(out, "%.9g", (double)value);
+        }
+    }
+    alm_buffer_text(out, "],");
+}
+
+static inline void case_write_integers(alm_buffer *out, const char *key, const int *v, size_t n)
+{
+    alm_buffer_printf(out, "\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        alm_buffer_printf(out, i == 0 ? "%d" : ",%d", v[i]);
+    }
+    alm_buffer_text(out, "],");
+}
+
+/* Inner nodes keep their numbers, leaf l becomes node inner + l. No category set is empty. */
+typedef struct case_nodes {
+    size_t count, sets, categories;
+    int left[2 * CASE_LEAVES_MAX], right[2 * CASE_LEAVES_MAX], feature[2 * CASE_LEAVES_MAX];
+    int default_left[2 * CASE_LEAVES_MAX], type[2 * CASE_LEAVES_MAX];
+    double condition[2 * CASE_LEAVES_MAX], cover[2 * CASE_LEAVES_MAX];
+    int set_node[CASE_LEAVES_MAX], set_begin[CASE_LEAVES_MAX], set_size[CASE_LEAVES_MAX];
+    int category[CASE_LEAVES_MAX * 12 * 32];
+} case_nodes;
+
+static inline void case_take_set(const case_tree *tree, size_t node, case_nodes *to)
+{
+    size_t set = (size_t)tree->threshold[node], begin = to->categories;
+    for (size_t w = tree->set_begin[set]; w < tree->set_begin[set + 1]; w++) {
+        for (unsigned bit = 0; bit < 32; bit++) {
+            if ((tree->word[w] >> bit & 1u) != 0) {
+                to->category[to->categories++] = (int)((w - tree->set_begin[set]) * 32 + bit);
+            }
+        }
+    }
+    if (to->categories == begin) {
+        to->category[to->categories++] = 5;
+    }
+    to->set_node[to->sets] = (int)node;
+    to->set_begin[to->sets] = (int)begin;
+    to->set_size[to->sets++] = (int)(to->categories - begin);
+}
+
+static inline void case_take_nodes(const case_tree *tree, case_nodes *to)
+{
+    size_t inner = tree->leaves - 1;
+    memset(to, 0, sizeof *to);
+    to->count = inner + tree->leaves;
+    for (size_t i = 0; i < inner; i++) {
+        int left = tree->left[i], right = tree->right[i];
+        to->left[i] = left >= 0 ? left : (int)inner + ~left;
+        to->right[i] = right >= 0 ? right : (int)inner + ~right;
+        to->feature[i] = tree->feature[i];
+        to->default_left[i] = (tree->decision[i] & 2) != 0;
+        to->type[i] = tree->decision[i] & 1;
+        to->condition[i] = tree->threshold[i];
+        to->cover[i] = (double)tree->node_count[i];
+        if (to->type[i] == 1) {
+            case_take_set(tree, i, to);
+        }
+    }
+    for (size_t leaf = 0; leaf < tree->leaves; leaf++) {
+        to->left[inner + leaf] = to->right[inner + leaf] = -1;
+        to->condition[inner + leaf] = tree->value[leaf];
+        to->cover[inner + leaf] = (double)tree->leaf_count[leaf];
+    }
+}
+
+static inline void case_write_nodes(alm_buffer *out, const case_nodes *nodes)
+{
+    size_t n = nodes->count;
+    alm_buffer_text(out, "{");
+    case_write_integers(out, "left_children", nodes->left, n);
+    case_write_integers(out, "right_children", nodes->right, n);
+    case_write_integers(out, "split_indices", nodes->feature, n);
+    case_write_integers(out, "default_left", nodes->default_left, n);
+    case_write_integers(out, "split_type", nodes->type, n);
+    case_write_floats(out, "split_conditions", nodes->condition, n);
+    case_write_floats(out, "sum_hessian", nodes->cover, n);
+    case_write_integers(out, "categories", nodes->category, nodes->categories);
+    case_write_integers(out, "categories_nodes", nodes->set_node, nodes->sets);
+    case_write_integers(out, "categories_segments", nodes->set_begin, nodes->sets);
+    case_write_integers(out, "categories_sizes", nodes->set_size, nodes->sets);
+    alm_buffer_printf(out, "\"tree_param\":{\"num_nodes\":\"%zu\"}}", n);
+}
+
+/* A whole JSON model in `arena`; trees belong to outputs in no order, every fifth is a leaf. */
+static inline alm_str case_xgboost_text(alm_arena *arena, const forest_shape *shape,
+                                        uint64_t seed)
+{
+    alm_rng rng = alm_rng_stream(seed, 78);
+    alm_buffer out = {0};
+    case_tree *tree = ALM_NEW(arena, case_tree);
+    case_nodes *nodes = ALM_NEW(arena, case_nodes);
+    size_t count = shape->trees * shape->outputs;
+    alm_buffer_printf(&out,
+                      "{\"learner\":{\"learner_model_param\":{\"base_score\":\"0.7\","
+                      "\"num_class\":\"%zu\",\"num_feature\":\"%zu\"},"
+                      "\"objective\":{\"name\":\"reg:logistic\"},"
+                      "\"gradient_booster\":{\"name\":\"%s\",",
+                      shape->outputs, shape->features, shape->dart ? "dart" : "gbtree");
+    for (size_t t = 0; t < count && shape->dart; t++) {
+        alm_buffer_printf(&out, "%s%.9g", t == 0 ? "\"weight_drop\":[" : ",",
+                          alm_rng_next_uniform(&rng));
+    }
+    alm_buffer_printf(&out, "%s\"model\":{\"gbtree_model_param\":{\"num_trees\":\"%zu\"},",
+                      shape->dart ? "]," : "", count);
+    for (size_t t = 0; t < count; t++) {
+        alm_buffer_printf(&out, "%s%d", t == 0 ? "\"tree_info\":[" : ",",
+                          (int)alm_rng_next_below(&rng, shape->outputs));
+    }
+    for (size_t t = 0; t < count; t++) {
+        alm_buffer_text(&out, t == 0 ? "],\"trees\":[" : ",");
+        case_grow(&rng, shape, t % 5 == 4, tree);
+        case_take_nodes(tree, nodes);
+        case_write_nodes(&out, nodes);
+    }
+    alm_buffer_text(&out, "]}}}}");
     alm_str text = {alm_arena_copy_text(arena, out.data, out.size), out.size};
     alm_buffer_deinit(&out);
     return text;
@@ -190,6 +332,30 @@ static inline double case_hostile(alm_rng *rng, uint64_t grid)
     }
 }
 
+/* The same for a forest that compares floats: also their neighbours, and half way to them. */
+static inline double case_hostile_float(alm_rng *rng, uint64_t grid)
+{
+    double x = (double)(float)((double)alm_rng_next_below(rng, 8 * grid) / (double)grid - 4);
+    switch (alm_rng_next_below(rng, 6)) {
+    case 0:
+        return (double)nextafterf((float)x, INFINITY);
+    case 1:
+        return (x + (double)nextafterf((float)x, -INFINITY)) / 2;
+    default:
+        return case_hostile(rng, grid);
+    }
+}
+
+static inline double *case_float_rows(alm_arena *arena, size_t n, size_t stride, uint64_t grid)
+{
+    alm_rng rng = alm_rng_stream(6, grid);
+    double *rows = ALM_NEW_ARRAY(arena, double, n * stride + 1);
+    for (size_t i = 0; i < n * stride; i++) {
+        rows[i] = case_hostile_float(&rng, grid);
+    }
+    return rows;
+}
+
 static inline double *case_rows(alm_arena *arena, size_t n, size_t stride, uint64_t grid)
 {
     alm_rng rng = alm_rng_stream(5, grid);
@@ -198,6 +364,33 @@ static inline double *case_rows(alm_arena *arena, size_t n, size_t stride, uint6
         rows[i] = case_hostile(&rng, grid);
     }
     return rows;
+}
+
+/* Whatever was read must be usable: the kernel agrees with the oracle, contributions end. */
+static inline void case_use_forest(const alm_forest *forest)
+{
+    alm_forest_info info = alm_forest_describe(forest);
+    alm_forest_explainer *explainer = NULL;
+    alm_forest_scratch *scratch = NULL;
+    size_t n = 9, width = info.output_count * (info.feature_count + 1);
+    if (n * width > 4000) {
+        return;
+    }
+    alm_arena *arena = alm_arena_create(0);
+    double *rows = case_float_rows(arena, n, info.feature_count, 4);
+    double *score = ALM_NEW_ARRAY(arena, double, n * info.output_count);
+    double *oracle = ALM_NEW_ARRAY(arena, double, n * info.output_count);
+    double *phi = ALM_NEW_ARRAY(arena, double, n * width);
+    alm_forest_score(forest, rows, n, info.feature_count, score);
+    alm_forest_score_reference(forest, rows, n, info.feature_count, oracle);
+    alm_assert(memcmp(score, oracle, n * info.output_count * sizeof(double)) == 0);
+    if (alm_forest_explainer_create(forest, &explainer, NULL) == ALM_OK) {
+        alm_assert(alm_forest_scratch_create(explainer, &scratch, NULL) == ALM_OK);
+        alm_forest_contributions(explainer, scratch, rows, n, info.feature_count, phi);
+    }
+    alm_forest_scratch_destroy(scratch);
+    alm_forest_explainer_destroy(explainer);
+    alm_arena_destroy(arena);
 }
 
 /* Text of tests/golden/forest/<name>; tests run in the root of the tree. */

@@ -1,7 +1,8 @@
 /* forest_compile.c: from literal trees to byte codes.
  *
  * Every numeric split `x <= t` becomes `code(x) <= j` with code(x) = #{thresholds below x} and j
- * the position of t, exactly: both sides compare the same doubles. What happens to NaN and to zero
+ * the position of t, exactly: both sides compare the same doubles. XGBoost's `x < t` becomes the
+ * same with code(x) = #{thresholds not above x}, on floats. What happens to NaN and to zero
  * is a property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits.
  * Each different category set becomes a lane of its own with code 0 or 1. */
 #include <math.h>
@@ -21,7 +22,12 @@ static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
 {
     uint8_t decision = tree->decision[node];
     bool left = (decision & ALMI_DECISION_DEFAULT_LEFT) != 0;
-    if (decision & ALMI_DECISION_CATEGORY) {
+    bool category = (decision & ALMI_DECISION_CATEGORY) != 0;
+    if (tree->rule == ALM_FOREST_XGBOOST) {
+        return category ? (left ? ALMI_LANE_CATEGORY_LEFT : ALMI_LANE_CATEGORY_RIGHT)
+                        : (left ? ALMI_LANE_FLOAT_LEFT : ALMI_LANE_FLOAT_RIGHT);
+    }
+    if (category) {
         return ALMI_LANE_CATEGORY;
     }
     switch ((decision >> ALMI_DECISION_MISSING_SHIFT) & 3u) {
@@ -54,6 +60,7 @@ static int compare_splits(const void *left, const void *right)
 /* One categorical node and its set. */
 typedef struct category_node {
     uint32_t feature;
+    almi_lane_kind kind;
     uint32_t word_count;
     const uint32_t *word;
     almi_test *test; /* where the result goes */
@@ -83,15 +90,16 @@ static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, spli
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) != ALMI_LANE_CATEGORY) {
+            if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
                 table->split[count++] = split_of(tree, node);
                 continue;
             }
             size_t set = (size_t)tree->threshold[node];
             uint32_t begin = tree->category_begin[set];
             table->category[table->category_count++] = (category_node){
-                (uint32_t)tree->feature[node], tree->category_begin[set + 1] - begin,
-                tree->category_word + begin, &forest->test[t][node]};
+                (uint32_t)tree->feature[node], lane_kind(tree, node),
+                tree->category_begin[set + 1] - begin, tree->category_word + begin,
+                &forest->test[t][node]};
         }
     }
     if (count > 0) {
@@ -114,9 +122,11 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         size *= 2;
     }
     double *threshold = NULL;
+    /* What no x is above: nothing is above infinity, but infinity is not above itself. */
+    double filler = table->split[begin].kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
     for (size_t i = 0; i < size; i++) {
-        threshold[i] = begin + i < end ? table->split[begin + i].threshold : INFINITY;
+        threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
@@ -149,6 +159,9 @@ static int compare_categories(const void *left, const void *right)
     const category_node *a = left, *b = right;
     if (a->feature != b->feature) {
         return a->feature < b->feature ? -1 : 1;
+    }
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
     }
     if (a->word_count != b->word_count) {
         return a->word_count < b->word_count ? -1 : 1;
@@ -184,7 +197,7 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
 {
     almi_run found[ALMI_LANE_RUNS_MAX];
     almi_lane lane = {.feature = node->feature,
-                      .kind = ALMI_LANE_CATEGORY,
+                      .kind = node->kind,
                       .word = node->word,
                       .word_count = node->word_count};
     if (find_runs(node, found, &lane.run_count)) {
@@ -218,7 +231,7 @@ static void make_numeric_tests(alm_forest *forest, const split_table *table)
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) == ALMI_LANE_CATEGORY) {
+            if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
                 continue;
             }
             split key = split_of(tree, node);
@@ -298,7 +311,8 @@ static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *
                                operand(g, tree->left[from]), operand(g, tree->right[from])};
         g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
     }
-    forest->blend[t] = (almi_blend_tree){node, inner_count};
+    forest->blend[t].node = node;
+    forest->blend[t].count = inner_count;
     return ALM_OK;
 }
 
@@ -350,6 +364,25 @@ static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
     return close_group(forest, g, begin, tree_count, error);
 }
 
+/* Leaf values as XGBoost adds them; half the size of the literal ones. */
+static alm_err make_singles(alm_forest *forest, alm_error *error)
+{
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        const almi_tree *tree = &forest->tree[t];
+        if (tree->rule != ALM_FOREST_XGBOOST || forest->blend[t].node == NULL) {
+            continue;
+        }
+        float *single = NULL;
+        size_t count = tree->leaf_count * tree->leaf_width;
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
+        for (size_t i = 0; i < count; i++) {
+            single[i] = (float)tree->leaf_value[i];
+        }
+        forest->blend[t].single = single;
+    }
+    return ALM_OK;
+}
+
 static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     alm_arena *arena = forest->arena;
@@ -373,7 +406,8 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.stack, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.slot, error));
-    return make_groups(forest, &g, error);
+    ALM_TRY(make_groups(forest, &g, error));
+    return make_singles(forest, error);
 }
 
 alm_err almi_forest_compile(alm_forest *forest, alm_error *error)

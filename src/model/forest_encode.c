@@ -5,25 +5,48 @@
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 
-static uint8_t set_code(const almi_lane *lane, double x)
+static uint8_t in_set(const almi_lane *lane, uint32_t category)
 {
-    if (!(x > -1.0 && x < 2147483648.0)) {
-        return 1;
-    }
-    uint32_t category = (uint32_t)x;
     uint32_t word = category / 32;
-    return word < lane->word_count && ((lane->word[word] >> (category % 32)) & 1u) ? 0 : 1;
+    return word < lane->word_count && ((lane->word[word] >> (category % 32)) & 1u) ? 1 : 0;
 }
 
-static void category_column(const double *column, const almi_rows *rows, uint8_t *category)
+static uint8_t set_code(const almi_lane *lane, double x)
 {
+    if (lane->kind == ALMI_LANE_CATEGORY) {
+        return x > -1.0 && x < 2147483648.0 ? !in_set(lane, (uint32_t)x) : 1;
+    }
+    float value = (float)x;
+    if (isnan(value)) {
+        return lane->kind == ALMI_LANE_CATEGORY_RIGHT;
+    }
+    return value >= 0 && value < ALMI_XGBOOST_CATEGORY_END ? in_set(lane, (uint32_t)value) : 0;
+}
+
+/* A column of categories as bytes, and which of them are NaN (1, else 0). */
+typedef struct categories {
+    uint8_t value[ALMI_BLOCK_ROWS_MAX];
+    uint8_t missing[ALMI_BLOCK_ROWS_MAX];
+    const almi_lane *of; /* a lane of the feature and source that is in here, or NULL */
+} categories;
+
+static void category_column(const almi_lane *lane, const double *column, const almi_rows *rows,
+                            categories *to)
+{
+    bool floats = lane->kind != ALMI_LANE_CATEGORY;
     for (size_t r = 0; r < rows->count; r++) {
         double x = column[r * rows->stride];
-        category[r] = x > -1.0 && x < CATEGORY_NONE ? (uint8_t)x : CATEGORY_NONE;
+        x = floats ? (double)(float)x : x;
+        /* What lies between -1 and 0 is category 0 in LightGBM and impossible in XGBoost. */
+        bool valid = (floats ? x >= 0 : x > -1.0) && x < CATEGORY_NONE;
+        to->value[r] = valid ? (uint8_t)x : CATEGORY_NONE;
+        to->missing[r] = isnan(x) ? 1 : 0;
     }
     for (size_t r = rows->count; r % ALMI_CHUNK_ROWS != 0; r++) {
-        category[r] = CATEGORY_NONE;
+        to->value[r] = CATEGORY_NONE;
+        to->missing[r] = 0;
     }
+    to->of = lane;
 }
 
 ALMI_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint8_t *restrict code)
@@ -48,6 +71,38 @@ static void runs_code(const almi_lane *lane, const uint8_t *category, size_t n, 
     }
 }
 
+/* From "1: not in the set" to XGBoost's "1: in the set", with NaN on its own side. */
+ALMI_WIDE_VECTORS
+static void turn_code(const uint8_t *restrict missing, uint8_t missing_code, size_t n,
+                      uint8_t *restrict code)
+{
+    for (size_t base = 0; base < n; base += ALMI_CHUNK_ROWS) {
+        for (size_t r = base; r < base + ALMI_CHUNK_ROWS; r++) {
+            uint8_t inside = code[r] ^ 1u;
+            code[r] = (uint8_t)(inside | (missing[r] & missing_code));
+        }
+    }
+}
+
+static void category_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
+                           categories *converted, uint8_t *code)
+{
+    if (lane->run == NULL) {
+        for (size_t r = 0; r < rows->count; r++) {
+            code[r] = set_code(lane, column[r * rows->stride]);
+        }
+        return;
+    }
+    if (converted->of == NULL || converted->of->feature != lane->feature) {
+        category_column(lane, column, rows, converted);
+    }
+    runs_code(lane, converted->value, rows->count, code);
+    if (lane->kind != ALMI_LANE_CATEGORY) {
+        /* NaN is in no set, so it has code 0 so far. */
+        turn_code(converted->missing, lane->kind == ALMI_LANE_CATEGORY_RIGHT, rows->count, code);
+    }
+}
+
 /* Number of thresholds below x, by a search whose steps do not depend on the data. */
 static uint8_t numeric_code(const double *threshold, uint32_t size, double x)
 {
@@ -56,6 +111,26 @@ static uint8_t numeric_code(const double *threshold, uint32_t size, double x)
         position += threshold[position + half - 1] < x ? half : 0;
     }
     return (uint8_t)position;
+}
+
+/* Number of thresholds that are not above x: `x < t` is left. The list is filled up with NaN. */
+static uint8_t float_code(const double *threshold, uint32_t size, double x)
+{
+    uint32_t position = 0;
+    for (uint32_t half = size / 2; half > 0; half /= 2) {
+        position += threshold[position + half - 1] <= x ? half : 0;
+    }
+    return (uint8_t)position;
+}
+
+static void float_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
+                        uint8_t *code)
+{
+    uint8_t missing_code = lane->kind == ALMI_LANE_FLOAT_LEFT ? 0 : UINT8_MAX;
+    for (size_t r = 0; r < rows->count; r++) {
+        double x = (double)(float)column[r * rows->stride];
+        code[r] = isnan(x) ? missing_code : float_code(lane->threshold, lane->size, x);
+    }
 }
 
 static void numeric_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
@@ -77,26 +152,18 @@ static void numeric_codes(const almi_lane *lane, const double *column, const alm
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride)
 {
-    uint8_t category[ALMI_BLOCK_ROWS_MAX];
-    const almi_lane *converted = NULL; /* whose feature is in `category` */
+    categories converted;
+    converted.of = NULL;
     alm_assert(rows->count <= ALMI_BLOCK_ROWS_MAX);
     for (size_t i = 0; i < count; i++, code += code_stride) {
         const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
         const double *column = rows->value + lane->feature;
-        if (lane->kind != ALMI_LANE_CATEGORY) {
+        if (lane->kind >= ALMI_LANE_CATEGORY) {
+            category_codes(lane, column, rows, &converted, code);
+        } else if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
+            float_codes(lane, column, rows, code);
+        } else {
             numeric_codes(lane, column, rows, code);
-            continue;
         }
-        if (lane->run == NULL) {
-            for (size_t r = 0; r < rows->count; r++) {
-                code[r] = set_code(lane, column[r * rows->stride]);
-            }
-            continue;
-        }
-        if (converted == NULL || converted->feature != lane->feature) {
-            category_column(column, rows, category);
-            converted = lane;
-        }
-        runs_code(lane, category, rows->count, code);
     }
 }

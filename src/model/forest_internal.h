@@ -9,6 +9,9 @@
 
 #include "model/forest.h"
 
+/* XGBoost's largest float that counts integers: categories from here on are in no set. */
+#define ALMI_XGBOOST_CATEGORY_END 16777216
+
 /* LightGBM's kZeroThreshold: the float 1e-35 as a double. Values up to it are zero. */
 #define ALMI_ZERO_MAX 1.0000000180025095e-35
 
@@ -22,19 +25,24 @@ enum {
     ALMI_MISSING_NAN = 2
 };
 
-/* One tree; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0; a child c >= 0 is
- * an inner node, c < 0 the leaf ~c. Checked by almi_forest_finish: each is reached exactly once. */
+/* One tree of either source; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0
+ * (XGBoost: parents before children); a child c >= 0 is an inner node, c < 0 the leaf ~c. Checked
+ * by almi_forest_finish: each is reached exactly once. */
 typedef struct almi_tree {
+    alm_forest_source rule;
+    uint32_t output;     /* score that the leaves add to; with wide leaves the first of all */
+    uint32_t leaf_width; /* values of a leaf: 1, or one for every output */
     size_t leaf_count;
     size_t category_count; /* category sets of this tree */
     int32_t *feature;
     double *threshold; /* of a categorical node: the number of its set */
-    uint8_t *decision;
+    uint8_t *decision; /* XGBoost: CATEGORY and DEFAULT_LEFT only */
     int32_t *left, *right;
-    double *leaf_value;
-    double *leaf_cover, *node_cover; /* training rows; NULL when the source has none */
+    double *leaf_value;              /* leaf_count x leaf_width; XGBoost: floats */
+    int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
+    double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
     uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
-    uint32_t *category_word;         /* bit c % 32 of word c / 32: category c goes left */
+    uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right) */
 } almi_tree;
 
 typedef enum almi_lane_kind {
@@ -43,7 +51,13 @@ typedef enum almi_lane_kind {
     ALMI_LANE_NAN_RIGHT,
     ALMI_LANE_ZERO_LEFT,     /* missing type Zero: NaN and zero take the default side */
     ALMI_LANE_ZERO_RIGHT,
-    ALMI_LANE_CATEGORY       /* code 0: in the set (left), 1: not */
+    ALMI_LANE_FLOAT_LEFT,    /* XGBoost: the value rounded to float; NaN takes this side */
+    ALMI_LANE_FLOAT_RIGHT,
+    /* Category sets, code 0: left, 1: right. In the set is left; in XGBoost right, and NaN takes
+     * the side that the kind says. */
+    ALMI_LANE_CATEGORY,
+    ALMI_LANE_CATEGORY_LEFT,
+    ALMI_LANE_CATEGORY_RIGHT
 } almi_lane_kind;
 
 typedef struct almi_run {
@@ -53,13 +67,13 @@ typedef struct almi_run {
 #define ALMI_LANE_RUNS_MAX 32
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
-/* A byte column derived from one feature: code = number of thresholds below x. A feature with more
- * than 254 thresholds has several lanes, each with a part of them. */
+/* A byte column derived from one feature: code = number of thresholds below x (FLOAT: not above x).
+ * A feature with more than 254 thresholds has several lanes, each with a part of them. */
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
     uint32_t size;           /* power of two > number of thresholds */
-    const double *threshold; /* size - 1, ascending, filled up with +inf */
+    const double *threshold; /* size - 1, ascending, filled up with what no x is above */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -85,6 +99,7 @@ typedef struct almi_blend {
 typedef struct almi_blend_tree {
     const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
     size_t count;
+    const float *single; /* XGBoost: the leaf values once more, as they are added */
 } almi_blend_tree;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
@@ -98,6 +113,7 @@ typedef struct almi_group {
 struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
     alm_forest_info info;
+    const double *base; /* [output] where the sums start; NULL: 0 */
     almi_tree *tree;
     almi_test **test; /* [tree][inner node] */
     almi_lane *lane;
@@ -119,8 +135,15 @@ ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t s
 ALM_NODISCARD alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error);
 ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
 
-/* True when x goes left at node `node`: LightGBM's rule, literally. */
+/* The score before the first tree. */
+double almi_forest_base(const alm_forest *forest, size_t output);
+
+/* True when x goes left at node `node`: the source's rule, literally. */
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
+/* Our number of the leaf that a row reaches; the literal walk. */
+size_t almi_tree_walk(const almi_tree *tree, const double *row);
+/* Adds a leaf to the scores of one row, with the source's rounding. */
+void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
 
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */

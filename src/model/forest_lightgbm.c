@@ -289,6 +289,9 @@ static alm_err read_categories(reader *r, const tree_text *text, almi_tree *tree
 static alm_err read_tree(reader *r, size_t index, almi_tree *tree)
 {
     tree_text text = {.index = index};
+    tree->rule = ALM_FOREST_LIGHTGBM;
+    tree->leaf_width = 1;
+    tree->output = (uint32_t)(index % r->forest->info.output_count);
     ALM_TRY(collect_keys(r, &text));
     ALM_TRY(read_size(r, &text, KEY_NUM_LEAVES, &tree->leaf_count));
     ALM_TRY(read_size(r, &text, KEY_NUM_CAT, &tree->category_count));
@@ -314,6 +317,7 @@ static alm_err read_tree(reader *r, size_t index, almi_tree *tree)
 
 typedef struct header {
     int64_t class_count, tree_per_iteration, feature_max;
+    alm_str names;
     size_t name_count, tree_size_count;
     bool has_tree_sizes;
 } header;
@@ -355,6 +359,7 @@ static alm_err read_header_line(reader *r, alm_str line, header *head)
         r->forest->info.objective = (alm_str){copy, value.size};
     }
     if (alm_str_is(key, "feature_names")) {
+        head->names = value;
         head->name_count = count_items(value);
     }
     if (alm_str_is(key, "tree_sizes")) {
@@ -376,6 +381,12 @@ static alm_err use_header(reader *r, const header *head)
     }
     r->forest->info.output_count = (size_t)outputs;
     r->forest->info.feature_count = (size_t)head->feature_max + 1;
+    alm_str *name = NULL, list = head->names, item;
+    ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, head->name_count, name, r->error));
+    for (size_t i = 0; next_item(&list, &item); i++) {
+        name[i] = (alm_str){alm_arena_copy_text(r->forest->arena, item.data, item.size), item.size};
+    }
+    r->forest->info.feature_name = name;
     return ALM_OK;
 }
 

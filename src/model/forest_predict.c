@@ -4,7 +4,8 @@
  * a tree is evaluated from its leaves upwards as byte blends: v[node] = code > j ? v[right] :
  * v[left], which ends with the leaf number of each row. Every row does the same work: no branch and
  * no address depends on the data, and the inner loops are byte loops that the compiler vectorises.
- * Leaf values are then added in tree order, so the sums have the source library's bits.
+ * Leaf values are then added in tree order, in the precision of the source library, so the sums
+ * have its bits.
  *
  * The idea is CatBoost's quantise-then-compare for arbitrary trees; see README.md. */
 #include "model/forest_internal.h"
@@ -17,6 +18,7 @@ typedef struct kernel {
     uint8_t code[ALMI_GROUP_LANES][BLOCK_ROWS];
     /* Operands of the blends: constant leaf numbers, then the nodes of the current tree. */
     uint8_t operand[2 * ALMI_BLEND_LEAVES][BLOCK_ROWS];
+    float sum[BLOCK_ROWS]; /* of a float forest with one output */
 } kernel;
 
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
@@ -41,35 +43,78 @@ static void blend_tree(const almi_blend *node, size_t count, kernel *k)
     }
 }
 
+/* True when the sums of a block are floats in the kernel, not doubles in the result. */
+static bool sums_in_kernel(const alm_forest *forest)
+{
+    return forest->info.source == ALM_FOREST_XGBOOST && forest->info.output_count == 1;
+}
+
+/* Floats that are kept in doubles: the doubles hold them exactly. */
+static void add_floats(const almi_tree *tree, const float *value, const uint8_t *leaf, size_t n,
+                       size_t outputs, double *sum)
+{
+    size_t width = tree->leaf_width;
+    for (size_t r = 0; r < n; r++) {
+        for (size_t i = 0; i < width; i++) {
+            double *to = &sum[r * outputs + i];
+            *to = (double)((float)*to + value[leaf[r] * width + i]);
+        }
+    }
+}
+
 static void add_tree(const alm_forest *forest, size_t t, kernel *k, size_t n, double *out)
 {
     size_t outputs = forest->info.output_count;
     const almi_blend_tree *blend = &forest->blend[t];
-    const double *value = forest->tree[t].leaf_value;
+    const almi_tree *tree = &forest->tree[t];
     blend_tree(blend->node, blend->count, k);
     const uint8_t *leaf = k->operand[blend->count > 0 ? ALMI_BLEND_LEAVES + blend->count - 1 : 0];
-    double *sum = out + t % outputs;
+    if (sums_in_kernel(forest)) {
+        for (size_t r = 0; r < BLOCK_ROWS; r++) {
+            k->sum[r] += blend->single[leaf[r]];
+        }
+        return;
+    }
+    double *sum = out + tree->output;
+    if (blend->single != NULL) {
+        add_floats(tree, blend->single, leaf, n, outputs, sum);
+        return;
+    }
+    const double *value = tree->leaf_value;
     for (size_t r = 0; r < n; r++) {
         sum[r * outputs] += value[leaf[r]];
     }
 }
 
-static void walk_tree(const alm_forest *forest, size_t t, const double *rows, size_t n,
-                      size_t stride, double *out)
+static void walk_tree(const alm_forest *forest, size_t t, kernel *k, const almi_rows *rows,
+                      double *out)
+{
+    const almi_tree *tree = &forest->tree[t];
+    for (size_t r = 0; r < rows->count; r++) {
+        size_t leaf = almi_tree_walk(tree, rows->value + r * rows->stride);
+        if (sums_in_kernel(forest)) {
+            k->sum[r] += (float)tree->leaf_value[leaf];
+        } else {
+            almi_tree_add(tree, leaf, out + r * forest->info.output_count);
+        }
+    }
+}
+
+static void start_sums(const alm_forest *forest, kernel *k, size_t n, double *out)
 {
     size_t outputs = forest->info.output_count;
-    for (size_t r = 0; r < n; r++) {
-        size_t leaf = alm_forest_leaf(forest, t, rows + r * stride);
-        out[r * outputs + t % outputs] += forest->tree[t].leaf_value[leaf];
+    for (size_t r = 0; r < BLOCK_ROWS; r++) {
+        k->sum[r] = (float)almi_forest_base(forest, 0);
+    }
+    for (size_t i = 0; i < n * outputs; i++) {
+        out[i] = forest->base != NULL ? forest->base[i % outputs] : 0.0;
     }
 }
 
 static void score_block(const alm_forest *forest, kernel *k, const double *rows, size_t n,
                         size_t stride, double *out)
 {
-    for (size_t i = 0; i < n * forest->info.output_count; i++) {
-        out[i] = 0.0;
-    }
+    start_sums(forest, k, n, out);
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
         almi_rows block = {rows, n, stride};
@@ -78,9 +123,12 @@ static void score_block(const alm_forest *forest, kernel *k, const double *rows,
             if (forest->blend[t].node != NULL) {
                 add_tree(forest, t, k, n, out);
             } else {
-                walk_tree(forest, t, rows, n, stride, out);
+                walk_tree(forest, t, k, &block, out);
             }
         }
+    }
+    for (size_t r = 0; sums_in_kernel(forest) && r < n; r++) {
+        out[r] = (double)k->sum[r];
     }
 }
 

@@ -33,7 +33,8 @@ static void check_forest(alm_arena *arena, const alm_forest *forest, uint64_t gr
 {
     alm_forest_info info = alm_forest_describe(forest);
     size_t stride = info.feature_count + 3;
-    double *rows = case_rows(arena, ROWS, stride, grid);
+    double *rows = info.source == ALM_FOREST_XGBOOST ? case_float_rows(arena, ROWS, stride, grid)
+                                                     : case_rows(arena, ROWS, stride, grid);
     double *oracle = ALM_NEW_ARRAY(arena, double, ROWS * info.output_count);
     double *ours = ALM_NEW_ARRAY(arena, double, ROWS * info.output_count);
     alm_forest_score_reference(forest, rows, ROWS, stride, oracle);
@@ -60,6 +61,45 @@ static void check_shape(forest_shape shape, const char *what)
         alm_forest_destroy(forest);
         alm_arena_destroy(arena);
     }
+}
+
+static void check_xgboost(forest_shape shape, const char *what)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_forest *forest = NULL;
+        alm_error error;
+        shape.dart = seed % 2 == 0;
+        alm_str text = case_xgboost_text(arena, &shape, seed);
+        if (alm_forest_parse_xgboost(text, what, &forest, &error) != ALM_OK) {
+            fail_msg("%s", error.message);
+        }
+        check_forest(arena, forest, shape.grid, what);
+        alm_forest_destroy(forest);
+        alm_arena_destroy(arena);
+    }
+}
+
+static void random_xgboost_forests_score_like_the_oracle(void **state)
+{
+    (void)state;
+    check_xgboost((forest_shape){.trees = 20, .outputs = 1, .features = 5, .leaves = 31, .grid = 4},
+                  "small");
+    check_xgboost((forest_shape){.trees = 20, .outputs = 3, .features = 9, .leaves = 31, .grid = 8,
+                                 .categories = true},
+                  "three outputs with categories");
+    check_xgboost((forest_shape){.trees = 20, .outputs = 1, .features = 3, .leaves = 64,
+                                 .grid = 10, .categories = true},
+                  "one output with categories");
+    check_xgboost((forest_shape){.trees = 8, .outputs = 1, .features = 2, .leaves = 256,
+                                 .grid = 100, .chain = true},
+                  "256 leaves, chains, several lanes a feature");
+    check_xgboost((forest_shape){.trees = 8, .outputs = 2, .features = 4, .leaves = 257,
+                                 .grid = 100, .categories = true},
+                  "257 leaves: too many for bytes");
+    check_xgboost((forest_shape){.trees = 30, .outputs = 1, .features = 700, .leaves = 300,
+                                 .grid = 1000, .categories = true},
+                  "many groups of lanes, walked trees among them");
 }
 
 static void random_forests_score_like_the_oracle(void **state)
@@ -139,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_forests_score_like_the_oracle),
+        cmocka_unit_test(random_xgboost_forests_score_like_the_oracle),
         cmocka_unit_test(each_of_many_thresholds_splits_exactly),
         cmocka_unit_test(model_checks_its_input),
     };

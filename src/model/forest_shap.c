@@ -277,7 +277,7 @@ static void write_path(cutter *c, leaf_path path)
     path.element_begin = e->element_count;
     path.test_begin = e->test_count;
     path.element_count = (uint32_t)c->element_count;
-    path.output = (uint32_t)(c->tree % e->forest->info.output_count);
+    path.output = e->forest->tree[c->tree].output;
     e->path[e->path_count] = path;
     size_t at = e->test_count;
     for (size_t i = 0; i < c->element_count; i++) {
@@ -355,11 +355,35 @@ static alm_err cut_forest(cutter *c)
     return ALM_OK;
 }
 
+/* Leaf values weighted with the share that reaches them, node by node: XGBoost's mean of a node.
+ * Its cover is a sum of floats, so the shares of two children need not add up to 1, and only this
+ * way the contributions still add up to the score. Parents come before children. */
+static double expected_by_shares(const almi_tree *tree, double *share)
+{
+    double sum = 0.0;
+    share[0] = 1.0;
+    for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
+        for (int side = 0; side < 2; side++) {
+            int32_t child = side == 0 ? tree->left[node] : tree->right[node];
+            double reached = share[node] * (cover_of(tree, child) / tree->node_cover[node]);
+            if (child >= 0) {
+                share[child] = reached;
+            } else {
+                sum += reached * tree->leaf_value[~child];
+            }
+        }
+    }
+    return sum;
+}
+
 /* Mean of the leaf values by training rows, as LightGBM's Tree::ExpectedValue. */
-static double expected_value(const almi_tree *tree)
+static double expected_value(const almi_tree *tree, double *share)
 {
     if (tree->leaf_count == 1) {
         return tree->leaf_value[0];
+    }
+    if (tree->rule == ALM_FOREST_XGBOOST) {
+        return expected_by_shares(tree, share);
     }
     double sum = 0.0;
     for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
@@ -381,9 +405,15 @@ static alm_err build(alm_forest_explainer *e, alm_arena *scratch, alm_error *err
     ALM_TRY(ALMI_FOREST_ARRAY(e->arena, e->test_count, e->test, error));
     c->writing = true;
     ALM_TRY(cut_forest(c));
+    double *share = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, info->leaf_count_max, share, error));
     ALM_TRY(ALMI_FOREST_ARRAY(e->arena, info->output_count, e->expected, error));
+    for (size_t k = 0; k < info->output_count; k++) {
+        e->expected[k] = almi_forest_base(e->forest, k);
+    }
     for (size_t t = 0; t < info->tree_count; t++) {
-        e->expected[t % info->output_count] += expected_value(&e->forest->tree[t]);
+        const almi_tree *tree = &e->forest->tree[t];
+        e->expected[tree->output] += expected_value(tree, share);
     }
     return make_rules(e, error);
 }
@@ -393,7 +423,9 @@ alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explain
 {
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
-                        "the model has no leaf_count and internal_count, which contributions need");
+                        "the model has no cover, which contributions need: leaf_count and "
+                        "internal_count (LightGBM) or sum_hessian above 0 (XGBoost), one value a "
+                        "leaf");
     }
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest_explainer), &memory, error));

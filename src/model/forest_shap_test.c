@@ -118,7 +118,7 @@ static void textbook_row(const alm_forest *forest, const double *row, double *ph
     memset(phi, 0, width * forest->info.output_count * sizeof(double));
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
-        double *own = phi + t % forest->info.output_count * width;
+        double *own = phi + tree->output * width;
         for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
             double share = tree->leaf_count == 1 ? 1 : tree->leaf_cover[leaf] / tree->node_cover[0];
             own[width - 1] += share * tree->leaf_value[leaf];

@@ -263,33 +263,6 @@ static void line_ends_and_constant_trees(void **state)
 
 /* ---- damaged bytes ---- */
 
-/* Whatever still parses must be usable: the kernel agrees with the oracle, contributions end. */
-static void use_forest(const alm_forest *forest)
-{
-    alm_forest_info info = alm_forest_describe(forest);
-    alm_forest_explainer *explainer = NULL;
-    alm_forest_scratch *scratch = NULL;
-    size_t n = 9, width = info.output_count * (info.feature_count + 1);
-    if (n * width > 4000) {
-        return;
-    }
-    alm_arena *arena = alm_arena_create(0);
-    double *rows = case_rows(arena, n, info.feature_count, 4);
-    double *score = ALM_NEW_ARRAY(arena, double, n * info.output_count);
-    double *oracle = ALM_NEW_ARRAY(arena, double, n * info.output_count);
-    double *phi = ALM_NEW_ARRAY(arena, double, n * width);
-    alm_forest_score(forest, rows, n, info.feature_count, score);
-    alm_forest_score_reference(forest, rows, n, info.feature_count, oracle);
-    assert_memory_equal(score, oracle, n * info.output_count * sizeof(double));
-    if (alm_forest_explainer_create(forest, &explainer, NULL) == ALM_OK) {
-        assert_int_equal(alm_forest_scratch_create(explainer, &scratch, NULL), ALM_OK);
-        alm_forest_contributions(explainer, scratch, rows, n, info.feature_count, phi);
-    }
-    alm_forest_scratch_destroy(scratch);
-    alm_forest_explainer_destroy(explainer);
-    alm_arena_destroy(arena);
-}
-
 static size_t mutate_once(alm_rng *rng, const alm_str original, alm_buffer *text)
 {
     static const char bytes[] = "0123456789-=. \n\r\tenaif+Tt\0\xFF";
@@ -313,7 +286,7 @@ static size_t mutate_once(alm_rng *rng, const alm_str original, alm_buffer *text
     alm_str view = {exact, text->size};
     alm_err code = alm_forest_parse_lightgbm(view, "m", &forest, NULL);
     if (code == ALM_OK) {
-        use_forest(forest);
+        case_use_forest(forest);
         alm_forest_destroy(forest);
     }
     alm_heap_free(exact);

@@ -1,0 +1,203 @@
+/* xgboost_conformance_test.c: forests beside what XGBoost 3.2.0 itself said, bit by bit.
+ *
+ * The fixtures and their rows (on every threshold, one float and one double beside it, zeros,
+ * denormals, infinities, odd categories) are written by tests/golden/forest/generate_xgboost.py. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "model/forest_cases.h"
+
+typedef struct fixture {
+    alm_arena *arena;
+    alm_forest *forest;
+    alm_forest_info info;
+    uint64_t head[6];
+    size_t rows, outputs, explained, followed;
+    double *row;
+    float *margin, *contribution;
+    int32_t *leaf;
+} fixture;
+
+static alm_str read_file(alm_arena *arena, const char *name)
+{
+    alm_str bytes;
+    alm_error error;
+    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return bytes;
+}
+
+/* The next `count` items of the file, aligned. */
+static void *take(alm_arena *arena, alm_str *from, size_t count, size_t size)
+{
+    void *to = alm_arena_alloc_array(arena, count + 1, size);
+    assert_true(count * size <= from->size);
+    memcpy(to, from->data, count * size);
+    from->data += count * size;
+    from->size -= count * size;
+    return to;
+}
+
+static fixture open_fixture(const char *name, const char *kind)
+{
+    fixture f = {.arena = alm_arena_create(0)};
+    alm_error error;
+    char *model = alm_arena_printf(f.arena, "xgb_%s.%s", name, kind);
+    alm_str rest = read_file(f.arena, alm_arena_printf(f.arena, "xgb_%s.rows", name));
+    alm_str bytes = read_file(f.arena, model);
+    if (alm_forest_parse_xgboost(bytes, model, &f.forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    f.info = alm_forest_describe(f.forest);
+    memcpy(f.head, take(f.arena, &rest, 6, 8), sizeof f.head);
+    f.rows = f.head[0];
+    f.outputs = f.head[2];
+    f.explained = f.head[4];
+    f.followed = f.head[5];
+    assert_int_equal(f.info.source, ALM_FOREST_XGBOOST);
+    assert_int_equal(f.info.feature_count, f.head[1]);
+    assert_int_equal(f.info.output_count, f.outputs);
+    assert_int_equal(f.info.tree_count, f.head[3]);
+    size_t width = f.outputs * (f.info.feature_count + 1);
+    f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
+    f.margin = take(f.arena, &rest, f.rows * f.outputs, sizeof(float));
+    f.contribution = take(f.arena, &rest, f.explained * width, sizeof(float));
+    f.leaf = take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
+    assert_int_equal(rest.size, 0);
+    return f;
+}
+
+static void close_fixture(fixture *f)
+{
+    alm_forest_destroy(f->forest);
+    alm_arena_destroy(f->arena);
+}
+
+static void assert_margins(const fixture *f, const double *score, size_t first, size_t count,
+                           const char *what)
+{
+    for (size_t i = 0; i < count * f->outputs; i++) {
+        double expected = (double)f->margin[first * f->outputs + i];
+        if (memcmp(&score[i], &expected, sizeof expected) != 0) {
+            fail_msg("%s: row %zu: %.9g instead of %.9g", what, first + i / f->outputs, score[i],
+                     expected);
+        }
+    }
+}
+
+static void check_margins(const fixture *f, const char *name)
+{
+    size_t stride = f->info.feature_count;
+    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
+    alm_forest_score_reference(f->forest, f->row, f->rows, stride, score);
+    assert_margins(f, score, 0, f->rows, name);
+    memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
+    alm_forest_score(f->forest, f->row, f->rows, stride, score);
+    assert_margins(f, score, 0, f->rows, name);
+    for (size_t n = 0; n <= 70 && n <= f->rows; n++) {
+        size_t first = f->rows - n;
+        alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
+        assert_margins(f, score, first, n, name);
+    }
+}
+
+static void check_leaves(const fixture *f, const char *name)
+{
+    for (size_t i = 0; i < f->followed; i++) {
+        for (size_t t = 0; t < f->info.tree_count; t++) {
+            size_t leaf = alm_forest_leaf(f->forest, t, f->row + i * f->info.feature_count);
+            if (leaf != (size_t)f->leaf[i * f->info.tree_count + t]) {
+                fail_msg("%s: row %zu tree %zu: leaf %zu", name, i, t, leaf);
+            }
+        }
+    }
+}
+
+/* 3e-6 of the sum of magnitudes: the library's recursion is in float (2^-24 a step). Ours add up to
+ * the score to 1e-6: the score itself is a sum of floats. */
+static void check_contributions(const fixture *f, const char *name)
+{
+    alm_forest_explainer *explainer = NULL;
+    alm_forest_scratch *scratch = NULL;
+    alm_error error;
+    size_t features = f->info.feature_count, width = features + 1;
+    double *phi = ALM_NEW_ARRAY(f->arena, double, f->explained * f->outputs * width);
+    if (alm_forest_explainer_create(f->forest, &explainer, &error) != ALM_OK ||
+        alm_forest_scratch_create(explainer, &scratch, &error) != ALM_OK) {
+        fail_msg("%s: %s", name, error.message);
+    }
+    alm_forest_contributions(explainer, scratch, f->row, f->explained, features, phi);
+    for (size_t i = 0; i < f->explained * f->outputs; i++) {
+        const double *ours = phi + i * width;
+        double size = 0, sum = 0;
+        for (size_t j = 0; j < width; j++) {
+            size += fabs(ours[j]);
+            sum += ours[j];
+        }
+        for (size_t j = 0; j < width; j++) {
+            if (!(fabs(ours[j] - (double)f->contribution[i * width + j]) <= 3e-6 * size)) {
+                fail_msg("%s: contribution %zu of row %zu: %.9g", name, j, i, ours[j]);
+            }
+        }
+        assert_true(fabs(sum - (double)f->margin[i]) <= 1e-6 * size);
+    }
+    alm_forest_scratch_destroy(scratch);
+    alm_forest_explainer_destroy(explainer);
+}
+
+static void fixtures_have_the_bits_of_xgboost(void **state)
+{
+    static const char *const table[][2] = {
+        {"squared", "json"},        {"squared", "ubj"},          {"squared_base", "ubj"},
+        {"absolute", "ubj"},        {"quantiles", "json"},       {"logistic", "json"},
+        {"logistic_half", "ubj"},   {"logitraw", "ubj"},         {"hinge", "ubj"},
+        {"softprob", "json"},       {"softmax", "ubj"},          {"poisson", "json"},
+        {"tweedie", "ubj"},         {"gamma", "ubj"},            {"aft", "ubj"},
+        {"dart", "json"},           {"dart", "ubj"},             {"dart_softprob", "ubj"},
+        {"category", "json"},       {"category", "ubj"},         {"category_onehot", "ubj"},
+        {"parallel", "json"},       {"parallel_softprob", "ubj"}, {"lossguide", "ubj"},
+        {"pruned", "json"},         {"targets", "ubj"},          {"wide_leaves", "json"},
+        {"wide_leaves", "ubj"},     {"stumps", "ubj"},           {"leaf_only", "json"},
+        {"old_spelling", "json"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        fixture f = open_fixture(table[i][0], table[i][1]);
+        check_margins(&f, table[i][0]);
+        check_leaves(&f, table[i][0]);
+        assert_true(f.info.has_cover == (f.explained > 0));
+        if (f.explained > 0) {
+            check_contributions(&f, table[i][0]);
+        }
+        close_fixture(&f);
+    }
+}
+
+static void info_tells_the_shape(void **state)
+{
+    (void)state;
+    fixture f = open_fixture("parallel_softprob", "ubj");
+    assert_int_equal(f.info.output_count, 4);
+    assert_int_equal(f.info.tree_count, 16);
+    assert_int_equal(f.info.iteration_count, 2);
+    assert_true(alm_str_is(f.info.objective, "multi:softprob"));
+    assert_null(f.info.feature_name);
+    assert_false(f.info.averaged || f.info.has_category_names);
+    close_fixture(&f);
+    f = open_fixture("old_spelling", "json");
+    assert_int_equal(f.info.iteration_count, 3);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixtures_have_the_bits_of_xgboost),
+        cmocka_unit_test(info_tells_the_shape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,310 @@
+/* xgboost_value.c: finding and reading values of xgboost_value.h. */
+#include "model/import/xgboost_value.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/forest_internal.h"
+
+alm_err almi_xgb_damaged(const almi_xgb_file *file, size_t offset, const char *what)
+{
+    return alm_fail(file->error, ALM_ERR_CORRUPT,
+                    "%s: byte %zu: %s; this is not a whole XGBoost model", file->name, offset,
+                    what);
+}
+
+alm_err almi_xgb_add(const almi_xgb_file *file, almi_xgb_value *parent, almi_xgb_value **last,
+                     almi_xgb_value **out)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_arena_try_alloc(file->arena, sizeof(almi_xgb_value), &memory, file->error));
+    *out = memory;
+    if (parent == NULL) {
+        return ALM_OK;
+    }
+    if (*last == NULL) {
+        parent->first = *out;
+    } else {
+        (*last)->next = *out;
+    }
+    *last = *out;
+    parent->count++;
+    return ALM_OK;
+}
+
+/* ---- numbers ---- */
+
+size_t almi_xgb_number_size(char type)
+{
+    switch (type) {
+    case 'i':
+    case 'U':
+        return 1;
+    case 'I':
+        return 2;
+    case 'l':
+    case 'd':
+        return 4;
+    case 'L':
+    case 'D':
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t big_endian(alm_str bytes)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        value = value << 8 | (uint8_t)bytes.data[i];
+    }
+    return value;
+}
+
+static bool decimal_float(alm_str text, float *out)
+{
+    if (alm_str_is(text, "NaN")) {
+        *out = NAN;
+        return true;
+    }
+    if (alm_str_is(text, "Infinity") || alm_str_is(text, "-Infinity")) {
+        *out = text.data[0] == '-' ? -INFINITY : INFINITY;
+        return true;
+    }
+    return alm_str_to_float(text, out);
+}
+
+bool almi_xgb_as_float(char type, alm_str bytes, float *out)
+{
+    int64_t integer = 0;
+    if (type == ALMI_XGB_DECIMAL) {
+        return decimal_float(bytes, out);
+    }
+    uint64_t bits = big_endian(bytes);
+    if (type == 'd') {
+        uint32_t half = (uint32_t)bits;
+        memcpy(out, &half, sizeof *out);
+        return true;
+    }
+    if (type == 'D') {
+        double wide = 0;
+        memcpy(&wide, &bits, sizeof wide);
+        *out = (float)wide;
+        return true;
+    }
+    if (!almi_xgb_as_i64(type, bytes, &integer)) {
+        return false;
+    }
+    *out = (float)integer;
+    return true;
+}
+
+bool almi_xgb_as_i64(char type, alm_str bytes, int64_t *out)
+{
+    if (type == ALMI_XGB_DECIMAL) {
+        bool yes = alm_str_is(bytes, "true");
+        if (yes || alm_str_is(bytes, "false")) {
+            *out = yes;
+            return true;
+        }
+        return alm_str_to_i64(bytes, out);
+    }
+    uint64_t bits = big_endian(bytes);
+    switch (type) {
+    case 'T':
+    case 'F':
+        *out = type == 'T';
+        return true;
+    case 'i':
+        *out = (int8_t)bits;
+        return true;
+    case 'U':
+        *out = (int64_t)bits;
+        return true;
+    case 'I':
+        *out = (int16_t)bits;
+        return true;
+    case 'l':
+        *out = (int32_t)bits;
+        return true;
+    case 'L':
+        *out = (int64_t)bits;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- members ---- */
+
+alm_err almi_xgb_member(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
+                        const almi_xgb_value **out)
+{
+    *out = NULL;
+    if (object == NULL || object->kind != ALMI_XGB_OBJECT) {
+        return ALM_OK;
+    }
+    for (const almi_xgb_value *at = object->first; at != NULL; at = at->next) {
+        if (!alm_str_is(at->key, key)) {
+            continue;
+        }
+        if (*out != NULL) {
+            return alm_fail(file->error, ALM_ERR_CORRUPT,
+                            "%s: byte %zu: the key '%s' is there twice", file->name, at->offset,
+                            key);
+        }
+        *out = at;
+    }
+    return ALM_OK;
+}
+
+static const char *kind_name(almi_xgb_kind kind)
+{
+    static const char *const name[] = {[ALMI_XGB_NULL] = "null",
+                                       [ALMI_XGB_NUMBER] = "a number",
+                                       [ALMI_XGB_TEXT] = "a text",
+                                       [ALMI_XGB_NUMBERS] = "numbers",
+                                       [ALMI_XGB_LIST] = "a list",
+                                       [ALMI_XGB_OBJECT] = "an object"};
+    return name[kind];
+}
+
+alm_err almi_xgb_need(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
+                      almi_xgb_kind kind, const almi_xgb_value **out)
+{
+    ALM_TRY(almi_xgb_member(file, object, key, out));
+    if (*out == NULL) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT,
+                        "%s: byte %zu: the key '%s' is missing; this is not a whole XGBoost model",
+                        file->name, object->offset, key);
+    }
+    if ((*out)->kind != kind) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: byte %zu: '%s' must be %s, it is %s",
+                        file->name, (*out)->offset, key, kind_name(kind), kind_name((*out)->kind));
+    }
+    return ALM_OK;
+}
+
+alm_err almi_xgb_integer(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
+                         int64_t absent, int64_t *out)
+{
+    const almi_xgb_value *value = NULL;
+    ALM_TRY(almi_xgb_member(file, object, key, &value));
+    if (value == NULL) {
+        *out = absent;
+        return ALM_OK;
+    }
+    bool fits = value->kind == ALMI_XGB_TEXT
+                    ? alm_str_to_i64(value->bytes, out)
+                    : value->kind == ALMI_XGB_NUMBER &&
+                          almi_xgb_as_i64(value->type, value->bytes, out);
+    if (!fits) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: byte %zu: '%s' is not a whole number",
+                        file->name, value->offset, key);
+    }
+    return ALM_OK;
+}
+
+/* ---- arrays ---- */
+
+/* Walks the items of NUMBERS and of a LIST of numbers. */
+typedef struct cursor {
+    const almi_xgb_value *array, *item;
+    alm_str rest;
+} cursor;
+
+static cursor items_of(const almi_xgb_value *array)
+{
+    return (cursor){array, array->first, array->bytes};
+}
+
+static bool next_number(cursor *at, char *type, alm_str *bytes)
+{
+    if (at->array->kind == ALMI_XGB_LIST) {
+        const almi_xgb_value *item = at->item;
+        if (item == NULL || item->kind != ALMI_XGB_NUMBER) {
+            return false;
+        }
+        *type = item->type;
+        *bytes = item->bytes;
+        at->item = item->next;
+        return true;
+    }
+    *type = at->array->type;
+    if (*type == ALMI_XGB_DECIMAL) {
+        if (at->rest.data == NULL) {
+            return false;
+        }
+        *bytes = alm_str_trim(alm_str_split(&at->rest, ','));
+        return true;
+    }
+    size_t size = almi_xgb_number_size(*type);
+    *bytes = (alm_str){at->rest.data, size};
+    at->rest.data += size;
+    at->rest.size -= size;
+    return true;
+}
+
+static alm_err check_array(const almi_xgb_file *file, const almi_xgb_value *array,
+                           const almi_xgb_array *want)
+{
+    if (array == NULL) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s has no %s", file->name, want->where,
+                        want->key);
+    }
+    if (array->kind != ALMI_XGB_NUMBERS && array->kind != ALMI_XGB_LIST) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s: %s is %s, not an array", file->name,
+                        want->where, want->key, kind_name(array->kind));
+    }
+    if (array->count != want->count) {
+        return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s: %s has %zu values, %zu are needed",
+                        file->name, want->where, want->key, array->count, want->count);
+    }
+    return ALM_OK;
+}
+
+static alm_err bad_item(const almi_xgb_file *file, const almi_xgb_array *want, size_t index)
+{
+    return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s: %s[%zu] is not a valid value",
+                    file->name, want->where, want->key, index);
+}
+
+alm_err almi_xgb_floats(const almi_xgb_file *file, const almi_xgb_value *array,
+                        almi_xgb_array want, float **out)
+{
+    float *value = NULL;
+    ALM_TRY(check_array(file, array, &want));
+    ALM_TRY(ALMI_FOREST_ARRAY(want.arena, want.count, value, file->error));
+    cursor at = items_of(array);
+    for (size_t i = 0; i < want.count; i++) {
+        char type = 0;
+        alm_str bytes;
+        if (!next_number(&at, &type, &bytes) || !almi_xgb_as_float(type, bytes, &value[i])) {
+            return bad_item(file, &want, i);
+        }
+    }
+    *out = value;
+    return ALM_OK;
+}
+
+alm_err almi_xgb_integers(const almi_xgb_file *file, const almi_xgb_value *array,
+                          almi_xgb_array want, int32_t **out)
+{
+    int32_t *value = NULL;
+    ALM_TRY(check_array(file, array, &want));
+    ALM_TRY(ALMI_FOREST_ARRAY(want.arena, want.count, value, file->error));
+    cursor at = items_of(array);
+    for (size_t i = 0; i < want.count; i++) {
+        char type = 0;
+        alm_str bytes;
+        int64_t number = 0;
+        if (!next_number(&at, &type, &bytes) || !almi_xgb_as_i64(type, bytes, &number) ||
+            number < want.low || number > want.high) {
+            return bad_item(file, &want, i);
+        }
+        value[i] = (int32_t)number;
+    }
+    *out = value;
+    return ALM_OK;
+}
