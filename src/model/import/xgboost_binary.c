@@ -199,7 +199,8 @@ alm_err almi_xgb_import_binary(almi_xgb_import *import, alm_str bytes)
                    : damaged(&r, "neither JSON nor UBJ, and no booster of the binary format");
     }
     float score = float_at(head, 0);
-    ALM_TRY(almi_xgb_set_shape(import, (int64_t)(uint32_t)int_at(head, 4), int_at(head, 8), 1));
+    int64_t features = (uint32_t)int_at(head, 4), targets = int_at(head, 28); /* 0 before 1.6 */
+    ALM_TRY(almi_xgb_set_shape(import, features, int_at(head, 8), targets));
     /* 1.0 was the first to keep the score as the user gave it. */
     almi_xgb_margin margin = {objective, &score, 1, int_at(head, 20) < 1};
     ALM_TRY(almi_xgb_set_margin(import, &margin));

@@ -1,4 +1,5 @@
-/* xgboost_conformance_test.c: forests beside what XGBoost 3.2.0 itself said, bit by bit.
+/* xgboost_conformance_test.c: forests beside what XGBoost 3.2.0 (2.1.4 for the old binary format)
+ * itself said, bit by bit.
  *
  * The fixtures and their rows (on every threshold, one float and one double beside it, zeros,
  * denormals, infinities, odd categories) are written by tests/golden/forest/generate_xgboost.py. */
@@ -162,7 +163,8 @@ static void fixtures_have_the_bits_of_xgboost(void **state)
         {"parallel", "json"},       {"parallel_softprob", "ubj"}, {"lossguide", "ubj"},
         {"pruned", "json"},         {"targets", "ubj"},          {"wide_leaves", "json"},
         {"wide_leaves", "ubj"},     {"stumps", "ubj"},           {"leaf_only", "json"},
-        {"old_spelling", "json"},
+        {"old_spelling", "json"},   {"binary_logistic", "model"},
+        {"binary_dart_softprob", "model"},                       {"binary_targets", "model"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -4,7 +4,9 @@
     python -m venv venv && venv/bin/pip install xgboost-cpu==3.2.0 numpy==2.4.6
     venv/bin/python tests/golden/forest/generate_xgboost.py
 
-xgb_<case>.json or .ubj is the model as the library saves it (or an older spelling of it that the
+With xgboost-cpu==2.1.4, one of the last that could, it writes the xgb_binary_* fixtures instead.
+
+xgb_<case>.json, .ubj or .model is the model as the library saves it (or an older spelling of it that the
 library reads). xgb_<case>.rows holds, little endian, six u64 (rows, features, outputs, trees, rows
 with contributions, rows with leaves), then the rows (f64), the margins (f32), the contributions
 (f32, the first rows) and the leaves (i32, the first rows).
@@ -21,6 +23,7 @@ import numpy as np
 import xgboost as xgb
 
 VERSION = "3.2.0"
+BINARY_VERSION = "2.1.4"
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 FEATURES = 5
 CATEGORICAL = (2, 4)
@@ -191,6 +194,14 @@ CASES = [
 ]
 
 
+BINARY_CASES = [
+    ("binary_logistic", {"objective": "binary:logistic"}, {"label": "binary"}),
+    ("binary_dart_softprob", {**DART, **SOFTPROB}, {"label": "class", "rounds": 3}),
+    ("binary_targets", {"max_depth": 2, "num_parallel_tree": 2, "subsample": 0.6},
+     {"label": "two", "rounds": 2}),
+]
+
+
 def write_old_spelling():
     """A file as 1.x wrote it: one base score, no cats, no iteration_indptr."""
     booster = fit({"objective": "binary:logistic"}, label="binary", rounds=3)
@@ -208,6 +219,11 @@ def write_old_spelling():
 
 
 def main():
+    if xgb.__version__ == BINARY_VERSION:
+        for name, params, arguments in BINARY_CASES:
+            raw = bytes(fit(params, **arguments).save_raw("deprecated"))
+            write(name, "model", raw, (), params.get("booster") == "dart")
+        return
     if xgb.__version__ != VERSION:
         raise SystemExit(f"this needs xgboost-cpu {VERSION}, not {xgb.__version__}")
     for name, kind, params, arguments in CASES:
