@@ -27,7 +27,6 @@ typedef struct run {
     alm_run_writer *writer;
     alm_run_files files;
     alm_predictions_file *table_files;
-    alm_digest *file_digests;
     alm_digest fan_object;
     alm_digest manifest;
 } run;
@@ -183,22 +182,17 @@ static alm_err check_window(const alm_run_options *o, alm_error *error)
 
 /* ---- the six steps ---- */
 
-/* What the bundle says about the panels that it wants to see. */
-static alm_err read_wishes(run *r, alm_method *method, alm_encoders *encoders, alm_error *error)
-{
-    alm_bundle_parts parts;
-    ALM_TRY(alm_bundle_read(r->options->objects, &r->bundle_hash, r->arena, &parts, error));
-    ALM_TRY(alm_method_read(parts.method, "method.json", method, error));
-    return alm_encoders_read(parts.encoders, "encoders.json", r->arena, encoders, error);
-}
-
 static alm_err open_inputs(run *r, alm_error *error)
 {
     const alm_run_options *o = r->options;
     ALM_TRY(check_window(o, error));
+    alm_bundle_parts parts;
     alm_method method;
     alm_encoders encoders;
-    ALM_TRY(read_wishes(r, &method, &encoders, error));
+    ALM_TRY(alm_bundle_read(o->objects, &r->bundle_hash, r->arena, &parts, error));
+    /* The bundle says what the panels must look like, and is built for the panels that came. */
+    ALM_TRY(alm_method_read(parts.method, "method.json", &method, error));
+    ALM_TRY(alm_encoders_read(parts.encoders, "encoders.json", r->arena, &encoders, error));
     alm_panel_options panel = {.start = ALM_DATE_NONE,
                                .end = o->prediction_date,
                                .future = method.horizon,
@@ -208,8 +202,7 @@ static alm_err open_inputs(run *r, alm_error *error)
                                .category_count = encoders.count};
     ALM_TRY(alm_panel_source_open(r->env, o->project, o->objects, o->snapshot, &panel, &r->source,
                                   error));
-    return alm_bundle_load(o->objects, &r->bundle_hash, alm_panel_source_schema(r->source),
-                           &r->bundle, error);
+    return alm_bundle_of_parts(&parts, alm_panel_source_schema(r->source), &r->bundle, error);
 }
 
 /* A release that was trained on days after the prediction date knows more than could have been
@@ -326,7 +319,7 @@ static void put_counts(const run *r, alm_json_writer *w)
     alm_json_close_object(w);
 }
 
-static void put_files(const run *r, alm_json_writer *w)
+static void put_files(const run *r, const alm_digest *digests, alm_json_writer *w)
 {
     char date[ALM_DATE_TEXT_BYTES];
     alm_date_text(r->options->prediction_date, date);
@@ -334,7 +327,7 @@ static void put_files(const run *r, alm_json_writer *w)
     alm_json_open_array(w);
     for (int32_t step = 0; step < r->bundle->method.horizon; step++) {
         char digest[ALM_DIGEST_TEXT_BYTES];
-        alm_digest_text(&r->file_digests[step], digest);
+        alm_digest_text(&digests[step], digest);
         alm_json_open_object(w);
         alm_json_put_i64(w, "horizon", step + 1);
         alm_json_put_i64(w, "rows", r->files.rows_per_step);
@@ -347,57 +340,40 @@ static void put_files(const run *r, alm_json_writer *w)
     alm_json_put_text(w, "fan_object", fan);
 }
 
-static alm_err store_manifest(run *r, alm_error *error)
+/* A hook of the commit: staging has read the data files, so their digests are known. */
+static alm_err store_manifest(void *context, const alm_digest *digests, alm_digest *out,
+                              alm_error *error)
 {
+    run *r = context;
     alm_buffer text = {0};
     alm_json_writer w = alm_json_writer_on(&text);
     alm_json_open_object(&w);
     put_identity(r, &w);
     put_shape(r, &w);
     put_counts(r, &w);
-    put_files(r, &w);
+    put_files(r, digests, &w);
     alm_json_close_object(&w);
     alm_err code = alm_buffer_status(&text, error);
     if (code == ALM_OK) {
-        code = alm_objects_put(r->options->objects, alm_buffer_view(&text), &r->manifest, error);
+        code = alm_objects_put(r->options->objects, alm_buffer_view(&text), out, error);
+    }
+    if (code == ALM_OK) {
+        r->manifest = *out;
     }
     alm_buffer_deinit(&text);
     return code;
 }
 
-static alm_err hash_file(run *r, const char *path, alm_digest *out, alm_error *error)
-{
-    alm_fs *fs = r->env->fs;
-    alm_file *file = NULL;
-    ALM_TRY(fs->ops->open(fs, path, &file, error));
-    alm_hash hash;
-    alm_hash_init(&hash);
-    char *buffer = alm_arena_alloc(r->arena, 1 << 16);
-    size_t got = 1;
-    alm_err code = ALM_OK;
-    while (code == ALM_OK && got > 0) {
-        code = fs->ops->read(fs, file, buffer, 1 << 16, &got, error);
-        alm_hash_update(&hash, buffer, code == ALM_OK ? got : 0);
-    }
-    (void)fs->ops->close(fs, file, NULL); /* was only read */
-    *out = alm_hash_final(&hash);
-    return code;
-}
-
-static alm_err describe_files(run *r, alm_error *error)
+static void describe_files(run *r)
 {
     size_t steps = (size_t)r->bundle->method.horizon;
     r->table_files = ALM_NEW_ARRAY(r->arena, alm_predictions_file, steps);
-    r->file_digests = ALM_NEW_ARRAY(r->arena, alm_digest, steps);
     for (size_t step = 0; step < steps; step++) {
-        const char *path = r->files.step_paths[step];
-        ALM_TRY(hash_file(r, path, &r->file_digests[step], error));
         r->table_files[step] = (alm_predictions_file){
-            .content = {.path = path},
+            .content = {.path = r->files.step_paths[step]},
             .partition = {r->options->prediction_date, r->release.name, (int32_t)step + 1},
             .rows = (uint64_t)r->files.rows_per_step};
     }
-    return ALM_OK;
 }
 
 static alm_batch_run registry_row(const run *r)
@@ -447,21 +423,64 @@ static void checkpoint(run *r)
     }
 }
 
+/* A run that was committed but not recorded (the process ended in between) would be passed over by
+ * the registry's check, and two runs of one date would be in force. */
+static alm_err check_recorded(const run *r, alm_error *error)
+{
+    const alm_predictions_commit *commits = NULL;
+    size_t count = 0;
+    char date[ALM_DATE_TEXT_BYTES];
+    alm_date_text(r->options->prediction_date, date);
+    ALM_TRY(alm_predictions_list(r->options->predictions, &commits, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        const alm_predictions_commit *c = &commits[i];
+        bool other = c->is_run && c->files && !alm_str_equal(c->run_key, r->run_key) &&
+                     alm_str_is(c->file[0].prediction_date, date) &&
+                     alm_str_equal(c->file[0].model_version, r->release.name);
+        alm_batch_run row;
+        alm_err code = other ? alm_registry_find_batch_run(r->options->registry, c->run_key,
+                                                           r->arena, &row, error)
+                             : ALM_OK;
+        if (code == ALM_ERR_NOT_FOUND) {
+            return alm_fail(error, ALM_ERR_CONFLICT, "run %.*s of %.*s for %s was committed but "
+                            "not recorded: its process is about to, or ended in between; then "
+                            "repeat it first, with the snapshot that it used",
+                            ALM_STR_ARG(c->run_id), ALM_STR_ARG(r->release.name), date);
+        }
+        ALM_TRY(code);
+    }
+    return ALM_OK;
+}
+
+/* A hook of the commit. What check_identity found may have changed while this run computed: another
+ * one for the same date may be in force by now. Once in the table, a run cannot be taken back. */
+static alm_err may_commit(void *context, alm_error *error)
+{
+    const run *r = context;
+    ALM_TRY(check_recorded(r, error));
+    alm_batch_run row = registry_row(r);
+    alm_err code = alm_registry_check_batch_run(r->options->registry, &row, error);
+    if (code == ALM_ERR_EXISTS) {
+        alm_error_clear(error); /* the same run by another process: the table will say so */
+        code = ALM_OK;
+    }
+    return code;
+}
+
 /* The commit of the table decides; the registry's row follows it, and a restart in between finds
  * the commit by its run key and adds the row. */
 static alm_err commit(run *r, alm_run_result *out, alm_error *error)
 {
     const alm_run_options *o = r->options;
-    ALM_TRY(describe_files(r, error));
+    describe_files(r);
     ALM_TRY(alm_objects_put_file(o->objects, r->files.fan_path, &r->fan_object, error));
-    ALM_TRY(store_manifest(r, error));
     alm_ledger_head head;
     ALM_TRY(alm_ledger_get_head(o->registry, &head, error));
     alm_predictions_request request = {.file = r->table_files,
                                        .files = (size_t)r->bundle->method.horizon,
                                        .run_id = r->run_id,
                                        .run_key = r->run_key,
-                                       .manifest = r->manifest,
+                                       .hooks = {store_manifest, may_commit, r},
                                        .ledger_head = head.hash,
                                        .timestamp = alm_env_now(r->env),
                                        .engine = "almanac/" ALM_ENGINE_VERSION};
@@ -483,35 +502,6 @@ static alm_err commit(run *r, alm_run_result *out, alm_error *error)
     fill_result(r, out);
     out->version = version;
     checkpoint(r);
-    return ALM_OK;
-}
-
-/* A run that was committed but not recorded (the process ended in between) would be passed over by
- * the registry's check, and two runs of one date would be in force. */
-static alm_err check_recorded(const run *r, alm_error *error)
-{
-    const alm_predictions_commit *commits = NULL;
-    size_t count = 0;
-    char date[ALM_DATE_TEXT_BYTES];
-    alm_date_text(r->options->prediction_date, date);
-    ALM_TRY(alm_predictions_list(r->options->predictions, &commits, &count, error));
-    for (size_t i = 0; i < count; i++) {
-        const alm_predictions_commit *c = &commits[i];
-        bool other = c->is_run && c->files && !alm_str_equal(c->run_key, r->run_key) &&
-                     alm_str_is(c->file[0].prediction_date, date) &&
-                     alm_str_equal(c->file[0].model_version, r->release.name);
-        alm_batch_run row;
-        alm_err code = other ? alm_registry_find_batch_run(r->options->registry, c->run_key,
-                                                           r->arena, &row, error)
-                             : ALM_OK;
-        if (code == ALM_ERR_NOT_FOUND) {
-            return alm_fail(error, ALM_ERR_CONFLICT, "run %.*s of %.*s for %s was committed but "
-                            "not recorded, because its process ended in between: repeat it first, "
-                            "with the snapshot that it used", ALM_STR_ARG(c->run_id),
-                            ALM_STR_ARG(r->release.name), date);
-        }
-        ALM_TRY(code);
-    }
     return ALM_OK;
 }
 

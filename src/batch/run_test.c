@@ -323,6 +323,77 @@ static void a_crash_before_the_registry_is_completed(void **state)
     shop_close(&s);
 }
 
+/* Another process that runs over other data while the run of the test writes its files. */
+typedef struct rival {
+    shop *s;
+    const alm_snapshot *snapshot;
+    alm_str run_id;
+} rival;
+
+static void run_rival(void *context, const alm_progress *progress)
+{
+    rival *r = context;
+    if (r->run_id.size || strcmp(progress->stage, "writing") != 0) {
+        return;
+    }
+    fixture *f = r->s->f;
+    alm_run_options options = r->s->options;
+    alm_error error = {0};
+    const char *path = alm_path_join(f->arena, f->project->state, "registry.db");
+    const char *root = alm_path_join(f->arena, f->project->state, "predictions");
+    alm_env env = {.fs = f->env.fs, .now = f->env.now, .pool = f->env.pool};
+    assert_int_equal(alm_registry_open(path, &options.registry, &error), ALM_OK);
+    assert_int_equal(alm_predictions_open(f->fs, root, &options.predictions, &error), ALM_OK);
+    options.snapshot = r->snapshot;
+    alm_run_result result;
+    if (alm_run(&env, &options, f->arena, &result, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    r->run_id = result.run_id;
+    alm_predictions_close(options.predictions);
+    alm_registry_close(options.registry);
+}
+
+static void of_two_runs_for_a_date_one_is_committed(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    alm_snapshot restated;
+    restate(&s, &restated);
+    rival other = {&s, &restated, {0}};
+    s.f->env.progress = run_rival;
+    s.f->env.context = &other;
+    alm_run_result result;
+    assert_int_equal(run(&s, &result), ALM_ERR_CONFLICT);
+    assert_non_null(strstr(s.f->error.message, "is in force for 2023-06-11; replace it with"));
+    assert_int_equal(runs_in_table(&s), 1);
+    assert_int_equal(runs_in_registry(&s), 1);
+    expect_verified(&s);
+    expect_no_scratch(&s);
+    s.options.supersede = other.run_id;
+    s.options.reason = ALM_STR("the other way round");
+    assert_int_equal(must_run(&s).version, 2);
+    expect_verified(&s);
+    shop_close(&s);
+}
+
+/* The same run twice at once is one run. */
+static void two_equal_runs_are_one(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    rival other = {&s, &s.snapshot, {0}};
+    s.f->env.progress = run_rival;
+    s.f->env.context = &other;
+    alm_run_result result = must_run(&s);
+    assert_int_equal(result.version, 1);
+    assert_true(alm_str_equal(result.run_id, other.run_id));
+    assert_int_equal(runs_in_table(&s), 1);
+    assert_int_equal(runs_in_registry(&s), 1);
+    expect_verified(&s);
+    shop_close(&s);
+}
+
 /* Calls of the file system fail one after the other: the old state or the new one, no scratch. */
 static void a_full_disk_leaves_the_old_state(void **state)
 {
@@ -413,6 +484,8 @@ int main(void)
         CASE(dates_and_approval_are_checked),
         CASE(a_dry_run_writes_nothing),
         CASE(a_crash_before_the_registry_is_completed),
+        CASE(of_two_runs_for_a_date_one_is_committed),
+        CASE(two_equal_runs_are_one),
         CASE(a_full_disk_leaves_the_old_state),
         CASE(memory_returns),
     };

@@ -56,12 +56,26 @@ typedef struct alm_predictions_file {
     alm_str stats; /* Delta statistics, a JSON object with numRecords; empty: numRecords only */
 } alm_predictions_file;
 
+/* What the caller has to say between the data files and the log entry. Either may be NULL. */
+typedef struct alm_predictions_hooks {
+    /* The data files are durable and digest[i] is that of file[i], so that nobody has to read them
+     * again. Puts the run manifest into the object store; *manifest goes into the log. */
+    alm_err (*manifest)(void *context, const alm_digest *digest, alm_digest *manifest,
+                        alm_error *error);
+    /* May the run become the next version of the table as it was just read? Asked before every
+     * attempt; the entry is refused by whoever commits in between, and then this is asked again. So
+     * two runs that exclude each other cannot both be committed. */
+    alm_err (*may_commit)(void *context, alm_error *error);
+    void *context;
+} alm_predictions_hooks;
+
 typedef struct alm_predictions_request {
     const alm_predictions_file *file;
     size_t files;
     alm_str run_id;
     alm_str run_key;     /* becomes the txn appId: one commit per run key, ever */
-    alm_digest manifest; /* of the run manifest, which the caller put into the object store */
+    alm_digest manifest; /* of the run manifest in the object store, unless a hook says it */
+    alm_predictions_hooks hooks;
     alm_digest ledger_head;
     alm_instant timestamp; /* logical; milliseconds count; raised where needed to rise strictly */
     const char *engine;

@@ -2,7 +2,7 @@
  *
  *   1 stage every data file: copy, hash, sync             (_staging/)
  *   2 make its folders, link it under its hash            (col=value/part-HASH.parquet)
- *   3 sync every folder that gained an entry
+ *   3 sync every folder that gained an entry; the caller puts the run manifest
  *   4 stage the log entry: write, set its time, sync      (_staging/)
  *   5 sync the log folder if an entry in it may be unsafe (no gap after a power cut)
  *   6 link it as _delta_log/N.json                        <- the commit, and nothing else
@@ -21,9 +21,10 @@
 
 typedef struct commit_work {
     alm_predictions *table;
-    const alm_predictions_request *request;
+    alm_predictions_request *request; /* a copy, whose manifest may come late */
     alm_arena *arena;
     almi_delta_add *add;
+    alm_digest *digest; /* of the data files, in the order of the request */
     const char **folder; /* folders to sync: paths, with repetitions until sorted */
     size_t folders;
 } commit_work;
@@ -184,6 +185,7 @@ static alm_err place_file(commit_work *work, size_t index, almi_stage *stage, al
     char digest[ALM_DIGEST_TEXT_BYTES];
     const alm_predictions_file *file = &work->request->file[index];
     const char *partition = almi_delta_partition_path(work->arena, &file->partition);
+    work->digest[index] = stage->digest;
     alm_digest_text(&stage->digest, digest);
     work->add[index] =
         (almi_delta_add){alm_arena_printf(work->arena, "%s/part-%s.parquet", partition, digest),
@@ -352,6 +354,10 @@ static alm_err publish_entry(commit_work *work, int64_t *version, alm_error *err
             return acknowledge(work, false, version, error);
         }
         ALM_TRY(check_table(table, error));
+        const alm_predictions_hooks *hooks = &work->request->hooks;
+        if (hooks->may_commit) {
+            ALM_TRY(hooks->may_commit(hooks->context, error));
+        }
         alm_err code = attempt(work, error);
         if (code == ALM_OK) {
             return acknowledge(work, true, version, error);
@@ -371,8 +377,13 @@ static alm_err commit_new(commit_work *work, int64_t *version, alm_error *error)
     size_t files = work->request->files;
     work->add = ALM_NEW_ARRAY(work->arena, almi_delta_add, files);
     work->folder = ALM_NEW_ARRAY(work->arena, const char *, files *(PARTITION_LEVELS + 1));
+    work->digest = ALM_NEW_ARRAY(work->arena, alm_digest, files);
     ALM_TRY(stage_files(work, error));
     ALM_TRY(sync_folders(work, error));
+    const alm_predictions_hooks *hooks = &work->request->hooks;
+    if (hooks->manifest) {
+        ALM_TRY(hooks->manifest(hooks->context, work->digest, &work->request->manifest, error));
+    }
     /* Sorted, so that equal runs give equal entries. */
     qsort(work->add, files, sizeof *work->add, compare_adds);
     return publish_entry(work, version, error);
@@ -382,7 +393,8 @@ alm_err alm_predictions_commit_run(alm_predictions *table, const alm_predictions
                                    int64_t *version, alm_error *error) {
     ALM_TRY(check_request(request, error));
     ALM_TRY(alm_predictions_refresh(table, error));
-    commit_work work = {.table = table, .request = request};
+    alm_predictions_request copy = *request;
+    commit_work work = {.table = table, .request = &copy};
     if (alm_predictions_find(table, request->run_key) != NULL) {
         return acknowledge(&work, false, version, error);
     }

@@ -139,6 +139,57 @@ static void test_reading_back(void **state) {
     alm_predictions_close(other);
 }
 
+typedef struct hooked {
+    fixture *f;
+    alm_digest digest;
+    int asked;
+} hooked;
+
+static alm_err keep_digest(void *context, const alm_digest *digest, alm_digest *manifest,
+                           alm_error *error) {
+    (void)error;
+    ((hooked *)context)->digest = digest[0];
+    *manifest = alm_hash_bytes("late manifest", 13);
+    return ALM_OK;
+}
+
+/* Says yes; the first time another writer commits before the answer is used. */
+static alm_err ask(void *context, alm_error *error) {
+    hooked *h = context;
+    alm_predictions *other = NULL;
+    if (h->asked++ > 0) {
+        return alm_fail(error, ALM_ERR_CONFLICT, "asked %d times", h->asked);
+    }
+    assert_int_equal(alm_predictions_open(h->f->fs, ROOT, &other, error), ALM_OK);
+    alm_predictions *mine = h->f->table;
+    h->f->table = other;
+    commit(h->f, "by another", "other key");
+    h->f->table = mine;
+    alm_predictions_close(other);
+    return ALM_OK;
+}
+
+static void test_hooks(void **state) {
+    fixture *f = *state;
+    hooked h = {.f = f};
+    alm_error error = {0};
+    int64_t version = -1;
+    alm_predictions_file file = file_of("abc", "demand-3", 14);
+    alm_predictions_request request = request_of(&file, 1, "run key");
+    request.hooks = (alm_predictions_hooks){keep_digest, ask, &h};
+    assert_int_equal(alm_predictions_commit_run(f->table, &request, &version, &error),
+                     ALM_ERR_CONFLICT);
+    assert_string_equal(error.message, "asked 2 times"); /* again after the lost race */
+    assert_null(alm_predictions_find(f->table, ALM_STR("run key")));
+    request.hooks.may_commit = NULL;
+    assert_int_equal(alm_predictions_commit_run(f->table, &request, &version, &error), ALM_OK);
+    const alm_predictions_commit *run = alm_predictions_find(f->table, ALM_STR("run key"));
+    alm_digest content = alm_hash_bytes("abc", 3);
+    alm_digest manifest = alm_hash_bytes("late manifest", 13);
+    assert_true(alm_digest_equal(&h.digest, &content));
+    assert_true(alm_digest_equal(&run->manifest, &manifest));
+}
+
 static void test_times_rise_strictly(void **state) {
     fixture *f = *state;
     commit(f, "a", "1");
@@ -518,6 +569,7 @@ int main(void) {
         ON(test_entry_0),
         ON(test_entry_of_a_run),
         ON(test_reading_back),
+        ON(test_hooks),
         ON(test_times_rise_strictly),
         ON(test_same_run_again),
         ON(test_bad_requests),
