@@ -132,6 +132,22 @@ static alm_err take_array(alm_arena *arena, size_t count, size_t size, void *out
     return ALM_OK;
 }
 
+/* Names of nodes are texts joined by '|': with the bar in one of them, `a|b` and `c` would have the
+ * name of `a` and `b|c`; two series could not be told apart, two aggregates would become one. */
+static alm_err check_bars(const almi_static *part, alm_error *error)
+{
+    for (uint32_t i = 0; i < part->dictionary.count; i++) {
+        alm_str text = part->dictionary.texts[i];
+        if (text.size > 0 && memchr(text.data, '|', text.size)) {
+            return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " has the value '" ALM_STR_FMT
+                            "': '|' joins it with others into the name of a node, so it may not "
+                            "stand in it; replace it in the source", ALM_STR_ARG(part->name),
+                            ALM_STR_ARG(text));
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err read_key_dictionaries(alm_panel_source *source, alm_arena *scratch,
                                      const char *visible, alm_error *error)
 {
@@ -145,6 +161,9 @@ static alm_err read_key_dictionaries(alm_panel_source *source, alm_arena *scratc
                                                  "BY 1", name, from(source->own_path, scratch),
                                                  visible),
                                 &s->dictionary, error));
+        if (spec->key_count > 1) {
+            ALM_TRY(check_bars(s, error));
+        }
     }
     return ALM_OK;
 }
@@ -444,6 +463,12 @@ static alm_err build_hierarchy(alm_panel_source *source, alm_error *error)
 {
     const alm_project *project = source->project;
     uint32_t levels = (uint32_t)project->level_count;
+    for (size_t i = 0; i < levels; i++) {
+        const alm_level_spec *level = &project->levels[i];
+        for (size_t k = 0; level->by_count > 1 && k < level->by_count; k++) {
+            ALM_TRY(check_bars(find_static(source, level->by[k]), error));
+        }
+    }
     alm_arena *scratch = alm_arena_create(0);
     alm_str *names = NULL;
     alm_err code = take_array(scratch, source->series_count * levels, sizeof(alm_str), &names,

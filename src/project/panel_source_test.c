@@ -456,6 +456,30 @@ static void refuses_gaps(void **state)
     assert_null(source);
 }
 
+/* a|b of c and a of b|c would both be a|b|c. */
+static void refuses_names_that_mean_two_things(void **state)
+{
+    fixture *f = *state;
+    open_shop(f, "", ZERO);
+    alm_panel_options options = defaults();
+    alm_snapshot s;
+    alm_panel_source *source = NULL;
+    fixture_put(f, "skus.csv", "sku,range,weight,since,until\na,toys|old,1,2019-01-01,\n");
+    assert_int_equal(fixture_take(f, "2020-01-01", "2020-01-07", &s), ALM_OK);
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, &s, &options, &source,
+                                           &f->error), ALM_ERR_INVALID);
+    assert_string_equal(f->error.message, "range has the value 'toys|old': '|' joins it with "
+                        "others into the name of a node, so it may not stand in it; replace it in "
+                        "the source");
+    fixture_put(f, "sales.csv", "date,sku,store,units,price,seen\n"
+                "2020-01-03,a,b|c,4,2.5,2020-01-03\n2020-01-03,a|b,c,4,2.5,2020-01-03\n");
+    assert_int_equal(fixture_take(f, "2020-01-01", "2020-01-07", &s), ALM_OK);
+    assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, &s, &options, &source,
+                                           &f->error), ALM_ERR_INVALID);
+    assert_non_null(strstr(f->error.message, "sku has the value 'a|b'"));
+    assert_null(source);
+}
+
 /* ---- many series ---- */
 
 #define MANY                                                                                  \
@@ -578,6 +602,7 @@ int main(void)
         TEST(knows_the_stock),
         TEST(stockouts_and_closures_are_restated),
         TEST(refuses_gaps),
+        TEST(refuses_names_that_mean_two_things),
         TEST(blocks_do_not_matter),
         TEST(memory_does_not_hold_the_panel),
     };
