@@ -80,6 +80,10 @@ static alm_err read_query(almi_cli *cli, alm_query_options *out, alm_error *erro
     for (int i = 0; i < cli->argument_count; i++) {
         nodes[i] = alm_str_of(cli->argument[i]);
     }
+    if (almi_option_text(cli, "sql") && alm_str_trim(out->sql).size == 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--sql takes a SELECT, such as 'SELECT node, mean "
+                        "FROM predictions WHERE forecast_horizon = 1'");
+    }
     out->nodes = nodes;
     out->node_count = (size_t)cli->argument_count;
     return read_steps(cli, out, error);
@@ -135,20 +139,29 @@ static alm_err write_file(almi_cli *cli, alm_query *query, alm_query_format form
     return code == ALM_OK ? closed : code;
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void note_facts(almi_cli *cli, const alm_query *query, int64_t rows)
 {
     const alm_query_facts *facts = alm_query_facts_of(query);
     bool is_alias = !alm_str_equal(facts->model_version, facts->asked_model);
+    bool is_one = facts->run_count == 1;
+    /* What a statement reads of the files that it may read, only the engine knows. */
+    const char *how = facts->used_fan_file              ? " read (the run's fan file)"
+                      : almi_option_text(cli, "sql") ? " in reach of the statement"
+                                                        : " read";
     almi_note(cli,
-              ALM_STR_FMT "%s" ALM_STR_FMT "%s: %lld rows of %zu run%s"
-                          "%s" ALM_STR_FMT ", store version %lld, %zu file%s read%s",
+              ALM_STR_FMT "%s" ALM_STR_FMT "%s: %lld row%s of %zu run%s"
+                          "%s" ALM_STR_FMT ", store version %lld, %zu file%s%s",
               ALM_STR_ARG(facts->model_version), is_alias ? " (asked for as " : "",
               ALM_STR_ARG(is_alias ? facts->asked_model : ALM_STR("")), is_alias ? ")" : "",
-              (long long)rows, facts->run_count, facts->run_count == 1 ? "" : "s",
-              facts->run_count == 1 ? " " : "",
-              ALM_STR_ARG(facts->run_count == 1 ? facts->run_ids[0] : ALM_STR("")),
-              (long long)facts->version, facts->file_count, facts->file_count == 1 ? "" : "s",
-              facts->used_fan_file ? " (the run's fan file)" : "");
+              (long long)rows, plural(rows), facts->run_count,
+              plural((int64_t)facts->run_count), is_one ? " " : "",
+              ALM_STR_ARG(is_one ? facts->run_ids[0] : ALM_STR("")), (long long)facts->version,
+              facts->file_count, plural((int64_t)facts->file_count), how);
 }
 
 static alm_err run_query(almi_cli *cli, alm_error *error)

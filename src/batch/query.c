@@ -52,6 +52,7 @@ static alm_err parse_columns(const alm_json *fields, alm_arena *arena, almi_colu
         if (!is_partition_column(name)) {
             column[kept].name = alm_arena_copy_text(arena, name.data, name.size);
             const alm_json *type = alm_json_member(field, "type");
+            column[kept].is_number_text = false;
             column[kept++].is_nested = type && alm_json_kind_of(type) == ALM_JSON_OBJECT;
         }
     }
@@ -161,9 +162,8 @@ static void add_column(select_lists *lists, const almi_columns *columns, alm_str
                                   alm_str_is(name, columns->column[c].name));
     }
     alm_buffer_printf(&lists->raw, "%s%s", comma, quoted);
-    if (is_nested) { /* to_json(NULL) would be the text "null" */
-        alm_buffer_printf(&lists->text, "%sCASE WHEN %s IS NOT NULL THEN "
-                          "to_json(%s)::VARCHAR END AS %s", comma, quoted, quoted, quoted);
+    if (is_nested) {
+        alm_buffer_printf(&lists->text, "%s%s", comma, almi_json_term(arena, quoted));
     } else {
         alm_buffer_printf(&lists->text, "%s%s", comma, quoted);
     }
@@ -259,6 +259,8 @@ static alm_err build_statement(alm_query *query, const alm_query_options *option
     alm_buffer_deinit(&lists.text);
     alm_buffer_deinit(&lists.raw);
     alm_buffer_deinit(&tail);
+    query->column = columns->column;
+    query->columns = columns->count;
     query->has_columns = options->columns.size > 0;
     query->filter_text = describe_filter(options, query->arena);
     return code;
@@ -551,6 +553,9 @@ alm_err almi_query_begin(alm_query *query, alm_error *error)
         return ALM_OK;
     }
     ALM_TRY(almi_query_lock(query, NULL, error));
+    if (query->is_free) {
+        almi_query_describe(query);
+    }
     alm_err code = alm_sql_query(query->sql, query->text, &query->cursor, error);
     if (code != ALM_OK) {
         return alm_error_wrap(error, code, query->is_free ? "SQL" : "reading the predictions");

@@ -14,7 +14,8 @@
  * rows sorted by node and step, in the object store), where the run manifest names one.
  *
  * Columns: those of prediction_schema.h as they are in the files, and prediction_date (date),
- * model_version (text) and forecast_horizon (integer). `explanation` is given as JSON text.
+ * model_version (text) and forecast_horizon (integer). `explanation` is given as JSON text, and
+ * so is every list, struct and map that a statement makes.
  *
  * Errors: ALM_ERR_USAGE (nothing or too much named; the message lists what is known),
  * ALM_ERR_NOT_FOUND (release, run, date, node), ALM_ERR_INVALID (column, SQL), ALM_ERR_CORRUPT.

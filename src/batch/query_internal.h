@@ -5,6 +5,12 @@
 #include "batch/query_catalog.h"
 #include "table/sql.h"
 
+typedef struct almi_column {
+    const char *name;
+    bool is_nested;       /* a list, struct or map, such as the explanation; given as JSON text */
+    bool is_number_text;  /* a number without a type of ours (sum of integers, decimal), as text */
+} almi_column;
+
 struct alm_query {
     alm_arena *arena; /* holds the struct too */
     alm_sql *sql;
@@ -13,9 +19,11 @@ struct alm_query {
     bool is_free;            /* a user's statement: its columns are not known */
     bool has_columns;        /* the user chose them */
     bool is_locked;          /* the engine sees the listed files only */
+    const almi_column *column; /* of the result: those that are more than a plain value */
+    size_t columns;
     const char *filter_text; /* "node a, level x": no rows means they do not exist; NULL: none */
-    const char *text;        /* the statement, with explanations as JSON text */
-    const char *raw;         /* the same with explanations as they are, for Parquet */
+    const char *text;        /* the statement, with nested values as JSON text */
+    const char *raw;         /* the same with nested values as they are, for Parquet */
     const char *allowed;     /* SQL list of the files that the statement may open */
 };
 
@@ -27,11 +35,6 @@ typedef struct almi_files {
     const char **path;
     size_t count, capacity;
 } almi_files;
-
-typedef struct almi_column {
-    const char *name;
-    bool is_nested; /* not a plain value: the explanation */
-} almi_column;
 
 typedef struct almi_columns { /* of the data files, without the partition columns */
     const almi_column *column;
@@ -59,6 +62,14 @@ typedef struct almi_view {
 
 ALM_NODISCARD alm_err almi_create_view(alm_sql *sql, const almi_view *view, alm_arena *arena,
                                        alm_error *error);
+
+/* Asks what the columns of a user's statement are; then `text` gives nested ones as JSON text. A
+ * statement that cannot be described cannot be run either, and the engine says why. */
+void almi_query_describe(alm_query *query);
+/* NULL: the column `name` of the result is a plain value. */
+const almi_column *almi_query_column(const alm_query *query, const char *name);
+/* `"x"` as JSON text, null as null (to_json would make it the text "null"). In `arena`. */
+const char *almi_json_term(alm_arena *arena, const char *quoted);
 
 /* Starts the statement if it is not running. */
 ALM_NODISCARD alm_err almi_query_begin(alm_query *query, alm_error *error);

@@ -121,6 +121,13 @@ static void csv_row(alm_buffer *out, const alm_table *table, size_t row)
 
 /* ---- JSON ---- */
 
+/* The text is JSON already: a nested value, or a number that is larger or finer than a double. */
+static bool is_raw_json(const writer *w, const alm_column *column)
+{
+    const almi_column *known = almi_query_column(w->query, column->name);
+    return known && (known->is_nested || known->is_number_text);
+}
+
 static void json_value(const writer *w, alm_json_writer *json, const alm_column *column,
                        size_t row)
 {
@@ -148,8 +155,8 @@ static void json_value(const writer *w, alm_json_writer *json, const alm_column 
         alm_json_text(json, text);
         break;
     case ALM_TYPE_TEXT:
-        if (!w->query->is_free && strcmp(column->name, EXPLANATION) == 0) {
-            alm_buffer_str(json->buffer, column->values.text[row]); /* it is JSON already */
+        if (is_raw_json(w, column)) {
+            alm_buffer_str(json->buffer, column->values.text[row]);
         } else {
             alm_json_str(json, column->values.text[row]);
         }
@@ -157,7 +164,7 @@ static void json_value(const writer *w, alm_json_writer *json, const alm_column 
     }
 }
 
-/* Commas between members are ours, because an explanation goes past the writer. */
+/* Commas between members are ours, because a nested value goes past the writer. */
 static void json_row(writer *w, const alm_table *table, size_t row)
 {
     alm_buffer *out = &w->buffer;
@@ -358,9 +365,13 @@ static void end_line(alm_buffer *out)
     alm_buffer_text(out, "\n");
 }
 
-static bool is_right(const alm_column *column)
+static bool is_right(const writer *w, const alm_column *column)
 {
-    return column->type == ALM_TYPE_I64 || column->type == ALM_TYPE_F64;
+    if (column->type != ALM_TYPE_TEXT) {
+        return column->type == ALM_TYPE_I64 || column->type == ALM_TYPE_F64;
+    }
+    const almi_column *known = almi_query_column(w->query, column->name);
+    return known && known->is_number_text;
 }
 
 static void table_line(writer *w, const alm_table *table, size_t row, bool header)
@@ -373,7 +384,7 @@ static void table_line(writer *w, const alm_table *table, size_t row, bool heade
         }
         alm_str text = header ? alm_str_of(column->name) : table_cell(w, column, row);
         alm_buffer_text(&w->buffer, first ? "" : "  ");
-        put_cell(&w->buffer, text, w->width[c], is_right(column));
+        put_cell(&w->buffer, text, w->width[c], is_right(w, column));
         first = false;
     }
     end_line(&w->buffer);

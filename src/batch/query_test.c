@@ -411,6 +411,36 @@ static void sql_reads_and_cannot_write(void **state)
     REFUSED(f, ALM_ERR_USAGE, "with --sql the statement chooses", open_err(f, options));
 }
 
+/* Lists and structs are JSON, as text in CSV and as values in JSON; what is missing stays missing.
+ * Sums of integers and decimals are numbers, though no type of ours holds them. */
+static void sql_gives_nested_values_as_json(void **state)
+{
+    read_fixture *f = *state;
+    alm_query_options options = asking("demand-1");
+    options.run = ALM_STR("r1");
+    options.sql = ALM_STR(
+        "SELECT node, explanation, explanation[1] AS \"first \"\"one\"\"\", [1, NULL] AS n, "
+        "sum(forecast_horizon) OVER (ORDER BY node) AS h, 1.50 AS d FROM predictions "
+        "WHERE forecast_horizon = 1 AND node IN ('a|UK', 'total') ORDER BY node DESC");
+    assert_string_equal(
+        answer(f, &options, ALM_QUERY_CSV, NULL),
+        "node,explanation,\"first \"\"one\"\"\",n,h,d\n"
+        "total,,,\"[1,null]\",2,1.50\n"
+        "a|UK,\"[{\"\"feature\"\":\"\"lag_7\"\",\"\"contribution\"\":38.25},"
+        "{\"\"feature\"\":\"\"base\"\",\"\"contribution\"\":12.75},"
+        "{\"\"feature\"\":\"\"reconciliation\"\",\"\"contribution\"\":0.0}]\","
+        "\"{\"\"feature\"\":\"\"lag_7\"\",\"\"contribution\"\":38.25}\",\"[1,null]\",1,"
+        "1.50\n");
+    assert_string_equal(
+        answer(f, &options, ALM_QUERY_JSON_LINES, NULL),
+        "{\"node\":\"total\",\"explanation\":null,\"first \\\"one\\\"\":null,\"n\":[1,null],"
+        "\"h\":2,\"d\":1.50}\n"
+        "{\"node\":\"a|UK\",\"explanation\":[{\"feature\":\"lag_7\",\"contribution\":38.25},"
+        "{\"feature\":\"base\",\"contribution\":12.75},{\"feature\":\"reconciliation\","
+        "\"contribution\":0.0}],"
+        "\"first \\\"one\\\"\":{\"feature\":\"lag_7\",\"contribution\":38.25},\"n\":[1,null],\"h\":1,\"d\":1.50}\n");
+}
+
 static void two_schedules_must_be_told_apart(void **state)
 {
     read_fixture *f = *state;
@@ -455,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_run_without_fan_file_reads_the_table),
         cmocka_unit_test(writes_parquet),
         cmocka_unit_test(sql_reads_and_cannot_write),
+        cmocka_unit_test(sql_gives_nested_values_as_json),
     };
     const struct CMUnitTest changing[] = {
         CHANGES(one_node_opens_one_file),
