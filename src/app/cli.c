@@ -94,6 +94,15 @@ alm_err almi_flush(almi_cli *cli, alm_error *error)
     return ALM_OK;
 }
 
+/* Messages quote files, names and reasons, which must not steer the terminal. */
+static void print_visible(const char *before, alm_str text, const char *after)
+{
+    alm_buffer out = {0};
+    alm_buffer_visible(&out, text);
+    fprintf(stderr, "%s%s%s", before, out.data ? out.data : "", after);
+    alm_buffer_deinit(&out);
+}
+
 void almi_note(almi_cli *cli, const char *format, ...)
 {
     if (cli->quiet) {
@@ -109,7 +118,7 @@ void almi_note(almi_cli *cli, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s\n", line);
+    print_visible("", alm_str_of(line), "\n");
 }
 
 void almi_show_rows(almi_cli *cli, const almi_grid *grid, const char *key, const char *none)
@@ -146,8 +155,8 @@ void almi_show_facts(almi_cli *cli, const almi_grid *grid)
 static void print_error(almi_cli *cli, const alm_error *error)
 {
     bool colour = cli->term.err_colour;
-    fprintf(stderr, "%salmanac: %s%s\n", colour ? "\033[31m" : "", error->message,
-            colour ? "\033[0m" : "");
+    print_visible(colour ? "\033[31malmanac: " : "almanac: ", alm_str_of(error->message),
+                  colour ? "\033[0m\n" : "\n");
     if (!cli->json) {
         return;
     }

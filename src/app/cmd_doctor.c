@@ -15,7 +15,7 @@
 static const almi_grid_column columns[] = {
     {.key = "state", .title = ""},
     {.key = "check", .title = "CHECK"},
-    {.key = "found", .title = "FOUND", .shrink = true},
+    {.key = "found", .title = "FOUND", .wrap = true},
 };
 
 typedef enum verdict { FINE, WARNING, BAD } verdict;

@@ -12,11 +12,11 @@ static const almi_option list_options[] = {
 
 static const almi_grid_column list_columns[] = {
     {.key = "release", .title = "RELEASE"},
-    {.key = "aliases", .title = "ALIASES", .shrink = true},
+    {.key = "aliases", .title = "ALIASES", .wrap = true},
     {.key = "state", .title = "STATE"},
     {.key = "origin", .title = "ORIGIN"},
     {.key = "created", .title = "REGISTERED"},
-    {.key = "who", .title = "BY", .shrink = true},
+    {.key = "who", .title = "BY", .wrap = true},
     {.key = "hash", .title = "HASH", .shrink = true},
 };
 
@@ -219,8 +219,8 @@ static const almi_grid_column history_columns[] = {
     {.key = "action", .title = "ACTION"},
     {.key = "release", .title = "RELEASE"},
     {.key = "alias", .title = "ALIAS"},
-    {.key = "who", .title = "WHO", .shrink = true},
-    {.key = "why", .title = "WHY", .shrink = true},
+    {.key = "who", .title = "WHO", .wrap = true},
+    {.key = "why", .title = "WHY", .wrap = true},
     {.key = "object", .title = NULL},
     {.key = "hash", .title = NULL},
 };

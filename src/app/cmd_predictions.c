@@ -224,9 +224,9 @@ static const almi_grid_column runs_columns[] = {
     {.key = "schedule", .title = "SCHEDULE"},
     {.key = "version", .title = "VERSION", .right = true},
     {.key = "created", .title = "COMMITTED"},
-    {.key = "who", .title = "BY", .shrink = true},
-    {.key = "supersedes", .title = "SUPERSEDES", .shrink = true},
-    {.key = "reason", .title = "REASON", .shrink = true},
+    {.key = "who", .title = "BY", .wrap = true},
+    {.key = "supersedes", .title = "SUPERSEDES"},
+    {.key = "reason", .title = "REASON", .wrap = true},
     {.key = "snapshot", .title = NULL},
     {.key = "manifest", .title = NULL},
 };

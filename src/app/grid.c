@@ -6,13 +6,14 @@
 
 #define GAP 2        /* blanks between columns */
 #define SHRINK_MIN 6 /* a cut column keeps at least so many */
+#define WRAP_MIN 16  /* and one that goes on in further lines */
 #define CHUNK_CELLS 256
 
 typedef enum cell_kind { CELL_NONE, CELL_TEXT, CELL_INTEGER, CELL_DOUBLE, CELL_BOOL } cell_kind;
 
 typedef struct cell {
     cell_kind kind;
-    alm_str text; /* as shown */
+    alm_str text; /* as shown, but for control characters */
     int64_t integer;
     double number;
 } cell;
@@ -130,7 +131,13 @@ static const cell *next_cell(const chunk **at, size_t *index)
 /* A width of HIDDEN takes a column out of the table. */
 #define HIDDEN SIZE_MAX
 
-/* Takes columns from the widest shrinkable column until the table fits or none can give. */
+/* How narrow a column may become; HIDDEN: not narrower than it is. */
+static size_t width_min(const almi_grid_column *column)
+{
+    return column->wrap ? WRAP_MIN : column->shrink ? SHRINK_MIN : HIDDEN;
+}
+
+/* Takes columns from the widest that may give until the table fits or none can. */
 static void fit(const almi_grid *grid, size_t *widths, size_t available)
 {
     size_t total = 0;
@@ -140,7 +147,7 @@ static void fit(const almi_grid *grid, size_t *widths, size_t available)
     while (total > available + GAP) {
         size_t widest = SIZE_MAX;
         for (size_t c = 0; c < grid->column_count; c++) {
-            if (widths[c] != HIDDEN && grid->columns[c].shrink && widths[c] > SHRINK_MIN &&
+            if (widths[c] != HIDDEN && widths[c] > width_min(&grid->columns[c]) &&
                 (widest == SIZE_MAX || widths[c] > widths[widest])) {
                 widest = c;
             }
@@ -151,6 +158,22 @@ static void fit(const almi_grid *grid, size_t *widths, size_t available)
         widths[widest]--;
         total--;
     }
+}
+
+/* As shown. In the arena only when it differs. */
+static alm_str visible(const almi_grid *grid, const cell *value)
+{
+    alm_buffer out = {0};
+    if (value->kind != CELL_TEXT) {
+        return value->text;
+    }
+    alm_buffer_visible(&out, value->text);
+    alm_str text = value->text;
+    if (out.size != text.size) {
+        text = (alm_str){alm_arena_copy_text(grid->arena, out.data, out.size), out.size};
+    }
+    alm_buffer_deinit(&out);
+    return text;
 }
 
 static size_t *measure(const almi_grid *grid, const almi_term *term)
@@ -164,7 +187,7 @@ static size_t *measure(const almi_grid *grid, const almi_term *term)
     for (size_t i = 0; i < grid->cell_count;) {
         size_t c = i % grid->column_count;
         const cell *value = next_cell(&at, &i);
-        size_t columns = almi_text_columns(value->text);
+        size_t columns = almi_text_columns(visible(grid, value));
         widths[c] = columns > widths[c] ? columns : widths[c];
         present[c] = present[c] || value->kind != CELL_NONE;
     }
@@ -200,7 +223,7 @@ static void blanks(alm_buffer *out, size_t count)
     }
 }
 
-static void put_padded(alm_buffer *out, alm_str text, size_t width, bool right, bool is_last)
+static void put_padded(alm_buffer *out, alm_str text, size_t width, bool right)
 {
     size_t columns = almi_text_columns(text);
     bool cut = columns > width;
@@ -212,40 +235,72 @@ static void put_padded(alm_buffer *out, alm_str text, size_t width, bool right, 
     } else {
         alm_buffer_str(out, text);
     }
-    /* No blanks at the end of a line. */
-    blanks(out, is_last ? 0 : (right ? 0 : pad) + GAP);
+    blanks(out, (right ? 0 : pad) + GAP);
 }
 
-static size_t last_shown(const almi_grid *grid, const size_t *widths)
+/* The beginning of `rest` that fits, up to a blank if there is one; `rest` becomes what follows. */
+static alm_str take_line(alm_str *rest, size_t width)
 {
-    size_t last = 0;
-    for (size_t c = 0; c < grid->column_count; c++) {
-        last = widths[c] != HIDDEN ? c : last;
+    size_t bytes = prefix_bytes(*rest, width);
+    size_t end = bytes;
+    while (bytes < rest->size && end > 0 && rest->data[end] != ' ') {
+        end--;
     }
-    return last;
+    alm_str line = {rest->data, end > 0 ? end : bytes};
+    size_t next = line.size;
+    while (next < rest->size && rest->data[next] == ' ') {
+        next++;
+    }
+    *rest = (alm_str){rest->data + next, rest->size - next};
+    return line;
+}
+
+static void end_line(alm_buffer *out)
+{
+    while (out->size > 0 && out->data[out->size - 1] == ' ') {
+        out->data[--out->size] = '\0';
+    }
+    alm_buffer_text(out, "\n");
+}
+
+/* One row of texts, in as many lines as the columns need that may wrap. `rest` is used up. */
+static void print_row(const almi_grid *grid, const size_t *widths, alm_str *rest, alm_buffer *out)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t c = 0; c < grid->column_count; c++) {
+            if (widths[c] == HIDDEN) {
+                continue;
+            }
+            alm_str line = rest[c];
+            if (grid->columns[c].wrap) {
+                line = take_line(&rest[c], widths[c]);
+            } else {
+                rest[c] = (alm_str){0};
+            }
+            more = more || rest[c].size > 0;
+            put_padded(out, line, widths[c], grid->columns[c].right);
+        }
+        end_line(out);
+    }
 }
 
 void almi_grid_print(const almi_grid *grid, const almi_term *term, alm_buffer *out)
 {
     size_t *widths = measure(grid, term);
-    size_t last = last_shown(grid, widths);
-    alm_buffer_text(out, term->out_colour ? "\033[1m" : "");
+    alm_str *rest = ALM_NEW_ARRAY(grid->arena, alm_str, grid->column_count);
     for (size_t c = 0; c < grid->column_count; c++) {
-        if (widths[c] != HIDDEN) {
-            put_padded(out, alm_str_of(grid->columns[c].title), widths[c], grid->columns[c].right,
-                       c == last);
-        }
+        rest[c] = alm_str_of(grid->columns[c].title);
     }
-    alm_buffer_text(out, term->out_colour ? "\033[0m\n" : "\n");
+    alm_buffer_text(out, term->out_colour ? "\033[1m" : "");
+    print_row(grid, widths, rest, out);
+    alm_buffer_text(out, term->out_colour ? "\033[0m" : "");
     const chunk *at = grid->first;
     for (size_t i = 0; i < grid->cell_count;) {
         size_t c = i % grid->column_count;
-        alm_str text = next_cell(&at, &i)->text;
-        if (widths[c] != HIDDEN) {
-            put_padded(out, text, widths[c], grid->columns[c].right, c == last);
-        }
+        rest[c] = visible(grid, next_cell(&at, &i));
         if (c + 1 == grid->column_count) {
-            alm_buffer_text(out, "\n");
+            print_row(grid, widths, rest, out);
         }
     }
 }
@@ -266,9 +321,9 @@ void almi_grid_print_facts(const almi_grid *grid, const almi_term *term, alm_buf
             continue;
         }
         alm_buffer_text(out, term->out_colour ? "\033[1m" : "");
-        put_padded(out, alm_str_of(grid->columns[c].title), width, false, false);
+        put_padded(out, alm_str_of(grid->columns[c].title), width, false);
         alm_buffer_text(out, term->out_colour ? "\033[0m" : "");
-        alm_buffer_str(out, value->text);
+        alm_buffer_str(out, visible(grid, value));
         alm_buffer_text(out, "\n");
     }
 }

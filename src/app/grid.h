@@ -13,14 +13,17 @@ typedef struct almi_grid_column {
     const char *title; /* for people; NULL: only in JSON */
     int decimals;      /* of doubles */
     bool right;        /* numbers */
-    bool shrink;       /* may be cut (with "…") when the table is too wide */
+    bool shrink;       /* may be cut (with "…") when the table is too wide: hashes, lists */
+    bool wrap;         /* goes on in further lines instead: what somebody wrote is never cut */
     bool optional;     /* not shown when every row misses it */
 } almi_grid_column;
 
 /* `columns` is borrowed (usually static), cells live in `arena`. */
 almi_grid *almi_grid_create(alm_arena *arena, const almi_grid_column *columns, size_t count);
 
-/* Cells in row-major order; text is copied. A missing value shows as "-" and is null in JSON. */
+/* Cells in row-major order; text is copied. A missing value shows as "-" and is null in JSON. A
+ * control character shows as \n, \t or \x1b, so that no text can forge a row or move the cursor;
+ * JSON has it as it is. */
 void almi_grid_str(almi_grid *grid, alm_str value);
 void almi_grid_text(almi_grid *grid, const char *value); /* NULL: missing */
 void almi_grid_i64(almi_grid *grid, int64_t value);

@@ -72,6 +72,61 @@ static void a_wide_table_is_cut_where_it_may(void **state)
     alm_arena_destroy(arena);
 }
 
+static const almi_grid_column wrapped[] = {
+    {.key = "n", .title = "N", .right = true},
+    {.key = "why", .title = "WHY", .wrap = true},
+    {.key = "by", .title = "BY", .wrap = true},
+};
+
+static void what_somebody_wrote_goes_on_in_further_lines(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    almi_grid *grid = almi_grid_create(arena, wrapped, 3);
+    almi_grid_i64(grid, 1);
+    almi_grid_text(grid, "beats seasonal naive at every level of the tree");
+    almi_grid_text(grid, "ann");
+    almi_grid_i64(grid, 2);
+    almi_grid_text(grid, "0123456789abcdef0123456789");
+    almi_grid_text(grid, "ben");
+    expect_table(grid, (almi_term){.width = 24},
+                 "N  WHY               BY\n"
+                 "1  beats seasonal    ann\n"
+                 "   naive at every\n"
+                 "   level of the\n"
+                 "   tree\n"
+                 "2  0123456789abcdef  ben\n"
+                 "   0123456789\n");
+    expect_table(grid, (almi_term){.width = 0},
+                 "N  WHY                                              BY\n"
+                 "1  beats seasonal naive at every level of the tree  ann\n"
+                 "2  0123456789abcdef0123456789                       ben\n");
+    alm_arena_destroy(arena);
+}
+
+/* A reason that looks like the next entry of the ledger, and one that would colour the screen. */
+static void no_text_forges_a_row(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    almi_grid *grid = almi_grid_create(arena, wrapped, 3);
+    almi_grid_i64(grid, 1);
+    almi_grid_text(grid, "fine\n2  approved");
+    almi_grid_text(grid, "\033[31mann");
+    expect_table(grid, (almi_term){.width = 0},
+                 "N  WHY                BY\n"
+                 "1  fine\\n2  approved  \\x1b[31mann\n");
+    alm_buffer out = {0};
+    almi_grid_print_facts(grid, &(almi_term){.width = 80}, &out);
+    assert_non_null(strstr(out.data, "WHY  fine\\n2  approved\n"));
+    alm_buffer_clear(&out);
+    alm_json_writer json = alm_json_writer_on(&out);
+    almi_grid_write_rows(grid, &json); /* a program gets the very text */
+    assert_non_null(strstr(out.data, "\"why\":\"fine\\n2  approved\""));
+    alm_buffer_deinit(&out);
+    alm_arena_destroy(arena);
+}
+
 static void colour_only_where_asked(void **state)
 {
     (void)state;
@@ -146,6 +201,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_aligned_and_hides_empty_columns),
         cmocka_unit_test(a_wide_table_is_cut_where_it_may),
+        cmocka_unit_test(what_somebody_wrote_goes_on_in_further_lines),
+        cmocka_unit_test(no_text_forges_a_row),
         cmocka_unit_test(colour_only_where_asked),
         cmocka_unit_test(json_has_every_column_with_its_type),
         cmocka_unit_test(facts_leave_out_what_is_missing),

@@ -369,6 +369,24 @@ void alm_buffer_str(alm_buffer *buffer, alm_str text)
     alm_buffer_append(buffer, text.data, text.size);
 }
 
+void alm_buffer_visible(alm_buffer *buffer, alm_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        unsigned char next = i + 1 < text.size ? (unsigned char)text.data[i + 1] : 0;
+        /* U+0080 to U+009F are control characters too; in UTF-8 they are c2 80 to c2 9f. */
+        bool is_wide = c == 0xc2 && next >= 0x80 && next < 0xa0;
+        if (c >= 0x20 && c != 0x7f && !is_wide) {
+            alm_buffer_append(buffer, &text.data[i], 1);
+        } else if (c == '\n' || c == '\t' || c == '\r') {
+            alm_buffer_text(buffer, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+        } else {
+            alm_buffer_printf(buffer, "\\x%02x", is_wide ? next : c);
+            i += is_wide;
+        }
+    }
+}
+
 void alm_buffer_printf(alm_buffer *buffer, const char *format, ...)
 {
     va_list arguments;

@@ -505,6 +505,18 @@ static void buffers_remember_a_failed_allocation(void **state)
     assert_int_equal(alm_heap_held_bytes(), start);
 }
 
+static void control_characters_become_visible(void **state)
+{
+    (void)state;
+    alm_buffer out = {0};
+    alm_buffer_visible(&out, alm_str_of("a\nb\tc\r\x1b[31m\x7f \xc2\x9b \xc3\xa4\\n"));
+    assert_string_equal(out.data, "a\\nb\\tc\\r\\x1b[31m\\x7f \\x9b \xc3\xa4\\n");
+    alm_buffer_clear(&out);
+    alm_buffer_visible(&out, (alm_str){"\xc2", 1}); /* a cut character is passed on */
+    assert_int_equal(out.size, 1);
+    alm_buffer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +532,7 @@ int main(void)
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
+        cmocka_unit_test(control_characters_become_visible),
         cmocka_unit_test(buffers_grow),
         cmocka_unit_test(buffers_remember_a_failed_allocation),
     };

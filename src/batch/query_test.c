@@ -438,7 +438,8 @@ static void sql_gives_nested_values_as_json(void **state)
         "{\"node\":\"a|UK\",\"explanation\":[{\"feature\":\"lag_7\",\"contribution\":38.25},"
         "{\"feature\":\"base\",\"contribution\":12.75},{\"feature\":\"reconciliation\","
         "\"contribution\":0.0}],"
-        "\"first \\\"one\\\"\":{\"feature\":\"lag_7\",\"contribution\":38.25},\"n\":[1,null],\"h\":1,\"d\":1.50}\n");
+        "\"first \\\"one\\\"\":{\"feature\":\"lag_7\",\"contribution\":38.25},"
+        "\"n\":[1,null],\"h\":1,\"d\":1.50}\n");
 }
 
 static void two_schedules_must_be_told_apart(void **state)
