@@ -1,6 +1,7 @@
 /* cmd_models.c: the commands of the registry that only read: list, show, history. */
 #include <string.h>
 
+#include "app/ledger_view.h"
 #include "app/metrics_view.h"
 #include "app/session.h"
 
@@ -58,14 +59,6 @@ static const char *state_of(const alm_release *release, const alm_ledger_entry *
     return state;
 }
 
-static const char *time_text(almi_cli *cli, alm_instant when)
-{
-    char text[ALM_INSTANT_TEXT_BYTES];
-    alm_instant_text(when, text);
-    /* To the second: nobody reads microseconds of an approval. */
-    return alm_arena_printf(cli->arena, "%.10s %.8s", text, text + 11);
-}
-
 static const char *hash_text(almi_cli *cli, const alm_digest *hash)
 {
     return alm_digest_str(hash, cli->arena).data;
@@ -93,7 +86,7 @@ static alm_err run_list(almi_cli *cli, alm_error *error)
         almi_grid_text(grid, aliases_of(cli, aliases, alias_count, release->name));
         almi_grid_text(grid, state_of(release, entries, entry_count));
         almi_grid_text(grid, release->origin == ALM_RELEASE_TRAINED ? "trained" : "imported");
-        almi_grid_text(grid, time_text(cli, release->created));
+        almi_grid_instant(grid, release->created);
         almi_grid_str(grid, release->who);
         almi_grid_text(grid, hash_text(cli, &release->hash));
     }
@@ -160,7 +153,7 @@ static alm_err show_grid(almi_cli *cli, const alm_release *release, almi_grid **
     almi_grid_text(grid, hash_text(cli, &release->hash));
     almi_grid_text(grid, member_text(cli, release));
     almi_grid_text(grid, release->has_training_run ? hash_text(cli, &release->training_run) : NULL);
-    almi_grid_text(grid, time_text(cli, release->created));
+    almi_grid_instant(grid, release->created);
     almi_grid_str(grid, release->who);
     *out = grid;
     return ALM_OK;
@@ -213,18 +206,6 @@ static const almi_option history_options[] = {
     {"verify", NULL, "recompute the hash chain first"},
 };
 
-static const almi_grid_column history_columns[] = {
-    {.key = "seq", .title = "SEQ", .right = true},
-    {.key = "when", .title = "WHEN"},
-    {.key = "action", .title = "ACTION"},
-    {.key = "release", .title = "RELEASE"},
-    {.key = "alias", .title = "ALIAS"},
-    {.key = "who", .title = "WHO", .wrap = true},
-    {.key = "why", .title = "WHY", .wrap = true},
-    {.key = "object", .title = NULL},
-    {.key = "hash", .title = NULL},
-};
-
 static alm_err run_history(almi_cli *cli, alm_error *error)
 {
     ALM_TRY(almi_open_state(cli, error));
@@ -244,23 +225,9 @@ static alm_err run_history(almi_cli *cli, alm_error *error)
     size_t count = 0;
     ALM_TRY(alm_ledger_list(cli->registry, &filter, cli->arena, &entries, &count, error));
     size_t first = limit > 0 && (size_t)limit < count ? count - (size_t)limit : 0;
-    almi_grid *grid = almi_grid_create(cli->arena, history_columns,
-                                       sizeof history_columns / sizeof history_columns[0]);
+    almi_grid *grid = almi_ledger_grid(cli->arena, true);
     for (size_t i = first; i < count; i++) {
-        const alm_ledger_entry *entry = &entries[i];
-        almi_grid_i64(grid, entry->seq);
-        almi_grid_text(grid, time_text(cli, entry->when));
-        almi_grid_text(grid, alm_ledger_action_text(entry->action));
-        almi_grid_str(grid, entry->subject);
-        if (entry->alias.size) {
-            almi_grid_str(grid, entry->alias);
-        } else {
-            almi_grid_none(grid);
-        }
-        almi_grid_str(grid, entry->who);
-        almi_grid_str(grid, entry->why);
-        almi_grid_str(grid, entry->object);
-        almi_grid_text(grid, hash_text(cli, &entry->hash));
+        almi_ledger_add(grid, &entries[i]);
     }
     almi_show_rows(cli, grid, "ledger", "no entries");
     if (almi_option_flag(cli, "verify")) {

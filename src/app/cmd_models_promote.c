@@ -1,5 +1,6 @@
 /* cmd_models_promote.c: the commands that write the ledger: approve, promote, rollback, retire. The
  * rules (comparison and approval before promotion, nothing experimental) are the ledger's. */
+#include "app/ledger_view.h"
 #include "app/session.h"
 
 #define WHO {"who", "NAME", "who does this (default: git's user, else $USER)"}
@@ -10,35 +11,6 @@ static const almi_option promote_options[] = {
     {"alias", "NAME", "the name that will point to the release, such as production"}, WHY, WHO};
 static const almi_option rollback_options[] = {
     {"alias", "NAME", "the name that goes back to the release before"}, WHY, WHO};
-
-static const almi_grid_column columns[] = {
-    {.key = "action", .title = "done"}, {.key = "release", .title = "release"},
-    {.key = "alias", .title = "alias"}, {.key = "seq", .title = "ledger entry"},
-    {.key = "who", .title = "by"},      {.key = "why", .title = "because"},
-    {.key = "hash", .title = "hash"},
-};
-
-static void show(almi_cli *cli, const alm_ledger_entry *entry)
-{
-    if (cli->quiet && !cli->json) {
-        return;
-    }
-    char hash[ALM_DIGEST_TEXT_BYTES];
-    alm_digest_text(&entry->hash, hash);
-    almi_grid *grid = almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0]);
-    almi_grid_text(grid, alm_ledger_action_text(entry->action));
-    almi_grid_str(grid, entry->subject);
-    if (entry->alias.size) {
-        almi_grid_str(grid, entry->alias);
-    } else {
-        almi_grid_none(grid);
-    }
-    almi_grid_i64(grid, entry->seq);
-    almi_grid_str(grid, entry->who);
-    almi_grid_str(grid, entry->why);
-    almi_grid_text(grid, hash);
-    almi_show_facts(cli, grid);
-}
 
 static alm_err append(almi_cli *cli, alm_ledger_note *note, alm_error *error)
 {
@@ -54,7 +26,11 @@ static alm_err append(almi_cli *cli, alm_ledger_note *note, alm_error *error)
     }
     alm_ledger_entry entry;
     ALM_TRY(alm_ledger_append(cli->registry, note, cli->arena, &entry, error));
-    show(cli, &entry);
+    if (cli->json || !cli->quiet) {
+        almi_grid *grid = almi_ledger_grid(cli->arena, false);
+        almi_ledger_add(grid, &entry);
+        almi_show_facts(cli, grid);
+    }
     return ALM_OK;
 }
 

@@ -234,23 +234,18 @@ static const almi_grid_column runs_columns[] = {
 static void add_run(const alm_batch_run *run, almi_grid *grid)
 {
     char date[ALM_DATE_TEXT_BYTES];
-    char created[ALM_INSTANT_TEXT_BYTES];
-    char digest[ALM_DIGEST_TEXT_BYTES];
     alm_date_text(run->prediction_date, date);
-    alm_instant_text(run->created, created);
     almi_grid_str(grid, run->run_id);
     almi_grid_text(grid, date);
     almi_grid_str(grid, run->release);
     almi_grid_str(grid, run->schedule);
     almi_grid_i64(grid, run->predictions_version);
-    almi_grid_str(grid, (alm_str){created, 19});
+    almi_grid_instant(grid, run->created);
     almi_grid_str(grid, run->who);
-    almi_grid_text(grid, run->supersedes.size ? run->supersedes.data : NULL);
-    almi_grid_text(grid, run->reason.size ? run->reason.data : NULL);
-    alm_digest_text(&run->snapshot, digest);
-    almi_grid_text(grid, digest);
-    alm_digest_text(&run->manifest, digest);
-    almi_grid_text(grid, digest);
+    almi_grid_optional(grid, run->supersedes);
+    almi_grid_optional(grid, run->reason);
+    almi_grid_digest(grid, &run->snapshot);
+    almi_grid_digest(grid, &run->manifest);
 }
 
 static alm_err run_runs(almi_cli *cli, alm_error *error)

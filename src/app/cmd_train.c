@@ -46,20 +46,11 @@ static alm_err train(almi_cli *cli, alm_train_options *options, alm_train_result
 }
 
 static const almi_grid_column columns[] = {
-    {.key = "release", .title = "release"},       {.key = "existed", .title = "was there before"},
+    {.key = "release", .title = "release"},       {.key = "existed", .title = NULL},
     {.key = "bundle", .title = "bundle"},         {.key = "training_run", .title = "training run"},
     {.key = "commit", .title = "project commit"}, {.key = "experimental", .title = "experimental"},
     {.key = "snapshot", .title = "snapshot"},
 };
-
-static void put(almi_grid *grid, alm_str text)
-{
-    if (text.size) {
-        almi_grid_str(grid, text);
-    } else {
-        almi_grid_none(grid);
-    }
-}
 
 static alm_err show(almi_cli *cli, const alm_train_options *options, const alm_train_result *result,
                     alm_error *error)
@@ -70,13 +61,20 @@ static alm_err show(almi_cli *cli, const alm_train_options *options, const alm_t
         return ALM_OK;
     }
     almi_grid *grid = almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0]);
-    put(grid, result->release);
+    almi_grid_optional(grid, result->release);
     almi_grid_bool(grid, result->existed);
-    put(grid, result->bundle_hash);
-    put(grid, result->training_run_id);
-    put(grid, options->project_commit);
+    almi_grid_optional(grid, result->bundle_hash);
+    almi_grid_optional(grid, result->training_run_id);
+    almi_grid_optional(grid, options->project_commit);
     almi_grid_bool(grid, options->experimental);
-    put(grid, options->snapshot->id);
+    almi_grid_optional(grid, options->snapshot->id);
+    if (!cli->json && result->existed) {
+        /* Whoever wants its figures again asks 'models show'. */
+        alm_buffer_printf(&cli->out, "this bundle is " ALM_STR_FMT " already (%.12s): the same "
+                          "snapshot, definition and code; nothing was registered\n",
+                          ALM_STR_ARG(result->release), result->bundle_hash.data);
+        return ALM_OK;
+    }
     if (!cli->json) {
         almi_grid_print_facts(grid, &cli->term, &cli->out);
         return almi_print_report(cli, result->report, error);

@@ -9,7 +9,14 @@
 #define WRAP_MIN 16  /* and one that goes on in further lines */
 #define CHUNK_CELLS 256
 
-typedef enum cell_kind { CELL_NONE, CELL_TEXT, CELL_INTEGER, CELL_DOUBLE, CELL_BOOL } cell_kind;
+typedef enum cell_kind {
+    CELL_NONE,
+    CELL_TEXT,
+    CELL_INTEGER,
+    CELL_DOUBLE,
+    CELL_BOOL,
+    CELL_INSTANT
+} cell_kind;
 
 typedef struct cell {
     cell_kind kind;
@@ -75,6 +82,33 @@ void almi_grid_text(almi_grid *grid, const char *value)
         return;
     }
     almi_grid_str(grid, alm_str_of(value));
+}
+
+void almi_grid_optional(almi_grid *grid, alm_str value)
+{
+    if (value.size) {
+        almi_grid_str(grid, value);
+    } else {
+        almi_grid_none(grid);
+    }
+}
+
+/* Nobody reads the microseconds of an approval. */
+void almi_grid_instant(almi_grid *grid, alm_instant value)
+{
+    char text[ALM_INSTANT_TEXT_BYTES];
+    alm_instant_text(value, text);
+    text[10] = ' ';
+    add(grid, (cell){.kind = CELL_INSTANT,
+                     .text = copy(grid, (alm_str){text, 19}),
+                     .integer = value});
+}
+
+void almi_grid_digest(almi_grid *grid, const alm_digest *value)
+{
+    char text[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(value, text);
+    almi_grid_text(grid, text);
 }
 
 void almi_grid_i64(almi_grid *grid, int64_t value)
@@ -330,6 +364,7 @@ void almi_grid_print_facts(const almi_grid *grid, const almi_term *term, alm_buf
 
 static void write_cell(const almi_grid_column *column, const cell *value, alm_json_writer *json)
 {
+    char instant[ALM_INSTANT_TEXT_BYTES];
     alm_json_key(json, column->key);
     switch (value->kind) {
     case CELL_NONE:
@@ -346,6 +381,10 @@ static void write_cell(const almi_grid_column *column, const cell *value, alm_js
         break;
     case CELL_BOOL:
         alm_json_bool(json, value->integer != 0);
+        break;
+    case CELL_INSTANT:
+        alm_instant_text(value->integer, instant);
+        alm_json_text(json, instant);
         break;
     }
 }

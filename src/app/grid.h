@@ -4,6 +4,8 @@
 #define ALM_APP_GRID_H
 
 #include "app/term.h"
+#include "base/date.h"
+#include "base/hash.h"
 #include "base/json.h"
 
 typedef struct almi_grid almi_grid;
@@ -26,6 +28,9 @@ almi_grid *almi_grid_create(alm_arena *arena, const almi_grid_column *columns, s
  * JSON has it as it is. */
 void almi_grid_str(almi_grid *grid, alm_str value);
 void almi_grid_text(almi_grid *grid, const char *value); /* NULL: missing */
+void almi_grid_optional(almi_grid *grid, alm_str value); /* empty: missing */
+void almi_grid_instant(almi_grid *grid, alm_instant value); /* shown to the second, UTC */
+void almi_grid_digest(almi_grid *grid, const alm_digest *value);
 void almi_grid_i64(almi_grid *grid, int64_t value);
 void almi_grid_double(almi_grid *grid, double value); /* not finite: missing */
 void almi_grid_bool(almi_grid *grid, bool value);

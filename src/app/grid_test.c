@@ -172,6 +172,30 @@ static void facts_leave_out_what_is_missing(void **state)
     alm_arena_destroy(arena);
 }
 
+static void times_and_digests_have_their_forms(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    static const almi_grid_column two[] = {{.key = "when", .title = "WHEN"},
+                                           {.key = "none", .title = "NONE"},
+                                           {.key = "hash", .title = NULL}};
+    almi_grid *grid = almi_grid_create(arena, two, 3);
+    alm_digest digest = {{0xab}};
+    almi_grid_instant(grid, (alm_instant)1000000 * 86400 + 1500000);
+    almi_grid_optional(grid, (alm_str){0});
+    almi_grid_digest(grid, &digest);
+    expect_table(grid, (almi_term){.width = 0}, "WHEN                 NONE\n"
+                                                "1970-01-02 00:00:01  -\n");
+    alm_buffer out = {0};
+    alm_json_writer json = alm_json_writer_on(&out);
+    almi_grid_write_rows(grid, &json);
+    assert_string_equal(out.data, "[{\"when\":\"1970-01-02T00:00:01.500000Z\",\"none\":null,"
+                                  "\"hash\":\"ab000000000000000000000000000000000000000000000000"
+                                  "00000000000000\"}]");
+    alm_buffer_deinit(&out);
+    alm_arena_destroy(arena);
+}
+
 static void many_rows_keep_their_order(void **state)
 {
     (void)state;
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(colour_only_where_asked),
         cmocka_unit_test(json_has_every_column_with_its_type),
         cmocka_unit_test(facts_leave_out_what_is_missing),
+        cmocka_unit_test(times_and_digests_have_their_forms),
         cmocka_unit_test(many_rows_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,5 +6,5 @@ almanac train --snapshot "$snap" --quiet
 almanac models compare demand-2 --against production --quiet
 almanac models approve demand-2 --why fine --quiet
 almanac models promote demand-2 --alias production --why second --quiet
-almanac models rollback --alias production --why bias --json | cut -d, -f1-3
+almanac models rollback --alias production --why bias --json | cut -d, -f3-5
 almanac models rollback --alias production --why more; echo $?
