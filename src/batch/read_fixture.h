@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "batch/query.h"
-#include "store/ledger.h"
+#include "store/release_fixture.h"
 #include "table/sql.h"
 
 #define FIXTURE_STEPS 5
@@ -30,37 +30,9 @@ typedef struct read_fixture {
     alm_instant clock;
 } read_fixture;
 
-/* Fails the test with the message when `expression` is not ALM_OK. */
-#define OK(f, expression)                                                                     \
-    do {                                                                                      \
-        alm_error_clear(&(f)->error);                                                         \
-        if ((expression) != ALM_OK) {                                                         \
-            fail_msg("%s: %s", #expression, (f)->error.message);                              \
-        }                                                                                     \
-    } while (0)
-
-/* Fails the test unless `expression` gives `wanted` with `part` in its message. */
-#define REFUSED(f, wanted, part, expression)                                                  \
-    do {                                                                                      \
-        alm_error_clear(&(f)->error);                                                         \
-        alm_err refused_code = (expression);                                                  \
-        if (refused_code != (wanted) || !strstr((f)->error.message, (part))) {                \
-            fail_msg("%s: code %s, message '%s', wanted %s '%s'", #expression,                \
-                     alm_err_name(refused_code), (f)->error.message, #wanted, (part));        \
-        }                                                                                     \
-    } while (0)
-
 static inline void fixture_must(read_fixture *f, alm_err code)
 {
-    if (code != ALM_OK) {
-        fprintf(stderr, "fixture: %s\n", f->error.message);
-    }
-    alm_assert(code == ALM_OK);
-}
-
-static inline alm_digest digest_of(const char *text)
-{
-    return alm_hash_bytes(text, strlen(text));
+    given_ok(&f->error, code);
 }
 
 static const struct {
@@ -107,30 +79,16 @@ static inline void fixture_schema(read_fixture *f)
 
 static inline void fixture_release(read_fixture *f, const char *bundle)
 {
-    alm_digest training = digest_of(bundle);
-    alm_str bytes = alm_str_of(bundle);
-    alm_release_member member = {.role = ALM_STR("demand")};
-    fixture_must(f, alm_objects_put(f->stores.objects, bytes, &member.bundle, &f->error));
-    alm_training_run run = {.id = training, .inputs = ALM_STR("{}"), .bundle = member.bundle,
-                            .report = ALM_STR("{}"), .who = ALM_STR("anna"), .created = 1};
-    fixture_must(f, alm_registry_add_training_run(f->stores.registry, &run, &f->error));
-    alm_release_request request = {.model = ALM_STR("demand"), .members = &member,
-                                   .member_count = 1, .training_run = &training,
-                                   .origin = ALM_RELEASE_TRAINED, .who = ALM_STR("anna"),
-                                   .when = 2, .why = ALM_STR("test")};
-    alm_release release;
-    fixture_must(f, alm_registry_register_release(f->stores.registry, &request, f->arena,
-                                                  &release, &f->error));
+    alm_digest digest;
+    fixture_must(f, alm_objects_put(f->stores.objects, alm_str_of(bundle), &digest, &f->error));
+    (void)given_release(f->stores.registry, f->arena, bundle, false);
 }
 
 static inline void fixture_snapshot(read_fixture *f, const char *name)
 {
     alm_digest object;
-    alm_str manifest = alm_str_of(name);
-    fixture_must(f, alm_objects_put(f->stores.objects, manifest, &object, &f->error));
-    alm_snapshot_record record = {.id = digest_of(name), .manifest = ALM_STR("{}"),
-                                  .sources = ALM_STR("{}"), .window_start = 0, .window_end = 1,
-                                  .created = 1};
+    alm_snapshot_record record = given_snapshot(name);
+    fixture_must(f, alm_objects_put(f->stores.objects, alm_str_of(name), &object, &f->error));
     fixture_must(f, alm_registry_add_snapshot(f->stores.registry, &record, &f->error));
 }
 

@@ -86,7 +86,7 @@ static void a_locked_registry_is_a_conflict(void **state) {
     OK(f, alm_registry_open(f->path, &other, &f->error));
     OK(f, almi_sql_execute(other->sql, "PRAGMA busy_timeout=1", &f->error));
     OK(f, almi_sql_begin(f->registry->sql, &f->error));
-    alm_snapshot_record snapshot = fixture_snapshot("second");
+    alm_snapshot_record snapshot = given_snapshot("second");
     REFUSED(f, ALM_ERR_CONFLICT, "database is locked; another process holds it",
             alm_registry_add_snapshot(other, &snapshot, &f->error));
     OK(f, almi_sql_end(f->registry->sql, ALM_OK, &f->error));
@@ -125,7 +125,7 @@ static void rows_cannot_be_changed(void **state) {
 
 static void snapshots_are_added_once(void **state) {
     fixture *f = *state;
-    alm_snapshot_record record = fixture_snapshot("second");
+    alm_snapshot_record record = given_snapshot("second");
     OK(f, alm_registry_add_snapshot(f->registry, &record, &f->error));
     OK(f, alm_registry_add_snapshot(f->registry, &record, &f->error));
     alm_snapshot_record *all;
@@ -171,7 +171,7 @@ static void feature_versions_are_added_once(void **state) {
 
 static void equal_inputs_must_give_equal_bundles(void **state) {
     fixture *f = *state;
-    alm_training_run run = fixture_training("inputs", "bundle", true);
+    alm_training_run run = given_training("inputs", "bundle", true);
     OK(f, alm_registry_add_training_run(f->registry, &run, &f->error));
     OK(f, alm_registry_add_training_run(f->registry, &run, &f->error));
     alm_training_run back;
@@ -479,12 +479,12 @@ static void runs_need_their_inputs(void **state) {
 /* ---- failing allocations ---- */
 
 static alm_err do_snapshot(fixture *f) {
-    alm_snapshot_record record = fixture_snapshot("sweep");
+    alm_snapshot_record record = given_snapshot("sweep");
     return alm_registry_add_snapshot(f->registry, &record, &f->error);
 }
 
 static alm_err do_training(fixture *f) {
-    alm_training_run run = fixture_training("sweep", "sweep", false);
+    alm_training_run run = given_training("sweep", "sweep", false);
     return alm_registry_add_training_run(f->registry, &run, &f->error);
 }
 
