@@ -74,13 +74,9 @@ static const almi_grid_column columns[] = {
     {.key = "run_key", .title = NULL},
 };
 
-static void show_one(almi_cli *cli, const alm_run_options *asked, const alm_run_result *result)
+static almi_grid *facts_of(almi_cli *cli, const alm_run_options *asked,
+                           const alm_run_result *result)
 {
-    if (cli->quiet && !cli->json) {
-        alm_buffer_str(&cli->out, result->run_id);
-        alm_buffer_text(&cli->out, "\n");
-        return;
-    }
     char date[ALM_DATE_TEXT_BYTES];
     alm_date_text(asked->prediction_date, date);
     almi_grid *grid = almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0]);
@@ -102,21 +98,49 @@ static void show_one(almi_cli *cli, const alm_run_options *asked, const alm_run_
         }
     }
     almi_grid_str(grid, result->run_key);
-    almi_show_facts(cli, grid);
+    return grid;
+}
+
+static void note_repeated(almi_cli *cli, const alm_run_result *result)
+{
     if (result->already_committed) {
         almi_note(cli, "this run was committed before; nothing was changed");
     }
 }
 
-/* One block of facts per release; with --json one object per line. */
-static void show(almi_cli *cli, const alm_run_options *asked, const alm_run_result *results,
-                 size_t count)
+static void show_text(almi_cli *cli, const alm_run_options *asked, const alm_run_result *results,
+                      size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i && !cli->json && !cli->quiet) {
-            alm_buffer_text(&cli->out, "\n");
+        if (cli->quiet) {
+            alm_buffer_printf(&cli->out, ALM_STR_FMT "\n", ALM_STR_ARG(results[i].run_id));
+            continue;
         }
-        show_one(cli, asked, &results[i]);
+        alm_buffer_text(&cli->out, i ? "\n" : "");
+        almi_show_facts(cli, facts_of(cli, asked, &results[i]));
+        note_repeated(cli, &results[i]);
+    }
+}
+
+/* One document: the schedule's run, and in it those of the releases beside. */
+static void show_json(almi_cli *cli, const alm_run_options *asked, const alm_run_result *results,
+                      size_t count)
+{
+    alm_json_writer json = alm_json_writer_on(&cli->out);
+    alm_json_open_object(&json);
+    almi_grid_write_facts(facts_of(cli, asked, &results[0]), &json);
+    alm_json_key(&json, "beside");
+    alm_json_open_array(&json);
+    for (size_t i = 1; i < count; i++) {
+        alm_json_open_object(&json);
+        almi_grid_write_facts(facts_of(cli, asked, &results[i]), &json);
+        alm_json_close_object(&json);
+    }
+    alm_json_close_array(&json);
+    alm_json_close_object(&json);
+    alm_buffer_text(&cli->out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        note_repeated(cli, &results[i]);
     }
 }
 
@@ -141,7 +165,11 @@ static alm_err run(almi_cli *cli, alm_error *error)
     alm_run_result *results = NULL;
     size_t count = 0;
     ALM_TRY(alm_schedule_run(&cli->env, &asked, cli->arena, &results, &count, error));
-    show(cli, &asked, results, count);
+    if (cli->json) {
+        show_json(cli, &asked, results, count);
+    } else {
+        show_text(cli, &asked, results, count);
+    }
     return ALM_OK;
 }
 

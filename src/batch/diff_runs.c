@@ -303,10 +303,25 @@ alm_err alm_diff_runs(const alm_read_stores *stores, const alm_diff_options *opt
 
 /* ---- for a person ---- */
 
+/* Children sum to their parents within 1e-9; what is smaller than that is rounding, no cause. */
+#define ROUNDING 1e-9
+
+static bool is_change(double change, double old_sum, double new_sum)
+{
+    return fabs(change) > ROUNDING * (fabs(old_sum) + fabs(new_sum));
+}
+
+/* Without "-0.0". */
+static double shown(double value, int decimals)
+{
+    static const double halves[] = {0.5, 0.05, 0.005, 0.0005};
+    return fabs(value) < halves[decimals] ? 0.0 : value;
+}
+
 static void put_number(alm_buffer *out, double value, int width, int decimals)
 {
     if (isfinite(value)) {
-        alm_buffer_printf(out, "%*.*f", width, decimals, value);
+        alm_buffer_printf(out, "%*.*f", width, decimals, shown(value, decimals));
     } else {
         alm_buffer_printf(out, "%*s", width, "-");
     }
@@ -325,7 +340,8 @@ static void print_run(const char *title, const alm_diff_run *run, alm_buffer *ou
 static bool has_cause(const alm_diff_result *result, size_t cause)
 {
     for (size_t i = 0; i < result->levels; i++) {
-        if (result->level[i].absolute[cause] > 0.0) {
+        const alm_diff_level *level = &result->level[i];
+        if (is_change(level->absolute[cause], level->old_sum, level->new_sum)) {
             return true;
         }
     }
@@ -370,16 +386,20 @@ static void print_node(const alm_diff_node *node, alm_buffer *out)
     alm_buffer_printf(out, ALM_STR_FMT " (" ALM_STR_FMT "): %.1f -> %.1f", ALM_STR_ARG(node->node),
                       ALM_STR_ARG(node->level), node->old_sum, node->new_sum);
     for (size_t c = 0; c < ALM_DIFF_CAUSES; c++) {
-        if (node->net[c] != 0.0) {
+        if (is_change(node->net[c], node->old_sum, node->new_sum)) {
             alm_buffer_printf(out, ", %s %+.1f", alm_diff_cause_text((alm_diff_cause)c),
-                              node->net[c]);
+                              shown(node->net[c], 1));
         }
     }
     alm_buffer_text(out, "\n");
     for (size_t k = 0; k < node->contribution_count; k++) {
         const alm_diff_contribution *line = &node->contribution[k];
+        if (!is_change(line->new_value - line->old_value, node->old_sum, node->new_sum)) {
+            continue;
+        }
         alm_buffer_printf(out, "    %-28.*s %+10.2f   (%.2f -> %.2f)\n",
-                          ALM_STR_ARG(line->feature), line->new_value - line->old_value,
+                          ALM_STR_ARG(line->feature),
+                          shown(line->new_value - line->old_value, 2),
                           line->old_value, line->new_value);
     }
 }

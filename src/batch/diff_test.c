@@ -275,6 +275,32 @@ static void refuses_what_it_cannot_compare(void **state)
             alm_diff_runs(&f->stores, &options, f->arena, &result, &f->error));
 }
 
+/* What the last bits of a sum did is shown neither as a cause nor as a contribution, and no number
+ * is "-0.0". */
+static void rounding_is_no_cause(void **state)
+{
+    (void)state;
+    const alm_diff_run old_run = described("o", "x", "s1");
+    const alm_diff_run data = described("d", "x", "s2");
+    alm_table_builder *b = joined_builder();
+    add_row(b, "total", "total", 1, (double[]){100, 100, 99.96, 99.96 - 1e-11, NAN});
+    alm_table table;
+    alm_diff *diff;
+    alm_diff_result result;
+    alm_buffer out = {0};
+    assert_int_equal(alm_table_builder_finish(b, &table, NULL), ALM_OK);
+    assert_int_equal(alm_diff_create(&old_run, &data, NULL, 3, &diff, NULL), ALM_OK);
+    assert_int_equal(alm_diff_add(diff, &table, NULL), ALM_OK);
+    alm_diff_finish(diff, &result);
+    alm_diff_print(&result, &out);
+    assert_null(strstr(out.data, "reconciliation"));
+    assert_null(strstr(out.data, "-0.0"));
+    assert_non_null(strstr(out.data, "data +0.0\n"));
+    alm_buffer_deinit(&out);
+    alm_diff_destroy(diff);
+    alm_table_builder_destroy(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest pure[] = {
@@ -282,6 +308,7 @@ int main(void)
         cmocka_unit_test(refuses_a_run_that_separates_nothing),
         cmocka_unit_test(counts_what_cannot_be_compared),
         cmocka_unit_test(parts_sum_to_the_change),
+        cmocka_unit_test(rounding_is_no_cause),
     };
     const struct CMUnitTest stores[] = {
         cmocka_unit_test(new_data_is_the_cause),
