@@ -6,7 +6,7 @@ static const almi_option options[] = {
     {"run", "RUN", "the run by its id"},
     {"model", "RELEASE", "model version or alias; with --date the run in force"},
     {"date", "DATE", "prediction date"},
-    {"output", "FILE", "the HTML file (default: .almanac/reports/RUN.html)"},
+    {"output", "FILE", "the file (default: RUN.html or RELEASE_DATE.html in .almanac/reports)"},
 };
 
 static const almi_grid_column columns[] = {

@@ -55,14 +55,17 @@ static int decimals_of(const alm_json *methods, const measure *m)
     return m->is_share || largest < 100.0 ? m->decimals : largest < 1000.0 ? 1 : 0;
 }
 
+/* NaN when fewer than two have a value: who is alone is not the best. */
 static double best_of(const alm_json *methods, const measure *m)
 {
     double best = NAN;
+    size_t count = 0;
     for (size_t i = 0; i < almi_count(methods); i++) {
         double distance = fabs(measured(alm_json_at(methods, i), m) - m->target);
         best = isfinite(distance) && !(distance >= best) ? distance : best;
+        count += isfinite(distance);
     }
-    return best;
+    return count > 1 ? best : NAN;
 }
 
 static void method_rows(const almi_page *page, const alm_json *methods)
@@ -119,8 +122,9 @@ static void group_table(const almi_page *page, const alm_json *groups, const cha
                           "colspan=\"%zu\">", MEASURES + 1);
         almi_html_text(out, almi_text_member(group, key));
         almi_html(out, " <span class=\"muted\">");
-        almi_html_count(out, almi_i64_member(group, "series"));
-        almi_html(out, " nodes");
+        int64_t nodes = almi_i64_member(group, "series");
+        almi_html_count(out, nodes);
+        almi_html(out, nodes == 1 ? " node" : " nodes");
         if (unscaled > 0) {
             almi_html(out, ", ");
             almi_html_count(out, unscaled);

@@ -109,7 +109,7 @@ static void ledger(const almi_page *page)
             almi_html_text(out, entry->alias);
             almi_html(out, ")");
         }
-        almi_html(out, "</td><td class=\"text\">");
+        almi_html(out, "</td><td class=\"text long\">");
         almi_html_text(out, entry->who);
         almi_html(out, "</td><td class=\"text\">");
         almi_html_instant(out, entry->when);

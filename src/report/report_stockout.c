@@ -54,7 +54,9 @@ void almi_page_stockouts(const almi_page *page)
     }
     almi_section_open(page, "stockouts", "Where stock runs out first",
                       "Ranked by expected shortfall: the demand that the stock at hand and on "
-                      "order is not expected to meet within the horizon. Order from the top.");
+                      "order is not expected to meet within the horizon. Order from the top. A "
+                      "series with nothing at hand may live on what is on order; <i>days left</i> "
+                      "counts the whole horizon for futures in which it never runs out.");
     if (table->rows == 0) {
         almi_html(page->out, "<p>No series with a stock position is expected to run short.</p>");
         almi_section_close(page);

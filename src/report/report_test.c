@@ -193,6 +193,9 @@ static void page_shows_what_it_must(void **state)
     assert_int_equal(occurrences(page, "<h1>"), 1);
     assert_int_equal(occurrences(page, "<table><caption>"), occurrences(page, "<table"));
     assert_int_equal(occurrences(page, "The lines sum to"), 0);
+    assert_true(occurrences(page, "<td class=\"best\">") > 0);
+    assert_int_equal(occurrences(page, "<td class=\"best\">90.2<"), 0); /* alone in its column */
+    assert_true(occurrences(page, "<td>90.2<") > 0);
     alm_buffer_deinit(&out);
     report_fixture_deinit(&f);
 }
