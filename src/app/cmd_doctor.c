@@ -137,6 +137,26 @@ static void check_stores(findings *f)
            alm_arena_printf(cli->arena, "%zu, each has the hash of its name", count));
 }
 
+/* A command that was killed, or that did not end in time after Ctrl-C, leaves its scratch files. */
+static void check_scratch(findings *f)
+{
+    alm_fs *fs = f->cli->env.fs;
+    const char *path = almi_state_path(f->cli, "scratch");
+    alm_fs_entry *entries = NULL;
+    size_t count = 0;
+    if (!alm_fs_exists(fs, path)) {
+        return;
+    }
+    alm_error error = {.code = ALM_OK};
+    if (fs->ops->list(fs, path, f->cli->arena, &entries, &count, &error) != ALM_OK) {
+        report_error(f, "scratch", &error);
+    } else if (count > 0) {
+        report(f, WARNING, "scratch",
+               alm_arena_printf(f->cli->arena, "%zu left in %s: empty it when nothing runs",
+                                count, path));
+    }
+}
+
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     findings f = {.cli = cli,
@@ -156,6 +176,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
     check_disk(&f, cli->project ? cli->project->directory : ".");
     if (cli->project) {
         check_stores(&f);
+        check_scratch(&f);
     }
     ALM_TRY(almi_interrupt_check(error));
     almi_show_rows(cli, f.grid, "checks", "");
@@ -170,7 +191,8 @@ const almi_command almi_cmd_doctor = {
     .name = "doctor",
     .summary = "check the installation, the project and its stores",
     .text = "Prints versions, git, disk space, and for a project its commit, the hash chain of the "
-            "ledger and the hash of every object. Fails when something is broken; a warning is "
-            "something to know. Predictions are checked by 'almanac predictions verify'.",
+            "ledger, the hash of every object, and scratch files that a killed command left. "
+            "Fails when something is broken; a warning is something to know. Predictions are "
+            "checked by 'almanac predictions verify'.",
     .run = run,
 };

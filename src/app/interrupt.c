@@ -12,7 +12,8 @@ static volatile sig_atomic_t signal_came;
 static void end_now(void)
 {
     static const char message[] =
-        "\nalmanac: interrupted; what was not finished has left nothing behind\n";
+        "\nalmanac: interrupted; nothing unfinished is visible, but files may be left in the "
+        "project's .almanac/scratch ('almanac doctor' says)\n";
     /* The result of write cannot be used here. */
     if (write(STDERR_FILENO, message, sizeof message - 1) < 0) {
         _exit(alm_err_exit_status(ALM_ERR_INTERRUPTED));
