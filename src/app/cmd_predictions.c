@@ -128,15 +128,24 @@ static alm_err write_file(almi_cli *cli, alm_query *query, alm_query_format form
     if (format == ALM_QUERY_PARQUET) {
         return alm_query_write_parquet(query, path, rows, error);
     }
-    if (alm_fs_exists(fs, path)) {
-        ALM_TRY(fs->ops->unlink(fs, path, error));
+    /* Under another name until it is whole: a query that fails leaves the file that was there. */
+    const char *staged = alm_arena_printf(cli->arena, "%s.part", path);
+    if (alm_fs_exists(fs, staged)) {
+        ALM_TRY(fs->ops->unlink(fs, staged, error));
     }
     target to = {.cli = cli};
-    ALM_TRY(fs->ops->create(fs, path, &to.file, error));
+    ALM_TRY(fs->ops->create(fs, staged, &to.file, error));
     alm_query_sink sink = {write_piece, &to, cli->term.width};
     alm_err code = alm_query_write(query, format, &sink, rows, error);
     alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
-    return code == ALM_OK ? closed : code;
+    code = code == ALM_OK ? closed : code;
+    if (code == ALM_OK) {
+        code = fs->ops->rename(fs, staged, path, error);
+    }
+    if (code != ALM_OK && fs->ops->unlink(fs, staged, NULL) != ALM_OK) {
+        return code; /* the first failure is the one to tell */
+    }
+    return code;
 }
 
 static const char *plural(int64_t count)
@@ -178,6 +187,7 @@ static alm_err run_query(almi_cli *cli, alm_error *error)
     }
     alm_read_stores stores;
     ALM_TRY(open_stores(cli, &stores, error));
+    ALM_TRY(almi_check_output(cli, almi_option_text(cli, "output"), error));
     alm_query *query = NULL;
     ALM_TRY(alm_query_open(&stores, &options, &query, error));
     int64_t rows = 0;

@@ -37,6 +37,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
     ALM_TRY(read_options(cli, &asked, error));
     ALM_TRY(almi_open_predictions(cli, false, error));
     asked.path = almi_option_text(cli, "output");
+    ALM_TRY(almi_check_output(cli, asked.path, error));
     if (!asked.path) {
         const char *name =
             asked.run_id.size

@@ -150,6 +150,7 @@ static alm_err read_options(almi_cli *cli, alm_snapshot_options *out, alm_error 
                         "--known-at takes YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, not '%s'", known);
     }
     out->rejected_path = almi_option_text(cli, "rejected");
+    ALM_TRY(almi_check_output(cli, out->rejected_path, error));
     out->dry_run = almi_option_flag(cli, "dry-run");
     return ALM_OK;
 }

@@ -197,6 +197,21 @@ alm_err almi_open_project(almi_cli *cli, alm_error *error)
     return alm_project_open(&cli->env, directory, &cli->project, error);
 }
 
+alm_err almi_check_output(almi_cli *cli, const char *path, alm_error *error)
+{
+    alm_fs *fs = cli->env.fs;
+    alm_fs_stat stat;
+    if (!path || !alm_fs_exists(fs, path)) {
+        return ALM_OK;
+    }
+    ALM_TRY(fs->ops->stat(fs, path, &stat, error));
+    if (stat.kind != ALM_FS_FILE) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s is there and is not a file: name another",
+                        path);
+    }
+    return ALM_OK;
+}
+
 const char *almi_state_path(const almi_cli *cli, const char *name)
 {
     return alm_path_join(cli->arena, cli->project->state, name);

@@ -559,6 +559,11 @@ static alm_err check_schedules(const checker *c)
             return fail_dangling(c, find(c, "schedules", name, "model", NULL), "there is no model",
                                  schedule->model, names, count);
         }
+        if (alm_str_is(schedule->alias, "latest")) {
+            return alm_yaml_fail(find(c, "schedules", name, "alias", NULL), c->error,
+                                 ALM_ERR_CONFIG, "there is no 'latest': name an alias such as "
+                                 "production, or a model version");
+        }
         const alm_yaml *requires = find(c, "schedules", name, "requires", NULL);
         for (size_t k = 0; k < schedule->requires_count; k++) {
             const alm_source *source = NULL;

@@ -160,7 +160,7 @@ typedef struct broken {
 } broken;
 
 static const broken BROKEN[] = {
-    {"almanac: 1", "almanac: 2", "1:1: almanac must be between 1 and 1, not 2"},
+    {"almanac: 1", "almanac: 2", "1:1: almanac must be 1, not 2"},
     {"name: shop", "name: [a]", "2:1: name must be a text, not a list"},
     {"name: shop", "name: 'my shop'",
      "2:1: name must be a name of letters, digits, '.', '_' and '-', not \"my shop\""},
@@ -254,6 +254,8 @@ static const broken BROKEN[] = {
     {"trees: 50", "trees: '50'", "48:11: trees must be a whole number, not \"50\""},
     {"model: demand", "model: demands", "50:11: there is no model demands: did you mean demand?"},
     {"requires: [sales]", "requires: [weather]", "50:56: there is no source weather"},
+    {"alias: production", "alias: latest",
+     "50:26: there is no 'latest': name an alias such as production, or a model version"},
 };
 
 static void names_the_place_of_every_error(void **state)

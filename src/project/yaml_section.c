@@ -159,9 +159,10 @@ static alm_err check_range(const almi_key *key, const alm_yaml *node, double val
     char high[32];
     (void)alm_double_text(key->min, low);
     (void)alm_double_text(key->max, high);
-    return alm_yaml_fail(node, error, ALM_ERR_CONFIG,
-                         "%s must be between %s and %s, not " ALM_STR_FMT, key->key, low, high,
-                         ALM_STR_ARG(node->scalar));
+    bool is_one = key->min >= key->max;
+    return alm_yaml_fail(node, error, ALM_ERR_CONFIG, "%s must be %s%s%s%s, not " ALM_STR_FMT,
+                         key->key, is_one ? "" : "between ", low, is_one ? "" : " and ",
+                         is_one ? "" : high, ALM_STR_ARG(node->scalar));
 }
 
 static alm_err read_choice(const almi_key *key, const alm_yaml *node, int *out, alm_error *error)
