@@ -194,20 +194,9 @@ static void fit(const almi_grid *grid, size_t *widths, size_t available)
     }
 }
 
-/* As shown. In the arena only when it differs. */
 static alm_str visible(const almi_grid *grid, const cell *value)
 {
-    alm_buffer out = {0};
-    if (value->kind != CELL_TEXT) {
-        return value->text;
-    }
-    alm_buffer_visible(&out, value->text);
-    alm_str text = value->text;
-    if (out.size != text.size) {
-        text = (alm_str){alm_arena_copy_text(grid->arena, out.data, out.size), out.size};
-    }
-    alm_buffer_deinit(&out);
-    return text;
+    return value->kind == CELL_TEXT ? alm_str_visible(value->text, grid->arena) : value->text;
 }
 
 static size_t *measure(const almi_grid *grid, const almi_term *term)
@@ -328,7 +317,10 @@ void almi_grid_print(const almi_grid *grid, const almi_term *term, alm_buffer *o
     }
     alm_buffer_text(out, term->out_colour ? "\033[1m" : "");
     print_row(grid, widths, rest, out);
-    alm_buffer_text(out, term->out_colour ? "\033[0m" : "");
+    if (term->out_colour) {
+        out->size--; /* the line ends behind its colour */
+        alm_buffer_text(out, "\033[0m\n");
+    }
     const chunk *at = grid->first;
     for (size_t i = 0; i < grid->cell_count;) {
         size_t c = i % grid->column_count;

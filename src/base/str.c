@@ -387,6 +387,23 @@ void alm_buffer_visible(alm_buffer *buffer, alm_str text)
     }
 }
 
+alm_str alm_str_visible(alm_str text, alm_arena *arena)
+{
+    bool has_control = false;
+    for (size_t i = 0; i < text.size && !has_control; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        has_control = c < 0x20 || c == 0x7f || c == 0xc2; /* 0xc2: perhaps */
+    }
+    if (!has_control) {
+        return text;
+    }
+    alm_buffer out = {0};
+    alm_buffer_visible(&out, text);
+    alm_str shown = {alm_arena_copy_text(arena, out.data ? out.data : "", out.size), out.size};
+    alm_buffer_deinit(&out);
+    return shown;
+}
+
 void alm_buffer_printf(alm_buffer *buffer, const char *format, ...)
 {
     va_list arguments;

@@ -55,6 +55,8 @@ void alm_buffer_str(alm_buffer *buffer, alm_str text);
 /* The text for a person to see on one line: control characters as \n, \t or \x1b. So what somebody
  * wrote into a file or a ledger can neither forge a line nor steer the terminal. */
 void alm_buffer_visible(alm_buffer *buffer, alm_str text);
+/* The same in `arena`; the text itself when it has none. */
+alm_str alm_str_visible(alm_str text, alm_arena *arena);
 void alm_buffer_printf(alm_buffer *buffer, const char *format, ...) ALM_PRINTF(2, 3);
 void alm_buffer_double(alm_buffer *buffer, double value);
 void alm_buffer_clear(alm_buffer *buffer); /* keeps the memory */

@@ -515,6 +515,11 @@ static void control_characters_become_visible(void **state)
     alm_buffer_visible(&out, (alm_str){"\xc2", 1}); /* a cut character is passed on */
     assert_int_equal(out.size, 1);
     alm_buffer_deinit(&out);
+    alm_arena *arena = alm_arena_create(0);
+    alm_str plain = ALM_STR("caf\xc3\xa9");
+    assert_ptr_equal(alm_str_visible(plain, arena).data, plain.data);
+    assert_true(alm_str_is(alm_str_visible(ALM_STR("a\nb \xc2\xa9"), arena), "a\\nb \xc2\xa9"));
+    alm_arena_destroy(arena);
 }
 
 int main(void)

@@ -211,25 +211,13 @@ static void table_double(char out[32], const alm_column *column, double value, b
     }
 }
 
-/* Control characters of a key or a reason, as a person can see them. */
-static alm_str visible(const writer *w, alm_str text)
-{
-    alm_buffer out = {0};
-    alm_buffer_visible(&out, text);
-    if (out.size != text.size) {
-        text = (alm_str){alm_arena_copy_text(w->batch, out.data, out.size), out.size};
-    }
-    alm_buffer_deinit(&out);
-    return text;
-}
-
 static alm_str table_cell(const writer *w, const alm_column *column, size_t row)
 {
     if (!alm_column_is_valid(column, row)) {
         return ALM_STR("-");
     }
     if (column->type == ALM_TYPE_TEXT) {
-        return visible(w, column->values.text[row]);
+        return alm_str_visible(column->values.text[row], w->batch);
     }
     if (column->type == ALM_TYPE_F64) {
         char text[32];
