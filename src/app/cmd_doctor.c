@@ -7,7 +7,16 @@
 #include "app/session.h"
 #include "base/build_info.h"
 #include "project/git.h"
+#include "project/scratch.h"
 #include "table/sql.h"
+
+/* No command works so long without writing; a younger file may have an owner. */
+#define LEFT_HOURS 24
+#define MICROS_PER_HOUR INT64_C(3600000000)
+
+static const almi_option options[] = {
+    {"clean", NULL, "remove what killed commands left a day ago or earlier"},
+};
 
 /* A run writes its data files twice (scratch and store); below this a warning is due. */
 #define DISK_FREE_MIN ((uint64_t)1 << 30)
@@ -152,9 +161,39 @@ static void check_scratch(findings *f)
         report_error(f, "scratch", &error);
     } else if (count > 0) {
         report(f, WARNING, "scratch",
-               alm_arena_printf(f->cli->arena, "%zu left in %s: empty it when nothing runs",
-                                count, path));
+               alm_arena_printf(f->cli->arena, "%zu left in %s: 'almanac doctor --clean' removes "
+                                "what is a day old", count, path));
     }
+}
+
+/* Scratch folders, and the staged files of commits that never came. */
+static alm_err remove_left(almi_cli *cli, size_t *folders, size_t *files, alm_error *error)
+{
+    alm_instant before = alm_env_now(&cli->env) - LEFT_HOURS * MICROS_PER_HOUR;
+    const char *root = almi_state_path(cli, "predictions");
+    size_t objects = 0;
+    ALM_TRY(alm_scratch_clean(&cli->env, cli->project, before, folders, error));
+    ALM_TRY(alm_predictions_clean(cli->env.fs, root, before, files, error));
+    if (!alm_fs_exists(cli->env.fs, almi_state_path(cli, "objects"))) {
+        return ALM_OK;
+    }
+    ALM_TRY(almi_open_state(cli, error));
+    ALM_TRY(alm_objects_clean(cli->objects, before, &objects, error));
+    *files += objects;
+    return ALM_OK;
+}
+
+static void clean(findings *f)
+{
+    size_t folders = 0, files = 0;
+    alm_error error = {.code = ALM_OK};
+    if (remove_left(f->cli, &folders, &files, &error) != ALM_OK) {
+        report_error(f, "clean", &error);
+        return;
+    }
+    report(f, FINE, "clean",
+           alm_arena_printf(f->cli->arena, "removed %zu scratch folders and %zu staged files",
+                            folders, files));
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
@@ -174,6 +213,9 @@ static alm_err run(almi_cli *cli, alm_error *error)
     }
     check_git(&f, cli->project ? cli->project->directory : NULL);
     check_disk(&f, cli->project ? cli->project->directory : ".");
+    if (cli->project && almi_option_flag(cli, "clean")) {
+        clean(&f);
+    }
     if (cli->project) {
         check_stores(&f);
         check_scratch(&f);
@@ -194,5 +236,6 @@ const almi_command almi_cmd_doctor = {
             "ledger, the hash of every object, and scratch files that a killed command left. "
             "Fails when something is broken; a warning is something to know. Predictions are "
             "checked by 'almanac predictions verify'.",
+    ALMI_OPTIONS(options),
     .run = run,
 };

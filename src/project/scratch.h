@@ -10,5 +10,9 @@ ALM_NODISCARD alm_err alm_scratch_create(const alm_env *env, const alm_project *
 /* Takes NULL. A failure is passed over: no result depends on scratch, and what a killed process
  * left there is harmless too. */
 void alm_scratch_remove(const alm_env *env, const char *path);
+/* Removes what killed processes left: folders of state/scratch in which nothing was modified since
+ * `before`. *removed of them. */
+ALM_NODISCARD alm_err alm_scratch_clean(const alm_env *env, const alm_project *project,
+                                        alm_instant before, size_t *removed, alm_error *error);
 
 #endif
