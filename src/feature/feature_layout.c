@@ -2,8 +2,9 @@
 #include "feature/feature_plan.h"
 
 #define ALIGNMENT 64
-/* Rings of a chunk of this many periods and some 30 tracks stay in the first-level caches. */
-#define BATCH_CHUNK 128
+/* Rings of a chunk of this many periods and some 30 tracks stay in the first-level caches. A track
+ * that is read a few periods back fits 128 slots. */
+#define BATCH_CHUNK 112
 
 static size_t take(almi_layout *layout, almi_part part, size_t bytes)
 {
@@ -47,7 +48,8 @@ static void lay_out_ledgers(const alm_feature_plan *plan, almi_layout *layout)
         size_t slots = ring_slots(ledger->span + ahead + layout->chunk + 2);
         struct almi_ledger_place *place = &layout->ledgers[i];
         place->slots = slots;
-        place->total = take(layout, part, slots * sizeof(alm_u128));
+        place->high = take(layout, part, slots * sizeof(int64_t));
+        place->low = take(layout, part, slots * sizeof(double));
         place->count = take(layout, part, slots * sizeof(uint64_t));
         if (ledger->needs & (ALMI_NEEDS_ZEROS | ALMI_NEEDS_SQUARES)) {
             place->zero = take(layout, part, slots * sizeof(uint64_t));
@@ -73,15 +75,34 @@ static void lay_out_tracks(const alm_feature_plan *plan, almi_layout *layout)
     }
 }
 
+static void lay_out_sources(const alm_feature_plan *plan, almi_layout *layout)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const almi_source *source = &plan->sources[i];
+        struct almi_source_place *place = &layout->sources[i];
+        if (source->track != ALMI_INDEX_NONE) {
+            place->part = plan->tracks[source->track].part;
+            place->values = layout->tracks[source->track].values;
+            place->slots = layout->tracks[source->track].slots;
+        } else if (source->stream != ALMI_INDEX_NONE) {
+            place->part = plan->streams[source->stream].part;
+            place->values = layout->streams[source->stream].cells;
+            place->slots = layout->streams[source->stream].slots;
+        }
+    }
+}
+
 static void lay_out(alm_feature_plan *plan, almi_layout *layout, size_t chunk, size_t history)
 {
     layout->chunk = chunk;
     layout->streams = ALM_NEW_ARRAY(plan->arena, struct almi_stream_place, plan->stream_count);
     layout->ledgers = ALM_NEW_ARRAY(plan->arena, struct almi_ledger_place, plan->ledger_count);
     layout->tracks = ALM_NEW_ARRAY(plan->arena, struct almi_track_place, plan->track_count);
+    layout->sources = ALM_NEW_ARRAY(plan->arena, struct almi_source_place, plan->count);
     lay_out_streams(plan, layout, history);
     lay_out_ledgers(plan, layout);
     lay_out_tracks(plan, layout);
+    lay_out_sources(plan, layout);
 }
 
 void almi_plan_lay_out(alm_feature_plan *plan)

@@ -67,11 +67,15 @@ typedef struct almi_layout {
         size_t cells, open, slots;
     } *streams;
     struct almi_ledger_place {
-        size_t total, count, zero, square, slots;
+        size_t high, low, count, zero, square, slots;
     } *ledgers;
     struct almi_track_place {
         size_t values, state, slots;
     } *tracks;
+    struct almi_source_place {
+        almi_part part;
+        size_t values, slots; /* the ring that a row reads; slots 0: none */
+    } *sources;
     size_t chunk; /* periods advanced at once at most */
 } almi_layout;
 

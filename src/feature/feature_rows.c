@@ -60,6 +60,9 @@ static alm_err replay_in(const alm_feature_plan *plan, const alm_panel *panel, s
         ALM_TRY(alm_arena_try_alloc(scratch, plan->batch.part_bytes[part], &memory, error));
         replay->part[part] = memory;
     }
+    almi_run *runs = ALM_NEW_ARRAY(scratch, almi_run, plan->track_count);
+    almi_replay_view(replay, runs);
+    replay->runs = runs;
     almi_replay_reset(replay);
     return ALM_OK;
 }

@@ -1,6 +1,7 @@
 /* Operators over the last `window` cells. Their values depend on the window's contents only: sums
  * and counts are differences of exact prefix sums, extremes and the median are order-free. */
 #include "feature/operator.h"
+#include "feature/stretch.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,6 +50,15 @@ static double wild_sum(const almi_run *run, bounds window, size_t stride)
     return alm_exact_sum_value(&sum);
 }
 
+static inline alm_fixed fixed_sum(const almi_ledger_view *ledger, bounds window)
+{
+    size_t newest = window.high & ledger->mask;
+    size_t before = window.low & ledger->mask;
+    double low = ledger->low[newest] - ledger->low[before]; /* exact: 53 bits */
+    return (alm_fixed){(int64_t)((uint64_t)ledger->high[newest] - (uint64_t)ledger->high[before]),
+                       (int64_t)(low / ALM_FIXED_LOW_UNIT)};
+}
+
 /* Correctly rounded sum of the usable cells; their number goes to `usable`. */
 static inline double window_sum(const almi_run *run, bounds window, size_t stride,
                                 uint32_t *usable)
@@ -59,8 +69,7 @@ static inline double window_sum(const almi_run *run, bounds window, size_t strid
     if (__builtin_expect(ALMI_COUNT_HIGH(count) != 0, 0)) {
         return wild_sum(run, window, stride);
     }
-    return alm_fixed_value((alm_i128)(ledger->total[window.high & ledger->mask] -
-                                      ledger->total[window.low & ledger->mask]));
+    return alm_fixed_value(fixed_sum(ledger, window));
 }
 
 static inline double window_mean(const almi_run *run, bounds window, size_t stride)
@@ -118,12 +127,6 @@ static inline double zero_share_step(no_state *state, const almi_run *run, size_
     return usable ? (double)zeros / usable : ALMI_NAN;
 }
 
-static inline double difference_step(no_state *state, const almi_run *run, size_t p)
-{
-    (void)state;
-    return cell_at(run, p) - cell_at(run, p - run->window);
-}
-
 /* ---- standard deviation ---- */
 
 static inline double squared(double deviation)
@@ -168,9 +171,7 @@ static inline double std_step(no_state *state, const almi_run *run, size_t p)
         return rough_std(run, window);
     }
     uint64_t squares = counted(run, ledger->square, window);
-    int64_t sum = (int64_t)(uint64_t)((ledger->total[window.high & ledger->mask] -
-                                       ledger->total[window.low & ledger->mask]) >>
-                                      ALM_FIXED_FRACTION_BITS);
+    int64_t sum = fixed_sum(ledger, window).high >> ALM_FIXED_HIGH_BITS;
     alm_u128 numerator = (alm_u128)usable * squares - (alm_u128)((alm_i128)sum * sum);
     /* The conversion of one word is cheaper and rounds the same. */
     double exact = numerator >> 63 ? (double)numerator : (double)(int64_t)numerator;
@@ -287,13 +288,146 @@ static inline double median_step(median_state *state, const almi_run *run, size_
     return state->count % 2 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
 }
 
-ALMI_DEFINE_RUN(sum, no_state, sum_step)
-ALMI_DEFINE_RUN(mean, no_state, mean_step)
-ALMI_DEFINE_RUN(std, no_state, std_step)
-ALMI_DEFINE_RUN(zero_share, no_state, zero_share_step)
-ALMI_DEFINE_RUN(seasonal_mean, no_state, seasonal_mean_step)
-ALMI_DEFINE_RUN(ratio, no_state, ratio_step)
-ALMI_DEFINE_RUN(difference, no_state, difference_step)
+/* ---- stretches ---- */
+
+/* The windows of periods p.. as a stretch: they end at p - `back`, the cell before their oldest is
+ * `length` further back. */
+typedef struct windows {
+    const almi_run *run;
+    size_t p;
+    size_t back;
+    size_t length;
+    almi_stretch stretch;
+    double *out;
+} windows;
+
+static size_t shorter(size_t count, size_t position, size_t mask)
+{
+    size_t straight = mask + 1 - (position & mask);
+    return count < straight ? count : straight;
+}
+
+static almi_stretch_end stretch_end(const almi_ledger_view *ledger, size_t position)
+{
+    size_t i = position & ledger->mask;
+    return (almi_stretch_end){ledger->high + i, ledger->low + i, ledger->count + i,
+                              ledger->zero ? ledger->zero + i : NULL,
+                              ledger->square ? ledger->square + i : NULL};
+}
+
+/* From period p on, at most to `to`: as far as no ring wraps around. */
+static windows windows_from(const almi_run *run, size_t p, size_t to, size_t back, size_t length)
+{
+    const almi_ledger_view *ledger = &run->ledger;
+    size_t newest = p - back;
+    size_t count = to - p < ALMI_STRETCH_MAX ? to - p : ALMI_STRETCH_MAX;
+    count = shorter(count, p, run->track_mask);
+    count = shorter(count, newest, ledger->mask);
+    count = shorter(count, newest - length, ledger->mask);
+    return (windows){run, p, back, length,
+                     {count, stretch_end(ledger, newest), stretch_end(ledger, newest - length)},
+                     run->track + (p & run->track_mask)};
+}
+
+static bool sum_stretch(const windows *w)
+{
+    return almi_stretch_sum(&w->stretch, w->out);
+}
+
+static bool mean_stretch(const windows *w)
+{
+    return almi_stretch_mean(&w->stretch, w->out);
+}
+
+static bool zero_share_stretch(const windows *w)
+{
+    almi_stretch_zero_share(&w->stretch, w->out);
+    return true;
+}
+
+static bool ratio_stretch(const windows *w)
+{
+    double mean[ALMI_STRETCH_MAX], buffer[ALMI_STRETCH_MAX];
+    size_t count = w->stretch.count;
+    if (!almi_stretch_mean(&w->stretch, mean)) {
+        return false;
+    }
+    almi_stretch_ratio(almi_ring_stretch(w->run->cells, w->run->cell_mask, w->p, count, buffer),
+                       mean, count, w->out);
+    return true;
+}
+
+/* rough_std for each period, cell by cell from the newest backwards. */
+static bool rough_stretch(const windows *w)
+{
+    double mean[ALMI_STRETCH_MAX], squares[4][ALMI_STRETCH_MAX], buffer[ALMI_STRETCH_MAX + 3];
+    size_t count = w->stretch.count;
+    if (!almi_stretch_mean(&w->stretch, mean)) {
+        return false;
+    }
+    for (size_t k = 0; k < 4; k++) {
+        memset(squares[k], 0, count * sizeof(double));
+    }
+    for (size_t j = 0; j < w->length;) {
+        size_t lanes = w->length - j >= 4 ? 4 : 1;
+        const double *cells = almi_ring_stretch(w->run->cells, w->run->cell_mask,
+                                                w->p - j - (lanes - 1), count + lanes - 1, buffer);
+        almi_stretch_squares(cells + lanes - 1, mean, count, lanes, squares);
+        j += lanes;
+    }
+    almi_stretch_std_rough(&w->stretch, squares, w->out);
+    return true;
+}
+
+static bool std_stretch(const windows *w)
+{
+    size_t rough = almi_stretch_rough(&w->stretch);
+    if (rough < w->stretch.count && !almi_stretch_std_whole(&w->stretch, w->out)) {
+        return false;
+    }
+    return rough == 0 || rough_stretch(w);
+}
+
+/* The run of an operator over sums: stretches where they apply, else the step function. */
+#define DEFINE_STRETCHES(name, back, length_of)                                                \
+    ALMI_DEFINE_RUN(name##_steps, no_state, name##_step)                                       \
+    static void run_##name(const almi_run *run, size_t from, size_t to)                        \
+    {                                                                                          \
+        if (run->open) {                                                                       \
+            run_##name##_steps(run, from, to); /* windows of any number of periods */          \
+            return;                                                                            \
+        }                                                                                      \
+        while (from < to) {                                                                    \
+            windows w = windows_from(run, from, to, back, length_of);                          \
+            if (!name##_stretch(&w)) {                                                         \
+                run_##name##_steps(run, from, from + w.stretch.count);                         \
+            }                                                                                  \
+            from += w.stretch.count;                                                           \
+        }                                                                                      \
+    }
+
+DEFINE_STRETCHES(sum, 0, run->window)
+DEFINE_STRETCHES(mean, 0, run->window)
+DEFINE_STRETCHES(std, 0, run->window)
+DEFINE_STRETCHES(zero_share, 0, run->window)
+#define seasonal_mean_stretch mean_stretch
+DEFINE_STRETCHES(seasonal_mean, 0, run->window * run->season)
+DEFINE_STRETCHES(ratio, 1, run->window)
+
+static void run_difference(const almi_run *run, size_t from, size_t to)
+{
+    double newer[ALMI_STRETCH_MAX], older[ALMI_STRETCH_MAX];
+    while (from < to) {
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        count = shorter(count, from, run->track_mask);
+        almi_stretch_difference(
+            almi_ring_stretch(run->cells, run->cell_mask, from, count, newer),
+            almi_ring_stretch(run->cells, run->cell_mask, from - run->window, count, older), count,
+            run->track + (from & run->track_mask));
+        from += count;
+    }
+}
+
 ALMI_DEFINE_RUN(min, extreme_state, min_step)
 ALMI_DEFINE_RUN(max, extreme_state, max_step)
 ALMI_DEFINE_RUN(median, median_state, median_step)

@@ -26,7 +26,7 @@ static void category_column(const double *column, const almi_rows *rows, uint8_t
     }
 }
 
-ALMI_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint8_t *restrict code)
+ALM_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint8_t *restrict code)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         uint8_t outside = (uint8_t)(category[r] - run.low) > run.width ? 1 : 0;
@@ -35,7 +35,7 @@ ALMI_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint
 }
 
 /* code = 0 for the rows whose category lies in a run, else 1 */
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void runs_code(const almi_lane *lane, const uint8_t *category, size_t n, uint8_t *code)
 {
     for (size_t base = 0; base < n; base += ALMI_CHUNK_ROWS) {
