@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define BLOCK_ROWS 16
 /* The rows of a tile and their columns lie in the nearest cache. */
 #define TILE_ROWS 64
 #define TILE_COLUMNS 16
@@ -33,7 +34,14 @@ typedef struct tile {
     rhythm origins;
     rhythm targets;
     double scale[TILE_ROWS]; /* where the plan has scaled features */
+    bool one_scale;
 } tile;
+
+/* The values of a feature for the rows of a tile; with `same` there is one for all of them. */
+typedef struct column {
+    const double *values;
+    bool same;
+} column;
 
 static source_view view_source(const almi_replay *replay, size_t feature)
 {
@@ -53,82 +61,96 @@ static inline size_t end_period(const almi_source *source, const alm_feature_row
     return from - (size_t)source->shift;
 }
 
-/* ---- columns: into `column`, or where they lie already ---- */
+/* ---- columns: in `buffer`, or where they lie already ---- */
 
-static const double *fill_same(const tile *t, double value, double *column)
+static column one_value(double value, double *buffer)
 {
-    for (size_t r = 0; r < t->count; r++) {
-        column[r] = value;
-    }
-    return column;
+    buffer[0] = value;
+    return (column){buffer, true};
 }
 
-static const double *read_period(const tile *t, const source_view *view, double *column)
+/* As many values as rows. */
+static const double *all_values(const tile *t, column c, double *buffer)
+{
+    if (!c.same) {
+        return c.values;
+    }
+    double value = c.values[0];
+    for (size_t r = 0; r < t->count; r++) {
+        buffer[r] = value;
+    }
+    return buffer;
+}
+
+static column read_period(const tile *t, const source_view *view, double *buffer)
 {
     rhythm periods = view->source->from_target ? t->targets : t->origins;
     size_t first = end_period(view->source, &t->rows[0]);
     if (periods == RHYTHM_NEXT) {
-        return almi_ring_stretch(view->values, view->mask, first, t->count, column);
+        return (column){almi_ring_stretch(view->values, view->mask, first, t->count, buffer),
+                        false};
     }
     if (periods == RHYTHM_SAME) {
-        return fill_same(t, view->values[first & view->mask], column);
+        return (column){view->values + (first & view->mask), true};
     }
     for (size_t r = 0; r < t->count; r++) {
-        column[r] = view->values[end_period(view->source, &t->rows[r]) & view->mask];
+        buffer[r] = view->values[end_period(view->source, &t->rows[r]) & view->mask];
     }
-    return column;
+    return (column){buffer, false};
 }
 
-static const double *read_season(const tile *t, const source_view *view, double *column)
+static column read_season(const tile *t, const source_view *view, double *buffer)
 {
     size_t season = view->source->season;
     for (size_t r = 0; r < t->count; r++) {
         size_t target = target_of(&t->rows[r]);
         size_t distance = target - end_period(view->source, &t->rows[r]);
         size_t back = (distance + season - 1) / season * season;
-        column[r] = view->values[(target - back) & view->mask];
+        buffer[r] = view->values[(target - back) & view->mask];
     }
-    return column;
+    return (column){buffer, false};
 }
 
-static const double *read_since(const tile *t, const source_view *view, double *column)
+static column read_since(const tile *t, const source_view *view, double *buffer)
 {
     for (size_t r = 0; r < t->count; r++) {
         size_t end = end_period(view->source, &t->rows[r]);
         double since = view->values[end & view->mask] + (double)(target_of(&t->rows[r]) - end);
-        column[r] = since > view->source->cap ? view->source->cap : since;
+        buffer[r] = since > view->source->cap ? view->source->cap : since;
     }
-    return column;
+    return (column){buffer, false};
 }
 
-static const double *read_step(const tile *t, const source_view *view, double *column)
+static column read_step(const tile *t, const source_view *view, double *buffer)
 {
     (void)view;
     for (size_t r = 0; r < t->count; r++) {
-        column[r] = t->rows[r].step;
+        buffer[r] = t->rows[r].step;
     }
-    return column;
+    return (column){buffer, false};
 }
 
-static const double *read_static(const tile *t, const source_view *view, double *column)
+static column read_static(const tile *t, const source_view *view, double *buffer)
 {
-    return fill_same(t, almi_finite(t->replay->statics[view->source->attribute]), column);
+    return one_value(almi_finite(t->replay->statics[view->source->attribute]), buffer);
 }
 
-static const double *read_column(const tile *t, const source_view *view, double *column)
+static column read_column(const tile *t, const source_view *view, double *buffer)
 {
-    static const double *(*const readers[])(const tile *, const source_view *,
-                                             double *) = {
+    static column (*const readers[])(const tile *, const source_view *, double *) = {
         [ALMI_READ_PERIOD] = read_period, [ALMI_READ_SEASON] = read_season,
         [ALMI_READ_SINCE] = read_since,   [ALMI_READ_STEP] = read_step,
         [ALMI_READ_STATIC] = read_static,
     };
-    const double *values = readers[view->source->read](t, view, column);
-    if (view->source->scaled) {
-        almi_stretch_ratio(values, t->scale, t->count, column);
-        return column;
+    column c = readers[view->source->read](t, view, buffer);
+    if (!view->source->scaled) {
+        return c;
     }
-    return values;
+    if (c.same && t->one_scale) {
+        return one_value(almi_finite(c.values[0] / t->scale[0]), buffer);
+    }
+    almi_stretch_ratio(all_values(t, c, buffer), t->scale, t->count, buffer);
+    return (column){buffer, false};
 }
 
 /* ---- rows ---- */
@@ -164,30 +186,63 @@ static void write_two(const double *a, const double *b, size_t count, double *ou
     }
 }
 
-static void write_columns(const double *const *columns, size_t width, size_t count, double *out,
-                          size_t stride)
+static void repeat_two(double a, double b, size_t count, double *out, size_t stride)
+{
+    for (size_t r = 0; r < count; r++) {
+        store_pair(out + r * stride, (pair){a, b});
+    }
+}
+
+typedef struct columns {
+    column of[TILE_COLUMNS];
+    double buffer[TILE_COLUMNS][TILE_ROWS];
+    size_t width;
+} columns;
+
+/* Rows [first, first + count) of the tile, `out` of the first one. */
+static void write_block(const columns *c, size_t first, size_t count, double *out, size_t stride)
 {
     size_t f = 0;
-    for (; f + 2 <= width; f += 2) {
-        write_two(columns[f], columns[f + 1], count, out + f, stride);
+    for (; f + 2 <= c->width; f += 2) {
+        const column *a = &c->of[f], *b = &c->of[f + 1];
+        if (a->same && b->same) {
+            repeat_two(*a->values, *b->values, count, out + f, stride);
+        } else {
+            write_two(a->values + first, b->values + first, count, out + f, stride);
+        }
     }
-    for (size_t r = 0; f < width && r < count; r++) {
-        out[r * stride + f] = columns[f][r];
+    for (size_t r = 0; f < c->width && r < count; r++) {
+        out[r * stride + f] = c->of[f].values[c->of[f].same ? 0 : first + r];
+    }
+}
+
+/* `width` features from `feature` on. */
+static void read_columns(const tile *t, size_t feature, size_t width, columns *c)
+{
+    c->width = width;
+    for (size_t k = 0; k < width; k++) {
+        source_view view = view_source(t->replay, feature + k);
+        c->of[k] = read_column(t, &view, c->buffer[k]);
+    }
+    for (size_t k = 0; k + 2 <= width; k += 2) {
+        if (c->of[k].same != c->of[k + 1].same) {
+            size_t one = c->of[k].same ? k : k + 1;
+            c->of[one] = (column){all_values(t, c->of[one], c->buffer[one]), false};
+        }
     }
 }
 
 static void emit_tile(const tile *t, double *out, size_t stride)
 {
     const alm_feature_plan *plan = t->replay->plan;
+    columns c;
     for (size_t f = 0; f < plan->count; f += TILE_COLUMNS) {
-        double buffer[TILE_COLUMNS][TILE_ROWS];
-        const double *columns[TILE_COLUMNS];
-        size_t width = plan->count - f < TILE_COLUMNS ? plan->count - f : TILE_COLUMNS;
-        for (size_t k = 0; k < width; k++) {
-            source_view view = view_source(t->replay, f + k);
-            columns[k] = read_column(t, &view, buffer[k]);
+        size_t left = plan->count - f;
+        read_columns(t, f, left < TILE_COLUMNS ? left : TILE_COLUMNS, &c);
+        for (size_t r = 0; r < t->count; r += BLOCK_ROWS) {
+            size_t rows = t->count - r < BLOCK_ROWS ? t->count - r : BLOCK_ROWS;
+            write_block(&c, r, rows, out + r * stride + f, stride);
         }
-        write_columns(columns, width, t->count, out + f, stride);
     }
 }
 
@@ -221,6 +276,15 @@ static void cut_tile(tile *t, size_t left)
     }
 }
 
+static void copy_scales(tile *t)
+{
+    t->one_scale = true;
+    for (size_t r = 0; r < t->count; r++) {
+        t->scale[r] = t->rows[r].scale;
+        t->one_scale = t->one_scale && t->scale[r] == t->scale[0];
+    }
+}
+
 void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t count, double *out,
                size_t stride)
 {
@@ -228,8 +292,8 @@ void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t co
     for (size_t r = 0; r < count; r += t.count) {
         t.rows = rows + r;
         cut_tile(&t, count - r);
-        for (size_t k = 0; replay->plan->any_scaled && k < t.count; k++) {
-            t.scale[k] = rows[r + k].scale;
+        if (replay->plan->any_scaled) {
+            copy_scales(&t);
         }
         emit_tile(&t, out + r * stride, stride);
     }

@@ -1,10 +1,12 @@
 /* Where the rings of a state lie in its memory. */
 #include "feature/feature_plan.h"
 
+#include <string.h>
+
 #define ALIGNMENT 64
-/* Rings of a chunk of this many periods and some 30 tracks stay in the first-level caches. A track
- * that is read a few periods back fits 128 slots. */
-#define BATCH_CHUNK 112
+/* Rings of a chunk of this many periods and some 30 tracks stay in the first-level caches. A power
+ * of two: chunks that end at multiples of it seldom meet the end of a ring. */
+#define BATCH_CHUNK 128
 
 static size_t take(almi_layout *layout, almi_part part, size_t bytes)
 {
@@ -32,7 +34,6 @@ static void lay_out_streams(const alm_feature_plan *plan, almi_layout *layout, s
         size_t ahead = stream->part == ALMI_PART_KNOWN ? plan->ahead : 0;
         size_t slots = ring_slots(span + ahead + layout->chunk + 2);
         layout->streams[i].slots = slots;
-        layout->streams[i].cells = take(layout, stream->part, slots * sizeof(double));
         if (stream->cells == ALMI_CELLS_OPEN) {
             layout->streams[i].open = take(layout, stream->part, slots * sizeof(uint32_t));
         }
@@ -70,8 +71,21 @@ static void lay_out_tracks(const alm_feature_plan *plan, almi_layout *layout)
         size_t slots = ring_slots(track->span + ahead + layout->chunk + 2);
         size_t state = kernel->state_bytes + track->window * kernel->state_bytes_per_window;
         layout->tracks[i].slots = slots;
-        layout->tracks[i].values = take(layout, track->part, slots * sizeof(double));
         layout->tracks[i].state = take(layout, track->part, state);
+    }
+}
+
+/* Cells and values: NaN before the first period, where all the rest is zero. */
+static void lay_out_values(const alm_feature_plan *plan, almi_layout *layout)
+{
+    memcpy(layout->zero_bytes, layout->part_bytes, sizeof layout->zero_bytes);
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        struct almi_stream_place *place = &layout->streams[i];
+        place->cells = take(layout, plan->streams[i].part, place->slots * sizeof(double));
+    }
+    for (size_t i = 0; i < plan->track_count; i++) {
+        struct almi_track_place *place = &layout->tracks[i];
+        place->values = take(layout, plan->tracks[i].part, place->slots * sizeof(double));
     }
 }
 
@@ -102,6 +116,7 @@ static void lay_out(alm_feature_plan *plan, almi_layout *layout, size_t chunk, s
     lay_out_streams(plan, layout, history);
     lay_out_ledgers(plan, layout);
     lay_out_tracks(plan, layout);
+    lay_out_values(plan, layout);
     lay_out_sources(plan, layout);
 }
 

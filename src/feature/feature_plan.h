@@ -63,6 +63,7 @@ typedef struct almi_source {
 /* Sizes and places of one state's memory for chunks of a given length. */
 typedef struct almi_layout {
     size_t part_bytes[ALMI_PART_COUNT];
+    size_t zero_bytes[ALMI_PART_COUNT]; /* what is zero before the first period lies first */
     struct almi_stream_place {
         size_t cells, open, slots;
     } *streams;

@@ -18,18 +18,12 @@ static void fill_missing(double *values, size_t count)
 
 void almi_replay_reset(almi_replay *replay)
 {
-    const alm_feature_plan *plan = replay->plan;
     const almi_layout *layout = replay->layout;
-    for (size_t part = 0; part < ALMI_PART_COUNT; part++) {
-        memset(replay->part[part], 0, layout->part_bytes[part]);
-    }
-    for (size_t i = 0; i < plan->stream_count; i++) {
-        fill_missing(at(replay, plan->streams[i].part, layout->streams[i].cells),
-                     layout->streams[i].slots);
-    }
-    for (size_t i = 0; i < plan->track_count; i++) {
-        fill_missing(at(replay, plan->tracks[i].part, layout->tracks[i].values),
-                     layout->tracks[i].slots);
+    /* Each part has its zeros first, then its values. */
+    for (almi_part part = 0; part < ALMI_PART_COUNT; part++) {
+        memset(replay->part[part], 0, layout->zero_bytes[part]);
+        fill_missing(at(replay, part, layout->zero_bytes[part]),
+                     (layout->part_bytes[part] - layout->zero_bytes[part]) / sizeof(double));
     }
 }
 

@@ -145,7 +145,8 @@ alm_err alm_feature_rows(const alm_feature_plan *plan, const alm_panel *panel, s
     size_t from = plan->any_anchored ? 0 : finite_start;
     cursors done = {from, first, first, from, from, SIZE_MAX};
     for (size_t r = 0; r < count;) {
-        size_t to = last + 1 - from < plan->batch.chunk ? last + 1 : from + plan->batch.chunk;
+        size_t whole = from / plan->batch.chunk * plan->batch.chunk + plan->batch.chunk;
+        size_t to = last + 1 < whole ? last + 1 : whole;
         almi_push(&replay, ALMI_PART_OBSERVED, &feed, from, to);
         almi_push(&replay, ALMI_PART_KNOWN, &known, done.known_cells, to + plan->ahead);
         done.known_cells = to + plan->ahead;

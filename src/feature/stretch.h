@@ -17,6 +17,8 @@
 
 /* Periods of a stretch at most: what lies in local arrays stays in the nearest cache. */
 #define ALMI_STRETCH_MAX 128
+/* Windows of more cells count as not full: divisors are below 2^26. */
+#define ALMI_STRETCH_FULL_MAX 8192
 
 /* Prefix sums at the newest cell of each window, and at the cell before its oldest. */
 typedef struct almi_stretch_end {
@@ -29,6 +31,7 @@ typedef struct almi_stretch_end {
 
 typedef struct almi_stretch {
     size_t count; /* 1..ALMI_STRETCH_MAX */
+    size_t full;  /* cells of every window, if all of them are usable; else 0 */
     almi_stretch_end newest;
     almi_stretch_end before;
 } almi_stretch;

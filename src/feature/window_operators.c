@@ -324,9 +324,14 @@ static windows windows_from(const almi_run *run, size_t p, size_t to, size_t bac
     count = shorter(count, p, run->track_mask);
     count = shorter(count, newest, ledger->mask);
     count = shorter(count, newest - length, ledger->mask);
-    return (windows){run, p, back, length,
-                     {count, stretch_end(ledger, newest), stretch_end(ledger, newest - length)},
-                     run->track + (p & run->track_mask)};
+    windows w = {run, p, back, length,
+                 {count, 0, stretch_end(ledger, newest), stretch_end(ledger, newest - length)},
+                 run->track + (p & run->track_mask)};
+    /* Equal words also mean that no cell is one that the prefix sums cannot hold. */
+    uint64_t usable = w.stretch.newest.count[count - 1] - w.stretch.before.count[0];
+    bool full = usable == length + count - 1 && length <= ALMI_STRETCH_FULL_MAX;
+    w.stretch.full = full && length == run->window ? length : 0;
+    return w;
 }
 
 static bool sum_stretch(const windows *w)
