@@ -144,12 +144,12 @@ static prefix load_prefix(const ledger_rings *rings, size_t position)
 static void push_terms(const ledger_rings *rings, size_t stride, const almi_terms *terms,
                        size_t from, size_t count)
 {
-    const ledger_rings r = *rings;
-    prefix sum = load_prefix(&r, from - stride);
+    const ledger_rings r = *rings; /* no address is taken of it: it stays in registers */
+    prefix sum = load_prefix(rings, from - stride);
     for (size_t k = 0; k < count; k++) {
         size_t i = (from + k) & r.mask;
         if (stride != 1) {
-            sum = load_prefix(&r, from + k - stride);
+            sum = load_prefix(rings, from + k - stride);
         }
         sum.total = alm_fixed_plus(sum.total, (alm_fixed){terms->high[k], terms->low[k]});
         r.high[i] = sum.total.high;

@@ -6,9 +6,10 @@
 static alm_err check_rows(const alm_feature_plan *plan, const alm_panel *panel,
                           const alm_feature_row *rows, size_t count, alm_error *error)
 {
-    uint32_t step = 0; /* the last one found legal; rows repeat few steps */
+    uint32_t origin = 0; /* of the row before */
+    uint32_t step = 0;   /* the last one found legal; rows repeat few steps */
     for (size_t r = 0; r < count; r++) {
-        if (rows[r].origin >= panel->periods || (r > 0 && rows[r].origin < rows[r - 1].origin)) {
+        if (rows[r].origin >= panel->periods || rows[r].origin < origin) {
             return alm_fail(error, ALM_ERR_INVALID, "feature row %zu: origin %u must be below the "
                             "panel's %zu periods and not before the row above", r,
                             rows[r].origin, panel->periods);
@@ -21,6 +22,7 @@ static alm_err check_rows(const alm_feature_plan *plan, const alm_panel *panel,
             return alm_fail(error, ALM_ERR_INVALID, "feature row %zu: the scale must be above 0",
                             r);
         }
+        origin = rows[r].origin;
         step = rows[r].step;
     }
     return ALM_OK;

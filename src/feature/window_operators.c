@@ -50,13 +50,15 @@ static double wild_sum(const almi_run *run, bounds window, size_t stride)
     return alm_exact_sum_value(&sum);
 }
 
-static inline alm_fixed fixed_sum(const almi_ledger_view *ledger, bounds window)
+static inline int64_t high_sum(const almi_ledger_view *ledger, bounds window)
 {
-    size_t newest = window.high & ledger->mask;
-    size_t before = window.low & ledger->mask;
-    double low = ledger->low[newest] - ledger->low[before]; /* exact: 53 bits */
-    return (alm_fixed){(int64_t)((uint64_t)ledger->high[newest] - (uint64_t)ledger->high[before]),
-                       (int64_t)(low / ALM_FIXED_LOW_UNIT)};
+    return (int64_t)((uint64_t)ledger->high[window.high & ledger->mask] -
+                     (uint64_t)ledger->high[window.low & ledger->mask]);
+}
+
+static inline double low_sum(const almi_ledger_view *ledger, bounds window)
+{
+    return ledger->low[window.high & ledger->mask] - ledger->low[window.low & ledger->mask];
 }
 
 /* Correctly rounded sum of the usable cells; their number goes to `usable`. */
@@ -69,7 +71,12 @@ static inline double window_sum(const almi_run *run, bounds window, size_t strid
     if (__builtin_expect(ALMI_COUNT_HIGH(count) != 0, 0)) {
         return wild_sum(run, window, stride);
     }
-    return alm_fixed_value(fixed_sum(ledger, window));
+    uint64_t beyond = 0;
+    int64_t high = high_sum(ledger, window);
+    double low = low_sum(ledger, window);
+    double sum = alm_fixed_near(high, low, &beyond);
+    bool near = beyond >> 52 == 0;
+    return near ? sum : alm_fixed_value((alm_fixed){high, (int64_t)(low / ALM_FIXED_LOW_UNIT)});
 }
 
 static inline double window_mean(const almi_run *run, bounds window, size_t stride)
@@ -171,7 +178,7 @@ static inline double std_step(no_state *state, const almi_run *run, size_t p)
         return rough_std(run, window);
     }
     uint64_t squares = counted(run, ledger->square, window);
-    int64_t sum = fixed_sum(ledger, window).high >> ALM_FIXED_HIGH_BITS;
+    int64_t sum = high_sum(ledger, window) >> ALM_FIXED_HIGH_BITS;
     alm_u128 numerator = (alm_u128)usable * squares - (alm_u128)((alm_i128)sum * sum);
     /* The conversion of one word is cheaper and rounds the same. */
     double exact = numerator >> 63 ? (double)numerator : (double)(int64_t)numerator;
@@ -290,16 +297,23 @@ static inline double median_step(median_state *state, const almi_run *run, size_
 
 /* ---- stretches ---- */
 
-/* The windows of periods p.. as a stretch: they end at p - `back`, the cell before their oldest is
- * `length` further back. */
+/* The windows of positions p, p + 1, ... as a stretch. */
 typedef struct windows {
     const almi_run *run;
     size_t p;
-    size_t back;
     size_t length;
     almi_stretch stretch;
     double *out;
 } windows;
+
+/* How an operator computes its windows: that of position p ends at p - `back`, and the cell before
+ * its oldest lies `length` further back. */
+typedef struct method {
+    size_t back;
+    size_t length;
+    bool (*loop)(const windows *w); /* false: not covered, the steps are to be taken */
+    void (*steps)(const almi_run *run, size_t from, size_t to);
+} method;
 
 static size_t shorter(size_t count, size_t position, size_t mask)
 {
@@ -315,18 +329,18 @@ static almi_stretch_end stretch_end(const almi_ledger_view *ledger, size_t posit
                               ledger->square ? ledger->square + i : NULL};
 }
 
-/* From period p on, at most to `to`: as far as no ring wraps around. */
-static windows windows_from(const almi_run *run, size_t p, size_t to, size_t back, size_t length)
+/* From position p on, at most `count` of them: as far as no prefix sum wraps around. */
+static windows windows_from(const almi_run *run, size_t p, size_t count, const method *way,
+                            double *out)
 {
     const almi_ledger_view *ledger = &run->ledger;
-    size_t newest = p - back;
-    size_t count = to - p < ALMI_STRETCH_MAX ? to - p : ALMI_STRETCH_MAX;
-    count = shorter(count, p, run->track_mask);
+    size_t newest = p - way->back;
+    size_t length = way->length;
     count = shorter(count, newest, ledger->mask);
     count = shorter(count, newest - length, ledger->mask);
-    windows w = {run, p, back, length,
+    windows w = {run, p, length,
                  {count, 0, stretch_end(ledger, newest), stretch_end(ledger, newest - length)},
-                 run->track + (p & run->track_mask)};
+                 out};
     /* Equal words also mean that no cell is one that the prefix sums cannot hold. */
     uint64_t usable = w.stretch.newest.count[count - 1] - w.stretch.before.count[0];
     bool full = usable == length + count - 1 && length <= ALMI_STRETCH_FULL_MAX;
@@ -393,31 +407,91 @@ static bool std_stretch(const windows *w)
     return rough == 0 || rough_stretch(w);
 }
 
-/* The run of an operator over sums: stretches where they apply, else the step function. */
-#define DEFINE_STRETCHES(name, back, length_of)                                                \
-    ALMI_DEFINE_RUN(name##_steps, no_state, name##_step)                                       \
-    static void run_##name(const almi_run *run, size_t from, size_t to)                        \
-    {                                                                                          \
-        if (run->open) {                                                                       \
-            run_##name##_steps(run, from, to); /* windows of any number of periods */          \
-            return;                                                                            \
-        }                                                                                      \
-        while (from < to) {                                                                    \
-            windows w = windows_from(run, from, to, back, length_of);                          \
-            if (!name##_stretch(&w)) {                                                         \
-                run_##name##_steps(run, from, from + w.stretch.count);                         \
-            }                                                                                  \
-            from += w.stretch.count;                                                           \
-        }                                                                                      \
+/* Positions are periods. */
+static void run_periods(const almi_run *run, size_t from, size_t count, const method *way)
+{
+    while (count > 0) {
+        windows w = windows_from(run, from, count, way, run->track + (from & run->track_mask));
+        if (!way->loop(&w)) {
+            way->steps(run, from, from + w.stretch.count);
+        }
+        from += w.stretch.count;
+        count -= w.stretch.count;
+    }
+}
+
+/* Whether every window has its number of open periods within the reach. */
+static bool open_windows_are_whole(const almi_run *run, size_t from, size_t count, size_t cells)
+{
+    bool whole = true;
+    for (size_t p = from; p < from + count; p++) {
+        uint32_t reached = run->open[p & run->open_mask] -
+                           run->open[(p - run->reach) & run->open_mask];
+        whole = whole & (reached >= cells);
+    }
+    return whole;
+}
+
+/* Positions are open periods: the values of those that end in the stretch, and then for each period
+ * that of the last open one. */
+static bool run_open(const almi_run *run, size_t from, size_t count, const method *way)
+{
+    double values[ALMI_STRETCH_MAX];
+    size_t first = (size_t)run->open[from & run->open_mask] - 1;
+    size_t end = run->open[(from + count - 1) & run->open_mask];
+    if (!open_windows_are_whole(run, from, count, way->length + way->back)) {
+        return false;
+    }
+    for (size_t p = first; p < end;) {
+        windows w = windows_from(run, p, end - p, way, values + (p - first));
+        if (!way->loop(&w)) {
+            return false;
+        }
+        p += w.stretch.count;
+    }
+    for (size_t p = from; p < from + count; p++) {
+        size_t last = (size_t)run->open[p & run->open_mask] - 1;
+        run->track[p & run->track_mask] = values[last - first];
+    }
+    return true;
+}
+
+/* Fewer periods (one, online) are done sooner by the step function. */
+#define STRETCH_MIN 4
+
+/* Stretches where they apply, else the step function. */
+static void run_stretches(const almi_run *run, size_t from, size_t to, const method *way)
+{
+    if (to - from < STRETCH_MIN) {
+        way->steps(run, from, to);
+        return;
+    }
+    while (from < to) {
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        count = shorter(count, from, run->track_mask);
+        if (!run->open) {
+            run_periods(run, from, count, way);
+        } else if (!run_open(run, from, count, way)) {
+            way->steps(run, from, from + count);
+        }
+        from += count;
+    }
+}
+
+#define DEFINE_STRETCHES(name, back, length_of, loop)                                              \
+    ALMI_DEFINE_RUN(name##_steps, no_state, name##_step)                                           \
+    static void run_##name(const almi_run *run, size_t from, size_t to)                            \
+    {                                                                                              \
+        const method way = {back, length_of, loop, run_##name##_steps};                            \
+        run_stretches(run, from, to, &way);                                                        \
     }
 
-DEFINE_STRETCHES(sum, 0, run->window)
-DEFINE_STRETCHES(mean, 0, run->window)
-DEFINE_STRETCHES(std, 0, run->window)
-DEFINE_STRETCHES(zero_share, 0, run->window)
-#define seasonal_mean_stretch mean_stretch
-DEFINE_STRETCHES(seasonal_mean, 0, run->window * run->season)
-DEFINE_STRETCHES(ratio, 1, run->window)
+DEFINE_STRETCHES(sum, 0, run->window, sum_stretch)
+DEFINE_STRETCHES(mean, 0, run->window, mean_stretch)
+DEFINE_STRETCHES(std, 0, run->window, std_stretch)
+DEFINE_STRETCHES(zero_share, 0, run->window, zero_share_stretch)
+DEFINE_STRETCHES(seasonal_mean, 0, run->window * run->season, mean_stretch)
+DEFINE_STRETCHES(ratio, 1, run->window, ratio_stretch)
 
 static void run_difference(const almi_run *run, size_t from, size_t to)
 {

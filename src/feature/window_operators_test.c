@@ -229,7 +229,7 @@ static void test_windows_have_the_bits_of_their_definition(void **state)
     }
 }
 
-/* Online, where a stretch is one period long. */
+/* Online: the step functions, period by period. */
 static void test_single_periods_have_the_same_bits(void **state)
 {
     (void)state;
