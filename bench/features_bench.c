@@ -4,7 +4,7 @@
  *
  * Prints one JSON object per line: {"name","value","unit"}; processor time, which other programs on
  * the machine disturb least: of the best repeat, and with `_first` of the first one. Two kinds of
- * target: whole numbers (demand) and two decimals (prices), which take the general exact sum.
+ * target: whole numbers (demand) and two decimals (prices), whose deviations take two passes.
  * `matrix` writes all rows into one fresh matrix, as the peers of features_peers.py do; the others
  * reuse the rows of one series, as training and runs do. */
 #include "base/rng.h"

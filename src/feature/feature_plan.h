@@ -65,15 +65,20 @@ typedef struct almi_source {
 /* Sizes and places of one state's memory for chunks of a given length. */
 typedef struct almi_layout {
     size_t part_bytes[ALMI_PART_COUNT];
+    size_t zero_bytes[ALMI_PART_COUNT]; /* what is zero before the first period lies first */
     struct almi_stream_place {
         size_t cells, open, slots;
     } *streams;
     struct almi_ledger_place {
-        size_t total, count, zero, square, slots;
+        size_t high, low, count, zero, square, slots;
     } *ledgers;
     struct almi_track_place {
         size_t values, state, slots;
     } *tracks;
+    struct almi_source_place {
+        almi_part part;
+        size_t values, slots; /* the ring that a row reads; slots 0: none */
+    } *sources;
     size_t chunk; /* periods advanced at once at most */
 } almi_layout;
 

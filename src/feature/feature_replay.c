@@ -1,12 +1,8 @@
 #include "feature/feature_replay.h"
 
-#include <math.h>
-#include <string.h>
+#include "feature/stretch.h"
 
-/* Squares of whole cells up to this are exact, and so are the sums of windows of them. */
-#define SMALL_CELL_MAX 0x1p20
-/* Features are written one by one over a few rows, which then still lie in the nearest cache. */
-#define EMIT_TILE_ROWS 64
+#include <string.h>
 
 static void *at(const almi_replay *replay, almi_part part, size_t place)
 {
@@ -22,31 +18,36 @@ static void fill_missing(double *values, size_t count)
 
 void almi_replay_reset(almi_replay *replay)
 {
-    const alm_feature_plan *plan = replay->plan;
     const almi_layout *layout = replay->layout;
-    for (size_t part = 0; part < ALMI_PART_COUNT; part++) {
-        memset(replay->part[part], 0, layout->part_bytes[part]);
-    }
-    for (size_t i = 0; i < plan->stream_count; i++) {
-        fill_missing(at(replay, plan->streams[i].part, layout->streams[i].cells),
-                     layout->streams[i].slots);
-    }
-    for (size_t i = 0; i < plan->track_count; i++) {
-        fill_missing(at(replay, plan->tracks[i].part, layout->tracks[i].values),
-                     layout->tracks[i].slots);
+    /* Each part has its zeros first, then its values. */
+    for (almi_part part = 0; part < ALMI_PART_COUNT; part++) {
+        memset(replay->part[part], 0, layout->zero_bytes[part]);
+        fill_missing(at(replay, part, layout->zero_bytes[part]),
+                     (layout->part_bytes[part] - layout->zero_bytes[part]) / sizeof(double));
     }
 }
 
 /* ---- push ---- */
 
-/* The usable value of a cell. Period states describe the target; another column says itself what
- * it does not know. A stock-out sale is a lower bound of demand, so it is not usable either. */
-static inline double usable_cell(double value, bool is_target, uint8_t state)
+/* Feeds a stretch of cells that wraps around in no ring. */
+static void fill_cells(const almi_stream *stream, const almi_feed *feed, size_t from, size_t count,
+                       double *cells)
 {
-    if (is_target && state != ALM_PERIOD_OBSERVED && state != ALM_PERIOD_ZERO) {
-        return state == ALM_PERIOD_CLOSED ? 0 : ALMI_NAN;
+    size_t i = from - feed->first;
+    const double *values = feed->columns[stream->column] + i;
+    if (stream->part == ALMI_PART_KNOWN || !feed->states) {
+        almi_stretch_cells(values, count, cells);
+        return;
     }
-    return value - value == 0 ? value + 0.0 : ALMI_NAN; /* -0 becomes +0 */
+    bool holed = stream->cells == ALMI_CELLS_HOLED;
+    if (stream->column == 0) {
+        almi_stretch_target(values, feed->states + i, holed ? ALMI_NAN : 0, count, cells);
+        return;
+    }
+    almi_stretch_cells(values, count, cells);
+    for (size_t k = 0; holed && k < count; k++) {
+        cells[k] = feed->states[i + k] == ALM_PERIOD_CLOSED ? ALMI_NAN : cells[k];
+    }
 }
 
 static void push_cells(almi_replay *replay, size_t index, const almi_feed *feed, size_t from,
@@ -56,19 +57,15 @@ static void push_cells(almi_replay *replay, size_t index, const almi_feed *feed,
     const struct almi_stream_place *place = &replay->layout->streams[index];
     double *cells = at(replay, stream->part, place->cells);
     size_t mask = place->slots - 1;
-    const double *values = feed->columns[stream->column];
-    const uint8_t *states = stream->part == ALMI_PART_OBSERVED ? feed->states : NULL;
-    bool is_target = stream->column == 0 && states;
-    bool holed = stream->cells == ALMI_CELLS_HOLED && states;
     size_t known = to < feed->end ? to : feed->end;
-    for (size_t p = from; p < known; p++) {
-        size_t i = p - feed->first;
-        double cell = usable_cell(values[i], is_target, states ? states[i] : 0);
-        bool hole = holed && states[i] == ALM_PERIOD_CLOSED;
-        cells[p & mask] = hole ? ALMI_NAN : cell;
+    while (from < known) {
+        size_t straight = mask + 1 - (from & mask);
+        size_t count = known - from < straight ? known - from : straight;
+        fill_cells(stream, feed, from, count, cells + (from & mask));
+        from += count;
     }
-    for (size_t p = known > from ? known : from; p < to; p++) {
-        cells[p & mask] = ALMI_NAN;
+    for (; from < to; from++) {
+        cells[from & mask] = ALMI_NAN;
     }
 }
 
@@ -80,14 +77,18 @@ static void push_open_cells(almi_replay *replay, size_t index, const almi_feed *
     double *cells = at(replay, stream->part, place->cells);
     uint32_t *open = at(replay, stream->part, place->open);
     size_t mask = place->slots - 1;
-    const double *values = feed->columns[stream->column];
-    uint32_t count = open[(from - 1) & mask];
-    for (size_t p = from; p < to; p++) {
-        size_t i = p - feed->first;
-        if (feed->states[i] != ALM_PERIOD_CLOSED) {
-            cells[count++ & mask] = usable_cell(values[i], stream->column == 0, feed->states[i]);
+    uint32_t open_cells = open[(from - 1) & mask];
+    while (from < to) {
+        double buffer[ALMI_STRETCH_MAX];
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        fill_cells(stream, feed, from, count, buffer);
+        for (size_t k = 0; k < count; k++) {
+            if (feed->states[from - feed->first + k] != ALM_PERIOD_CLOSED) {
+                cells[open_cells++ & mask] = buffer[k];
+            }
+            open[(from + k) & mask] = open_cells;
         }
-        open[p & mask] = count;
+        from += count;
     }
 }
 
@@ -104,37 +105,80 @@ static void positions_of(const almi_replay *replay, size_t stream_index, size_t 
     }
 }
 
-static void push_ledger(almi_replay *replay, size_t index, size_t from, size_t to)
+/* Prefix sums as they run on in registers. */
+typedef struct prefix {
+    alm_fixed total;
+    uint64_t count;
+    uint64_t zero;
+    uint64_t square;
+} prefix;
+
+typedef struct ledger_rings {
+    int64_t *high;
+    double *low;
+    uint64_t *count, *zero, *square; /* NULL: not needed */
+    size_t mask;
+} ledger_rings;
+
+static ledger_rings rings_of(const almi_replay *replay, size_t index)
 {
     const almi_ledger *ledger = &replay->plan->ledgers[index];
     almi_part part = replay->plan->streams[ledger->stream].part;
     const struct almi_ledger_place *place = &replay->layout->ledgers[index];
-    const struct almi_stream_place *cells_place = &replay->layout->streams[ledger->stream];
-    const double *cells = at(replay, part, cells_place->cells);
-    alm_u128 *total = at(replay, part, place->total);
-    uint64_t *count = at(replay, part, place->count);
-    uint64_t *zero = at(replay, part, place->zero);
-    uint64_t *square = at(replay, part, place->square);
-    bool zeros = ledger->needs & (ALMI_NEEDS_ZEROS | ALMI_NEEDS_SQUARES);
     bool squares = ledger->needs & ALMI_NEEDS_SQUARES;
-    size_t mask = place->slots - 1;
-    positions_of(replay, ledger->stream, &from, &to);
-    for (size_t i = from; i < to; i++) {
-        double cell = cells[i & (cells_place->slots - 1)];
-        bool usable = cell == cell;
-        size_t here = i & mask;
-        size_t before = (i - ledger->stride) & mask;
-        alm_i128 fixed;
-        bool wild = !alm_fixed_of(cell, &fixed) && usable;
-        total[here] = total[before] + (alm_u128)fixed;
-        count[here] = count[before] + ALMI_COUNT(usable, wild);
-        if (zeros) {
-            bool small = fabs(cell) <= SMALL_CELL_MAX && (uint64_t)fixed == 0 && !wild;
-            zero[here] = zero[before] + ALMI_COUNT(cell == 0, usable && !small);
-            if (squares) {
-                square[here] = square[before] + (small ? (uint64_t)(cell * cell) : 0);
-            }
+    bool zeros = squares || (ledger->needs & ALMI_NEEDS_ZEROS);
+    return (ledger_rings){at(replay, part, place->high), at(replay, part, place->low),
+                          at(replay, part, place->count),
+                          zeros ? at(replay, part, place->zero) : NULL,
+                          squares ? at(replay, part, place->square) : NULL, place->slots - 1};
+}
+
+static prefix load_prefix(const ledger_rings *rings, size_t position)
+{
+    size_t i = position & rings->mask;
+    return (prefix){{rings->high[i], (int64_t)(rings->low[i] / ALM_FIXED_LOW_UNIT)},
+                    rings->count[i], rings->zero ? rings->zero[i] : 0,
+                    rings->square ? rings->square[i] : 0};
+}
+
+static void push_terms(const ledger_rings *rings, size_t stride, const almi_terms *terms,
+                       size_t from, size_t count)
+{
+    const ledger_rings r = *rings; /* no address is taken of it: it stays in registers */
+    prefix sum = load_prefix(rings, from - stride);
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (from + k) & r.mask;
+        if (stride != 1) {
+            sum = load_prefix(rings, from + k - stride);
         }
+        sum.total = alm_fixed_plus(sum.total, (alm_fixed){terms->high[k], terms->low[k]});
+        r.high[i] = sum.total.high;
+        r.low[i] = (double)sum.total.low * ALM_FIXED_LOW_UNIT;
+        r.count[i] = sum.count += terms->count[k];
+        if (r.zero) {
+            r.zero[i] = sum.zero += terms->zero[k];
+        }
+        if (r.square) {
+            r.square[i] = sum.square += terms->square[k];
+        }
+    }
+}
+
+static void push_ledger(almi_replay *replay, size_t index, size_t from, size_t to)
+{
+    const almi_ledger *ledger = &replay->plan->ledgers[index];
+    const struct almi_stream_place *place = &replay->layout->streams[ledger->stream];
+    const double *cells = at(replay, replay->plan->streams[ledger->stream].part, place->cells);
+    ledger_rings rings = rings_of(replay, index);
+    almi_terms terms;
+    positions_of(replay, ledger->stream, &from, &to);
+    while (from < to) {
+        double buffer[ALMI_STRETCH_MAX];
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        almi_stretch_terms(almi_ring_stretch(cells, place->slots - 1, from, count, buffer), count,
+                           &terms);
+        push_terms(&rings, ledger->stride, &terms, from, count);
+        from += count;
     }
 }
 
@@ -167,9 +211,9 @@ static almi_ledger_view view_ledger(const almi_replay *replay, uint32_t index)
     }
     almi_part part = replay->plan->streams[replay->plan->ledgers[index].stream].part;
     const struct almi_ledger_place *place = &replay->layout->ledgers[index];
-    return (almi_ledger_view){at(replay, part, place->total), at(replay, part, place->count),
-                              at(replay, part, place->zero), at(replay, part, place->square),
-                              place->slots - 1};
+    return (almi_ledger_view){at(replay, part, place->high),  at(replay, part, place->low),
+                              at(replay, part, place->count), at(replay, part, place->zero),
+                              at(replay, part, place->square), place->slots - 1};
 }
 
 static almi_run view_track(const almi_replay *replay, size_t index)
@@ -203,8 +247,20 @@ static almi_run view_track(const almi_replay *replay, size_t index)
 
 void almi_run_track(almi_replay *replay, size_t track, size_t from, size_t to)
 {
+    const almi_kernel *kernel = replay->plan->tracks[track].op->kernel;
+    if (replay->runs) {
+        kernel->run(&replay->runs[track], from, to);
+        return;
+    }
     almi_run run = view_track(replay, track);
-    replay->plan->tracks[track].op->kernel->run(&run, from, to);
+    kernel->run(&run, from, to);
+}
+
+void almi_replay_view(const almi_replay *replay, almi_run *runs)
+{
+    for (size_t i = 0; i < replay->plan->track_count; i++) {
+        runs[i] = view_track(replay, i);
+    }
 }
 
 void almi_run_aside(almi_replay *replay, size_t track, void *state, size_t period)
@@ -226,141 +282,4 @@ size_t almi_known_run(const alm_feature_plan *plan)
 {
     size_t steps = (size_t)plan->step_max;
     return plan->ahead < steps ? plan->ahead : steps;
-}
-
-/* ---- emit ---- */
-
-typedef struct values_view {
-    const double *values;
-    size_t mask;
-} values_view;
-
-static values_view source_values(const almi_replay *replay, const almi_source *source)
-{
-    if (source->track != ALMI_INDEX_NONE) {
-        const struct almi_track_place *place = &replay->layout->tracks[source->track];
-        almi_part part = replay->plan->tracks[source->track].part;
-        return (values_view){at(replay, part, place->values), place->slots - 1};
-    }
-    const struct almi_stream_place *place = &replay->layout->streams[source->stream];
-    almi_part part = replay->plan->streams[source->stream].part;
-    return (values_view){at(replay, part, place->cells), place->slots - 1};
-}
-
-static inline size_t end_period(const almi_source *source, const alm_feature_row *row)
-{
-    size_t from = row->origin + (source->from_target ? (size_t)row->step : 0);
-    return from - (size_t)source->shift;
-}
-
-typedef struct emission {
-    const almi_replay *replay;
-    const almi_source *source;
-    const alm_feature_row *rows;
-    size_t count;
-    double *out; /* of row 0 */
-    size_t stride;
-} emission;
-
-static void emit_period(const emission *e)
-{
-    values_view view = source_values(e->replay, e->source);
-    const alm_feature_row *rows = e->rows;
-    const size_t count = e->count, stride = e->stride;
-    const size_t shift = (size_t)e->source->shift;
-    double *out = e->out;
-    if (e->source->from_target) {
-        for (size_t r = 0; r < count; r++) {
-            out[r * stride] = view.values[(rows[r].origin + rows[r].step - shift) & view.mask];
-        }
-    } else {
-        for (size_t r = 0; r < count; r++) {
-            out[r * stride] = view.values[(rows[r].origin - shift) & view.mask];
-        }
-    }
-}
-
-static void emit_season(const emission *e)
-{
-    values_view view = source_values(e->replay, e->source);
-    size_t season = e->source->season;
-    for (size_t r = 0; r < e->count; r++) {
-        size_t target = (size_t)e->rows[r].origin + e->rows[r].step;
-        size_t distance = target - end_period(e->source, &e->rows[r]);
-        size_t back = (distance + season - 1) / season * season;
-        e->out[r * e->stride] = view.values[(target - back) & view.mask];
-    }
-}
-
-static void emit_since(const emission *e)
-{
-    values_view view = source_values(e->replay, e->source);
-    for (size_t r = 0; r < e->count; r++) {
-        size_t target = (size_t)e->rows[r].origin + e->rows[r].step;
-        size_t end = end_period(e->source, &e->rows[r]);
-        double since = view.values[end & view.mask] + (double)(target - end);
-        e->out[r * e->stride] = since > e->source->cap ? e->source->cap : since;
-    }
-}
-
-static void emit_step(const emission *e)
-{
-    for (size_t r = 0; r < e->count; r++) {
-        e->out[r * e->stride] = e->rows[r].step;
-    }
-}
-
-static void emit_static(const emission *e)
-{
-    double value = almi_finite(e->replay->statics[e->source->input]);
-    for (size_t r = 0; r < e->count; r++) {
-        e->out[r * e->stride] = value;
-    }
-}
-
-static void divide_by_scale(const emission *e)
-{
-    for (size_t r = 0; r < e->count; r++) {
-        double *value = &e->out[r * e->stride];
-        *value = almi_finite(*value / e->rows[r].scale);
-    }
-}
-
-static void leave_later_steps_out(const emission *e)
-{
-    for (size_t r = 0; r < e->count; r++) {
-        if (e->rows[r].step > e->source->steps_max) {
-            e->out[r * e->stride] = ALMI_NAN;
-        }
-    }
-}
-
-static void emit_tile(const almi_replay *replay, const alm_feature_row *rows, size_t count,
-                      double *out, size_t stride)
-{
-    static void (*const readers[])(const emission *) = {
-        [ALMI_READ_PERIOD] = emit_period, [ALMI_READ_SEASON] = emit_season,
-        [ALMI_READ_SINCE] = emit_since,   [ALMI_READ_STEP] = emit_step,
-        [ALMI_READ_STATIC] = emit_static,
-    };
-    for (size_t f = 0; f < replay->plan->count; f++) {
-        emission e = {replay, &replay->plan->sources[f], rows, count, out + f, stride};
-        readers[e.source->read](&e);
-        if (e.source->scaled) {
-            divide_by_scale(&e);
-        }
-        if (e.source->steps_max) {
-            leave_later_steps_out(&e);
-        }
-    }
-}
-
-void almi_emit(const almi_replay *replay, const alm_feature_row *rows, size_t count, double *out,
-               size_t stride)
-{
-    for (size_t r = 0; r < count; r += EMIT_TILE_ROWS) {
-        size_t left = count - r;
-        emit_tile(replay, rows + r, left < EMIT_TILE_ROWS ? left : EMIT_TILE_ROWS,
-                  out + r * stride, stride);
-    }
 }

@@ -13,6 +13,7 @@ typedef struct almi_replay {
     char *part[ALMI_PART_COUNT]; /* 64-byte aligned */
     alm_date first_day;          /* of period 0 */
     const double *statics;
+    const almi_run *runs; /* one per track, where the parts stay in place; NULL: made each time */
 } almi_replay;
 
 /* Cells of the periods from `first` on: columns[c][p - first], missing from period `end` on. */
@@ -22,6 +23,9 @@ typedef struct almi_feed {
     size_t first;
     size_t end;
 } almi_feed;
+
+/* `runs` of a replay whose parts have been set, for as many tracks as the plan has. */
+void almi_replay_view(const almi_replay *replay, almi_run *runs);
 
 /* Empties the rings: no period seen. */
 void almi_replay_reset(almi_replay *replay);

@@ -6,9 +6,10 @@
 static alm_err check_rows(const alm_feature_plan *plan, const alm_panel *panel,
                           const alm_feature_row *rows, size_t count, alm_error *error)
 {
-    uint32_t step = 0; /* the last one found legal; rows repeat few steps */
+    uint32_t origin = 0; /* of the row before */
+    uint32_t step = 0;   /* the last one found legal; rows repeat few steps */
     for (size_t r = 0; r < count; r++) {
-        if (rows[r].origin >= panel->periods || (r > 0 && rows[r].origin < rows[r - 1].origin)) {
+        if (rows[r].origin >= panel->periods || rows[r].origin < origin) {
             return alm_fail(error, ALM_ERR_INVALID, "feature row %zu: origin %u must be below the "
                             "panel's %zu periods and not before the row above", r,
                             rows[r].origin, panel->periods);
@@ -21,6 +22,7 @@ static alm_err check_rows(const alm_feature_plan *plan, const alm_panel *panel,
             return alm_fail(error, ALM_ERR_INVALID, "feature row %zu: the scale must be above 0",
                             r);
         }
+        origin = rows[r].origin;
         step = rows[r].step;
     }
     return ALM_OK;
@@ -60,6 +62,9 @@ static alm_err replay_in(const alm_feature_plan *plan, const alm_panel *panel, s
         ALM_TRY(alm_arena_try_alloc(scratch, plan->batch.part_bytes[part], &memory, error));
         replay->part[part] = memory;
     }
+    almi_run *runs = ALM_NEW_ARRAY(scratch, almi_run, plan->track_count);
+    almi_replay_view(replay, runs);
+    replay->runs = runs;
     almi_replay_reset(replay);
     return ALM_OK;
 }
@@ -142,7 +147,8 @@ alm_err alm_feature_rows(const alm_feature_plan *plan, const alm_panel *panel, s
     size_t from = plan->any_anchored ? 0 : finite_start;
     cursors done = {from, first, first, from, from, SIZE_MAX};
     for (size_t r = 0; r < count;) {
-        size_t to = last + 1 - from < plan->batch.chunk ? last + 1 : from + plan->batch.chunk;
+        size_t whole = from / plan->batch.chunk * plan->batch.chunk + plan->batch.chunk;
+        size_t to = last + 1 < whole ? last + 1 : whole;
         almi_push(&replay, ALMI_PART_OBSERVED, &feed, from, to);
         almi_push(&replay, ALMI_PART_KNOWN, &known, done.known_cells, to + plan->ahead);
         done.known_cells = to + plan->ahead;

@@ -480,6 +480,54 @@ static void test_every_operator_against_the_reference(void **state)
     }
 }
 
+/* Rows of every pattern: each origin at one step, all steps of an origin, steps that fall as
+ * origins rise, and whatever comes; with one scale and with many. */
+static size_t patterned_rows(alm_rng *rng, alm_feature_row *rows)
+{
+    size_t count = 0;
+    uint32_t origin = 0;
+    while (origin < PERIODS - 1) {
+        size_t length = 1 + (size_t)alm_rng_next_below(rng, 90);
+        uint32_t step = 1 + (uint32_t)alm_rng_next_below(rng, CASE_STEPS);
+        uint64_t pattern = alm_rng_next_below(rng, 5);
+        bool scales = alm_rng_next_below(rng, 2);
+        for (size_t i = 0; i < length && origin < PERIODS - 1; i++) {
+            double scale = scales ? 0.5 + (double)(count % 3) : 1.7;
+            rows[count++] = (alm_feature_row){origin, step, scale};
+            origin += pattern < 2 || (pattern == 4 && alm_rng_next_below(rng, 4) == 0);
+            step = pattern == 0   ? step
+                   : pattern == 1 ? (step > 1 ? step - 1 : CASE_STEPS)
+                   : pattern == 2 ? step % CASE_STEPS + 1
+                   : pattern == 3 ? step
+                                  : 1 + (uint32_t)alm_rng_next_below(rng, CASE_STEPS);
+        }
+        origin++;
+    }
+    return count;
+}
+
+/* A row's values do not depend on the rows around it. */
+static void test_rows_do_not_depend_on_each_other(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 50; seed < 56; seed++) {
+        fixture f = fixture_of(seed);
+        alm_rng rng = alm_rng_stream(seed, 3);
+        size_t rows = patterned_rows(&rng, f.rows);
+        double *alone = ALM_NEW_ARRAY(f.arena, double, f.count);
+        size_t series = seed % CASE_SERIES;
+        rows_of(&f, &f.panel, series, rows, f.out);
+        for (size_t r = 0; r < rows; r++) {
+            alm_error error = {0};
+            alm_arena_reset(f.scratch);
+            assert_int_equal(alm_feature_rows(f.plan, &f.panel, series, f.rows + r, 1, alone,
+                                              f.count, f.scratch, &error), ALM_OK);
+            assert_memory_equal(f.out + r * f.count, alone, f.count * sizeof(double));
+        }
+        fixture_end(&f);
+    }
+}
+
 /* Some value of every feature is present: the other tests do not compare missing values alone. */
 static void test_every_feature_has_values(void **state)
 {
@@ -605,6 +653,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_operator_against_the_reference),
+        cmocka_unit_test(test_rows_do_not_depend_on_each_other),
         cmocka_unit_test(test_every_feature_has_values),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_poison),

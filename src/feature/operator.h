@@ -54,7 +54,8 @@ enum { ALMI_NEEDS_SUMS = 1, ALMI_NEEDS_ZEROS = 2, ALMI_NEEDS_SQUARES = 4 };
 
 /* Prefix sums over one column at one stride; arrays are rings of mask + 1 positions. */
 typedef struct almi_ledger_view {
-    const alm_u128 *total;   /* of alm_fixed cells, modulo 2^128 */
+    const int64_t *high;     /* of alm_fixed cells, modulo 2^64 */
+    const double *low;       /* in 0 .. 2^-11 */
     const uint64_t *count;   /* low: usable cells; high: cells that alm_fixed cannot hold */
     const uint64_t *zero;    /* low: zeros; high: cells whose square is not small and whole */
     const uint64_t *square;  /* of small whole cells */

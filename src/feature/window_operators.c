@@ -1,5 +1,6 @@
 /* Operators over the last `window` cells. Their values depend on the window's contents only: sums
  * and counts are differences of exact prefix sums, extremes and the median are order-free. */
+#include "feature/stretch.h"
 #include "feature/window.h"
 
 #include <math.h>
@@ -49,6 +50,17 @@ static double wild_sum(const almi_run *run, bounds window, size_t stride)
     return alm_exact_sum_value(&sum);
 }
 
+static inline int64_t high_sum(const almi_ledger_view *ledger, bounds window)
+{
+    return (int64_t)((uint64_t)ledger->high[window.high & ledger->mask] -
+                     (uint64_t)ledger->high[window.low & ledger->mask]);
+}
+
+static inline double low_sum(const almi_ledger_view *ledger, bounds window)
+{
+    return ledger->low[window.high & ledger->mask] - ledger->low[window.low & ledger->mask];
+}
+
 /* Correctly rounded sum of the usable cells; their number goes to `usable`. */
 static inline double window_sum(const almi_run *run, bounds window, size_t stride,
                                 uint32_t *usable)
@@ -59,8 +71,12 @@ static inline double window_sum(const almi_run *run, bounds window, size_t strid
     if (__builtin_expect(ALMI_COUNT_HIGH(count) != 0, 0)) {
         return wild_sum(run, window, stride);
     }
-    return alm_fixed_value((alm_i128)(ledger->total[window.high & ledger->mask] -
-                                      ledger->total[window.low & ledger->mask]));
+    uint64_t beyond = 0;
+    int64_t high = high_sum(ledger, window);
+    double low = low_sum(ledger, window);
+    double sum = alm_fixed_near(high, low, &beyond);
+    bool near = beyond >> 52 == 0;
+    return near ? sum : alm_fixed_value((alm_fixed){high, (int64_t)(low / ALM_FIXED_LOW_UNIT)});
 }
 
 static inline double window_mean(const almi_run *run, bounds window, size_t stride)
@@ -118,12 +134,6 @@ static inline double zero_share_step(no_state *state, const almi_run *run, size_
     return usable ? (double)zeros / usable : ALMI_NAN;
 }
 
-static inline double difference_step(no_state *state, const almi_run *run, size_t p)
-{
-    (void)state;
-    return cell_at(run, p) - cell_at(run, p - run->window);
-}
-
 /* ---- standard deviation ---- */
 
 static inline double squared(double deviation)
@@ -168,9 +178,7 @@ static inline double std_step(no_state *state, const almi_run *run, size_t p)
         return rough_std(run, window);
     }
     uint64_t squares = counted(run, ledger->square, window);
-    int64_t sum = (int64_t)(uint64_t)((ledger->total[window.high & ledger->mask] -
-                                       ledger->total[window.low & ledger->mask]) >>
-                                      ALM_FIXED_FRACTION_BITS);
+    int64_t sum = high_sum(ledger, window) >> ALM_FIXED_HIGH_BITS;
     alm_u128 numerator = (alm_u128)usable * squares - (alm_u128)((alm_i128)sum * sum);
     /* The conversion of one word is cheaper and rounds the same. */
     double exact = numerator >> 63 ? (double)numerator : (double)(int64_t)numerator;
@@ -287,13 +295,218 @@ static inline double median_step(median_state *state, const almi_run *run, size_
     return state->count % 2 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
 }
 
-ALMI_DEFINE_RUN(sum, no_state, sum_step)
-ALMI_DEFINE_RUN(mean, no_state, mean_step)
-ALMI_DEFINE_RUN(std, no_state, std_step)
-ALMI_DEFINE_RUN(zero_share, no_state, zero_share_step)
-ALMI_DEFINE_RUN(seasonal_mean, no_state, seasonal_mean_step)
-ALMI_DEFINE_RUN(ratio, no_state, ratio_step)
-ALMI_DEFINE_RUN(difference, no_state, difference_step)
+/* ---- stretches ---- */
+
+/* The windows of positions p, p + 1, ... as a stretch. */
+typedef struct windows {
+    const almi_run *run;
+    size_t p;
+    size_t length;
+    almi_stretch stretch;
+    double *out;
+} windows;
+
+/* How an operator computes its windows: that of position p ends at p - `back`, and the cell before
+ * its oldest lies `length` further back. */
+typedef struct method {
+    size_t back;
+    size_t length;
+    bool (*loop)(const windows *w); /* false: not covered, the steps are to be taken */
+    void (*steps)(const almi_run *run, size_t from, size_t to);
+} method;
+
+static size_t shorter(size_t count, size_t position, size_t mask)
+{
+    size_t straight = mask + 1 - (position & mask);
+    return count < straight ? count : straight;
+}
+
+static almi_stretch_end stretch_end(const almi_ledger_view *ledger, size_t position)
+{
+    size_t i = position & ledger->mask;
+    return (almi_stretch_end){ledger->high + i, ledger->low + i, ledger->count + i,
+                              ledger->zero ? ledger->zero + i : NULL,
+                              ledger->square ? ledger->square + i : NULL};
+}
+
+/* From position p on, at most `count` of them: as far as no prefix sum wraps around. */
+static windows windows_from(const almi_run *run, size_t p, size_t count, const method *way,
+                            double *out)
+{
+    const almi_ledger_view *ledger = &run->ledger;
+    size_t newest = p - way->back;
+    size_t length = way->length;
+    count = shorter(count, newest, ledger->mask);
+    count = shorter(count, newest - length, ledger->mask);
+    windows w = {run, p, length,
+                 {count, 0, stretch_end(ledger, newest), stretch_end(ledger, newest - length)},
+                 out};
+    /* Equal words also mean that no cell is one that the prefix sums cannot hold. */
+    uint64_t usable = w.stretch.newest.count[count - 1] - w.stretch.before.count[0];
+    bool full = usable == length + count - 1 && length <= ALMI_STRETCH_FULL_MAX;
+    w.stretch.full = full && length == run->window ? length : 0;
+    return w;
+}
+
+static bool sum_stretch(const windows *w)
+{
+    return almi_stretch_sum(&w->stretch, w->out);
+}
+
+static bool mean_stretch(const windows *w)
+{
+    return almi_stretch_mean(&w->stretch, w->out);
+}
+
+static bool zero_share_stretch(const windows *w)
+{
+    almi_stretch_zero_share(&w->stretch, w->out);
+    return true;
+}
+
+static bool ratio_stretch(const windows *w)
+{
+    double mean[ALMI_STRETCH_MAX], buffer[ALMI_STRETCH_MAX];
+    size_t count = w->stretch.count;
+    if (!almi_stretch_mean(&w->stretch, mean)) {
+        return false;
+    }
+    almi_stretch_ratio(almi_ring_stretch(w->run->cells, w->run->cell_mask, w->p, count, buffer),
+                       mean, count, w->out);
+    return true;
+}
+
+/* rough_std for each period, cell by cell from the newest backwards. */
+static bool rough_stretch(const windows *w)
+{
+    double mean[ALMI_STRETCH_MAX], squares[4][ALMI_STRETCH_MAX], buffer[ALMI_STRETCH_MAX + 3];
+    size_t count = w->stretch.count;
+    if (!almi_stretch_mean(&w->stretch, mean)) {
+        return false;
+    }
+    for (size_t k = 0; k < 4; k++) {
+        memset(squares[k], 0, count * sizeof(double));
+    }
+    for (size_t j = 0; j < w->length;) {
+        size_t lanes = w->length - j >= 4 ? 4 : 1;
+        const double *cells = almi_ring_stretch(w->run->cells, w->run->cell_mask,
+                                                w->p - j - (lanes - 1), count + lanes - 1, buffer);
+        almi_stretch_squares(cells + lanes - 1, mean, count, lanes, squares);
+        j += lanes;
+    }
+    almi_stretch_std_rough(&w->stretch, squares, w->out);
+    return true;
+}
+
+static bool std_stretch(const windows *w)
+{
+    size_t rough = almi_stretch_rough(&w->stretch);
+    if (rough < w->stretch.count && !almi_stretch_std_whole(&w->stretch, w->out)) {
+        return false;
+    }
+    return rough == 0 || rough_stretch(w);
+}
+
+/* Positions are periods. */
+static void run_periods(const almi_run *run, size_t from, size_t count, const method *way)
+{
+    while (count > 0) {
+        windows w = windows_from(run, from, count, way, run->track + (from & run->track_mask));
+        if (!way->loop(&w)) {
+            way->steps(run, from, from + w.stretch.count);
+        }
+        from += w.stretch.count;
+        count -= w.stretch.count;
+    }
+}
+
+/* Whether every window has its number of open periods within the reach. */
+static bool open_windows_are_whole(const almi_run *run, size_t from, size_t count, size_t cells)
+{
+    bool whole = true;
+    for (size_t p = from; p < from + count; p++) {
+        uint32_t reached = run->open[p & run->open_mask] -
+                           run->open[(p - run->reach) & run->open_mask];
+        whole = whole & (reached >= cells);
+    }
+    return whole;
+}
+
+/* Positions are open periods: the values of those that end in the stretch, and then for each period
+ * that of the last open one. */
+static bool run_open(const almi_run *run, size_t from, size_t count, const method *way)
+{
+    double values[ALMI_STRETCH_MAX];
+    size_t first = (size_t)run->open[from & run->open_mask] - 1;
+    size_t end = run->open[(from + count - 1) & run->open_mask];
+    if (!open_windows_are_whole(run, from, count, way->length + way->back)) {
+        return false;
+    }
+    for (size_t p = first; p < end;) {
+        windows w = windows_from(run, p, end - p, way, values + (p - first));
+        if (!way->loop(&w)) {
+            return false;
+        }
+        p += w.stretch.count;
+    }
+    for (size_t p = from; p < from + count; p++) {
+        size_t last = (size_t)run->open[p & run->open_mask] - 1;
+        run->track[p & run->track_mask] = values[last - first];
+    }
+    return true;
+}
+
+/* Fewer periods (one, online) are done sooner by the step function. */
+#define STRETCH_MIN 4
+
+/* Stretches where they apply, else the step function. */
+static void run_stretches(const almi_run *run, size_t from, size_t to, const method *way)
+{
+    if (to - from < STRETCH_MIN) {
+        way->steps(run, from, to);
+        return;
+    }
+    while (from < to) {
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        count = shorter(count, from, run->track_mask);
+        if (!run->open) {
+            run_periods(run, from, count, way);
+        } else if (!run_open(run, from, count, way)) {
+            way->steps(run, from, from + count);
+        }
+        from += count;
+    }
+}
+
+#define DEFINE_STRETCHES(name, back, length_of, loop)                                              \
+    ALMI_DEFINE_RUN(name##_steps, no_state, name##_step)                                           \
+    static void run_##name(const almi_run *run, size_t from, size_t to)                            \
+    {                                                                                              \
+        const method way = {back, length_of, loop, run_##name##_steps};                            \
+        run_stretches(run, from, to, &way);                                                        \
+    }
+
+DEFINE_STRETCHES(sum, 0, run->window, sum_stretch)
+DEFINE_STRETCHES(mean, 0, run->window, mean_stretch)
+DEFINE_STRETCHES(std, 0, run->window, std_stretch)
+DEFINE_STRETCHES(zero_share, 0, run->window, zero_share_stretch)
+DEFINE_STRETCHES(seasonal_mean, 0, run->window * run->season, mean_stretch)
+DEFINE_STRETCHES(ratio, 1, run->window, ratio_stretch)
+
+static void run_difference(const almi_run *run, size_t from, size_t to)
+{
+    double newer[ALMI_STRETCH_MAX], older[ALMI_STRETCH_MAX];
+    while (from < to) {
+        size_t count = to - from < ALMI_STRETCH_MAX ? to - from : ALMI_STRETCH_MAX;
+        count = shorter(count, from, run->track_mask);
+        almi_stretch_difference(
+            almi_ring_stretch(run->cells, run->cell_mask, from, count, newer),
+            almi_ring_stretch(run->cells, run->cell_mask, from - run->window, count, older), count,
+            run->track + (from & run->track_mask));
+        from += count;
+    }
+}
+
 ALMI_DEFINE_RUN(min, extreme_state, min_step)
 ALMI_DEFINE_RUN(max, extreme_state, max_step)
 ALMI_DEFINE_RUN(median, median_state, median_step)

@@ -49,7 +49,7 @@ static void category_column(const almi_lane *lane, const double *column, const a
     to->of = lane;
 }
 
-ALMI_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint8_t *restrict code)
+ALM_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint8_t *restrict code)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         uint8_t outside = (uint8_t)(category[r] - run.low) > run.width ? 1 : 0;
@@ -58,7 +58,7 @@ ALMI_INLINE void remove_run(const uint8_t *restrict category, almi_run run, uint
 }
 
 /* code = 0 for the rows whose category lies in a run, else 1 */
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void runs_code(const almi_lane *lane, const uint8_t *category, size_t n, uint8_t *code)
 {
     for (size_t base = 0; base < n; base += ALMI_CHUNK_ROWS) {
@@ -72,7 +72,7 @@ static void runs_code(const almi_lane *lane, const uint8_t *category, size_t n, 
 }
 
 /* From "1: not in the set" to XGBoost's "1: in the set", with NaN on its own side. */
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void turn_code(const uint8_t *restrict missing, uint8_t missing_code, size_t n,
                       uint8_t *restrict code)
 {

@@ -7,6 +7,7 @@
 #ifndef ALM_MODEL_FOREST_INTERNAL_H
 #define ALM_MODEL_FOREST_INTERNAL_H
 
+#include "base/wide_vectors.h"
 #include "model/forest.h"
 
 /* XGBoost's largest float that counts integers: categories from here on are in no set. */
@@ -159,17 +160,5 @@ typedef struct almi_rows {
  * one categorical feature should follow each other: they share one conversion. */
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride);
-
-/* The same C code compiled for wider vectors, chosen once by the loader. Used where every element
- * is computed by itself (bytes; doubles without a reduction), and contraction to fma is off, so
- * the results cannot differ. Sanitizers are not ready when the loader chooses. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ALMI_WIDE_VECTORS                                                                   \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define ALMI_WIDE_VECTORS
-#endif
-#define ALMI_INLINE static inline __attribute__((always_inline))
 
 #endif

@@ -22,9 +22,9 @@ typedef struct kernel {
 } kernel;
 
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
-ALMI_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
-                            const uint8_t *restrict left, const uint8_t *restrict right,
-                            uint8_t *restrict out)
+ALM_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
+                           const uint8_t *restrict left, const uint8_t *restrict right,
+                           uint8_t *restrict out)
 {
     for (size_t r = 0; r < BLOCK_ROWS; r++) {
         uint8_t a = left[r], b = right[r];
@@ -34,7 +34,7 @@ ALMI_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
 }
 
 /* node[i] reads operands that are leaves or earlier nodes and writes operand 256 + i. */
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void blend_tree(const almi_blend *node, size_t count, kernel *k)
 {
     for (size_t i = 0; i < count; i++) {

@@ -495,7 +495,7 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch)
 /* ---- evaluation ---- */
 
 /* value[j * VALUE_STRIDE] = leaf_value (one_j - zero_j) integral of the other factors. */
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void integrate(const quadrature *rule, size_t d, const double *zero, const double *one,
                       double leaf_value, double *value)
 {
@@ -556,7 +556,7 @@ static void evaluate_pattern(const alm_forest_explainer *e, const leaf_path *pat
 }
 
 /* pass[r] &= low <= code[r] <= low + width, as 0 or 255 */
-ALMI_INLINE void and_test(const uint8_t *restrict code, path_test test, uint8_t *restrict pass)
+ALM_INLINE void and_test(const uint8_t *restrict code, path_test test, uint8_t *restrict pass)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         uint8_t inside = (uint8_t)(code[r] - test.low) <= test.width ? UINT8_MAX : 0;
@@ -564,7 +564,7 @@ ALMI_INLINE void and_test(const uint8_t *restrict code, path_test test, uint8_t 
     }
 }
 
-ALMI_INLINE void add_bit(const uint8_t *restrict pass, uint8_t mask, uint8_t *restrict bits)
+ALM_INLINE void add_bit(const uint8_t *restrict pass, uint8_t mask, uint8_t *restrict bits)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         uint8_t bit = pass[r] & mask;
@@ -572,7 +572,7 @@ ALMI_INLINE void add_bit(const uint8_t *restrict pass, uint8_t mask, uint8_t *re
     }
 }
 
-ALMI_INLINE void fill_bytes(uint8_t *bytes, uint8_t value)
+ALM_INLINE void fill_bytes(uint8_t *bytes, uint8_t value)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         bytes[r] = value;
@@ -585,8 +585,8 @@ static size_t pattern_bits(const leaf_path *path)
 }
 
 /* The bits of one chunk of rows; `code` and `bits` point to its first row. */
-ALMI_INLINE void collect_chunk(const alm_forest_explainer *e, const leaf_path *path,
-                               const uint8_t *code, uint8_t *bits)
+ALM_INLINE void collect_chunk(const alm_forest_explainer *e, const leaf_path *path,
+                              const uint8_t *code, uint8_t *bits)
 {
     const path_test *test = e->test + path->test_begin;
     uint8_t pass[ALMI_CHUNK_ROWS];
@@ -609,7 +609,7 @@ ALMI_INLINE void collect_chunk(const alm_forest_explainer *e, const leaf_path *p
     }
 }
 
-ALMI_WIDE_VECTORS
+ALM_WIDE_VECTORS
 static void collect_bits(const alm_forest_scratch *s, const leaf_path *path, size_t n)
 {
     for (size_t base = 0; base < n; base += ALMI_CHUNK_ROWS) {

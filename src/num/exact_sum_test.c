@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,24 +23,40 @@ static double exact(const double *x, size_t count)
     return alm_exact_sum_value(&sum);
 }
 
-/* False if a term is not representable. */
-static bool fixed(const double *x, size_t count, double *out)
-{
-    alm_i128 sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        alm_i128 term;
-        if (!alm_fixed_of(x[i], &term)) {
-            return false;
-        }
-        sum += term;
-    }
-    *out = alm_fixed_value(sum);
-    return true;
-}
-
 static void assert_same_bits(double a, double b)
 {
     assert_memory_equal(&a, &b, sizeof a);
+}
+
+/* False if a term is not representable. The sum is a difference of prefixes, the older of which
+ * `start` gives; where the fast way holds, it gives the same bits. */
+static bool fixed_from(alm_fixed start, const double *x, size_t count, double *out, size_t *near)
+{
+    alm_fixed prefix = start;
+    for (size_t i = 0; i < count; i++) {
+        alm_fixed term;
+        if (!alm_fixed_of(x[i], &term)) {
+            return false;
+        }
+        prefix = alm_fixed_plus(prefix, term);
+        assert_true(prefix.low >= 0 && prefix.low < INT64_C(1) << ALM_FIXED_LOW_BITS);
+    }
+    alm_fixed sum = {(int64_t)((uint64_t)prefix.high - (uint64_t)start.high),
+                     prefix.low - start.low};
+    uint64_t beyond = 0;
+    double fast = alm_fixed_near(sum.high, (double)sum.low * ALM_FIXED_LOW_UNIT, &beyond);
+    *out = alm_fixed_value(sum);
+    if (beyond >> 52 == 0) {
+        assert_same_bits(fast, *out);
+        (*near)++;
+    }
+    return true;
+}
+
+static bool fixed(const double *x, size_t count, double *out)
+{
+    size_t near = 0;
+    return fixed_from((alm_fixed){0, 0}, x, count, out, &near);
 }
 
 /* Python 3.11.7: for c in cases: float.hex(math.fsum(c)); the first one overflows inside fsum and
@@ -138,18 +155,83 @@ static void test_both_ways_give_the_same_bits(void **state)
 static void test_fixed_refuses_what_it_cannot_hold(void **state)
 {
     (void)state;
-    const double refused[] = {0x1p-65, 0x1.8p-64, 0x1p48, -0x1p48, 1e-30, NAN, INFINITY};
-    const double held[] = {0, -0.0, 0x1p-64, -0x1p-64, 0.1, 1e-3, 281474976710655.0, -3.5};
+    const double refused[] = {0x1p-65, 0x1.8p-64, 0x1p38, -0x1p38, 1e-30, 0x1p-1074, 0x1p52,
+                              0x1p53, -0x1.8p60, DBL_MAX, NAN, INFINITY};
+    const double held[] = {0, -0.0, 0x1p-64, -0x1p-64, 0.1, 1e-3, 274877906943.0, -3.5, 0x1p-12,
+                           -0x1p-12, 0x1.8p-11, 0x1.fffffffffffffp-12, 0x1.fffffffffffffp37,
+                           -0x1.fffffffffffffp37, -0x1.0000000000001p-12};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        alm_i128 value = 1;
+        alm_fixed value = {1, 1};
         assert_false(alm_fixed_of(refused[i], &value));
-        assert_true(value == 0);
+        assert_true(value.high == 0 && value.low == 0);
     }
     for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-        alm_i128 value;
+        alm_fixed value;
         assert_true(alm_fixed_of(held[i], &value));
         assert_same_bits(alm_fixed_value(value), held[i] + 0.0);
     }
+}
+
+/* One 128-bit number in units of 2^-64, as plainly as it can be had: what a term is. */
+static alm_i128 plain_term(double x)
+{
+    int exponent;
+    double mantissa = frexp(x, &exponent); /* x = mantissa * 2^exponent */
+    alm_i128 digits = (alm_i128)ldexp(mantissa, 53);
+    int shift = exponent - 53 + 64;
+    return shift >= 0 ? digits * ((alm_i128)1 << shift) : digits / ((alm_i128)1 << -shift);
+}
+
+/* Terms of hostile sizes: units, halves of the parts, limits, and what cancels. */
+static double hostile_term(alm_rng *rng, bool large)
+{
+    const double edges[] = {0, 0x1p-64, 0x1p-63, 0x1p-12, 0x1.fffffffffffffp-12, 0x1p-11,
+                            0x1.8p-11, 0x1.0000000000001p-12, 1, 0.01, 1e11, 0x1.fffffffffffffp37,
+                            0x1.fffffffffffffp-2, 274877906943.0};
+    double value = edges[alm_rng_next_below(rng, sizeof edges / sizeof *edges)];
+    if (large) {
+        return 0x1p36 + alm_rng_next_uniform(rng) * 0x1p37;
+    }
+    if (alm_rng_next_below(rng, 2)) {
+        /* Every exponent, cut to whole units. */
+        double any = ldexp(1 + alm_rng_next_uniform(rng), (int)alm_rng_next_below(rng, 102) - 64);
+        value = any < 0x1p-12 ? floor(any * 0x1p64) * 0x1p-64 : any;
+    }
+    return alm_rng_next_below(rng, 2) ? -value : value;
+}
+
+/* Terms, prefixes from any start (they wrap around) and both roundings against 128-bit integers and
+ * the sum of limbs. */
+static void test_two_words_against_one(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(3, 1);
+    size_t near = 0, far = 0;
+    for (int round = 0; round < 50000; round++) {
+        double x[TERMS_MAX], value;
+        size_t count = 1 + (size_t)alm_rng_next_below(&rng, TERMS_MAX);
+        alm_i128 plain = 0;
+        for (size_t i = 0; i < count; i++) {
+            x[i] = i > 0 && alm_rng_next_below(&rng, 3) == 0 ? -x[i - 1]
+                                                          : hostile_term(&rng, round % 8 == 0);
+            alm_fixed term;
+            assert_true(alm_fixed_of(x[i], &term));
+            alm_i128 both = (alm_i128)term.high * ((alm_i128)1 << ALM_FIXED_LOW_BITS) + term.low;
+            assert_true(both == plain_term(x[i]));
+            plain += both;
+        }
+        alm_fixed start = {(int64_t)alm_rng_next(&rng),
+                           (int64_t)(alm_rng_next(&rng) >> (64 - ALM_FIXED_LOW_BITS))};
+        size_t before = near;
+        assert_true(fixed_from(start, x, count, &value, &near));
+        assert_same_bits(value, exact(x, count));
+        /* Below 2^40 the fast way holds, but for the last high unit, whose low one may be less. */
+        alm_i128 size = plain < 0 ? -plain : plain;
+        alm_i128 edge = (alm_i128)1 << 104, unit = (alm_i128)1 << ALM_FIXED_LOW_BITS;
+        assert_true(near > before ? size <= edge + unit : size >= edge - unit);
+        far += near == before;
+    }
+    assert_true(near > 10000 && far > 1000);
 }
 
 static void test_nothing_and_overflow(void **state)
@@ -170,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_goldens),
         cmocka_unit_test(test_both_ways_give_the_same_bits),
         cmocka_unit_test(test_fixed_refuses_what_it_cannot_hold),
+        cmocka_unit_test(test_two_words_against_one),
         cmocka_unit_test(test_nothing_and_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-"""Other variants of the forest's vectorised functions in a copy of the command.
+"""Other variants of the vectorised functions in a copy of a program.
 
 gcc's target_clones compiles such a function for several CPUs; its `f.resolver` asks the CPU which
 variant the loader binds. That question (the CPUID instruction) cannot be masked from outside, so
@@ -21,7 +21,7 @@ def tool(*arguments):
 def addresses(binary):
     """{"f": {"resolver": (address, size), "default": .., "arch_x86_64_v3": .., ..}, ..}"""
     found = {}
-    pattern = re.compile(r"([0-9a-f]+) ([0-9a-f]+) [tTiI] (\w+)\.(resolver|default|arch_\w+)")
+    pattern = re.compile(r"([0-9a-f]+) ([0-9a-f]+) [tTiIwW] (\w+)\.(resolver|default|arch_\w+)")
     for line in tool("nm", "-S", binary).splitlines():
         match = pattern.fullmatch(line)
         if match:

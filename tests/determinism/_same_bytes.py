@@ -1,8 +1,8 @@
 """The same project gives the same bytes: snapshot, bundle, release and every prediction file.
 
 One project is published by 1, 2 and 3 threads, in another folder, with another locale and time
-zone, on a CPU whose AVX2 and FMA the C library does not see, and with every variant of the
-forest's vectorised functions. Each time everything is compared with the first: ids, the SHA-256
+zone, on a CPU whose AVX2 and FMA the C library does not see, and with every variant of our
+vectorised functions. Each time everything is compared with the first: ids, the SHA-256
 of each data file's bytes, the names of all objects, and what queries print.
 """
 import hashlib

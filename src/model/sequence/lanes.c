@@ -1,19 +1,10 @@
 #include "model/sequence/lanes.h"
 
+#include "base/wide_vectors.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-/* Chosen once by the loader; every element is computed by itself, so the results cannot differ.
- * Sanitizers are not ready when the loader chooses. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WIDE_VECTORS                                                                        \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WIDE_VECTORS
-#endif
-#define INLINE static inline __attribute__((always_inline))
 
 #define LANES 96 /* outputs that stay in registers while k runs: 6 of AVX-512, 12 of AVX2 */
 #define CHUNK 16 /* elements of a loop of fixed length, which the compiler turns into vectors */
@@ -22,7 +13,7 @@
 #define BETA_2 0.999F
 #define EPSILON 1e-8F
 
-INLINE void affine_lanes(const float *restrict x, const float *restrict w, size_t k_count,
+ALM_INLINE void affine_lanes(const float *restrict x, const float *restrict w, size_t k_count,
                          size_t n_count, size_t lanes, float *restrict out)
 {
     float sum[LANES];
@@ -40,7 +31,7 @@ INLINE void affine_lanes(const float *restrict x, const float *restrict w, size_
     }
 }
 
-WIDE_VECTORS
+ALM_WIDE_VECTORS
 void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_count, float *out)
 {
     size_t n = 0;
@@ -55,14 +46,14 @@ void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_
     }
 }
 
-INLINE void outer_lanes(float x, const float *restrict d, size_t lanes, float *restrict row)
+ALM_INLINE void outer_lanes(float x, const float *restrict d, size_t lanes, float *restrict row)
 {
     for (size_t n = 0; n < lanes; n++) {
         row[n] = fmaf(x, d[n], row[n]);
     }
 }
 
-WIDE_VECTORS
+ALM_WIDE_VECTORS
 void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_count, float *w)
 {
     for (size_t k = 0; k < k_count; k++) {
@@ -86,7 +77,7 @@ void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_c
 #define ROUND 12582912.0F /* 1.5 2^23: adding it rounds to a whole number */
 #define EXP_MAX 88.0F     /* beyond it sigmoid and tanh have reached their limits */
 
-INLINE float expm1_lane(float x)
+ALM_INLINE float expm1_lane(float x)
 {
     x = x < -EXP_MAX ? -EXP_MAX : x;
     x = x > EXP_MAX ? EXP_MAX : x;
@@ -106,14 +97,14 @@ INLINE float expm1_lane(float x)
     return fmaf(power, grown, power - 1.0F);
 }
 
-INLINE void sigmoid_lanes(float *restrict x, size_t lanes)
+ALM_INLINE void sigmoid_lanes(float *restrict x, size_t lanes)
 {
     for (size_t i = 0; i < lanes; i++) {
         x[i] = 1.0F / (2.0F + expm1_lane(-x[i]));
     }
 }
 
-WIDE_VECTORS
+ALM_WIDE_VECTORS
 void almi_lanes_sigmoid(float *x, size_t count)
 {
     size_t i = 0;
@@ -123,7 +114,7 @@ void almi_lanes_sigmoid(float *x, size_t count)
     sigmoid_lanes(x + i, count - i);
 }
 
-INLINE void tanh_lanes(float *restrict x, size_t lanes)
+ALM_INLINE void tanh_lanes(float *restrict x, size_t lanes)
 {
     for (size_t i = 0; i < lanes; i++) {
         float e = expm1_lane(-2.0F * fabsf(x[i]));
@@ -131,7 +122,7 @@ INLINE void tanh_lanes(float *restrict x, size_t lanes)
     }
 }
 
-WIDE_VECTORS
+ALM_WIDE_VECTORS
 void almi_lanes_tanh(float *x, size_t count)
 {
     size_t i = 0;
@@ -150,7 +141,7 @@ void almi_lanes_transpose(const float *from, size_t k_count, size_t n_count, flo
     }
 }
 
-INLINE void adam_lanes(const almi_adam *adam, const float *restrict gradient, size_t lanes,
+ALM_INLINE void adam_lanes(const almi_adam *adam, const float *restrict gradient, size_t lanes,
                        float *restrict first, float *restrict second, float *restrict parameter)
 {
     for (size_t i = 0; i < lanes; i++) {
@@ -162,7 +153,7 @@ INLINE void adam_lanes(const almi_adam *adam, const float *restrict gradient, si
     }
 }
 
-WIDE_VECTORS
+ALM_WIDE_VECTORS
 void almi_lanes_adam(const almi_adam *adam, const float *gradient, size_t count, float *first,
                      float *second, float *parameter)
 {

@@ -1,0 +1,28 @@
+/* wide_vectors.h: plain C loops compiled for several vector widths, chosen once by the loader.
+ *
+ * ALM_WIDE_VECTORS before a function compiles it for AVX-512, for AVX2 and for the oldest x86-64;
+ * the loader binds what the CPU has. Use it where every element is computed by itself: no floating
+ * point reduction, contraction to fma is off, and +, -, *, / and sqrt are correctly rounded at any
+ * width, so the results cannot differ. tests/determinism forces each of the variants.
+ * ALM_EACH_ALONE before a loop promises that no pass reads what another one writes. */
+#ifndef ALM_BASE_WIDE_VECTORS_H
+#define ALM_BASE_WIDE_VECTORS_H
+
+/* Sanitizers are not ready when the loader chooses. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ALM_WIDE_VECTORS \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ALM_WIDE_VECTORS
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define ALM_EACH_ALONE _Pragma("GCC ivdep")
+#else
+#define ALM_EACH_ALONE
+#endif
+
+#define ALM_INLINE static inline __attribute__((always_inline))
+
+#endif
