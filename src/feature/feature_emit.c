@@ -172,7 +172,6 @@ static column read_column(const tile *t, const source_view *view, double *buffer
 /* Two columns and two rows at once: every x86-64 has vectors of two doubles, and a store of two is
  * as cheap as one of one. */
 typedef double pair __attribute__((vector_size(16)));
-typedef int64_t pair_order __attribute__((vector_size(16)));
 
 static inline pair load_pair(const double *from)
 {
@@ -191,8 +190,8 @@ static void write_two(const double *a, const double *b, size_t count, double *ou
     size_t r = 0;
     for (; r + 2 <= count; r += 2) {
         pair x = load_pair(a + r), y = load_pair(b + r);
-        store_pair(out + r * stride, __builtin_shuffle(x, y, (pair_order){0, 2}));
-        store_pair(out + (r + 1) * stride, __builtin_shuffle(x, y, (pair_order){1, 3}));
+        store_pair(out + r * stride, __builtin_shufflevector(x, y, 0, 2));
+        store_pair(out + (r + 1) * stride, __builtin_shufflevector(x, y, 1, 3));
     }
     if (r < count) {
         out[r * stride] = a[r];

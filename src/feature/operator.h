@@ -4,7 +4,8 @@
  * gives the value that ends at p. Values go to the operator's track, a ring indexed by period; a
  * row reads a track at its end period. The run function of an operator is the loop over periods
  * with the step inlined, so a replay makes one indirect call per operator and chunk of periods,
- * and an online update is the same call with a chunk of one. */
+ * and an online update is the same call with a chunk of one. Operators over sums also have loops
+ * over stretches of periods (stretch.h), which give the same bits sooner. */
 #ifndef ALM_FEATURE_OPERATOR_H
 #define ALM_FEATURE_OPERATOR_H
 

@@ -57,7 +57,7 @@ void almi_stretch_target(const double *values, const uint8_t *states, double clo
                          double *cells);
 void almi_stretch_terms(const double *cells, size_t count, almi_terms *terms);
 
-/* Windows without a cell that alm_fixed cannot hold. False: a sum too large for the fast way. */
+/* False: a cell that alm_fixed cannot hold, or a sum of 2^40 and more. */
 bool almi_stretch_sum(const almi_stretch *stretch, double *out);
 bool almi_stretch_mean(const almi_stretch *stretch, double *out);
 void almi_stretch_zero_share(const almi_stretch *stretch, double *out);
@@ -65,7 +65,7 @@ void almi_stretch_zero_share(const almi_stretch *stretch, double *out);
 /* Number of windows with cells other than small whole ones. */
 size_t almi_stretch_rough(const almi_stretch *stretch);
 /* The standard deviation of windows of small whole cells; the other windows' values are not to be
- * used. False: sums too large for the fast way. */
+ * used. False: as above, or n times the sum of squares is 2^53 or more. */
 bool almi_stretch_std_whole(const almi_stretch *stretch, double *out);
 /* squares[k] += the squared deviations of cells[i - k], k = 0..3; 0 for a cell that is NaN.
  * cells[-3] must exist. With `lanes` 1 only k = 0. */
