@@ -2,8 +2,8 @@
  *
  * ALM_WIDE_VECTORS before a function compiles it for AVX-512, for AVX2 and for the oldest x86-64;
  * the loader binds what the CPU has. Use it where every element is computed by itself: no floating
- * point reduction, contraction to fma is off, and +, -, *, /, sqrt and an explicit fma are correctly
- * rounded at any width, so the results cannot differ. tests/determinism forces each of the variants.
+ * point reduction, contraction to fma is off, and +, -, *, /, sqrt and an explicit fma are rounded
+ * correctly at any width, so the results cannot differ. tests/determinism forces each variant.
  * ALM_EACH_ALONE before a loop promises that no pass reads what another one writes. */
 #ifndef ALM_BASE_WIDE_VECTORS_H
 #define ALM_BASE_WIDE_VECTORS_H
