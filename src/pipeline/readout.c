@@ -49,12 +49,6 @@ static void add_line(alm_explanation *lines, uint8_t *count, const char *feature
     }
 }
 
-/* A difference of two numbers of this size that is their rounding alone is no line. */
-static double told(double difference, double mean)
-{
-    return fabs(difference) > 1e-9 * (1 + mean) ? difference : 0;
-}
-
 /* Lines of one step; whatever the kept contributions leave over is "other". */
 static void explain_step(const almi_readout *in, size_t h, double mean, alm_explanation *lines,
                          uint8_t *count)
@@ -72,10 +66,10 @@ static void explain_step(const almi_readout *in, size_t h, double mean, alm_expl
             rest -= top->value;
         }
     }
-    add_line(lines, count, "other features", told(rest, mean));
+    add_line(lines, count, "other features", fabs(rest) > 1e-9 * (1 + mean) ? rest : 0);
     add_line(lines, count, "statistical", base->statistical[h]);
-    add_line(lines, count, "calibration", told(in->base_mean[h] - point, mean));
-    add_line(lines, count, "reconciliation", told(mean - in->base_mean[h], mean));
+    add_line(lines, count, "calibration", in->base_mean[h] - point);
+    add_line(lines, count, "reconciliation", mean - in->base_mean[h]);
 }
 
 static void read_explanation(const almi_readout *in, alm_forecast *out)
