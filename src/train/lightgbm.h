@@ -76,7 +76,8 @@ ALM_NODISCARD alm_err alm_lightgbm_train(const alm_lightgbm_params *params,
 typedef struct alm_lightgbm_booster alm_lightgbm_booster;
 
 typedef enum alm_lightgbm_prediction {
-    ALM_LIGHTGBM_RAW = 1,         /* C API predict types */
+    ALM_LIGHTGBM_TRANSFORMED = 0, /* what predict() returns */
+    ALM_LIGHTGBM_RAW = 1,         /* the numbers are those of the C API */
     ALM_LIGHTGBM_LEAF = 2,
     ALM_LIGHTGBM_CONTRIBUTION = 3 /* n x outputs x (columns + 1) */
 } alm_lightgbm_prediction;

@@ -1,0 +1,334 @@
+/* model_file.c: the table of formats, and what each of them says beside its trees. */
+#include "model/model_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SNIFF_BYTES 4096 /* a format must show within them */
+#define DIGEST_SHOWN 12
+
+struct alm_model_file {
+    alm_arena *arena;
+    alm_forest *forest;
+    alm_model_file_info info;
+};
+
+/* ---- what a content is ---- */
+
+static bool starts_with(alm_str content, const void *bytes, size_t size)
+{
+    return content.size >= size && memcmp(content.data, bytes, size) == 0;
+}
+
+static bool contains(alm_str content, const char *word)
+{
+    size_t size = content.size < SNIFF_BYTES ? content.size : SNIFF_BYTES;
+    return memmem(content.data, size, word, strlen(word)) != NULL;
+}
+
+static bool is_lightgbm(alm_str content)
+{
+    return alm_str_is(content, "tree") || starts_with(content, "tree\n", 5) ||
+           starts_with(content, "tree\r\n", 6);
+}
+
+static bool is_json(alm_str content)
+{
+    alm_str text = alm_str_trim(content);
+    return text.size > 0 && text.data[0] == '{' && !memchr(text.data, 0, text.size);
+}
+
+static bool is_lightgbm_json(alm_str content)
+{
+    return is_json(content) && contains(content, "\"tree_info\"");
+}
+
+/* JSON, UBJ (an object whose first key has a binary length), or the format before 1.0. */
+static bool is_xgboost(alm_str content)
+{
+    return (is_json(content) && contains(content, "\"learner\"")) ||
+           (starts_with(content, "{L", 2) && contains(content, "learner")) ||
+           starts_with(content, "binf", 4);
+}
+
+static bool is_catboost(alm_str content)
+{
+    return starts_with(content, "CBM1", 4) ||
+           (is_json(content) && contains(content, "\"oblivious_trees\""));
+}
+
+/* A protocol buffer whose first field is a small integer: the version of the format. */
+static bool is_onnx(alm_str content)
+{
+    return content.size > 2 && content.data[0] == 8 && content.data[1] > 0 &&
+           content.data[1] < 32 && (contains(content, "onnx") || content.data[2] == 0x12);
+}
+
+static bool is_pickle(alm_str content)
+{
+    return content.size > 1 && (unsigned char)content.data[0] == 0x80 && content.data[1] >= 2 &&
+           content.data[1] <= 5;
+}
+
+static bool is_zip(alm_str content)
+{
+    return starts_with(content, "PK\x03\x04", 4);
+}
+
+static bool is_hdf(alm_str content)
+{
+    return starts_with(content, "\x89HDF", 4);
+}
+
+/* gzip, zlib (joblib's), bzip2, xz, zstd */
+static bool is_compressed(alm_str content)
+{
+    return starts_with(content, "\x1f\x8b", 2) || starts_with(content, "x\x9c", 2) ||
+           starts_with(content, "x\x5e", 2) || starts_with(content, "x\xda", 2) ||
+           starts_with(content, "x\x01", 2) || starts_with(content, "BZh", 3) ||
+           starts_with(content, "\xfd" "7zXZ", 5) || starts_with(content, "\x28\xb5\x2f\xfd", 4);
+}
+
+static bool is_parquet(alm_str content)
+{
+    return starts_with(content, "PAR1", 4);
+}
+
+/* ---- names ---- */
+
+static alm_err copy_names(alm_model_file *file, alm_str list, alm_error *error)
+{
+    alm_model_file_info *info = &file->info;
+    alm_str *names = ALM_NEW_ARRAY(file->arena, alm_str, info->forest.feature_count);
+    size_t count = 0;
+    while (list.data != NULL) {
+        alm_str name = alm_str_trim(alm_str_split(&list, ' '));
+        if (name.size == 0) {
+            continue;
+        }
+        if (count == info->forest.feature_count || !alm_str_is_utf8(name, NULL)) {
+            return alm_fail(error, ALM_ERR_CORRUPT, ALM_STR_FMT ": feature_names: name %zu %s",
+                            ALM_STR_ARG(info->name), count + 1,
+                            count == info->forest.feature_count ? "is one too many"
+                                                                : "is not UTF-8");
+        }
+        names[count++] = (alm_str){alm_arena_copy_text(file->arena, name.data, name.size),
+                                   name.size};
+    }
+    info->feature_names = names;
+    return ALM_OK;
+}
+
+/* The last of the lines counts, as in the Python package, which appends one when it saves. */
+static bool has_pandas_categories(alm_str content)
+{
+    static const char KEY[] = "\npandas_categorical:";
+    alm_str lists = {NULL, 0};
+    const char *end = content.data + content.size;
+    for (const char *at = content.data; at;) {
+        at = memmem(at, (size_t)(end - at), KEY, sizeof KEY - 1);
+        if (at) {
+            at += sizeof KEY - 1;
+            lists = (alm_str){at, (size_t)(end - at)};
+        }
+    }
+    if (!lists.data) {
+        return false;
+    }
+    lists = alm_str_trim(alm_str_split(&lists, '\n'));
+    return lists.size > 0 && !alm_str_is(lists, "null") && !alm_str_is(lists, "[]");
+}
+
+/* The parser has checked that as many names are there as columns. */
+static alm_err lightgbm_names(alm_model_file *file, alm_str content, alm_error *error)
+{
+    file->info.has_pandas_categories = has_pandas_categories(content);
+    while (content.data != NULL) {
+        alm_str value = alm_str_trim(alm_str_split(&content, '\n'));
+        if (alm_str_is(alm_str_split(&value, '='), "feature_names")) {
+            return copy_names(file, value, error);
+        }
+    }
+    return ALM_OK;
+}
+
+/* ---- the table ---- */
+
+typedef struct format {
+    const char *name; /* in messages: "is a NAME" */
+    bool (*is)(alm_str content);
+    /* NULL: known and not read; `refusal` says why, and what to do. */
+    alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
+    alm_transform_library library;
+    alm_err (*names)(alm_model_file *file, alm_str content, alm_error *error); /* OPTIONAL */
+    const char *generic; /* name of column 7 without its 7, where the library made it up */
+    const char *refusal;
+} format;
+
+#define RUNS_CODE                                                                                \
+    ", which can run any code when it is opened, so almanac never opens one; write the model "   \
+    "itself: LightGBM booster.save_model('model.txt'), scikit-learn interface "                 \
+    "model.booster_.save_model('model.txt')"
+#define NOT_YET ", which is not read yet; LightGBM's text model is (booster.save_model)"
+
+/* The first that fits. A format that is read has a parser instead of a refusal. */
+static const format FORMATS[] = {
+    {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
+     .library = ALM_TRANSFORM_LIGHTGBM, .names = lightgbm_names, .generic = "Column_"},
+    {.name = "JSON dump of LightGBM", .is = is_lightgbm_json,
+     .refusal = ", which lacks digits and keys; write booster.save_model('model.txt')"},
+    {.name = "XGBoost model", .is = is_xgboost, .refusal = NOT_YET},
+    {.name = "CatBoost model", .is = is_catboost, .refusal = NOT_YET},
+    {.name = "ONNX model", .is = is_onnx, .refusal = NOT_YET},
+    {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
+    {.name = "zip archive (PyTorch, Keras or NumPy)", .is = is_zip, .refusal = RUNS_CODE},
+    {.name = "HDF5 file (Keras)", .is = is_hdf, .refusal = RUNS_CODE},
+    {.name = "compressed file", .is = is_compressed,
+     .refusal = "; unpack it first (a joblib file holds a pickle, which is never opened)"},
+    {.name = "Parquet file", .is = is_parquet,
+     .refusal = ": rows, not a model; the model goes behind --model"},
+};
+
+static const format *find_format(alm_str content)
+{
+    for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
+        if (FORMATS[i].is(content)) {
+            return &FORMATS[i];
+        }
+    }
+    return NULL;
+}
+
+static alm_err fail_unknown(alm_str content, const char *name, alm_error *error)
+{
+    if (content.size == 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: the file is empty", name);
+    }
+    bool is_text = alm_str_is_utf8(content, NULL) && !memchr(content.data, 0, content.size);
+    return alm_fail(error, ALM_ERR_INVALID,
+                    "%s is no model that almanac knows: %s; LightGBM's text model begins with a "
+                    "line 'tree' (booster.save_model('model.txt'))",
+                    name, is_text ? "a text of another kind" : "unknown binary data");
+}
+
+/* ---- opening ---- */
+
+/* All names are the library's invention. */
+static bool is_generic(const alm_model_file_info *info, const char *prefix)
+{
+    for (size_t i = 0; info->feature_names && i < info->forest.feature_count; i++) {
+        char made[64];
+        (void)snprintf(made, sizeof made, "%s%zu", prefix ? prefix : "", i);
+        if (!alm_str_is(info->feature_names[i], made)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void make_up_names(alm_model_file *file, const char *prefix)
+{
+    size_t count = file->info.forest.feature_count;
+    alm_str *names = ALM_NEW_ARRAY(file->arena, alm_str, count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = alm_str_of(alm_arena_printf(file->arena, "%s%zu", prefix ? prefix : "f", i));
+    }
+    file->info.feature_names = names;
+}
+
+static void describe(alm_model_file *file)
+{
+    alm_model_file_info *info = &file->info;
+    char digest[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&info->digest, digest);
+    size_t trees = info->forest.tree_count;
+    info->description = alm_str_of(alm_arena_printf(
+        file->arena, ALM_STR_FMT " (%s, %zu tree%s, sha256 %.*s)", ALM_STR_ARG(info->name),
+        info->format, trees, trees == 1 ? "" : "s", DIGEST_SHOWN, digest));
+}
+
+static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_error *error)
+{
+    alm_model_file_info *info = &file->info;
+    ALM_TRY(kind->parse(content, info->name.data, &file->forest, error));
+    info->format = kind->name;
+    info->forest = alm_forest_describe(file->forest);
+    info->digest = alm_hash_bytes(content.data, content.size);
+    alm_transform_spec spec = {.library = kind->library,
+                               .objective = info->forest.objective,
+                               .averaged = info->forest.averaged,
+                               .iteration_count = info->forest.iteration_count,
+                               .output_count = info->forest.output_count};
+    alm_err code = alm_transform_parse(&spec, &info->transform, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, ALM_STR_FMT, ALM_STR_ARG(info->name));
+    }
+    if (kind->names) {
+        ALM_TRY(kind->names(file, content, error));
+    }
+    info->is_generic = is_generic(info, kind->generic);
+    if (!info->feature_names) {
+        make_up_names(file, kind->generic);
+    }
+    describe(file);
+    return ALM_OK;
+}
+
+alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
+                             alm_error *error)
+{
+    const format *kind = find_format(content);
+    if (!kind) {
+        return fail_unknown(content, name, error);
+    }
+    if (!kind->parse) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a %s%s", name, kind->name,
+                        kind->refusal);
+    }
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(sizeof(alm_model_file), &memory, error));
+    alm_model_file *file = memory;
+    file->arena = alm_arena_create(0);
+    file->info.name = alm_str_of(alm_arena_copy_text(file->arena, name, strlen(name)));
+    alm_err code = fill(file, kind, content, error);
+    if (code != ALM_OK) {
+        alm_model_file_close(file);
+        return code;
+    }
+    *out = file;
+    return ALM_OK;
+}
+
+alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
+                            alm_error *error)
+{
+    alm_arena *bytes = alm_arena_create(0);
+    alm_str content;
+    alm_err code =
+        alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, bytes, &content, error);
+    if (code == ALM_OK) {
+        code = alm_model_file_parse(content, name, out, error);
+    }
+    alm_arena_destroy(bytes);
+    return code;
+}
+
+void alm_model_file_close(alm_model_file *file)
+{
+    if (!file) {
+        return;
+    }
+    alm_forest_destroy(file->forest);
+    alm_arena_destroy(file->arena);
+    alm_heap_free(file);
+}
+
+const alm_model_file_info *alm_model_file_describe(const alm_model_file *file)
+{
+    return &file->info;
+}
+
+const alm_forest *alm_model_file_forest(const alm_model_file *file)
+{
+    return file->forest;
+}

@@ -1,0 +1,52 @@
+/* model_file.h: a model file of another library, opened by what is in it.
+ *
+ * The content decides, never the name: LightGBM's text model today, every further format by one
+ * line of the table in model_file.c (name, test of the content, parser, names). Formats that can
+ * run code when they are opened (pickle, joblib, PyTorch, Keras H5) are refused by name, with what
+ * to write instead. The bytes are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the
+ * parsers check every bound.
+ *
+ * What comes out is a forest, the names of its columns and the transform to what the library's
+ * predict() returns; nothing about releases, so whoever shows a prediction says that it is not
+ * approved. A model file is immutable; any thread may use it. */
+#ifndef ALM_MODEL_MODEL_FILE_H
+#define ALM_MODEL_MODEL_FILE_H
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "model/forest.h"
+#include "model/transform.h"
+
+#define ALM_MODEL_FILE_BYTES_MAX ((size_t)1 << 30)
+
+typedef struct alm_model_file alm_model_file;
+
+/* Everything borrowed from the file. */
+typedef struct alm_model_file_info {
+    const char *format;     /* "LightGBM" */
+    alm_str name;           /* as given to open */
+    alm_digest digest;      /* SHA-256 of the bytes */
+    alm_str description;    /* "model.txt (LightGBM, 100 trees, sha256 ab12cd34ef56)" */
+    alm_forest_info forest; /* columns, scores, objective */
+    alm_transform transform;
+    const alm_str *feature_names; /* forest.feature_count of them, UTF-8 */
+    bool is_generic; /* names that the library made up ("Column_0"): columns go by position */
+    /* The model was trained on pandas categories: such a column holds the position of a value in
+     * a list that only the Python package reads, so rows need these numbers. */
+    bool has_pandas_categories;
+} alm_model_file_info;
+
+/* `path` is what is opened, `name` (copied) how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
+ * ALM_ERR_LIMIT above the bound; ALM_ERR_UNSUPPORTED for a format that is known and not read, or
+ * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
+ALM_NODISCARD alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name,
+                                          alm_model_file **out, alm_error *error);
+/* The same from bytes in memory, which are not needed afterwards. */
+ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
+                                           alm_error *error);
+void alm_model_file_close(alm_model_file *file); /* takes NULL */
+
+const alm_model_file_info *alm_model_file_describe(const alm_model_file *file);
+const alm_forest *alm_model_file_forest(const alm_model_file *file);
+
+#endif

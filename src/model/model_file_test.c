@@ -1,0 +1,191 @@
+/* model_file_test.c: formats by content, refusals with their remedies, names, damaged files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/fs_memory.h"
+#include "model/forest_cases.h"
+#include "model/model_file.h"
+
+#define BYTES(literal) ((alm_str){literal, sizeof(literal) - 1})
+
+static void refused(alm_str content, const char *name, alm_err code, const char *words)
+{
+    alm_model_file *file = NULL;
+    alm_error error = {0};
+    alm_err got = alm_model_file_parse(content, name, &file, &error);
+    if (got != code || !strstr(error.message, words) || file) {
+        fail_msg("%s: %s: '%s' lacks '%s'", name, alm_err_name(got), error.message, words);
+    }
+}
+
+static void what_runs_code_is_refused_with_the_remedy(void **state)
+{
+    (void)state;
+    const alm_err no = ALM_ERR_UNSUPPORTED;
+    refused(BYTES("\x80\x04\x95\0\0"), "m.pkl", no, "m.pkl is a Python pickle");
+    refused(BYTES("\x80\x04\x95\0\0"), "m.pkl", no, "save_model('model.txt')");
+    refused(BYTES("PK\x03\x04..."), "m.pt", no, "zip archive (PyTorch, Keras or NumPy)");
+    refused(BYTES("\x89HDF\r\n\x1a\n"), "m.h5", no, "HDF5");
+    refused(BYTES("x\x9c\x01\x02"), "m.joblib", no, "compressed file; unpack it");
+    refused(BYTES("\x1f\x8b\x08\0"), "m.txt.gz", no, "compressed file; unpack it");
+}
+
+static void what_is_not_read_yet_is_named(void **state)
+{
+    (void)state;
+    const alm_err no = ALM_ERR_UNSUPPORTED;
+    refused(BYTES("CBM1\1\2"), "m.cbm", no, "is a CatBoost model");
+    refused(BYTES("\x08\x07\x12\x04onnx"), "m.onnx", no, "is a ONNX model");
+    refused(BYTES("{\"name\": \"tree\", \"tree_info\": []}"), "d.json", no, "dump of LightGBM");
+    refused(BYTES("PAR1...."), "rows.parquet", no, "rows, not a model");
+}
+
+static void what_is_no_model_is_refused(void **state)
+{
+    (void)state;
+    refused(BYTES(""), "m", ALM_ERR_INVALID, "the file is empty");
+    refused(BYTES("a,b\n1,2\n"), "rows.csv", ALM_ERR_INVALID, "a text of another kind");
+    refused(BYTES("\0\1\2"), "m", ALM_ERR_INVALID, "unknown binary data");
+    refused(BYTES("tree"), "m", ALM_ERR_CORRUPT, "m:1:");
+    refused(BYTES("tree\nnum_class=1\n"), "m", ALM_ERR_CORRUPT, "there is no tree");
+}
+
+static alm_model_file *parse(alm_str content, const char *name)
+{
+    alm_model_file *file = NULL;
+    alm_error error;
+    if (alm_model_file_parse(content, name, &file, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return file;
+}
+
+static alm_str fixture(alm_arena *arena, const char *name)
+{
+    alm_str text;
+    alm_error error;
+    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return text;
+}
+
+static void a_text_model_is_described(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_str text = fixture(arena, "model_simple.txt");
+    alm_model_file *file = parse(text, "simple.txt");
+    const alm_model_file_info *info = alm_model_file_describe(file);
+    alm_digest digest = alm_hash_bytes(text.data, text.size);
+    char hex[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&digest, hex);
+    char *expected =
+        alm_arena_printf(arena, "simple.txt (LightGBM, 2 trees, sha256 %.12s)", hex);
+    assert_true(alm_str_is(info->description, expected));
+    assert_true(alm_digest_equal(&info->digest, &digest));
+    assert_string_equal(info->format, "LightGBM");
+    assert_int_equal(info->forest.feature_count, 2);
+    assert_true(alm_str_is(info->feature_names[0], "X1"));
+    assert_true(alm_str_is(info->feature_names[1], "X2"));
+    assert_false(info->is_generic);
+    assert_int_equal(info->transform.kind, ALM_TRANSFORM_SIGMOID);
+    alm_model_file_close(file);
+    alm_arena_destroy(arena);
+}
+
+static void made_up_names_are_generic(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_str text = fixture(arena, "lgmulticlass.model");
+    alm_model_file *file = parse(text, "m");
+    const alm_model_file_info *info = alm_model_file_describe(file);
+    assert_true(info->is_generic);
+    assert_true(alm_str_is(info->feature_names[27], "Column_27"));
+    assert_int_equal(info->transform.kind, ALM_TRANSFORM_SOFTMAX);
+    assert_int_equal(info->transform.output_count, 5);
+    alm_model_file_close(file);
+    alm_arena_destroy(arena);
+}
+
+static void pandas_categories_are_seen(void **state)
+{
+    (void)state;
+    static const char *const tail[] = {"", "\npandas_categorical:null\n",
+                                       "\npandas_categorical:[]\n",
+                                       "\npandas_categorical:[[\"a\", \"b\"]]\n"};
+    alm_arena *arena = alm_arena_create(0);
+    alm_str text = fixture(arena, "model_simple.txt");
+    for (size_t i = 0; i < 4; i++) {
+        alm_str with = alm_str_of(alm_arena_printf(arena, "%.*s%s", (int)text.size, text.data,
+                                                   tail[i]));
+        alm_model_file *file = parse(with, "m");
+        assert_int_equal(alm_model_file_describe(file)->has_pandas_categories, i == 3);
+        alm_model_file_close(file);
+    }
+    alm_arena_destroy(arena);
+}
+
+static void a_file_is_opened_through_the_file_system(void **state)
+{
+    (void)state;
+    alm_fs *fs = NULL;
+    alm_error error;
+    alm_model_file *file = NULL;
+    alm_arena *arena = alm_arena_create(0);
+    assert_int_equal(alm_fs_memory_create(&fs, &error), ALM_OK);
+    assert_int_equal(alm_model_file_open(fs, "no.txt", "no.txt", &file, &error),
+                     ALM_ERR_NOT_FOUND);
+    alm_str text = fixture(arena, "model_simple.txt");
+    assert_int_equal(alm_fs_write_all(fs, "m.txt", text, &error), ALM_OK);
+    assert_int_equal(alm_model_file_open(fs, "m.txt", "m.txt", &file, &error), ALM_OK);
+    assert_int_equal(alm_forest_describe(alm_model_file_forest(file)).tree_count, 2);
+    alm_model_file_close(file);
+    alm_fs_destroy(fs);
+    alm_arena_destroy(arena);
+}
+
+/* Cut at every byte and with one byte changed: a model or one message, never a crash. */
+static void damaged_files_give_a_message(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_str text = fixture(arena, "model_simple.txt");
+    alm_rng rng = alm_rng_stream(5, 1);
+    for (size_t i = 0; i < 2 * text.size; i++) {
+        char *copy = alm_arena_copy_text(arena, text.data, text.size);
+        alm_str damaged = {copy, i < text.size ? i : text.size};
+        if (i >= text.size) {
+            copy[i - text.size] = (char)alm_rng_next_below(&rng, 256);
+        }
+        alm_model_file *file = NULL;
+        alm_error error = {0};
+        if (alm_model_file_parse(damaged, "m", &file, &error) != ALM_OK) {
+            assert_null(file);
+            assert_true(error.message[0] != '\0');
+        }
+        alm_model_file_close(file);
+        alm_arena_reset(arena);
+        text = fixture(arena, "model_simple.txt");
+    }
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_runs_code_is_refused_with_the_remedy),
+        cmocka_unit_test(what_is_not_read_yet_is_named),
+        cmocka_unit_test(what_is_no_model_is_refused),
+        cmocka_unit_test(a_text_model_is_described),
+        cmocka_unit_test(made_up_names_are_generic),
+        cmocka_unit_test(pandas_categories_are_seen),
+        cmocka_unit_test(a_file_is_opened_through_the_file_system),
+        cmocka_unit_test(damaged_files_give_a_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
