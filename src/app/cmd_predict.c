@@ -1,0 +1,186 @@
+/* cmd_predict.c: a model file on the rows of a file, without a project; the work is
+ * batch/predict_file. */
+#include <string.h>
+
+#include "app/session.h"
+#include "batch/predict_file.h"
+
+#define FLUSH_BYTES ((size_t)64 << 10)
+#define NAMES_SHOWN 8
+
+static const almi_option options[] = {
+    {"model", "FILE", "the model file: LightGBM's text (booster.save_model)"},
+    {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
+    {"raw", NULL, "raw scores, before the objective's transform"},
+    {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
+    {"category-codes", NULL, "the rows hold the numbers of pandas categories, not their values"},
+    {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
+};
+
+static alm_err write_piece(void *context, alm_str bytes, alm_error *error)
+{
+    almi_cli *cli = context;
+    alm_buffer_str(&cli->out, bytes);
+    return cli->out.size >= FLUSH_BYTES ? almi_flush(cli, error) : ALM_OK;
+}
+
+/* The pieces of JSON are in `out` already, and stay readable while it is written. */
+static alm_err write_json_piece(void *context, alm_str bytes, alm_error *error)
+{
+    (void)bytes;
+    return almi_flush(context, error);
+}
+
+static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *error)
+{
+    int64_t block = ALM_PREDICT_BLOCK_DEFAULT;
+    alm_str model;
+    ALM_TRY(almi_option_require(cli, "model", &model, error));
+    ALM_TRY(almi_option_i64(cli, "block", &block, error));
+    if (block < 1 || block > ALM_PREDICT_BLOCK_MAX) {
+        return alm_fail(error, ALM_ERR_USAGE, "--block takes 1 to %d rows, not %lld",
+                        ALM_PREDICT_BLOCK_MAX, (long long)block);
+    }
+    const char *output = almi_option_text(cli, "output");
+    bool to_rows = output && strcmp(output, cli->argument[0]) == 0;
+    if (to_rows || (output && strcmp(output, model.data) == 0)) {
+        return alm_fail(error, ALM_ERR_USAGE, "--output %s would replace the %s", output,
+                        to_rows ? "rows that are read" : "model");
+    }
+    *out = (alm_predict_options){.path = cli->argument[0],
+                                 .block_rows = (size_t)block,
+                                 .raw = almi_option_flag(cli, "raw"),
+                                 .contributions = almi_option_flag(cli, "contributions"),
+                                 .category_codes = almi_option_flag(cli, "category-codes")};
+    return ALM_OK;
+}
+
+/* Also with --quiet: the label belongs to the answer and is no note beside it. */
+static void show_label(almi_cli *cli, const alm_model_file_info *model)
+{
+    bool quiet = cli->quiet;
+    cli->quiet = false;
+    almi_note(cli, "unapproved: " ALM_STR_FMT " is not a promoted release",
+              ALM_STR_ARG(model->description));
+    cli->quiet = quiet;
+}
+
+static void note_columns(almi_cli *cli, const alm_model_file_info *model,
+                         const alm_predict_facts *facts)
+{
+    if (!model->transform.is_known) {
+        almi_note(cli, "objective '" ALM_STR_FMT "' is not known: these are raw scores",
+                  ALM_STR_ARG(model->forest.objective));
+    }
+    if (facts->by_position) {
+        almi_note(cli, "the model has no column names: columns were taken by position");
+    }
+    if (facts->ignored_count == 0) {
+        return;
+    }
+    alm_buffer list = {0};
+    for (size_t i = 0; i < facts->ignored_count && i < NAMES_SHOWN; i++) {
+        alm_buffer_printf(&list, "%s" ALM_STR_FMT, i ? ", " : "", ALM_STR_ARG(facts->ignored[i]));
+    }
+    almi_note(cli, "%zu column%s not used: %s%s", facts->ignored_count,
+              facts->ignored_count == 1 ? "" : "s", alm_buffer_view(&list).size ? list.data : "",
+              facts->ignored_count > NAMES_SHOWN ? ", ..." : "");
+    alm_buffer_deinit(&list);
+}
+
+static void put_model(alm_json_writer *json, const alm_model_file_info *model)
+{
+    char digest[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&model->digest, digest);
+    alm_json_open_object(json);
+    alm_json_put_bool(json, "approved", false);
+    alm_json_key(json, "model");
+    alm_json_open_object(json);
+    alm_json_put_str(json, "path", model->name);
+    alm_json_put_text(json, "format", model->format);
+    alm_json_put_str(json, "objective", model->forest.objective);
+    alm_json_put_i64(json, "trees", (int64_t)model->forest.tree_count);
+    alm_json_put_text(json, "sha256", digest);
+    alm_json_close_object(json);
+}
+
+static alm_err write_rows(almi_cli *cli, alm_predict *predict, const alm_model_file_info *model,
+                          alm_error *error)
+{
+    const char *output = almi_option_text(cli, "output");
+    const alm_predict_facts *facts = alm_predict_describe(predict);
+    if (!output && !cli->json) {
+        alm_predict_sink sink = {write_piece, cli};
+        return alm_predict_write_csv(predict, &sink, error);
+    }
+    if (output) {
+        ALM_TRY(alm_predict_write_file(predict, output, error));
+    }
+    if (!cli->json) {
+        almi_note(cli, "%llu rows into %s", (unsigned long long)facts->rows, output);
+        return ALM_OK;
+    }
+    alm_json_writer json = alm_json_writer_on(&cli->out);
+    put_model(&json, model);
+    if (output) {
+        alm_json_put_text(&json, "output", output);
+        alm_json_put_i64(&json, "row_count", (int64_t)facts->rows);
+    } else {
+        alm_predict_sink sink = {write_json_piece, cli};
+        alm_json_key(&json, "rows");
+        ALM_TRY(alm_predict_write_json(predict, &json, &sink, error));
+    }
+    alm_json_close_object(&json);
+    alm_buffer_text(&cli->out, "\n");
+    return ALM_OK;
+}
+
+static alm_err predict_rows(almi_cli *cli, const alm_predict_options *asked, alm_error *error)
+{
+    const alm_model_file_info *model = alm_model_file_describe(asked->model);
+    alm_predict *predict = NULL;
+    ALM_TRY(alm_predict_open(&cli->env, asked, &predict, error));
+    const alm_predict_facts *facts = alm_predict_describe(predict);
+    show_label(cli, model);
+    note_columns(cli, model, facts);
+    alm_err code = write_rows(cli, predict, model, error);
+    if (code == ALM_OK && facts->rows == 0) {
+        almi_note(cli, "%s has a header and no rows", asked->path);
+    }
+    alm_predict_close(predict);
+    return code;
+}
+
+static alm_err run(almi_cli *cli, alm_error *error)
+{
+    alm_predict_options asked;
+    alm_model_file *model = NULL;
+    ALM_TRY(read_options(cli, &asked, error));
+    const char *path = almi_option_text(cli, "model");
+    ALM_TRY(alm_model_file_open(cli->env.fs, path, path, &model, error));
+    asked.model = model;
+    alm_err code = predict_rows(cli, &asked, error);
+    alm_model_file_close(model);
+    return code;
+}
+
+const almi_command almi_cmd_predict = {
+    .name = "predict",
+    .arguments = "ROWS",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .summary = "score rows with a model file; needs no project",
+    .text = "Reads the rows of a file (.csv, .csv.gz, .parquet) and prints one prediction per row "
+            "as CSV, in the rows' order: what the predict() of the library that made the model "
+            "returns. Columns are matched by name, in any order, and more columns than needed are "
+            "left out; a model whose columns have no names of their own (Column_0, ...) takes "
+            "them by position. An empty field is a missing value. The columns of the result are "
+            "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores.\n"
+            "Nothing here is approved, and every answer says so: on standard error, and as "
+            "'approved' in JSON. Pickles and other files that can run code are never opened. For "
+            "predictions that are recorded, reproducible and approved, see 'almanac run'.",
+    .example = "almanac predict --model model.txt rows.csv\n"
+               "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv",
+    ALMI_OPTIONS(options),
+    .run = run,
+};

@@ -1,0 +1,462 @@
+#include "batch/predict_file.h"
+
+#include <string.h>
+
+#include "batch/predict_rows.h"
+#include "table/csv.h"
+
+#define FLUSH_BYTES ((size_t)64 << 10)
+#define PIECE_VALUES ((size_t)1 << 22) /* contributions held at a time: 32 MiB */
+#define NAMES_SHOWN_BYTES 300
+#define NONCE_BYTES 8
+
+struct alm_predict {
+    const alm_env *env;
+    alm_predict_options options;
+    const alm_model_file_info *model;
+    alm_predict_facts facts;
+    alm_arena *arena;
+    almi_predict_rows *rows;
+    size_t *place;      /* of every model column in the rows' header */
+    const char **names; /* of the output columns */
+    size_t score_count; /* predictions of a row */
+    size_t contribution_count;
+    double *values, *raw, *scores, *contributions; /* of a block; the last of a piece */
+    size_t piece_rows;
+    alm_forest_explainer *explainer;
+    alm_forest_scratch *scratch;
+};
+
+/* ---- which column is which ---- */
+
+static bool same_with_blanks(alm_str column, alm_str feature)
+{
+    if (column.size != feature.size) {
+        return false;
+    }
+    for (size_t i = 0; i < column.size; i++) {
+        char c = column.data[i] == ' ' ? '_' : column.data[i];
+        if (c != feature.data[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t find_column(const alm_str *header, size_t count, alm_str feature)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (alm_str_equal(header[i], feature)) {
+            return i;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (same_with_blanks(header[i], feature)) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Places of all columns by name; returns how many are missing, their names in `list`. */
+static size_t find_columns(alm_predict *p, const alm_str *header, size_t count, alm_buffer *list)
+{
+    size_t missing = 0, left_out = 0;
+    for (size_t i = 0; i < p->model->forest.feature_count; i++) {
+        alm_str name = p->model->feature_names[i];
+        p->place[i] = find_column(header, count, name);
+        if (p->place[i] != SIZE_MAX) {
+            continue;
+        }
+        missing++;
+        if (list->size + name.size > NAMES_SHOWN_BYTES && missing > 1) {
+            left_out++; /* a message has its bounds */
+            continue;
+        }
+        alm_buffer_printf(list, "%s" ALM_STR_FMT, missing > 1 ? ", " : "", ALM_STR_ARG(name));
+    }
+    if (left_out) {
+        alm_buffer_printf(list, " and %zu more", left_out);
+    }
+    return missing;
+}
+
+/* A first row of numbers is data, and would be lost as a header. */
+static bool is_headerless(const alm_str *header, size_t count)
+{
+    double number = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!alm_str_to_double(alm_str_trim(header[i]), &number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static alm_err place_by_position(alm_predict *p, const alm_str *header, size_t count,
+                                 alm_error *error)
+{
+    size_t need = p->model->forest.feature_count;
+    if (is_headerless(header, count)) {
+        return alm_fail(error, ALM_ERR_INVALID,
+                        "%s: the first row holds numbers: a header with the column names is needed",
+                        p->options.name);
+    }
+    if (count != need) {
+        return alm_fail(error, ALM_ERR_INVALID,
+                        "%s has %zu columns, the model takes %zu: it has no names for them, so "
+                        "they go by position; leave out what it was not trained on, or name its "
+                        "columns " ALM_STR_FMT " to " ALM_STR_FMT,
+                        p->options.name, count, need, ALM_STR_ARG(p->model->feature_names[0]),
+                        ALM_STR_ARG(p->model->feature_names[need - 1]));
+    }
+    for (size_t i = 0; i < need; i++) {
+        p->place[i] = i;
+    }
+    p->facts.by_position = true;
+    return ALM_OK;
+}
+
+static alm_err place_columns(alm_predict *p, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = almi_predict_rows_header(p->rows, &count);
+    p->place = ALM_NEW_ARRAY(p->arena, size_t, p->model->forest.feature_count);
+    alm_buffer list = {0};
+    size_t missing = find_columns(p, header, count, &list);
+    alm_err code = alm_buffer_status(&list, error);
+    if (code == ALM_OK && missing && p->model->is_generic) {
+        code = place_by_position(p, header, count, error);
+    } else if (code == ALM_OK && missing) {
+        code = alm_fail(error, ALM_ERR_INVALID, "%s lacks %zu of the model's %zu columns: %s",
+                        p->options.name, missing, p->model->forest.feature_count, list.data);
+    }
+    alm_buffer_deinit(&list);
+    return code;
+}
+
+static void list_ignored(alm_predict *p)
+{
+    size_t count = 0;
+    const alm_str *header = almi_predict_rows_header(p->rows, &count);
+    bool *used = ALM_NEW_ARRAY(p->arena, bool, count);
+    for (size_t i = 0; i < p->model->forest.feature_count; i++) {
+        used[p->place[i]] = true;
+    }
+    alm_str *ignored = ALM_NEW_ARRAY(p->arena, alm_str, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!used[i]) {
+            ignored[p->facts.ignored_count++] = header[i];
+        }
+    }
+    p->facts.ignored = ignored;
+}
+
+/* ---- opening ---- */
+
+static void name_output(alm_predict *p)
+{
+    const alm_model_file_info *model = p->model;
+    size_t outputs = model->forest.output_count, features = model->forest.feature_count;
+    const char **name = ALM_NEW_ARRAY(p->arena, const char *, p->facts.column_count);
+    size_t at = 0;
+    for (size_t i = 0; i < p->score_count; i++) {
+        const char *one = p->facts.is_raw ? "raw" : "prediction";
+        const char *many = p->facts.is_raw ? "raw" : "p";
+        name[at++] = p->score_count == 1 ? one : alm_arena_printf(p->arena, "%s_%zu", many, i);
+    }
+    for (size_t k = 0; p->options.contributions && k < outputs; k++) {
+        const char *number = outputs == 1 ? "" : alm_arena_printf(p->arena, "_%zu", k);
+        for (size_t i = 0; i < features; i++) {
+            name[at++] = alm_arena_printf(p->arena, "contribution%s_" ALM_STR_FMT, number,
+                                          ALM_STR_ARG(model->feature_names[i]));
+        }
+        name[at++] = alm_arena_printf(p->arena, "expected%s", number);
+    }
+    p->names = name;
+}
+
+static alm_err try_doubles(size_t rows, size_t width, double **out, alm_error *error)
+{
+    void *memory = NULL;
+    if (width > SIZE_MAX / sizeof(double) / rows) {
+        return alm_fail(error, ALM_ERR_LIMIT, "a block of %zu rows is too large", rows);
+    }
+    ALM_TRY(alm_heap_try(rows * width * sizeof(double), &memory, error));
+    *out = memory;
+    return ALM_OK;
+}
+
+static alm_err make_room(alm_predict *p, alm_error *error)
+{
+    size_t rows = p->options.block_rows;
+    ALM_TRY(try_doubles(rows, p->model->forest.feature_count, &p->values, error));
+    ALM_TRY(try_doubles(rows, p->model->forest.output_count, &p->raw, error));
+    ALM_TRY(try_doubles(rows, p->score_count, &p->scores, error));
+    p->piece_rows = rows;
+    if (!p->options.contributions) {
+        return ALM_OK;
+    }
+    size_t fit = PIECE_VALUES / p->contribution_count;
+    p->piece_rows = fit < 1 ? 1 : fit < rows ? fit : rows;
+    ALM_TRY(try_doubles(p->piece_rows, p->contribution_count, &p->contributions, error));
+    const alm_forest *forest = alm_model_file_forest(p->options.model);
+    alm_err code = alm_forest_explainer_create(forest, &p->explainer, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, ALM_STR_FMT, ALM_STR_ARG(p->model->name));
+    }
+    return alm_forest_scratch_create(p->explainer, &p->scratch, error);
+}
+
+static alm_err check_options(alm_predict *p, alm_error *error)
+{
+    alm_predict_options *options = &p->options;
+    options->name = options->name ? options->name : options->path;
+    options->block_rows = options->block_rows ? options->block_rows : ALM_PREDICT_BLOCK_DEFAULT;
+    if (options->block_rows > ALM_PREDICT_BLOCK_MAX) {
+        return alm_fail(error, ALM_ERR_INVALID, "a block has 1 to %d rows, not %zu",
+                        ALM_PREDICT_BLOCK_MAX, options->block_rows);
+    }
+    if (p->model->has_pandas_categories && !options->category_codes) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED,
+                        ALM_STR_FMT " was trained on pandas categories: it knows a value only as "
+                        "its number in a list of the training data; put these numbers into the "
+                        "rows (frame[column].cat.codes) and say --category-codes",
+                        ALM_STR_ARG(p->model->name));
+    }
+    return ALM_OK;
+}
+
+static alm_err open_all(alm_predict *p, alm_error *error)
+{
+    const alm_forest_info *forest = &p->model->forest;
+    ALM_TRY(check_options(p, error));
+    p->facts.is_raw = p->options.raw || !p->model->transform.is_known;
+    p->score_count = p->facts.is_raw ? forest->output_count : p->model->transform.output_count;
+    p->contribution_count = forest->output_count * (forest->feature_count + 1);
+    p->facts.column_count =
+        p->score_count + (p->options.contributions ? p->contribution_count : 0);
+    ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &p->rows, error));
+    ALM_TRY(place_columns(p, error));
+    list_ignored(p);
+    name_output(p);
+    ALM_TRY(make_room(p, error));
+    return almi_predict_rows_choose(p->rows, p->place, forest->feature_count, error);
+}
+
+alm_err alm_predict_open(const alm_env *env, const alm_predict_options *options, alm_predict **out,
+                         alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(sizeof(alm_predict), &memory, error));
+    alm_predict *p = memory;
+    p->env = env;
+    p->options = *options;
+    p->model = alm_model_file_describe(options->model);
+    p->arena = alm_arena_create(0);
+    alm_err code = open_all(p, error);
+    if (code != ALM_OK) {
+        alm_predict_close(p);
+        return code;
+    }
+    *out = p;
+    return ALM_OK;
+}
+
+void alm_predict_close(alm_predict *p)
+{
+    if (!p) {
+        return;
+    }
+    alm_forest_scratch_destroy(p->scratch);
+    alm_forest_explainer_destroy(p->explainer);
+    alm_heap_free(p->values);
+    alm_heap_free(p->raw);
+    alm_heap_free(p->scores);
+    alm_heap_free(p->contributions);
+    almi_predict_rows_close(p->rows);
+    alm_arena_destroy(p->arena);
+    alm_heap_free(p);
+}
+
+const alm_predict_facts *alm_predict_describe(const alm_predict *predict)
+{
+    return &predict->facts;
+}
+
+/* ---- output ---- */
+
+typedef struct writer {
+    alm_buffer *buffer;
+    alm_json_writer *json; /* NULL: CSV */
+    const alm_predict_sink *sink;
+} writer;
+
+static alm_err flush(const writer *w, size_t above, alm_error *error)
+{
+    ALM_TRY(alm_buffer_status(w->buffer, error));
+    if (w->buffer->size <= above) {
+        return ALM_OK;
+    }
+    ALM_TRY(w->sink->write(w->sink->context, alm_buffer_view(w->buffer), error));
+    alm_buffer_clear(w->buffer);
+    return ALM_OK;
+}
+
+static void put_value(const writer *w, const char *name, bool is_first, double value)
+{
+    if (w->json) {
+        alm_json_put_double(w->json, name, value);
+        return;
+    }
+    alm_buffer_text(w->buffer, is_first ? "" : ",");
+    alm_buffer_double(w->buffer, value);
+}
+
+static void put_row(const alm_predict *p, const writer *w, const double *scores,
+                    const double *contributions)
+{
+    if (w->json) {
+        alm_json_open_object(w->json);
+    }
+    for (size_t i = 0; i < p->score_count; i++) {
+        put_value(w, p->names[i], i == 0, scores[i]);
+    }
+    for (size_t i = 0; contributions && i < p->contribution_count; i++) {
+        put_value(w, p->names[p->score_count + i], false, contributions[i]);
+    }
+    if (w->json) {
+        alm_json_close_object(w->json);
+    } else {
+        alm_buffer_text(w->buffer, "\n");
+    }
+}
+
+static alm_err put_block(alm_predict *p, const writer *w, size_t n, alm_error *error)
+{
+    const alm_forest *forest = alm_model_file_forest(p->options.model);
+    size_t features = p->model->forest.feature_count;
+    const double *scores = p->raw;
+    alm_forest_score(forest, p->values, n, features, p->raw);
+    if (!p->facts.is_raw) {
+        alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
+        scores = p->scores;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t in_piece = i % p->piece_rows;
+        if (p->contributions && in_piece == 0) {
+            size_t count = n - i < p->piece_rows ? n - i : p->piece_rows;
+            alm_forest_contributions(p->explainer, p->scratch, p->values + i * features, count,
+                                     features, p->contributions);
+        }
+        put_row(p, w, scores + i * p->score_count,
+                p->contributions ? p->contributions + in_piece * p->contribution_count : NULL);
+        ALM_TRY(flush(w, FLUSH_BYTES, error));
+    }
+    p->facts.rows += n;
+    alm_env_progress(p->env, "predict", p->facts.rows, 0);
+    return ALM_OK;
+}
+
+static alm_err put_rows(alm_predict *p, const writer *w, alm_error *error)
+{
+    for (;;) {
+        size_t n = 0;
+        ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, &n, error));
+        if (n == 0) {
+            return flush(w, 0, error);
+        }
+        ALM_TRY(put_block(p, w, n, error));
+    }
+}
+
+alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_error *error)
+{
+    alm_buffer buffer = {0};
+    writer w = {.buffer = &buffer, .sink = sink};
+    for (size_t i = 0; i < p->facts.column_count; i++) {
+        alm_buffer_text(&buffer, i ? "," : "");
+        alm_csv_write(&buffer, alm_str_of(p->names[i]));
+    }
+    alm_buffer_text(&buffer, "\n");
+    alm_err code = put_rows(p, &w, error);
+    alm_buffer_deinit(&buffer);
+    return code;
+}
+
+/* ---- JSON ---- */
+
+/* Reads every row of the file once. */
+static alm_err check_rows(alm_predict *p, alm_error *error)
+{
+    almi_predict_rows *rows = NULL;
+    ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &rows, error));
+    alm_err code =
+        almi_predict_rows_choose(rows, p->place, p->model->forest.feature_count, error);
+    for (size_t n = 1; code == ALM_OK && n > 0;) {
+        code = almi_predict_rows_next(rows, p->options.block_rows, p->values, &n, error);
+    }
+    almi_predict_rows_close(rows);
+    return code;
+}
+
+alm_err alm_predict_write_json(alm_predict *p, alm_json_writer *json, const alm_predict_sink *sink,
+                               alm_error *error)
+{
+    writer w = {.buffer = json->buffer, .json = json, .sink = sink};
+    ALM_TRY(check_rows(p, error));
+    alm_json_open_array(json);
+    ALM_TRY(put_rows(p, &w, error));
+    alm_json_close_array(json);
+    return ALM_OK;
+}
+
+/* ---- into a file ---- */
+
+typedef struct target {
+    alm_fs *fs;
+    alm_file *file;
+} target;
+
+static alm_err write_target(void *context, alm_str bytes, alm_error *error)
+{
+    target *to = context;
+    return to->fs->ops->write(to->fs, to->file, bytes.data, bytes.size, error);
+}
+
+/* Hidden and beside `path`, so that a rename is enough. */
+static char *temporary_path(alm_arena *arena, const char *path)
+{
+    uint64_t nonce = 0;
+    const char *slash = strrchr(path, '/');
+    alm_random_bytes(&nonce, NONCE_BYTES);
+    char *name = alm_arena_printf(arena, ".%s.%016llx.tmp", slash ? slash + 1 : path,
+                                  (unsigned long long)nonce);
+    return alm_path_join(arena, alm_path_directory(arena, path), name);
+}
+
+alm_err alm_predict_write_file(alm_predict *p, const char *path, alm_error *error)
+{
+    alm_fs *fs = p->env->fs;
+    alm_fs_stat stat;
+    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind != ALM_FS_FILE) {
+        return alm_fail(error, ALM_ERR_IO, "cannot write %s: it is not an ordinary file", path);
+    }
+    char *temporary = temporary_path(p->arena, path);
+    target to = {.fs = fs};
+    alm_err code = fs->ops->create(fs, temporary, &to.file, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "writing %s", path);
+    }
+    alm_predict_sink sink = {write_target, &to};
+    code = alm_predict_write_csv(p, &sink, error);
+    alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
+    code = code == ALM_OK ? closed : code;
+    if (code == ALM_OK) {
+        code = fs->ops->rename(fs, temporary, path, error);
+    }
+    if (code != ALM_OK) {
+        (void)fs->ops->unlink(fs, temporary, NULL);
+    }
+    return code;
+}

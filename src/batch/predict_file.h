@@ -1,0 +1,73 @@
+/* predict_file.h: predictions of a model file for the rows of a CSV or Parquet file, without a
+ * project, a snapshot or a release. Nothing that is made here is approved; whoever shows it says
+ * so.
+ *
+ * Columns. A model with names of its own takes its columns by name: any order, more columns than
+ * needed are left out, missing ones are one error that names them. (LightGBM writes blanks in
+ * names as '_', so a column "unit price" is found for "unit_price" when there is no exact one.) A
+ * model with names that its library made up (Column_0, Column_1, ...) takes them by name when all
+ * are there, else by position, and then their number must fit. Values: predict_rows.h.
+ *
+ * Output. Rows come in the order of the input, whatever the block. Columns: `prediction`, or
+ * `p_0`, `p_1`, ... of several classes; `raw` and `raw_0`, ... where they are raw scores: when they
+ * were asked for, or when the model's objective is not known. Contributions (TreeSHAP, to the raw
+ * score) follow as `contribution_NAME` and `expected`, of several scores as `contribution_0_NAME`
+ * and `expected_0`. Bytes do not depend on the block, and memory not on the number of rows.
+ *
+ * A prediction belongs to one thread at a time. */
+#ifndef ALM_BATCH_PREDICT_FILE_H
+#define ALM_BATCH_PREDICT_FILE_H
+
+#include "base/json.h"
+#include "model/model_file.h"
+
+#define ALM_PREDICT_BLOCK_DEFAULT 1000
+#define ALM_PREDICT_BLOCK_MAX 65536
+
+typedef struct alm_predict_options {
+    const alm_model_file *model; /* borrowed until close */
+    const char *path;            /* of the rows */
+    const char *name;            /* how messages call them; NULL: `path` */
+    size_t block_rows;           /* 0: ALM_PREDICT_BLOCK_DEFAULT */
+    bool raw;
+    bool contributions;
+    bool category_codes; /* the rows hold the numbers of pandas categories */
+} alm_predict_options;
+
+typedef struct alm_predict_facts {
+    bool is_raw;
+    bool by_position;
+    size_t column_count; /* of the output */
+    const alm_str *ignored; /* columns of the rows that the model does not take */
+    size_t ignored_count;
+    uint64_t rows; /* written so far */
+} alm_predict_facts;
+
+typedef struct alm_predict_sink {
+    alm_err (*write)(void *context, alm_str bytes, alm_error *error);
+    void *context;
+} alm_predict_sink;
+
+typedef struct alm_predict alm_predict;
+
+/* Opens the rows and finds the columns. ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_INVALID (columns,
+ * header); ALM_ERR_UNSUPPORTED when the model has pandas categories and the rows were not said to
+ * hold their codes (values would silently be taken for codes), or cannot be explained. */
+ALM_NODISCARD alm_err alm_predict_open(const alm_env *env, const alm_predict_options *options,
+                                       alm_predict **out, alm_error *error);
+void alm_predict_close(alm_predict *predict); /* takes NULL */
+const alm_predict_facts *alm_predict_describe(const alm_predict *predict);
+
+/* One of these, once. ALM_ERR_INVALID names row, column and value of a text that is no number. */
+ALM_NODISCARD alm_err alm_predict_write_csv(alm_predict *predict, const alm_predict_sink *sink,
+                                            alm_error *error);
+/* The array of row objects behind `json`'s key; its buffer is emptied into `sink` on the way. The
+ * rows are read twice: nothing is written unless all of them are valid, so that half an array is
+ * left only by a failure of the machine. */
+ALM_NODISCARD alm_err alm_predict_write_json(alm_predict *predict, alm_json_writer *json,
+                                             const alm_predict_sink *sink, alm_error *error);
+/* CSV into a file that is there as a whole or not at all; replaces an ordinary file. */
+ALM_NODISCARD alm_err alm_predict_write_file(alm_predict *predict, const char *path,
+                                             alm_error *error);
+
+#endif

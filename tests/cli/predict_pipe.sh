@@ -1,0 +1,3 @@
+. "$(dirname "$0")/_case.sh"
+cp "$ALMANAC_SOURCE/tests/golden/forest/model_simple.txt" model.txt
+printf 'X1,X2\n1,2\n' | almanac predict --model model.txt /dev/stdin
