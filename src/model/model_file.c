@@ -96,31 +96,22 @@ static bool is_parquet(alm_str content)
 
 /* ---- names ---- */
 
-static alm_err copy_names(alm_model_file *file, alm_str list, alm_error *error)
+/* As the parser found them. */
+static alm_err take_names(alm_model_file *file, alm_error *error)
 {
     alm_model_file_info *info = &file->info;
-    alm_str *names = ALM_NEW_ARRAY(file->arena, alm_str, info->forest.feature_count);
-    size_t count = 0;
-    while (list.data != NULL) {
-        alm_str name = alm_str_trim(alm_str_split(&list, ' '));
-        if (name.size == 0) {
-            continue;
+    for (size_t i = 0; info->forest.feature_name && i < info->forest.feature_count; i++) {
+        if (!alm_str_is_utf8(info->forest.feature_name[i], NULL)) {
+            return alm_fail(error, ALM_ERR_CORRUPT, ALM_STR_FMT ": feature_names: name %zu is not "
+                            "UTF-8", ALM_STR_ARG(info->name), i + 1);
         }
-        if (count == info->forest.feature_count || !alm_str_is_utf8(name, NULL)) {
-            return alm_fail(error, ALM_ERR_CORRUPT, ALM_STR_FMT ": feature_names: name %zu %s",
-                            ALM_STR_ARG(info->name), count + 1,
-                            count == info->forest.feature_count ? "is one too many"
-                                                                : "is not UTF-8");
-        }
-        names[count++] = (alm_str){alm_arena_copy_text(file->arena, name.data, name.size),
-                                   name.size};
     }
-    info->feature_names = names;
+    info->feature_names = info->forest.feature_name;
     return ALM_OK;
 }
 
 /* The last of the lines counts, as in the Python package, which appends one when it saves. */
-static bool has_pandas_categories(alm_str content)
+static bool lightgbm_categories(alm_str content)
 {
     static const char KEY[] = "\npandas_categorical:";
     alm_str lists = {NULL, 0};
@@ -139,19 +130,6 @@ static bool has_pandas_categories(alm_str content)
     return lists.size > 0 && !alm_str_is(lists, "null") && !alm_str_is(lists, "[]");
 }
 
-/* The parser has checked that as many names are there as columns. */
-static alm_err lightgbm_names(alm_model_file *file, alm_str content, alm_error *error)
-{
-    file->info.has_pandas_categories = has_pandas_categories(content);
-    while (content.data != NULL) {
-        alm_str value = alm_str_trim(alm_str_split(&content, '\n'));
-        if (alm_str_is(alm_str_split(&value, '='), "feature_names")) {
-            return copy_names(file, value, error);
-        }
-    }
-    return ALM_OK;
-}
-
 /* ---- the table ---- */
 
 typedef struct format {
@@ -160,7 +138,7 @@ typedef struct format {
     /* NULL: known and not read; `refusal` says why, and what to do. */
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
     alm_transform_library library;
-    alm_err (*names)(alm_model_file *file, alm_str content, alm_error *error); /* OPTIONAL */
+    bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
     const char *generic; /* name of column 7 without its 7, where the library made it up */
     const char *refusal;
 } format;
@@ -169,15 +147,17 @@ typedef struct format {
     ", which can run any code when it is opened, so almanac never opens one; write the model "   \
     "itself: LightGBM booster.save_model('model.txt'), scikit-learn interface "                 \
     "model.booster_.save_model('model.txt')"
-#define NOT_YET ", which is not read yet; LightGBM's text model is (booster.save_model)"
+#define NOT_YET ", which is not read yet; models of LightGBM and XGBoost are (booster.save_model)"
 
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
     {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
-     .library = ALM_TRANSFORM_LIGHTGBM, .names = lightgbm_names, .generic = "Column_"},
+     .library = ALM_TRANSFORM_LIGHTGBM, .categories = lightgbm_categories,
+     .generic = "Column_"},
+    {.name = "XGBoost", .is = is_xgboost, .parse = alm_forest_parse_xgboost,
+     .library = ALM_TRANSFORM_XGBOOST, .generic = "f"},
     {.name = "JSON dump of LightGBM", .is = is_lightgbm_json,
      .refusal = ", which lacks digits and keys; write booster.save_model('model.txt')"},
-    {.name = "XGBoost model", .is = is_xgboost, .refusal = NOT_YET},
     {.name = "CatBoost model", .is = is_catboost, .refusal = NOT_YET},
     {.name = "ONNX model", .is = is_onnx, .refusal = NOT_YET},
     {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
@@ -207,7 +187,7 @@ static alm_err fail_unknown(alm_str content, const char *name, alm_error *error)
     bool is_text = alm_str_is_utf8(content, NULL) && !memchr(content.data, 0, content.size);
     return alm_fail(error, ALM_ERR_INVALID,
                     "%s is no model that almanac knows: %s; LightGBM's text model begins with a "
-                    "line 'tree' (booster.save_model('model.txt'))",
+                    "line 'tree', XGBoost's is JSON or UBJ (booster.save_model)",
                     name, is_text ? "a text of another kind" : "unknown binary data");
 }
 
@@ -263,9 +243,9 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     if (code != ALM_OK) {
         return alm_error_wrap(error, code, ALM_STR_FMT, ALM_STR_ARG(info->name));
     }
-    if (kind->names) {
-        ALM_TRY(kind->names(file, content, error));
-    }
+    ALM_TRY(take_names(file, error));
+    info->has_pandas_categories = info->forest.has_category_names ||
+                                  (kind->categories && kind->categories(content));
     info->is_generic = is_generic(info, kind->generic);
     if (!info->feature_names) {
         make_up_names(file, kind->generic);

@@ -1,4 +1,5 @@
 /* model_file_test.c: formats by content, refusals with their remedies, names, damaged files. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "base/fs_memory.h"
 #include "model/forest_cases.h"
 #include "model/model_file.h"
+#include "num/elementary.h"
 
 #define BYTES(literal) ((alm_str){literal, sizeof(literal) - 1})
 
@@ -130,6 +132,36 @@ static void pandas_categories_are_seen(void **state)
     alm_arena_destroy(arena);
 }
 
+/* The three formats of XGBoost, with the transform of their objective. */
+static void xgboost_models_are_described(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {"xgb_logistic.json", "xgb_logistic_half.ubj",
+                                        "xgb_binary_logistic.model"};
+    alm_fs *fs = NULL;
+    alm_error error = {0};
+    assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
+    for (size_t f = 0; f < sizeof FILES / sizeof *FILES; f++) {
+        char path[100];
+        alm_model_file *file = NULL;
+        (void)snprintf(path, sizeof path, "tests/golden/forest/%s", FILES[f]);
+        if (alm_model_file_open(fs, path, FILES[f], &file, &error) != ALM_OK) {
+            fail_msg("%s", error.message);
+        }
+        const alm_model_file_info *info = alm_model_file_describe(file);
+        assert_string_equal(info->format, "XGBoost");
+        assert_true(info->transform.kind == ALM_TRANSFORM_SIGMOID && info->transform.single);
+        assert_int_equal(info->forest.source, ALM_FOREST_XGBOOST);
+        double row[64] = {0}, raw = 0, p = 0;
+        assert_true(info->forest.feature_count <= 64);
+        alm_forest_score(alm_model_file_forest(file), row, 1, 64, &raw);
+        alm_transform_apply(&info->transform, &raw, 1, &p);
+        assert_true(fabs(p - 1 / (1 + alm_exp(-raw))) < 1e-6); /* the library's is in float */
+        alm_model_file_close(file);
+    }
+    alm_fs_destroy(fs);
+}
+
 static void a_file_is_opened_through_the_file_system(void **state)
 {
     (void)state;
@@ -184,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_text_model_is_described),
         cmocka_unit_test(made_up_names_are_generic),
         cmocka_unit_test(pandas_categories_are_seen),
+        cmocka_unit_test(xgboost_models_are_described),
         cmocka_unit_test(a_file_is_opened_through_the_file_system),
         cmocka_unit_test(damaged_files_give_a_message),
     };
