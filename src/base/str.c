@@ -146,17 +146,18 @@ bool alm_str_to_i64(alm_str a, int64_t *out)
 }
 
 /* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
- * microsecond, so the common short forms are read directly and exactly: at most 15 digits and a
- * power of ten up to 22 are exact doubles, so one division is correctly rounded. */
+ * microsecond, so the common short forms ("-9.708353E0") are read directly and exactly: at most 15
+ * digits and a power of ten up to 22 are exact doubles, so one multiplication or division of them
+ * is correctly rounded. */
 static bool short_decimal(alm_str a, double *out)
 {
-    static const double POWERS[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    size_t i = a.data[0] == '-' ? 1 : 0;
-    int64_t digits = 0;
-    int count = 0;
-    int fraction = -1;
-    for (; i < a.size; i++) {
+    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    size_t i = a.size > 0 && a.data[0] == '-' ? 1 : 0;
+    int64_t digits = 0, exponent = 0;
+    int count = 0, fraction = -1;
+    for (; i < a.size && a.data[i] != 'e' && a.data[i] != 'E'; i++) {
         if (a.data[i] == '.' && fraction < 0) {
             fraction = 0;
             continue;
@@ -171,7 +172,15 @@ static bool short_decimal(alm_str a, double *out)
     if (count == 0 || fraction == 0) {
         return false;
     }
-    double value = (double)digits / POWERS[fraction > 0 ? fraction : 0];
+    if (i < a.size && !alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &exponent)) {
+        return false;
+    }
+    exponent -= fraction > 0 ? fraction : 0;
+    if (exponent < -22 || exponent > 22) {
+        return false;
+    }
+    double value = exponent < 0 ? (double)digits / POWERS[-exponent]
+                                : (double)digits * POWERS[exponent];
     *out = a.data[0] == '-' ? -value : value;
     return true;
 }
@@ -223,52 +232,14 @@ static bool number_in_c_locale(alm_str a, double *to_double, float *to_float)
 
 bool alm_str_to_double(alm_str a, double *out)
 {
-    return (a.size > 0 && short_decimal(a, out)) || number_in_c_locale(a, out, NULL);
-}
-
-/* The double nearest to "-9.708353E0", when 15 digits and a power of ten up to 22 suffice: then one
- * multiplication or division of exact numbers gives it. */
-static bool scientific_double(alm_str a, double *out)
-{
-    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    size_t i = a.size > 0 && a.data[0] == '-' ? 1 : 0;
-    int64_t digits = 0, exponent = 0;
-    int count = 0, fraction = -1;
-    for (; i < a.size && a.data[i] != 'e' && a.data[i] != 'E'; i++) {
-        if (a.data[i] == '.' && fraction < 0) {
-            fraction = 0;
-            continue;
-        }
-        int digit = a.data[i] - '0';
-        if (digit < 0 || digit > 9 || ++count > 15) {
-            return false;
-        }
-        digits = digits * 10 + digit;
-        fraction += fraction >= 0;
-    }
-    if (count == 0 || fraction == 0) {
-        return false;
-    }
-    if (i < a.size && !alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &exponent)) {
-        return false;
-    }
-    exponent -= fraction > 0 ? fraction : 0;
-    if (exponent < -22 || exponent > 22) {
-        return false;
-    }
-    double value = exponent < 0 ? (double)digits / POWERS[-exponent]
-                                : (double)digits * POWERS[exponent];
-    *out = a.data[0] == '-' ? -value : value;
-    return true;
+    return short_decimal(a, out) || number_in_c_locale(a, out, NULL);
 }
 
 bool alm_str_to_float(alm_str a, float *out)
 {
     double value = 0;
     uint64_t bits = 0;
-    if (scientific_double(a, &value)) {
+    if (short_decimal(a, &value)) {
         memcpy(&bits, &value, sizeof bits);
         /* A rounded double decides like the decimal, unless it sits exactly between two floats. */
         bool between = (bits & 0x1FFFFFFFu) == 0x10000000u;
