@@ -393,6 +393,40 @@ static inline void case_use_forest(const alm_forest *forest)
     alm_arena_destroy(arena);
 }
 
+/* One reader of model files. */
+typedef alm_err case_parser(alm_str bytes, const char *name, alm_forest **out, alm_error *error);
+
+/* Cuts `original` off or replaces up to three of its bytes, mostly by bytes of `alphabet`; `text`
+ * is scratch. Whether the reader accepted the result, which then was usable. */
+static inline bool case_parse_damaged(case_parser *parse, alm_rng *rng, alm_str original,
+                                      alm_str alphabet, alm_buffer *text)
+{
+    alm_forest *forest = NULL;
+    alm_buffer_clear(text);
+    alm_buffer_str(text, original);
+    uint64_t flips = alm_rng_next_below(rng, 4);
+    for (uint64_t i = 0; i < flips; i++) {
+        size_t at = alm_rng_next_below(rng, text->size);
+        bool any = alm_rng_next_below(rng, 4) == 0;
+        text->data[at] = any ? (char)alm_rng_next(rng)
+                             : alphabet.data[alm_rng_next_below(rng, alphabet.size)];
+    }
+    if (flips == 0) {
+        text->size = alm_rng_next_below(rng, text->size);
+    }
+    /* A block of exactly this size, so that a sanitizer sees a read behind the end. */
+    void *exact = NULL;
+    alm_assert(alm_heap_try(text->size > 0 ? text->size : 1, &exact, NULL) == ALM_OK);
+    memcpy(exact, text->data, text->size);
+    alm_err code = parse((alm_str){exact, text->size}, "m", &forest, NULL);
+    if (code == ALM_OK) {
+        case_use_forest(forest);
+        alm_forest_destroy(forest);
+    }
+    alm_heap_free(exact);
+    return code == ALM_OK;
+}
+
 /* Text of tests/golden/forest/<name>; tests run in the root of the tree. */
 static inline alm_err case_fixture(alm_arena *arena, const char *name, alm_str *out,
                                    alm_error *error)

@@ -263,40 +263,12 @@ static void line_ends_and_constant_trees(void **state)
 
 /* ---- damaged bytes ---- */
 
-static size_t mutate_once(alm_rng *rng, const alm_str original, alm_buffer *text)
-{
-    static const char bytes[] = "0123456789-=. \n\r\tenaif+Tt\0\xFF";
-    alm_forest *forest = NULL;
-    alm_buffer_clear(text);
-    alm_buffer_str(text, original);
-    uint64_t flips = alm_rng_next_below(rng, 4);
-    for (uint64_t i = 0; i < flips; i++) {
-        size_t at = alm_rng_next_below(rng, text->size);
-        bool any = alm_rng_next_below(rng, 4) == 0;
-        text->data[at] = any ? (char)alm_rng_next(rng)
-                             : bytes[alm_rng_next_below(rng, sizeof bytes - 1)];
-    }
-    if (flips == 0) {
-        text->size = alm_rng_next_below(rng, text->size);
-    }
-    /* A block of exactly this size, so that a sanitizer sees a read behind the end. */
-    void *exact = NULL;
-    assert_int_equal(alm_heap_try(text->size > 0 ? text->size : 1, &exact, NULL), ALM_OK);
-    memcpy(exact, text->data, text->size);
-    alm_str view = {exact, text->size};
-    alm_err code = alm_forest_parse_lightgbm(view, "m", &forest, NULL);
-    if (code == ALM_OK) {
-        case_use_forest(forest);
-        alm_forest_destroy(forest);
-    }
-    alm_heap_free(exact);
-    return code == ALM_OK;
-}
-
 static void thousands_of_damaged_texts_do_no_harm(void **state)
 {
     static const char *const name[] = {"model_simple.txt", "mixed_categorical.txt",
                                        "tiniest_single_tree.txt"};
+    static const char bytes[] = "0123456789-=. \n\r\tenaif+Tt\0\xFF";
+    const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
     alm_buffer text = {0};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
@@ -308,7 +280,8 @@ static void thousands_of_damaged_texts_do_no_harm(void **state)
         original.size = (size_t)(end - original.data) + strlen("end of trees\n");
         size_t accepted = 0;
         for (int round = 0; round < 4000; round++) {
-            accepted += mutate_once(&rng, original, &text);
+            accepted += case_parse_damaged(alm_forest_parse_lightgbm, &rng, original, alphabet,
+                                           &text);
         }
         assert_true(accepted > 100 && accepted < 3900); /* both outcomes are exercised */
         alm_arena_destroy(arena);

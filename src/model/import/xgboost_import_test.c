@@ -344,39 +344,12 @@ static void small_files_ask_for_little(void **state)
 
 /* ---- damaged bytes ---- */
 
-static bool mutate_once(alm_rng *rng, alm_str original, alm_buffer *text)
-{
-    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
-    alm_forest *forest = NULL;
-    alm_buffer_clear(text);
-    alm_buffer_str(text, original);
-    uint64_t flips = alm_rng_next_below(rng, 4);
-    for (uint64_t i = 0; i < flips; i++) {
-        size_t at = alm_rng_next_below(rng, text->size);
-        bool any = alm_rng_next_below(rng, 4) == 0;
-        text->data[at] = any ? (char)alm_rng_next(rng)
-                             : bytes[alm_rng_next_below(rng, sizeof bytes - 1)];
-    }
-    if (flips == 0) {
-        text->size = alm_rng_next_below(rng, text->size);
-    }
-    /* A block of exactly this size, so that a sanitizer sees a read behind the end. */
-    void *exact = NULL;
-    assert_int_equal(alm_heap_try(text->size > 0 ? text->size : 1, &exact, NULL), ALM_OK);
-    memcpy(exact, text->data, text->size);
-    alm_err code = alm_forest_parse_xgboost((alm_str){exact, text->size}, "m", &forest, NULL);
-    if (code == ALM_OK) {
-        case_use_forest(forest);
-        alm_forest_destroy(forest);
-    }
-    alm_heap_free(exact);
-    return code == ALM_OK;
-}
-
 static void thousands_of_damaged_files_do_no_harm(void **state)
 {
     static const char *const name[] = {"xgb_toy_categorical_model.json", "xgb_wide_leaves.ubj",
                                        "xgb_category.ubj", "xgagaricus.model"};
+    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
+    const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
     alm_buffer text = {0};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
@@ -385,7 +358,8 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
         alm_str original = fixture(arena, name[i]);
         size_t accepted = 0;
         for (int round = 0; round < 3000; round++) {
-            accepted += mutate_once(&rng, original, &text);
+            accepted += case_parse_damaged(alm_forest_parse_xgboost, &rng, original, alphabet,
+                                           &text);
         }
         assert_true(accepted > 100 && accepted < 2900); /* both outcomes are exercised */
         alm_arena_destroy(arena);
