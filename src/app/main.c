@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/cli.h"
@@ -23,8 +24,20 @@ static void let_training_threads_sleep(int argc, char **argv)
     }
 }
 
+/* A run sorts every step's rows in files of their own, so a horizon of a year has hundreds of them
+ * open. Systems grant 1024 unless asked, and many more when asked. */
+static void ask_for_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* else the sort says which file did not open */
+    }
+}
+
 int main(int argc, char **argv)
 {
+    ask_for_open_files();
     let_training_threads_sleep(argc, argv);
     return almi_cli_main(argc, argv);
 }

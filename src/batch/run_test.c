@@ -8,6 +8,7 @@
 #include "base/fs_fault.h"
 #include "batch/batch_fixture.h"
 #include "batch/verify.h"
+#include "table/sql.h"
 
 static alm_err run(shop *s, alm_run_result *out)
 {
@@ -101,6 +102,71 @@ static void expect_verified(shop *s)
     if (alm_verify_status(&report, &s->f->error) != ALM_OK) {
         fail_msg("%s", s->f->error.message);
     }
+}
+
+/* The Parquet files of a run as SQL: the fan as 'path', the steps as ['path', ...]. */
+static void files_of(shop *s, alm_str run_key, const char **fan, const char **steps)
+{
+    fixture *f = s->f;
+    const alm_predictions_commit *commit = alm_predictions_find(s->predictions, run_key);
+    alm_str text;
+    alm_json_document *manifest = NULL;
+    assert_int_equal(alm_objects_get(f->objects, &commit->manifest, 1 << 20, f->arena, &text,
+                                     &f->error), ALM_OK);
+    assert_int_equal(alm_json_parse(text, "manifest", &manifest, &f->error), ALM_OK);
+    alm_str object = {0};
+    alm_digest digest;
+    assert_true(alm_json_as_str(alm_json_member(alm_json_root(manifest), "fan_object"), &object));
+    assert_true(alm_digest_parse(object, &digest));
+    alm_json_document_destroy(manifest);
+    const char *path = NULL;
+    assert_int_equal(alm_objects_locate(f->objects, &digest, f->arena, &path, &f->error), ALM_OK);
+    *fan = alm_sql_literal(f->arena, alm_str_of(path));
+    *steps = "[";
+    for (size_t i = 0; i < commit->files; i++) {
+        path = alm_predictions_path(s->predictions, &commit->file[i], f->arena);
+        *steps = alm_arena_printf(f->arena, "%s%s%s", *steps, i ? ", " : "",
+                                  alm_sql_literal(f->arena, alm_str_of(path)));
+    }
+    *steps = alm_arena_printf(f->arena, "%s]", *steps);
+}
+
+/* The fan has exactly the rows of the steps, by node and step; a step's rows are by node. */
+static void the_fan_is_the_steps_by_node(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    alm_run_result result = must_run(&s);
+    fixture *f = s.f;
+    alm_sql *sql = NULL;
+    const char *fan = NULL;
+    const char *steps = NULL;
+    files_of(&s, result.run_key, &fan, &steps);
+    assert_int_equal(alm_sql_open(&(alm_sql_options){.threads = 1}, &sql, &f->error), ALM_OK);
+    char *tables = alm_arena_printf(
+        f->arena, "CREATE TABLE fan AS SELECT row_number() OVER () AS nth, * FROM "
+        "read_parquet(%s); CREATE TABLE steps AS SELECT * FROM "
+        "read_parquet(%s, hive_partitioning = false, file_row_number = true)", fan, steps);
+    assert_int_equal(alm_sql_run(sql, tables, &f->error), ALM_OK);
+    static const char *const COUNTS[] = {
+        "SELECT count(*) FROM fan",
+        "SELECT count(*) FROM steps",
+        "SELECT count(*) FROM (SELECT * EXCLUDE (nth, forecast_horizon) FROM fan INTERSECT ALL "
+        "SELECT * EXCLUDE (file_row_number) FROM steps)",
+        "SELECT count(*) FROM fan WHERE target_date = DATE '2023-06-11' + forecast_horizon - 1",
+        "SELECT count(*) FROM (SELECT nth, row_number() OVER (ORDER BY node, forecast_horizon) AS "
+        "place FROM fan) WHERE nth = place",
+        "SELECT count(*) FROM (SELECT file_row_number AS nth, row_number() OVER (PARTITION BY "
+        "target_date ORDER BY node) - 1 AS place FROM steps) WHERE nth = place"};
+    for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0]; i++) {
+        int64_t rows = -1;
+        assert_int_equal(alm_sql_i64(sql, COUNTS[i], &rows, &f->error), ALM_OK);
+        if (rows != result.rows) {
+            fail_msg("%s: %lld", COUNTS[i], (long long)rows);
+        }
+    }
+    alm_sql_close(sql);
+    shop_close(&s);
 }
 
 /* A registered snapshot of the same window over restated sales. */
@@ -477,6 +543,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_second_run_changes_nothing),
+        CASE(the_fan_is_the_steps_by_node),
         CASE(threads_do_not_change_a_byte),
         CASE(other_data_for_the_date_must_supersede),
         CASE(short_sales_are_named),

@@ -3,10 +3,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "table/row_sort.h"
 #include "table/sql.h"
 
 #define ENGINE_MEMORY ((uint64_t)256 << 20)
-#define ROWS_PER_APPEND 1024
+#define SORT_MEMORY ((uint64_t)32 << 20) /* of all steps together */
+/* What the engine keeps of a file while it writes. Small groups also make a reader of one node open
+ * little more than that node's rows. */
+#define STEP_GROUP_ROWS 16384
+#define FAN_GROUP_ROWS 8192
+#define BATCH_ROWS 2048
 
 struct alm_run_writer {
     const alm_env *env;
@@ -18,15 +24,17 @@ struct alm_run_writer {
     alm_arena *arena;
     alm_arena *row_arena; /* names and explanations of one block */
     alm_sql *sql;
-    alm_table_builder **builders; /* one per step: rows that wait to be staged */
-    alm_table_builder *builder;   /* the one that is being filled */
-    size_t waiting;               /* rows in each */
+    alm_row_sort **sorts; /* one per step */
+    alm_row_sort *sort;   /* the one that is being filled */
+    const char **names;   /* of the sorted columns: those that are not constant */
+    alm_type *types;
+    size_t sorted_count;
     alm_prediction_columns columns;
     alm_buffer json;
     alm_run_files files;
 };
 
-/* Columns with one value per file are not staged but written as literals. */
+/* Columns with one value per file are not sorted but written as literals. */
 static bool is_constant(const char *name)
 {
     static const char *const NAMES[] = {"run_id",          "schedule",        "target_date",
@@ -40,27 +48,40 @@ static bool is_constant(const char *name)
     return false;
 }
 
-static alm_err open_engine(alm_run_writer *w, alm_error *error)
+/* Rows are sorted by node, the first column that is not constant. */
+static void choose_columns(alm_run_writer *w)
 {
-    /* One thread: the order of rows in a file is part of its hash. */
-    alm_sql_options options = {1, ENGINE_MEMORY, w->scratch};
-    ALM_TRY(alm_sql_open(&options, &w->sql, error));
-    const char **names = ALM_NEW_ARRAY(w->arena, const char *, w->columns.count);
-    alm_type *types = ALM_NEW_ARRAY(w->arena, alm_type, w->columns.count);
-    size_t staged = 0;
+    w->names = ALM_NEW_ARRAY(w->arena, const char *, w->columns.count);
+    w->types = ALM_NEW_ARRAY(w->arena, alm_type, w->columns.count);
     for (size_t i = 0; i < w->columns.count; i++) {
         if (!is_constant(w->columns.names[i])) {
             bool number = strcmp(w->columns.sql_types[i], "DOUBLE") == 0;
-            names[staged] = w->columns.names[i];
-            types[staged++] = number ? ALM_TYPE_F64 : ALM_TYPE_TEXT;
+            w->names[w->sorted_count] = w->columns.names[i];
+            w->types[w->sorted_count++] = number ? ALM_TYPE_F64 : ALM_TYPE_TEXT;
         }
     }
+    alm_assert(strcmp(w->names[0], "node") == 0);
+}
+
+static alm_err open_sorts(alm_run_writer *w, alm_error *error)
+{
     size_t steps = (size_t)w->method->horizon;
-    w->builders = ALM_NEW_ARRAY(w->arena, alm_table_builder *, steps);
+    choose_columns(w);
+    w->sorts = ALM_NEW_ARRAY(w->arena, alm_row_sort *, steps);
     for (size_t step = 0; step < steps; step++) {
-        ALM_TRY(alm_table_builder_create(names, types, staged, &w->builders[step], error));
+        alm_row_sort_options options = {
+            .names = w->names,
+            .types = w->types,
+            .column_count = w->sorted_count,
+            .memory_bytes = SORT_MEMORY / steps,
+            .fs = w->env->fs,
+            .folder = w->scratch,
+            .name = alm_arena_printf(w->arena, "step-%zu", step + 1)};
+        ALM_TRY(alm_row_sort_create(&options, &w->sorts[step], error));
     }
-    return ALM_OK;
+    /* One thread: the order of rows in a file is part of its hash. */
+    alm_sql_options options = {1, ENGINE_MEMORY, w->scratch};
+    return alm_sql_open(&options, &w->sql, error);
 }
 
 alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *options,
@@ -77,7 +98,7 @@ alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *op
                           .arena = arena,
                           .row_arena = alm_arena_create(0)};
     alm_prediction_columns_of(options->project, arena, &w->columns);
-    alm_err code = open_engine(w, error);
+    alm_err code = open_sorts(w, error);
     if (code != ALM_OK) {
         alm_run_writer_close(w);
         return code;
@@ -89,8 +110,8 @@ alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *op
 void alm_run_writer_close(alm_run_writer *w)
 {
     if (w) {
-        for (int32_t step = 0; w->builders && step < w->method->horizon; step++) {
-            alm_table_builder_destroy(w->builders[step]);
+        for (int32_t step = 0; w->sorts && step < w->method->horizon; step++) {
+            alm_row_sort_destroy(w->sorts[step]);
         }
         alm_sql_close(w->sql);
         alm_buffer_deinit(&w->json);
@@ -129,25 +150,24 @@ static node_names names_of(alm_run_writer *w, const alm_forecast_block *block,
     return names;
 }
 
-static void add_number(alm_table_builder *b, bool present, double value)
+static void add_number(alm_row_sort *sort, bool present, double value)
 {
     if (present && isfinite(value)) {
-        alm_table_builder_f64(b, value == 0 ? 0 : value); /* no negative zero in the store */
+        alm_row_sort_f64(sort, value); /* which makes no negative zero */
     } else {
-        alm_table_builder_null(b);
+        alm_row_sort_null(sort);
     }
 }
 
 static void add_head(alm_run_writer *w, const node_names *names)
 {
-    alm_table_builder *b = w->builder;
-    alm_table_builder_text(b, names->node);
-    alm_table_builder_text(b, names->level);
+    alm_row_sort_text(w->sort, names->node);
+    alm_row_sort_text(w->sort, names->level);
     for (size_t k = 0; k < w->columns.key_count; k++) {
         if (names->is_leaf) {
-            alm_table_builder_text(b, alm_panel_source_key(w->source, names->index, k));
+            alm_row_sort_text(w->sort, alm_panel_source_key(w->source, names->index, k));
         } else {
-            alm_table_builder_null(b);
+            alm_row_sort_null(w->sort);
         }
     }
 }
@@ -161,7 +181,7 @@ static void add_quantiles(alm_run_writer *w, const alm_forecast *f, size_t steps
             own++;
         }
         bool present = own < w->method->quantile_count;
-        add_number(w->builder, present, present ? f->quantile[own * steps + step] : 0);
+        add_number(w->sort, present, present ? f->quantile[own * steps + step] : 0);
     }
 }
 
@@ -178,14 +198,14 @@ static void add_explanation(alm_run_writer *w, const alm_forecast *f, size_t ste
         alm_json_close_object(&json);
     }
     alm_json_close_array(&json);
-    alm_table_builder_text(w->builder, alm_buffer_view(&w->json));
+    alm_row_sort_text(w->sort, alm_buffer_view(&w->json));
 }
 
 /* "cold_start:22720|EIRE;84946|EIRE": the reason code, then the analogues that lent the level. */
 static void add_fallback(alm_run_writer *w, const alm_forecast *f)
 {
     if (f->fallback == ALM_FALLBACK_NONE) {
-        alm_table_builder_null(w->builder);
+        alm_row_sort_null(w->sort);
         return;
     }
     alm_buffer_clear(&w->json);
@@ -195,47 +215,33 @@ static void add_fallback(alm_run_writer *w, const alm_forecast *f)
         alm_buffer_str(&w->json,
                        alm_panel_source_node_name(w->source, f->analogue[a], w->row_arena));
     }
-    alm_table_builder_text(w->builder, alm_buffer_view(&w->json));
+    alm_row_sort_text(w->sort, alm_buffer_view(&w->json));
 }
 
 static void add_tail(alm_run_writer *w, const alm_forecast *f, size_t step)
 {
-    alm_table_builder *b = w->builder;
-    add_number(b, true, f->base_mean[step]);
-    alm_table_builder_text(b, alm_str_of(f->method));
-    add_number(b, f->has_stock, f->has_stock ? f->stockout_probability[step] : 0);
-    add_number(b, f->has_stock, f->days_to_stockout);
-    add_number(b, f->has_stock, f->has_stock ? f->shortfall[step] : 0);
+    add_number(w->sort, true, f->base_mean[step]);
+    alm_row_sort_text(w->sort, alm_str_of(f->method));
+    add_number(w->sort, f->has_stock, f->has_stock ? f->stockout_probability[step] : 0);
+    add_number(w->sort, f->has_stock, f->days_to_stockout);
+    add_number(w->sort, f->has_stock, f->has_stock ? f->shortfall[step] : 0);
     add_explanation(w, f, step);
     add_fallback(w, f);
 }
 
-static void add_rows(alm_run_writer *w, const alm_forecast_block *block, const node_names *names,
-                     size_t step)
+static alm_err add_rows(alm_run_writer *w, const alm_forecast_block *block,
+                        const node_names *names, size_t step, alm_error *error)
 {
-    w->builder = w->builders[step];
+    w->sort = w->sorts[step];
     for (size_t i = 0; i < block->count; i++) {
         const alm_forecast *f = &block->forecasts[i];
         add_head(w, &names[i]);
-        add_number(w->builder, true, f->mean[step]);
+        add_number(w->sort, true, f->mean[step]);
         add_quantiles(w, f, block->steps, step);
         add_tail(w, f, step);
+        ALM_TRY(alm_buffer_status(&w->json, error));
+        ALM_TRY(alm_row_sort_end_row(w->sort, error));
     }
-}
-
-/* Rows are staged a thousand at a time: every append leaves a half-filled segment per column in
- * memory, and there are as many tables as steps. */
-static alm_err stage(alm_run_writer *w, alm_error *error)
-{
-    ALM_TRY(alm_buffer_status(&w->json, error));
-    for (int32_t step = 0; w->waiting && step < w->method->horizon; step++) {
-        alm_table table;
-        ALM_TRY(alm_table_builder_finish(w->builders[step], &table, error));
-        char *name = alm_arena_printf(w->row_arena, "step_%d", step + 1);
-        ALM_TRY(alm_sql_append(w->sql, name, &table, error));
-        alm_table_builder_clear(w->builders[step]);
-    }
-    w->waiting = 0;
     return ALM_OK;
 }
 
@@ -249,11 +255,7 @@ static alm_err write_block(void *context, const alm_forecast_block *block, alm_e
         w->files.fallbacks[block->forecasts[i].fallback]++;
     }
     for (size_t step = 0; step < block->steps; step++) {
-        add_rows(w, block, names, step);
-    }
-    w->waiting += block->count;
-    if (w->waiting >= ROWS_PER_APPEND) {
-        ALM_TRY(stage(w, error));
+        ALM_TRY(add_rows(w, block, names, step, error));
     }
     *(block->aggregates ? &w->files.aggregates : &w->files.leaves) += (int64_t)block->count;
     return ALM_OK;
@@ -297,15 +299,21 @@ static const char *constant_of(const alm_run_writer *w, const char *name, size_t
     return NULL;
 }
 
-/* The select list of a step. Explanations were staged as JSON text. */
-static const char *select_list(const alm_run_writer *w, size_t step)
+/* What the file of a step has, from the sorted columns, in which explanations are JSON text. In the
+ * fan, whose rows are of all steps, the target date follows from the step. */
+static const char *select_list(const alm_run_writer *w, bool fan, size_t step)
 {
-    const char *list = "";
+    char day[ALM_DATE_TEXT_BYTES];
+    alm_date_text(w->identity.prediction_date, day);
+    const char *list = fan ? "forecast_horizon::INTEGER AS forecast_horizon, " : "";
     for (size_t i = 0; i < w->columns.count; i++) {
         const char *name = w->columns.names[i];
         const char *column = alm_sql_identifier(w->arena, alm_str_of(name));
         const char *term = column;
-        if (is_constant(name)) {
+        if (fan && strcmp(name, "target_date") == 0) {
+            term = alm_arena_printf(w->arena, "DATE '%s' + (forecast_horizon - 1)::INTEGER AS %s",
+                                    day, column);
+        } else if (is_constant(name)) {
             term = alm_arena_printf(w->arena, "%s AS %s", constant_of(w, name, step), column);
         } else if (strcmp(name, "explanation") == 0) {
             term = alm_arena_printf(w->arena,
@@ -317,53 +325,130 @@ static const char *select_list(const alm_run_writer *w, size_t step)
     return list;
 }
 
-static alm_err copy_step(alm_run_writer *w, size_t step, alm_error *error)
+/* The columns of a file before the select list: those sorted, behind the step's in the fan. */
+static alm_table schema_of(const alm_run_writer *w, bool fan)
 {
-    const char *path = alm_arena_printf(w->arena, "%s/step-%zu.parquet", w->scratch, step + 1);
-    char *literal = alm_sql_literal(w->arena, alm_str_of(path));
-    char *statement = alm_arena_printf(
-        w->arena, "COPY (SELECT %s FROM step_%zu ORDER BY node) TO %s "
-        "(FORMAT parquet, COMPRESSION zstd); DROP TABLE step_%zu", select_list(w, step), step + 1,
-        literal, step + 1);
-    w->files.step_paths[step] = path;
-    return alm_sql_run(w->sql, statement, error);
+    alm_column *columns = ALM_NEW_ARRAY(w->arena, alm_column, w->sorted_count + 1);
+    size_t count = 0;
+    if (fan) {
+        columns[count++] = (alm_column){.name = "forecast_horizon", .type = ALM_TYPE_I64};
+    }
+    for (size_t c = 0; c < w->sorted_count; c++) {
+        columns[count++] = (alm_column){.name = w->names[c], .type = w->types[c]};
+    }
+    return (alm_table){0, count, columns};
 }
 
-/* The same rows from the step files, sorted by node. Small row groups, so that a reader of one node
- * opens little more than that node's rows. */
-static alm_err copy_fan(alm_run_writer *w, alm_error *error)
+static alm_err pull_step(void *context, alm_table *out, alm_error *error)
 {
-    alm_buffer text = {0};
-    char day[ALM_DATE_TEXT_BYTES];
-    alm_date_text(w->identity.prediction_date, day);
+    alm_row_sort_batch batch;
+    ALM_TRY(alm_row_sort_next(context, &batch, error));
+    *out = batch.table;
+    return ALM_OK;
+}
+
+static alm_err write_step(alm_run_writer *w, size_t step, alm_error *error)
+{
+    alm_table schema = schema_of(w, false);
+    alm_sql_parquet file = {
+        .path = alm_arena_printf(w->arena, "%s/step-%zu.parquet", w->scratch, step + 1),
+        .schema = &schema,
+        .select = select_list(w, false, step),
+        .row_group_rows = STEP_GROUP_ROWS};
+    w->files.step_paths[step] = file.path;
+    ALM_TRY(alm_row_sort_finish(w->sorts[step], error));
+    ALM_TRY(alm_sql_write_parquet(w->sql, &file, pull_step, w->sorts[step], error));
+    /* Until the fan is written, all steps are open: few rows of each. */
+    size_t steps = (size_t)w->method->horizon;
+    size_t rows = steps < BATCH_ROWS ? BATCH_ROWS / steps : 1;
+    return alm_row_sort_rewind(w->sorts[step], rows, error);
+}
+
+/* ---- the fan: all steps of a node, node after node ---- */
+
+typedef struct step_rows {
+    alm_row_sort_batch batch;
+    size_t at;
+} step_rows;
+
+typedef struct fan_rows {
+    alm_run_writer *writer;
+    step_rows *steps;
+    alm_table_builder *builder;
+} fan_rows;
+
+/* Every step has the same nodes in the same order, so their rows are taken in turn. *end where the
+ * first step has none left. */
+static alm_err add_fan_row(fan_rows *fan, size_t step, bool *end, alm_error *error)
+{
+    step_rows *rows = &fan->steps[step];
+    if (rows->at == rows->batch.table.rows) {
+        ALM_TRY(alm_row_sort_next(fan->writer->sorts[step], &rows->batch, error));
+        rows->at = 0;
+    }
+    *end = rows->batch.table.rows == 0;
+    if (*end) {
+        alm_assert(step == 0);
+        return ALM_OK;
+    }
+    const alm_column *node = &rows->batch.table.columns[0];
+    const step_rows *first = &fan->steps[0]; /* its row was taken: `at` is behind it */
+    alm_assert(step == 0 ||
+               alm_str_equal(node->values.text[rows->at],
+                             first->batch.table.columns[0].values.text[first->at - 1]));
+    alm_table_builder_i64(fan->builder, (int64_t)step + 1);
+    for (size_t c = 0; c < rows->batch.table.column_count; c++) {
+        alm_table_builder_value(fan->builder, &rows->batch.table.columns[c], rows->at);
+    }
+    rows->at++;
+    return ALM_OK;
+}
+
+static alm_err pull_fan(void *context, alm_table *out, alm_error *error)
+{
+    fan_rows *fan = context;
+    size_t steps = (size_t)fan->writer->method->horizon;
+    bool end = false;
+    alm_table_builder_clear(fan->builder);
+    for (size_t rows = 0; rows + steps <= BATCH_ROWS && !end; rows += steps) {
+        for (size_t step = 0; step < steps && !end; step++) {
+            ALM_TRY(add_fan_row(fan, step, &end, error));
+        }
+    }
+    return alm_table_builder_finish(fan->builder, out, error);
+}
+
+static alm_err write_fan(alm_run_writer *w, alm_error *error)
+{
+    alm_table schema = schema_of(w, true);
+    const char **names = ALM_NEW_ARRAY(w->arena, const char *, schema.column_count);
+    alm_type *types = ALM_NEW_ARRAY(w->arena, alm_type, schema.column_count);
+    for (size_t c = 0; c < schema.column_count; c++) {
+        names[c] = schema.columns[c].name;
+        types[c] = schema.columns[c].type;
+    }
+    fan_rows fan = {.writer = w,
+                    .steps = ALM_NEW_ARRAY(w->arena, step_rows, (size_t)w->method->horizon)};
     w->files.fan_path = alm_arena_printf(w->arena, "%s/fan.parquet", w->scratch);
-    alm_buffer_printf(&text, "COPY (SELECT (target_date - DATE '%s' + 1)::INTEGER AS "
-                      "forecast_horizon, * FROM read_parquet([", day);
-    for (int32_t step = 0; step < w->method->horizon; step++) {
-        alm_str path = alm_str_of(w->files.step_paths[step]);
-        alm_buffer_printf(&text, "%s%s", step ? ", " : "", alm_sql_literal(w->arena, path));
-    }
-    alm_buffer_printf(&text, "], hive_partitioning = false) ORDER BY node, forecast_horizon) TO %s "
-                      "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)",
-                      alm_sql_literal(w->arena, alm_str_of(w->files.fan_path)));
-    alm_err code = alm_buffer_status(&text, error);
-    if (code == ALM_OK) {
-        code = alm_sql_run(w->sql, text.data, error);
-    }
-    alm_buffer_deinit(&text);
+    alm_sql_parquet file = {.path = w->files.fan_path,
+                            .schema = &schema,
+                            .select = select_list(w, true, 0),
+                            .row_group_rows = FAN_GROUP_ROWS};
+    ALM_TRY(alm_table_builder_create(names, types, schema.column_count, &fan.builder, error));
+    alm_err code = alm_sql_write_parquet(w->sql, &file, pull_fan, &fan, error);
+    alm_table_builder_destroy(fan.builder);
     return code;
 }
 
 alm_err alm_run_writer_finish(alm_run_writer *w, alm_run_files *out, alm_error *error)
 {
     size_t steps = (size_t)w->method->horizon;
-    ALM_TRY(stage(w, error));
     w->files.step_paths = ALM_NEW_ARRAY(w->arena, const char *, steps);
     for (size_t step = 0; step < steps; step++) {
-        ALM_TRY(copy_step(w, step, error));
+        ALM_TRY(write_step(w, step, error));
         alm_env_progress(w->env, "writing", step + 1, steps + 1);
     }
-    ALM_TRY(copy_fan(w, error));
+    ALM_TRY(write_fan(w, error));
     w->files.rows_per_step = w->files.leaves + w->files.aggregates;
     *out = w->files;
     return ALM_OK;

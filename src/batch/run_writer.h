@@ -1,7 +1,9 @@
 /* run_writer.h: forecasts of a pipeline run as Parquet files: one per step, and one fan file.
  *
- * Rows are staged in the table engine, one table per step, with a memory limit, so that what stands
- * in memory does not grow with the number of series. */
+ * Rows are sorted by node, one sort per step with a share of a fixed memory, and go from there into
+ * the files row group by row group: what stands in memory does not grow with the number of series.
+ * Leaves come in the order of their keys, which is nearly that of their names, so most of a sort is
+ * appending. The sorts keep a file each in the scratch folder, two while they are read. */
 #ifndef ALM_BATCH_RUN_WRITER_H
 #define ALM_BATCH_RUN_WRITER_H
 

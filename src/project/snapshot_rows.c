@@ -247,8 +247,8 @@ static alm_err write_file(almi_taking *taking, writing *w, alm_error *error)
         w->totals = ALM_NEW_ARRAY(arena, total, count);
         ALM_TRY(alm_table_builder_create(names, types, count, &w->builder, error));
     }
-    ALM_TRY(alm_sql_write_parquet(taking->sql, source->path, &schema,
-                                  add ? pull_sums : pull_rows, w, error));
+    alm_sql_parquet file = {.path = source->path, .schema = &schema};
+    ALM_TRY(alm_sql_write_parquet(taking->sql, &file, add ? pull_sums : pull_rows, w, error));
     return source->duplicate ? name_key(taking, w, error) : ALM_OK;
 }
 

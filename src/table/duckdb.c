@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define DEFAULT_MEMORY_BYTES ((uint64_t)2 << 30)
+#define ROW_GROUP_ROWS ((size_t)122880) /* the engine's own */
 
 /* Rows on their way into a file; see alm_sql_write_parquet. */
 typedef struct stream {
@@ -707,16 +708,18 @@ static alm_err add_stream_function(alm_sql *sql, alm_error *error)
                : alm_fail(error, ALM_ERR_EXTERNAL, "the table engine takes no function");
 }
 
-alm_err alm_sql_write_parquet(alm_sql *sql, const char *path, const alm_table *schema,
-                              alm_sql_pull pull, void *context, alm_error *error)
+alm_err alm_sql_write_parquet(alm_sql *sql, const alm_sql_parquet *file, alm_sql_pull pull,
+                              void *context, alm_error *error)
 {
-    alm_assert(!sql->busy && !sql->stream && schema->column_count > 0);
+    alm_assert(!sql->busy && !sql->stream && file->schema->column_count > 0);
     ALM_TRY(add_stream_function(sql, error));
-    stream rows = {.schema = schema, .pull = pull, .context = context};
+    stream rows = {.schema = file->schema, .pull = pull, .context = context};
     alm_arena *arena = alm_arena_create(4096);
     char *statement = alm_arena_printf(
-        arena, "COPY (SELECT * FROM almanac_rows()) TO %s (FORMAT parquet, COMPRESSION zstd, "
-        "ROW_GROUP_SIZE 122880)", alm_sql_literal(arena, alm_str_of(path)));
+        arena, "COPY (SELECT %s FROM almanac_rows()) TO %s (FORMAT parquet, COMPRESSION zstd, "
+        "ROW_GROUP_SIZE %zu)", file->select ? file->select : "*",
+        alm_sql_literal(arena, alm_str_of(file->path)),
+        file->row_group_rows ? file->row_group_rows : ROW_GROUP_ROWS);
     sql->stream = &rows;
     alm_err code = alm_sql_run(sql, statement, error);
     sql->stream = NULL;

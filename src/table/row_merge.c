@@ -3,6 +3,7 @@
 
 #define BUFFER_BYTES_MAX ((size_t)1 << 20)
 #define BUFFER_BYTES_MIN ((size_t)1 << 14)
+#define TEXT_BYTES_PER_ROW ((size_t)1 << 7)
 
 /* ---- one run ---- */
 
@@ -62,14 +63,21 @@ static alm_err run_open(alm_row_sort *sort, almi_sort_run *run, size_t buffer, a
     return sort->options.fs->ops->open(sort->options.fs, run->path, &run->file, error);
 }
 
+/* The file of the run stays. */
+static void run_close(alm_row_sort *sort, almi_sort_run *run)
+{
+    if (run->file) {
+        (void)sort->options.fs->ops->close(sort->options.fs, run->file, NULL);
+    }
+    alm_heap_free(run->buffer);
+    *run = (almi_sort_run){.path = run->path};
+}
+
 static void run_remove(alm_row_sort *sort, almi_sort_run *run)
 {
     alm_fs *fs = sort->options.fs;
-    if (run->file) {
-        (void)fs->ops->close(fs, run->file, NULL);
-    }
+    run_close(sort, run);
     (void)fs->ops->unlink(fs, run->path, NULL); /* what is left goes with the folder */
-    alm_heap_free(run->buffer);
     *run = (almi_sort_run){0};
 }
 
@@ -126,6 +134,7 @@ alm_err almi_merge_start(alm_row_sort *sort, alm_error *error)
     buffer = buffer < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : buffer;
     for (size_t i = 0; i < sort->run_count; i++) {
         bool any = false;
+        run_close(sort, &sort->runs[i]);
         ALM_TRY(run_open(sort, &sort->runs[i], buffer, error));
         ALM_TRY(run_load(sort, &sort->runs[i], &any, error));
         if (any) {
@@ -193,6 +202,63 @@ void almi_merge_end(alm_row_sort *sort)
 }
 
 /* ---- rows ---- */
+
+void almi_batch_free(alm_row_sort *sort)
+{
+    for (size_t c = 0; c < sort->options.column_count; c++) {
+        if (sort->valid) {
+            alm_heap_free(sort->valid[c]);
+        }
+        if (sort->columns) {
+            alm_heap_free((void *)(uintptr_t)sort->columns[c].values.any);
+        }
+    }
+    alm_heap_free(sort->columns);
+    alm_heap_free(sort->valid);
+    alm_heap_free(sort->nulls);
+    alm_heap_free(sort->repeats);
+    alm_heap_free(sort->text.data);
+    alm_heap_free(sort->key.data);
+    sort->columns = NULL;
+    sort->valid = NULL;
+    sort->nulls = NULL;
+    sort->repeats = NULL;
+    sort->text = (almi_sort_bytes){0};
+    sort->key = (almi_sort_bytes){0};
+}
+
+static alm_err create_batch(alm_row_sort *sort, size_t rows, alm_error *error)
+{
+    size_t count = sort->options.column_count;
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(rows, &memory, error));
+    sort->repeats = memory;
+    ALM_TRY(alm_heap_try(count * sizeof(alm_column), &memory, error));
+    sort->columns = memory;
+    ALM_TRY(alm_heap_try(count * sizeof(*sort->valid), &memory, error));
+    sort->valid = memory;
+    ALM_TRY(alm_heap_try(count * sizeof(*sort->nulls), &memory, error));
+    sort->nulls = memory;
+    for (size_t c = 0; c < count; c++) {
+        sort->columns[c].name = sort->options.names[c];
+        sort->columns[c].type = sort->options.types[c];
+        ALM_TRY(alm_heap_try(rows, &memory, error));
+        sort->valid[c] = memory;
+        ALM_TRY(alm_heap_try(rows * alm_type_size(sort->options.types[c]), &memory, error));
+        sort->columns[c].values.any = memory;
+    }
+    sort->batch_rows = rows;
+    return almi_sort_reserve(&sort->text, rows * TEXT_BYTES_PER_ROW, error);
+}
+
+alm_err alm_row_sort_rewind(alm_row_sort *sort, size_t batch_rows, alm_error *error)
+{
+    alm_assert(sort->reading && batch_rows > 0 && batch_rows <= ALMI_SORT_BATCH_ROWS);
+    almi_batch_free(sort);
+    sort->any = false;
+    ALM_TRY(create_batch(sort, batch_rows, error));
+    return almi_merge_start(sort, error);
+}
 
 static uint64_t read_big_endian(const uint8_t *bytes, size_t size)
 {
@@ -286,7 +352,7 @@ alm_err alm_row_sort_next(alm_row_sort *sort, alm_row_sort_batch *out, alm_error
     const uint8_t *record;
     sort->text.size = 0;
     memset(sort->nulls, 0, sort->options.column_count * sizeof(*sort->nulls));
-    while (rows < ALMI_SORT_BATCH_ROWS && (record = almi_merge_record(sort)) != NULL) {
+    while (rows < sort->batch_rows && (record = almi_merge_record(sort)) != NULL) {
         size_t size = almi_record_size(record);
         if (sort->text.size + size > sort->text.capacity) {
             if (rows > 0) {

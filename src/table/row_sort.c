@@ -5,7 +5,6 @@
 #define CHUNK_BYTES_MAX ((size_t)1 << 20)
 #define CHUNK_BYTES_MIN ((size_t)1 << 12)
 #define PENDING_BYTES ((size_t)1 << 18)
-#define TEXT_BYTES ((size_t)1 << 18)
 #define SORT_BYTES_PER_ROW (2 * sizeof(almi_sort_item))
 #define SIGN ((uint64_t)1 << 63)
 
@@ -24,30 +23,6 @@ alm_err almi_sort_reserve(almi_sort_bytes *bytes, size_t capacity, alm_error *er
 
 /* ---- creating ---- */
 
-static alm_err create_columns(alm_row_sort *sort, alm_error *error)
-{
-    size_t count = sort->options.column_count;
-    void *memory = NULL;
-    ALM_TRY(alm_heap_try(ALMI_SORT_BATCH_ROWS, &memory, error));
-    sort->repeats = memory;
-    ALM_TRY(alm_heap_try(count * sizeof(alm_column), &memory, error));
-    sort->columns = memory;
-    ALM_TRY(alm_heap_try(count * sizeof(*sort->valid), &memory, error));
-    sort->valid = memory;
-    ALM_TRY(alm_heap_try(count * sizeof(*sort->nulls), &memory, error));
-    sort->nulls = memory;
-    for (size_t c = 0; c < count; c++) {
-        sort->columns[c].name = sort->options.names[c];
-        sort->columns[c].type = sort->options.types[c];
-        ALM_TRY(alm_heap_try(ALMI_SORT_BATCH_ROWS, &memory, error));
-        sort->valid[c] = memory;
-        ALM_TRY(alm_heap_try(ALMI_SORT_BATCH_ROWS * alm_type_size(sort->options.types[c]),
-                             &memory, error));
-        sort->columns[c].values.any = memory;
-    }
-    return almi_sort_reserve(&sort->text, TEXT_BYTES, error);
-}
-
 alm_err alm_row_sort_create(const alm_row_sort_options *options, alm_row_sort **out,
                             alm_error *error)
 {
@@ -64,11 +39,6 @@ alm_err alm_row_sort_create(const alm_row_sort_options *options, alm_row_sort **
     sort->chunk_bytes = share > CHUNK_BYTES_MAX ? CHUNK_BYTES_MAX : share;
     sort->arena = alm_arena_create(4096);
     sort->in_order = true;
-    alm_err code = create_columns(sort, error);
-    if (code != ALM_OK) {
-        alm_row_sort_destroy(sort);
-        return code;
-    }
     *out = sort;
     return ALM_OK;
 }
@@ -93,20 +63,11 @@ void alm_row_sort_destroy(alm_row_sort *sort)
     if (sort->writer) {
         (void)sort->options.fs->ops->close(sort->options.fs, sort->writer, NULL);
     }
+    almi_batch_free(sort);
     almi_merge_end(sort);
     free_block(sort);
-    for (size_t c = 0; sort->nulls && c < sort->options.column_count; c++) {
-        alm_heap_free(sort->valid[c]);
-        alm_heap_free((void *)(uintptr_t)sort->columns[c].values.any);
-    }
-    alm_heap_free(sort->columns);
-    alm_heap_free(sort->valid);
-    alm_heap_free(sort->nulls);
-    alm_heap_free(sort->repeats);
     alm_heap_free(sort->last.data);
     alm_heap_free(sort->pending.data);
-    alm_heap_free(sort->text.data);
-    alm_heap_free(sort->key.data);
     alm_arena_destroy(sort->arena);
     alm_heap_free(sort);
 }
@@ -444,8 +405,9 @@ alm_err alm_row_sort_finish(alm_row_sort *sort, alm_error *error)
         ALM_TRY(spill(sort, error));
         ALM_TRY(close_writer(sort, error));
         free_block(sort);
+        alm_heap_free(sort->pending.data);
+        sort->pending = (almi_sort_bytes){0};
     }
-    ALM_TRY(almi_merge_start(sort, error));
     sort->reading = true;
-    return ALM_OK;
+    return alm_row_sort_rewind(sort, ALMI_SORT_BATCH_ROWS, error);
 }

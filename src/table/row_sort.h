@@ -51,8 +51,12 @@ void alm_row_sort_text(alm_row_sort *sort, alm_str value);
 /* Every column has its value. ALM_ERR_MEMORY, ALM_ERR_IO. */
 ALM_NODISCARD alm_err alm_row_sort_end_row(alm_row_sort *sort, alm_error *error);
 
-/* No row comes any more. */
+/* No row comes any more; the reading starts. */
 ALM_NODISCARD alm_err alm_row_sort_finish(alm_row_sort *sort, alm_error *error);
+/* Starts the reading again, with at most `batch_rows` (1 to 2048) rows at a time: a few, where many
+ * sorts are read side by side, take little memory. */
+ALM_NODISCARD alm_err alm_row_sort_rewind(alm_row_sort *sort, size_t batch_rows,
+                                          alm_error *error);
 /* The next rows in order, valid until the next call. */
 ALM_NODISCARD alm_err alm_row_sort_next(alm_row_sort *sort, alm_row_sort_batch *out,
                                         alm_error *error);

@@ -84,6 +84,7 @@ struct alm_row_sort {
     size_t heap_count;
     almi_sort_chunk *read_chunk; /* of the block, where there are no runs */
     size_t read_at;
+    size_t batch_rows;   /* at most in a batch */
     alm_column *columns; /* of the batch */
     uint8_t **valid;     /* per column; the batch has it only where a value is null */
     size_t *nulls;       /* per column, in the batch */
@@ -95,12 +96,14 @@ struct alm_row_sort {
 
 ALM_NODISCARD alm_err almi_sort_reserve(almi_sort_bytes *bytes, size_t capacity, alm_error *error);
 
-/* Begins to read all runs, or the block where there are none. */
+/* Begins to read all runs, or the block where there are none, from their first records. */
 ALM_NODISCARD alm_err almi_merge_start(alm_row_sort *sort, alm_error *error);
 /* The next record in order, valid until almi_merge_advance; NULL at the end. */
 const uint8_t *almi_merge_record(const alm_row_sort *sort);
 ALM_NODISCARD alm_err almi_merge_advance(alm_row_sort *sort, alm_error *error);
 /* Closes and removes all runs. */
 void almi_merge_end(alm_row_sort *sort);
+/* Gives back what a batch of rows lies in. */
+void almi_batch_free(alm_row_sort *sort);
 
 #endif

@@ -157,17 +157,16 @@ static bool same_value(const alm_column *a, size_t i, const alm_column *b, size_
 }
 
 /* Reads everything and compares it with `expected`, `repeats` included. */
-static void expect_rows(alm_row_sort *sort, const alm_table *expected)
+static void expect_rows(alm_row_sort *sort, const alm_table *expected, size_t batch_rows)
 {
     size_t at = 0;
     alm_row_sort_batch batch;
-    assert_int_equal(alm_row_sort_finish(sort, &error), ALM_OK);
     for (;;) {
         assert_int_equal(alm_row_sort_next(sort, &batch, &error), ALM_OK);
         if (batch.table.rows == 0) {
             break;
         }
-        assert_true(batch.table.rows <= 2048 && at + batch.table.rows <= expected->rows);
+        assert_true(batch.table.rows <= batch_rows && at + batch.table.rows <= expected->rows);
         for (size_t i = 0; i < batch.table.rows; i++, at++) {
             bool repeats = at > 0;
             for (size_t c = 0; c < COLUMNS; c++) {
@@ -206,7 +205,16 @@ static void order_is_that_of_the_engine(void **state)
         }
         assert_int_equal(sort->run_count > 10, m == 0);
         assert_int_equal(sort->run_count == 0, m == 2);
-        expect_rows(sort, &expected);
+        assert_int_equal(alm_row_sort_finish(sort, &error), ALM_OK);
+        expect_rows(sort, &expected, 2048);
+        static const size_t AGAIN[] = {1, 7, 2048};
+        for (size_t again = 0; again < 3; again++) {
+            assert_int_equal(alm_row_sort_rewind(sort, AGAIN[again], &error), ALM_OK);
+            alm_row_sort_batch batch; /* from the beginning, wherever the reading was */
+            assert_int_equal(alm_row_sort_next(sort, &batch, &error), ALM_OK);
+            assert_int_equal(alm_row_sort_rewind(sort, AGAIN[again], &error), ALM_OK);
+            expect_rows(sort, &expected, AGAIN[again]);
+        }
         alm_row_sort_destroy(sort);
     }
     alm_sql_close(sql);
@@ -335,6 +343,7 @@ static alm_err sort_rows(alm_fs *where, const alm_table *table, size_t *rows)
         code = alm_row_sort_end_row(sort, &error);
     }
     code = code != ALM_OK ? code : alm_row_sort_finish(sort, &error);
+    code = code != ALM_OK ? code : alm_row_sort_rewind(sort, 100, &error);
     *rows = 0;
     for (bool end = false; code == ALM_OK && !end;) {
         alm_row_sort_batch batch = {0};

@@ -47,12 +47,17 @@ ALM_NODISCARD alm_err alm_sql_append(alm_sql *sql, const char *name, const alm_t
 /* Gives the next rows, at most 2048, valid until the next call; rows == 0 at the end. */
 typedef alm_err (*alm_sql_pull)(void *context, alm_table *out, alm_error *error);
 
-/* Writes rows as they come into a Parquet file (zstd, row groups of 122,880 rows), without keeping
- * them. `schema` has the columns' names and types; its rows are not looked at. An error of `pull`
- * is passed on as it is. */
-ALM_NODISCARD alm_err alm_sql_write_parquet(alm_sql *sql, const char *path,
-                                            const alm_table *schema, alm_sql_pull pull,
-                                            void *context, alm_error *error);
+typedef struct alm_sql_parquet {
+    const char *path;
+    const alm_table *schema; /* names and types of what is pulled; its rows are not looked at */
+    const char *select;      /* SQL, the file's columns from those pulled; NULL: as they are */
+    size_t row_group_rows;   /* so many stand in memory; 0: 122,880 */
+} alm_sql_parquet;
+
+/* Writes rows as they come into a Parquet file (zstd), keeping one row group of them. An error of
+ * `pull` is passed on as it is. */
+ALM_NODISCARD alm_err alm_sql_write_parquet(alm_sql *sql, const alm_sql_parquet *file,
+                                            alm_sql_pull pull, void *context, alm_error *error);
 
 /* Stops a running statement from another thread. */
 void alm_sql_interrupt(alm_sql *sql);

@@ -234,12 +234,12 @@ static void writes_streams(void **state)
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
+    alm_sql_parquet target = {.path = path, .schema = &schema};
     numbers n = {.end = 300000, .fail_at = INT64_MAX};
     assert_int_equal(alm_table_builder_create(names, types, 2, &n.builder, &error), ALM_OK);
     for (int turn = 0; turn < 2; turn++) {
         n.at = 0;
-        assert_int_equal(alm_sql_write_parquet(sql, path, &schema, pull_numbers, &n, &error),
-                         ALM_OK);
+        assert_int_equal(alm_sql_write_parquet(sql, &target, pull_numbers, &n, &error), ALM_OK);
     }
     char *query = alm_arena_printf(
         arena, "SELECT count(*) FROM (SELECT row_number() OVER () - 1 AS r, * FROM "
@@ -253,8 +253,21 @@ static void writes_streams(void **state)
     assert_int_equal(wrong, n.end);
 
     n.at = 0;
+    target.select = "i * 2 AS twice";
+    target.row_group_rows = 4096; /* of 300,000 rows */
+    assert_int_equal(alm_sql_write_parquet(sql, &target, pull_numbers, &n, &error), ALM_OK);
+    query = alm_arena_printf(arena, "SELECT count(*) FROM (SELECT twice, row_number() OVER () - 1 "
+                             "AS r FROM read_parquet('%s')) WHERE twice <> 2 * r", path);
+    assert_int_equal(alm_sql_i64(sql, query, &wrong, &error), ALM_OK);
+    assert_int_equal(wrong, 0);
+    query = alm_arena_printf(arena, "SELECT max(row_group_id) FROM parquet_metadata('%s')", path);
+    assert_int_equal(alm_sql_i64(sql, query, &wrong, &error), ALM_OK);
+    assert_int_equal(wrong, 300000 / 4096);
+    target.select = NULL;
+
+    n.at = 0;
     n.fail_at = 5000;
-    assert_int_equal(alm_sql_write_parquet(sql, path, &schema, pull_numbers, &n, &error),
+    assert_int_equal(alm_sql_write_parquet(sql, &target, pull_numbers, &n, &error),
                      ALM_ERR_CONFLICT);
     assert_string_equal(error.message, "number 5000 is not wanted");
     assert_int_equal(alm_sql_run(sql, "SELECT * FROM almanac_rows()", &error), ALM_ERR_INVALID);
