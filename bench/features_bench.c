@@ -1,6 +1,7 @@
-/* ns per feature value: 30 lag and rolling features at every origin of a panel, one thread.
+/* ns per feature value: 30 lag and rolling features, and 37 with five of the calendar, at every
+ * origin of a panel, one thread.
  *
- *     features_bench [repeats]
+ *     features_bench [repeats [name]]      all, or those of that name
  *
  * Prints one JSON object per line: {"name","value","unit"}; processor time, which other programs on
  * the machine disturb least: of the best repeat, and with `_first` of the first one. Two kinds of
@@ -50,12 +51,12 @@ static alm_panel make_panel(size_t series, bool whole, alm_arena *arena)
                        .state = states, .column_count = 1, .columns = column};
 }
 
-/* 18 lags, 6 rolling means, 3 sums, 3 standard deviations. */
-static size_t lags_and_rolling(alm_feature_spec *specs, alm_arena *arena)
+/* Lags, 6 rolling means, 3 sums, 3 standard deviations. */
+static size_t lags_and_rolling(alm_feature_spec *specs, int32_t lags, alm_arena *arena)
 {
     static const int32_t windows[] = {7, 14, 28, 56, 112, 365};
     size_t count = 0;
-    for (int32_t i = 0; i < 18; i++) {
+    for (int32_t i = 0; i < lags; i++) {
         specs[count++] = (alm_feature_spec){.op = ALM_FEATURE_lag, .offset = i};
     }
     for (size_t i = 0; i < 12; i++) {
@@ -67,6 +68,19 @@ static size_t lags_and_rolling(alm_feature_spec *specs, alm_arena *arena)
     for (size_t i = 0; i < count; i++) {
         specs[i].name = alm_arena_printf(arena, "f%zu", i);
         specs[i].column = "units";
+    }
+    return count;
+}
+
+static size_t with_calendar(alm_feature_spec *specs, alm_arena *arena)
+{
+    static const alm_feature_op OPS[] = {ALM_FEATURE_weekday, ALM_FEATURE_day_of_month,
+                                         ALM_FEATURE_day_of_year, ALM_FEATURE_week_of_year,
+                                         ALM_FEATURE_month};
+    size_t count = lags_and_rolling(specs, 20, arena);
+    for (size_t i = 0; i < sizeof OPS / sizeof *OPS; i++, count++) {
+        specs[count] = (alm_feature_spec){.op = OPS[i]};
+        specs[count].name = alm_arena_printf(arena, "calendar%zu", i);
     }
     return count;
 }
@@ -84,6 +98,7 @@ static size_t only(alm_feature_spec *specs, alm_feature_op op)
 }
 
 typedef struct measure {
+    const char *only; /* NULL: all */
     const char *name;
     const alm_panel *panel;
     const alm_feature_spec *specs;
@@ -130,6 +145,9 @@ static void print_result(const measure *m, const char *kind, double value)
 /* Rows for every period and step of all series. */
 static void run(const measure *m)
 {
+    if (m->only && strcmp(m->name, m->only) != 0) {
+        return;
+    }
     const alm_horizon_block block = {1, (int32_t)m->steps};
     const size_t row_count = (size_t)PERIODS * m->steps;
     const alm_feature_schema schema = {.columns = m->panel->columns, .column_count = 1};
@@ -160,7 +178,7 @@ int main(int argc, char **argv)
 {
     int64_t repeats = 3;
     if (argc > 1 && (!alm_str_to_i64(alm_str_of(argv[1]), &repeats) || repeats < 1)) {
-        fprintf(stderr, "usage: features_bench [repeats]\n");
+        fprintf(stderr, "usage: features_bench [repeats [name]]\n");
         return alm_err_exit_status(ALM_ERR_USAGE);
     }
     static const struct {
@@ -168,22 +186,29 @@ int main(int argc, char **argv)
         alm_feature_op op;
     } single[] = {{"mean", ALM_FEATURE_mean}, {"std", ALM_FEATURE_std}, {"max", ALM_FEATURE_max},
                   {"median", ALM_FEATURE_median}, {"ewm", ALM_FEATURE_ewm}};
+    const char *name = argc > 2 ? argv[2] : NULL;
     alm_arena *arena = alm_arena_create(0);
     alm_feature_spec specs[FEATURES_MAX];
     alm_panel whole = make_panel(300, true, arena);
     alm_panel decimal = make_panel(300, false, arena);
     alm_panel few = make_panel(20, true, arena);
     alm_panel large = make_panel(3000, true, arena);
-    size_t count = lags_and_rolling(specs, arena);
-    run(&(measure){"lag_rolling", &whole, specs, count, (int)repeats, 1, false});
-    run(&(measure){"lag_rolling_decimal", &decimal, specs, count, (int)repeats, 1, false});
-    run(&(measure){"lag_rolling", &large, specs, count, 1, 1, false});
-    run(&(measure){"lag_rolling_matrix", &whole, specs, count, (int)repeats, 1, true});
-    run(&(measure){"lag_rolling_matrix_decimal", &decimal, specs, count, (int)repeats, 1, true});
-    run(&(measure){"lag_rolling_matrix", &large, specs, count, 1, 1, true});
-    run(&(measure){"lag_rolling_28_steps", &few, specs, count, (int)repeats, 28, false});
+    size_t count = lags_and_rolling(specs, 18, arena);
+    run(&(measure){name, "lag_rolling", &whole, specs, count, (int)repeats, 1, false});
+    run(&(measure){name, "lag_rolling_decimal", &decimal, specs, count, (int)repeats, 1, false});
+    run(&(measure){name, "lag_rolling", &large, specs, count, 1, 1, false});
+    run(&(measure){name, "lag_rolling_matrix", &whole, specs, count, (int)repeats, 1, true});
+    run(&(measure){name, "lag_rolling_matrix_decimal", &decimal, specs, count, (int)repeats, 1,
+                   true});
+    run(&(measure){name, "lag_rolling_matrix", &large, specs, count, 1, 1, true});
+    run(&(measure){name, "lag_rolling_28_steps", &few, specs, count, (int)repeats, 28, false});
+    count = with_calendar(specs, arena);
+    run(&(measure){name, "panel_37", &whole, specs, count, (int)repeats, 1, false});
+    run(&(measure){name, "panel_37", &large, specs, count, 1, 1, false});
+    run(&(measure){name, "panel_37_matrix", &whole, specs, count, (int)repeats, 1, true});
+    run(&(measure){name, "panel_37_matrix", &large, specs, count, 1, 1, true});
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
-        run(&(measure){single[i].name, &whole, specs, only(specs, single[i].op),
+        run(&(measure){name, single[i].name, &whole, specs, only(specs, single[i].op),
                        (int)repeats, 1, false});
     }
     alm_arena_destroy(arena);

@@ -6,7 +6,8 @@ Processor time. `_first` is the first use in this process, with the memory that 
 what a program pays that computes its features once. `_warm` is the best repeat after it.
 The same 30 features as features_bench: 18 lags, and rolling statistics over the same windows. The
 peers have no rolling sum everywhere, so the three sums are rolling means here. A window is used
-from its first value on (min_samples 1). Threads are set by the caller's environment.
+from its first value on (min_samples 1). `panel_37` has two more lags and five features of the
+calendar. Threads are set by the caller's environment.
 """
 import json
 import sys
@@ -26,6 +27,9 @@ STDS = [7, 14, 28]
 # In place of sums: other windows, because mlforecast refuses the same transform twice.
 EXTRA = [8, 15, 29]
 COUNT = len(LAGS) + len(MEANS) + len(STDS) + len(EXTRA)
+MORE_LAGS = [19, 20]
+CALENDAR = ["weekday", "day", "ordinal_day", "week", "month"]
+COUNT_37 = COUNT + len(MORE_LAGS) + len(CALENDAR)
 
 
 def make_values(series):
@@ -45,20 +49,23 @@ def run_core(values, series):
     return elapsed
 
 
-def run_mlforecast(frame):
+def run_mlforecast(frame, more=False):
     rolling = [ml.RollingMean(n, 1) for n in MEANS + EXTRA] + [ml.RollingStd(n, 1) for n in STDS]
-    forecast = MLForecast(models=[], freq="1d", lags=LAGS, lag_transforms={1: rolling},
+    forecast = MLForecast(models=[], freq="1d", lags=LAGS + (MORE_LAGS if more else []),
+                          lag_transforms={1: rolling}, date_features=CALENDAR if more else None,
                           num_threads=1)
     start = time.process_time()
     out = forecast.preprocess(frame, static_features=[], dropna=False)
     elapsed = time.process_time() - start
-    assert out.width == frame.width + COUNT and out.height == frame.height
+    assert out.width == frame.width + (COUNT_37 if more else COUNT) and out.height == frame.height
     return elapsed
 
 
-def run_polars(frame):
+def run_polars(frame, more=False):
     y = pl.col("y")
-    features = [y.shift(lag).over("unique_id").alias(f"lag{lag}") for lag in LAGS]
+    lags = LAGS + (MORE_LAGS if more else [])
+    features = [y.shift(lag).over("unique_id").alias(f"lag{lag}") for lag in lags]
+    features += [getattr(pl.col("ds").dt, name)().alias(name) for name in CALENDAR if more]
     features += [y.shift(1).rolling_mean(n, min_samples=1).over("unique_id").alias(f"mean{n}")
                  for n in MEANS + EXTRA]
     features += [y.shift(1).rolling_std(n, min_samples=1).over("unique_id").alias(f"std{n}")
@@ -66,7 +73,7 @@ def run_polars(frame):
     start = time.process_time()
     out = frame.with_columns(features)
     elapsed = time.process_time() - start
-    assert out.width == frame.width + COUNT
+    assert out.width == frame.width + (COUNT_37 if more else COUNT)
     return elapsed
 
 
@@ -79,12 +86,15 @@ def main():
         "ds": np.tile(days, series),
         "y": values,
     })
-    for name, run in (("coreforecast", lambda: run_core(values, series)),
-                      ("mlforecast", lambda: run_mlforecast(frame)),
-                      ("polars", lambda: run_polars(frame))):
+    for name, count, run in (("coreforecast", COUNT, lambda: run_core(values, series)),
+                             ("mlforecast", COUNT, lambda: run_mlforecast(frame)),
+                             ("polars", COUNT, lambda: run_polars(frame)),
+                             ("mlforecast_panel_37", COUNT_37,
+                              lambda: run_mlforecast(frame, True)),
+                             ("polars_panel_37", COUNT_37, lambda: run_polars(frame, True))):
         times = [run() for _ in range(1 + int(sys.argv[2]))]
         for kind, seconds in (("first", times[0]), ("warm", min(times[1:]))):
-            value = seconds * 1e9 / (len(values) * COUNT)
+            value = seconds * 1e9 / (len(values) * count)
             print(json.dumps({"name": f"features_{name}_{series}x{PERIODS}_{kind}",
                               "value": round(value, 3), "unit": "ns/value"}), flush=True)
 

@@ -26,14 +26,19 @@ static bool is_leap(int32_t year)
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
+int alm_date_days_of_month(int32_t year, int32_t month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    alm_assert(month >= 1 && month <= 12);
+    return DAYS[month - 1] + (month == 2 && is_leap(year));
+}
+
 bool alm_date_from_civil(alm_civil civil, alm_date *out)
 {
-    static const int32_t MONTH_DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (civil.year < 1 || civil.year > 9999 || civil.month < 1 || civil.month > 12) {
         return false;
     }
-    int32_t last = MONTH_DAYS[civil.month - 1] + (civil.month == 2 && is_leap(civil.year));
-    if (civil.day < 1 || civil.day > last) {
+    if (civil.day < 1 || civil.day > alm_date_days_of_month(civil.year, civil.month)) {
         return false;
     }
     int32_t year = civil.year - (civil.month <= 2);

@@ -26,6 +26,7 @@ bool alm_date_from_civil(alm_civil civil, alm_date *out); /* false for an imposs
 int alm_date_weekday(alm_date date);     /* 0 = Monday .. 6 = Sunday (ISO 8601) */
 int alm_date_day_of_year(alm_date date); /* 1..366 */
 int alm_date_week_of_year(alm_date date); /* ISO week 1..53 */
+int alm_date_days_of_month(int32_t year, int32_t month); /* month 1..12 */
 
 bool alm_date_parse(alm_str text, alm_date *out); /* exactly YYYY-MM-DD */
 void alm_date_text(alm_date date, char out[ALM_DATE_TEXT_BYTES]);

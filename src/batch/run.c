@@ -10,6 +10,7 @@
 #include "table/sql.h"
 
 #define CHECKPOINT_EVERY 100
+#define CHECKPOINT_MEMORY ((uint64_t)256 << 20)
 
 typedef struct run {
     const alm_env *env;
@@ -398,7 +399,7 @@ static alm_err checkpoint_to_parquet(void *context, const char *json_lines, cons
                                      alm_error *error)
 {
     const run *r = context;
-    alm_sql_options options = {1, 0, r->scratch};
+    alm_sql_options options = {1, CHECKPOINT_MEMORY, r->scratch};
     alm_sql *sql = NULL;
     ALM_TRY(alm_sql_open(&options, &sql, error));
     char *from = alm_sql_literal(r->arena, alm_str_of(json_lines));

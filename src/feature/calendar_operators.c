@@ -10,39 +10,85 @@ typedef struct no_state {
     char unused;
 } no_state;
 
+/* ---- the date: looked up for the first period, then it walks along ---- */
+
 static inline alm_date day_of(const almi_run *run, size_t p)
 {
     return run->first_day + (alm_date)p;
 }
 
-static inline double weekday_step(no_state *state, const almi_run *run, size_t p)
+/* first, first + slope, ... for periods [from, to), but `count` of them at most. Where it ends. */
+static inline size_t fill(const almi_run *run, size_t from, size_t to, int count, int first,
+                          int slope)
 {
-    (void)state;
-    return alm_date_weekday(day_of(run, p));
+    double *track = run->track;
+    size_t mask = run->track_mask;
+    size_t end = to - from < (size_t)count ? to : from + (size_t)count;
+    for (size_t p = from; p < end; p++, first += slope) {
+        track[p & mask] = first;
+    }
+    return end;
 }
 
-static inline double day_of_month_step(no_state *state, const almi_run *run, size_t p)
+static void run_weekday(const almi_run *run, size_t from, size_t to)
 {
-    (void)state;
-    return alm_date_civil(day_of(run, p)).day;
+    int weekday = alm_date_weekday(day_of(run, from));
+    while (from < to) {
+        from = fill(run, from, to, 7 - weekday, weekday, 1);
+        weekday = 0;
+    }
 }
 
-static inline double day_of_year_step(no_state *state, const almi_run *run, size_t p)
+static alm_civil first_of_next_month(alm_civil date)
 {
-    (void)state;
-    return alm_date_day_of_year(day_of(run, p));
+    return date.month < 12 ? (alm_civil){date.year, date.month + 1, 1}
+                           : (alm_civil){date.year + 1, 1, 1};
 }
 
-static inline double week_of_year_step(no_state *state, const almi_run *run, size_t p)
+static int days_left_in_month(alm_civil date)
 {
-    (void)state;
-    return alm_date_week_of_year(day_of(run, p));
+    return alm_date_days_of_month(date.year, date.month) - date.day + 1;
 }
 
-static inline double month_step(no_state *state, const almi_run *run, size_t p)
+static void run_day_of_month(const almi_run *run, size_t from, size_t to)
 {
-    (void)state;
-    return alm_date_civil(day_of(run, p)).month;
+    alm_civil date = alm_date_civil(day_of(run, from));
+    while (from < to) {
+        from = fill(run, from, to, days_left_in_month(date), date.day, 1);
+        date = first_of_next_month(date);
+    }
+}
+
+static void run_month(const almi_run *run, size_t from, size_t to)
+{
+    alm_civil date = alm_date_civil(day_of(run, from));
+    while (from < to) {
+        from = fill(run, from, to, days_left_in_month(date), date.month, 0);
+        date = first_of_next_month(date);
+    }
+}
+
+static void run_day_of_year(const almi_run *run, size_t from, size_t to)
+{
+    int32_t year = alm_date_civil(day_of(run, from)).year;
+    int day = alm_date_day_of_year(day_of(run, from));
+    while (from < to) {
+        int days = 337 + alm_date_days_of_month(year++, 2);
+        from = fill(run, from, to, days - day + 1, day, 1);
+        day = 1;
+    }
+}
+
+static void run_week_of_year(const almi_run *run, size_t from, size_t to)
+{
+    int left = 7 - alm_date_weekday(day_of(run, from));
+    int week = alm_date_week_of_year(day_of(run, from));
+    while (from < to) {
+        from = fill(run, from, to, left, week, 0);
+        left = 7;
+        /* No year has fewer than 52 weeks. */
+        week = week < 52 ? week + 1 : alm_date_week_of_year(day_of(run, from));
+    }
 }
 
 /* Distances: an event within the cap gives its distance; none, and every cell within the cap
@@ -84,11 +130,6 @@ static inline double days_since_step(since_state *state, const almi_run *run, si
     return state->since_unknown < far ? ALMI_NAN : (double)run->window;
 }
 
-ALMI_DEFINE_RUN(weekday, no_state, weekday_step)
-ALMI_DEFINE_RUN(day_of_month, no_state, day_of_month_step)
-ALMI_DEFINE_RUN(day_of_year, no_state, day_of_year_step)
-ALMI_DEFINE_RUN(week_of_year, no_state, week_of_year_step)
-ALMI_DEFINE_RUN(month, no_state, month_step)
 ALMI_DEFINE_RUN(days_to, no_state, days_to_step)
 ALMI_DEFINE_RUN(days_since, since_state, days_since_step)
 

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#define BLOCK_ROWS 16
+#define BLOCK_ROWS 32
 /* The rows of a tile and their columns lie in the nearest cache. */
-#define TILE_ROWS 64
+#define TILE_ROWS 128
 #define TILE_COLUMNS 16
 /* Fewer rows of one kind are not worth a tile of their own. */
 #define TILE_ROWS_MIN 8
