@@ -72,7 +72,8 @@ size_t alm_bars_plan_warmup(const alm_bars_plan *plan, size_t column);
 size_t alm_bars_plan_lookback(const alm_bars_plan *plan);
 
 /* Canonical JSON, and back. ALM_ERR_UNSUPPORTED for operators or revisions that this engine does
- * not have, ALM_ERR_CORRUPT or ALM_ERR_CONFIG for a text that no plan has written. */
+ * not have, ALM_ERR_INVALID, ALM_ERR_CONFIG or ALM_ERR_CORRUPT for a text that no plan has written,
+ * which is where it is no JSON, does not compile or is not canonical. `name` goes into messages. */
 void alm_bars_plan_write(const alm_bars_plan *plan, alm_buffer *out);
 ALM_NODISCARD alm_err alm_bars_plan_read(alm_str json, const char *name, alm_bars_plan **out,
                                          alm_error *error);
