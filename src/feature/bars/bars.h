@@ -17,8 +17,8 @@
  * A missing cell in the window makes the value missing. ANCHORED (recursive averages, running and
  * session totals): the first bar that is given is the anchor, so a replay begins there or at a
  * checkpoint. A cell that is missing, or whose sum would overflow, is passed over: the state stays
- * and the value of that bar is missing. Sums have one order or are exact: a clone, a loaded
- * checkpoint and a replay give the same bits.
+ * and the value of that bar is missing. Sums have one order, whatever the vectors of the CPU: a
+ * clone, a loaded checkpoint and a replay give the same bits.
  *
  * Missing is NaN. It is also what a ratio without a denominator is (a window that does not move, no
  * volume), a logarithm without a positive argument, and what overflows. No output is infinite.

@@ -11,7 +11,7 @@ typedef struct recursion {
     double mean;  /* their sum while there are fewer than n */
 } recursion;
 
-static double recursion_take(recursion *state, size_t n, double next)
+static inline double recursion_take(recursion *state, size_t n, double next)
 {
     if (next - next != 0) {
         return ALMI_NAN;
@@ -24,9 +24,8 @@ static double recursion_take(recursion *state, size_t n, double next)
 }
 
 /* mean += 2 / (n + 1) * (x - mean); `k` is the factor. */
-static double ema_step(const almi_bars_run *run)
+static inline double ema_step(recursion *state, const almi_bars_run *run)
 {
-    recursion *state = (recursion *)run->state;
     double x = run->in[0][0];
     bool seeded = state->count >= (double)run->n;
     double next = seeded ? (x - state->mean) * run->k + state->mean : state->mean + x;
@@ -34,9 +33,8 @@ static double ema_step(const almi_bars_run *run)
 }
 
 /* Wilder, 1978: (mean * (n - 1) + x) / n. */
-static double wilder_step(const almi_bars_run *run)
+static inline double wilder_step(recursion *state, const almi_bars_run *run)
 {
-    recursion *state = (recursion *)run->state;
     double x = run->in[0][0];
     double n = (double)run->n;
     bool seeded = state->count >= n;
@@ -51,7 +49,7 @@ typedef struct running_total {
 } running_total;
 
 /* False, and nothing changed, if the total would not be finite. */
-static bool total_add(running_total *total, double x)
+static inline bool total_add(running_total *total, double x)
 {
     double sum = total->sum + x;
     double lost = total->lost + (fabs(total->sum) >= fabs(x) ? (total->sum - sum) + x
@@ -63,7 +61,7 @@ static bool total_add(running_total *total, double x)
     return true;
 }
 
-static double total_value(const running_total *total)
+static inline double total_value(const running_total *total)
 {
     return total->sum + total->lost;
 }
@@ -76,9 +74,8 @@ typedef struct balance_state {
 
 /* J. Granville's on-balance volume, from the first bar's volume on (as TA-Lib; others begin with
  * 0). Inputs: close, volume. */
-static double balance_step(const almi_bars_run *run)
+static inline double balance_step(balance_state *state, const almi_bars_run *run)
 {
-    balance_state *state = (balance_state *)run->state;
     double close = run->in[0][0];
     double volume = run->in[1][0];
     double sign = state->started == 0 || close > state->close ? 1 : close < state->close ? -1 : 0;
@@ -97,7 +94,7 @@ typedef struct session_state {
 } session_state;
 
 /* A new session forgets the one before. */
-static void enter_session(session_state *state, double session)
+static inline void enter_session(session_state *state, double session)
 {
     if (state->started == 0 || state->session != session) {
         *state = (session_state){.session = session, .started = 1};
@@ -105,28 +102,36 @@ static void enter_session(session_state *state, double session)
 }
 
 /* Inputs: what to sum, session. */
-static double session_total_step(const almi_bars_run *run)
+static inline double session_total_step(session_state *state, const almi_bars_run *run)
 {
-    session_state *state = (session_state *)run->state;
     enter_session(state, run->in[1][0]);
     double x = run->in[0][0];
     return x == x && total_add(&state->total, x) ? total_value(&state->total) : ALMI_NAN;
 }
 
 /* Bars of the session before this one. Input: session. */
-static double session_count_step(const almi_bars_run *run)
+static inline double session_count_step(session_state *state, const almi_bars_run *run)
 {
-    session_state *state = (session_state *)run->state;
     enter_session(state, run->in[0][0]);
     state->total.sum += 1;
     return state->total.sum - 1;
 }
 
 /* clang-format off */
+/* The state lives in registers during the stretch. */
 #define ANCHORED_KERNEL(name, input_count, state_type, seeded)                                 \
+    static void name##_run(const almi_bars_run *run, double *out, size_t count)                \
+    {                                                                                          \
+        almi_bars_run bar = *run;                                                              \
+        state_type state = *(const state_type *)run->state;                                    \
+        for (size_t j = 0; j < count; j++, bar.in[0]++, bar.in[1]++) {                         \
+            out[j] = name##_step(&state, &bar);                                                \
+        }                                                                                      \
+        *(state_type *)run->state = state;                                                     \
+    }                                                                                          \
     const almi_bars_kernel almi_bars_##name = {                                                \
         .inputs = (input_count), .reads = 1, .seeds = (seeded),                                \
-        .state_words = sizeof(state_type) / sizeof(double), .step = name##_step};
+        .state_words = sizeof(state_type) / sizeof(double), .run = name##_run};
 
 ANCHORED_KERNEL(ema, 1, recursion, true)
 ANCHORED_KERNEL(wilder, 1, recursion, true)

@@ -12,7 +12,7 @@ static void use_plan(const alm_bars_plan *plan)
     enum { BARS = 40 };
     alm_bar bars[BARS];
     size_t width = alm_bars_plan_width(plan);
-    if (plan->words > WORDS_MAX || width > 20) {
+    if (plan->online.words > WORDS_MAX || width > 20) {
         return;
     }
     double out[BARS * 20];

@@ -5,9 +5,12 @@
  * nodes are one node: `macd` and `ema` of the same span share their average. What a node looks back
  * at, its warm-up and its class follow from those it reads, so no operator states them.
  *
- * The cells of a node are kept in a ring that is written twice, `span` words apart, so that every
- * window is a plain array that ends at the newest cell. Before the first bar all cells are missing.
- * What a state holds are numbers, never places: a damaged checkpoint cannot point anywhere. */
+ * The cells of a node are kept in a ring that is written twice, `capacity` words apart, so that
+ * every window is a plain array. Nodes are run over stretches of bars: one bar online,
+ * ALMI_BARS_STRETCH in batch, with the same kernels. A bar of a stretch is computed by itself, with
+ * the operations in the same order whatever the stretch, so both give the same bits. Before the
+ * first bar all cells are missing. What a state holds are numbers, never places: a damaged
+ * checkpoint cannot point anywhere. */
 #ifndef ALM_FEATURE_BARS_BARS_GRAPH_H
 #define ALM_FEATURE_BARS_BARS_GRAPH_H
 
@@ -32,7 +35,11 @@ typedef enum almi_bars_source {
     ALMI_BARS_SOURCE_COUNT
 } almi_bars_source;
 
-/* One step of a node. in[i][0] is the newest cell of its input i, in[i][-1] the one before. */
+/* Bars that are computed together in batch. A power of two. */
+#define ALMI_BARS_STRETCH 64
+
+/* One node over a stretch: in[i][j] is the cell of its input i at bar j of the stretch, and
+ * in[i][j - 1] the one before. */
 typedef struct almi_bars_run {
     const double *in[ALMI_BARS_INPUTS_MAX];
     double *state;
@@ -46,18 +53,31 @@ typedef struct almi_bars_kernel {
     bool reads_window;  /* `n` more of them */
     size_t state_words; /* > 0: ANCHORED. All zero = no past; always finite */
     bool seeds;         /* the first value needs n usable cells */
-    /* May overflow: the caller makes what is not finite missing. */
-    double (*step)(const almi_bars_run *run);
+    /* out[j] for bars 0..count-1, count <= ALMI_BARS_STRETCH; `out` is none of the inputs. May
+     * overflow: the caller makes what is not finite missing. */
+    void (*run)(const almi_bars_run *run, double *out, size_t count);
 } almi_bars_kernel;
+
+/* The run of a kernel that is one expression of the newest cells: `step` is static inline double
+ * (const almi_bars_run *), where in[i][0] is the newest cell. */
+#define ALMI_BARS_DEFINE_RUN(name)                                                             \
+    static void name##_run(const almi_bars_run *run, double *out, size_t count)                \
+    {                                                                                          \
+        almi_bars_run bar = *run;                                                              \
+        for (size_t j = 0; j < count; j++) {                                                   \
+            out[j] = name##_step(&bar);                                                        \
+            for (size_t i = 0; i < ALMI_BARS_INPUTS_MAX; i++) {                                \
+                bar.in[i]++;                                                                   \
+            }                                                                                  \
+        }                                                                                      \
+    }
 
 typedef struct almi_bars_node {
     const almi_bars_kernel *kernel; /* NULL: a source */
     uint32_t input[ALMI_BARS_INPUTS_MAX];
     size_t n;
     double k;
-    size_t span;    /* cells kept: a power of two */
-    size_t cells;   /* where 2 * span words begin in the state */
-    size_t words;   /* where the kernel's state begins */
+    size_t span;    /* cells that its readers look at, the newest included */
     size_t reach;   /* bars that a FINITE value looks at */
     size_t warmup;
     bool anchored;
@@ -131,6 +151,19 @@ typedef struct almi_bars_entry {
     int32_t revision;
 } almi_bars_entry;
 
+/* Where the words of a node are in a state. */
+typedef struct almi_bars_place {
+    size_t cells;    /* the ring, twice */
+    size_t capacity; /* of the ring: a power of two, a multiple of the stretch */
+    size_t words;    /* what its kernel remembers */
+} almi_bars_place;
+
+typedef struct almi_bars_layout {
+    size_t stretch;
+    size_t words; /* of a state */
+    almi_bars_place *places;
+} almi_bars_layout;
+
 struct alm_bars_plan {
     alm_arena *arena;
     almi_bars_graph graph;
@@ -139,22 +172,24 @@ struct alm_bars_plan {
     size_t width;
     almi_bars_column_of *columns;
     int32_t session_open_minutes;
-    size_t words; /* of a state */
+    almi_bars_layout online;
+    almi_bars_layout batch;
     alm_digest version;
 };
 
 /* ---- kernels ---- */
 
-/* Without a denominator, or with one that overflowed, a ratio is missing. */
+/* A ratio over what overflowed would be a quiet 0. One over 0 is not finite, so the caller of the
+ * kernel makes it missing. */
 static inline double almi_bars_ratio(double part, double whole)
 {
-    return whole == 0 || whole - whole != 0 ? ALMI_NAN : part / whole;
+    return whole - whole == 0 ? part / whole : ALMI_NAN;
 }
 
 #define ALMI_BARS_KERNEL_MAP(X)                                                                \
     /* bars_cell_kernels.c: of one or two bars */                                              \
     X(typical) X(median) X(average) X(true_range) X(gain) X(loss) X(plus_move) X(minus_move)   \
-    X(flow_up) X(flow_down) X(product) X(difference) X(quotient) X(share) X(ladder) X(place)   \
+    X(flow_up) X(flow_down) X(product) X(difference) X(quotient) X(share) X(ladder) X(position)\
     X(scaled) X(recency) X(spread_share) X(weekday) X(month) X(known_with)                         \
     /* bars_window_kernels.c: of a window */                                                   \
     X(total) X(mean) X(weighted_mean) X(std_population) X(std_sample) X(root_squares)          \

@@ -149,7 +149,7 @@ static const char *build_macd(graph *g, args *a, uint32_t *out)
 /* n, smoothing of %K, smoothing of %D: 1 for the smoothing of %K is the fast stochastic. */
 static const char *build_stochastic(graph *g, args *a, uint32_t *out)
 {
-    uint32_t raw = three(g, &almi_bars_place,
+    uint32_t raw = three(g, &almi_bars_position,
                          (const uint32_t[]){ALMI_BARS_CLOSE,
                                             window(g, &almi_bars_lowest, ALMI_BARS_LOW, a[0].n),
                                             window(g, &almi_bars_highest, ALMI_BARS_HIGH, a[0].n)},
@@ -162,7 +162,7 @@ static const char *build_stochastic(graph *g, args *a, uint32_t *out)
 static const char *build_williams_r(graph *g, args *a, uint32_t *out)
 {
     /* From 0 at the highest to -100 at the lowest: the place between them with the ends changed. */
-    out[0] = three(g, &almi_bars_place,
+    out[0] = three(g, &almi_bars_position,
                    (const uint32_t[]){ALMI_BARS_CLOSE,
                                       window(g, &almi_bars_highest, ALMI_BARS_HIGH, a[0].n),
                                       window(g, &almi_bars_lowest, ALMI_BARS_LOW, a[0].n)},
@@ -243,7 +243,7 @@ static const char *build_bollinger(graph *g, args *a, uint32_t *out)
     out[1] = mean;
     out[2] = two(g, &almi_bars_ladder, mean, spread, -a[2].k);
     out[3] = two(g, &almi_bars_quotient, two(g, &almi_bars_difference, out[0], out[2], 0), mean, 0);
-    out[4] = three(g, &almi_bars_place, (const uint32_t[]){a[0].node, out[2], out[0]}, 1);
+    out[4] = three(g, &almi_bars_position, (const uint32_t[]){a[0].node, out[2], out[0]}, 1);
     return NULL;
 }
 

@@ -50,22 +50,24 @@ uint32_t almi_bars_node_of(almi_bars_graph *graph, const almi_bars_kernel *kerne
     return (uint32_t)graph->count++;
 }
 
-/* Gives every node its words: the ring of its cells, then what its kernel remembers. */
-static size_t lay_out(almi_bars_graph *graph)
+/* Gives every node its words. A stretch is written before the oldest cell of its first window goes
+ * away: the ring has room for both. */
+static void lay_out(alm_bars_plan *plan, size_t stretch, almi_bars_layout *out)
 {
-    size_t words = 0;
+    const almi_bars_graph *graph = &plan->graph;
+    out->stretch = stretch;
+    out->places = ALM_NEW_ARRAY(plan->arena, almi_bars_place, graph->count);
     for (size_t i = 0; i < graph->count; i++) {
-        almi_bars_node *node = &graph->nodes[i];
-        size_t span = 1;
-        while (span < node->span) {
-            span *= 2;
+        const almi_bars_node *node = &graph->nodes[i];
+        almi_bars_place *place = &out->places[i];
+        place->capacity = stretch;
+        while (place->capacity < node->span + stretch - 1) {
+            place->capacity *= 2;
         }
-        node->span = span;
-        node->cells = words;
-        node->words = words + 2 * span;
-        words = node->words + (node->kernel ? node->kernel->state_words : 0);
+        place->cells = out->words;
+        place->words = place->cells + 2 * place->capacity;
+        out->words = place->words + (node->kernel ? node->kernel->state_words : 0);
     }
-    return words;
 }
 
 /* ---- one declaration ---- */
@@ -235,11 +237,12 @@ static alm_err complete(alm_bars_plan *plan, const alm_str *declarations, size_t
             return alm_error_wrap(error, code, "declaration %zu '%.*s'", i + 1, size, shown.data);
         }
     }
-    plan->words = lay_out(&plan->graph);
-    if (plan->words > ALM_BARS_STATE_BYTES_MAX / sizeof(double)) {
+    lay_out(plan, 1, &plan->online);
+    lay_out(plan, ALMI_BARS_STRETCH, &plan->batch);
+    if (plan->online.words > ALM_BARS_STATE_BYTES_MAX / sizeof(double)) {
         return alm_fail(error, ALM_ERR_LIMIT, "the windows of %zu declarations would take %zu "
                         "bytes per symbol, at most %zu are allowed: shorten them", count,
-                        plan->words * sizeof(double), ALM_BARS_STATE_BYTES_MAX);
+                        plan->online.words * sizeof(double), ALM_BARS_STATE_BYTES_MAX);
     }
     hash_text(plan);
     return ALM_OK;

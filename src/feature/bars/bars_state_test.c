@@ -278,6 +278,79 @@ static void test_missing_cells(void **state)
     assert_true(fabs(out[7] - (out[5] + (8 - out[5]) * 2 / 3)) < 1e-15 * 8);
 }
 
+/* Last value of one column over bars of (high, low, close, volume). */
+static double last_of(const char *text, const double (*fields)[4], size_t count)
+{
+    alm_bar bars[BARS];
+    double out[BARS];
+    alm_bars_plan *plan;
+    alm_error error = {0};
+    assert_int_equal(case_compile(&text, 1, &plan, &error), ALM_OK);
+    assert_int_equal(alm_bars_plan_width(plan), 1);
+    for (size_t i = 0; i < count; i++) {
+        bars[i] = (alm_bar){(int64_t)i * CASE_MINUTE, NAN, fields[i][0], fields[i][1],
+                            fields[i][2], fields[i][3]};
+    }
+    rows(plan, bars, count, out);
+    alm_bars_plan_destroy(plan);
+    return out[count - 1];
+}
+
+static bool is_missing(double x)
+{
+    return x != x;
+}
+
+static void test_impossible_fields(void **state)
+{
+    const double crossed[][4] = {{5, 4, 4, 1}, {3, 4, 4, 1}}; /* the high below the low */
+    const double negative[][4] = {{5, 4, 4, 1}, {6, 5, 5, -1}};
+    const double no_low[][4] = {{5, 4, 4, 1}, {7, NAN, 6, 1}, {8, 7, 7, 1}};
+    const double no_high[][4] = {{5, 4, 4, 1}, {NAN, 1, 2, 1}, {8, 7, 7, 1}};
+    (void)state;
+    assert_true(is_missing(last_of("sma(high, 1)", crossed, 2)));
+    assert_true(is_missing(last_of("sma(low, 1)", crossed, 2)));
+    assert_true(last_of("sma(close, 1)", crossed, 2) == 4);
+    assert_true(is_missing(last_of("sma(volume, 1)", negative, 2)));
+    assert_true(is_missing(last_of("obv()", negative, 2)));
+    /* Nobody knows whether the range went further down than up. */
+    for (size_t i = 0; i < 2; i++) {
+        const double(*bars)[4] = i ? no_high : no_low;
+        assert_true(is_missing(last_of("adx(1).plus_di", bars, 2)));
+        assert_true(is_missing(last_of("adx(1).minus_di", bars, 2)));
+        assert_true(is_missing(last_of("true_range()", bars, 2)));
+        assert_true(last_of("true_range()", bars, 3) == (i ? 6 : 2));
+        assert_true(is_missing(last_of("adx(1).plus_di", bars, 3)));
+        assert_true(is_missing(last_of("adx(1).minus_di", bars, 3)));
+    }
+}
+
+static void test_odd_prices(void **state)
+{
+    const double below_zero[] = {-4, -2};
+    const double apart[] = {0, 0, 1e200};
+    double out[3];
+    (void)state;
+    column_of_closes("log_return(close, 1)", below_zero, 2, out);
+    assert_true(is_missing(out[1]));
+    column_of_closes("return(close, 1)", below_zero, 2, out);
+    assert_true(out[1] == -0.5);
+    /* The deviation overflows: no quiet 0. */
+    column_of_closes("zscore(close, 3)", apart, 3, out);
+    assert_true(is_missing(out[2]));
+}
+
+/* From the first volume on, whatever the price; what a large volume hides comes back. */
+static void test_balance(void **state)
+{
+    const double bars[][4] = {{0, 0, -5, 0x1p53}, {0, 0, -4, 1}, {0, 0, -3, 1}, {0, 0, -3, 77},
+                              {0, 0, -6, 0x1p53}};
+    (void)state;
+    assert_true(last_of("obv()", bars, 1) == 0x1p53);
+    assert_true(last_of("obv()", bars, 4) == 0x1p53 + 2);
+    assert_true(last_of("obv()", bars, 5) == 2);
+}
+
 static void test_constant_prices(void **state)
 {
     (void)state;
@@ -526,6 +599,9 @@ int main(void)
         cmocka_unit_test(test_warmup),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_missing_cells),
+        cmocka_unit_test(test_impossible_fields),
+        cmocka_unit_test(test_odd_prices),
+        cmocka_unit_test(test_balance),
         cmocka_unit_test(test_constant_prices),
         cmocka_unit_test(test_windows_do_not_drift),
         cmocka_unit_test(test_long_windows),

@@ -1,217 +1,287 @@
 /* Kernels over a window of n cells, or n + 1, computed afresh for every bar: no running total can
  * drift, and where a replay began cannot show. A missing cell makes the result missing.
  *
+ * The windows of a stretch of bars are computed side by side: the outer loop goes through the
+ * window from its oldest cell, the inner one through the bars, so that a vector holds neighbouring
+ * bars and every bar has its own operations in its own order.
+ *
  * Spreads are of the distances to the window's oldest cell: a window of equal cells has a spread of
  * exactly 0, and what cancels depends on how far the cells lie apart, not on their size. */
+#include "base/wide_vectors.h"
 #include "feature/bars/bars_graph.h"
 #include "num/elementary.h"
 
 #include <math.h>
 
-/* Terms of alm_fixed whose low parts fit one word together. */
-#define FIXED_BLOCK 1024
+/* One number per bar of a stretch. */
+typedef double lanes[ALMI_BARS_STRETCH];
 
-static const double *oldest_of(const almi_bars_run *run)
+ALM_INLINE void fill(double *lane, double value, size_t count)
 {
-    return run->in[0] - (run->n - 1);
+    for (size_t j = 0; j < count; j++) {
+        lane[j] = value;
+    }
 }
 
-/* False if a cell does not fit: it is missing, huge or very fine. */
-static bool fixed_total(const double *x, size_t n, double *out)
+/* Sums with the error of every addition kept (D. Knuth, "The Art of Computer Programming", vol. 2,
+ * 4.2.2, theorem B): correct to about one rounding, also where large terms cancel. */
+ALM_INLINE void add_windows(const double *newest, size_t n, double *sum, size_t count)
 {
-    const int64_t low_mask = (INT64_C(1) << ALM_FIXED_LOW_BITS) - 1;
-    alm_fixed total = {0};
-    bool fits = true;
-    for (size_t from = 0; from < n; from += FIXED_BLOCK) {
-        size_t to = from + FIXED_BLOCK < n ? from + FIXED_BLOCK : n;
-        int64_t low = 0;
-        for (size_t i = from; i < to; i++) {
-            alm_fixed term;
-            fits &= alm_fixed_of(x[i], &term);
-            total.high += term.high;
-            low += term.low;
+    lanes lost;
+    fill(sum, 0, count);
+    fill(lost, 0, count);
+    for (size_t age = n; age-- > 0;) {
+        const double *x = newest - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            double next = sum[j] + x[j];
+            double part = next - sum[j];
+            lost[j] += (sum[j] - (next - part)) + (x[j] - part);
+            sum[j] = next;
         }
-        total.high += low >> ALM_FIXED_LOW_BITS;
-        total.low += low & low_mask;
     }
-    *out = alm_fixed_value(total);
-    return fits;
+    ALM_EACH_ALONE
+    for (size_t j = 0; j < count; j++) {
+        sum[j] += lost[j];
+    }
 }
 
-/* The exact sum, rounded once. */
-static double exact_total(const double *x, size_t n)
+ALM_WIDE_VECTORS
+static void total_run(const almi_bars_run *run, double *out, size_t count)
 {
-    double total;
-    if (fixed_total(x, n, &total)) {
-        return total;
-    }
-    alm_exact_sum sum;
-    alm_exact_sum_clear(&sum);
-    for (size_t i = 0; i < n; i++) {
-        if (x[i] != x[i]) {
-            return ALMI_NAN;
-        }
-        alm_exact_sum_add(&sum, x[i]);
-    }
-    return alm_exact_sum_value(&sum);
+    add_windows(run->in[0], run->n, out, count);
 }
 
-static double total_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void mean_run(const almi_bars_run *run, double *out, size_t count)
 {
-    return exact_total(oldest_of(run), run->n);
-}
-
-static double mean_step(const almi_bars_run *run)
-{
-    return exact_total(oldest_of(run), run->n) / (double)run->n;
+    add_windows(run->in[0], run->n, out, count);
+    for (size_t j = 0; j < count; j++) {
+        out[j] /= (double)run->n;
+    }
 }
 
 /* Weights 1 for the oldest to n for the newest. */
-static double weighted_mean_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void weighted_mean_run(const almi_bars_run *run, double *out, size_t count)
 {
-    const double *x = oldest_of(run);
-    double sum = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        sum += (double)(i + 1) * x[i];
+    double n = (double)run->n;
+    fill(out, 0, count);
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
+        double weight = n - (double)age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            out[j] += weight * x[j];
+        }
     }
-    return sum / ((double)run->n * ((double)run->n + 1) / 2);
+    for (size_t j = 0; j < count; j++) {
+        out[j] /= n * (n + 1) / 2;
+    }
 }
 
 /* Mean distance to the oldest cell. */
-static double mean_distance(const double *x, size_t n)
+ALM_INLINE void mean_distances(const double *newest, size_t n, double *mean, size_t count)
 {
-    double sum = 0;
-    for (size_t i = 1; i < n; i++) {
-        sum += x[i] - x[0];
+    const double *oldest = newest - (n - 1);
+    fill(mean, 0, count);
+    for (size_t age = n; age-- > 0;) {
+        const double *x = newest - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            mean[j] += x[j] - oldest[j];
+        }
     }
-    return sum / (double)n;
+    for (size_t j = 0; j < count; j++) {
+        mean[j] /= (double)n;
+    }
 }
 
 /* Sum of squared distances to the mean, in two passes. */
-static double squares_about_mean(const double *x, size_t n)
+ALM_INLINE void squares_about_mean(const double *newest, size_t n, const double *mean,
+                                   double *squares, size_t count)
 {
-    double mean = mean_distance(x, n);
-    double squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        double distance = (x[i] - x[0]) - mean;
-        squares += distance * distance;
+    const double *oldest = newest - (n - 1);
+    fill(squares, 0, count);
+    for (size_t age = n; age-- > 0;) {
+        const double *x = newest - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            double distance = (x[j] - oldest[j]) - mean[j];
+            squares[j] += distance * distance;
+        }
     }
-    return squares;
 }
 
-static double std_population_step(const almi_bars_run *run)
+ALM_INLINE void deviations(const almi_bars_run *run, double divisor, double *mean, double *out,
+                           size_t count)
 {
-    return sqrt(squares_about_mean(oldest_of(run), run->n) / (double)run->n);
-}
-
-static double std_sample_step(const almi_bars_run *run)
-{
-    return sqrt(squares_about_mean(oldest_of(run), run->n) / (double)(run->n - 1));
-}
-
-static double root_squares_step(const almi_bars_run *run)
-{
-    const double *x = oldest_of(run);
-    double squares = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        squares += x[i] * x[i];
+    mean_distances(run->in[0], run->n, mean, count);
+    squares_about_mean(run->in[0], run->n, mean, out, count);
+    for (size_t j = 0; j < count; j++) {
+        out[j] = sqrt(out[j] / divisor);
     }
-    return sqrt(squares);
+}
+
+ALM_WIDE_VECTORS
+static void std_population_run(const almi_bars_run *run, double *out, size_t count)
+{
+    lanes mean;
+    deviations(run, (double)run->n, mean, out, count);
+}
+
+ALM_WIDE_VECTORS
+static void std_sample_run(const almi_bars_run *run, double *out, size_t count)
+{
+    lanes mean;
+    deviations(run, (double)run->n - 1, mean, out, count);
 }
 
 /* Sample deviations that the newest cell lies above the mean. */
-static double zscore_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void zscore_run(const almi_bars_run *run, double *out, size_t count)
 {
-    const double *x = oldest_of(run);
-    double spread = std_sample_step(run);
-    double distance = (run->in[0][0] - x[0]) - mean_distance(x, run->n);
-    return almi_bars_ratio(distance, spread);
+    const double *oldest = run->in[0] - (run->n - 1);
+    lanes mean;
+    deviations(run, (double)run->n - 1, mean, out, count);
+    for (size_t j = 0; j < count; j++) {
+        out[j] = almi_bars_ratio((run->in[0][j] - oldest[j]) - mean[j], out[j]);
+    }
 }
 
 /* Mean absolute deviations that the newest cell lies above the mean. */
-static double mean_deviations_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void mean_deviations_run(const almi_bars_run *run, double *out, size_t count)
 {
-    const double *x = oldest_of(run);
-    double mean = mean_distance(x, run->n);
-    double sum = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        sum += fabs((x[i] - x[0]) - mean);
+    const double *oldest = run->in[0] - (run->n - 1);
+    lanes mean;
+    mean_distances(run->in[0], run->n, mean, count);
+    fill(out, 0, count);
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            out[j] += fabs((x[j] - oldest[j]) - mean[j]);
+        }
     }
-    double distance = (run->in[0][0] - x[0]) - mean;
-    return almi_bars_ratio(distance, sum / (double)run->n);
+    for (size_t j = 0; j < count; j++) {
+        double distance = (run->in[0][j] - oldest[j]) - mean[j];
+        out[j] = almi_bars_ratio(distance, out[j] / (double)run->n);
+    }
 }
 
-/* The extreme of n cells that end at `newest`, of x times `sign`; and how many bars ago it was,
- * the newest one where several are equal (as TA-Lib's AROON). */
-typedef struct extreme {
-    double value;
-    size_t age;
-} extreme;
-
-static inline extreme extreme_of(const double *newest, size_t n, double sign)
+ALM_WIDE_VECTORS
+static void root_squares_run(const almi_bars_run *run, double *out, size_t count)
 {
-    extreme found = {newest[0], 0};
-    double missing = newest[0] - newest[0];
+    fill(out, 0, count);
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            out[j] += x[j] * x[j];
+        }
+    }
+    for (size_t j = 0; j < count; j++) {
+        out[j] = sqrt(out[j]);
+    }
+}
+
+/* The extreme of n cells of x times `sign`. A comparison with NaN is false: a missing cell is taken
+ * by its own test, and nothing replaces it. */
+ALM_INLINE void extremes(const double *newest, size_t n, double sign, double *out, size_t count)
+{
+    for (size_t j = 0; j < count; j++) {
+        out[j] = newest[j];
+    }
     for (size_t age = 1; age < n; age++) {
-        double cell = newest[-(ptrdiff_t)age];
-        missing += cell - cell;
-        found = cell * sign > found.value * sign ? (extreme){cell, age} : found;
+        const double *x = newest - age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            bool taken = (x[j] * sign > out[j] * sign) | (x[j] != x[j]);
+            out[j] = taken ? x[j] : out[j];
+        }
     }
-    found.value += missing; /* 0, or NaN */
-    return found;
 }
 
-static double highest_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void highest_run(const almi_bars_run *run, double *out, size_t count)
 {
-    return extreme_of(run->in[0], run->n, 1).value;
+    extremes(run->in[0], run->n, 1, out, count);
 }
 
-static double lowest_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void lowest_run(const almi_bars_run *run, double *out, size_t count)
 {
-    return extreme_of(run->in[0], run->n, -1).value;
+    extremes(run->in[0], run->n, -1, out, count);
 }
 
-static double since_step(const almi_bars_run *run, double sign)
+/* How many bars ago the extreme of n + 1 cells was: the newest of equal ones (as in TA-Lib). */
+ALM_INLINE void ages(const almi_bars_run *run, double sign, double *out, size_t count)
 {
-    extreme found = extreme_of(run->in[0], run->n + 1, sign);
-    return found.value == found.value ? (double)found.age : ALMI_NAN;
+    lanes extreme;
+    for (size_t j = 0; j < count; j++) {
+        extreme[j] = run->in[0][j];
+        out[j] = 0;
+    }
+    for (size_t age = 1; age <= run->n; age++) {
+        const double *x = run->in[0] - age;
+        double at = (double)age;
+        ALM_EACH_ALONE
+        for (size_t j = 0; j < count; j++) {
+            double before = extreme[j];
+            bool taken = (x[j] * sign > before * sign) | (x[j] != x[j]);
+            extreme[j] = taken ? x[j] : before;
+            out[j] = extreme[j] == before ? out[j] : at; /* one select a line: no branch */
+        }
+    }
+    for (size_t j = 0; j < count; j++) {
+        out[j] = extreme[j] == extreme[j] ? out[j] : ALMI_NAN;
+    }
 }
 
-static double since_highest_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void since_highest_run(const almi_bars_run *run, double *out, size_t count)
 {
-    return since_step(run, 1);
+    ages(run, 1, out, count);
 }
 
-static double since_lowest_step(const almi_bars_run *run)
+ALM_WIDE_VECTORS
+static void since_lowest_run(const almi_bars_run *run, double *out, size_t count)
 {
-    return since_step(run, -1);
+    ages(run, -1, out, count);
 }
 
-static double before_of(const almi_bars_run *run)
+/* ---- the window's ends alone ---- */
+
+static inline double before_of(const almi_bars_run *run)
 {
     return run->in[0][-(ptrdiff_t)run->n];
 }
 
-static double change_step(const almi_bars_run *run)
+static inline double change_step(const almi_bars_run *run)
 {
     return run->in[0][0] - before_of(run);
 }
 
-static double growth_step(const almi_bars_run *run)
+static inline double growth_step(const almi_bars_run *run)
 {
     return almi_bars_ratio(run->in[0][0], before_of(run)) - 1;
 }
 
-static double log_growth_step(const almi_bars_run *run)
+static inline double log_growth_step(const almi_bars_run *run)
 {
     double before = before_of(run);
     return run->in[0][0] > 0 && before > 0 ? alm_log(run->in[0][0] / before) : ALMI_NAN;
 }
 
+ALMI_BARS_DEFINE_RUN(change)
+ALMI_BARS_DEFINE_RUN(growth)
+ALMI_BARS_DEFINE_RUN(log_growth)
+
 /* clang-format off */
 #define WINDOW_KERNEL(name, more)                                                              \
     const almi_bars_kernel almi_bars_##name = {                                                \
-        .inputs = 1, .reads = (more), .reads_window = true, .step = name##_step};
+        .inputs = 1, .reads = (more), .reads_window = true, .run = name##_run};
 
 WINDOW_KERNEL(total, 0)
 WINDOW_KERNEL(mean, 0)
