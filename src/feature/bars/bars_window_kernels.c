@@ -13,7 +13,8 @@
 
 #include <math.h>
 
-/* One number per bar of a stretch. */
+/* One number per bar of a stretch. Local ones alias nothing: of a stretch of one bar they are
+ * registers. */
 typedef double lanes[ALMI_BARS_STRETCH];
 
 ALM_INLINE void fill(double *lane, double value, size_t count)
@@ -25,13 +26,14 @@ ALM_INLINE void fill(double *lane, double value, size_t count)
 
 /* Sums with the error of every addition kept (D. Knuth, "The Art of Computer Programming", vol. 2,
  * 4.2.2, theorem B): correct to about one rounding, also where large terms cancel. */
-ALM_INLINE void add_windows(const double *newest, size_t n, double *sum, size_t count)
+ALM_INLINE void add_windows(const almi_bars_run *run, double divisor, double *out, size_t count)
 {
+    lanes sum;
     lanes lost;
     fill(sum, 0, count);
     fill(lost, 0, count);
-    for (size_t age = n; age-- > 0;) {
-        const double *x = newest - age;
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
             double next = sum[j] + x[j];
@@ -40,188 +42,186 @@ ALM_INLINE void add_windows(const double *newest, size_t n, double *sum, size_t 
             sum[j] = next;
         }
     }
-    ALM_EACH_ALONE
     for (size_t j = 0; j < count; j++) {
-        sum[j] += lost[j];
+        out[j] = (sum[j] + lost[j]) / divisor;
     }
 }
 
-ALM_WIDE_VECTORS
-static void total_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void total(const almi_bars_run *run, double *out, size_t count)
 {
-    add_windows(run->in[0], run->n, out, count);
+    add_windows(run, 1, out, count);
 }
 
-ALM_WIDE_VECTORS
-static void mean_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void mean(const almi_bars_run *run, double *out, size_t count)
 {
-    add_windows(run->in[0], run->n, out, count);
-    for (size_t j = 0; j < count; j++) {
-        out[j] /= (double)run->n;
-    }
+    add_windows(run, (double)run->n, out, count);
 }
 
 /* Weights 1 for the oldest to n for the newest. */
-ALM_WIDE_VECTORS
-static void weighted_mean_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void weighted_mean(const almi_bars_run *run, double *out, size_t count)
 {
     double n = (double)run->n;
-    fill(out, 0, count);
+    lanes sum;
+    fill(sum, 0, count);
     for (size_t age = run->n; age-- > 0;) {
         const double *x = run->in[0] - age;
         double weight = n - (double)age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            out[j] += weight * x[j];
+            sum[j] += weight * x[j];
         }
     }
     for (size_t j = 0; j < count; j++) {
-        out[j] /= n * (n + 1) / 2;
+        out[j] = sum[j] / (n * (n + 1) / 2);
     }
 }
 
 /* Mean distance to the oldest cell. */
-ALM_INLINE void mean_distances(const double *newest, size_t n, double *mean, size_t count)
+ALM_INLINE void mean_distances(const almi_bars_run *run, double *middle, size_t count)
 {
-    const double *oldest = newest - (n - 1);
-    fill(mean, 0, count);
-    for (size_t age = n; age-- > 0;) {
-        const double *x = newest - age;
+    const double *oldest = run->in[0] - (run->n - 1);
+    fill(middle, 0, count);
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            mean[j] += x[j] - oldest[j];
+            middle[j] += x[j] - oldest[j];
         }
     }
     for (size_t j = 0; j < count; j++) {
-        mean[j] /= (double)n;
+        middle[j] /= (double)run->n;
     }
 }
 
-/* Sum of squared distances to the mean, in two passes. */
-ALM_INLINE void squares_about_mean(const double *newest, size_t n, const double *mean,
-                                   double *squares, size_t count)
+/* In two passes: `spread` is the root of the squared distances to the mean over `divisor`. */
+ALM_INLINE void deviations(const almi_bars_run *run, double divisor, double *middle,
+                           double *spread, size_t count)
 {
-    const double *oldest = newest - (n - 1);
-    fill(squares, 0, count);
-    for (size_t age = n; age-- > 0;) {
-        const double *x = newest - age;
+    const double *oldest = run->in[0] - (run->n - 1);
+    mean_distances(run, middle, count);
+    fill(spread, 0, count);
+    for (size_t age = run->n; age-- > 0;) {
+        const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            double distance = (x[j] - oldest[j]) - mean[j];
-            squares[j] += distance * distance;
+            double distance = (x[j] - oldest[j]) - middle[j];
+            spread[j] += distance * distance;
         }
     }
-}
-
-ALM_INLINE void deviations(const almi_bars_run *run, double divisor, double *mean, double *out,
-                           size_t count)
-{
-    mean_distances(run->in[0], run->n, mean, count);
-    squares_about_mean(run->in[0], run->n, mean, out, count);
     for (size_t j = 0; j < count; j++) {
-        out[j] = sqrt(out[j] / divisor);
+        spread[j] = sqrt(spread[j] / divisor);
     }
 }
 
-ALM_WIDE_VECTORS
-static void std_population_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void write_deviations(const almi_bars_run *run, double divisor, double *out,
+                                 size_t count)
 {
-    lanes mean;
-    deviations(run, (double)run->n, mean, out, count);
+    lanes middle;
+    lanes spread;
+    deviations(run, divisor, middle, spread, count);
+    for (size_t j = 0; j < count; j++) {
+        out[j] = spread[j];
+    }
 }
 
-ALM_WIDE_VECTORS
-static void std_sample_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void std_population(const almi_bars_run *run, double *out, size_t count)
 {
-    lanes mean;
-    deviations(run, (double)run->n - 1, mean, out, count);
+    write_deviations(run, (double)run->n, out, count);
+}
+
+ALM_INLINE void std_sample(const almi_bars_run *run, double *out, size_t count)
+{
+    write_deviations(run, (double)run->n - 1, out, count);
 }
 
 /* Sample deviations that the newest cell lies above the mean. */
-ALM_WIDE_VECTORS
-static void zscore_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void zscore(const almi_bars_run *run, double *out, size_t count)
 {
     const double *oldest = run->in[0] - (run->n - 1);
-    lanes mean;
-    deviations(run, (double)run->n - 1, mean, out, count);
+    lanes middle;
+    lanes spread;
+    deviations(run, (double)run->n - 1, middle, spread, count);
     for (size_t j = 0; j < count; j++) {
-        out[j] = almi_bars_ratio((run->in[0][j] - oldest[j]) - mean[j], out[j]);
+        out[j] = almi_bars_ratio((run->in[0][j] - oldest[j]) - middle[j], spread[j]);
     }
 }
 
 /* Mean absolute deviations that the newest cell lies above the mean. */
-ALM_WIDE_VECTORS
-static void mean_deviations_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void mean_deviations(const almi_bars_run *run, double *out, size_t count)
 {
     const double *oldest = run->in[0] - (run->n - 1);
-    lanes mean;
-    mean_distances(run->in[0], run->n, mean, count);
-    fill(out, 0, count);
+    lanes middle;
+    lanes sum;
+    mean_distances(run, middle, count);
+    fill(sum, 0, count);
     for (size_t age = run->n; age-- > 0;) {
         const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            out[j] += fabs((x[j] - oldest[j]) - mean[j]);
+            sum[j] += fabs((x[j] - oldest[j]) - middle[j]);
         }
     }
     for (size_t j = 0; j < count; j++) {
-        double distance = (run->in[0][j] - oldest[j]) - mean[j];
-        out[j] = almi_bars_ratio(distance, out[j] / (double)run->n);
+        double distance = (run->in[0][j] - oldest[j]) - middle[j];
+        out[j] = almi_bars_ratio(distance, sum[j] / (double)run->n);
     }
 }
 
-ALM_WIDE_VECTORS
-static void root_squares_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void root_squares(const almi_bars_run *run, double *out, size_t count)
 {
-    fill(out, 0, count);
+    lanes sum;
+    fill(sum, 0, count);
     for (size_t age = run->n; age-- > 0;) {
         const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            out[j] += x[j] * x[j];
+            sum[j] += x[j] * x[j];
         }
     }
     for (size_t j = 0; j < count; j++) {
-        out[j] = sqrt(out[j]);
+        out[j] = sqrt(sum[j]);
     }
 }
 
 /* The extreme of n cells of x times `sign`. A comparison with NaN is false: a missing cell is taken
  * by its own test, and nothing replaces it. */
-ALM_INLINE void extremes(const double *newest, size_t n, double sign, double *out, size_t count)
+ALM_INLINE void extremes(const almi_bars_run *run, double sign, double *out, size_t count)
 {
+    lanes extreme;
     for (size_t j = 0; j < count; j++) {
-        out[j] = newest[j];
+        extreme[j] = run->in[0][j];
     }
-    for (size_t age = 1; age < n; age++) {
-        const double *x = newest - age;
+    for (size_t age = 1; age < run->n; age++) {
+        const double *x = run->in[0] - age;
         ALM_EACH_ALONE
         for (size_t j = 0; j < count; j++) {
-            bool taken = (x[j] * sign > out[j] * sign) | (x[j] != x[j]);
-            out[j] = taken ? x[j] : out[j];
+            bool taken = (x[j] * sign > extreme[j] * sign) | (x[j] != x[j]);
+            extreme[j] = taken ? x[j] : extreme[j];
         }
+    }
+    for (size_t j = 0; j < count; j++) {
+        out[j] = extreme[j];
     }
 }
 
-ALM_WIDE_VECTORS
-static void highest_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void highest(const almi_bars_run *run, double *out, size_t count)
 {
-    extremes(run->in[0], run->n, 1, out, count);
+    extremes(run, 1, out, count);
 }
 
-ALM_WIDE_VECTORS
-static void lowest_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void lowest(const almi_bars_run *run, double *out, size_t count)
 {
-    extremes(run->in[0], run->n, -1, out, count);
+    extremes(run, -1, out, count);
 }
 
 /* How many bars ago the extreme of n + 1 cells was: the newest of equal ones (as in TA-Lib). */
 ALM_INLINE void ages(const almi_bars_run *run, double sign, double *out, size_t count)
 {
     lanes extreme;
+    lanes found;
+    fill(found, 0, count);
     for (size_t j = 0; j < count; j++) {
         extreme[j] = run->in[0][j];
-        out[j] = 0;
     }
     for (size_t age = 1; age <= run->n; age++) {
         const double *x = run->in[0] - age;
@@ -231,22 +231,20 @@ ALM_INLINE void ages(const almi_bars_run *run, double sign, double *out, size_t 
             double before = extreme[j];
             bool taken = (x[j] * sign > before * sign) | (x[j] != x[j]);
             extreme[j] = taken ? x[j] : before;
-            out[j] = extreme[j] == before ? out[j] : at; /* one select a line: no branch */
+            found[j] = extreme[j] == before ? found[j] : at; /* one select a line: no branch */
         }
     }
     for (size_t j = 0; j < count; j++) {
-        out[j] = extreme[j] == extreme[j] ? out[j] : ALMI_NAN;
+        out[j] = extreme[j] == extreme[j] ? found[j] : ALMI_NAN;
     }
 }
 
-ALM_WIDE_VECTORS
-static void since_highest_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void since_highest(const almi_bars_run *run, double *out, size_t count)
 {
     ages(run, 1, out, count);
 }
 
-ALM_WIDE_VECTORS
-static void since_lowest_run(const almi_bars_run *run, double *out, size_t count)
+ALM_INLINE void since_lowest(const almi_bars_run *run, double *out, size_t count)
 {
     ages(run, -1, out, count);
 }
@@ -274,12 +272,27 @@ static inline double log_growth_step(const almi_bars_run *run)
     return run->in[0][0] > 0 && before > 0 ? alm_log(run->in[0][0] / before) : ALMI_NAN;
 }
 
-ALMI_BARS_DEFINE_RUN(change)
-ALMI_BARS_DEFINE_RUN(growth)
-ALMI_BARS_DEFINE_RUN(log_growth)
-
 /* clang-format off */
+#define END_KERNEL(name)                                                                       \
+    ALMI_BARS_DEFINE_RUN(name)                                                                 \
+    const almi_bars_kernel almi_bars_##name = {                                                \
+        .inputs = 1, .reads = 1, .reads_window = true, .run = name##_run};
+
+END_KERNEL(change)
+END_KERNEL(growth)
+END_KERNEL(log_growth)
+
+/* Online has a copy of its own, in which the loops over the bars are gone. */
 #define WINDOW_KERNEL(name, more)                                                              \
+    ALM_WIDE_VECTORS                                                                           \
+    static void name##_run(const almi_bars_run *run, double *out, size_t count)                \
+    {                                                                                          \
+        if (count == 1) {                                                                      \
+            name(run, out, 1);                                                                 \
+        } else {                                                                               \
+            name(run, out, count);                                                             \
+        }                                                                                      \
+    }                                                                                          \
     const almi_bars_kernel almi_bars_##name = {                                                \
         .inputs = 1, .reads = (more), .reads_window = true, .run = name##_run};
 
@@ -295,7 +308,4 @@ WINDOW_KERNEL(highest, 0)
 WINDOW_KERNEL(lowest, 0)
 WINDOW_KERNEL(since_highest, 1)
 WINDOW_KERNEL(since_lowest, 1)
-WINDOW_KERNEL(change, 1)
-WINDOW_KERNEL(growth, 1)
-WINDOW_KERNEL(log_growth, 1)
 /* clang-format on */
