@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -284,9 +285,17 @@ static void test_order_of_time(void **state)
     }
     alm_bars_emit(online, after);
     assert_true(case_same_bits(before, after, width));
-    bars[50].time = bars[49].time;
-    assert_int_equal(alm_bars_rows(plan, bars, BARS, batch, width, &error), ALM_ERR_INVALID);
-    assert_non_null(strstr(error.message, "bar 51: the bar of "));
+    /* In batch: the first bar of a stretch, and one within. */
+    const size_t wrong[] = {ALMI_BARS_STRETCH, 50};
+    for (size_t i = 0; i < 2; i++) {
+        char expected[40];
+        bars[wrong[i]].time = bars[wrong[i] - 1].time;
+        memset(batch, 0, sizeof batch);
+        assert_int_equal(alm_bars_rows(plan, bars, BARS, batch, width, &error), ALM_ERR_INVALID);
+        snprintf(expected, sizeof expected, "bar %zu: the bar of ", wrong[i] + 1);
+        assert_non_null(strstr(error.message, expected));
+        assert_true(batch[(wrong[i] - 1) * width] != 0 && batch[wrong[i] * width] == 0);
+    }
     alm_bars_state_destroy(online);
     alm_bars_plan_destroy(plan);
 }
