@@ -1,20 +1,20 @@
-/* xgboost_json.c: JSON as XGBoost writes it (src/common/json.cc), to values.
+/* document_json.c: JSON as XGBoost (src/common/json.cc) and CatBoost write it, to values.
  *
- * That is JSON with the bare words NaN, Infinity and -Infinity. The text is read once, without
- * recursion into arrays of numbers, which are only counted here. */
+ * That is JSON, in XGBoost with the bare words NaN, Infinity and -Infinity. The text is read once,
+ * without recursion into arrays of numbers, which are only counted here. */
 #include <string.h>
 
-#include "model/import/xgboost_value.h"
+#include "model/import/document_value.h"
 
 typedef struct reader {
-    const almi_xgb_file *file;
+    const almi_doc_file *file;
     size_t at;
     int depth;
 } reader;
 
 static alm_err damaged(const reader *r, const char *what)
 {
-    return almi_xgb_damaged(r->file, r->at, what);
+    return almi_doc_damaged(r->file, r->at, what);
 }
 
 /* The next byte, NUL at the end of the file (where a NUL in the file is no valid byte either). */
@@ -157,21 +157,30 @@ static alm_err skip_word(reader *r)
     return r->at == begin ? damaged(r, "expected a value") : ALM_OK;
 }
 
-static alm_err read_value(reader *r, almi_xgb_value *value);
+static alm_err read_value(reader *r, almi_doc_value *value);
 
 static bool starts_container(char c)
 {
     return c == '{' || c == '[' || c == '"';
 }
 
-/* From behind the '[', when the first item is a number. */
-static alm_err read_numbers(reader *r, almi_xgb_value *value)
+static alm_err read_items(reader *r, almi_doc_value *value);
+
+/* From behind the '[', when the first item is a number. If a later one is none, as in CatBoost's
+ * [scale, [bias]], it is a list, read once more from its begin. */
+static alm_err read_numbers(reader *r, almi_doc_value *value)
 {
     size_t begin = r->at;
-    value->kind = ALMI_XGB_NUMBERS;
-    value->type = ALMI_XGB_DECIMAL;
+    value->kind = ALMI_DOC_NUMBERS;
+    value->type = ALMI_DOC_DECIMAL;
     while (true) {
         skip_blanks(r);
+        if (starts_container(peek(r))) {
+            r->at = begin;
+            value->kind = ALMI_DOC_LIST;
+            value->count = 0;
+            return read_items(r, value);
+        }
         ALM_TRY(skip_word(r));
         value->count++;
         skip_blanks(r);
@@ -185,21 +194,11 @@ static alm_err read_numbers(reader *r, almi_xgb_value *value)
     return ALM_OK;
 }
 
-static alm_err read_list(reader *r, almi_xgb_value *value)
+static alm_err read_items(reader *r, almi_doc_value *value)
 {
-    almi_xgb_value *last = NULL, *item = NULL;
-    value->kind = ALMI_XGB_LIST;
-    r->at++;
-    skip_blanks(r);
-    if (peek(r) == ']') {
-        r->at++;
-        return ALM_OK;
-    }
-    if (!starts_container(peek(r))) {
-        return read_numbers(r, value);
-    }
+    almi_doc_value *last = NULL, *item = NULL;
     while (true) {
-        ALM_TRY(almi_xgb_add(r->file, value, &last, &item));
+        ALM_TRY(almi_doc_add(r->file, value, &last, &item));
         ALM_TRY(read_value(r, item));
         skip_blanks(r);
         if (peek(r) == ']') {
@@ -210,10 +209,22 @@ static alm_err read_list(reader *r, almi_xgb_value *value)
     }
 }
 
-static alm_err read_object(reader *r, almi_xgb_value *value)
+static alm_err read_list(reader *r, almi_doc_value *value)
 {
-    almi_xgb_value *last = NULL, *item = NULL;
-    value->kind = ALMI_XGB_OBJECT;
+    value->kind = ALMI_DOC_LIST;
+    r->at++;
+    skip_blanks(r);
+    if (peek(r) == ']') {
+        r->at++;
+        return ALM_OK;
+    }
+    return starts_container(peek(r)) ? read_items(r, value) : read_numbers(r, value);
+}
+
+static alm_err read_object(reader *r, almi_doc_value *value)
+{
+    almi_doc_value *last = NULL, *item = NULL;
+    value->kind = ALMI_DOC_OBJECT;
     r->at++;
     skip_blanks(r);
     if (peek(r) == '}') {
@@ -224,7 +235,7 @@ static alm_err read_object(reader *r, almi_xgb_value *value)
         alm_str key;
         ALM_TRY(read_text(r, &key));
         ALM_TRY(expect(r, ':', "expected ':'"));
-        ALM_TRY(almi_xgb_add(r->file, value, &last, &item));
+        ALM_TRY(almi_doc_add(r->file, value, &last, &item));
         ALM_TRY(read_value(r, item));
         item->key = key;
         skip_blanks(r);
@@ -236,23 +247,23 @@ static alm_err read_object(reader *r, almi_xgb_value *value)
     }
 }
 
-static alm_err read_value(reader *r, almi_xgb_value *value)
+static alm_err read_value(reader *r, almi_doc_value *value)
 {
     skip_blanks(r);
     value->offset = r->at;
     char c = peek(r);
     if (c == '"') {
-        value->kind = ALMI_XGB_TEXT;
+        value->kind = ALMI_DOC_TEXT;
         return read_text(r, &value->bytes);
     }
     if (c != '{' && c != '[') {
         ALM_TRY(skip_word(r));
         value->bytes = (alm_str){r->file->bytes.data + value->offset, r->at - value->offset};
-        value->kind = alm_str_is(value->bytes, "null") ? ALMI_XGB_NULL : ALMI_XGB_NUMBER;
-        value->type = ALMI_XGB_DECIMAL;
+        value->kind = alm_str_is(value->bytes, "null") ? ALMI_DOC_NULL : ALMI_DOC_NUMBER;
+        value->type = ALMI_DOC_DECIMAL;
         return ALM_OK;
     }
-    if (++r->depth > ALMI_XGB_DEPTH_MAX) {
+    if (++r->depth > ALMI_DOC_DEPTH_MAX) {
         return damaged(r, "values are nested too deep");
     }
     ALM_TRY(c == '{' ? read_object(r, value) : read_list(r, value));
@@ -260,11 +271,11 @@ static alm_err read_value(reader *r, almi_xgb_value *value)
     return ALM_OK;
 }
 
-alm_err almi_xgb_read_json(const almi_xgb_file *file, const almi_xgb_value **out)
+alm_err almi_doc_read_json(const almi_doc_file *file, const almi_doc_value **out)
 {
     reader r = {.file = file};
-    almi_xgb_value *root = NULL;
-    ALM_TRY(almi_xgb_add(file, NULL, NULL, &root));
+    almi_doc_value *root = NULL;
+    ALM_TRY(almi_doc_add(file, NULL, NULL, &root));
     ALM_TRY(read_value(&r, root));
     skip_blanks(&r);
     if (r.at != file->bytes.size) {
