@@ -13,6 +13,7 @@ alm_err almi_forest_create(alm_forest **out, alm_error *error)
     ALM_TRY(alm_heap_try(sizeof(alm_forest), &memory, error));
     alm_forest *forest = memory;
     forest->arena = alm_arena_create(0);
+    forest->scale = 1;
     *out = forest;
     return ALM_OK;
 }
@@ -286,14 +287,13 @@ double almi_forest_base(const alm_forest *forest, size_t output)
 void almi_forest_end(const alm_forest *forest, size_t n, double *score)
 {
     size_t outputs = forest->info.output_count;
-    double scale = forest->scale != 0 ? forest->scale : 1;
     if (forest->bias != NULL) {
         for (size_t i = 0; i < n * outputs; i++) {
-            score[i] = scale * score[i] + forest->bias[i % outputs];
+            score[i] = forest->scale * score[i] + forest->bias[i % outputs];
         }
-    } else if (scale != 1) {
+    } else if (forest->scale != 1) {
         for (size_t i = 0; i < n * outputs; i++) {
-            score[i] *= scale;
+            score[i] *= forest->scale;
         }
     }
 }

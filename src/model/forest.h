@@ -62,7 +62,7 @@ ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, 
  * As untrusted as a LightGBM text. ALM_ERR_CORRUPT: not such a file (place or tree is named).
  * ALM_ERR_UNSUPPORTED: text and embedding features, statistics in JSON, categories that are known
  * to be other texts than whole numbers. ALM_ERR_LIMIT: trees deeper than 16 levels of one split,
- * more than 2^24 columns or 65536 outputs. */
+ * more than 2^20 columns or 65536 outputs. */
 ALM_NODISCARD alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **out,
                                                 alm_error *error);
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */

@@ -163,7 +163,7 @@ struct alm_forest {
     alm_forest_info info;
     const double *base; /* [output] where the sums start; NULL: 0 */
     /* CatBoost: what becomes of the sums at the end. */
-    double scale;       /* 0 (nothing was set) and 1: stay as they are */
+    double scale;       /* 1 for all others */
     const double *bias; /* [output]; NULL: all are 0 */
     almi_ctr *ctr;      /* columns behind those of the row */
     size_t ctr_count;

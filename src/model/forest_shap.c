@@ -183,6 +183,14 @@ static double cover_of(const almi_tree *tree, int32_t child)
     return child >= 0 ? tree->node_cover[child] : tree->leaf_cover[~child];
 }
 
+/* Share of the training rows at `node` that go on to `child`. CatBoost's symmetric trees have nodes
+ * that no row reaches; an even share there keeps the contributions a sum of the score. */
+static double share_of(const almi_tree *tree, size_t node, int32_t child)
+{
+    double cover = tree->node_cover[node];
+    return cover > 0 ? cover_of(tree, child) / cover : 0.5;
+}
+
 /* Element of the path for `feature`, added when it is new; NULL when there are too many. */
 static path_element *find_element(cutter *c, uint32_t feature)
 {
@@ -241,7 +249,7 @@ static alm_err draft_path(cutter *c, const almi_tree *tree, size_t depth)
         int32_t child = c->step[i].left ? tree->left[node] : tree->right[node];
         path_element *element = NULL;
         ALM_TRY(draft_element(c, (uint32_t)tree->feature[node], &element));
-        element->zero *= cover_of(tree, child) / tree->node_cover[node];
+        element->zero *= share_of(tree, node, child);
         add_test(c, forest->test[c->tree][node], c->step[i].left,
                  (uint32_t)(element - c->element));
     }
@@ -251,9 +259,10 @@ static alm_err draft_path(cutter *c, const almi_tree *tree, size_t depth)
 /* The two leaves of `node`, or the leaf ~node. */
 static alm_err draft_leaves(cutter *c, const almi_tree *tree, int32_t node, leaf_path *path)
 {
+    double scale = c->explainer->forest->scale;
     if (node < 0) {
         path->leaf_count = 1;
-        path->value[0] = tree->leaf_value[~node];
+        path->value[0] = tree->leaf_value[~node] * scale;
         return ALM_OK;
     }
     path_element *element = NULL;
@@ -264,8 +273,8 @@ static alm_err draft_leaves(cutter *c, const almi_tree *tree, int32_t node, leaf
     path->side = (path_test){test.lane, 0, (uint8_t)test.code};
     for (int i = 0; i < 2; i++) {
         int32_t child = i == 0 ? tree->left[node] : tree->right[node];
-        path->value[i] = tree->leaf_value[~child];
-        path->share[i] = cover_of(tree, child) / tree->node_cover[node];
+        path->value[i] = tree->leaf_value[~child] * scale;
+        path->share[i] = share_of(tree, (size_t)node, child);
     }
     return ALM_OK;
 }
@@ -365,7 +374,7 @@ static double expected_by_shares(const almi_tree *tree, double *share)
     for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
         for (int side = 0; side < 2; side++) {
             int32_t child = side == 0 ? tree->left[node] : tree->right[node];
-            double reached = share[node] * (cover_of(tree, child) / tree->node_cover[node]);
+            double reached = share[node] * share_of(tree, node, child);
             if (child >= 0) {
                 share[child] = reached;
             } else {
@@ -415,6 +424,7 @@ static alm_err build(alm_forest_explainer *e, alm_arena *scratch, alm_error *err
         const almi_tree *tree = &e->forest->tree[t];
         e->expected[tree->output] += expected_value(tree, share);
     }
+    almi_forest_end(e->forest, 1, e->expected);
     return make_rules(e, error);
 }
 
@@ -424,8 +434,8 @@ alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explain
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
-                        "internal_count (LightGBM) or sum_hessian above 0 (XGBoost), one value a "
-                        "leaf");
+                        "internal_count (LightGBM), sum_hessian above 0 (XGBoost) or leaf weights "
+                        "without category statistics (CatBoost); and one value a leaf");
     }
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest_explainer), &memory, error));

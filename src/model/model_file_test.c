@@ -39,7 +39,6 @@ static void what_is_not_read_yet_is_named(void **state)
 {
     (void)state;
     const alm_err no = ALM_ERR_UNSUPPORTED;
-    refused(BYTES("CBM1\1\2"), "m.cbm", no, "is a CatBoost model");
     refused(BYTES("\x08\x07\x12\x04onnx"), "m.onnx", no, "is a ONNX model");
     refused(BYTES("{\"name\": \"tree\", \"tree_info\": []}"), "d.json", no, "dump of LightGBM");
     refused(BYTES("PAR1...."), "rows.parquet", no, "rows, not a model");

@@ -5,7 +5,6 @@
  * libs/model/flatbuffers/{model,features,ctr_data}.fbs. */
 #include <string.h>
 
-#include "base/json.h"
 #include "model/import/catboost_binary.h"
 
 enum { CORE_VERSION = 0, CORE_TREES, CORE_INFO, CORE_PARTS };
@@ -338,21 +337,15 @@ static alm_err read_scale(almi_cb_binary *b)
                           : almi_cb_set_scale(b->import, scale, &one, 1);
 }
 
-/* The loss function among the training parameters, a JSON text; an unreadable one is none. */
-static void read_objective(almi_cb_import *import, alm_str params)
+/* The training parameters are a JSON text. (base/json.h refuses it: 2^64 - 1 is among them.) */
+static void read_params(almi_cb_import *import, alm_str text)
 {
-    alm_json_document *document = NULL;
-    const alm_json *loss = NULL;
-    alm_str name;
-    if (alm_json_parse(params, "params", &document, NULL) != ALM_OK) {
-        return;
+    almi_doc_file file = {
+        .bytes = text, .name = "params", .library = "CatBoost", .arena = import->scratch};
+    const almi_doc_value *params = NULL;
+    if (almi_doc_read_json(&file, &params) == ALM_OK) {
+        almi_cb_read_objective(import, &file, params);
     }
-    const alm_json *root = alm_json_root(document);
-    if (alm_json_get(root, "loss_function", ALM_JSON_OBJECT, &loss, NULL) == ALM_OK &&
-        alm_json_get_str(loss, "type", &name, NULL) == ALM_OK) {
-        almi_cb_set_objective(import, name);
-    }
-    alm_json_document_destroy(document);
 }
 
 static alm_err read_info(almi_cb_binary *b, const almi_fb_table *core)
@@ -361,7 +354,7 @@ static alm_err read_info(almi_cb_binary *b, const almi_fb_table *core)
     for (size_t i = 0; i < list.count; i++) {
         almi_fb_table pair = almi_fb_table_at(&list, i);
         if (alm_str_is(almi_fb_text(&pair, INFO_KEY), "params")) {
-            read_objective(b->import, almi_fb_text(&pair, INFO_VALUE));
+            read_params(b->import, almi_fb_text(&pair, INFO_VALUE));
             break;
         }
     }

@@ -260,10 +260,17 @@ alm_err almi_cb_set_scale(almi_cb_import *import, double scale, const double *bi
     return ALM_OK;
 }
 
-void almi_cb_set_objective(almi_cb_import *import, alm_str name)
+void almi_cb_read_objective(almi_cb_import *import, const almi_doc_file *file,
+                            const almi_doc_value *params)
 {
-    char *copy = alm_arena_copy_text(import->forest->arena, name.data, name.size);
-    import->forest->info.objective = (alm_str){copy, name.size};
+    const almi_doc_value *loss = NULL, *name = NULL;
+    if (almi_doc_member(file, params, "loss_function", &loss) == ALM_OK &&
+        almi_doc_member(file, loss, "type", &name) == ALM_OK && name != NULL &&
+        name->kind == ALMI_DOC_TEXT && alm_str_is_utf8(name->bytes, NULL)) {
+        alm_str text = name->bytes;
+        char *copy = alm_arena_copy_text(import->forest->arena, text.data, text.size);
+        import->forest->info.objective = (alm_str){copy, text.size};
+    }
 }
 
 bool almi_cb_is_number(alm_str category)
@@ -285,22 +292,24 @@ static bool is_json(alm_str bytes)
     return text.size > 0 && text.data[0] == '{';
 }
 
-static alm_err import_bytes(almi_cb_import *import, alm_str bytes)
+static alm_err import_bytes(almi_cb_import *import, almi_cb_format format, alm_str bytes)
 {
-    ALM_TRY(is_json(bytes) ? almi_cb_import_json(import, bytes)
-                           : almi_cb_import_binary(import, bytes));
+    ALM_TRY(format == ALMI_CB_FORMAT_JSON ? almi_cb_import_json(import, bytes)
+                                          : almi_cb_import_binary(import, bytes));
     return almi_forest_finish(import->forest, import->name, import->error);
 }
 
-alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **out,
-                                  alm_error *error)
+alm_err almi_cb_import_as(almi_cb_format format, alm_str bytes, const char *name, alm_forest **out,
+                          alm_error *error)
 {
     alm_forest *forest = NULL;
     ALM_TRY(almi_forest_create(&forest, error));
-    almi_cb_import import = {
-        .forest = forest, .name = name, .error = error, .scratch = alm_arena_create(0),
-        .tree_scratch = alm_arena_create(0)};
-    alm_err code = import_bytes(&import, bytes);
+    almi_cb_import import = {.forest = forest,
+                             .name = name,
+                             .error = error,
+                             .scratch = alm_arena_create(0),
+                             .tree_scratch = alm_arena_create(0)};
+    alm_err code = import_bytes(&import, format, bytes);
     alm_arena_destroy(import.tree_scratch);
     alm_arena_destroy(import.scratch);
     if (code != ALM_OK) {
@@ -309,4 +318,11 @@ alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **
     }
     *out = forest;
     return ALM_OK;
+}
+
+alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **out,
+                                  alm_error *error)
+{
+    almi_cb_format format = is_json(bytes) ? ALMI_CB_FORMAT_JSON : ALMI_CB_FORMAT_BINARY;
+    return almi_cb_import_as(format, bytes, name, out, error);
 }

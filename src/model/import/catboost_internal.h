@@ -7,12 +7,12 @@
 #define ALM_MODEL_CATBOOST_INTERNAL_H
 
 #include "model/forest_internal.h"
+#include "model/import/document_value.h"
 
 /* Bounds that keep a small file from asking for much memory. */
-#define ALMI_CB_COLUMNS_MAX ((int64_t)1 << 24)
+#define ALMI_CB_COLUMNS_MAX ((int64_t)1 << 20)
 #define ALMI_CB_OUTPUTS_MAX 65536
 #define ALMI_CB_DEPTH_MAX 16 /* of symmetric trees; the source's own bound */
-#define ALMI_CB_LEAF_VALUES_MAX ((size_t)1 << 27)
 
 /* What happens to NaN, as numbered in the source. */
 typedef enum almi_cb_missing {
@@ -99,7 +99,9 @@ ALM_NODISCARD alm_err almi_cb_find_category(const almi_cb_import *import, int64_
 /* Scale, and a bias for all outputs or for each. */
 ALM_NODISCARD alm_err almi_cb_set_scale(almi_cb_import *import, double scale, const double *bias,
                                         size_t count);
-void almi_cb_set_objective(almi_cb_import *import, alm_str name);
+/* Objective from the training parameters, which may be missing: loss_function.type. */
+void almi_cb_read_objective(almi_cb_import *import, const almi_doc_file *file,
+                            const almi_doc_value *params);
 /* True for a category whose text a row's number becomes: a whole number as it is written. */
 bool almi_cb_is_number(alm_str category);
 
@@ -110,6 +112,15 @@ ALM_NODISCARD alm_err almi_cb_add_symmetric(almi_cb_import *import, const int32_
                                             size_t depth, const double *value,
                                             const double *weight);
 ALM_NODISCARD alm_err almi_cb_add_nodes(almi_cb_import *import, const almi_cb_nodes *nodes);
+
+typedef enum almi_cb_format {
+    ALMI_CB_FORMAT_JSON,
+    ALMI_CB_FORMAT_BINARY
+} almi_cb_format;
+
+/* alm_forest_parse_catboost for bytes whose format is known. */
+ALM_NODISCARD alm_err almi_cb_import_as(almi_cb_format format, alm_str bytes, const char *name,
+                                        alm_forest **out, alm_error *error);
 
 /* The formats; the forest is not finished yet. */
 ALM_NODISCARD alm_err almi_cb_import_json(almi_cb_import *import, alm_str bytes);

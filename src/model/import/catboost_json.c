@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "model/import/catboost_internal.h"
-#include "model/import/document_value.h"
 
 typedef struct document {
     almi_cb_import *import;
@@ -423,18 +422,6 @@ static alm_err read_scale(document *d, const almi_doc_value *pair)
     return almi_cb_set_scale(d->import, scale, bias, list->count);
 }
 
-static alm_err read_objective(document *d, const almi_doc_value *root)
-{
-    const almi_doc_value *info = NULL, *params = NULL, *loss = NULL;
-    alm_str name;
-    ALM_TRY(almi_doc_member(&d->file, root, "model_info", &info));
-    ALM_TRY(almi_doc_member(&d->file, info, "params", &params));
-    ALM_TRY(almi_doc_member(&d->file, params, "loss_function", &loss));
-    ALM_TRY(text_of(d, loss, "type", &name));
-    almi_cb_set_objective(d->import, name);
-    return ALM_OK;
-}
-
 /* Scores of a row: as many as the first leaf has values, or without a tree as there are biases. */
 static alm_err count_outputs(document *d, const almi_doc_value *pair, int64_t *outputs)
 {
@@ -467,7 +454,7 @@ alm_err almi_cb_import_json(almi_cb_import *import, alm_str bytes)
                            .library = "CatBoost",
                            .arena = import->scratch,
                            .error = import->error}};
-    const almi_doc_value *root = NULL, *pair = NULL;
+    const almi_doc_value *root = NULL, *pair = NULL, *info = NULL, *params = NULL;
     int64_t outputs = 1;
     ALM_TRY(almi_doc_read_json(&d.file, &root));
     ALM_TRY(almi_doc_need(&d.file, root, "features_info", ALMI_DOC_OBJECT, &d.info));
@@ -480,6 +467,8 @@ alm_err almi_cb_import_json(almi_cb_import *import, alm_str bytes)
     ALM_TRY(count_outputs(&d, pair, &outputs));
     ALM_TRY(almi_cb_set_features(import, outputs));
     ALM_TRY(read_scale(&d, pair));
-    ALM_TRY(read_objective(&d, root));
+    ALM_TRY(almi_doc_member(&d.file, root, "model_info", &info));
+    ALM_TRY(almi_doc_member(&d.file, info, "params", &params));
+    almi_cb_read_objective(import, &d.file, params);
     return read_trees(&d);
 }

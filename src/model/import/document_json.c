@@ -75,10 +75,38 @@ static size_t put_utf8(uint32_t code, char *to)
         to[1] = (char)(0x80 | (code & 0x3F));
         return 2;
     }
-    to[0] = (char)(0xE0 | code >> 12);
-    to[1] = (char)(0x80 | (code >> 6 & 0x3F));
-    to[2] = (char)(0x80 | (code & 0x3F));
-    return 3;
+    if (code < 0x10000) {
+        to[0] = (char)(0xE0 | code >> 12);
+        to[1] = (char)(0x80 | (code >> 6 & 0x3F));
+        to[2] = (char)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    to[0] = (char)(0xF0 | code >> 18);
+    to[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    to[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    to[3] = (char)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+/* The four digits of \u at *i, or with a second escape behind it a pair of surrogates. */
+static bool unicode_escape(alm_str from, size_t *i, uint32_t *code)
+{
+    uint32_t low = 0;
+    if (from.size - *i < 4 || !hex_value((alm_str){from.data + *i, 4}, code) || *code == 0) {
+        return false;
+    }
+    *i += 4;
+    if (*code < 0xD800 || *code >= 0xE000) {
+        return true;
+    }
+    const char *next = from.data + *i;
+    if (*code >= 0xDC00 || from.size - *i < 6 || next[0] != '\\' || next[1] != 'u' ||
+        !hex_value((alm_str){next + 2, 4}, &low) || low < 0xDC00 || low >= 0xE000) {
+        return false;
+    }
+    *i += 6;
+    *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
+    return true;
 }
 
 /* One escape of `from` at *i, which points behind the backslash; 0: not a valid one. No escape
@@ -93,12 +121,7 @@ static size_t put_escape(alm_str from, size_t *i, char *to)
         *to = meaning[known - letter];
         return 1;
     }
-    if (c != 'u' || from.size - *i < 4 || !hex_value((alm_str){from.data + *i, 4}, &code) ||
-        code == 0 || (code >= 0xD800 && code < 0xE000)) {
-        return 0; /* XGBoost writes no pairs of surrogates: other characters stay UTF-8 */
-    }
-    *i += 4;
-    return put_utf8(code, to);
+    return c == 'u' && unicode_escape(from, i, &code) ? put_utf8(code, to) : 0;
 }
 
 static alm_err unescape(const reader *r, alm_str from, alm_str *out)
