@@ -9,11 +9,11 @@
 #define NAMES_SHOWN 8
 
 static const almi_option options[] = {
-    {"model", "FILE", "the model file: LightGBM's text, XGBoost's JSON or UBJ (save_model)"},
+    {"model", "FILE", "LightGBM's text, XGBoost's JSON or UBJ, CatBoost's .cbm (save_model)"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
-    {"category-codes", NULL, "the rows hold the numbers of pandas categories, not their values"},
+    {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };
 

@@ -56,9 +56,9 @@ ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, 
 
 /* Reads a model that CatBoost saved as .cbm (binary) or, without `ctrs`, as JSON; the first bytes
  * say which. Symmetric and other trees, several outputs, scale and bias, categories (one-hot, and
- * in .cbm their statistics of the target). The raw score is RawFormulaVal; the reference is CatBoost
- * 1.2.10 on x86-64 with dense rows in the order of the training data's columns. Of a category a row
- * holds its number: 3 is the category "3", NaN is "nan".
+ * in .cbm their statistics of the target). The raw score is RawFormulaVal; the reference is
+ * CatBoost 1.2.10 on x86-64 with dense rows in the order of the training data's columns. Of a
+ * category a row holds its number: 3 is the category "3", NaN is "nan".
  * As untrusted as a LightGBM text. ALM_ERR_CORRUPT: not such a file (place or tree is named).
  * ALM_ERR_UNSUPPORTED: text and embedding features, statistics in JSON, categories that are known
  * to be other texts than whole numbers. ALM_ERR_LIMIT: trees deeper than 16 levels of one split,

@@ -81,7 +81,7 @@ typedef struct almi_tree {
     /* CatBoost: all nodes of a level ask the same, level l has the nodes 2^l - 1 and following, and
      * the leaf's number are the answers, the root's first. 0: not such a tree. */
     uint32_t symmetric_depth;
-    const almi_ctr *ctr;   /* CatBoost: the feature column_count + i is ctr[i]; NULL: none is used */
+    const almi_ctr *ctr;   /* CatBoost: the feature column_count + i is ctr[i]; NULL: none */
     uint32_t column_count; /* of a row, if there are any ctr */
     uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
     uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right) */
@@ -112,8 +112,9 @@ typedef struct almi_run {
 #define ALMI_LANE_RUNS_MAX 32
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
-/* A byte column derived from one feature (with CatBoost also from a ctr): code = number of thresholds below x (FLOAT: not above x).
- * A feature with more than 254 thresholds has several lanes, each with a part of them. */
+/* A byte column derived from one feature (CatBoost: or from a ctr): code = number of thresholds
+ * below x (FLOAT: not above x). A feature with more than 254 thresholds has several lanes, each
+ * with a part of them. */
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;

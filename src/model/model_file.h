@@ -3,8 +3,8 @@
  * The content decides, never the name: LightGBM's text model, XGBoost's JSON, UBJ and old binary
  * ones, CatBoost's .cbm and JSON; every further format by one line of the table in model_file.c
  * (name, test of the content, parser, transform). Formats that can run code when they are opened
- * (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write instead. The bytes are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the
- * parsers check every bound.
+ * (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write instead. The bytes
+ * are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the parsers check every bound.
  *
  * What comes out is a forest, the names of its columns and the transform to what the library's
  * predict() returns; nothing about releases, so whoever shows a prediction says that it is not

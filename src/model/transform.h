@@ -12,9 +12,9 @@
  * for classes CatBoostClassifier.predict_proba (of two classes the probability of the second).
  *
  * Sources: LightGBM 4.7 (src/objective, src/boosting/gbdt_prediction.cpp), XGBoost 3.2
- * (src/objective, src/common/math.h), CatBoost 1.2.10 (libs/model/eval_processing.h). Two differences to older versions: LightGBM 2 returned the
- * plain mean for random forests, 4 also applies the objective; XGBoost before 1.6 had no
- * bound in its sigmoid. */
+ * (src/objective, src/common/math.h), CatBoost 1.2.10 (libs/model/eval_processing.h). Two
+ * differences to older versions: LightGBM 2 returned the plain mean for random forests, 4 also
+ * applies the objective; XGBoost before 1.6 had no bound in its sigmoid. */
 #ifndef ALM_MODEL_TRANSFORM_H
 #define ALM_MODEL_TRANSFORM_H
 

@@ -1,0 +1,418 @@
+/* catboost_import_test.c: rules on a small model, hashes, refusals with their messages, damaged
+ * bytes. What CatBoost says itself is in catboost_conformance_test.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "model/forest_cases.h"
+#include "model/forest_internal.h"
+
+static alm_str fixture(alm_arena *arena, const char *name)
+{
+    alm_str text;
+    alm_error error;
+    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return text;
+}
+
+/* ---- categories ---- */
+
+/* Numbers as CatBoost hashed their texts: cat_features_hash of a JSON export, and Python's str() of
+ * what is no integer. */
+static void categories_have_the_hashes_of_catboost(void **state)
+{
+    (void)state;
+    static const struct {
+        double x;
+        uint32_t hash;
+    } table[] = {
+        {0, 2856682258u}, {-0.0, 2856682258u}, {1, 1121341681u}, {7, 4277023987u},
+        {29, 3940690768u}, {19, 2537103341u},
+        {-1.0, 288298918u}, {12.0, 1445320840u}, {345.0, 1218123620u}, {-345.0, 613968933u},
+        {9999.0, 3644426120u}, {12345.0, 151767304u}, {123456.0, 2564628181u},
+        {1234567.0, 215762447u}, {12345678.0, 1054993967u}, {123456789.0, 1389760245u},
+        {1234567890.0, 4234440265u}, {123456789012345.0, 2433698426u},
+        {9007199254740991.0, 3810321282u}, {9007199254740992.0, 371926911u},
+        {-123456789012345680.0, 3798729268u}, {1234567890123456768.0, 2594548039u},
+        {-9223372036854775808.0, 953718104u}, {2.5, 3921453763u}, {-0.5, 370760837u},
+        {1e+300, 1857765355u}, {NAN, 761118297u}, {INFINITY, 1860042588u}, {1e+20, 1208498892u},
+        {0.1, 1357177543u},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if ((uint32_t)almi_category_hash(table[i].x) != table[i].hash) {
+            fail_msg("%.17g: %u", table[i].x, (unsigned)almi_category_hash(table[i].x));
+        }
+    }
+}
+
+/* ---- a small model ---- */
+
+/* The price above 0.5 is bit 0, the category 7 is bit 1; twice the leaf, and a quarter. */
+static const char SMALL[] =
+    "{\"features_info\":{\"categorical_features\":[{\"feature_id\":\"\\u00e9t\\u00e9\","
+    "\"feature_index\":0,\"flat_feature_index\":1,\"values\":[-17943309]}],"
+    "\"cat_features_hash\":[{\"hash\":4277023987,\"value\":\"7\"}],"
+    "\"float_features\":[{\"borders\":[0.5,2],\"feature_id\":\"price\",\"feature_index\":0,"
+    "\"flat_feature_index\":0,\"has_nans\":true,\"nan_value_treatment\":\"AsTrue\"}]},"
+    "\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"RMSE\"}},\"x\":\"\\ud83d\\udd22\"},"
+    "\"oblivious_trees\":[{\"leaf_values\":[1,2,4,8],\"leaf_weights\":[4,3,2,1],"
+    "\"splits\":[{\"split_index\":0},{\"split_index\":2}]}],\"scale_and_bias\":[2,[0.25]]}";
+
+/* The same as nodes, but that the category is asked only above the border. */
+static const char NODES[] =
+    "{\"features_info\":{\"categorical_features\":[{\"feature_index\":0,\"flat_feature_index\":1,"
+    "\"values\":[-17943309]}],\"float_features\":[{\"borders\":[0.5,2],\"feature_index\":0,"
+    "\"flat_feature_index\":0,\"has_nans\":false,\"nan_value_treatment\":\"AsIs\"}]},"
+    "\"trees\":[{\"split\":{\"split_index\":0},\"left\":{\"value\":1,\"weight\":5},\"right\":"
+    "{\"split\":{\"split_index\":2},\"left\":{\"value\":2,\"weight\":4},\"right\":"
+    "{\"value\":8,\"weight\":1}}}]}";
+
+/* `small` with the first `from` replaced by `to`. */
+static alm_err parse_edited(const char *small, const char *from, const char *to,
+                            alm_forest **forest, alm_error *error)
+{
+    alm_buffer text = {0};
+    const char *at = strstr(small, from);
+    assert_non_null(at);
+    alm_buffer_append(&text, small, (size_t)(at - small));
+    alm_buffer_text(&text, to);
+    alm_buffer_text(&text, at + strlen(from));
+    *forest = NULL;
+    alm_err code = alm_forest_parse_catboost(alm_buffer_view(&text), "m.json", forest, error);
+    assert_true((code == ALM_OK) == (*forest != NULL));
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+static alm_forest *edited(const char *small, const char *from, const char *to)
+{
+    alm_forest *forest = NULL;
+    alm_error error;
+    if (parse_edited(small, from, to, &forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return forest;
+}
+
+/* One row alone and the same 70 times, so that both forms of the forest are asked. */
+static double score_of(const alm_forest *forest, double price, double category)
+{
+    double row[140], score[70], alone = 0;
+    for (size_t i = 0; i < 70; i++) {
+        row[2 * i] = price;
+        row[2 * i + 1] = category;
+    }
+    alm_forest_score(forest, row, 1, 2, &alone);
+    alm_forest_score(forest, row, 70, 2, score);
+    for (size_t i = 0; i < 70; i++) {
+        assert_true(score[i] == alone);
+    }
+    return alone;
+}
+
+static double score_and_destroy(alm_forest *forest, double price, double category)
+{
+    double score = score_of(forest, price, category);
+    alm_forest_destroy(forest);
+    return score;
+}
+
+static void small_model_follows_the_rules(void **state)
+{
+    (void)state;
+    alm_forest *forest = edited(SMALL, "", "");
+    alm_forest_info info = alm_forest_describe(forest);
+    static const struct {
+        double price, category, score;
+        size_t leaf;
+    } table[] = {
+        {0.5, 0, 2.25, 0},            /* not above */
+        {0.5000000001, 0, 2.25, 0},   /* is 0.5 as a float */
+        {0.6, 0, 4.25, 1},
+        {0.6, 7, 16.25, 3},
+        {0.1, 7, 8.25, 2},
+        {0.1, 7.5, 2.25, 0},          /* the category "7.5" */
+        {NAN, 7, 16.25, 3},           /* AsTrue: above all borders */
+        {NAN, NAN, 4.25, 1},
+        {-INFINITY, -7, 2.25, 0},
+        {1e300, 7, 16.25, 3},         /* infinity as a float */
+    };
+    assert_int_equal(info.feature_count, 2);
+    assert_true(alm_str_is(info.feature_name[0], "price"));
+    assert_true(alm_str_is(info.feature_name[1], "\xC3\xA9t\xC3\xA9"));
+    assert_true(alm_str_is(info.objective, "RMSE"));
+    assert_true(info.has_cover && !info.has_category_names);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        double row[2] = {table[i].price, table[i].category};
+        assert_true(score_of(forest, row[0], row[1]) == table[i].score);
+        assert_int_equal(alm_forest_leaf(forest, 0, row), table[i].leaf);
+    }
+    alm_forest_destroy(forest);
+}
+
+static void missing_values_go_where_the_feature_says(void **state)
+{
+    (void)state;
+    assert_true(score_and_destroy(edited(SMALL, "AsTrue", "AsFalse"), NAN, 0) == 2.25);
+    assert_true(score_and_destroy(edited(SMALL, "AsTrue", "AsIs"), NAN, 0) == 2.25);
+    /* The treatment counts only where training met a missing value. */
+    assert_true(score_and_destroy(edited(SMALL, ":true", ":false"), NAN, 0) == 2.25);
+    /* Infinity is not above an infinite border, not even as a missing value. */
+    assert_true(score_and_destroy(edited(SMALL, "[0.5,2]", "[1e38,2e38]"), NAN, 0) == 4.25);
+}
+
+static void all_spellings_are_read(void **state)
+{
+    (void)state;
+    assert_true(score_and_destroy(edited(SMALL, "[2,[0.25]]", "[2,0.25]"), 0, 0) == 2.25);
+    assert_true(score_and_destroy(edited(SMALL, ",\"scale_and_bias\":[2,[0.25]]", ""), 0, 0) == 1);
+    assert_true(score_and_destroy(edited(SMALL, "{\"features", " {\n\"features"), 0, 0) == 2.25);
+    alm_forest *forest = edited(SMALL, "\"leaf_weights\":[4,3,2,1],", "");
+    assert_false(alm_forest_describe(forest).has_cover);
+    alm_forest_destroy(forest);
+    forest = edited(SMALL, "\"value\":\"7\"", "\"value\":\"-12\"");
+    alm_forest_destroy(forest);
+    forest = edited(SMALL, ",\"cat_features_hash\":[{\"hash\":4277023987,\"value\":\"7\"}]", "");
+    assert_true(alm_forest_describe(forest).has_category_names); /* they may be any texts */
+    alm_forest_destroy(forest);
+    forest = edited(SMALL, "\"price\"", "\"\"");
+    assert_null(alm_forest_describe(forest).feature_name);
+    alm_forest_destroy(forest);
+    /* A tree without a split, and no tree at all */
+    assert_true(score_and_destroy(edited(SMALL, "[1,2,4,8],\"leaf_weights\":[4,3,2,1],\"splits\":"
+                                                "[{\"split_index\":0},{\"split_index\":2}]",
+                                         "[3],\"splits\":null"),
+                                  0, 0) == 6.25);
+    assert_true(score_and_destroy(edited(SMALL, "[{\"leaf_values\":[1,2,4,8],\"leaf_weights\":"
+                                                "[4,3,2,1],\"splits\":[{\"split_index\":0},"
+                                                "{\"split_index\":2}]}]", "[]"), 0, 0) == 0.25);
+}
+
+static void nodes_follow_the_rules(void **state)
+{
+    (void)state;
+    alm_forest *forest = edited(NODES, "", "");
+    assert_true(score_of(forest, 0.5, 7) == 1 && score_of(forest, NAN, 7) == 1);
+    assert_true(score_of(forest, 0.6, 7) == 8 && score_of(forest, 0.6, 8) == 2);
+    double row[2] = {0.6, 8};
+    assert_int_equal(alm_forest_leaf(forest, 0, row), 1);
+    assert_true(alm_forest_describe(forest).has_cover);
+    alm_forest_destroy(forest);
+    forest = edited(NODES, ",\"weight\":4", "");
+    assert_false(alm_forest_describe(forest).has_cover);
+    alm_forest_destroy(forest);
+}
+
+/* ---- refusals ---- */
+
+static const struct {
+    const char *small, *from, *to, *message;
+    alm_err code;
+} DAMAGE[] = {
+    {SMALL, "\"features_info\"", "\"f\"", "m.json: byte 0: the key 'features_info' is missing; "
+     "this is not a whole CatBoost model", ALM_ERR_CORRUPT},
+    {SMALL, "\"oblivious_trees\"", "\"t\"", "neither oblivious_trees nor trees", ALM_ERR_CORRUPT},
+    {SMALL, "\"value\":\"7\"", "\"value\":\"seven\"", "'seven' is one of the categories",
+     ALM_ERR_UNSUPPORTED},
+    {SMALL, "\"value\":\"7\"", "\"value\":\"07\"", "train with numbered categories",
+     ALM_ERR_UNSUPPORTED},
+    {SMALL, "\"float_features\"", "\"ctrs\":[{}],\"float_features\"", "save the model as .cbm",
+     ALM_ERR_UNSUPPORTED},
+    {SMALL, "\"float_features\"", "\"text_features\":[{}],\"float_features\"",
+     "text_features are not read", ALM_ERR_UNSUPPORTED},
+    {SMALL, "[0.5,2]", "[2,0.5]", "borders do not ascend at 1", ALM_ERR_CORRUPT},
+    {SMALL, "[0.5,2]", "[0.5,two]", "numeric feature 0: borders[1] is not a valid value",
+     ALM_ERR_CORRUPT},
+    {SMALL, "[0.5,2]", "{}", "this must be an array", ALM_ERR_CORRUPT},
+    {SMALL, "AsTrue", "AsNaN", "nan_value_treatment is unknown", ALM_ERR_CORRUPT},
+    {SMALL, ":true", ":[]", "has_nans must be true or false", ALM_ERR_CORRUPT},
+    {SMALL, "\"flat_feature_index\":1", "\"flat_feature_index\":-1", "impossible flat index -1",
+     ALM_ERR_CORRUPT},
+    {SMALL, "\"flat_feature_index\":1", "\"flat_feature_index\":99999999",
+     "column 99999999; at most 1048576 are read", ALM_ERR_LIMIT},
+    {SMALL, "\"split_index\":2", "\"split_index\":3", "tree 0: split 3 of 3", ALM_ERR_CORRUPT},
+    {SMALL, "\"split_index\":2", "\"split_index\":-2", "tree 0: split -1 of 3", ALM_ERR_CORRUPT},
+    {SMALL, "[1,2,4,8]", "[1,2,4]", "impossible number of outputs 0", ALM_ERR_CORRUPT},
+    {SMALL, "[1,2,4,8]", "[1,2,4,8,9]", "leaf_values has 5 values, 4 are needed",
+     ALM_ERR_CORRUPT},
+    {SMALL, "[1,2,4,8]", "[1,2,4,1e999]", "leaf_values[3] is not a valid value",
+     ALM_ERR_CORRUPT},
+    {SMALL, "[4,3,2,1]", "[4,3,2]", "leaf_weights has 3 values", ALM_ERR_CORRUPT},
+    {SMALL, "[2,[0.25]]", "[0,[0.25]]", "impossible scale", ALM_ERR_CORRUPT},
+    {SMALL, "[2,[0.25]]", "[2,[0.25,1]]", "impossible scale, or number of biases 2",
+     ALM_ERR_CORRUPT},
+    {SMALL, "[2,[0.25]]", "[[2],[0.25]]", "scale_and_bias must be", ALM_ERR_CORRUPT},
+    {SMALL, "\\ud83d\\udd22", "\\ud83d", "an escape in the text before is not valid",
+     ALM_ERR_CORRUPT},
+    {SMALL, "\\ud83d\\udd22", "\\udd22\\ud83d", "an escape in the text before is not valid",
+     ALM_ERR_CORRUPT},
+    {NODES, "\"split_index\":2", "\"split_index\":9", "tree 0: split 9 of 3", ALM_ERR_CORRUPT},
+    {NODES, "\"value\":2", "\"value\":[2,3]", "a leaf needs a value for each output",
+     ALM_ERR_CORRUPT},
+    {NODES, "\"value\":2", "\"value\":nan", "a leaf's value is not a number", ALM_ERR_CORRUPT},
+    {NODES, ",\"right\":", ",\"wrong\":", "the key 'right' is missing", ALM_ERR_CORRUPT},
+    {NODES, "\"split\":{", "\"plit\":{", "the key 'split' is missing", ALM_ERR_CORRUPT},
+    {NODES, "\"trees\":[", "\"trees\":[1,", "impossible number of outputs 0", ALM_ERR_CORRUPT},
+};
+
+static void damaged_documents_are_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof DAMAGE / sizeof *DAMAGE; i++) {
+        alm_forest *forest = NULL;
+        alm_error error = {0};
+        alm_err code =
+            parse_edited(DAMAGE[i].small, DAMAGE[i].from, DAMAGE[i].to, &forest, &error);
+        if (code != DAMAGE[i].code || strstr(error.message, DAMAGE[i].message) == NULL) {
+            fail_msg("case %zu: %s: %s, expected %s", i, alm_err_name(code), error.message,
+                     DAMAGE[i].message);
+        }
+    }
+}
+
+static void refused(alm_str bytes, alm_err code, const char *message)
+{
+    alm_forest *forest = NULL;
+    alm_error error = {0};
+    alm_err got = alm_forest_parse_catboost(bytes, "m.cbm", &forest, &error);
+    if (got != code || forest != NULL || strstr(error.message, message) == NULL) {
+        fail_msg("%s: %s, expected %s", alm_err_name(got), error.message, message);
+    }
+}
+
+/* The bytes of a fixture with the first `from` replaced by as many of `to`. */
+static alm_str patched(alm_arena *arena, const char *name, alm_str from, alm_str to)
+{
+    alm_str bytes = fixture(arena, name);
+    char *at = memmem(bytes.data, bytes.size, from.data, from.size);
+    assert_non_null(at);
+    assert_int_equal(from.size, to.size);
+    memcpy(at, to.data, to.size);
+    return bytes;
+}
+
+static void damaged_binaries_are_named(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    refused(ALM_STR(""), ALM_ERR_CORRUPT, "neither JSON nor CatBoost's binary format");
+    refused(ALM_STR("CBM1"), ALM_ERR_CORRUPT, "neither JSON nor CatBoost's binary format");
+    refused(ALM_STR("CBM1\x8\0\0\0abc"), ALM_ERR_CORRUPT,
+            "the model needs 8 bytes and the file ends after 3");
+    refused(ALM_STR("CBM1\4\0\0\0\xff\xff\xff\x7f"), ALM_ERR_CORRUPT,
+            "byte 2147483655: what is named there lies outside of the model");
+    refused(patched(arena, "cb_stumps.cbm", ALM_STR("Model_v1"), ALM_STR("Model_v2")),
+            ALM_ERR_UNSUPPORTED, "the version of the format is not FlabuffersModel_v1");
+    refused(patched(arena, "cb_counts.cbm", ALM_STR("static_provider_v1"),
+                    ALM_STR("static_provider_v2")),
+            ALM_ERR_CORRUPT, "category statistics: the trees use them and the file has none");
+    alm_str bytes = fixture(arena, "cb_counts.cbm");
+    bytes.size -= 100;
+    refused(bytes, ALM_ERR_CORRUPT, "category statistics: the file ends inside of them");
+    alm_arena_destroy(arena);
+}
+
+/* Trees of step nodes whose steps were changed lead out of the tree, or to a node twice. */
+static void every_bit_of_a_binary_may_flip(void **state)
+{
+    static const char *const name[] = {"cb_stumps.cbm", "cb_multiclass_lossguide.cbm",
+                                       "cb_counts.cbm"};
+    (void)state;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_str bytes = fixture(arena, name[i]);
+        char *byte = alm_arena_alloc(arena, bytes.size);
+        memcpy(byte, bytes.data, bytes.size);
+        size_t accepted = 0;
+        for (size_t at = 0; at < bytes.size; at++) {
+            alm_forest *forest = NULL;
+            alm_error error = {0};
+            byte[at] ^= (char)(1 << (at * 5 % 8));
+            if (alm_forest_parse_catboost((alm_str){byte, bytes.size}, "m", &forest, &error) ==
+                ALM_OK) {
+                case_use_forest(forest);
+                accepted++;
+            } else {
+                assert_true(error.message[0] != '\0');
+            }
+            alm_forest_destroy(forest);
+            byte[at] = bytes.data[at];
+        }
+        assert_true(accepted > 100 && accepted < bytes.size); /* both outcomes are exercised */
+        alm_arena_destroy(arena);
+    }
+}
+
+static void thousands_of_damaged_files_do_no_harm(void **state)
+{
+    static const char *const name[] = {"cb_nan_max.json", "cb_multiclass_lossguide.json",
+                                       "cb_one_hot.cbm", "cb_counts_means.cbm"};
+    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
+    const alm_str alphabet = {bytes, sizeof bytes - 1};
+    (void)state;
+    alm_buffer text = {0};
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_rng rng = alm_rng_stream(2026, i);
+        alm_str original = fixture(arena, name[i]);
+        size_t accepted = 0;
+        for (int round = 0; round < 3000; round++) {
+            accepted += case_parse_damaged(alm_forest_parse_catboost, &rng, original, alphabet,
+                                           &text);
+        }
+        assert_true(accepted > 100 && accepted < 2900); /* both outcomes are exercised */
+        alm_arena_destroy(arena);
+    }
+    alm_buffer_deinit(&text);
+}
+
+/* Each allocation that may fail fails once; nothing leaks and the output stays untouched. */
+static void fail_every_allocation(alm_str bytes)
+{
+    size_t held = alm_heap_held_bytes();
+    bool succeeded = false;
+    for (uint64_t nth = 1; !succeeded; nth++) {
+        alm_forest *forest = NULL;
+        alm_error error;
+        alm_heap_fail_at(nth);
+        alm_err code = alm_forest_parse_catboost(bytes, "m", &forest, &error);
+        alm_heap_fail_at(0);
+        succeeded = code == ALM_OK;
+        assert_true(succeeded || (code == ALM_ERR_MEMORY && forest == NULL));
+        alm_forest_destroy(forest);
+        assert_int_equal(alm_heap_held_bytes(), held);
+        assert_true(nth < 5000);
+    }
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    fail_every_allocation((alm_str){SMALL, sizeof SMALL - 1});
+    fail_every_allocation((alm_str){NODES, sizeof NODES - 1});
+    fail_every_allocation(fixture(arena, "cb_counts.cbm"));
+    fail_every_allocation(fixture(arena, "cb_multiclass_lossguide.cbm"));
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(categories_have_the_hashes_of_catboost),
+        cmocka_unit_test(small_model_follows_the_rules),
+        cmocka_unit_test(missing_values_go_where_the_feature_says),
+        cmocka_unit_test(all_spellings_are_read),
+        cmocka_unit_test(nodes_follow_the_rules),
+        cmocka_unit_test(damaged_documents_are_named),
+        cmocka_unit_test(damaged_binaries_are_named),
+        cmocka_unit_test(every_bit_of_a_binary_may_flip),
+        cmocka_unit_test(thousands_of_damaged_files_do_no_harm),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
