@@ -85,9 +85,9 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row)
 typedef struct alm_forest_explainer alm_forest_explainer;
 typedef struct alm_forest_scratch alm_forest_scratch;
 
-/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts or sums of hessians), leaves with
- * several values, or a path deeper than 1024 or with more than 128 different features;
- * ALM_ERR_LIMIT beyond 2^26 features over all paths. */
+/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts, sums of hessians or leaf weights),
+ * leaves with several values (but CatBoost's), or a path deeper than 1024 or with more than 128
+ * different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */

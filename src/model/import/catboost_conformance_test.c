@@ -64,8 +64,8 @@ static fixture open_fixture(const char *name, const char *kind)
     assert_int_equal(f.info.tree_count, f.head[3]);
     f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
     f.raw = take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
-    f.contribution =
-        take(f.arena, &rest, f.explained * (f.info.feature_count + 1), sizeof(double));
+    size_t width = f.outputs * (f.info.feature_count + 1);
+    f.contribution = take(f.arena, &rest, f.explained * width, sizeof(double));
     f.leaf = take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
     assert_int_equal(rest.size, 0);
     return f;
@@ -125,20 +125,20 @@ static void check_contributions(const fixture *f, const char *name)
     alm_forest_scratch *scratch = NULL;
     alm_error error;
     size_t features = f->info.feature_count, width = features + 1;
-    double *phi = ALM_NEW_ARRAY(f->arena, double, f->rows * width);
+    double *phi = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs * width);
     if (alm_forest_explainer_create(f->forest, &explainer, &error) != ALM_OK ||
         alm_forest_scratch_create(explainer, &scratch, &error) != ALM_OK) {
         fail_msg("%s: %s", name, error.message);
     }
     alm_forest_contributions(explainer, scratch, f->row, f->rows, features, phi);
-    for (size_t i = 0; i < f->rows; i++) {
+    for (size_t i = 0; i < f->rows * f->outputs; i++) {
         const double *ours = phi + i * width;
         double size = 0, sum = 0;
         for (size_t j = 0; j < width; j++) {
             size += fabs(ours[j]);
             sum += ours[j];
         }
-        for (size_t j = 0; i < f->explained && j < width; j++) {
+        for (size_t j = 0; i < f->explained * f->outputs && j < width; j++) {
             if (!(fabs(ours[j] - f->contribution[i * width + j]) <= 1e-12 * size)) {
                 fail_msg("%s: contribution %zu of row %zu: %.17g", name, j, i, ours[j]);
             }
@@ -164,11 +164,11 @@ static const struct {
     {"depthwise", "json", true, false},        {"lossguide", "cbm", true, true},
     {"scaled", "cbm", true, true},             {"scaled", "json", true, true},
     {"negative_scale", "cbm", true, true},     {"logloss", "cbm", true, true},
-    {"multiclass", "cbm", false, true},        {"multiclass", "json", false, true},
-    {"multiclass_deep", "cbm", false, true},   {"multiclass_lossguide", "cbm", false, true},
-    {"multiclass_lossguide", "json", false, false},
-    {"multirmse", "cbm", false, true},         {"multirmse", "json", false, true},
-    {"multiclass_scaled", "cbm", false, true}, {"poisson", "cbm", true, true},
+    {"multiclass", "cbm", true, true},        {"multiclass", "json", true, true},
+    {"multiclass_deep", "cbm", true, true},   {"multiclass_lossguide", "cbm", true, true},
+    {"multiclass_lossguide", "json", true, false},
+    {"multirmse", "cbm", true, true},         {"multirmse", "json", true, true},
+    {"multiclass_scaled", "cbm", true, true}, {"poisson", "cbm", true, true},
     {"quantile", "cbm", true, true},           {"tweedie", "json", true, true},
     {"one_hot", "cbm", true, true},            {"one_hot", "json", true, true},
     {"one_hot_lossguide", "cbm", true, true},  {"counts", "cbm", false, true},

@@ -207,6 +207,103 @@ static void nodes_follow_the_rules(void **state)
     alm_forest_destroy(forest);
 }
 
+/* ---- random forests ---- */
+
+/* Borders of a feature: multiples of 1 / 8 from -4 on; more than a lane holds, if there is one. */
+static size_t border_count(size_t features)
+{
+    return features == 1 ? 600 : 3;
+}
+
+static void write_features(alm_buffer *out, size_t features)
+{
+    alm_buffer_text(out, "{\"features_info\":{\"float_features\":[");
+    for (size_t i = 0; i < features; i++) {
+        alm_buffer_printf(out, "%s{\"feature_index\":%zu,\"flat_feature_index\":%zu,"
+                          "\"has_nans\":true,\"nan_value_treatment\":\"%s\",\"borders\":[",
+                          i == 0 ? "" : ",", i, i, i % 3 == 0 ? "AsTrue" : "AsFalse");
+        for (size_t b = 0; b < border_count(features); b++) {
+            double border = (double)(b + i % 5) / 8 - (features == 1 ? 37.5 : 0);
+            alm_buffer_printf(out, "%s%.9g", b == 0 ? "" : ",", border);
+        }
+        alm_buffer_text(out, "]}");
+    }
+    alm_buffer_text(out, "]},\"scale_and_bias\":[-0.7,[0.1]],");
+}
+
+static void write_symmetric(alm_buffer *out, alm_rng *rng, size_t depth, size_t splits)
+{
+    alm_buffer_text(out, "{\"splits\":[");
+    for (size_t d = 0; d < depth; d++) {
+        alm_buffer_printf(out, "%s{\"split_index\":%d}", d == 0 ? "" : ",",
+                          (int)alm_rng_next_below(rng, splits));
+    }
+    alm_buffer_text(out, "],\"leaf_values\":[");
+    for (size_t leaf = 0; leaf < (size_t)1 << depth; leaf++) {
+        alm_buffer_printf(out, "%s%.17g", leaf == 0 ? "" : ",", alm_rng_next_normal(rng));
+    }
+    alm_buffer_text(out, "]}");
+}
+
+/* Full down to the last levels, where some leaves come early. */
+static void write_nodes(alm_buffer *out, alm_rng *rng, int depth, size_t splits)
+{
+    if (depth == 0 || (depth < 4 && alm_rng_next_below(rng, 4) == 0)) {
+        alm_buffer_printf(out, "{\"value\":%.17g}", alm_rng_next_normal(rng));
+        return;
+    }
+    alm_buffer_printf(out, "{\"split\":{\"split_index\":%d},\"left\":",
+                      (int)alm_rng_next_below(rng, splits));
+    write_nodes(out, rng, depth - 1, splits);
+    alm_buffer_text(out, ",\"right\":");
+    write_nodes(out, rng, depth - 1, splits);
+    alm_buffer_text(out, "}");
+}
+
+static void check_random(size_t features, size_t depth, bool symmetric, uint64_t seed)
+{
+    alm_rng rng = alm_rng_stream(seed, 4);
+    alm_buffer text = {0};
+    alm_arena *arena = alm_arena_create(0);
+    size_t splits = features * border_count(features), n = 200;
+    write_features(&text, features);
+    alm_buffer_text(&text, symmetric ? "\"oblivious_trees\":[" : "\"trees\":[");
+    for (size_t t = 0; t < 120; t++) {
+        alm_buffer_text(&text, t == 0 ? "" : ",");
+        if (symmetric) {
+            write_symmetric(&text, &rng, t % (depth + 1), splits);
+        } else {
+            write_nodes(&text, &rng, (int)(t % (depth + 1)), splits);
+        }
+    }
+    alm_buffer_text(&text, "]}");
+    alm_forest *forest = NULL;
+    alm_error error;
+    if (alm_forest_parse_catboost(alm_buffer_view(&text), "m", &forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    double *rows = case_float_rows(arena, n, features, 8);
+    double *score = ALM_NEW_ARRAY(arena, double, n);
+    double *oracle = ALM_NEW_ARRAY(arena, double, n);
+    alm_forest_score(forest, rows, n, features, score);
+    alm_forest_score_reference(forest, rows, n, features, oracle);
+    assert_memory_equal(score, oracle, n * sizeof *score);
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+    alm_buffer_deinit(&text);
+}
+
+/* More lanes than a group has, more borders than a lane, more leaves than a byte counts. */
+static void random_forests_score_like_their_oracle(void **state)
+{
+    (void)state;
+    check_random(2000, 9, true, 1);
+    check_random(2000, 9, false, 2);
+    check_random(1, 10, true, 3);
+    check_random(1, 7, false, 4);
+    check_random(7, 12, true, 5);
+}
+
 /* ---- refusals ---- */
 
 static const struct {
@@ -408,6 +505,7 @@ int main(void)
         cmocka_unit_test(missing_values_go_where_the_feature_says),
         cmocka_unit_test(all_spellings_are_read),
         cmocka_unit_test(nodes_follow_the_rules),
+        cmocka_unit_test(random_forests_score_like_their_oracle),
         cmocka_unit_test(damaged_documents_are_named),
         cmocka_unit_test(damaged_binaries_are_named),
         cmocka_unit_test(every_bit_of_a_binary_may_flip),
