@@ -124,7 +124,7 @@ static void score_block(const alm_forest *forest, kernel *k, const double *rows,
         almi_lanes_encode(forest, group->lane, group->lane_count, &block, k->code[0], BLOCK_ROWS);
         for (size_t t = group->tree_begin; t < group->tree_end; t++) {
             if (forest->blend[t].symmetric_depth > 0) {
-                almi_symmetric_add(forest, t, k->code[0], n, out);
+                t = almi_symmetric_add(forest, t, group->tree_end, k->code[0], n, out) - 1;
             } else if (forest->blend[t].node != NULL) {
                 add_tree(forest, t, k, n, out);
             } else {

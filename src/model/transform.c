@@ -295,7 +295,8 @@ alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out, 
         made.single = spec->library == ALM_TRANSFORM_XGBOOST;
         const objective *found = made.single ? find(XGBOOST, sizeof XGBOOST / sizeof *XGBOOST, name)
                                              : find_catboost(name, spec->output_count);
-        made.is_known = found != NULL || spec->objective.size == 0;
+        /* CatBoost always writes one, unless what it says was lost. */
+        made.is_known = found != NULL || (made.single && name.size == 0);
         made.kind = found ? found->kind : ALM_TRANSFORM_IDENTITY;
         made.output_count = made.kind == ALM_TRANSFORM_ARGMAX ? 1 : made.output_count;
     }

@@ -58,8 +58,8 @@ typedef struct alm_transform_spec {
 } alm_transform_spec;
 
 /* ALM_ERR_CORRUPT where the library refuses to load the objective: a binary one without a positive
- * `sigmoid:`, a number of classes that is missing or not the model's. An empty objective and
- * "custom" mean raw scores and are known. */
+ * `sigmoid:`, a number of classes that is missing or not the model's. An empty objective (but
+ * CatBoost's) and "custom" mean raw scores and are known. */
 ALM_NODISCARD alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out,
                                           alm_error *error);
 

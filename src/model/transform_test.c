@@ -139,7 +139,7 @@ static void unknown_objectives_stay_raw(void **state)
     made = parse(ALM_STR("reg:new"), 2, ALM_TRANSFORM_XGBOOST);
     assert_false(made.is_known);
     assert_true(parse(ALM_STR(""), 1, ALM_TRANSFORM_XGBOOST).is_known);
-    assert_true(parse(ALM_STR(""), 1, ALM_TRANSFORM_CATBOOST).is_known);
+    assert_false(parse(ALM_STR(""), 1, ALM_TRANSFORM_CATBOOST).is_known);
     assert_false(parse(ALM_STR("PythonUserDefinedPerObject"), 1, ALM_TRANSFORM_CATBOOST).is_known);
     assert_false(parse(ALM_STR("RMSEWithUncertainty"), 1, ALM_TRANSFORM_CATBOOST).is_known);
     assert_true(parse((alm_str){NULL, 0}, 1, ALM_TRANSFORM_LIGHTGBM).is_known);
