@@ -208,9 +208,9 @@ int32_t almi_category_hash(double x);
 /* Its rule for one split: above the threshold, or of the category, is right. */
 bool almi_catboost_goes_left(uint8_t decision, double threshold, double x);
 float almi_ctr_value(const almi_ctr *ctr, const double *row); /* forest_ctr.c */
-/* Adds the symmetric tree `tree`, and perhaps more that follow it and are below `end`, to the scores
- * of n <= ALMI_CHUNK_ROWS rows; gives the first tree that was not added. `code` are the codes of
- * the group's lanes as almi_lanes_encode lays them, with a stride of ALMI_CHUNK_ROWS. */
+/* Adds the symmetric tree `tree`, and perhaps more that follow it and are below `end`, to the
+ * scores of n <= ALMI_CHUNK_ROWS rows; gives the first tree that was not added. `code` are the
+ * codes of the group's lanes as almi_lanes_encode lays them, with a stride of ALMI_CHUNK_ROWS. */
 size_t almi_symmetric_add(const alm_forest *forest, size_t tree, size_t end, const uint8_t *code,
                           size_t n, double *score);
 
