@@ -172,9 +172,10 @@ const almi_command almi_cmd_predict = {
     .summary = "score rows with a model file; needs no project",
     .text = "Reads the rows of a file (.csv, .csv.gz, .parquet) and prints one prediction per row "
             "as CSV, in the rows' order: what the predict() of the library that made the model "
-            "returns. Columns are matched by name, in any order, and more columns than needed are "
-            "left out; a model whose columns have no names of their own (Column_0, ...) takes "
-            "them by position. An empty field is a missing value. The columns of the result are "
+            "returns (predict_proba() of CatBoost's classifiers). Columns are matched by name, in "
+            "any order, and more columns than needed are left out; a model whose columns have no "
+            "names of their own (Column_0, ...) takes them by position. An empty field is a "
+            "missing value. The columns of the result are "
             "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores.\n"
             "Nothing here is approved, and every answer says so: on standard error, and as "
             "'approved' in JSON. Pickles and other files that can run code are never opened. For "

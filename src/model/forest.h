@@ -31,7 +31,8 @@ typedef struct alm_forest_info {
     size_t leaf_count_max;  /* of one tree */
     bool averaged;          /* random forest: the mean is raw score / iteration_count */
     bool has_cover;         /* the weight of the nodes is known: it can be explained */
-    bool has_category_names; /* the source holds names of categories; rows hold their numbers */
+    /* The source knows categories by names (CatBoost: perhaps, by hashes); rows hold numbers. */
+    bool has_category_names;
     alm_str objective;      /* as written by the source ("poisson", ""); borrowed */
     const alm_str *feature_name; /* feature_count names, or NULL; borrowed */
 } alm_forest_info;
