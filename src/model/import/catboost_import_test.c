@@ -413,6 +413,88 @@ static void damaged_binaries_are_named(void **state)
     alm_arena_destroy(arena);
 }
 
+/* ---- a small file must not make a large forest ---- */
+
+static void put_u16(alm_buffer *out, uint16_t value)
+{
+    alm_buffer_append(out, &value, sizeof value);
+}
+
+static void put_u32(alm_buffer *out, size_t value)
+{
+    uint32_t narrow = (uint32_t)value;
+    alm_buffer_append(out, &narrow, sizeof narrow);
+}
+
+static void put_vtable(alm_buffer *out, size_t slots, uint16_t table_size, const uint16_t *slot)
+{
+    put_u16(out, (uint16_t)(4 + 2 * slots));
+    put_u16(out, table_size);
+    for (size_t i = 0; i < slots; i++) {
+        put_u16(out, slot[i]);
+    }
+}
+
+/* A model without trees that names one numeric feature with `borders` borders `times` times: with
+ * 1 that is a good model. */
+static void write_shared(alm_buffer *out, size_t times, size_t borders)
+{
+    static const uint16_t core[] = {4, 8}, trees[] = {4, 0, 0, 0, 0, 8}, feature[] = {0, 4, 8, 12};
+    alm_buffer_clear(out);
+    alm_buffer_text(out, "CBM1");
+    put_u32(out, 80 + 4 * times + 12 + 16 + 4 + 4 * borders);
+    put_u32(out, 12); /* the root */
+    put_vtable(out, 2, 12, core);
+    put_u32(out, 8); /* back to the vtable */
+    put_u32(out, 24 - 16);
+    put_u32(out, 64 - 20);
+    put_u32(out, 18);
+    alm_buffer_append(out, "FlabuffersModel_v1\0", 20);
+    put_vtable(out, 6, 12, trees);
+    put_u32(out, 16);
+    put_u32(out, 1); /* output */
+    put_u32(out, 76 - 72);
+    put_u32(out, times);
+    for (size_t i = 0; i < times; i++) {
+        put_u32(out, 80 + 4 * times + 12 - (80 + 4 * i));
+    }
+    put_vtable(out, 4, 16, feature);
+    put_u32(out, 12);
+    put_u32(out, 0); /* index and column */
+    put_u32(out, 0);
+    put_u32(out, 4);
+    put_u32(out, borders);
+    for (size_t i = 0; i < borders; i++) {
+        put_u32(out, 0); /* ascending enough */
+    }
+}
+
+static void small_files_ask_for_little(void **state)
+{
+    (void)state;
+    alm_buffer bytes = {0};
+    alm_forest *forest = NULL;
+    alm_error error;
+    write_shared(&bytes, 1, 100);
+    if (alm_forest_parse_catboost(alm_buffer_view(&bytes), "m", &forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(alm_forest_describe(forest).feature_count, 1);
+    alm_forest_destroy(forest);
+    write_shared(&bytes, 2, 100);
+    refused(alm_buffer_view(&bytes), ALM_ERR_CORRUPT, "numeric features are not in order at 1");
+    write_shared(&bytes, 1000, 10000);
+    size_t held = alm_heap_held_bytes();
+    refused(alm_buffer_view(&bytes), ALM_ERR_CORRUPT, "is named too often");
+    assert_int_equal(alm_heap_held_bytes(), held);
+    alm_buffer_clear(&bytes);
+    for (int i = 0; i < 100000; i++) {
+        alm_buffer_text(&bytes, "{\"left\":");
+    }
+    refused(alm_buffer_view(&bytes), ALM_ERR_CORRUPT, "values are nested too deep");
+    alm_buffer_deinit(&bytes);
+}
+
 /* Trees of step nodes whose steps were changed lead out of the tree, or to a node twice. */
 static void every_bit_of_a_binary_may_flip(void **state)
 {
@@ -508,6 +590,7 @@ int main(void)
         cmocka_unit_test(random_forests_score_like_their_oracle),
         cmocka_unit_test(damaged_documents_are_named),
         cmocka_unit_test(damaged_binaries_are_named),
+        cmocka_unit_test(small_files_ask_for_little),
         cmocka_unit_test(every_bit_of_a_binary_may_flip),
         cmocka_unit_test(thousands_of_damaged_files_do_no_harm),
         cmocka_unit_test(every_allocation_may_fail),
