@@ -49,6 +49,45 @@ static void categories_have_the_hashes_of_catboost(void **state)
     }
 }
 
+/* The formulas of all kinds; two of them only a GPU makes, so there is no fixture with them. The
+ * table has one row, for the category 7. */
+static void statistics_follow_their_formulas(void **state)
+{
+    (void)state;
+    const uint64_t factor = 0x4906ba494954cb65u, none = UINT64_MAX;
+    const uint64_t hash = factor * (factor * (uint64_t)(int64_t)almi_category_hash(7));
+    const uint32_t row = 0, column = 1;
+    const float sum = 3.5f;
+    uint8_t bucket[24];
+    memcpy(bucket + 12 * (hash & 1), &hash, 8);
+    memcpy(bucket + 12 * (hash & 1) + 8, &row, 4);
+    memcpy(bucket + 12 * (~hash & 1), &none, 8);
+    int32_t count[3] = {5, 2, 4}, mean[2] = {0, 2};
+    memcpy(mean, &sum, sizeof sum);
+    const struct {
+        almi_ctr_kind kind;
+        const int32_t *count;
+        size_t width;
+        float seen, unseen; /* good and total counts, below */
+        float total, unseen_total;
+    } table[] = {
+        {ALMI_CTR_BORDERS, count, 3, 6, 0, 11, 0}, {ALMI_CTR_BUCKETS, count, 3, 5, 0, 11, 0},
+        {ALMI_CTR_CLASS_MEAN, mean, 2, sum, 0, 2, 0}, {ALMI_CTR_TARGET_MEAN, mean, 2, sum, 0, 2, 0},
+        {ALMI_CTR_COUNTER, count, 1, 5, 0, 20, 20}, {ALMI_CTR_FREQUENCY, count, 1, 5, 0, 20, 20},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        almi_ctr ctr = {.kind = table[i].kind, .category = &column, .category_count = 1,
+                        .bucket = bucket, .bucket_count = 2, .count = table[i].count,
+                        .row_width = table[i].width, .denominator = 20, .prior = 0.5f,
+                        .prior_weight = 3, .shift = 0.25f, .scale = 15};
+        double seven[2] = {0, 7}, eight[2] = {0, 8};
+        float seen = (table[i].seen + 0.5f) / (table[i].total + 3);
+        float unseen = (table[i].unseen + 0.5f) / (table[i].unseen_total + 3);
+        assert_true(almi_ctr_value(&ctr, seven) == (seen + 0.25f) * 15);
+        assert_true(almi_ctr_value(&ctr, eight) == (unseen + 0.25f) * 15);
+    }
+}
+
 /* ---- a small model ---- */
 
 /* The price above 0.5 is bit 0, the category 7 is bit 1; twice the leaf, and a quarter. */
@@ -583,6 +622,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(categories_have_the_hashes_of_catboost),
+        cmocka_unit_test(statistics_follow_their_formulas),
         cmocka_unit_test(small_model_follows_the_rules),
         cmocka_unit_test(missing_values_go_where_the_feature_says),
         cmocka_unit_test(all_spellings_are_read),
