@@ -84,7 +84,7 @@ typedef struct almi_cb_import {
 typedef struct almi_cb_nodes {
     size_t leaf_count;
     const int32_t *left, *right, *split; /* [leaf_count - 1] */
-    const int32_t *leaf_row;             /* [leaf] its row in value and weight, below row_count */
+    const int32_t *leaf_row;             /* [leaf] its row in value and weight */
     const double *value;                 /* [row][output] */
     const double *weight;                /* [row]; NULL: unknown */
 } almi_cb_nodes;

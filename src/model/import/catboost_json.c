@@ -43,6 +43,17 @@ static alm_err items(document *d, const almi_doc_value *object, const char *key,
     return ALM_OK;
 }
 
+/* The same where the items must be objects. */
+static alm_err objects(document *d, const almi_doc_value *object, const char *key, size_t *count,
+                       const almi_doc_value **out)
+{
+    ALM_TRY(items(d, object, key, count, out));
+    if (*count > 0 && (*out)->kind != ALMI_DOC_LIST) {
+        return fail_at(d, *out, "this must be an array of objects");
+    }
+    return ALM_OK;
+}
+
 static almi_doc_array want(const document *d, const char *key, size_t count)
 {
     return (almi_doc_array){.where = d->where,
@@ -113,7 +124,7 @@ static alm_err read_numbers(document *d)
 {
     almi_cb_features *f = &d->import->features;
     const almi_doc_value *list = NULL;
-    ALM_TRY(items(d, d->info, "float_features", &f->number_count, &list));
+    ALM_TRY(objects(d, d->info, "float_features", &f->number_count, &list));
     ALM_TRY(ALMI_FOREST_ARRAY(d->import->scratch, f->number_count, f->number, d->import->error));
     size_t i = 0;
     for (const almi_doc_value *at = first_of(list); at != NULL; at = at->next, i++) {
@@ -144,7 +155,7 @@ static alm_err read_categories(document *d)
     alm_arena *scratch = d->import->scratch;
     const almi_doc_value *list = NULL;
     size_t i = 0;
-    ALM_TRY(items(d, d->info, "categorical_features", &f->category_count, &list));
+    ALM_TRY(objects(d, d->info, "categorical_features", &f->category_count, &list));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->category_count, f->category, d->import->error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->category_count, f->one_hot, d->import->error));
     for (const almi_doc_value *at = first_of(list); at != NULL; at = at->next, i++) {
@@ -163,7 +174,7 @@ static alm_err read_category_texts(document *d)
 {
     const almi_doc_value *list = NULL;
     size_t count = 0;
-    ALM_TRY(items(d, d->info, "cat_features_hash", &count, &list));
+    ALM_TRY(objects(d, d->info, "cat_features_hash", &count, &list));
     for (const almi_doc_value *at = first_of(list); at != NULL; at = at->next) {
         alm_str text;
         ALM_TRY(text_of(d, at, "value", &text));
@@ -226,7 +237,7 @@ static alm_err read_symmetric(document *d, const almi_doc_value *tree)
     size_t depth = 0, weight_count = 0, i = 0;
     int32_t split[ALMI_CB_DEPTH_MAX] = {0};
     double *value = NULL, *weight = NULL;
-    ALM_TRY(items(d, tree, "splits", &depth, &list));
+    ALM_TRY(objects(d, tree, "splits", &depth, &list));
     if (depth > ALMI_CB_DEPTH_MAX) {
         return alm_fail(d->import->error, ALM_ERR_LIMIT,
                         "%s: %s is %zu levels deep; at most %d are read", d->import->name,
@@ -385,16 +396,13 @@ static alm_err read_nodes(document *d, const almi_doc_value *tree)
 static alm_err find_trees(document *d, const almi_doc_value *root)
 {
     size_t count = 0;
-    ALM_TRY(items(d, root, "oblivious_trees", &count, &d->trees));
+    ALM_TRY(objects(d, root, "oblivious_trees", &count, &d->trees));
     d->symmetric = d->trees != NULL;
     if (!d->symmetric) {
-        ALM_TRY(items(d, root, "trees", &count, &d->trees));
+        ALM_TRY(objects(d, root, "trees", &count, &d->trees));
     }
     if (d->trees == NULL) {
         return fail_at(d, root, "neither oblivious_trees nor trees are there");
-    }
-    if (count > 0 && d->trees->kind != ALMI_DOC_LIST) {
-        return fail_at(d, d->trees, "a tree must be an object");
     }
     return ALM_OK;
 }
