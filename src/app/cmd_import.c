@@ -40,10 +40,13 @@ static alm_err read_request(almi_cli *cli, alm_import_request *out, alm_error *e
 }
 
 /* The same bundle under the same name is the release that is there. */
-static alm_err register_bundle(almi_cli *cli, alm_str name, alm_str why,
-                               const alm_digest *bundle, alm_release *out, bool *is_new,
-                               alm_error *error)
+static alm_err register_bundle(almi_cli *cli, const alm_digest *bundle, alm_release *out,
+                               bool *is_new, alm_error *error)
 {
+    alm_str name;
+    alm_str why;
+    ALM_TRY(almi_option_require(cli, "name", &name, error));
+    ALM_TRY(almi_option_require(cli, "why", &why, error));
     alm_release_member member = {.role = ALM_STR("model"), .bundle = *bundle};
     alm_release_request request = {.model = name,
                                    .members = &member,
@@ -74,7 +77,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
     ALM_TRY(read_request(cli, &request, error));
     ALM_TRY(almi_open_state(cli, error));
     ALM_TRY(alm_import_model(&cli->env, &request, cli->objects, cli->arena, &result, error));
-    ALM_TRY(register_bundle(cli, name, why, &result.bundle, &release, &is_new, error));
+    ALM_TRY(register_bundle(cli, &result.bundle, &release, &is_new, error));
     if (cli->quiet && !cli->json) {
         alm_buffer_printf(&cli->out, ALM_STR_FMT "\n", ALM_STR_ARG(release.name));
         return ALM_OK;

@@ -9,12 +9,12 @@
 #define NAMES_SHOWN 8
 
 static const almi_option options[] = {
-    {"model", "FILE", "the model file: LightGBM's text, XGBoost's JSON or UBJ (save_model)"},
+    {"model", "FILE", "LightGBM's text, XGBoost's JSON or UBJ, CatBoost's .cbm (save_model)"},
     {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
-    {"category-codes", NULL, "the rows hold the numbers of pandas categories, not their values"},
+    {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };
 
@@ -219,12 +219,14 @@ const almi_command almi_cmd_predict = {
     .summary = "score rows with a model file; needs no project",
     .text = "Reads the rows of a file (.csv, .csv.gz, .parquet) and prints one prediction per row "
             "as CSV, in the rows' order: what the predict() of the library that made the model "
-            "returns. Columns are matched by name, in any order, and more columns than needed are "
-            "left out; a model whose columns have no names of their own (Column_0, ...) takes "
-            "them by position. An empty field is a missing value. The columns of the result are "
+            "returns (predict_proba() of CatBoost's classifiers). Columns are matched by name, in "
+            "any order, and more columns than needed are left out; a model whose columns have no "
+            "names of their own (Column_0, ...) takes them by position. An empty field is a "
+            "missing value. The columns of the result are "
             "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores.\n"
             "A model file is not approved, and every answer says so: on standard error, and as "
-            "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files that can run code are never opened. For "
+            "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files "
+            "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"
                "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv",

@@ -59,8 +59,9 @@ static alm_err answer(const sides *s, const alm_imported *of, alm_expected_check
 {
     const char *path = s->candidate.has_expected ? s->candidate.expected_path
                                                  : s->other.expected_path;
-    return alm_expected_compare(&s->cli->env, of->model, path, "the expected outputs",
-                                ALM_IMPORT_TOLERANCE_DEFAULT, s->cli->arena, out, error);
+    alm_expected_request request = {of->model, path, "the expected outputs",
+                                    ALM_IMPORT_TOLERANCE_DEFAULT};
+    return alm_expected_compare(&s->cli->env, &request, s->cli->arena, out, error);
 }
 
 static double share(uint64_t part, const alm_expected_check *of)

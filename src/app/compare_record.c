@@ -66,7 +66,8 @@ void almi_comparison_write(almi_cli *cli, const almi_comparison *c, int64_t seq)
 void almi_comparison_conclude(almi_cli *cli, const almi_comparison *c, int64_t seq)
 {
     alm_buffer_printf(&cli->out,
-                      "\n" ALM_STR_FMT " against " ALM_STR_FMT ": %zu figures better, %zu worse%s\n",
+                      "\n" ALM_STR_FMT " against " ALM_STR_FMT
+                      ": %zu figures better, %zu worse%s\n",
                       ALM_STR_ARG(c->candidate), ALM_STR_ARG(c->against), c->better, c->worse,
                       seq ? "; recorded in the ledger" : "; dry run, not recorded");
 }

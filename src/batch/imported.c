@@ -99,15 +99,16 @@ static alm_err compare_rows(comparison *c, alm_error *error)
 }
 
 /* Raw outputs where the file has them and no others. */
-static alm_err open_sides(comparison *c, const alm_env *env, const alm_model_file *model,
-                          const char *path, alm_arena *arena, alm_error *error)
+static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_request *request,
+                          alm_arena *arena, alm_error *error)
 {
-    alm_predict_options options = {.model = model, .path = path, .name = c->name,
-                                   .block_rows = COMPARE_ROWS, .category_codes = true};
+    alm_predict_options options = {.model = request->model, .path = request->path,
+                                   .name = c->name, .block_rows = COMPARE_ROWS,
+                                   .category_codes = true};
     size_t count = 0;
     bool has_raw = false;
     bool has_other = false;
-    ALM_TRY(almi_predict_rows_open(env->fs, path, c->name, &c->rows, error));
+    ALM_TRY(almi_predict_rows_open(env->fs, request->path, c->name, &c->rows, error));
     const alm_str *header = almi_predict_rows_header(c->rows, &count);
     for (size_t i = 0; i < count; i++) {
         has_raw = has_raw || alm_str_is(header[i], "raw") || alm_str_is(header[i], "raw_0");
@@ -123,12 +124,11 @@ static alm_err open_sides(comparison *c, const alm_env *env, const alm_model_fil
     return choose_outputs(c, arena, error);
 }
 
-alm_err alm_expected_compare(const alm_env *env, const alm_model_file *model, const char *path,
-                             const char *name, double tolerance, alm_arena *arena,
-                             alm_expected_check *out, alm_error *error)
+alm_err alm_expected_compare(const alm_env *env, const alm_expected_request *request,
+                             alm_arena *arena, alm_expected_check *out, alm_error *error)
 {
-    comparison c = {.name = name, .tolerance = tolerance};
-    alm_err code = open_sides(&c, env, model, path, arena, error);
+    comparison c = {.name = request->name, .tolerance = request->tolerance};
+    alm_err code = open_sides(&c, env, request, arena, error);
     if (code == ALM_OK) {
         code = compare_rows(&c, error);
     }
@@ -153,12 +153,23 @@ static const char *text_of(double value, alm_arena *arena)
     return copy;
 }
 
-static alm_err check_expected(const alm_env *env, const alm_import_request *request,
-                              const alm_model_file *model, const char *path, alm_arena *arena,
-                              alm_expected_check *check, alm_error *error)
+/* One import on its way. */
+typedef struct importing {
+    const alm_env *env;
+    const alm_import_request *request;
+    alm_objects *objects;
+    alm_arena *arena;
+    alm_model_file *model;
+    alm_import_result result;
+} importing;
+
+static alm_err check_expected(importing *i, const char *path, alm_error *error)
 {
-    ALM_TRY(alm_expected_compare(env, model, path, request->expected_path, request->tolerance,
-                                 arena, check, error));
+    const alm_import_request *request = i->request;
+    alm_expected_check *check = &i->result.check;
+    alm_arena *arena = i->arena;
+    alm_expected_request compare = {i->model, path, request->expected_path, request->tolerance};
+    ALM_TRY(alm_expected_compare(i->env, &compare, arena, check, error));
     if (check->close == check->values) {
         return ALM_OK;
     }
@@ -207,41 +218,39 @@ static alm_err put_manifest(alm_objects *objects, const char *path, const alm_di
 }
 
 /* What is checked is what was stored, whatever happens to the files meanwhile. */
-static alm_err import_all(const alm_env *env, const alm_import_request *request,
-                          alm_objects *objects, alm_arena *arena, alm_model_file **model,
-                          alm_import_result *out, alm_error *error)
+static alm_err import_all(importing *i, alm_error *error)
 {
+    const alm_import_request *request = i->request;
     alm_str bytes;
-    alm_digest model_digest;
+    alm_digest model;
     alm_digest expected;
-    ALM_TRY(alm_fs_read_all(env->fs, request->model_path, ALM_MODEL_FILE_BYTES_MAX, arena, &bytes,
-                            error));
-    ALM_TRY(alm_model_file_parse(bytes, request->model_path, model, error));
-    alm_str description = alm_model_file_describe(*model)->description;
-    out->description = (alm_str){alm_arena_copy_text(arena, description.data, description.size),
-                                 description.size};
-    out->has_expected = request->expected_path != NULL;
-    if (out->has_expected) {
+    ALM_TRY(alm_fs_read_all(i->env->fs, request->model_path, ALM_MODEL_FILE_BYTES_MAX, i->arena,
+                            &bytes, error));
+    ALM_TRY(alm_model_file_parse(bytes, request->model_path, &i->model, error));
+    alm_str text = alm_model_file_describe(i->model)->description;
+    i->result.description =
+        (alm_str){alm_arena_copy_text(i->arena, text.data, text.size), text.size};
+    i->result.has_expected = request->expected_path != NULL;
+    if (i->result.has_expected) {
         const char *path = NULL;
-        ALM_TRY(alm_objects_put_file(objects, request->expected_path, &expected, error));
-        ALM_TRY(alm_objects_locate(objects, &expected, arena, &path, error));
-        ALM_TRY(check_expected(env, request, *model, path, arena, &out->check, error));
+        ALM_TRY(alm_objects_put_file(i->objects, request->expected_path, &expected, error));
+        ALM_TRY(alm_objects_locate(i->objects, &expected, i->arena, &path, error));
+        ALM_TRY(check_expected(i, path, error));
     }
-    ALM_TRY(alm_objects_put(objects, bytes, &model_digest, error));
-    return put_manifest(objects, request->model_path, &model_digest,
-                        out->has_expected ? &expected : NULL, &out->bundle, error);
+    ALM_TRY(alm_objects_put(i->objects, bytes, &model, error));
+    return put_manifest(i->objects, request->model_path, &model,
+                        i->result.has_expected ? &expected : NULL, &i->result.bundle, error);
 }
 
 alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
                          alm_objects *objects, alm_arena *arena, alm_import_result *out,
                          alm_error *error)
 {
-    alm_model_file *model = NULL;
-    alm_import_result result = {0};
-    alm_err code = import_all(env, request, objects, arena, &model, &result, error);
-    alm_model_file_close(model);
+    importing i = {.env = env, .request = request, .objects = objects, .arena = arena};
+    alm_err code = import_all(&i, error);
+    alm_model_file_close(i.model);
     if (code == ALM_OK) {
-        *out = result;
+        *out = i.result;
     }
     return code;
 }

@@ -28,11 +28,16 @@ typedef struct alm_expected_check {
     double worst_answer, worst_expected;
 } alm_expected_check;
 
-/* The answers of `model` beside the expected ones in the file `path`, which messages call `name`.
- * Errors as in predict_file.h; ALM_ERR_INVALID when an output column is missing or there are no
- * rows. */
-ALM_NODISCARD alm_err alm_expected_compare(const alm_env *env, const alm_model_file *model,
-                                           const char *path, const char *name, double tolerance,
+typedef struct alm_expected_request {
+    const alm_model_file *model;
+    const char *path; /* of the expected outputs */
+    const char *name; /* how messages call them */
+    double tolerance;
+} alm_expected_request;
+
+/* What the model answers, beside what is expected. Errors as in predict_file.h; ALM_ERR_INVALID
+ * when an output column is missing or there are no rows. */
+ALM_NODISCARD alm_err alm_expected_compare(const alm_env *env, const alm_expected_request *request,
                                            alm_arena *arena, alm_expected_check *out,
                                            alm_error *error);
 

@@ -111,8 +111,8 @@ static void what_goes_in_comes_out(void **state)
     assert_true(alm_str_equal(info->description, first.description));
     assert_true(opened.has_expected);
     alm_expected_check check;
-    assert_int_equal(alm_expected_compare(&w->env, opened.model, opened.expected_path, "kept", 0,
-                                          w->arena, &check, &w->error), ALM_OK);
+    alm_expected_request request = {opened.model, opened.expected_path, "kept", 0};
+    assert_int_equal(alm_expected_compare(&w->env, &request, w->arena, &check, &w->error), ALM_OK);
     assert_int_equal(check.equal, 2);
     alm_model_file_close(opened.model);
 }

@@ -220,11 +220,8 @@ static alm_err check_options(alm_predict *p, alm_error *error)
                         ALM_PREDICT_BLOCK_MAX, options->block_rows);
     }
     if (p->model->has_pandas_categories && !options->category_codes) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED,
-                        ALM_STR_FMT " was trained on pandas categories: it knows a value only as "
-                        "its number in a list of the training data; put these numbers into the "
-                        "rows (frame[column].cat.codes) and say --category-codes",
-                        ALM_STR_ARG(p->model->name));
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT "%s", ALM_STR_ARG(p->model->name),
+                        p->model->category_remedy);
     }
     return ALM_OK;
 }

@@ -63,7 +63,8 @@ const alm_predict_facts *alm_predict_describe(const alm_predict *predict);
  * *rows is 0 at the end. Errors as below. */
 ALM_NODISCARD alm_err alm_predict_next(alm_predict *predict, const double **answers, size_t *rows,
                                        alm_error *error);
-/* Or one of these, once. ALM_ERR_INVALID names row, column and value of a text that is no number. */
+/* Or one of these, once. ALM_ERR_INVALID names row, column and value of a text that is no
+ * number. */
 ALM_NODISCARD alm_err alm_predict_write_csv(alm_predict *predict, const alm_predict_sink *sink,
                                             alm_error *error);
 /* The array of row objects behind `json`'s key; its buffer is emptied into `sink` on the way. The
