@@ -117,24 +117,30 @@ static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, spli
 static alm_err add_lane(alm_forest *forest, const split_table *table, size_t begin, size_t end,
                         alm_error *error)
 {
-    uint32_t size = 1;
+    uint32_t size = ALMI_SEARCH_WAYS;
     while (size < end - begin + 1) {
         size *= 2;
     }
-    double *threshold = NULL;
+    double *threshold = NULL, *pivot = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
     double filler = table->split[begin].kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, threshold, error));
+    pivot = threshold + size;
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
     }
+    for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
+        size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
+        pivot[i] = last < size ? threshold[last] : filler;
+    }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
                                                      .kind = table->split[begin].kind,
                                                      .size = size,
-                                                     .threshold = threshold};
+                                                     .threshold = threshold,
+                                                     .pivot = pivot};
     return ALM_OK;
 }
 
@@ -243,152 +249,11 @@ static void make_numeric_tests(alm_forest *forest, const split_table *table)
     }
 }
 
-/* ---- groups and blends ---- */
-
-typedef struct grouping {
-    uint32_t *local;  /* [lane] position in the list of the group being closed */
-    uint32_t *stamp;  /* [lane] number of the last group that has it */
-    uint32_t current; /* number of the group, from 1 */
-    uint32_t *list;   /* lanes of the group being built */
-    size_t count;
-    int32_t *stack; /* of inner nodes */
-    uint16_t *slot; /* [inner node] operand number */
-} grouping;
-
-/* Adds the lanes of a tree to the group; false (and nothing added) when they do not fit. */
-static bool add_tree_lanes(grouping *g, const almi_test *test, size_t inner_count)
-{
-    size_t before = g->count;
-    for (size_t node = 0; node < inner_count; node++) {
-        uint32_t lane = test[node].lane;
-        if (g->stamp[lane] == g->current) {
-            continue;
-        }
-        if (g->count == ALMI_GROUP_LANES) {
-            while (g->count > before) {
-                g->stamp[g->list[--g->count]] = 0;
-            }
-            return false;
-        }
-        g->stamp[lane] = g->current;
-        g->list[g->count++] = lane;
-    }
-    return true;
-}
-
-static uint16_t operand(const grouping *g, int32_t child)
-{
-    return child >= 0 ? g->slot[child] : (uint16_t)~child;
-}
-
-/* Preorder from the root, emitted backwards: children before parents, the root last. */
-static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &forest->tree[t];
-    size_t inner_count = tree->leaf_count - 1;
-    almi_blend *node = NULL;
-    int32_t *order = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + 1, node, error));
-    order = g->stack;
-    size_t count = 0;
-    /* The list grows behind the reader: breadth first, so parents come before children. */
-    if (inner_count > 0) {
-        order[count++] = 0;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int32_t left = tree->left[order[i]], right = tree->right[order[i]];
-        if (left >= 0) {
-            order[count++] = left;
-        }
-        if (right >= 0) {
-            order[count++] = right;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t from = (size_t)order[count - 1 - i];
-        almi_test test = forest->test[t][from];
-        node[i] = (almi_blend){(uint16_t)g->local[test.lane], (uint16_t)test.code,
-                               operand(g, tree->left[from]), operand(g, tree->right[from])};
-        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
-    }
-    forest->blend[t].node = node;
-    forest->blend[t].count = inner_count;
-    return ALM_OK;
-}
-
-static int compare_lanes(const void *left, const void *right)
-{
-    const uint32_t *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
-static alm_err close_group(alm_forest *forest, grouping *g, size_t begin, size_t end,
-                           alm_error *error)
-{
-    uint32_t *list = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, g->count, list, error));
-    if (g->count > 0) {
-        memcpy(list, g->list, g->count * sizeof *list);
-        qsort(list, g->count, sizeof *list, compare_lanes); /* so that features stay together */
-    }
-    for (size_t i = 0; i < g->count; i++) {
-        g->local[list[i]] = (uint32_t)i;
-    }
-    for (size_t t = begin; t < end; t++) {
-        if (forest->tree[t].leaf_count <= ALMI_BLEND_LEAVES) {
-            ALM_TRY(make_blend(forest, g, t, error));
-        }
-    }
-    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
-    g->count = 0;
-    g->current++;
-    return ALM_OK;
-}
-
-static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
-{
-    size_t begin = 0, tree_count = forest->info.tree_count;
-    g->current = 1;
-    for (size_t t = 0; t < tree_count; t++) {
-        size_t inner_count = forest->tree[t].leaf_count - 1;
-        if (inner_count >= ALMI_BLEND_LEAVES) {
-            continue; /* leaf numbers do not fit a byte: walked one row at a time */
-        }
-        if (!add_tree_lanes(g, forest->test[t], inner_count)) {
-            ALM_TRY(close_group(forest, g, begin, t, error));
-            begin = t;
-            /* Fewer inner nodes than lanes of a group, so an empty group always has room. */
-            alm_assert(add_tree_lanes(g, forest->test[t], inner_count));
-        }
-    }
-    return close_group(forest, g, begin, tree_count, error);
-}
-
-/* Leaf values as XGBoost adds them; half the size of the literal ones. */
-static alm_err make_singles(alm_forest *forest, alm_error *error)
-{
-    for (size_t t = 0; t < forest->info.tree_count; t++) {
-        const almi_tree *tree = &forest->tree[t];
-        if (tree->rule != ALM_FOREST_XGBOOST || forest->blend[t].node == NULL) {
-            continue;
-        }
-        float *single = NULL;
-        size_t count = tree->leaf_count * tree->leaf_width;
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
-        for (size_t i = 0; i < count; i++) {
-            single[i] = (float)tree->leaf_value[i];
-        }
-        forest->blend[t].single = single;
-    }
-    return ALM_OK;
-}
-
 static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     alm_arena *arena = forest->arena;
     size_t tree_count = forest->info.tree_count;
     split_table table = {0};
-    grouping g = {0};
     ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->test, error));
     for (size_t t = 0; t < tree_count; t++) {
         ALM_TRY(ALMI_FOREST_ARRAY(arena, forest->tree[t].leaf_count, forest->test[t], error));
@@ -396,18 +261,10 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     ALM_TRY(collect_splits(forest, scratch, &table, error));
     size_t lane_max = table.count + table.category_count;
     ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->blend, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count + 1, forest->group, error));
     ALM_TRY(make_numeric_lanes(forest, &table, error));
     make_numeric_tests(forest, &table);
     ALM_TRY(make_category_lanes(forest, &table, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.stack, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.slot, error));
-    ALM_TRY(make_groups(forest, &g, error));
-    return make_singles(forest, error);
+    return almi_forest_layout(forest, scratch, error);
 }
 
 alm_err almi_forest_compile(alm_forest *forest, alm_error *error)

@@ -1,7 +1,7 @@
 /* forest_encode.c: features of a block of rows to byte codes (see almi_lane). */
 #include <math.h>
 
-#include "model/forest_internal.h"
+#include "model/forest_kernel.h"
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 
@@ -103,51 +103,76 @@ static void category_codes(const almi_lane *lane, const double *column, const al
     }
 }
 
-/* Number of thresholds below x, by a search whose steps do not depend on the data. */
-static uint8_t numeric_code(const double *threshold, uint32_t size, double x)
+/* ---- numbers ---- */
+
+/* What a missing value gets: left of all thresholds or right of them. */
+static uint8_t missing_code(almi_lane_kind kind)
 {
-    uint32_t position = 0;
-    for (uint32_t half = size / 2; half > 0; half /= 2) {
-        position += threshold[position + half - 1] < x ? half : 0;
-    }
-    return (uint8_t)position;
+    bool left = kind == ALMI_LANE_NAN_LEFT || kind == ALMI_LANE_ZERO_LEFT ||
+                kind == ALMI_LANE_FLOAT_LEFT;
+    return left ? 0 : UINT8_MAX;
 }
 
-/* Number of thresholds that are not above x: `x < t` is left. The list is filled up with NaN. */
-static uint8_t float_code(const double *threshold, uint32_t size, double x)
+/* x as the lane compares it; NaN when it takes the default side. */
+ALM_INLINE double compared(almi_lane_kind kind, double x)
 {
-    uint32_t position = 0;
-    for (uint32_t half = size / 2; half > 0; half /= 2) {
-        position += threshold[position + half - 1] <= x ? half : 0;
+    if (kind >= ALMI_LANE_FLOAT_LEFT) {
+        return (double)(float)x;
     }
-    return (uint8_t)position;
-}
-
-static void float_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
-                        uint8_t *code)
-{
-    uint8_t missing_code = lane->kind == ALMI_LANE_FLOAT_LEFT ? 0 : UINT8_MAX;
-    for (size_t r = 0; r < rows->count; r++) {
-        double x = (double)(float)column[r * rows->stride];
-        code[r] = isnan(x) ? missing_code : float_code(lane->threshold, lane->size, x);
+    x = fabs(x) <= ALMI_ZERO_MAX ? 0.0 : x;
+    switch (kind) {
+    case ALMI_LANE_NAN_IS_ZERO:
+        return isnan(x) ? 0.0 : x;
+    case ALMI_LANE_ZERO_LEFT:
+    case ALMI_LANE_ZERO_RIGHT:
+        return x == 0.0 ? NAN : x;
+    default:
+        return x;
     }
 }
 
-static void numeric_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
-                          uint8_t *code)
+ALM_INLINE void compare_as(almi_lane_kind kind, double *value)
 {
-    bool zero_missing = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_ZERO_RIGHT;
-    bool nan_missing = lane->kind == ALMI_LANE_NAN_LEFT || lane->kind == ALMI_LANE_NAN_RIGHT;
-    bool left = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_NAN_LEFT;
-    uint8_t missing_code = left ? 0 : UINT8_MAX;
-    for (size_t r = 0; r < rows->count; r++) {
-        double x = column[r * rows->stride];
-        bool zero = fabs(x) <= ALMI_ZERO_MAX;
-        x = zero || (!nan_missing && isnan(x)) ? 0.0 : x;
-        bool missing = nan_missing ? isnan(x) : zero_missing && x == 0.0;
-        code[r] = missing ? missing_code : numeric_code(lane->threshold, lane->size, x);
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        value[r] = compared(kind, value[r]);
     }
 }
+
+/* One loop for each rule, so that none of them branches. */
+ALM_WIDE_VECTORS
+static void prepare_values(almi_lane_kind kind, double *value)
+{
+    if (kind >= ALMI_LANE_FLOAT_LEFT) {
+        compare_as(ALMI_LANE_FLOAT_LEFT, value);
+    } else if (kind == ALMI_LANE_NAN_IS_ZERO) {
+        compare_as(ALMI_LANE_NAN_IS_ZERO, value);
+    } else if (kind >= ALMI_LANE_ZERO_LEFT) {
+        compare_as(ALMI_LANE_ZERO_LEFT, value);
+    } else {
+        compare_as(ALMI_LANE_NAN_LEFT, value);
+    }
+}
+
+static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const double *column,
+                          const almi_rows *rows, uint8_t *code)
+{
+    double value[ALMI_CHUNK_ROWS];
+    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
+        size_t n = rows->count - base;
+        n = n < ALMI_CHUNK_ROWS ? n : ALMI_CHUNK_ROWS;
+        const double *from = column + base * rows->stride;
+        for (size_t r = 0; r < n; r++) {
+            value[r] = from[r * rows->stride];
+        }
+        for (size_t r = n; r < ALMI_CHUNK_ROWS; r++) {
+            value[r] = 0.0;
+        }
+        prepare_values(lane->kind, value);
+        forest->kernel->search(lane, value, missing_code(lane->kind), code + base);
+    }
+}
+
+/* ---- all lanes ---- */
 
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride)
@@ -160,10 +185,28 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
         const double *column = rows->value + lane->feature;
         if (lane->kind >= ALMI_LANE_CATEGORY) {
             category_codes(lane, column, rows, &converted, code);
-        } else if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
-            float_codes(lane, column, rows, code);
         } else {
-            numeric_codes(lane, column, rows, code);
+            numeric_codes(forest, lane, column, rows, code);
         }
     }
+}
+
+void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                     const double *row, uint8_t *code)
+{
+    const almi_lane *lane[ALMI_GROUP_LANES];
+    double value[ALMI_GROUP_LANES];
+    uint8_t missing[ALMI_GROUP_LANES];
+    alm_assert(count <= ALMI_GROUP_LANES);
+    for (size_t i = 0; i < count; i++) {
+        lane[i] = &forest->lane[list != NULL ? list[i] : i];
+        double x = row[lane[i]->feature];
+        if (lane[i]->kind >= ALMI_LANE_CATEGORY) {
+            code[i] = set_code(lane[i], x);
+        } else {
+            value[i] = compared(lane[i]->kind, x);
+            missing[i] = missing_code(lane[i]->kind);
+        }
+    }
+    forest->kernel->search_row(lane, count, value, missing, code);
 }

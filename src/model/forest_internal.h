@@ -70,11 +70,15 @@ typedef struct almi_run {
 
 /* A byte column derived from one feature: code = number of thresholds below x (FLOAT: not above x).
  * A feature with more than 254 thresholds has several lanes, each with a part of them. */
+#define ALMI_SEARCH_WAYS 16
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
-    uint32_t size;           /* power of two > number of thresholds */
-    const double *threshold; /* size - 1, ascending, filled up with what no x is above */
+    uint32_t size;           /* power of two > number of thresholds, at least ALMI_SEARCH_WAYS */
+    const double *threshold; /* size, ascending, filled up with what no x is above; NULL: a set */
+    /* The last of each ALMI_SEARCH_WAYS thresholds, filled up likewise: the first step of a search
+     * of two. */
+    const double *pivot; /* ALMI_SEARCH_WAYS */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -92,16 +96,34 @@ typedef struct almi_test {
  * an earlier node of the same tree. Children come before parents; the root is last. */
 #define ALMI_BLEND_LEAVES 256
 typedef struct almi_blend {
-    uint16_t lane; /* position in the group's lane list */
-    uint16_t code;
+    uint32_t limit; /* the code, in each of four bytes: the cheapest load of a vector of them */
+    uint16_t lane;  /* position in the group's lane list */
     uint16_t left, right;
 } almi_blend;
 
-typedef struct almi_blend_tree {
-    const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
-    size_t count;
-    const float *single; /* XGBoost: the leaf values once more, as they are added */
-} almi_blend_tree;
+/* A node of the form that is walked. The children of a node stand side by side; a leaf is its own
+ * left child, where every row goes because no code is above its limit. */
+typedef struct almi_step {
+    uint16_t lane;  /* position in the group's lane list */
+    uint16_t limit; /* right iff the code is above it */
+    uint16_t next;  /* position of the left child in the tree */
+    uint16_t leaf;  /* of a leaf: its number */
+} almi_step;
+#define ALMI_STEP_LEAF_LIMIT UINT16_MAX
+#define ALMI_STEP_LEAVES_MAX 32768 /* so that positions fit */
+
+typedef struct almi_fast_tree {
+    size_t leaf_count;
+    const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
+    const almi_step *step;   /* 2 * leaf_count - 1; NULL: too many lanes: walk the literal tree */
+    uint32_t depth;          /* of the deepest leaf */
+    uint32_t output;
+    const double *value;     /* leaf_count x leaf_width */
+    const float *single;     /* XGBoost: the same values as they are added */
+    /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
+     * up to 64 leaves of one value. Else NULL. */
+    const uint16_t *plane;
+} almi_fast_tree;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
 #define ALMI_GROUP_LANES 512
@@ -111,6 +133,9 @@ typedef struct almi_group {
     size_t lane_count;
 } almi_group;
 
+struct almi_kernel;
+struct almi_quick;
+
 struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
     alm_forest_info info;
@@ -119,9 +144,15 @@ struct alm_forest {
     almi_test **test; /* [tree][inner node] */
     almi_lane *lane;
     size_t lane_count;
-    almi_blend_tree *blend; /* [tree] */
+    almi_fast_tree *fast; /* [tree] */
+    uint32_t plane_width; /* 32 or 64 */
+    bool single_values;   /* no leaf has several values */
     almi_group *group;
     size_t group_count;
+    const struct almi_quick *quick; /* one row against many trees at once; NULL: not such a forest */
+    /* What scores, whatever it is with the same bits. */
+    const struct almi_kernel *kernel;
+    size_t walk_rows; /* up to so many rows are scored one by one */
 };
 
 /* Creates an empty forest with its arena. */
@@ -135,6 +166,8 @@ ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t s
  * complete and immutable. */
 ALM_NODISCARD alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error);
 ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
+/* The last part of it: groups, and the trees in the forms that are scored. */
+ALM_NODISCARD alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *error);
 
 /* The score before the first tree. */
 double almi_forest_base(const alm_forest *forest, size_t output);
@@ -160,5 +193,9 @@ typedef struct almi_rows {
  * one categorical feature should follow each other: they share one conversion. */
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride);
+/* code[i] = code of one row in lane list[i] (in lane i when list is NULL); at most
+ * ALMI_GROUP_LANES of them. */
+void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                     const double *row, uint8_t *code);
 
 #endif

@@ -1,0 +1,73 @@
+/* forest_kernel.h: the inner loops of scoring, written once per level of the CPU.
+ *
+ * A kernel is a table of functions on fixed blocks of 64 rows. All kernels give the same bits:
+ * codes and leaf numbers are integers, and each row's values are added one tree after the other.
+ * forest_kernel_plain.c is C alone and runs everywhere; the others need what their name says. */
+#ifndef ALM_MODEL_FOREST_KERNEL_H
+#define ALM_MODEL_FOREST_KERNEL_H
+
+#include "model/forest_internal.h"
+
+#define ALMI_BLOCK_ROWS ALMI_CHUNK_ROWS
+/* Scores that a block keeps; forests with more outputs add to the result directly. */
+#define ALMI_BLOCK_OUTPUTS 16
+/* Trees whose leaf numbers wait, so that the sums are loaded and stored once for all of them. */
+#define ALMI_PENDING_TREES 16
+
+/* Rows of a code block or of operands are 64 bytes, aligned to that. */
+typedef uint8_t almi_bytes[ALMI_BLOCK_ROWS];
+
+/* Leaf numbers of consecutive trees that add to the same output; either all trees have planes or
+ * none has. */
+typedef struct almi_pending {
+    const almi_fast_tree *tree;
+    size_t count;
+    uint32_t plane_width;
+    const almi_bytes *leaf; /* [count] */
+} almi_pending;
+
+typedef struct almi_kernel {
+    alm_vector_level level;
+    /* Codes of ALMI_CHUNK_ROWS values in a lane with thresholds; of a NaN it is `missing`. The
+     * values are as the source compares them: small ones zero, or rounded to float. */
+    void (*search)(const almi_lane *lane, const double *value, uint8_t missing, uint8_t *code);
+    /* The same for one value in each of several lanes; those without thresholds are left out. */
+    void (*search_row)(const almi_lane *const *lane, size_t count, const double *value,
+                       const uint8_t *missing, uint8_t *code);
+    /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
+    void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
+                   almi_bytes *operand, uint8_t *leaf);
+    /* sum[row] += value of its leaf, tree after tree. */
+    void (*add)(const almi_pending *pending, double *sum);
+    void (*add_single)(const almi_pending *pending, float *sum);
+} almi_kernel;
+
+extern const almi_kernel almi_kernel_plain;
+#if ALM_HAS_VECTOR_LEVELS
+extern const almi_kernel almi_kernel_v3;
+extern const almi_kernel almi_kernel_v4;
+#endif
+
+/* Functions of the levels; what is inlined into them takes their instructions. */
+#define ALMI_V3 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define ALMI_V4 \
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt")))
+#define ALMI_V4_VBMI \
+    __attribute__(( \
+        target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt")))
+
+/* ---- one row ---- */
+
+/* Leaf numbers of trees [begin, end) of one group, at most 8 of them, all with steps. */
+void almi_walk_trees(const almi_fast_tree *tree, size_t count, const uint8_t *code,
+                     uint32_t *leaf);
+/* Leaf numbers of a block of rows in one tree with steps. */
+void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t rows,
+                    uint32_t *leaf);
+#define ALMI_WALK_WIDTH 8
+
+/* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
+ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
+void almi_quick_score(const alm_forest *forest, const double *row, double *out);
+
+#endif

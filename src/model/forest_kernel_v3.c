@@ -1,0 +1,129 @@
+/* forest_kernel_v3.c: the kernel with AVX2. The algorithms are those of forest_kernel_plain.c, but
+ * for the search, which compares with 16 thresholds at once, twice. */
+#include "model/forest_kernel.h"
+
+#if ALM_HAS_VECTOR_LEVELS
+#include <immintrin.h>
+
+/* How many of 16 ascending thresholds are below x (or not above it). */
+ALMI_V3 ALM_INLINE uint32_t count16(const double *threshold, __m256d x, bool not_above)
+{
+    __m256i hit[4];
+    for (size_t i = 0; i < 4; i++) {
+        __m256d t = _mm256_loadu_pd(threshold + 4 * i);
+        hit[i] = _mm256_castpd_si256(not_above ? _mm256_cmp_pd(t, x, _CMP_LE_OQ)
+                                               : _mm256_cmp_pd(t, x, _CMP_LT_OQ));
+    }
+    /* Packing keeps -1 and 0 and mixes the order, which a count does not mind: two bytes a hit. */
+    __m256i low = _mm256_packs_epi32(hit[0], hit[1]);
+    __m256i high = _mm256_packs_epi32(hit[2], hit[3]);
+    unsigned bytes = (unsigned)_mm256_movemask_epi8(_mm256_packs_epi16(low, high));
+    return (uint32_t)__builtin_popcount(bytes) / 2;
+}
+
+ALMI_V3 ALM_INLINE uint8_t code_of(const almi_lane *lane, double value, uint8_t missing,
+                                   bool not_above)
+{
+    __m256d x = _mm256_set1_pd(value);
+    uint32_t block = 0;
+    if (lane->size > ALMI_SEARCH_WAYS) {
+        block = ALMI_SEARCH_WAYS * count16(lane->pivot, x, not_above);
+    }
+    uint8_t code = (uint8_t)(block + count16(lane->threshold + block, x, not_above));
+    return value != value ? missing : code;
+}
+
+ALMI_V3 static void search(const almi_lane *lane, const double *value, uint8_t missing,
+                           uint8_t *code)
+{
+    if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            code[r] = code_of(lane, value[r], missing, true);
+        }
+        return;
+    }
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        code[r] = code_of(lane, value[r], missing, false);
+    }
+}
+
+ALMI_V3 static void search_row(const almi_lane *const *lane, size_t count, const double *value,
+                               const uint8_t *missing, uint8_t *code)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (lane[i]->threshold != NULL) {
+            code[i] = lane[i]->kind >= ALMI_LANE_FLOAT_LEFT
+                          ? code_of(lane[i], value[i], missing[i], true)
+                          : code_of(lane[i], value[i], missing[i], false);
+        }
+    }
+}
+
+ALMI_V3 ALM_INLINE __m256i blend(const uint8_t *code, __m256i above, const uint8_t *left,
+                                 const uint8_t *right)
+{
+    __m256i c = _mm256_load_si256((const __m256i *)code);
+    /* There is no unsigned comparison: code > limit is max(code, limit + 1) == code. */
+    __m256i goes_right = _mm256_cmpeq_epi8(_mm256_max_epu8(c, above), c);
+    return _mm256_blendv_epi8(_mm256_load_si256((const __m256i *)left),
+                              _mm256_load_si256((const __m256i *)right), goes_right);
+}
+
+ALMI_V3 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
+                           almi_bytes *operand, uint8_t *leaf)
+{
+    __m256i *out = (__m256i *)operand[ALMI_BLEND_LEAVES];
+    const __m256i *last = (const __m256i *)operand[0];
+    for (size_t i = 0; i < count; i++, out += 2) {
+        const uint8_t *c = code[node[i].lane];
+        const uint8_t *left = operand[node[i].left], *right = operand[node[i].right];
+        /* limit + 1 fits in each byte: at most 254 thresholds, so limits end at 253. */
+        __m256i above = _mm256_set1_epi32((int)(node[i].limit + 0x01010101u));
+        __m256i low = blend(c, above, left, right);
+        __m256i high = blend(c + 32, above, left + 32, right + 32);
+        _mm256_store_si256(out, low);
+        _mm256_store_si256(out + 1, high);
+        last = out;
+    }
+    _mm256_store_si256((__m256i *)leaf, _mm256_load_si256(last));
+    _mm256_store_si256((__m256i *)leaf + 1, _mm256_load_si256(last + 1));
+}
+
+ALMI_V3 static void add(const almi_pending *pending, double *sum)
+{
+    for (size_t r = 0; r < ALMI_BLOCK_ROWS; r += 8) {
+        __m256d a = _mm256_loadu_pd(sum + r), b = _mm256_loadu_pd(sum + r + 4);
+        for (size_t t = 0; t < pending->count; t++) {
+            const double *v = pending->tree[t].value;
+            const uint8_t *leaf = pending->leaf[t] + r;
+            a = _mm256_add_pd(a, _mm256_setr_pd(v[leaf[0]], v[leaf[1]], v[leaf[2]], v[leaf[3]]));
+            b = _mm256_add_pd(b, _mm256_setr_pd(v[leaf[4]], v[leaf[5]], v[leaf[6]], v[leaf[7]]));
+        }
+        _mm256_storeu_pd(sum + r, a);
+        _mm256_storeu_pd(sum + r + 4, b);
+    }
+}
+
+ALMI_V3 static void add_single(const almi_pending *pending, float *sum)
+{
+    for (size_t r = 0; r < ALMI_BLOCK_ROWS; r += 8) {
+        __m256 a = _mm256_loadu_ps(sum + r);
+        for (size_t t = 0; t < pending->count; t++) {
+            const float *v = pending->tree[t].single;
+            const uint8_t *leaf = pending->leaf[t] + r;
+            a = _mm256_add_ps(a, _mm256_setr_ps(v[leaf[0]], v[leaf[1]], v[leaf[2]], v[leaf[3]],
+                                                v[leaf[4]], v[leaf[5]], v[leaf[6]], v[leaf[7]]));
+        }
+        _mm256_storeu_ps(sum + r, a);
+    }
+}
+
+const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
+                                    .search = search,
+                                    .search_row = search_row,
+                                    .leaves = leaves,
+                                    .add = add,
+                                    .add_single = add_single};
+#else
+typedef int almi_no_kernel_v3; /* a file must not be empty */
+#endif
