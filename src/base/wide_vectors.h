@@ -33,6 +33,13 @@
 
 #define ALM_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop of at most 16 passes: unrolled, so that arrays indexed by it become registers. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define ALM_UNROLLED _Pragma("GCC unroll 16")
+#else
+#define ALM_UNROLLED
+#endif
+
 /* For functions that are written once per level by hand. */
 typedef enum alm_vector_level {
     ALM_VECTORS_NONE,  /* nothing beyond plain C */

@@ -56,7 +56,7 @@ ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, 
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */
 alm_forest_info alm_forest_describe(const alm_forest *forest);
 
-/* Raw scores: out is n x output_count. No allocation; about 80 KiB of stack. */
+/* Raw scores: out is n x output_count. No allocation; about 110 KiB of stack. */
 void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, size_t stride,
                       double *out);
 /* The same by the source library's own rules, one row and one node at a time: the oracle. */

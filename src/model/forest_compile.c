@@ -121,26 +121,33 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     while (size < end - begin + 1) {
         size *= 2;
     }
-    double *threshold = NULL, *pivot = NULL;
+    double *threshold = NULL;
+    int32_t *key = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
-    double filler = table->split[begin].kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, threshold, error));
-    pivot = threshold + size;
+    bool floats = table->split[begin].kind >= ALMI_LANE_FLOAT_LEFT;
+    double filler = floats ? NAN : INFINITY;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
     }
+    for (size_t i = 0; i < size; i++) {
+        int32_t own = floats ? almi_key_of_float((float)threshold[i]) : almi_key_of(threshold[i]);
+        key[i] = begin + i < end ? own : INT32_MAX;
+    }
     for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
         size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
-        pivot[i] = last < size ? threshold[last] : filler;
+        key[size + i] = last < size ? key[last] : INT32_MAX;
     }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
                                                      .kind = table->split[begin].kind,
                                                      .size = size,
                                                      .threshold = threshold,
-                                                     .pivot = pivot};
+                                                     .key = key,
+                                                     .pivot = key + size};
     return ALM_OK;
 }
 

@@ -103,7 +103,11 @@ static void category_codes(const almi_lane *lane, const double *column, const al
     }
 }
 
-/* ---- numbers ---- */
+/* ---- numbers ----
+ *
+ * A code is found by whole numbers, 32 bits of the value (almi_key_of), which order floats exactly.
+ * Of doubles they are the upper half, so that thresholds with the same upper half are still to be
+ * looked at; there are hardly any. */
 
 /* What a missing value gets: left of all thresholds or right of them. */
 static uint8_t missing_code(almi_lane_kind kind)
@@ -111,6 +115,11 @@ static uint8_t missing_code(almi_lane_kind kind)
     bool left = kind == ALMI_LANE_NAN_LEFT || kind == ALMI_LANE_ZERO_LEFT ||
                 kind == ALMI_LANE_FLOAT_LEFT;
     return left ? 0 : UINT8_MAX;
+}
+
+static bool has_floats(almi_lane_kind kind)
+{
+    return kind >= ALMI_LANE_FLOAT_LEFT;
 }
 
 /* x as the lane compares it; NaN when it takes the default side. */
@@ -131,25 +140,66 @@ ALM_INLINE double compared(almi_lane_kind kind, double x)
     }
 }
 
-ALM_INLINE void compare_as(almi_lane_kind kind, double *value)
+/* What the keys of the lane are compared with, so that those below it are the code. A threshold
+ * that equals a float counts too: `x < t` is left. */
+ALM_INLINE int32_t searched(almi_lane_kind kind, double x)
+{
+    if (kind >= ALMI_LANE_FLOAT_LEFT) {
+        return isnan(x) ? 0 : almi_key_of_float((float)x) + 1;
+    }
+    return almi_key_of(x);
+}
+
+/* From the thresholds whose keys are below to those that are. */
+ALM_INLINE uint8_t finished(const almi_lane *lane, double x, uint8_t code)
+{
+    while (lane->threshold[code] < x) {
+        code++; /* the last threshold is above everything */
+    }
+    return code;
+}
+
+ALM_INLINE void prepare_as(almi_lane_kind kind, double *value, int32_t *key)
 {
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         value[r] = compared(kind, value[r]);
+    }
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        key[r] = searched(kind, value[r]);
     }
 }
 
 /* One loop for each rule, so that none of them branches. */
 ALM_WIDE_VECTORS
-static void prepare_values(almi_lane_kind kind, double *value)
+static void prepare(almi_lane_kind kind, double *value, int32_t *key)
 {
     if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        compare_as(ALMI_LANE_FLOAT_LEFT, value);
+        prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
     } else if (kind == ALMI_LANE_NAN_IS_ZERO) {
-        compare_as(ALMI_LANE_NAN_IS_ZERO, value);
+        prepare_as(ALMI_LANE_NAN_IS_ZERO, value, key);
     } else if (kind >= ALMI_LANE_ZERO_LEFT) {
-        compare_as(ALMI_LANE_ZERO_LEFT, value);
+        prepare_as(ALMI_LANE_ZERO_LEFT, value, key);
     } else {
-        compare_as(ALMI_LANE_NAN_LEFT, value);
+        prepare_as(ALMI_LANE_NAN_LEFT, value, key);
+    }
+}
+
+static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+                        uint8_t *code)
+{
+    int32_t key[ALMI_CHUNK_ROWS];
+    uint8_t missing = missing_code(lane->kind);
+    bool any = false;
+    prepare(lane->kind, value, key);
+    forest->kernel->search(lane, key, code);
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS && !has_floats(lane->kind); r++) {
+        code[r] = finished(lane, value[r], code[r]);
+    }
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        any |= isnan(value[r]);
+    }
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS && any; r++) {
+        code[r] = isnan(value[r]) ? missing : code[r];
     }
 }
 
@@ -167,8 +217,7 @@ static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const
         for (size_t r = n; r < ALMI_CHUNK_ROWS; r++) {
             value[r] = 0.0;
         }
-        prepare_values(lane->kind, value);
-        forest->kernel->search(lane, value, missing_code(lane->kind), code + base);
+        chunk_codes(forest, lane, value, code + base);
     }
 }
 
@@ -195,18 +244,24 @@ void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t coun
                      const double *row, uint8_t *code)
 {
     const almi_lane *lane[ALMI_GROUP_LANES];
-    double value[ALMI_GROUP_LANES];
-    uint8_t missing[ALMI_GROUP_LANES];
+    int32_t key[ALMI_GROUP_LANES];
     alm_assert(count <= ALMI_GROUP_LANES);
+    if (count == 0) {
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         lane[i] = &forest->lane[list != NULL ? list[i] : i];
+        key[i] = searched(lane[i]->kind, compared(lane[i]->kind, row[lane[i]->feature]));
+    }
+    forest->kernel->search_row(lane, count, key, code);
+    for (size_t i = 0; i < count; i++) {
         double x = row[lane[i]->feature];
         if (lane[i]->kind >= ALMI_LANE_CATEGORY) {
             code[i] = set_code(lane[i], x);
-        } else {
-            value[i] = compared(lane[i]->kind, x);
-            missing[i] = missing_code(lane[i]->kind);
+            continue;
         }
+        x = compared(lane[i]->kind, x);
+        code[i] = has_floats(lane[i]->kind) ? code[i] : finished(lane[i], x, code[i]);
+        code[i] = isnan(x) ? missing_code(lane[i]->kind) : code[i];
     }
-    forest->kernel->search_row(lane, count, value, missing, code);
 }

@@ -7,6 +7,8 @@
 #ifndef ALM_MODEL_FOREST_INTERNAL_H
 #define ALM_MODEL_FOREST_INTERNAL_H
 
+#include <string.h>
+
 #include "base/wide_vectors.h"
 #include "model/forest.h"
 
@@ -76,9 +78,11 @@ typedef struct almi_lane {
     almi_lane_kind kind;
     uint32_t size;           /* power of two > number of thresholds, at least ALMI_SEARCH_WAYS */
     const double *threshold; /* size, ascending, filled up with what no x is above; NULL: a set */
-    /* The last of each ALMI_SEARCH_WAYS thresholds, filled up likewise: the first step of a search
-     * of two. */
-    const double *pivot; /* ALMI_SEARCH_WAYS */
+    /* Numbers in the order of the thresholds: of a float all of it, of a double the upper half
+     * (almi_key_of), filled up with INT32_MAX; and the last of each ALMI_SEARCH_WAYS of them, the
+     * first step of a search of two. */
+    const int32_t *key;   /* size */
+    const int32_t *pivot; /* ALMI_SEARCH_WAYS */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -101,21 +105,22 @@ typedef struct almi_blend {
     uint16_t left, right;
 } almi_blend;
 
-/* A node of the form that is walked. The children of a node stand side by side; a leaf is its own
- * left child, where every row goes because no code is above its limit. */
-typedef struct almi_step {
-    uint16_t lane;  /* position in the group's lane list */
-    uint16_t limit; /* right iff the code is above it */
-    uint16_t next;  /* position of the left child in the tree */
-    uint16_t leaf;  /* of a leaf: its number */
-} almi_step;
-#define ALMI_STEP_LEAF_LIMIT UINT16_MAX
-#define ALMI_STEP_LEAVES_MAX 32768 /* so that positions fit */
+/* A node of the form that is walked, from the lowest bit on: its lane (position in the group's list),
+ * the position of its left child in the tree (the right one follows), its limit: right iff the
+ * code is above it. A leaf is its own left child, where every row goes because no code is above its
+ * limit; its lane is the number of the leaf, if that is small enough. */
+typedef uint32_t almi_step;
+#define ALMI_STEP_LANE_BITS 10
+#define ALMI_STEP_NEXT_BITS 14
+#define ALMI_STEP_LIMIT_SHIFT (ALMI_STEP_LANE_BITS + ALMI_STEP_NEXT_BITS)
+#define ALMI_STEP_LANES (1u << ALMI_STEP_LANE_BITS)
+#define ALMI_STEP_LEAVES_MAX ((size_t)1 << (ALMI_STEP_NEXT_BITS - 1)) /* two nodes a leaf */
 
 typedef struct almi_fast_tree {
     size_t leaf_count;
     const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
-    const almi_step *step;   /* 2 * leaf_count - 1; NULL: too many lanes: walk the literal tree */
+    const almi_step *step;   /* 2 * leaf_count - 1; NULL: too large, walk the literal tree */
+    const uint16_t *leaf_at; /* [step] number of the leaf; NULL: it is the lane */
     uint32_t depth;          /* of the deepest leaf */
     uint32_t output;
     const double *value;     /* leaf_count x leaf_width */
@@ -126,7 +131,7 @@ typedef struct almi_fast_tree {
 } almi_fast_tree;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
-#define ALMI_GROUP_LANES 512
+#define ALMI_GROUP_LANES ALMI_STEP_LANES
 typedef struct almi_group {
     size_t tree_begin, tree_end;
     const uint32_t *lane; /* lanes of the forest that the group uses */
@@ -178,6 +183,26 @@ bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
 size_t almi_tree_walk(const almi_tree *tree, const double *row);
 /* Adds a leaf to the scores of one row, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
+
+/* A whole number whose order is that of the doubles, in their upper half: of two of which it is
+ * equal, nothing is known. 0 and -0 have the same. */
+static inline int32_t almi_key_of(double x)
+{
+    int64_t bits;
+    x += 0.0; /* -0 becomes 0 */
+    memcpy(&bits, &x, sizeof bits);
+    int32_t high = (int32_t)(bits >> 32);
+    return high ^ (int32_t)((uint32_t)(high >> 31) >> 1);
+}
+
+/* The same of floats, where equal keys are equal floats (but for 0 and -0). */
+static inline int32_t almi_key_of_float(float x)
+{
+    int32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
+}
 
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */

@@ -28,12 +28,11 @@ typedef struct almi_pending {
 
 typedef struct almi_kernel {
     alm_vector_level level;
-    /* Codes of ALMI_CHUNK_ROWS values in a lane with thresholds; of a NaN it is `missing`. The
-     * values are as the source compares them: small ones zero, or rounded to float. */
-    void (*search)(const almi_lane *lane, const double *value, uint8_t missing, uint8_t *code);
-    /* The same for one value in each of several lanes; those without thresholds are left out. */
-    void (*search_row)(const almi_lane *const *lane, size_t count, const double *value,
-                       const uint8_t *missing, uint8_t *code);
+    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
+    void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
+    /* The same for one key in each of several lanes; those without keys are left out. */
+    void (*search_row)(const almi_lane *const *lane, size_t count, const int32_t *key,
+                       uint8_t *code);
     /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
     void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
                    almi_bytes *operand, uint8_t *leaf);
@@ -58,8 +57,9 @@ extern const almi_kernel almi_kernel_v4;
 
 /* ---- one row ---- */
 
-/* Leaf numbers of trees [begin, end) of one group, at most 8 of them, all with steps. */
-void almi_walk_trees(const almi_fast_tree *tree, size_t count, const uint8_t *code,
+/* Leaf numbers of one row in consecutive trees of one group, at most ALMI_WALK_WIDTH, all with
+ * steps. `code`: ALMI_STEP_LANES codes, each shifted by ALMI_STEP_LIMIT_SHIFT. */
+void almi_walk_trees(const almi_fast_tree *tree, size_t count, const uint32_t *code,
                      uint32_t *leaf);
 /* Leaf numbers of a block of rows in one tree with steps. */
 void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t rows,

@@ -7,49 +7,30 @@
 
 #include "model/forest_kernel.h"
 
-/* Number of thresholds below x (or not above it), by a search whose steps do not depend on x. */
-ALM_INLINE uint8_t count_below(const almi_lane *lane, double x)
+/* A search whose steps do not depend on the data. */
+ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t key)
 {
     uint32_t position = 0;
     for (uint32_t half = lane->size / 2; half > 0; half /= 2) {
-        position += lane->threshold[position + half - 1] < x ? half : 0;
+        position += lane->key[position + half - 1] < key ? half : 0;
     }
     return (uint8_t)position;
 }
 
-ALM_INLINE uint8_t count_not_above(const almi_lane *lane, double x)
+static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
-    uint32_t position = 0;
-    for (uint32_t half = lane->size / 2; half > 0; half /= 2) {
-        position += lane->threshold[position + half - 1] <= x ? half : 0;
-    }
-    return (uint8_t)position;
-}
-
-static void search(const almi_lane *lane, const double *value, uint8_t missing, uint8_t *code)
-{
-    if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            code[r] = value[r] != value[r] ? missing : count_not_above(lane, value[r]);
-        }
-        return;
-    }
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = value[r] != value[r] ? missing : count_below(lane, value[r]);
+        code[r] = count_below(lane, key[r]);
     }
 }
 
-static void search_row(const almi_lane *const *lane, size_t count, const double *value,
-                       const uint8_t *missing, uint8_t *code)
+static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
+                       uint8_t *code)
 {
     for (size_t i = 0; i < count; i++) {
-        if (lane[i]->threshold == NULL) {
-            continue;
+        if (lane[i]->key != NULL) {
+            code[i] = count_below(lane[i], key[i]);
         }
-        uint8_t found = lane[i]->kind >= ALMI_LANE_FLOAT_LEFT
-                            ? count_not_above(lane[i], value[i])
-                            : count_below(lane[i], value[i]);
-        code[i] = value[i] != value[i] ? missing[i] : found;
     }
 }
 

@@ -1,60 +1,43 @@
 /* forest_kernel_v3.c: the kernel with AVX2. The algorithms are those of forest_kernel_plain.c, but
- * for the search, which compares with 16 thresholds at once, twice. */
+ * for the search, which compares with 16 keys at once, twice. */
 #include "model/forest_kernel.h"
 
 #if ALM_HAS_VECTOR_LEVELS
 #include <immintrin.h>
 
-/* How many of 16 ascending thresholds are below x (or not above it). */
-ALMI_V3 ALM_INLINE uint32_t count16(const double *threshold, __m256d x, bool not_above)
+/* How many of 16 keys are below one. */
+ALMI_V3 ALM_INLINE uint32_t count16(const int32_t *keys, __m256i key)
 {
-    __m256i hit[4];
-    for (size_t i = 0; i < 4; i++) {
-        __m256d t = _mm256_loadu_pd(threshold + 4 * i);
-        hit[i] = _mm256_castpd_si256(not_above ? _mm256_cmp_pd(t, x, _CMP_LE_OQ)
-                                               : _mm256_cmp_pd(t, x, _CMP_LT_OQ));
-    }
-    /* Packing keeps -1 and 0 and mixes the order, which a count does not mind: two bytes a hit. */
-    __m256i low = _mm256_packs_epi32(hit[0], hit[1]);
-    __m256i high = _mm256_packs_epi32(hit[2], hit[3]);
-    unsigned bytes = (unsigned)_mm256_movemask_epi8(_mm256_packs_epi16(low, high));
+    __m256i a = _mm256_cmpgt_epi32(key, _mm256_loadu_si256((const __m256i *)keys));
+    __m256i b = _mm256_cmpgt_epi32(key, _mm256_loadu_si256((const __m256i *)keys + 1));
+    /* Packing mixes the order, which a count does not mind: two bytes a hit. */
+    unsigned bytes = (unsigned)_mm256_movemask_epi8(_mm256_packs_epi32(a, b));
     return (uint32_t)__builtin_popcount(bytes) / 2;
 }
 
-ALMI_V3 ALM_INLINE uint8_t code_of(const almi_lane *lane, double value, uint8_t missing,
-                                   bool not_above)
+ALMI_V3 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
-    __m256d x = _mm256_set1_pd(value);
+    __m256i key = _mm256_set1_epi32(value);
     uint32_t block = 0;
     if (lane->size > ALMI_SEARCH_WAYS) {
-        block = ALMI_SEARCH_WAYS * count16(lane->pivot, x, not_above);
+        block = ALMI_SEARCH_WAYS * count16(lane->pivot, key);
     }
-    uint8_t code = (uint8_t)(block + count16(lane->threshold + block, x, not_above));
-    return value != value ? missing : code;
+    return (uint8_t)(block + count16(lane->key + block, key));
 }
 
-ALMI_V3 static void search(const almi_lane *lane, const double *value, uint8_t missing,
-                           uint8_t *code)
+ALMI_V3 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
-    if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            code[r] = code_of(lane, value[r], missing, true);
-        }
-        return;
-    }
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = code_of(lane, value[r], missing, false);
+        code[r] = count_below(lane, key[r]);
     }
 }
 
-ALMI_V3 static void search_row(const almi_lane *const *lane, size_t count, const double *value,
-                               const uint8_t *missing, uint8_t *code)
+ALMI_V3 static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
+                               uint8_t *code)
 {
     for (size_t i = 0; i < count; i++) {
-        if (lane[i]->threshold != NULL) {
-            code[i] = lane[i]->kind >= ALMI_LANE_FLOAT_LEFT
-                          ? code_of(lane[i], value[i], missing[i], true)
-                          : code_of(lane[i], value[i], missing[i], false);
+        if (lane[i]->key != NULL) {
+            code[i] = count_below(lane[i], key[i]);
         }
     }
 }

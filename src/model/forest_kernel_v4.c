@@ -7,56 +7,32 @@
 #if ALM_HAS_VECTOR_LEVELS
 #include <immintrin.h>
 
-/* How many of 16 ascending thresholds are below x (or not above it). */
-ALMI_V4 ALM_INLINE uint32_t count16(const double *threshold, __m512d x, bool not_above)
+/* How many of a lane's keys are below one: 16 at once, twice. */
+ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
-    __m512d a = _mm512_loadu_pd(threshold), b = _mm512_loadu_pd(threshold + 8);
-    __mmask8 low = not_above ? _mm512_cmp_pd_mask(a, x, _CMP_LE_OQ)
-                             : _mm512_cmp_pd_mask(a, x, _CMP_LT_OQ);
-    __mmask8 high = not_above ? _mm512_cmp_pd_mask(b, x, _CMP_LE_OQ)
-                              : _mm512_cmp_pd_mask(b, x, _CMP_LT_OQ);
-    return (uint32_t)__builtin_popcount(_mm512_kunpackb(high, low));
-}
-
-ALMI_V4 ALM_INLINE uint8_t code_of(const almi_lane *lane, double value, bool not_above)
-{
-    __m512d x = _mm512_set1_pd(value);
+    __m512i key = _mm512_set1_epi32(value);
     uint32_t block = 0;
     if (lane->size > ALMI_SEARCH_WAYS) {
-        block = ALMI_SEARCH_WAYS * count16(lane->pivot, x, not_above);
+        __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->pivot));
+        block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
     }
-    return (uint8_t)(block + count16(lane->threshold + block, x, not_above));
+    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->key + block));
+    return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 
-ALMI_V4 static void search(const almi_lane *lane, const double *value, uint8_t missing,
-                           uint8_t *code)
+ALMI_V4 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
-    if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            code[r] = code_of(lane, value[r], true);
-        }
-    } else {
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            code[r] = code_of(lane, value[r], false);
-        }
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        code[r] = count_below(lane, key[r]);
     }
-    __mmask64 nan = 0;
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r += 8) {
-        __m512d x = _mm512_loadu_pd(value + r);
-        nan |= (__mmask64)_mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q) << r;
-    }
-    _mm512_mask_storeu_epi8(code, nan, _mm512_set1_epi8((char)missing));
 }
 
-ALMI_V4 static void search_row(const almi_lane *const *lane, size_t count, const double *value,
-                               const uint8_t *missing, uint8_t *code)
+ALMI_V4 static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
+                               uint8_t *code)
 {
     for (size_t i = 0; i < count; i++) {
-        if (lane[i]->threshold != NULL) {
-            uint8_t found = lane[i]->kind >= ALMI_LANE_FLOAT_LEFT
-                                ? code_of(lane[i], value[i], true)
-                                : code_of(lane[i], value[i], false);
-            code[i] = value[i] != value[i] ? missing[i] : found;
+        if (lane[i]->key != NULL) {
+            code[i] = count_below(lane[i], key[i]);
         }
     }
 }

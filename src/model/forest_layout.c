@@ -85,14 +85,22 @@ static alm_err make_blend(alm_forest *forest, layout *g, size_t t, alm_error *er
     return ALM_OK;
 }
 
+static almi_step step_of(uint32_t lane, uint32_t limit, size_t next)
+{
+    return lane | (almi_step)next << ALMI_STEP_LANE_BITS | limit << ALMI_STEP_LIMIT_SHIFT;
+}
+
 /* A leaf at once; of an inner node only the position, until its turn comes. */
-static void place_child(layout *g, almi_step *step, size_t position, int32_t child)
+static void place_child(layout *g, almi_step *step, uint16_t *leaf_at, size_t position,
+                        int32_t child)
 {
     if (child >= 0) {
         g->slot[child] = (uint16_t)position;
-    } else {
-        step[position] = (almi_step){0, ALMI_STEP_LEAF_LIMIT, (uint16_t)position,
-                                     (uint16_t)~child};
+        return;
+    }
+    step[position] = step_of(leaf_at == NULL ? (uint32_t)~child : 0, UINT8_MAX, position);
+    if (leaf_at != NULL) {
+        leaf_at[position] = (uint16_t)~child;
     }
 }
 
@@ -101,17 +109,21 @@ static alm_err make_steps(alm_forest *forest, layout *g, size_t t, alm_error *er
     const almi_tree *tree = &forest->tree[t];
     size_t inner_count = tree->leaf_count - 1, next = 1;
     almi_step *step = NULL;
+    uint16_t *leaf_at = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, step, error));
-    place_child(g, step, 0, inner_count > 0 ? 0 : ~0);
+    if (tree->leaf_count > ALMI_STEP_LANES) {
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, leaf_at, error));
+    }
+    place_child(g, step, leaf_at, 0, inner_count > 0 ? 0 : ~0);
     for (size_t i = 0; i < inner_count; i++, next += 2) {
         int32_t node = g->order[i];
         almi_test test = forest->test[t][node];
-        step[g->slot[node]] = (almi_step){(uint16_t)g->local[test.lane], (uint16_t)test.code,
-                                          (uint16_t)next, 0};
-        place_child(g, step, next, tree->left[node]);
-        place_child(g, step, next + 1, tree->right[node]);
+        step[g->slot[node]] = step_of(g->local[test.lane], test.code, next);
+        place_child(g, step, leaf_at, next, tree->left[node]);
+        place_child(g, step, leaf_at, next + 1, tree->right[node]);
     }
     forest->fast[t].step = step;
+    forest->fast[t].leaf_at = leaf_at;
     forest->fast[t].depth = g->depth;
     return ALM_OK;
 }

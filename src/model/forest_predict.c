@@ -204,8 +204,8 @@ static void score_blocks(const alm_forest *forest, const double *rows, size_t n,
 /* ---- one row ---- */
 
 /* Leaf numbers of the next trees, up to ALMI_WALK_WIDTH; their count. */
-static size_t walk_some(const alm_forest *forest, size_t begin, size_t end, const uint8_t *code,
-                        const double *row, uint32_t *leaf)
+static size_t walk_some(const alm_forest *forest, size_t begin, size_t end,
+                        const uint32_t *code, const double *row, uint32_t *leaf)
 {
     size_t count = 0;
     while (count < ALMI_WALK_WIDTH && begin + count < end &&
@@ -244,13 +244,16 @@ static void add_leaves(const alm_forest *forest, size_t begin, size_t count, con
 
 static void walk_row(const alm_forest *forest, const double *row, double *out)
 {
-    uint8_t code[ALMI_GROUP_LANES];
+    uint8_t byte[ALMI_GROUP_LANES];
+    uint32_t code[ALMI_STEP_LANES] = {0}; /* leaves look there, also where there is no lane */
     uint32_t leaf[ALMI_WALK_WIDTH];
     start_rows(forest, 1, out);
-    code[0] = 0; /* leaves look at it, also where there is no lane */
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
-        almi_row_encode(forest, group->lane, group->lane_count, row, code);
+        almi_row_encode(forest, group->lane, group->lane_count, row, byte);
+        for (size_t i = 0; i < group->lane_count; i++) {
+            code[i] = (uint32_t)byte[i] << ALMI_STEP_LIMIT_SHIFT;
+        }
         for (size_t t = group->tree_begin; t < group->tree_end;) {
             size_t count = walk_some(forest, t, group->tree_end, code, row, leaf);
             add_leaves(forest, t, count, leaf, out);
