@@ -141,65 +141,73 @@ ALM_INLINE double compared(almi_lane_kind kind, double x)
 }
 
 /* What the keys of the lane are compared with, so that those below it are the code. A threshold
- * that equals a float counts too: `x < t` is left. */
+ * that equals a float counts too: `x < t` is left. NaN gets any number. */
 ALM_INLINE int32_t searched(almi_lane_kind kind, double x)
 {
     if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        return isnan(x) ? 0 : almi_key_of_float((float)x) + 1;
+        return (int32_t)((uint32_t)almi_key_of_float((float)x) + 1);
     }
     return almi_key_of(x);
 }
 
-/* From the thresholds whose keys are below to those that are. */
-ALM_INLINE uint8_t finished(const almi_lane *lane, double x, uint8_t code)
+/* The same for a chunk; whether there is a NaN. */
+ALM_INLINE bool prepare_as(almi_lane_kind kind, double *restrict value, int32_t *restrict key)
 {
-    while (lane->threshold[code] < x) {
-        code++; /* the last threshold is above everything */
-    }
-    return code;
-}
-
-ALM_INLINE void prepare_as(almi_lane_kind kind, double *value, int32_t *key)
-{
+    uint64_t missing = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        value[r] = compared(kind, value[r]);
+        double x = compared(kind, value[r]);
+        value[r] = x;
+        key[r] = searched(kind, x);
+        missing |= isnan(x) ? 1u : 0u;
     }
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        key[r] = searched(kind, value[r]);
-    }
+    return missing != 0;
 }
 
 /* One loop for each rule, so that none of them branches. */
 ALM_WIDE_VECTORS
-static void prepare(almi_lane_kind kind, double *value, int32_t *key)
+static bool prepare(almi_lane_kind kind, double *value, int32_t *key)
 {
     if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
-    } else if (kind == ALMI_LANE_NAN_IS_ZERO) {
-        prepare_as(ALMI_LANE_NAN_IS_ZERO, value, key);
-    } else if (kind >= ALMI_LANE_ZERO_LEFT) {
-        prepare_as(ALMI_LANE_ZERO_LEFT, value, key);
-    } else {
-        prepare_as(ALMI_LANE_NAN_LEFT, value, key);
+        return prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
     }
+    if (kind == ALMI_LANE_NAN_IS_ZERO) {
+        return prepare_as(ALMI_LANE_NAN_IS_ZERO, value, key);
+    }
+    if (kind >= ALMI_LANE_ZERO_LEFT) {
+        return prepare_as(ALMI_LANE_ZERO_LEFT, value, key);
+    }
+    return prepare_as(ALMI_LANE_NAN_LEFT, value, key);
+}
+
+/* From the number of thresholds whose keys are below to the number of those that are. */
+ALM_INLINE uint8_t finished(const almi_lane *lane, double x, uint8_t code)
+{
+    while (lane->threshold[code] < x) {
+        code++; /* nothing is above the last threshold */
+    }
+    return code;
 }
 
 static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
                         uint8_t *code)
 {
     int32_t key[ALMI_CHUNK_ROWS];
-    uint8_t missing = missing_code(lane->kind);
-    bool any = false;
-    prepare(lane->kind, value, key);
+    bool missing = prepare(lane->kind, value, key);
     forest->kernel->search(lane, key, code);
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS && !has_floats(lane->kind); r++) {
-        code[r] = finished(lane, value[r], code[r]);
+    if (missing) {
+        uint8_t missing_is = missing_code(lane->kind);
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            /* NaN may have been counted above the last key. */
+            code[r] = isnan(value[r]) ? missing_is : code[r];
+        }
     }
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        any |= isnan(value[r]);
-    }
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS && any; r++) {
-        code[r] = isnan(value[r]) ? missing : code[r];
+    if (!has_floats(lane->kind)) {
+        ALM_UNROLLED
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            if (lane->key[code[r]] == key[r]) {
+                code[r] = finished(lane, value[r], code[r]);
+            }
+        }
     }
 }
 
@@ -261,7 +269,10 @@ void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t coun
             continue;
         }
         x = compared(lane[i]->kind, x);
-        code[i] = has_floats(lane[i]->kind) ? code[i] : finished(lane[i], x, code[i]);
-        code[i] = isnan(x) ? missing_code(lane[i]->kind) : code[i];
+        if (isnan(x)) {
+            code[i] = missing_code(lane[i]->kind);
+        } else if (!has_floats(lane[i]->kind)) {
+            code[i] = finished(lane[i], x, code[i]);
+        }
     }
 }

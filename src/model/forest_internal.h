@@ -158,6 +158,7 @@ struct alm_forest {
     /* What scores, whatever it is with the same bits. */
     const struct almi_kernel *kernel;
     size_t walk_rows; /* up to so many rows are scored one by one */
+    size_t wide_rows; /* from so many on, 256 are scored together */
 };
 
 /* Creates an empty forest with its arena. */

@@ -9,8 +9,8 @@
 #include "model/forest_internal.h"
 
 #define ALMI_BLOCK_ROWS ALMI_CHUNK_ROWS
-/* Scores that a block keeps; forests with more outputs add to the result directly. */
-#define ALMI_BLOCK_OUTPUTS 16
+/* Sums of 64 rows that a block keeps; forests with more outputs add to the result directly. */
+#define ALMI_BLOCK_SUMS 16
 /* Trees whose leaf numbers wait, so that the sums are loaded and stored once for all of them. */
 #define ALMI_PENDING_TREES 16
 
@@ -54,6 +54,24 @@ extern const almi_kernel almi_kernel_v4;
 #define ALMI_V4_VBMI \
     __attribute__(( \
         target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt")))
+
+/* ---- 256 rows (V4 only) ---- */
+
+#define ALMI_WIDE_PARTS 4
+#define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
+/* One bit for each row. */
+typedef struct almi_word {
+    _Alignas(32) uint64_t part[ALMI_WIDE_PARTS];
+} almi_word;
+#define ALMI_WIDE_REACH (2 * ALMI_BLEND_LEAVES) /* words of scratch */
+
+/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. Called for a tree while the one
+ * before it is not finished yet, since it takes a while until words can be read that were written
+ * in parts. */
+void almi_wide_compare(const almi_blend *node, size_t count, const uint8_t *code, almi_word *mask);
+/* Leaf numbers of the four parts, leaf_stride apart. */
+void almi_wide_leaves(const almi_blend *node, size_t count, const almi_word *mask,
+                      almi_word *reach, uint8_t *leaf, size_t leaf_stride);
 
 /* ---- one row ---- */
 

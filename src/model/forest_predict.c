@@ -11,14 +11,22 @@
 
 #include "model/forest_kernel.h"
 
+/* 64 rows, or 256 in four parts. */
 typedef struct block {
-    almi_bytes code[ALMI_GROUP_LANES];
-    almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
-    almi_bytes leaf[ALMI_PENDING_TREES];       /* of the trees that wait to be added */
+    almi_bytes code[ALMI_GROUP_LANES]; /* [lane][part] */
     union {
-        double sum[ALMI_BLOCK_OUTPUTS][ALMI_BLOCK_ROWS];
-        float single[ALMI_BLOCK_OUTPUTS][ALMI_BLOCK_ROWS];
+        almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
+        struct {
+            almi_word reach[ALMI_WIDE_REACH];
+            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of a tree and of the next */
+        } wide;
+    } scratch;
+    almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
+    union {
+        double sum[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS]; /* [output][part] */
+        float single[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS];
     } total;
+    size_t parts; /* 1 or ALMI_WIDE_PARTS */
 } block;
 
 static bool sums_floats(const alm_forest *forest)
@@ -28,21 +36,22 @@ static bool sums_floats(const alm_forest *forest)
 
 /* ---- sums of a block ---- */
 
-static void add_pending(const alm_forest *forest, const almi_kernel *kernel, size_t begin,
-                        size_t end, block *b)
+static void add_pending(const alm_forest *forest, size_t begin, size_t end, block *b)
 {
     if (begin == end) {
         return;
     }
     almi_pending pending = {.tree = &forest->fast[begin],
                             .count = end - begin,
-                            .plane_width = forest->plane_width,
-                            .leaf = (const almi_bytes *)b->leaf};
-    uint32_t output = forest->fast[begin].output;
-    if (sums_floats(forest)) {
-        kernel->add_single(&pending, b->total.single[output]);
-    } else {
-        kernel->add(&pending, b->total.sum[output]);
+                            .plane_width = forest->plane_width};
+    for (size_t p = 0; p < b->parts; p++) {
+        size_t sum = forest->fast[begin].output * b->parts + p;
+        pending.leaf = (const almi_bytes *)b->leaf[p];
+        if (sums_floats(forest)) {
+            forest->kernel->add_single(&pending, b->total.single[sum]);
+        } else {
+            forest->kernel->add(&pending, b->total.sum[sum]);
+        }
     }
 }
 
@@ -81,36 +90,61 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     }
 }
 
-static void add_group(const alm_forest *forest, const almi_kernel *kernel,
-                      const almi_group *group, const almi_rows *rows, block *b)
+static void compare_wide(const alm_forest *forest, size_t t, block *b)
+{
+    const almi_fast_tree *tree = &forest->fast[t];
+    almi_wide_compare(tree->blend, tree->leaf_count - 1, b->code[0], b->scratch.wide.mask[t % 2]);
+}
+
+/* Leaf numbers in tree t into place `at` of those that wait. */
+static void find_leaves(const alm_forest *forest, const almi_group *group, size_t t, size_t at,
+                        block *b)
+{
+    const almi_fast_tree *tree = &forest->fast[t];
+    if (b->parts == 1) {
+        forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
+                               b->scratch.operand, b->leaf[0][at]);
+        return;
+    }
+    if (t == group->tree_begin) {
+        compare_wide(forest, t, b);
+    }
+    if (t + 1 < group->tree_end) {
+        compare_wide(forest, t + 1, b);
+    }
+    almi_wide_leaves(tree->blend, tree->leaf_count - 1, b->scratch.wide.mask[t % 2],
+                     b->scratch.wide.reach, b->leaf[0][at], sizeof b->leaf[0]);
+}
+
+static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
+                      block *b)
 {
     size_t begin = group->tree_begin; /* of the trees that wait */
     for (size_t t = group->tree_begin; t < group->tree_end; t++) {
         const almi_fast_tree *tree = &forest->fast[t];
         if (begin < t && (tree->blend == NULL || !joins(forest, begin, t))) {
-            add_pending(forest, kernel, begin, t, b);
+            add_pending(forest, begin, t, b);
             begin = t;
         }
         if (tree->blend == NULL) {
             add_walked(forest, t, rows, b);
             begin = t + 1;
         } else {
-            kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                           b->operand, b->leaf[t - begin]);
+            find_leaves(forest, group, t, t - begin, b);
         }
     }
-    add_pending(forest, kernel, begin, group->tree_end, b);
+    add_pending(forest, begin, group->tree_end, b);
 }
 
 static void start_sums(const alm_forest *forest, block *b)
 {
-    for (size_t o = 0; o < forest->info.output_count; o++) {
-        double base = almi_forest_base(forest, o);
+    for (size_t i = 0; i < forest->info.output_count * b->parts; i++) {
+        double base = almi_forest_base(forest, i / b->parts);
         for (size_t r = 0; r < ALMI_BLOCK_ROWS; r++) {
             if (sums_floats(forest)) {
-                b->total.single[o][r] = (float)base;
+                b->total.single[i][r] = (float)base;
             } else {
-                b->total.sum[o][r] = base;
+                b->total.sum[i][r] = base;
             }
         }
     }
@@ -121,28 +155,26 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
     size_t outputs = forest->info.output_count;
     for (size_t o = 0; o < outputs; o++) {
         for (size_t r = 0; r < n; r++) {
-            out[r * outputs + o] = sums_floats(forest) ? (double)b->total.single[o][r]
-                                                       : b->total.sum[o][r];
+            size_t sum = o * b->parts + r / ALMI_BLOCK_ROWS, at = r % ALMI_BLOCK_ROWS;
+            out[r * outputs + o] = sums_floats(forest) ? (double)b->total.single[sum][at]
+                                                       : b->total.sum[sum][at];
         }
     }
 }
 
 /* ---- sums in the result: many outputs, or leaves with several values ---- */
 
-static void add_group_to_rows(const alm_forest *forest, const almi_kernel *kernel,
-                              const almi_group *group, const almi_rows *rows, block *b,
-                              double *out)
+static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
+                              const almi_rows *rows, block *b, double *out)
 {
     uint32_t leaf[ALMI_BLOCK_ROWS];
     for (size_t t = group->tree_begin; t < group->tree_end; t++) {
-        const almi_fast_tree *tree = &forest->fast[t];
-        if (tree->blend == NULL) {
+        if (forest->fast[t].blend == NULL) {
             walk_block(forest, t, b, rows, leaf);
         } else {
-            kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                           b->operand, b->leaf[0]);
+            find_leaves(forest, group, t, 0, b);
             for (size_t r = 0; r < rows->count; r++) {
-                leaf[r] = b->leaf[0][r];
+                leaf[r] = b->leaf[0][0][r];
             }
         }
         for (size_t r = 0; r < rows->count; r++) {
@@ -161,10 +193,14 @@ static void start_rows(const alm_forest *forest, size_t n, double *out)
     }
 }
 
+static bool sums_in_block(const alm_forest *forest, size_t parts)
+{
+    return forest->single_values && forest->info.output_count * parts <= ALMI_BLOCK_SUMS;
+}
+
 static void score_block(const alm_forest *forest, block *b, const almi_rows *rows, double *out)
 {
-    const almi_kernel *kernel = forest->kernel;
-    bool in_block = forest->info.output_count <= ALMI_BLOCK_OUTPUTS && forest->single_values;
+    bool in_block = sums_in_block(forest, b->parts);
     if (in_block) {
         start_sums(forest, b);
     } else {
@@ -173,11 +209,11 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
-                          ALMI_BLOCK_ROWS);
+                          b->parts * ALMI_BLOCK_ROWS);
         if (in_block) {
-            add_group(forest, kernel, group, rows, b);
+            add_group(forest, group, rows, b);
         } else {
-            add_group_to_rows(forest, kernel, group, rows, b, out);
+            add_group_to_rows(forest, group, rows, b, out);
         }
     }
     if (in_block) {
@@ -185,18 +221,19 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
     }
 }
 
-static void score_blocks(const alm_forest *forest, const double *rows, size_t n, size_t stride,
+static void score_blocks(const alm_forest *forest, size_t parts, const almi_rows *rows, size_t n,
                          double *out)
 {
     _Alignas(64) block b;
-    size_t leaves = forest->info.leaf_count_max;
+    size_t leaves = forest->info.leaf_count_max, block_rows = parts * ALMI_BLOCK_ROWS;
     leaves = leaves < ALMI_BLEND_LEAVES ? leaves : ALMI_BLEND_LEAVES;
-    for (size_t leaf = 0; leaf < leaves; leaf++) {
-        memset(b.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
+    b.parts = parts;
+    for (size_t leaf = 0; leaf < leaves && parts == 1; leaf++) {
+        memset(b.scratch.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
     }
-    for (size_t i = 0; i < n; i += ALMI_BLOCK_ROWS) {
-        size_t count = n - i < ALMI_BLOCK_ROWS ? n - i : ALMI_BLOCK_ROWS;
-        almi_rows part = {rows + i * stride, count, stride};
+    for (size_t i = 0; i < n; i += block_rows) {
+        size_t count = n - i < block_rows ? n - i : block_rows;
+        almi_rows part = {rows->value + i * rows->stride, count, rows->stride};
         score_block(forest, &b, &part, out + i * forest->info.output_count);
     }
 }
@@ -289,6 +326,18 @@ static size_t walk_rows_of(const alm_forest *forest)
     return is_quick(forest) ? 8 : 4;
 }
 
+static bool can_be_wide(const alm_forest *forest)
+{
+    bool can = forest->kernel->level >= ALM_VECTORS_V4 && sums_in_block(forest, ALMI_WIDE_PARTS);
+    for (size_t g = 0; g < forest->group_count && can; g++) {
+        can = forest->group[g].lane_count <= ALMI_GROUP_LANES / ALMI_WIDE_PARTS;
+    }
+    for (size_t t = 0; t < forest->info.tree_count && can; t++) {
+        can = forest->fast[t].blend != NULL;
+    }
+    return can;
+}
+
 bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level)
 {
     if (level > alm_vector_level_bound()) {
@@ -303,6 +352,7 @@ bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level)
     }
 #endif
     forest->walk_rows = walk_rows_of(forest);
+    forest->wide_rows = can_be_wide(forest) ? ALMI_WIDE_ROWS : SIZE_MAX;
     return true;
 }
 
@@ -310,11 +360,19 @@ void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, si
                       double *out)
 {
     alm_assert(n == 0 || stride >= forest->info.feature_count);
-    size_t tail = n % ALMI_BLOCK_ROWS;
+    size_t outputs = forest->info.output_count;
+    size_t wide = n >= forest->wide_rows ? n - n % ALMI_WIDE_ROWS : 0;
+    size_t tail = (n - wide) % ALMI_BLOCK_ROWS;
     tail = tail <= forest->walk_rows ? tail : 0;
-    if (n > tail) {
-        score_blocks(forest, rows, n - tail, stride, out);
+    size_t blocks = n - wide - tail;
+    almi_rows from = {rows, 0, stride};
+    if (wide > 0) {
+        score_blocks(forest, ALMI_WIDE_PARTS, &from, wide, out);
     }
-    score_rows(forest, rows + (n - tail) * stride, tail, stride,
-               out + (n - tail) * forest->info.output_count);
+    from.value += wide * stride;
+    if (blocks > 0) {
+        score_blocks(forest, 1, &from, blocks, out + wide * outputs);
+    }
+    from.value += blocks * stride;
+    score_rows(forest, from.value, tail, stride, out + (wide + blocks) * outputs);
 }

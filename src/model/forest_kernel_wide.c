@@ -1,0 +1,140 @@
+/* forest_kernel_wide.c: leaf numbers of 256 rows at once, with AVX-512.
+ *
+ * Here a tree works on bits, one for each row. A node's comparison gives the rows that go right, as
+ * a word of 256 bits; from the root down, the rows that reach a node are split into those of its
+ * children; and the words of the leaves become the bits of the leaf numbers. A node costs two
+ * logical operations for 256 rows where blending bytes costs four loads, blends and stores, so what
+ * remains are the comparisons. Words of 256 bits and not 512: they go from a store to a load
+ * quickly on every CPU. */
+#include "model/forest_kernel.h"
+
+#if ALM_HAS_VECTOR_LEVELS
+#include <immintrin.h>
+
+#define PARTS ALMI_WIDE_PARTS
+#define STEP 16 /* leaves whose words become bits together */
+#define BITS 8  /* of a leaf number */
+
+/* mask[i] = the rows that go right at node i. */
+ALMI_V4 void almi_wide_compare(const almi_blend *node, size_t count, const uint8_t *code,
+                               almi_word *mask)
+{
+    /* The root, which is last, is asked for first. */
+    for (size_t i = count; i-- > 0;) {
+        const uint8_t *lane = code + (size_t)node[i].lane * ALMI_WIDE_ROWS;
+        __m512i limit = _mm512_set1_epi32((int)node[i].limit);
+        for (size_t p = 0; p < PARTS; p++) {
+            __m512i c = _mm512_load_si512(lane + p * ALMI_BLOCK_ROWS);
+            mask[i].part[p] = _mm512_cmpgt_epu8_mask(c, limit);
+        }
+    }
+}
+
+ALMI_V4 ALM_INLINE __m256i word_at(const almi_word *word)
+{
+    return _mm256_load_si256((const __m256i *)word);
+}
+
+/* reach[leaf] = the rows that get there; inner nodes stand behind ALMI_BLEND_LEAVES. */
+ALMI_V4 ALM_INLINE void split_down(const almi_blend *node, size_t count, const almi_word *mask,
+                                   almi_word *reach)
+{
+    size_t root = count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0;
+    _mm256_store_si256((__m256i *)&reach[root], _mm256_set1_epi32(-1));
+    for (size_t i = count; i-- > 0;) {
+        __m256i here = word_at(&reach[ALMI_BLEND_LEAVES + i]);
+        __m256i right = _mm256_and_si256(here, word_at(&mask[i]));
+        _mm256_store_si256((__m256i *)&reach[node[i].right], right);
+        _mm256_store_si256((__m256i *)&reach[node[i].left], _mm256_xor_si256(here, right));
+    }
+}
+
+ALMI_V4 ALM_INLINE __m256i either(__m256i a, __m256i b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+ALMI_V4 ALM_INLINE __m256i any_of(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    return either(either(a, b), either(c, d));
+}
+
+/* Adds to the lowest four bits of the numbers what 16 leaves say; returns the rows in any of them. */
+ALMI_V4 ALM_INLINE __m256i low_bits(const almi_word *leaf, __m256i *bit)
+{
+    __m256i l[STEP], pair[STEP / 2], four[STEP / 4];
+    for (size_t i = 0; i < STEP; i++) {
+        l[i] = word_at(&leaf[i]);
+    }
+    for (size_t i = 0; i < STEP / 2; i++) {
+        pair[i] = either(l[2 * i], l[2 * i + 1]);
+    }
+    for (size_t i = 0; i < STEP / 4; i++) {
+        four[i] = either(pair[2 * i], pair[2 * i + 1]);
+    }
+    __m256i odd = either(any_of(l[1], l[3], l[5], l[7]), any_of(l[9], l[11], l[13], l[15]));
+    bit[0] = either(bit[0], odd);
+    bit[1] = either(bit[1], any_of(pair[1], pair[3], pair[5], pair[7]));
+    bit[2] = either(bit[2], either(four[1], four[3]));
+    bit[3] = either(bit[3], either(four[2], four[3]));
+    return any_of(four[0], four[1], four[2], four[3]);
+}
+
+ALMI_V4 ALM_INLINE void number_bits(const almi_word *reach, size_t leaf_count, almi_word *out)
+{
+    __m256i none = _mm256_setzero_si256();
+    __m256i bit[BITS] = {none, none, none, none, none, none, none, none};
+    for (size_t base = 0; base < leaf_count; base += STEP) {
+        __m256i any = low_bits(&reach[base], bit);
+        if (base & 16) bit[4] = either(bit[4], any);
+        if (base & 32) bit[5] = either(bit[5], any);
+        if (base & 64) bit[6] = either(bit[6], any);
+        if (base & 128) bit[7] = either(bit[7], any);
+    }
+    for (size_t b = 0; b < BITS; b++) {
+        _mm256_store_si256((__m256i *)&out[b], bit[b]);
+    }
+}
+
+ALMI_V4 void almi_wide_leaves(const almi_blend *node, size_t count, const almi_word *mask,
+                              almi_word *reach, uint8_t *leaf, size_t leaf_stride)
+{
+    almi_word bit[BITS];
+    split_down(node, count, mask, reach);
+    for (size_t i = count + 1; i % STEP != 0; i++) {
+        _mm256_store_si256((__m256i *)&reach[i], _mm256_setzero_si256());
+    }
+    number_bits(reach, count + 1, bit);
+    size_t bits = count < STEP ? 4 : count < 32 ? 5 : count < 64 ? 6 : BITS;
+    for (size_t p = 0; p < PARTS; p++) {
+        __m512i number = _mm512_maskz_set1_epi8(bit[0].part[p], 1);
+        for (size_t b = 1; b < bits; b++) {
+            number = _mm512_mask_add_epi8(number, bit[b].part[p], number,
+                                          _mm512_set1_epi8((char)(1u << b)));
+        }
+        _mm512_store_si512(leaf + p * leaf_stride, number);
+    }
+}
+
+#else
+
+void almi_wide_compare(const almi_blend *node, size_t count, const uint8_t *code, almi_word *mask)
+{
+    (void)node;
+    (void)count;
+    (void)code;
+    (void)mask;
+}
+
+void almi_wide_leaves(const almi_blend *node, size_t count, const almi_word *mask,
+                      almi_word *reach, uint8_t *leaf, size_t leaf_stride)
+{
+    (void)node;
+    (void)count;
+    (void)mask;
+    (void)reach;
+    (void)leaf;
+    (void)leaf_stride;
+}
+
+#endif
