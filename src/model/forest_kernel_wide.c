@@ -15,14 +15,15 @@
 #define STEP 16 /* leaves whose words become bits together */
 #define BITS 8  /* of a leaf number */
 
-/* mask[i] = the rows that go right at node i. */
-ALMI_V4 void almi_wide_compare(const almi_blend *node, size_t count, const uint8_t *code,
-                               almi_word *mask)
+ALMI_V4 void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
 {
+    const almi_blend *node = tree->node;
+    almi_word *mask = tree->mask;
     /* The root, which is last, is asked for first. */
-    for (size_t i = count; i-- > 0;) {
+    for (size_t i = tree->count; i-- > 0;) {
         const uint8_t *lane = code + (size_t)node[i].lane * ALMI_WIDE_ROWS;
         __m512i limit = _mm512_set1_epi32((int)node[i].limit);
+        ALM_UNROLLED
         for (size_t p = 0; p < PARTS; p++) {
             __m512i c = _mm512_load_si512(lane + p * ALMI_BLOCK_ROWS);
             mask[i].part[p] = _mm512_cmpgt_epu8_mask(c, limit);
@@ -35,17 +36,38 @@ ALMI_V4 ALM_INLINE __m256i word_at(const almi_word *word)
     return _mm256_load_si256((const __m256i *)word);
 }
 
-/* reach[leaf] = the rows that get there; inner nodes stand behind ALMI_BLEND_LEAVES. */
-ALMI_V4 ALM_INLINE void split_down(const almi_blend *node, size_t count, const almi_word *mask,
-                                   almi_word *reach)
+/* The step from a node to its children. */
+ALMI_V4 ALM_INLINE void split(const almi_wide_tree *tree, size_t i, almi_word *reach)
 {
-    size_t root = count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0;
-    _mm256_store_si256((__m256i *)&reach[root], _mm256_set1_epi32(-1));
-    for (size_t i = count; i-- > 0;) {
-        __m256i here = word_at(&reach[ALMI_BLEND_LEAVES + i]);
-        __m256i right = _mm256_and_si256(here, word_at(&mask[i]));
-        _mm256_store_si256((__m256i *)&reach[node[i].right], right);
-        _mm256_store_si256((__m256i *)&reach[node[i].left], _mm256_xor_si256(here, right));
+    const almi_blend *node = &tree->node[i];
+    __m256i here = word_at(&reach[ALMI_BLEND_LEAVES + i]);
+    __m256i right = _mm256_and_si256(here, word_at(&tree->mask[i]));
+    _mm256_store_si256((__m256i *)&reach[node->right], right);
+    _mm256_store_si256((__m256i *)&reach[node->left], _mm256_xor_si256(here, right));
+}
+
+/* reach[leaf] = the rows that get there; inner nodes stand behind ALMI_BLEND_LEAVES, the next tree
+ * ALMI_WIDE_SMALL further. A node waits for its parent's word to come back from memory, so several
+ * trees go down side by side. */
+ALMI_V4 ALM_INLINE void split_down(const almi_wide_tree *tree, size_t trees, almi_word *reach)
+{
+    size_t common = SIZE_MAX;
+    for (size_t k = 0; k < trees; k++) {
+        size_t count = tree[k].count;
+        size_t root = count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0;
+        common = count < common ? count : common;
+        _mm256_store_si256((__m256i *)&reach[k * ALMI_WIDE_SMALL + root], _mm256_set1_epi32(-1));
+    }
+    for (size_t i = 1; i <= common; i++) {
+        ALM_UNROLLED
+        for (size_t k = 0; k < trees; k++) {
+            split(&tree[k], tree[k].count - i, reach + k * ALMI_WIDE_SMALL);
+        }
+    }
+    for (size_t k = 0; k < trees; k++) {
+        for (size_t i = tree[k].count - common; i-- > 0;) {
+            split(&tree[k], i, reach + k * ALMI_WIDE_SMALL);
+        }
     }
 }
 
@@ -63,12 +85,15 @@ ALMI_V4 ALM_INLINE __m256i any_of(__m256i a, __m256i b, __m256i c, __m256i d)
 ALMI_V4 ALM_INLINE __m256i low_bits(const almi_word *leaf, __m256i *bit)
 {
     __m256i l[STEP], pair[STEP / 2], four[STEP / 4];
+    ALM_UNROLLED
     for (size_t i = 0; i < STEP; i++) {
         l[i] = word_at(&leaf[i]);
     }
+    ALM_UNROLLED
     for (size_t i = 0; i < STEP / 2; i++) {
         pair[i] = either(l[2 * i], l[2 * i + 1]);
     }
+    ALM_UNROLLED
     for (size_t i = 0; i < STEP / 4; i++) {
         four[i] = either(pair[2 * i], pair[2 * i + 1]);
     }
@@ -91,49 +116,61 @@ ALMI_V4 ALM_INLINE void number_bits(const almi_word *reach, size_t leaf_count, a
         if (base & 64) bit[6] = either(bit[6], any);
         if (base & 128) bit[7] = either(bit[7], any);
     }
+    ALM_UNROLLED
     for (size_t b = 0; b < BITS; b++) {
         _mm256_store_si256((__m256i *)&out[b], bit[b]);
     }
 }
 
-ALMI_V4 void almi_wide_leaves(const almi_blend *node, size_t count, const almi_word *mask,
-                              almi_word *reach, uint8_t *leaf, size_t leaf_stride)
+ALMI_V4 static void number_leaves(const almi_wide_tree *tree, almi_word *reach,
+                                  size_t leaf_stride)
 {
     almi_word bit[BITS];
-    split_down(node, count, mask, reach);
-    for (size_t i = count + 1; i % STEP != 0; i++) {
+    size_t leaf_count = tree->count + 1;
+    for (size_t i = leaf_count; i % STEP != 0; i++) {
         _mm256_store_si256((__m256i *)&reach[i], _mm256_setzero_si256());
     }
-    number_bits(reach, count + 1, bit);
-    size_t bits = count < STEP ? 4 : count < 32 ? 5 : count < 64 ? 6 : BITS;
+    number_bits(reach, leaf_count, bit);
+    size_t bits = leaf_count <= STEP ? 4 : leaf_count <= 32 ? 5 : leaf_count <= 64 ? 6 : BITS;
     for (size_t p = 0; p < PARTS; p++) {
         __m512i number = _mm512_maskz_set1_epi8(bit[0].part[p], 1);
         for (size_t b = 1; b < bits; b++) {
             number = _mm512_mask_add_epi8(number, bit[b].part[p], number,
                                           _mm512_set1_epi8((char)(1u << b)));
         }
-        _mm512_store_si512(leaf + p * leaf_stride, number);
+        _mm512_store_si512(tree->leaf + p * leaf_stride, number);
+    }
+}
+
+ALMI_V4 void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, almi_word *reach,
+                              size_t leaf_stride)
+{
+    if (trees == ALMI_WIDE_TREES) {
+        split_down(tree, ALMI_WIDE_TREES, reach);
+    } else {
+        for (size_t k = 0; k < trees; k++) {
+            split_down(&tree[k], 1, reach + k * ALMI_WIDE_SMALL);
+        }
+    }
+    for (size_t k = 0; k < trees; k++) {
+        number_leaves(&tree[k], reach + k * ALMI_WIDE_SMALL, leaf_stride);
     }
 }
 
 #else
 
-void almi_wide_compare(const almi_blend *node, size_t count, const uint8_t *code, almi_word *mask)
+void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
 {
-    (void)node;
-    (void)count;
+    (void)tree;
     (void)code;
-    (void)mask;
 }
 
-void almi_wide_leaves(const almi_blend *node, size_t count, const almi_word *mask,
-                      almi_word *reach, uint8_t *leaf, size_t leaf_stride)
+void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, almi_word *reach,
+                      size_t leaf_stride)
 {
-    (void)node;
-    (void)count;
-    (void)mask;
+    (void)tree;
+    (void)trees;
     (void)reach;
-    (void)leaf;
     (void)leaf_stride;
 }
 

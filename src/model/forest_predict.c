@@ -17,8 +17,8 @@ typedef struct block {
     union {
         almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
         struct {
-            almi_word reach[ALMI_WIDE_REACH];
-            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of a tree and of the next */
+            almi_word reach[ALMI_WIDE_WORDS];
+            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of some trees and of the next */
         } wide;
     } scratch;
     almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
@@ -90,30 +90,11 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     }
 }
 
-static void compare_wide(const alm_forest *forest, size_t t, block *b)
+static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
 {
     const almi_fast_tree *tree = &forest->fast[t];
-    almi_wide_compare(tree->blend, tree->leaf_count - 1, b->code[0], b->scratch.wide.mask[t % 2]);
-}
-
-/* Leaf numbers in tree t into place `at` of those that wait. */
-static void find_leaves(const alm_forest *forest, const almi_group *group, size_t t, size_t at,
-                        block *b)
-{
-    const almi_fast_tree *tree = &forest->fast[t];
-    if (b->parts == 1) {
-        forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                               b->scratch.operand, b->leaf[0][at]);
-        return;
-    }
-    if (t == group->tree_begin) {
-        compare_wide(forest, t, b);
-    }
-    if (t + 1 < group->tree_end) {
-        compare_wide(forest, t + 1, b);
-    }
-    almi_wide_leaves(tree->blend, tree->leaf_count - 1, b->scratch.wide.mask[t % 2],
-                     b->scratch.wide.reach, b->leaf[0][at], sizeof b->leaf[0]);
+    forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
+                           b->scratch.operand, b->leaf[0][at]);
 }
 
 static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
@@ -130,10 +111,62 @@ static void add_group(const alm_forest *forest, const almi_group *group, const a
             add_walked(forest, t, rows, b);
             begin = t + 1;
         } else {
-            find_leaves(forest, group, t, t - begin, b);
+            find_leaves(forest, t, t - begin, b);
         }
     }
     add_pending(forest, begin, group->tree_end, b);
+}
+
+/* ---- the same for 256 rows ---- */
+
+/* Trees from t on that go side by side. */
+typedef struct some_trees {
+    size_t begin; /* of those that wait, t included */
+    size_t t, count;
+    almi_wide_tree tree[ALMI_WIDE_TREES];
+} some_trees;
+
+/* Whether the next tree may stand beside those taken. */
+static bool stands_beside(const alm_forest *forest, const some_trees *some)
+{
+    size_t t = some->t + some->count;
+    return some->count < ALMI_WIDE_TREES && joins(forest, some->begin, t) &&
+           forest->fast[some->t].leaf_count <= ALMI_WIDE_SMALL &&
+           forest->fast[t].leaf_count <= ALMI_WIDE_SMALL;
+}
+
+/* Takes the trees from t on, which wait with those from `begin` on, and compares their nodes. */
+static void take_trees(const alm_forest *forest, const almi_group *group, block *b, size_t phase,
+                       some_trees *some)
+{
+    some->count = 0;
+    while (some->t + some->count < group->tree_end &&
+           (some->count == 0 || stands_beside(forest, some))) {
+        size_t t = some->t + some->count;
+        almi_wide_tree *to = &some->tree[some->count];
+        to->node = forest->fast[t].blend;
+        to->count = forest->fast[t].leaf_count - 1;
+        to->mask = b->scratch.wide.mask[phase] + some->count * ALMI_WIDE_SMALL;
+        to->leaf = b->leaf[0][t - some->begin];
+        almi_wide_compare(to, b->code[0]);
+        some->count++;
+    }
+}
+
+static void add_group_wide(const alm_forest *forest, const almi_group *group, block *b)
+{
+    some_trees now = {.begin = group->tree_begin, .t = group->tree_begin}, next;
+    take_trees(forest, group, b, 0, &now);
+    for (size_t phase = 1; now.count > 0; phase ^= 1, now = next) {
+        next.t = now.t + now.count;
+        bool waits = next.t < group->tree_end && joins(forest, now.begin, next.t);
+        next.begin = waits ? now.begin : next.t;
+        take_trees(forest, group, b, phase, &next);
+        almi_wide_leaves(now.tree, now.count, b->scratch.wide.reach, sizeof b->leaf[0]);
+        if (!waits) {
+            add_pending(forest, now.begin, next.t, b);
+        }
+    }
 }
 
 static void start_sums(const alm_forest *forest, block *b)
@@ -172,7 +205,7 @@ static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
         if (forest->fast[t].blend == NULL) {
             walk_block(forest, t, b, rows, leaf);
         } else {
-            find_leaves(forest, group, t, 0, b);
+            find_leaves(forest, t, 0, b);
             for (size_t r = 0; r < rows->count; r++) {
                 leaf[r] = b->leaf[0][0][r];
             }
@@ -210,7 +243,9 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
                           b->parts * ALMI_BLOCK_ROWS);
-        if (in_block) {
+        if (b->parts > 1) {
+            add_group_wide(forest, group, b);
+        } else if (in_block) {
             add_group(forest, group, rows, b);
         } else {
             add_group_to_rows(forest, group, rows, b, out);
