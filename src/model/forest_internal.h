@@ -159,6 +159,7 @@ struct alm_forest {
     const struct almi_kernel *kernel;
     size_t walk_rows; /* up to so many rows are scored one by one */
     size_t wide_rows; /* from so many on, 256 are scored together */
+    bool has_vbmi;    /* the CPU permutes bytes (AVX-512 VBMI) */
 };
 
 /* Creates an empty forest with its arena. */

@@ -382,6 +382,7 @@ bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level)
 #if ALM_HAS_VECTOR_LEVELS
     if (level == ALM_VECTORS_V4) {
         forest->kernel = &almi_kernel_v4;
+        forest->has_vbmi = __builtin_cpu_supports("avx512vbmi");
     } else if (level == ALM_VECTORS_V3) {
         forest->kernel = &almi_kernel_v3;
     }

@@ -33,7 +33,6 @@ typedef struct quick_batch {
 typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
-    bool has_vbmi;
 } almi_quick;
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -102,7 +101,6 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
     almi_quick *quick = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
-    quick->has_vbmi = __builtin_cpu_supports("avx512vbmi");
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
         ALM_TRY(build_batch(forest, &quick->batch[i], i * TREES, error));
@@ -212,7 +210,7 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
     uint32_t position[TREES];
     almi_row_encode(forest, NULL, forest->lane_count, row, code);
     for (size_t i = 0; i < quick->batch_count; i++) {
-        if (quick->has_vbmi) {
+        if (forest->has_vbmi) {
             reach_by_bytes(&quick->batch[i], code, position);
         } else {
             reach_by_words(&quick->batch[i], code, position);
