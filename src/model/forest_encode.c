@@ -1,7 +1,11 @@
 /* forest_encode.c: features of a block of rows to byte codes (see almi_lane). */
-#include <math.h>
+#include <string.h>
 
+#include "model/forest_code.h"
 #include "model/forest_kernel.h"
+
+/* Up to so many runs of equal values in a chunk, each is looked for by itself. */
+#define RUNS_MAX 16
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 
@@ -103,61 +107,16 @@ static void category_codes(const almi_lane *lane, const double *column, const al
     }
 }
 
-/* ---- numbers ----
- *
- * A code is found by whole numbers, 32 bits of the value (almi_key_of), which order floats exactly.
- * Of doubles they are the upper half, so that thresholds with the same upper half are still to be
- * looked at; there are hardly any. */
-
-/* What a missing value gets: left of all thresholds or right of them. */
-static uint8_t missing_code(almi_lane_kind kind)
-{
-    bool left = kind == ALMI_LANE_NAN_LEFT || kind == ALMI_LANE_ZERO_LEFT ||
-                kind == ALMI_LANE_FLOAT_LEFT;
-    return left ? 0 : UINT8_MAX;
-}
-
-static bool has_floats(almi_lane_kind kind)
-{
-    return kind >= ALMI_LANE_FLOAT_LEFT;
-}
-
-/* x as the lane compares it; NaN when it takes the default side. */
-ALM_INLINE double compared(almi_lane_kind kind, double x)
-{
-    if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        return (double)(float)x;
-    }
-    x = fabs(x) <= ALMI_ZERO_MAX ? 0.0 : x;
-    switch (kind) {
-    case ALMI_LANE_NAN_IS_ZERO:
-        return isnan(x) ? 0.0 : x;
-    case ALMI_LANE_ZERO_LEFT:
-    case ALMI_LANE_ZERO_RIGHT:
-        return x == 0.0 ? NAN : x;
-    default:
-        return x;
-    }
-}
-
-/* What the keys of the lane are compared with, so that those below it are the code. A threshold
- * that equals a float counts too: `x < t` is left. NaN gets any number. */
-ALM_INLINE int32_t searched(almi_lane_kind kind, double x)
-{
-    if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        return (int32_t)((uint32_t)almi_key_of_float((float)x) + 1);
-    }
-    return almi_key_of(x);
-}
+/* ---- numbers ---- */
 
 /* The same for a chunk; whether there is a NaN. */
 ALM_INLINE bool prepare_as(almi_lane_kind kind, double *restrict value, int32_t *restrict key)
 {
     uint64_t missing = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        double x = compared(kind, value[r]);
+        double x = almi_compared(kind, value[r]);
         value[r] = x;
-        key[r] = searched(kind, x);
+        key[r] = almi_searched(kind, x);
         missing |= isnan(x) ? 1u : 0u;
     }
     return missing != 0;
@@ -179,35 +138,43 @@ static bool prepare(almi_lane_kind kind, double *value, int32_t *key)
     return prepare_as(ALMI_LANE_NAN_LEFT, value, key);
 }
 
-/* From the number of thresholds whose keys are below to the number of those that are. */
-ALM_INLINE uint8_t finished(const almi_lane *lane, double x, uint8_t code)
-{
-    while (lane->threshold[code] < x) {
-        code++; /* nothing is above the last threshold */
-    }
-    return code;
-}
-
-static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
-                        uint8_t *code)
+/* Many different values. */
+static void different_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+                            uint8_t *code)
 {
     int32_t key[ALMI_CHUNK_ROWS];
     bool missing = prepare(lane->kind, value, key);
     forest->kernel->search(lane, key, code);
     if (missing) {
-        uint8_t missing_is = missing_code(lane->kind);
+        uint8_t missing_is = almi_missing_code(lane->kind);
         for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
             /* NaN may have been counted above the last key. */
             code[r] = isnan(value[r]) ? missing_is : code[r];
         }
     }
-    if (!has_floats(lane->kind)) {
+    if (!almi_has_floats(lane->kind)) {
         ALM_UNROLLED
         for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
             if (lane->key[code[r]] == key[r]) {
-                code[r] = finished(lane, value[r], code[r]);
+                code[r] = almi_finished(lane, value[r], code[r]);
             }
         }
+    }
+}
+
+/* Rows of one series share most of their values: then only the first of each run is looked for. */
+static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+                        uint8_t *code)
+{
+    uint64_t first = forest->kernel->changes(value) | 1;
+    if (__builtin_popcountll(first) > RUNS_MAX) {
+        different_codes(forest, lane, value, code);
+        return;
+    }
+    for (; first != 0; first &= first - 1) {
+        size_t r = (size_t)__builtin_ctzll(first);
+        uint8_t found = forest->kernel->code(lane, value[r]);
+        memset(code + r, found, ALMI_CHUNK_ROWS - r);
     }
 }
 
@@ -251,28 +218,12 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
 void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                      const double *row, uint8_t *code)
 {
-    const almi_lane *lane[ALMI_GROUP_LANES];
-    int32_t key[ALMI_GROUP_LANES];
-    alm_assert(count <= ALMI_GROUP_LANES);
-    if (count == 0) {
-        return;
-    }
     for (size_t i = 0; i < count; i++) {
-        lane[i] = &forest->lane[list != NULL ? list[i] : i];
-        key[i] = searched(lane[i]->kind, compared(lane[i]->kind, row[lane[i]->feature]));
-    }
-    forest->kernel->search_row(lane, count, key, code);
-    for (size_t i = 0; i < count; i++) {
-        double x = row[lane[i]->feature];
-        if (lane[i]->kind >= ALMI_LANE_CATEGORY) {
-            code[i] = set_code(lane[i], x);
-            continue;
-        }
-        x = compared(lane[i]->kind, x);
-        if (isnan(x)) {
-            code[i] = missing_code(lane[i]->kind);
-        } else if (!has_floats(lane[i]->kind)) {
-            code[i] = finished(lane[i], x, code[i]);
+        const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
+        if (lane->kind >= ALMI_LANE_CATEGORY) {
+            code[i] = set_code(lane, row[lane->feature]);
+        } else {
+            code[i] = forest->kernel->code(lane, row[lane->feature]);
         }
     }
 }

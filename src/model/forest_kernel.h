@@ -30,9 +30,10 @@ typedef struct almi_kernel {
     alm_vector_level level;
     /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
     void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
-    /* The same for one key in each of several lanes; those without keys are left out. */
-    void (*search_row)(const almi_lane *const *lane, size_t count, const int32_t *key,
-                       uint8_t *code);
+    /* Code of any value as it stands in a row, in a lane with thresholds. */
+    uint8_t (*code)(const almi_lane *lane, double value);
+    /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
+    uint64_t (*changes)(const double *value);
     /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
     void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
                    almi_bytes *operand, uint8_t *leaf);

@@ -5,6 +5,7 @@
  * on the data. The idea is CatBoost's quantise-then-compare for arbitrary trees; see README.md. */
 #include <string.h>
 
+#include "model/forest_code.h"
 #include "model/forest_kernel.h"
 
 /* A search whose steps do not depend on the data. */
@@ -24,14 +25,19 @@ static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
     }
 }
 
-static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
-                       uint8_t *code)
+static uint64_t changes(const double *value)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (lane[i]->key != NULL) {
-            code[i] = count_below(lane[i], key[i]);
-        }
+    uint64_t bits[ALMI_CHUNK_ROWS], changed = 0;
+    memcpy(bits, value, sizeof bits);
+    for (size_t r = 1; r < ALMI_CHUNK_ROWS; r++) {
+        changed |= (uint64_t)(bits[r] != bits[r - 1]) << r;
     }
+    return changed;
+}
+
+static uint8_t code_of(const almi_lane *lane, double value)
+{
+    return almi_code_by(count_below, lane, value);
 }
 
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
@@ -78,7 +84,8 @@ static void add_single(const almi_pending *pending, float *sum)
 
 const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .search = search,
-                                       .search_row = search_row,
+                                       .code = code_of,
+                                       .changes = changes,
                                        .leaves = leaves,
                                        .add = add,
                                        .add_single = add_single};

@@ -1,5 +1,6 @@
 /* forest_kernel_v3.c: the kernel with AVX2. The algorithms are those of forest_kernel_plain.c, but
  * for the search, which compares with 16 keys at once, twice. */
+#include "model/forest_code.h"
 #include "model/forest_kernel.h"
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -32,14 +33,25 @@ ALMI_V3 static void search(const almi_lane *lane, const int32_t *key, uint8_t *c
     }
 }
 
-ALMI_V3 static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
-                               uint8_t *code)
+ALMI_V3 ALM_INLINE uint64_t four_changes(const double *value, const double *before)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (lane[i]->key != NULL) {
-            code[i] = count_below(lane[i], key[i]);
-        }
+    __m256i equal = _mm256_cmpeq_epi64(_mm256_loadu_si256((const __m256i *)value),
+                                       _mm256_loadu_si256((const __m256i *)before));
+    return ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) & 15u;
+}
+
+ALMI_V3 static uint64_t changes(const double *value)
+{
+    uint64_t changed = four_changes(value + 1, value) << 1;
+    for (size_t r = 4; r < ALMI_CHUNK_ROWS; r += 4) {
+        changed |= four_changes(value + r, value + r - 1) << r;
     }
+    return changed;
+}
+
+ALMI_V3 static uint8_t code_of(const almi_lane *lane, double value)
+{
+    return almi_code_by(count_below, lane, value);
 }
 
 ALMI_V3 ALM_INLINE __m256i blend(const uint8_t *code, __m256i above, const uint8_t *left,
@@ -103,7 +115,8 @@ ALMI_V3 static void add_single(const almi_pending *pending, float *sum)
 
 const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
                                     .search = search,
-                                    .search_row = search_row,
+                                    .code = code_of,
+                                    .changes = changes,
                                     .leaves = leaves,
                                     .add = add,
                                     .add_single = add_single};

@@ -2,6 +2,7 @@
  *
  * Values of trees with up to 64 leaves are looked up in registers: a row of 16-bit pieces per
  * permutation, then the pieces are put together again. Sums stay in registers over many trees. */
+#include "model/forest_code.h"
 #include "model/forest_kernel.h"
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -20,45 +21,27 @@ ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
     return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 
-/* Which keys differ from the one before; the first one does. */
-ALMI_V4 ALM_INLINE uint64_t changes(const int32_t *key)
-{
-    uint64_t changed = (uint64_t)_mm512_cmpneq_epi32_mask(
-        _mm512_loadu_si512(key + 1), _mm512_loadu_si512(key)) << 1;
-    for (size_t r = 16; r < ALMI_CHUNK_ROWS; r += 16) {
-        changed |= (uint64_t)_mm512_cmpneq_epi32_mask(_mm512_loadu_si512(key + r),
-                                                      _mm512_loadu_si512(key + r - 1)) << r;
-    }
-    return changed | 1;
-}
-
-/* Rows of one series share most of their values: then only the first of each run is looked for. */
 ALMI_V4 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
-    uint64_t changed = changes(key);
-    if (__builtin_popcountll(changed) > ALMI_CHUNK_ROWS / 2) {
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            code[r] = count_below(lane, key[r]);
-        }
-        return;
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        code[r] = count_below(lane, key[r]);
     }
-    __m512i codes = _mm512_setzero_si512();
-    for (; changed != 0; changed &= changed - 1) {
-        unsigned r = (unsigned)__builtin_ctzll(changed);
-        uint8_t found = count_below(lane, key[r]);
-        codes = _mm512_mask_set1_epi8(codes, UINT64_MAX << r, (char)found);
-    }
-    _mm512_storeu_si512(code, codes);
 }
 
-ALMI_V4 static void search_row(const almi_lane *const *lane, size_t count, const int32_t *key,
-                               uint8_t *code)
+ALMI_V4 static uint64_t changes(const double *value)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (lane[i]->key != NULL) {
-            code[i] = count_below(lane[i], key[i]);
-        }
+    uint64_t changed = (uint64_t)_mm512_cmpneq_epi64_mask(_mm512_loadu_si512(value),
+                                                          _mm512_loadu_si512(value + 1)) << 1;
+    for (size_t r = 8; r < ALMI_CHUNK_ROWS; r += 8) {
+        changed |= (uint64_t)_mm512_cmpneq_epi64_mask(_mm512_loadu_si512(value + r),
+                                                      _mm512_loadu_si512(value + r - 1)) << r;
     }
+    return changed;
+}
+
+ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
+{
+    return almi_code_by(count_below, lane, value);
 }
 
 ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
@@ -184,7 +167,8 @@ ALMI_V4 static void add_single(const almi_pending *pending, float *sum)
 
 const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
                                     .search = search,
-                                    .search_row = search_row,
+                                    .code = code_of,
+                                    .changes = changes,
                                     .leaves = leaves,
                                     .add = add,
                                     .add_single = add_single};

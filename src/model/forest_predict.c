@@ -354,11 +354,16 @@ static void score_rows(const alm_forest *forest, const double *rows, size_t n, s
 
 /* ---- the choice ---- */
 
-/* A block costs the same for 1 row as for 64. Where it is cheaper than single rows depends on the
- * leaves, all of which a block looks at; measured in README.md. */
+/* A block costs the same for 1 row as for 64, the more the more leaves its trees have, while the
+ * walk of a row hardly depends on them (README.md, timings). */
 static size_t walk_rows_of(const alm_forest *forest)
 {
-    return is_quick(forest) ? 8 : 4;
+    size_t leaves = 0, trees = forest->info.tree_count;
+    for (size_t t = 0; t < trees; t++) {
+        leaves += forest->fast[t].leaf_count;
+    }
+    size_t rows = 6 + (trees > 0 ? leaves / trees / 16 : 0);
+    return is_quick(forest) ? 20 : rows < 22 ? rows : 22;
 }
 
 static bool can_be_wide(const alm_forest *forest)

@@ -1,0 +1,76 @@
+/* forest_code.h: from a number to its code, for every level; inlined into the kernels.
+ *
+ * A code is found by whole numbers, 32 bits of the value (almi_key_of), which order floats exactly.
+ * Of doubles they are the upper half, so that thresholds with the same upper half are still to be
+ * looked at; there are hardly any. */
+#ifndef ALM_MODEL_FOREST_CODE_H
+#define ALM_MODEL_FOREST_CODE_H
+
+#include <math.h>
+
+#include "model/forest_internal.h"
+
+/* What a missing value gets: left of all thresholds or right of them. */
+ALM_INLINE uint8_t almi_missing_code(almi_lane_kind kind)
+{
+    bool left = kind == ALMI_LANE_NAN_LEFT || kind == ALMI_LANE_ZERO_LEFT ||
+                kind == ALMI_LANE_FLOAT_LEFT;
+    return left ? 0 : UINT8_MAX;
+}
+
+/* Of the kinds with thresholds. */
+ALM_INLINE bool almi_has_floats(almi_lane_kind kind)
+{
+    return kind >= ALMI_LANE_FLOAT_LEFT;
+}
+
+/* x as the lane compares it; NaN when it takes the default side. */
+ALM_INLINE double almi_compared(almi_lane_kind kind, double x)
+{
+    if (almi_has_floats(kind)) {
+        return (double)(float)x;
+    }
+    x = fabs(x) <= ALMI_ZERO_MAX ? 0.0 : x;
+    switch (kind) {
+    case ALMI_LANE_NAN_IS_ZERO:
+        return isnan(x) ? 0.0 : x;
+    case ALMI_LANE_ZERO_LEFT:
+    case ALMI_LANE_ZERO_RIGHT:
+        return x == 0.0 ? NAN : x;
+    default:
+        return x;
+    }
+}
+
+/* What the keys of the lane are compared with, so that those below it are the code. A threshold
+ * that equals a float counts too: `x < t` is left. NaN gets any number. */
+ALM_INLINE int32_t almi_searched(almi_lane_kind kind, double x)
+{
+    if (almi_has_floats(kind)) {
+        return (int32_t)((uint32_t)almi_key_of_float((float)x) + 1);
+    }
+    return almi_key_of(x);
+}
+
+/* From the number of thresholds whose keys are below to the number of those that are. */
+ALM_INLINE uint8_t almi_finished(const almi_lane *lane, double x, uint8_t code)
+{
+    while (lane->threshold[code] < x) {
+        code++; /* nothing is above the last threshold */
+    }
+    return code;
+}
+
+/* The whole way of one value; count_below is the level's search. */
+ALM_INLINE uint8_t almi_code_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
+                                const almi_lane *lane, double value)
+{
+    double x = almi_compared(lane->kind, value);
+    if (isnan(x)) {
+        return almi_missing_code(lane->kind);
+    }
+    uint8_t code = count_below(lane, almi_searched(lane->kind, x));
+    return almi_has_floats(lane->kind) ? code : almi_finished(lane, x, code);
+}
+
+#endif
