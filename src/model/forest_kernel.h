@@ -76,13 +76,13 @@ typedef struct almi_wide_tree {
     uint8_t *leaf;   /* of the first part; the others leaf_stride apart */
 } almi_wide_tree;
 
-/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. Called for trees while those
- * before them are not finished yet, since it takes a while until a word can be read that was
- * written in parts. */
+/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. For trees of at most
+ * ALMI_WIDE_SMALL leaves, and while those before them are not finished yet, since it takes a while
+ * until a word can be read that was written in parts. */
 void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code);
-/* Leaf numbers in one tree, or in up to ALMI_WIDE_TREES of at most ALMI_WIDE_SMALL leaves. */
-void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, almi_word *reach,
-                      size_t leaf_stride);
+/* Leaf numbers in up to ALMI_WIDE_TREES such trees, or in one larger tree. */
+void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
+                      almi_word *reach, size_t leaf_stride);
 
 /* ---- one row ---- */
 

@@ -14,13 +14,14 @@
 #define PARTS ALMI_WIDE_PARTS
 #define STEP 16 /* leaves whose words become bits together */
 #define BITS 8  /* of a leaf number */
+#define AHEAD 32 /* nodes of a large tree compared before they are needed */
 
-ALMI_V4 void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
+/* mask[i] = the rows that go right at node i. */
+ALMI_V4 ALM_INLINE void compare(const almi_blend *node, size_t count, const uint8_t *code,
+                                almi_word *mask)
 {
-    const almi_blend *node = tree->node;
-    almi_word *mask = tree->mask;
     /* The root, which is last, is asked for first. */
-    for (size_t i = tree->count; i-- > 0;) {
+    for (size_t i = count; i-- > 0;) {
         const uint8_t *lane = code + (size_t)node[i].lane * ALMI_WIDE_ROWS;
         __m512i limit = _mm512_set1_epi32((int)node[i].limit);
         ALM_UNROLLED
@@ -31,19 +32,34 @@ ALMI_V4 void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
     }
 }
 
+ALMI_V4 void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
+{
+    compare(tree->node, tree->count, code, tree->mask);
+}
+
 ALMI_V4 ALM_INLINE __m256i word_at(const almi_word *word)
 {
     return _mm256_load_si256((const __m256i *)word);
 }
 
-/* The step from a node to its children. */
-ALMI_V4 ALM_INLINE void split(const almi_wide_tree *tree, size_t i, almi_word *reach)
+/* The step from a node, of which `here` is the rows, to its children. */
+ALMI_V4 ALM_INLINE void split(const almi_blend *node, const almi_word *here, const almi_word *mask,
+                              almi_word *reach)
 {
-    const almi_blend *node = &tree->node[i];
-    __m256i here = word_at(&reach[ALMI_BLEND_LEAVES + i]);
-    __m256i right = _mm256_and_si256(here, word_at(&tree->mask[i]));
+    __m256i all = word_at(here), right = _mm256_and_si256(all, word_at(mask));
     _mm256_store_si256((__m256i *)&reach[node->right], right);
-    _mm256_store_si256((__m256i *)&reach[node->left], _mm256_xor_si256(here, right));
+    _mm256_store_si256((__m256i *)&reach[node->left], _mm256_xor_si256(all, right));
+}
+
+ALMI_V4 ALM_INLINE void start_at_root(size_t count, almi_word *reach)
+{
+    size_t root = count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0;
+    _mm256_store_si256((__m256i *)&reach[root], _mm256_set1_epi32(-1));
+}
+
+ALMI_V4 ALM_INLINE void split_node(const almi_wide_tree *tree, size_t i, almi_word *reach)
+{
+    split(&tree->node[i], &reach[ALMI_BLEND_LEAVES + i], &tree->mask[i], reach);
 }
 
 /* reach[leaf] = the rows that get there; inner nodes stand behind ALMI_BLEND_LEAVES, the next tree
@@ -53,21 +69,40 @@ ALMI_V4 ALM_INLINE void split_down(const almi_wide_tree *tree, size_t trees, alm
 {
     size_t common = SIZE_MAX;
     for (size_t k = 0; k < trees; k++) {
-        size_t count = tree[k].count;
-        size_t root = count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0;
-        common = count < common ? count : common;
-        _mm256_store_si256((__m256i *)&reach[k * ALMI_WIDE_SMALL + root], _mm256_set1_epi32(-1));
+        common = tree[k].count < common ? tree[k].count : common;
+        start_at_root(tree[k].count, reach + k * ALMI_WIDE_SMALL);
     }
     for (size_t i = 1; i <= common; i++) {
         ALM_UNROLLED
         for (size_t k = 0; k < trees; k++) {
-            split(&tree[k], tree[k].count - i, reach + k * ALMI_WIDE_SMALL);
+            split_node(&tree[k], tree[k].count - i, reach + k * ALMI_WIDE_SMALL);
         }
     }
     for (size_t k = 0; k < trees; k++) {
         for (size_t i = tree[k].count - common; i-- > 0;) {
-            split(&tree[k], i, reach + k * ALMI_WIDE_SMALL);
+            split_node(&tree[k], i, reach + k * ALMI_WIDE_SMALL);
         }
+    }
+}
+
+/* The same for one large tree, compared here: some nodes ahead of those that are split, so that the
+ * words of both fit the fastest memory. */
+ALMI_V4 static void split_large(const almi_wide_tree *tree, const uint8_t *code, almi_word *reach)
+{
+    const almi_blend *node = tree->node;
+    almi_word *mask[2] = {tree->mask, tree->mask + AHEAD};
+    size_t begin = tree->count > AHEAD ? tree->count - AHEAD : 0;
+    compare(node + begin, tree->count - begin, code, mask[0]);
+    start_at_root(tree->count, reach);
+    for (size_t end = tree->count, phase = 0; end > 0; phase ^= 1) {
+        const almi_word *now = mask[phase];
+        size_t next = begin > AHEAD ? begin - AHEAD : 0;
+        compare(node + next, begin - next, code, mask[phase ^ 1]);
+        for (size_t i = end; i-- > begin;) {
+            split(&node[i], &reach[ALMI_BLEND_LEAVES + i], &now[i - begin], reach);
+        }
+        end = begin;
+        begin = next;
     }
 }
 
@@ -142,10 +177,12 @@ ALMI_V4 static void number_leaves(const almi_wide_tree *tree, almi_word *reach,
     }
 }
 
-ALMI_V4 void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, almi_word *reach,
-                              size_t leaf_stride)
+ALMI_V4 void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
+                              almi_word *reach, size_t leaf_stride)
 {
-    if (trees == ALMI_WIDE_TREES) {
+    if (tree[0].count >= ALMI_WIDE_SMALL) {
+        split_large(tree, code, reach);
+    } else if (trees == ALMI_WIDE_TREES) {
         split_down(tree, ALMI_WIDE_TREES, reach);
     } else {
         for (size_t k = 0; k < trees; k++) {
@@ -165,11 +202,12 @@ void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code)
     (void)code;
 }
 
-void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, almi_word *reach,
-                      size_t leaf_stride)
+void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
+                      almi_word *reach, size_t leaf_stride)
 {
     (void)tree;
     (void)trees;
+    (void)code;
     (void)reach;
     (void)leaf_stride;
 }

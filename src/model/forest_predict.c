@@ -135,7 +135,8 @@ static bool stands_beside(const alm_forest *forest, const some_trees *some)
            forest->fast[t].leaf_count <= ALMI_WIDE_SMALL;
 }
 
-/* Takes the trees from t on, which wait with those from `begin` on, and compares their nodes. */
+/* Takes the trees from t on, which wait with those from `begin` on; compares the nodes of small
+ * ones. */
 static void take_trees(const alm_forest *forest, const almi_group *group, block *b, size_t phase,
                        some_trees *some)
 {
@@ -148,7 +149,9 @@ static void take_trees(const alm_forest *forest, const almi_group *group, block 
         to->count = forest->fast[t].leaf_count - 1;
         to->mask = b->scratch.wide.mask[phase] + some->count * ALMI_WIDE_SMALL;
         to->leaf = b->leaf[0][t - some->begin];
-        almi_wide_compare(to, b->code[0]);
+        if (to->count < ALMI_WIDE_SMALL) {
+            almi_wide_compare(to, b->code[0]);
+        }
         some->count++;
     }
 }
@@ -162,7 +165,8 @@ static void add_group_wide(const alm_forest *forest, const almi_group *group, bl
         bool waits = next.t < group->tree_end && joins(forest, now.begin, next.t);
         next.begin = waits ? now.begin : next.t;
         take_trees(forest, group, b, phase, &next);
-        almi_wide_leaves(now.tree, now.count, b->scratch.wide.reach, sizeof b->leaf[0]);
+        almi_wide_leaves(now.tree, now.count, b->code[0], b->scratch.wide.reach,
+                         sizeof b->leaf[0]);
         if (!waits) {
             add_pending(forest, now.begin, next.t, b);
         }
