@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "model/forest_internal.h"
+#include "model/forest_kernel.h"
 
 /* What a missing value gets: left of all thresholds or right of them. */
 ALM_INLINE uint8_t almi_missing_code(almi_lane_kind kind)
@@ -69,8 +69,22 @@ ALM_INLINE uint8_t almi_code_by(uint8_t (*count_below)(const almi_lane *lane, in
     if (isnan(x)) {
         return almi_missing_code(lane->kind);
     }
-    uint8_t code = count_below(lane, almi_searched(lane->kind, x));
-    return almi_has_floats(lane->kind) ? code : almi_finished(lane, x, code);
+    int32_t key = almi_searched(lane->kind, x);
+    uint8_t code = count_below(lane, key);
+    bool unsure = lane->key[code] == key && !almi_has_floats(lane->kind);
+    return unsure ? almi_finished(lane, x, code) : code;
+}
+
+/* The same for the lanes of one row. */
+ALM_INLINE void almi_row_codes_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
+                                  const almi_row_lanes *lanes, const double *row, uint8_t *code)
+{
+    for (size_t i = 0; i < lanes->count; i++) {
+        const almi_lane *lane = &lanes->all[lanes->list != NULL ? lanes->list[i] : i];
+        if (lane->kind < ALMI_LANE_CATEGORY) {
+            code[i] = almi_code_by(count_below, lane, row[lane->feature]);
+        }
+    }
 }
 
 #endif

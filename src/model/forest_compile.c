@@ -271,6 +271,7 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     ALM_TRY(make_numeric_lanes(forest, &table, error));
     make_numeric_tests(forest, &table);
     ALM_TRY(make_category_lanes(forest, &table, error));
+    forest->has_categories = table.category_count > 0;
     return almi_forest_layout(forest, scratch, error);
 }
 

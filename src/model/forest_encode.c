@@ -218,12 +218,12 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
 void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                      const double *row, uint8_t *code)
 {
-    for (size_t i = 0; i < count; i++) {
+    almi_row_lanes lanes = {forest->lane, list, count};
+    forest->kernel->row_codes(&lanes, row, code);
+    for (size_t i = 0; i < count && forest->has_categories; i++) {
         const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
         if (lane->kind >= ALMI_LANE_CATEGORY) {
             code[i] = set_code(lane, row[lane->feature]);
-        } else {
-            code[i] = forest->kernel->code(lane, row[lane->feature]);
         }
     }
 }

@@ -152,6 +152,7 @@ struct alm_forest {
     almi_fast_tree *fast; /* [tree] */
     uint32_t plane_width; /* 32 or 64 */
     bool single_values;   /* no leaf has several values */
+    bool has_categories;  /* some lanes are sets */
     almi_group *group;
     size_t group_count;
     const struct almi_quick *quick; /* one row against many trees at once; NULL: not such a forest */

@@ -26,12 +26,21 @@ typedef struct almi_pending {
     const almi_bytes *leaf; /* [count] */
 } almi_pending;
 
+/* Lanes list[0 .. count) of all; the first ones when list is NULL. */
+typedef struct almi_row_lanes {
+    const almi_lane *all;
+    const uint32_t *list;
+    size_t count;
+} almi_row_lanes;
+
 typedef struct almi_kernel {
     alm_vector_level level;
     /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
     void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
     /* Code of any value as it stands in a row, in a lane with thresholds. */
     uint8_t (*code)(const almi_lane *lane, double value);
+    /* Codes of one row in all of the lanes that have thresholds. */
+    void (*row_codes)(const almi_row_lanes *lanes, const double *row, uint8_t *code);
     /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
     uint64_t (*changes)(const double *value);
     /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */

@@ -40,6 +40,11 @@ static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
+static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+{
+    almi_row_codes_by(count_below, lanes, row, code);
+}
+
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
 ALM_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
                            const uint8_t *restrict left, const uint8_t *restrict right,
@@ -85,6 +90,7 @@ static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .search = search,
                                        .code = code_of,
+                                       .row_codes = row_codes,
                                        .changes = changes,
                                        .leaves = leaves,
                                        .add = add,

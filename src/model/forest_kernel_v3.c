@@ -54,6 +54,11 @@ ALMI_V3 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
+ALMI_V3 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+{
+    almi_row_codes_by(count_below, lanes, row, code);
+}
+
 ALMI_V3 ALM_INLINE __m256i blend(const uint8_t *code, __m256i above, const uint8_t *left,
                                  const uint8_t *right)
 {
@@ -116,6 +121,7 @@ ALMI_V3 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
                                     .search = search,
                                     .code = code_of,
+                                    .row_codes = row_codes,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

@@ -44,6 +44,11 @@ ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
+ALMI_V4 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+{
+    almi_row_codes_by(count_below, lanes, row, code);
+}
+
 ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
                            almi_bytes *operand, uint8_t *leaf)
 {
@@ -168,6 +173,7 @@ ALMI_V4 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
                                     .search = search,
                                     .code = code_of,
+                                    .row_codes = row_codes,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

@@ -16,6 +16,13 @@
 #define BITS 8  /* of a leaf number */
 #define AHEAD 32 /* nodes of a large tree compared before they are needed */
 
+_Static_assert(PARTS == 4, "compare() is written for four parts");
+
+ALMI_V4 ALM_INLINE uint64_t goes_right(const uint8_t *code, __m512i limit)
+{
+    return _mm512_cmpgt_epu8_mask(_mm512_load_si512(code), limit);
+}
+
 /* mask[i] = the rows that go right at node i. */
 ALMI_V4 ALM_INLINE void compare(const almi_blend *node, size_t count, const uint8_t *code,
                                 almi_word *mask)
@@ -24,11 +31,11 @@ ALMI_V4 ALM_INLINE void compare(const almi_blend *node, size_t count, const uint
     for (size_t i = count; i-- > 0;) {
         const uint8_t *lane = code + (size_t)node[i].lane * ALMI_WIDE_ROWS;
         __m512i limit = _mm512_set1_epi32((int)node[i].limit);
-        ALM_UNROLLED
-        for (size_t p = 0; p < PARTS; p++) {
-            __m512i c = _mm512_load_si512(lane + p * ALMI_BLOCK_ROWS);
-            mask[i].part[p] = _mm512_cmpgt_epu8_mask(c, limit);
-        }
+        uint64_t *part = mask[i].part;
+        part[0] = goes_right(lane, limit);
+        part[1] = goes_right(lane + ALMI_BLOCK_ROWS, limit);
+        part[2] = goes_right(lane + 2 * ALMI_BLOCK_ROWS, limit);
+        part[3] = goes_right(lane + 3 * ALMI_BLOCK_ROWS, limit);
     }
 }
 
