@@ -62,9 +62,9 @@ void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, si
 /* The same by the source library's own rules, one row and one node at a time: the oracle. */
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out);
-/* Scores with the functions of this level from now on, instead of what the CPU has: other times, the
- * same bits. False when the CPU does not have them. For tests and benchmarks, and not while another
- * thread scores. */
+/* Scores with the functions of this level from now on, instead of what the CPU has: other times,
+ * the same bits. False when the CPU does not have them. For tests and benchmarks, and not while
+ * another thread scores. */
 bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level);
 /* Leaf reached by one row in one tree, in the source's numbering: LightGBM counts leaves, XGBoost
  * nodes. */

@@ -145,19 +145,19 @@ static void different_codes(const alm_forest *forest, const almi_lane *lane, dou
     int32_t key[ALMI_CHUNK_ROWS];
     bool missing = prepare(lane->kind, value, key);
     forest->kernel->search(lane, key, code);
-    if (missing) {
-        uint8_t missing_is = almi_missing_code(lane->kind);
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            /* NaN may have been counted above the last key. */
-            code[r] = isnan(value[r]) ? missing_is : code[r];
-        }
-    }
     if (!almi_has_floats(lane->kind)) {
         ALM_UNROLLED
         for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
             if (lane->key[code[r]] == key[r]) {
                 code[r] = almi_finished(lane, value[r], code[r]);
             }
+        }
+    }
+    if (missing) {
+        uint8_t missing_is = almi_missing_code(lane->kind);
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            /* NaN may have been counted above the last key. */
+            code[r] = isnan(value[r]) ? missing_is : code[r];
         }
     }
 }

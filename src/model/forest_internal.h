@@ -105,8 +105,8 @@ typedef struct almi_blend {
     uint16_t left, right;
 } almi_blend;
 
-/* A node of the form that is walked, from the lowest bit on: its lane (position in the group's list),
- * the position of its left child in the tree (the right one follows), its limit: right iff the
+/* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
+ * list), the position of its left child in the tree (the right one follows), its limit: right iff the
  * code is above it. A leaf is its own left child, where every row goes because no code is above its
  * limit; its lane is the number of the leaf, if that is small enough. */
 typedef uint32_t almi_step;
@@ -155,7 +155,7 @@ struct alm_forest {
     bool has_categories;  /* some lanes are sets */
     almi_group *group;
     size_t group_count;
-    const struct almi_quick *quick; /* one row against many trees at once; NULL: not such a forest */
+    const struct almi_quick *quick; /* one row against many trees at once; NULL: cannot be */
     /* What scores, whatever it is with the same bits. */
     const struct almi_kernel *kernel;
     size_t walk_rows; /* up to so many rows are scored one by one */

@@ -123,7 +123,7 @@ ALMI_V4 ALM_INLINE __m256i any_of(__m256i a, __m256i b, __m256i c, __m256i d)
     return either(either(a, b), either(c, d));
 }
 
-/* Adds to the lowest four bits of the numbers what 16 leaves say; returns the rows in any of them. */
+/* Adds to the lowest four bits of the numbers what 16 leaves say; the rows in any of them. */
 ALMI_V4 ALM_INLINE __m256i low_bits(const almi_word *leaf, __m256i *bit)
 {
     __m256i l[STEP], pair[STEP / 2], four[STEP / 4];

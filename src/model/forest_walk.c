@@ -4,7 +4,7 @@
  * on until the last has reached its leaf: a leaf is its own child, so there is no branch inside. */
 #include "model/forest_kernel.h"
 
-/* So many levels are walked without a look whether everybody has arrived; then it is looked up after
+/* So many levels are walked without a look whether everybody has arrived; then there is one after
  * each LEVELS_MORE. */
 #define LEVELS_FIRST 6
 #define LEVELS_MORE 3
