@@ -145,42 +145,92 @@ bool alm_str_to_i64(alm_str a, int64_t *out)
     return true;
 }
 
-/* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
- * microsecond, so the common short forms ("-9.708353E0") are read directly and exactly: at most 15
- * digits and a power of ten up to 22 are exact doubles, so one multiplication or division of them
- * is correctly rounded. */
-static bool short_decimal(alm_str a, double *out)
+__extension__ typedef unsigned __int128 wide;
+
+/* digits / 10^places, correctly rounded, for digits > 0 and places up to 27, the last for which
+ * 5^places fits 63 bits. One division of whole numbers gives at least 62 bits of the quotient, and
+ * its remainder whether there is more behind them; a double takes 53. */
+static double decimal_quotient(uint64_t digits, unsigned places)
 {
-    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    uint64_t power = 1;
+    for (unsigned i = 0; i < places; i++) {
+        power *= 5;
+    }
+    int up = __builtin_clzll(digits), down = __builtin_clzll(power);
+    uint64_t divisor = power << down;
+    wide dividend = (wide)(digits << up) << 63;
+    uint64_t quotient = (uint64_t)(dividend / divisor);
+    quotient |= quotient * (wide)divisor != dividend;
+    uint64_t scale_bits = (uint64_t)(1023 + down - up - (int)places - 63) << 52;
+    double scale;
+    memcpy(&scale, &scale_bits, sizeof scale);
+    return (double)quotient * scale; /* a power of two, far from the subnormal numbers */
+}
+
+/* Parts of a decimal: digits * 10^exponent. */
+typedef struct decimal {
+    uint64_t digits;
+    int count; /* of the digits behind leading zeros, at most 19 */
+    int64_t exponent;
+} decimal;
+
+static bool split_decimal(alm_str a, decimal *out)
+{
     size_t i = a.size > 0 && a.data[0] == '-' ? 1 : 0;
-    int64_t digits = 0, exponent = 0;
-    int count = 0, fraction = -1;
+    size_t begin = i;
+    int fraction = -1;
+    *out = (decimal){0};
     for (; i < a.size && a.data[i] != 'e' && a.data[i] != 'E'; i++) {
         if (a.data[i] == '.' && fraction < 0) {
             fraction = 0;
             continue;
         }
         int digit = a.data[i] - '0';
-        if (digit < 0 || digit > 9 || ++count > 15) {
+        if (digit < 0 || digit > 9) {
             return false;
         }
-        digits = digits * 10 + digit;
+        out->count += out->digits > 0 || digit > 0;
+        if (out->count > 19) {
+            return false;
+        }
+        out->digits = out->digits * 10 + (uint64_t)digit;
         fraction += fraction >= 0;
     }
-    if (count == 0 || fraction == 0) {
+    size_t written = i - begin - (fraction >= 0);
+    if (i == begin || written == 0 || fraction == 0) {
         return false;
     }
-    if (i < a.size && !alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &exponent)) {
+    if (i < a.size &&
+        (!alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &out->exponent) ||
+         out->exponent < -999 || out->exponent > 999)) {
         return false;
     }
-    exponent -= fraction > 0 ? fraction : 0;
-    if (exponent < -22 || exponent > 22) {
+    out->exponent -= fraction > 0 ? fraction : 0;
+    return true;
+}
+
+/* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
+ * microsecond, so the common forms are read directly and exactly: at most 15 digits and a power of
+ * ten up to 22 are exact doubles, so one multiplication or division of them is correctly rounded;
+ * up to 19 digits and 27 decimals (what writing 17 digits gives) take a division of integers. */
+static bool short_decimal(alm_str a, double *out)
+{
+    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    decimal d;
+    double value = 0;
+    if (!split_decimal(a, &d)) {
         return false;
     }
-    double value = exponent < 0 ? (double)digits / POWERS[-exponent]
-                                : (double)digits * POWERS[exponent];
+    if (d.count <= 15 && d.exponent >= -22 && d.exponent <= 22) {
+        value = d.exponent < 0 ? (double)d.digits / POWERS[-d.exponent]
+                               : (double)d.digits * POWERS[d.exponent];
+    } else if (d.digits > 0 && d.exponent >= -27 && d.exponent < 0) {
+        value = decimal_quotient(d.digits, (unsigned)-d.exponent);
+    } else {
+        return false;
+    }
     *out = a.data[0] == '-' ? -value : value;
     return true;
 }

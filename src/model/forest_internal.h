@@ -106,9 +106,9 @@ typedef struct almi_blend {
 } almi_blend;
 
 /* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
- * list), the position of its left child in the tree (the right one follows), its limit: right iff the
- * code is above it. A leaf is its own left child, where every row goes because no code is above its
- * limit; its lane is the number of the leaf, if that is small enough. */
+ * list), the position of its left child in the tree (the right one follows), its limit: right iff
+ * the code is above it. A leaf is its own left child, where every row goes because no code is above
+ * its limit; its lane is the number of the leaf, if that is small enough. */
 typedef uint32_t almi_step;
 #define ALMI_STEP_LANE_BITS 10
 #define ALMI_STEP_NEXT_BITS 14
