@@ -72,45 +72,125 @@ typedef struct split_table {
     split *split;
     almi_test *test;
     size_t count;
+    uint32_t *index; /* [numeric node, tree after tree] its split */
     category_node *category;
     size_t category_count;
 } split_table;
 
-static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, split_table *table,
+/* Splits as they are found. Most nodes repeat an earlier one, so each is looked up among those
+ * already there, a few places long: one that is not found there is simply listed again, and a file
+ * that wants to fill one place of the table gains nothing. */
+#define PROBES 8
+typedef struct found_split {
+    split split;
+    uint32_t number; /* in the order of finding */
+} found_split;
+
+typedef struct finder {
+    found_split *found;
+    uint32_t count;
+    uint32_t *place; /* number + 1, or 0 */
+    uint64_t mask;
+} finder;
+
+static uint64_t place_of(const split *s)
+{
+    uint64_t bits;
+    memcpy(&bits, &s->threshold, sizeof bits);
+    bits ^= ((uint64_t)s->feature * 16 + (uint64_t)s->kind) * UINT64_C(0x9E3779B97F4A7C15);
+    bits = (bits ^ bits >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return bits ^ bits >> 32;
+}
+
+static uint32_t find_split(finder *f, split s)
+{
+    uint64_t at = place_of(&s);
+    for (size_t i = 0; i < PROBES; i++, at++) {
+        uint32_t *place = &f->place[at & f->mask];
+        if (*place == 0) {
+            *place = f->count + 1;
+            break;
+        }
+        const split *other = &f->found[*place - 1].split;
+        if (other->feature == s.feature && other->kind == s.kind &&
+            other->threshold == s.threshold) {
+            return *place - 1;
+        }
+    }
+    f->found[f->count] = (found_split){s, f->count};
+    return f->count++;
+}
+
+static int compare_found(const void *left, const void *right)
+{
+    const found_split *a = left, *b = right;
+    return compare_splits(&a->split, &b->split);
+}
+
+static void add_category_node(alm_forest *forest, size_t t, size_t node, split_table *table)
+{
+    const almi_tree *tree = &forest->tree[t];
+    size_t set = (size_t)tree->threshold[node];
+    uint32_t begin = tree->category_begin[set];
+    table->category[table->category_count++] = (category_node){
+        (uint32_t)tree->feature[node], lane_kind(tree, node), tree->category_begin[set + 1] - begin,
+        tree->category_word + begin, &forest->test[t][node]};
+}
+
+/* From splits as they were found to sorted, distinct ones. */
+static alm_err sort_splits(finder *f, size_t node_count, alm_arena *scratch, split_table *table,
+                           alm_error *error)
+{
+    uint32_t *rank = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, rank, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, table->split, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, table->test, error));
+    if (f->count > 0) {
+        qsort(f->found, f->count, sizeof *f->found, compare_found);
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        const split *next = &f->found[i].split;
+        if (i == 0 || compare_splits(&table->split[table->count - 1], next) != 0) {
+            table->split[table->count++] = *next;
+        }
+        rank[f->found[i].number] = (uint32_t)(table->count - 1);
+    }
+    for (size_t i = 0; i < node_count; i++) {
+        table->index[i] = rank[table->index[i]];
+    }
+    return ALM_OK;
+}
+
+static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_table *table,
                               alm_error *error)
 {
-    size_t inner_count = 0;
+    size_t inner_count = 0, node_count = 0, places = 1;
+    finder f = {0};
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         inner_count += forest->tree[t].leaf_count - 1;
     }
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->split, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->test, error));
+    if (inner_count >= UINT32_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "a forest of %zu inner nodes", inner_count);
+    }
+    while (places < inner_count) {
+        places *= 2;
+    }
+    f.mask = places - 1;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, places, f.place, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, f.found, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->index, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->category, error));
-    size_t count = 0;
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
             if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
-                table->split[count++] = split_of(tree, node);
-                continue;
+                table->index[node_count++] = find_split(&f, split_of(tree, node));
+            } else {
+                add_category_node(forest, t, node, table);
             }
-            size_t set = (size_t)tree->threshold[node];
-            uint32_t begin = tree->category_begin[set];
-            table->category[table->category_count++] = (category_node){
-                (uint32_t)tree->feature[node], lane_kind(tree, node),
-                tree->category_begin[set + 1] - begin, tree->category_word + begin,
-                &forest->test[t][node]};
         }
     }
-    if (count > 0) {
-        qsort(table->split, count, sizeof(split), compare_splits);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || compare_splits(&table->split[table->count - 1], &table->split[i]) != 0) {
-            table->split[table->count++] = table->split[i];
-        }
-    }
-    return ALM_OK;
+    return sort_splits(&f, node_count, scratch, table, error);
 }
 
 /* A lane of the splits [begin, end) of the table, which differ in the threshold only. */
@@ -241,17 +321,13 @@ static alm_err make_category_lanes(alm_forest *forest, split_table *table, alm_e
 
 static void make_numeric_tests(alm_forest *forest, const split_table *table)
 {
+    size_t i = 0;
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
-                continue;
+            if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
+                forest->test[t][node] = table->test[table->index[i++]];
             }
-            split key = split_of(tree, node);
-            const split *found =
-                bsearch(&key, table->split, table->count, sizeof(split), compare_splits);
-            alm_assert(found != NULL);
-            forest->test[t][node] = table->test[found - table->split];
         }
     }
 }
