@@ -170,42 +170,54 @@ static double decimal_quotient(uint64_t digits, unsigned places)
 /* Parts of a decimal: digits * 10^exponent. */
 typedef struct decimal {
     uint64_t digits;
-    int count; /* of the digits behind leading zeros, at most 19 */
+    int count; /* of the digits behind leading zeros, at most 19, so that they fit */
     int64_t exponent;
 } decimal;
 
+/* Appends the digits from `at` on to *digits, which may overflow; the place behind them. */
+static const char *take_digits(const char *at, const char *end, uint64_t *digits)
+{
+    uint64_t value = *digits;
+    for (; at < end && (unsigned)(*at - '0') <= 9; at++) {
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    *digits = value;
+    return at;
+}
+
 static bool split_decimal(alm_str a, decimal *out)
 {
-    size_t i = a.size > 0 && a.data[0] == '-' ? 1 : 0;
-    size_t begin = i;
-    int fraction = -1;
+    const char *end = a.data + a.size, *begin = a.data + (a.size > 0 && a.data[0] == '-');
     *out = (decimal){0};
-    for (; i < a.size && a.data[i] != 'e' && a.data[i] != 'E'; i++) {
-        if (a.data[i] == '.' && fraction < 0) {
-            fraction = 0;
-            continue;
-        }
-        int digit = a.data[i] - '0';
-        if (digit < 0 || digit > 9) {
+    const char *at = take_digits(begin, end, &out->digits);
+    ptrdiff_t written = at - begin, fraction = 0;
+    if (at < end && *at == '.') {
+        const char *point = at;
+        at = take_digits(at + 1, end, &out->digits);
+        fraction = at - point - 1;
+        written += fraction;
+        if (fraction == 0) {
             return false;
         }
-        out->count += out->digits > 0 || digit > 0;
-        if (out->count > 19) {
+    }
+    const char *first = begin;
+    while (first < at && (*first == '0' || *first == '.')) {
+        first++;
+    }
+    /* Digits behind the leading zeros; the point is counted where it stands among them. */
+    ptrdiff_t count = at - first - (fraction > 0 && at - first > fraction);
+    if (written == 0 || count > 19) {
+        return false;
+    }
+    out->count = (int)count;
+    if (at < end) {
+        alm_str exponent = {at + 1, (size_t)(end - at - 1)};
+        if ((*at != 'e' && *at != 'E') || !alm_str_to_i64(exponent, &out->exponent) ||
+            out->exponent < -999 || out->exponent > 999) {
             return false;
         }
-        out->digits = out->digits * 10 + (uint64_t)digit;
-        fraction += fraction >= 0;
     }
-    size_t written = i - begin - (fraction >= 0);
-    if (i == begin || written == 0 || fraction == 0) {
-        return false;
-    }
-    if (i < a.size &&
-        (!alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &out->exponent) ||
-         out->exponent < -999 || out->exponent > 999)) {
-        return false;
-    }
-    out->exponent -= fraction > 0 ? fraction : 0;
+    out->exponent -= fraction;
     return true;
 }
 

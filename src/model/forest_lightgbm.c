@@ -130,8 +130,17 @@ static alm_err check_list(const reader *r, const tree_text *text, tree_key key, 
     return ALM_OK;
 }
 
-static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, alm_str item)
+/* More values than the text has room for: no memory is taken for them. */
+static bool has_room(const tree_text *text, tree_key key, size_t count)
 {
+    return text->value[key].data != NULL && count <= text->value[key].size;
+}
+
+/* A wrong number of values is named before a wrong value. */
+static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, size_t count,
+                        alm_str item)
+{
+    ALM_TRY(check_list(r, text, key, count));
     alm_str head = {item.data, item.size < 40 ? item.size : 40};
     return alm_fail(r->error, ALM_ERR_CORRUPT,
                     "%s:%zu: %s of tree %zu: '" ALM_STR_FMT "' is not a valid number", r->name,
@@ -141,17 +150,20 @@ static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, al
 static alm_err read_doubles(reader *r, const tree_text *text, tree_key key, size_t count,
                             double **out)
 {
-    ALM_TRY(check_list(r, text, key, count));
+    if (!has_room(text, key, count)) {
+        return check_list(r, text, key, count);
+    }
     double *value = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, value, r->error));
     alm_str list = text->value[key], item;
-    for (size_t i = 0; next_item(&list, &item); i++) {
+    size_t i = 0;
+    for (; next_item(&list, &item) && i < count; i++) {
         if (!item_double(item, &value[i])) {
-            return bad_item(r, text, key, item);
+            return bad_item(r, text, key, count, item);
         }
     }
     *out = value;
-    return ALM_OK;
+    return i == count && item.size == 0 ? ALM_OK : check_list(r, text, key, count);
 }
 
 typedef struct integers {
@@ -163,14 +175,17 @@ typedef struct integers {
 static alm_err read_integers(reader *r, const tree_text *text, tree_key key, integers want,
                              void **out)
 {
-    ALM_TRY(check_list(r, text, key, want.count));
+    if (!has_room(text, key, want.count)) {
+        return check_list(r, text, key, want.count);
+    }
     void *value = NULL;
     ALM_TRY(almi_forest_array(r->forest->arena, want.count, want.size, &value, r->error));
     alm_str list = text->value[key], item;
-    for (size_t i = 0; next_item(&list, &item); i++) {
+    size_t i = 0;
+    for (; next_item(&list, &item) && i < want.count; i++) {
         int64_t number = 0;
         if (!alm_str_to_i64(item, &number) || number < want.low || number > want.high) {
-            return bad_item(r, text, key, item);
+            return bad_item(r, text, key, want.count, item);
         }
         if (want.size == 1) {
             ((uint8_t *)value)[i] = (uint8_t)number;
@@ -179,7 +194,7 @@ static alm_err read_integers(reader *r, const tree_text *text, tree_key key, int
         }
     }
     *out = value;
-    return ALM_OK;
+    return i == want.count && item.size == 0 ? ALM_OK : check_list(r, text, key, want.count);
 }
 
 /* ---- one tree ---- */
