@@ -89,6 +89,7 @@ typedef struct found_split {
 typedef struct finder {
     found_split *found;
     uint32_t count;
+    size_t room; /* of found; it grows, since forests have far fewer splits than nodes */
     uint32_t *place; /* number + 1, or 0 */
     uint64_t mask;
 } finder;
@@ -102,6 +103,23 @@ static uint64_t place_of(const split *s)
     return bits ^ bits >> 32;
 }
 
+static alm_err make_room(finder *f, alm_arena *scratch, alm_error *error)
+{
+    if (f->count < f->room) {
+        return ALM_OK;
+    }
+    found_split *more = NULL;
+    size_t room = f->room > 0 ? 2 * f->room : 1024;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, room, more, error));
+    if (f->count > 0) {
+        memcpy(more, f->found, f->count * sizeof *more);
+    }
+    f->found = more;
+    f->room = room;
+    return ALM_OK;
+}
+
+/* Number of the split; there is room for one more. */
 static uint32_t find_split(finder *f, split s)
 {
     uint64_t at = place_of(&s);
@@ -161,33 +179,48 @@ static alm_err sort_splits(finder *f, size_t node_count, alm_arena *scratch, spl
     return ALM_OK;
 }
 
+typedef struct node_counts {
+    size_t all, categorical;
+} node_counts;
+
+static node_counts count_nodes(const alm_forest *forest)
+{
+    node_counts counts = {0};
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        const almi_tree *tree = &forest->tree[t];
+        counts.all += tree->leaf_count - 1;
+        for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
+            counts.categorical += (tree->decision[node] & ALMI_DECISION_CATEGORY) != 0;
+        }
+    }
+    return counts;
+}
+
 static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_table *table,
                               alm_error *error)
 {
-    size_t inner_count = 0, node_count = 0, places = 1;
+    size_t node_count = 0, places = 1;
+    node_counts counts = count_nodes(forest);
     finder f = {0};
-    for (size_t t = 0; t < forest->info.tree_count; t++) {
-        inner_count += forest->tree[t].leaf_count - 1;
+    if (counts.all >= UINT32_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "a forest of %zu inner nodes", counts.all);
     }
-    if (inner_count >= UINT32_MAX) {
-        return alm_fail(error, ALM_ERR_LIMIT, "a forest of %zu inner nodes", inner_count);
-    }
-    while (places < inner_count) {
+    while (places < counts.all) {
         places *= 2;
     }
     f.mask = places - 1;
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, places, f.place, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, f.found, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->index, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->category, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.all, table->index, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.categorical, table->category, error));
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
-                table->index[node_count++] = find_split(&f, split_of(tree, node));
-            } else {
+            if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
                 add_category_node(forest, t, node, table);
+                continue;
             }
+            ALM_TRY(make_room(&f, scratch, error));
+            table->index[node_count++] = find_split(&f, split_of(tree, node));
         }
     }
     return sort_splits(&f, node_count, scratch, table, error);
