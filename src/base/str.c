@@ -152,12 +152,17 @@ __extension__ typedef unsigned __int128 wide;
  * its remainder whether there is more behind them; a double takes 53. */
 static double decimal_quotient(uint64_t digits, unsigned places)
 {
-    uint64_t power = 1;
-    for (unsigned i = 0; i < places; i++) {
-        power *= 5;
-    }
-    int up = __builtin_clzll(digits), down = __builtin_clzll(power);
-    uint64_t divisor = power << down;
+    static const uint64_t POWERS[] = {
+        UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625), UINT64_C(3125),
+        UINT64_C(15625), UINT64_C(78125), UINT64_C(390625), UINT64_C(1953125), UINT64_C(9765625),
+        UINT64_C(48828125), UINT64_C(244140625), UINT64_C(1220703125), UINT64_C(6103515625),
+        UINT64_C(30517578125), UINT64_C(152587890625), UINT64_C(762939453125),
+        UINT64_C(3814697265625), UINT64_C(19073486328125), UINT64_C(95367431640625),
+        UINT64_C(476837158203125), UINT64_C(2384185791015625), UINT64_C(11920928955078125),
+        UINT64_C(59604644775390625), UINT64_C(298023223876953125), UINT64_C(1490116119384765625),
+        UINT64_C(7450580596923828125)};
+    int up = __builtin_clzll(digits), down = __builtin_clzll(POWERS[places]);
+    uint64_t divisor = POWERS[places] << down;
     wide dividend = (wide)(digits << up) << 63;
     uint64_t quotient = (uint64_t)(dividend / divisor);
     quotient |= quotient * (wide)divisor != dividend;

@@ -78,21 +78,25 @@ static bool split_key(alm_str line, alm_str *key, alm_str *value)
 
 /* ---- arrays of numbers ---- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* Next item of a blank-separated list; false at its end. */
 static bool next_item(alm_str *list, alm_str *item)
 {
-    while (list->size > 0 && (list->data[0] == ' ' || list->data[0] == '\t')) {
-        list->data++;
-        list->size--;
+    const char *at = list->data, *end = at + list->size;
+    while (at < end && is_blank(*at)) {
+        at++;
     }
-    size_t size = 0;
-    while (size < list->size && list->data[size] != ' ' && list->data[size] != '\t') {
-        size++;
+    const char *begin = at;
+    while (at < end && !is_blank(*at)) {
+        at++;
     }
-    *item = (alm_str){list->data, size};
-    list->data += size;
-    list->size -= size;
-    return size > 0;
+    *item = (alm_str){begin, (size_t)(at - begin)};
+    *list = (alm_str){at, (size_t)(end - at)};
+    return at > begin;
 }
 
 static bool item_double(alm_str item, double *out)
@@ -113,14 +117,14 @@ static bool item_double(alm_str item, double *out)
 
 static alm_err check_list(const reader *r, const tree_text *text, tree_key key, size_t count)
 {
+    if (text->value[key].data == NULL) {
+        return alm_fail(r->error, ALM_ERR_CORRUPT, "%s:%zu: tree %zu has no %s", r->name, r->line,
+                        text->index, TREE_KEY[key]);
+    }
     alm_str list = text->value[key], item;
     size_t found = 0;
     while (next_item(&list, &item)) {
         found++;
-    }
-    if (text->value[key].data == NULL) {
-        return alm_fail(r->error, ALM_ERR_CORRUPT, "%s:%zu: tree %zu has no %s", r->name, r->line,
-                        text->index, TREE_KEY[key]);
     }
     if (found != count) {
         return alm_fail(r->error, ALM_ERR_CORRUPT,
