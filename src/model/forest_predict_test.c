@@ -244,12 +244,12 @@ static void trees_have_the_forms_that_fit_them(void **state)
     assert_true(has.quick == v4 && has.wide == v4);
     shape.leaves = 33;
     has = forms_of(shape);
-    assert_true(has.plane && !has.quick && has.wide == v4);
+    assert_true(has.plane && has.quick == v4 && has.wide == v4);
     shape.outputs = 5;
     assert_false(forms_of(shape).wide);
     shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
     has = forms_of(shape);
-    assert_true(has.blend && !has.plane && has.wide == v4);
+    assert_true(has.blend && !has.plane && !has.quick && has.wide == v4);
     shape.leaves = 257;
     has = forms_of(shape);
     assert_true(!has.blend && has.step && !has.leaf_at && !has.wide);

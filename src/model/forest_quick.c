@@ -7,25 +7,29 @@
  * 64 codes come from registers by permutation, are compared, and strike out where they are above
  * the limit. No branch or address depends on the row but the look-up of the values.
  *
- * For trees with up to 32 leaves and forests with up to 128 lanes. */
+ * For trees with up to 64 leaves and forests with up to 128 lanes; with up to 32 leaves the words of
+ * leaves have 32 bits, else 64. The tables are read from one end to the other, so they need not fit
+ * a cache. */
 #include <string.h>
 
 #include "model/forest_kernel.h"
 
 #define TREES 64
-#define LEAVES 32
+#define LEAVES_MAX 64
 #define LANES 128
 
 typedef struct quick_slot {
     uint8_t lane[TREES];
     uint8_t limit[TREES]; /* UINT8_MAX where the tree has no such node */
-    uint32_t keep[TREES]; /* bits of the leaves that are not on the left of the node */
 } quick_slot;
 
 typedef struct quick_batch {
     quick_slot *slot;
+    /* [slot][tree] bits of the leaves that are not on the left of the node; one of them is NULL */
+    uint32_t *keep32;
+    uint64_t *keep64;
     size_t slot_count;
-    double value[TREES][LEAVES]; /* leaves from left to right; XGBoost: floats */
+    double *value; /* [tree][width] leaves from left to right; XGBoost: floats */
     uint32_t output[TREES];
     size_t tree_count;
 } quick_batch;
@@ -33,6 +37,7 @@ typedef struct quick_batch {
 typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
+    unsigned width; /* 32 or 64: bits of a word of leaves */
 } almi_quick;
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -42,7 +47,7 @@ typedef struct almi_quick {
 
 static bool is_quick(const alm_forest *forest)
 {
-    bool fits = forest->lane_count <= LANES && forest->info.leaf_count_max <= LEAVES &&
+    bool fits = forest->lane_count <= LANES && forest->info.leaf_count_max <= LEAVES_MAX &&
                 forest->single_values && forest->group_count == 1;
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = forest->fast[t].step != NULL;
@@ -50,30 +55,48 @@ static bool is_quick(const alm_forest *forest)
     return fits;
 }
 
-/* Numbers the leaves below `at` from left to right, from *next on. Trees of 32 leaves are not
- * deeper than 31. */
-static void place_leaves(const alm_forest *forest, quick_batch *batch, size_t t, int32_t at,
-                         unsigned *next)
+/* One tree on its way into a batch. */
+typedef struct placing {
+    const alm_forest *forest;
+    quick_batch *batch;
+    size_t t;
+    unsigned width;
+    unsigned next; /* leaf from the left */
+} placing;
+
+/* Bits of the leaves from `first` on, the first leaf in the highest of 64. */
+static uint64_t leaves_from(unsigned first)
 {
-    const almi_tree *tree = &forest->tree[t];
-    size_t k = t % TREES;
-    if (at < 0) {
-        batch->value[k][(*next)++] = tree->leaf_value[~at];
-        return;
-    }
-    unsigned first = *next;
-    place_leaves(forest, batch, t, tree->left[at], next);
-    uint32_t left = (UINT32_MAX >> first) & ~(UINT32_MAX >> *next);
-    almi_test test = forest->test[t][at];
-    quick_slot *slot = &batch->slot[at];
-    slot->lane[k] = (uint8_t)test.lane;
-    slot->limit[k] = (uint8_t)test.code;
-    slot->keep[k] = ~left;
-    place_leaves(forest, batch, t, tree->right[at], next);
+    return UINT64_MAX >> first; /* a tree has a leaf behind each node's left side: below 64 */
 }
 
-static alm_err build_batch(alm_forest *forest, quick_batch *batch, size_t begin, alm_error *error)
+/* Numbers the leaves below `at` from left to right. Trees of 64 leaves are not deeper than 63. */
+static void place_leaves(placing *p, int32_t at)
 {
+    const almi_tree *tree = &p->forest->tree[p->t];
+    size_t k = p->t % TREES;
+    if (at < 0) {
+        p->batch->value[k * p->width + p->next++] = tree->leaf_value[~at];
+        return;
+    }
+    unsigned first = p->next;
+    place_leaves(p, tree->left[at]);
+    uint64_t keep = ~(leaves_from(first) & ~leaves_from(p->next));
+    almi_test test = p->forest->test[p->t][at];
+    p->batch->slot[at].lane[k] = (uint8_t)test.lane;
+    p->batch->slot[at].limit[k] = (uint8_t)test.code;
+    if (p->width == 32) {
+        p->batch->keep32[(size_t)at * TREES + k] = (uint32_t)(keep >> 32);
+    } else {
+        p->batch->keep64[(size_t)at * TREES + k] = keep;
+    }
+    place_leaves(p, tree->right[at]);
+}
+
+static alm_err build_batch(alm_forest *forest, unsigned width, quick_batch *batch, size_t begin,
+                           alm_error *error)
+{
+    alm_arena *arena = forest->arena;
     size_t end = begin + TREES;
     end = end < forest->info.tree_count ? end : forest->info.tree_count;
     for (size_t t = begin; t < end; t++) {
@@ -82,13 +105,19 @@ static alm_err build_batch(alm_forest *forest, quick_batch *batch, size_t begin,
         batch->output[t - begin] = forest->tree[t].output;
     }
     batch->tree_count = end - begin;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, batch->slot_count, batch->slot, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count, batch->slot, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, (size_t)TREES * width, batch->value, error));
+    if (width == 32) {
+        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count * TREES, batch->keep32, error));
+    } else {
+        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count * TREES, batch->keep64, error));
+    }
     for (size_t i = 0; i < batch->slot_count; i++) {
         memset(batch->slot[i].limit, UINT8_MAX, TREES);
     }
     for (size_t t = begin; t < end; t++) {
-        unsigned next = 0;
-        place_leaves(forest, batch, t, forest->tree[t].leaf_count > 1 ? 0 : ~0, &next);
+        placing p = {forest, batch, t, width, 0};
+        place_leaves(&p, forest->tree[t].leaf_count > 1 ? 0 : ~0);
     }
     return ALM_OK;
 }
@@ -100,10 +129,11 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
     }
     almi_quick *quick = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
+    quick->width = forest->info.leaf_count_max <= 32 ? 32 : LEAVES_MAX;
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
-        ALM_TRY(build_batch(forest, &quick->batch[i], i * TREES, error));
+        ALM_TRY(build_batch(forest, quick->width, &quick->batch[i], i * TREES, error));
     }
     forest->quick = quick;
     return ALM_OK;
@@ -137,64 +167,101 @@ ALMI_V4 ALM_INLINE __mmask32 right_of_32(const quick_slot *slot, size_t from, co
     return _mm512_cmpgt_epu16_mask(_mm512_mask_blend_epi16(is_high, low, high), limit);
 }
 
-ALMI_V4 ALM_INLINE void strike(const quick_slot *slot, __mmask64 right, __m512i *kept)
+ALMI_V4 ALM_INLINE void strike32(const uint32_t *keep, __mmask64 right, __m512i *kept)
 {
+    ALM_UNROLLED
     for (size_t i = 0; i < 4; i++) {
         kept[i] = _mm512_mask_and_epi32(kept[i], (__mmask16)(right >> (16 * i)), kept[i],
-                                        _mm512_loadu_si512(slot->keep + 16 * i));
+                                        _mm512_loadu_si512(keep + 16 * i));
     }
 }
 
-/* position[k] = the leaf that the row reaches in tree k, counted from the left. */
-ALMI_V4 ALM_INLINE void first_left(const __m512i *kept, uint32_t *position)
+ALMI_V4 ALM_INLINE void strike64(const uint64_t *keep, __mmask64 right, __m512i *kept)
 {
+    ALM_UNROLLED
+    for (size_t i = 0; i < 8; i++) {
+        kept[i] = _mm512_mask_and_epi64(kept[i], (__mmask8)(right >> (8 * i)), kept[i],
+                                        _mm512_loadu_si512(keep + 8 * i));
+    }
+}
+
+typedef __mmask64 right_fn(const quick_slot *slot, const uint8_t *code);
+
+/* position[k] = the leaf that the row reaches in tree k, counted from the left. */
+ALMI_V4 ALM_INLINE void reach32(right_fn *right, const quick_batch *batch, const uint8_t *code,
+                                uint32_t *position)
+{
+    __m512i all = _mm512_set1_epi32(-1), kept[4] = {all, all, all, all};
+    for (size_t i = 0; i < batch->slot_count; i++) {
+        strike32(batch->keep32 + i * TREES, right(&batch->slot[i], code), kept);
+    }
+    ALM_UNROLLED
     for (size_t i = 0; i < 4; i++) {
         _mm512_storeu_si512(position + 16 * i, _mm512_lzcnt_epi32(kept[i]));
+    }
+}
+
+ALMI_V4 ALM_INLINE void reach64(right_fn *right, const quick_batch *batch, const uint8_t *code,
+                                uint32_t *position)
+{
+    __m512i all = _mm512_set1_epi32(-1), kept[8] = {all, all, all, all, all, all, all, all};
+    for (size_t i = 0; i < batch->slot_count; i++) {
+        strike64(batch->keep64 + i * TREES, right(&batch->slot[i], code), kept);
+    }
+    ALM_UNROLLED
+    for (size_t i = 0; i < 8; i++) {
+        __m256i found = _mm512_cvtepi64_epi32(_mm512_lzcnt_epi64(kept[i]));
+        _mm256_storeu_si256((__m256i *)(position + 8 * i), found);
     }
 }
 
 ALMI_V4_VBMI static void reach_by_bytes(const quick_batch *batch, const uint8_t *code,
                                         uint32_t *position)
 {
-    __m512i all = _mm512_set1_epi32(-1), kept[4] = {all, all, all, all};
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        strike(&batch->slot[i], right_by_bytes(&batch->slot[i], code), kept);
+    if (batch->keep32 != NULL) {
+        reach32(right_by_bytes, batch, code, position);
+    } else {
+        reach64(right_by_bytes, batch, code, position);
     }
-    first_left(kept, position);
+}
+
+ALMI_V4 ALM_INLINE __mmask64 right_by_words(const quick_slot *slot, const uint8_t *code)
+{
+    __mmask64 low = right_of_32(slot, 0, code), high = right_of_32(slot, 32, code);
+    return low | high << 32;
 }
 
 ALMI_V4 static void reach_by_words(const quick_batch *batch, const uint8_t *code,
                                    uint32_t *position)
 {
-    __m512i all = _mm512_set1_epi32(-1), kept[4] = {all, all, all, all};
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        const quick_slot *slot = &batch->slot[i];
-        __mmask64 low = right_of_32(slot, 0, code), high = right_of_32(slot, 32, code);
-        strike(slot, low | high << 32, kept);
+    if (batch->keep32 != NULL) {
+        reach32(right_by_words, batch, code, position);
+    } else {
+        reach64(right_by_words, batch, code, position);
     }
-    first_left(kept, position);
 }
 
 static void add_batch(const alm_forest *forest, const quick_batch *batch,
                       const uint32_t *position, double *out)
 {
+    size_t width = forest->quick->width;
     bool floats = forest->info.source == ALM_FOREST_XGBOOST;
     if (forest->info.output_count > 1) {
         for (size_t k = 0; k < batch->tree_count; k++) {
             double *sum = &out[batch->output[k]];
-            double value = batch->value[k][position[k]];
+            double value = batch->value[k * width + position[k]];
             *sum = floats ? (double)((float)*sum + (float)value) : *sum + value;
         }
     } else if (floats) {
         float sum = (float)out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += (float)batch->value[k][position[k]];
+            sum += (float)batch->value[k * width + position[k]];
         }
         out[0] = (double)sum;
     } else {
         double sum = out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += batch->value[k][position[k]];
+            sum += batch->value[k * width + position[k]];
         }
         out[0] = sum;
     }
