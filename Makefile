@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
-.PHONY: build demo test check check-full bench accuracy format clean bootstrap
+.PHONY: build demo test check check-full bench bench-inference accuracy format clean bootstrap
 
 build: bootstrap
 	@cmake --preset release
@@ -27,7 +27,8 @@ test: build
 check: build
 	tools/tidy
 	tools/check_floors
-	cd build/release && $(CTEST) -LE 'determinism|interop' -E 'predictions_crash|network_fit|vintage|source_parquet'
+	cd build/release && $(CTEST) -LE 'determinism|interop' \
+	  -E 'predictions_crash|network_fit|vintage|source_parquet'
 
 check-full: check test
 	for preset in asan-ubsan tsan hostile; do \
@@ -37,6 +38,10 @@ check-full: check test
 
 bench: build
 	bench/run
+
+# Scoring and explaining beside LightGBM's and XGBoost's C libraries; about five minutes.
+bench-inference: build
+	bench/run inference
 
 # DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
 accuracy: build

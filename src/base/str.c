@@ -145,42 +145,109 @@ bool alm_str_to_i64(alm_str a, int64_t *out)
     return true;
 }
 
+__extension__ typedef unsigned __int128 wide;
+
+/* digits / 10^places, correctly rounded, for digits > 0 and places up to 27, the last for which
+ * 5^places fits 63 bits. One division of whole numbers gives at least 62 bits of the quotient, and
+ * its remainder whether there is more behind them; a double takes 53. */
+static double decimal_quotient(uint64_t digits, unsigned places)
+{
+    static const uint64_t POWERS[] = {
+        UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625), UINT64_C(3125),
+        UINT64_C(15625), UINT64_C(78125), UINT64_C(390625), UINT64_C(1953125), UINT64_C(9765625),
+        UINT64_C(48828125), UINT64_C(244140625), UINT64_C(1220703125), UINT64_C(6103515625),
+        UINT64_C(30517578125), UINT64_C(152587890625), UINT64_C(762939453125),
+        UINT64_C(3814697265625), UINT64_C(19073486328125), UINT64_C(95367431640625),
+        UINT64_C(476837158203125), UINT64_C(2384185791015625), UINT64_C(11920928955078125),
+        UINT64_C(59604644775390625), UINT64_C(298023223876953125), UINT64_C(1490116119384765625),
+        UINT64_C(7450580596923828125)};
+    int up = __builtin_clzll(digits), down = __builtin_clzll(POWERS[places]);
+    uint64_t divisor = POWERS[places] << down;
+    wide dividend = (wide)(digits << up) << 63;
+    uint64_t quotient = (uint64_t)(dividend / divisor);
+    quotient |= quotient * (wide)divisor != dividend;
+    uint64_t scale_bits = (uint64_t)(1023 + down - up - (int)places - 63) << 52;
+    double scale;
+    memcpy(&scale, &scale_bits, sizeof scale);
+    return (double)quotient * scale; /* a power of two, far from the subnormal numbers */
+}
+
+/* Parts of a decimal: digits * 10^exponent. */
+typedef struct decimal {
+    uint64_t digits;
+    int count; /* of the digits behind leading zeros, at most 19, so that they fit */
+    int64_t exponent;
+} decimal;
+
+/* Appends the digits from `at` on to *digits, which may overflow; the place behind them. */
+static const char *take_digits(const char *at, const char *end, uint64_t *digits)
+{
+    uint64_t value = *digits;
+    for (; at < end && (unsigned)(*at - '0') <= 9; at++) {
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    *digits = value;
+    return at;
+}
+
+static bool split_decimal(alm_str a, decimal *out)
+{
+    const char *end = a.data + a.size, *begin = a.data + (a.size > 0 && a.data[0] == '-');
+    *out = (decimal){0};
+    const char *at = take_digits(begin, end, &out->digits);
+    ptrdiff_t written = at - begin, fraction = 0;
+    if (at < end && *at == '.') {
+        const char *point = at;
+        at = take_digits(at + 1, end, &out->digits);
+        fraction = at - point - 1;
+        written += fraction;
+        if (fraction == 0) {
+            return false;
+        }
+    }
+    const char *first = begin;
+    while (first < at && (*first == '0' || *first == '.')) {
+        first++;
+    }
+    /* Digits behind the leading zeros; the point is counted where it stands among them. */
+    ptrdiff_t count = at - first - (fraction > 0 && at - first > fraction);
+    if (written == 0 || count > 19) {
+        return false;
+    }
+    out->count = (int)count;
+    if (at < end) {
+        alm_str exponent = {at + 1, (size_t)(end - at - 1)};
+        if ((*at != 'e' && *at != 'E') || !alm_str_to_i64(exponent, &out->exponent) ||
+            out->exponent < -999 || out->exponent > 999) {
+            return false;
+        }
+    }
+    out->exponent -= fraction;
+    return true;
+}
+
 /* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
- * microsecond, so the common short forms ("-9.708353E0") are read directly and exactly: at most 15
- * digits and a power of ten up to 22 are exact doubles, so one multiplication or division of them
- * is correctly rounded. */
+ * microsecond, so the common forms are read directly and exactly: at most 15 digits and a power of
+ * ten up to 22 are exact doubles, so one multiplication or division of them is correctly rounded;
+ * up to 19 digits and 27 decimals (what writing 17 digits gives) take a division of integers. */
 static bool short_decimal(alm_str a, double *out)
 {
     static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                     1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    size_t i = a.size > 0 && a.data[0] == '-' ? 1 : 0;
-    int64_t digits = 0, exponent = 0;
-    int count = 0, fraction = -1;
-    for (; i < a.size && a.data[i] != 'e' && a.data[i] != 'E'; i++) {
-        if (a.data[i] == '.' && fraction < 0) {
-            fraction = 0;
-            continue;
-        }
-        int digit = a.data[i] - '0';
-        if (digit < 0 || digit > 9 || ++count > 15) {
-            return false;
-        }
-        digits = digits * 10 + digit;
-        fraction += fraction >= 0;
-    }
-    if (count == 0 || fraction == 0) {
+    decimal d;
+    double value = 0;
+    if (!split_decimal(a, &d)) {
         return false;
     }
-    if (i < a.size && !alm_str_to_i64((alm_str){a.data + i + 1, a.size - i - 1}, &exponent)) {
+    if (d.count <= 15 && d.exponent >= -22 && d.exponent <= 22) {
+        value = d.exponent < 0 ? (double)d.digits / POWERS[-d.exponent]
+                               : (double)d.digits * POWERS[d.exponent];
+    } else if (d.digits > 0 && d.exponent >= -27 && d.exponent < 0) {
+        value = decimal_quotient(d.digits, (unsigned)-d.exponent);
+    } else {
         return false;
     }
-    exponent -= fraction > 0 ? fraction : 0;
-    if (exponent < -22 || exponent > 22) {
-        return false;
-    }
-    double value = exponent < 0 ? (double)digits / POWERS[-exponent]
-                                : (double)digits * POWERS[exponent];
     *out = a.data[0] == '-' ? -value : value;
     return true;
 }

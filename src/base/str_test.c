@@ -522,9 +522,40 @@ static void control_characters_become_visible(void **state)
     alm_arena_destroy(arena);
 }
 
+/* 16 to 19 digits, up to 30 decimals, and decimals half way between two doubles: as strtod. */
+static void long_decimals_are_rounded_correctly(void **state)
+{
+    (void)state;
+    static const char *const TIES[] = {"9007199254740993.0", "9007199254740995.0",
+                                       "9007199254740993.01", "9007199254740992.99",
+                                       "4503599627370496.5", "4503599627370497.5",
+                                       "9223372036854775807.5", "0.000000000000000000000000001",
+                                       "1.0000000000000001110", "1.000000000000000111"};
+    for (size_t i = 0; i < sizeof TIES / sizeof *TIES; i++) {
+        double value = 0;
+        assert_true(alm_str_to_double(alm_str_of(TIES[i]), &value));
+        assert_true(same_bits(value, strtod(TIES[i], NULL)));
+    }
+    alm_rng rng = alm_rng_stream(1, 2);
+    for (int i = 0; i < 200000; i++) {
+        char text[64];
+        uint64_t digits = alm_rng_next(&rng) >> alm_rng_next_below(&rng, 20);
+        int decimals = (int)alm_rng_next_below(&rng, 31);
+        double value = 0;
+        snprintf(text, sizeof text, "%s%llu.%llue-%d", i % 2 ? "-" : "",
+                 (unsigned long long)(digits / 1000), (unsigned long long)(digits % 1000),
+                 decimals);
+        assert_true(alm_str_to_double(alm_str_of(text), &value));
+        if (!same_bits(value, strtod(text, NULL))) {
+            fail_msg("%s is read as %.17g", text, value);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_decimals_are_rounded_correctly),
         cmocka_unit_test(views_compare_bytewise),
         cmocka_unit_test(trim_and_split),
         cmocka_unit_test(utf8_accepts_and_rejects),

@@ -11,6 +11,7 @@
 #define ALM_MODEL_FOREST_H
 
 #include "base/str.h"
+#include "base/wide_vectors.h"
 #include "model/model.h"
 
 typedef struct alm_forest alm_forest;
@@ -69,12 +70,16 @@ ALM_NODISCARD alm_err alm_forest_parse_catboost(alm_str bytes, const char *name,
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */
 alm_forest_info alm_forest_describe(const alm_forest *forest);
 
-/* Raw scores: out is n x output_count. No allocation; about 80 KiB of stack. */
+/* Raw scores: out is n x output_count. No allocation; about 110 KiB of stack. */
 void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, size_t stride,
                       double *out);
 /* The same by the source library's own rules, one row and one node at a time: the oracle. */
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out);
+/* Scores with the functions of this level from now on, instead of what the CPU has: other times,
+ * the same bits. False when the CPU does not have them. For tests and benchmarks, and not while
+ * another thread scores. */
+bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level);
 /* Leaf reached by one row in one tree, in the source's numbering: LightGBM counts leaves, XGBoost
  * nodes, CatBoost leaves. */
 size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row);

@@ -19,7 +19,7 @@ typedef struct forest_shape {
     bool dart;            /* XGBoost only: a weight for every tree */
 } forest_shape;
 
-#define CASE_LEAVES_MAX 700
+#define CASE_LEAVES_MAX 1200
 
 typedef struct case_tree {
     size_t leaves, sets, words;

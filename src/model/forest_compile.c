@@ -76,69 +76,198 @@ typedef struct split_table {
     split *split;
     almi_test *test;
     size_t count;
+    uint32_t *index; /* [numeric node, tree after tree] its split */
     category_node *category;
     size_t category_count;
 } split_table;
 
-static alm_err collect_splits(const alm_forest *forest, alm_arena *scratch, split_table *table,
+/* Splits as they are found. Most nodes repeat an earlier one, so each is looked up among those
+ * already there, a few places long: one that is not found there is simply listed again, and a file
+ * that wants to fill one place of the table gains nothing. */
+#define PROBES 8
+typedef struct found_split {
+    split split;
+    uint32_t number; /* in the order of finding */
+} found_split;
+
+typedef struct finder {
+    found_split *found;
+    uint32_t count;
+    size_t room; /* of found; it grows, since forests have far fewer splits than nodes */
+    uint32_t *place; /* number + 1, or 0 */
+    uint64_t mask;
+} finder;
+
+static uint64_t place_of(const split *s)
+{
+    uint64_t bits;
+    memcpy(&bits, &s->threshold, sizeof bits);
+    bits ^= ((uint64_t)s->feature * 16 + (uint64_t)s->kind) * UINT64_C(0x9E3779B97F4A7C15);
+    bits = (bits ^ bits >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return bits ^ bits >> 32;
+}
+
+static alm_err make_room(finder *f, alm_arena *scratch, alm_error *error)
+{
+    if (f->count < f->room) {
+        return ALM_OK;
+    }
+    found_split *more = NULL;
+    size_t room = f->room > 0 ? 2 * f->room : 1024;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, room, more, error));
+    if (f->count > 0) {
+        memcpy(more, f->found, f->count * sizeof *more);
+    }
+    f->found = more;
+    f->room = room;
+    return ALM_OK;
+}
+
+/* Number of the split; there is room for one more. */
+static uint32_t find_split(finder *f, split s)
+{
+    uint64_t at = place_of(&s);
+    for (size_t i = 0; i < PROBES; i++, at++) {
+        uint32_t *place = &f->place[at & f->mask];
+        if (*place == 0) {
+            *place = f->count + 1;
+            break;
+        }
+        const split *other = &f->found[*place - 1].split;
+        if (other->feature == s.feature && other->kind == s.kind &&
+            other->threshold == s.threshold) {
+            return *place - 1;
+        }
+    }
+    f->found[f->count] = (found_split){s, f->count};
+    return f->count++;
+}
+
+static int compare_found(const void *left, const void *right)
+{
+    const found_split *a = left, *b = right;
+    return compare_splits(&a->split, &b->split);
+}
+
+static void add_category_node(alm_forest *forest, size_t t, size_t node, split_table *table)
+{
+    const almi_tree *tree = &forest->tree[t];
+    size_t set = (size_t)tree->threshold[node];
+    uint32_t begin = tree->category_begin[set];
+    table->category[table->category_count++] = (category_node){
+        (uint32_t)tree->feature[node], lane_kind(tree, node), tree->category_begin[set + 1] - begin,
+        tree->category_word + begin, &forest->test[t][node]};
+}
+
+/* From splits as they were found to sorted, distinct ones. */
+static alm_err sort_splits(finder *f, size_t node_count, alm_arena *scratch, split_table *table,
+                           alm_error *error)
+{
+    uint32_t *rank = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, rank, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, table->split, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, f->count, table->test, error));
+    if (f->count > 0) {
+        qsort(f->found, f->count, sizeof *f->found, compare_found);
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        const split *next = &f->found[i].split;
+        if (i == 0 || compare_splits(&table->split[table->count - 1], next) != 0) {
+            table->split[table->count++] = *next;
+        }
+        rank[f->found[i].number] = (uint32_t)(table->count - 1);
+    }
+    for (size_t i = 0; i < node_count; i++) {
+        table->index[i] = rank[table->index[i]];
+    }
+    return ALM_OK;
+}
+
+typedef struct node_counts {
+    size_t all, categorical;
+} node_counts;
+
+static node_counts count_nodes(const alm_forest *forest)
+{
+    node_counts counts = {0};
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        const almi_tree *tree = &forest->tree[t];
+        counts.all += tree->leaf_count - 1;
+        for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
+            counts.categorical += (tree->decision[node] & ALMI_DECISION_CATEGORY) != 0;
+        }
+    }
+    return counts;
+}
+
+static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_table *table,
                               alm_error *error)
 {
-    size_t inner_count = 0;
-    for (size_t t = 0; t < forest->info.tree_count; t++) {
-        inner_count += forest->tree[t].leaf_count - 1;
+    size_t node_count = 0, places = 1;
+    node_counts counts = count_nodes(forest);
+    finder f = {0};
+    if (counts.all >= UINT32_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "a forest of %zu inner nodes", counts.all);
     }
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->split, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->test, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, inner_count, table->category, error));
-    size_t count = 0;
+    while (places < counts.all) {
+        places *= 2;
+    }
+    f.mask = places - 1;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, places, f.place, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.all, table->index, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.categorical, table->category, error));
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
-                table->split[count++] = split_of(tree, node);
+            if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
+                add_category_node(forest, t, node, table);
                 continue;
             }
-            size_t set = (size_t)tree->threshold[node];
-            uint32_t begin = tree->category_begin[set];
-            table->category[table->category_count++] = (category_node){
-                (uint32_t)tree->feature[node], lane_kind(tree, node),
-                tree->category_begin[set + 1] - begin, tree->category_word + begin,
-                &forest->test[t][node]};
+            ALM_TRY(make_room(&f, scratch, error));
+            table->index[node_count++] = find_split(&f, split_of(tree, node));
         }
     }
-    if (count > 0) {
-        qsort(table->split, count, sizeof(split), compare_splits);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || compare_splits(&table->split[table->count - 1], &table->split[i]) != 0) {
-            table->split[table->count++] = table->split[i];
-        }
-    }
-    return ALM_OK;
+    return sort_splits(&f, node_count, scratch, table, error);
 }
 
 /* A lane of the splits [begin, end) of the table, which differ in the threshold only. */
 static alm_err add_lane(alm_forest *forest, const split_table *table, size_t begin, size_t end,
                         alm_error *error)
 {
-    uint32_t size = 1;
+    uint32_t size = ALMI_SEARCH_WAYS;
     while (size < end - begin + 1) {
         size *= 2;
     }
     double *threshold = NULL;
+    int32_t *key = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
-    double filler = table->split[begin].kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
+    almi_lane_kind kind = table->split[begin].kind;
+    bool floats = kind >= ALMI_LANE_ABOVE_NEVER;
+    double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
+    forest->has_derived = forest->has_derived || kind == ALMI_LANE_HASH ||
+                          table->split[begin].feature >= forest->info.feature_count;
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
+    }
+    for (size_t i = 0; i < size; i++) {
+        int32_t own = floats ? almi_key_of_float((float)threshold[i]) : almi_key_of(threshold[i]);
+        key[i] = begin + i < end ? own : INT32_MAX;
+    }
+    for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
+        size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
+        key[size + i] = last < size ? key[last] : INT32_MAX;
     }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
                                                      .kind = table->split[begin].kind,
                                                      .size = size,
-                                                     .threshold = threshold};
+                                                     .threshold = threshold,
+                                                     .key = key,
+                                                     .pivot = key + size};
     return ALM_OK;
 }
 
@@ -233,181 +362,15 @@ static alm_err make_category_lanes(alm_forest *forest, split_table *table, alm_e
 
 static void make_numeric_tests(alm_forest *forest, const split_table *table)
 {
+    size_t i = 0;
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
-            if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
-                continue;
+            if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
+                forest->test[t][node] = table->test[table->index[i++]];
             }
-            split key = split_of(tree, node);
-            const split *found =
-                bsearch(&key, table->split, table->count, sizeof(split), compare_splits);
-            alm_assert(found != NULL);
-            forest->test[t][node] = table->test[found - table->split];
         }
     }
-}
-
-/* ---- groups and blends ---- */
-
-typedef struct grouping {
-    uint32_t *local;  /* [lane] position in the list of the group being closed */
-    uint32_t *stamp;  /* [lane] number of the last group that has it */
-    uint32_t current; /* number of the group, from 1 */
-    uint32_t *list;   /* lanes of the group being built */
-    size_t count;
-    int32_t *stack; /* of inner nodes */
-    uint16_t *slot; /* [inner node] operand number */
-} grouping;
-
-/* Adds the lanes of a tree to the group; false (and nothing added) when they do not fit. */
-static bool add_tree_lanes(grouping *g, const alm_forest *forest, size_t t)
-{
-    const almi_tree *tree = &forest->tree[t];
-    const almi_test *test = forest->test[t];
-    size_t before = g->count;
-    /* The first node of each level is enough for a symmetric tree: 0, 1, 3, 7, ... */
-    bool symmetric = tree->symmetric_depth > 0;
-    for (size_t node = 0; node + 1 < tree->leaf_count; node = symmetric ? 2 * node + 1 : node + 1) {
-        uint32_t lane = test[node].lane;
-        if (g->stamp[lane] == g->current) {
-            continue;
-        }
-        if (g->count == ALMI_GROUP_LANES) {
-            while (g->count > before) {
-                g->stamp[g->list[--g->count]] = 0;
-            }
-            return false;
-        }
-        g->stamp[lane] = g->current;
-        g->list[g->count++] = lane;
-    }
-    return true;
-}
-
-static uint16_t operand(const grouping *g, int32_t child)
-{
-    return child >= 0 ? g->slot[child] : (uint16_t)~child;
-}
-
-/* Preorder from the root, emitted backwards: children before parents, the root last. */
-static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &forest->tree[t];
-    size_t inner_count = tree->leaf_count - 1;
-    almi_blend *node = NULL;
-    int32_t *order = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + 1, node, error));
-    order = g->stack;
-    size_t count = 0;
-    /* The list grows behind the reader: breadth first, so parents come before children. */
-    if (inner_count > 0) {
-        order[count++] = 0;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int32_t left = tree->left[order[i]], right = tree->right[order[i]];
-        if (left >= 0) {
-            order[count++] = left;
-        }
-        if (right >= 0) {
-            order[count++] = right;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t from = (size_t)order[count - 1 - i];
-        almi_test test = forest->test[t][from];
-        node[i] = (almi_blend){(uint16_t)g->local[test.lane], (uint16_t)test.code,
-                               operand(g, tree->left[from]), operand(g, tree->right[from])};
-        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
-    }
-    forest->blend[t].node = node;
-    forest->blend[t].count = inner_count;
-    return ALM_OK;
-}
-
-static alm_err make_symmetric(alm_forest *forest, const grouping *g, size_t t, alm_error *error)
-{
-    size_t depth = forest->tree[t].symmetric_depth;
-    almi_blend *node = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, depth, node, error));
-    for (size_t level = 0; level < depth; level++) {
-        almi_test test = forest->test[t][((size_t)1 << level) - 1];
-        node[depth - 1 - level] = (almi_blend){.lane = (uint16_t)g->local[test.lane],
-                                               .code = (uint16_t)test.code};
-    }
-    forest->blend[t].node = node;
-    forest->blend[t].count = depth;
-    forest->blend[t].symmetric_depth = (uint32_t)depth;
-    return ALM_OK;
-}
-
-static int compare_lanes(const void *left, const void *right)
-{
-    const uint32_t *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
-static alm_err close_group(alm_forest *forest, grouping *g, size_t begin, size_t end,
-                           alm_error *error)
-{
-    uint32_t *list = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, g->count, list, error));
-    if (g->count > 0) {
-        memcpy(list, g->list, g->count * sizeof *list);
-        qsort(list, g->count, sizeof *list, compare_lanes); /* so that features stay together */
-    }
-    for (size_t i = 0; i < g->count; i++) {
-        g->local[list[i]] = (uint32_t)i;
-    }
-    for (size_t t = begin; t < end; t++) {
-        if (forest->tree[t].symmetric_depth > 0) {
-            ALM_TRY(make_symmetric(forest, g, t, error));
-        } else if (forest->tree[t].leaf_count <= ALMI_BLEND_LEAVES) {
-            ALM_TRY(make_blend(forest, g, t, error));
-        }
-    }
-    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
-    g->count = 0;
-    g->current++;
-    return ALM_OK;
-}
-
-static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
-{
-    size_t begin = 0, tree_count = forest->info.tree_count;
-    g->current = 1;
-    for (size_t t = 0; t < tree_count; t++) {
-        const almi_tree *tree = &forest->tree[t];
-        if (tree->leaf_count > ALMI_BLEND_LEAVES && tree->symmetric_depth == 0) {
-            continue; /* leaf numbers do not fit a byte: walked one row at a time */
-        }
-        if (!add_tree_lanes(g, forest, t)) {
-            ALM_TRY(close_group(forest, g, begin, t, error));
-            begin = t;
-            /* Fewer inner nodes than lanes of a group, so an empty group always has room. */
-            alm_assert(add_tree_lanes(g, forest, t));
-        }
-    }
-    return close_group(forest, g, begin, tree_count, error);
-}
-
-/* Leaf values as XGBoost adds them; half the size of the literal ones. */
-static alm_err make_singles(alm_forest *forest, alm_error *error)
-{
-    for (size_t t = 0; t < forest->info.tree_count; t++) {
-        const almi_tree *tree = &forest->tree[t];
-        if (tree->rule != ALM_FOREST_XGBOOST || forest->blend[t].node == NULL) {
-            continue;
-        }
-        float *single = NULL;
-        size_t count = tree->leaf_count * tree->leaf_width;
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
-        for (size_t i = 0; i < count; i++) {
-            single[i] = (float)tree->leaf_value[i];
-        }
-        forest->blend[t].single = single;
-    }
-    return ALM_OK;
 }
 
 static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
@@ -415,7 +378,6 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     alm_arena *arena = forest->arena;
     size_t tree_count = forest->info.tree_count;
     split_table table = {0};
-    grouping g = {0};
     ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->test, error));
     for (size_t t = 0; t < tree_count; t++) {
         ALM_TRY(ALMI_FOREST_ARRAY(arena, forest->tree[t].leaf_count, forest->test[t], error));
@@ -423,18 +385,11 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     ALM_TRY(collect_splits(forest, scratch, &table, error));
     size_t lane_max = table.count + table.category_count;
     ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->blend, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count + 1, forest->group, error));
     ALM_TRY(make_numeric_lanes(forest, &table, error));
     make_numeric_tests(forest, &table);
     ALM_TRY(make_category_lanes(forest, &table, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.stack, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.leaf_count_max, g.slot, error));
-    ALM_TRY(make_groups(forest, &g, error));
-    return make_singles(forest, error);
+    forest->has_categories = table.category_count > 0;
+    return almi_forest_layout(forest, scratch, error);
 }
 
 alm_err almi_forest_compile(alm_forest *forest, alm_error *error)

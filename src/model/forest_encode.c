@@ -1,7 +1,11 @@
 /* forest_encode.c: features of a block of rows to byte codes (see almi_lane). */
-#include <math.h>
+#include <string.h>
 
-#include "model/forest_internal.h"
+#include "model/forest_code.h"
+#include "model/forest_kernel.h"
+
+/* Up to so many runs of equal values in a chunk, each is looked for by itself. */
+#define RUNS_MAX 16
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 
@@ -103,46 +107,100 @@ static void category_codes(const almi_lane *lane, const double *column, const al
     }
 }
 
-/* Number of thresholds below x, by a search whose steps do not depend on the data. */
-static uint8_t numeric_code(const double *threshold, uint32_t size, double x)
+/* ---- numbers ---- */
+
+/* The same for a chunk; whether there is a NaN. */
+ALM_INLINE bool prepare_as(almi_lane_kind kind, double *restrict value, int32_t *restrict key)
 {
-    uint32_t position = 0;
-    for (uint32_t half = size / 2; half > 0; half /= 2) {
-        position += threshold[position + half - 1] < x ? half : 0;
+    uint64_t missing = 0;
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        double x = almi_compared(kind, value[r]);
+        value[r] = x;
+        key[r] = almi_searched(kind, x);
+        missing |= isnan(x) ? 1u : 0u;
     }
-    return (uint8_t)position;
+    return missing != 0;
 }
 
-/* Number of thresholds that are not above x: `x < t` is left. The list is filled up with NaN. */
-static uint8_t float_code(const double *threshold, uint32_t size, double x)
+/* One loop for each rule, so that none of them branches. */
+ALM_WIDE_VECTORS
+static bool prepare(almi_lane_kind kind, double *value, int32_t *key)
 {
-    uint32_t position = 0;
-    for (uint32_t half = size / 2; half > 0; half /= 2) {
-        position += threshold[position + half - 1] <= x ? half : 0;
+    if (kind >= ALMI_LANE_FLOAT_LEFT) {
+        return prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
     }
-    return (uint8_t)position;
+    if (kind >= ALMI_LANE_ABOVE_NEVER) {
+        return kind == ALMI_LANE_ABOVE_NEVER ? prepare_as(ALMI_LANE_ABOVE_NEVER, value, key)
+                                             : prepare_as(ALMI_LANE_ABOVE_ALWAYS, value, key);
+    }
+    if (kind == ALMI_LANE_NAN_IS_ZERO) {
+        return prepare_as(ALMI_LANE_NAN_IS_ZERO, value, key);
+    }
+    if (kind >= ALMI_LANE_ZERO_LEFT) {
+        return prepare_as(ALMI_LANE_ZERO_LEFT, value, key);
+    }
+    return prepare_as(ALMI_LANE_NAN_LEFT, value, key);
 }
 
-static void float_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
+/* Many different values. */
+static void different_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+                            uint8_t *code)
+{
+    int32_t key[ALMI_CHUNK_ROWS];
+    bool missing = prepare(lane->kind, value, key);
+    forest->kernel->search(lane, key, code);
+    if (!almi_has_floats(lane->kind)) {
+        ALM_UNROLLED
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            if (lane->key[code[r]] == key[r]) {
+                code[r] = almi_finished(lane, value[r], code[r]);
+            }
+        }
+    }
+    if (missing) {
+        uint8_t missing_is = almi_missing_code(lane->kind);
+        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+            /* NaN may have been counted above the last key. */
+            code[r] = isnan(value[r]) ? missing_is : code[r];
+        }
+    }
+}
+
+/* Rows of one series share most of their values: then only the first of each run is looked for. */
+static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
                         uint8_t *code)
 {
-    uint8_t missing_code = lane->kind == ALMI_LANE_FLOAT_LEFT ? 0 : UINT8_MAX;
-    for (size_t r = 0; r < rows->count; r++) {
-        double x = (double)(float)column[r * rows->stride];
-        code[r] = isnan(x) ? missing_code : float_code(lane->threshold, lane->size, x);
+    uint64_t first = forest->kernel->changes(value) | 1;
+    if (__builtin_popcountll(first) > RUNS_MAX) {
+        different_codes(forest, lane, value, code);
+        return;
+    }
+    for (; first != 0; first &= first - 1) {
+        size_t r = (size_t)__builtin_ctzll(first);
+        uint8_t found = forest->kernel->code(lane, value[r]);
+        memset(code + r, found, ALMI_CHUNK_ROWS - r);
     }
 }
 
-/* CatBoost's `x > t`, on floats: the number of thresholds below x. */
-static void above_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
-                        uint8_t *code)
+static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const double *column,
+                          const almi_rows *rows, uint8_t *code)
 {
-    double missing = lane->kind == ALMI_LANE_ABOVE_ALWAYS ? INFINITY : -INFINITY;
-    for (size_t r = 0; r < rows->count; r++) {
-        double x = (double)(float)column[r * rows->stride];
-        code[r] = numeric_code(lane->threshold, lane->size, isnan(x) ? missing : x);
+    double value[ALMI_CHUNK_ROWS];
+    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
+        size_t n = rows->count - base;
+        n = n < ALMI_CHUNK_ROWS ? n : ALMI_CHUNK_ROWS;
+        const double *from = column + base * rows->stride;
+        for (size_t r = 0; r < n; r++) {
+            value[r] = from[r * rows->stride];
+        }
+        for (size_t r = n; r < ALMI_CHUNK_ROWS; r++) {
+            value[r] = 0.0;
+        }
+        chunk_codes(forest, lane, value, code + base);
     }
 }
+
+/* ---- what is computed from the columns (CatBoost) ---- */
 
 /* What is computed from the columns and shared by lanes that follow each other. */
 typedef struct derived {
@@ -173,24 +231,10 @@ static void ctr_codes(const alm_forest *forest, const almi_lane *lane, const alm
     }
     made->value_of = lane->feature;
     almi_rows alone = {made->value, rows->count, 1};
-    above_codes(lane, made->value, &alone, code);
+    numeric_codes(forest, lane, made->value, &alone, code);
 }
 
-static void numeric_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
-                          uint8_t *code)
-{
-    bool zero_missing = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_ZERO_RIGHT;
-    bool nan_missing = lane->kind == ALMI_LANE_NAN_LEFT || lane->kind == ALMI_LANE_NAN_RIGHT;
-    bool left = lane->kind == ALMI_LANE_ZERO_LEFT || lane->kind == ALMI_LANE_NAN_LEFT;
-    uint8_t missing_code = left ? 0 : UINT8_MAX;
-    for (size_t r = 0; r < rows->count; r++) {
-        double x = column[r * rows->stride];
-        bool zero = fabs(x) <= ALMI_ZERO_MAX;
-        x = zero || (!nan_missing && isnan(x)) ? 0.0 : x;
-        bool missing = nan_missing ? isnan(x) : zero_missing && x == 0.0;
-        code[r] = missing ? missing_code : numeric_code(lane->threshold, lane->size, x);
-    }
-}
+/* ---- all lanes ---- */
 
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride)
@@ -207,14 +251,33 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
             ctr_codes(forest, lane, rows, &made, code);
         } else if (lane->kind >= ALMI_LANE_CATEGORY) {
             category_codes(lane, column, rows, &converted, code);
-        } else if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
-            float_codes(lane, column, rows, code);
         } else if (lane->kind == ALMI_LANE_HASH) {
             hash_codes(lane, column, rows, &made, code);
-        } else if (lane->kind >= ALMI_LANE_ABOVE_NEVER) {
-            above_codes(lane, column, rows, code);
         } else {
-            numeric_codes(lane, column, rows, code);
+            numeric_codes(forest, lane, column, rows, code);
+        }
+    }
+}
+
+void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                     const double *row, uint8_t *code)
+{
+    if (forest->has_derived) {
+        almi_rows one = {row, 1, forest->info.feature_count};
+        _Alignas(64) uint8_t block[ALMI_CHUNK_ROWS];
+        for (size_t i = 0; i < count; i++) { /* lanes are written in chunks */
+            uint32_t lane = list != NULL ? list[i] : (uint32_t)i;
+            almi_lanes_encode(forest, &lane, 1, &one, block, ALMI_CHUNK_ROWS);
+            code[i] = block[0];
+        }
+        return;
+    }
+    almi_row_lanes lanes = {forest->lane, list, count};
+    forest->kernel->row_codes(&lanes, row, code);
+    for (size_t i = 0; i < count && forest->has_categories; i++) {
+        const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
+        if (lane->kind >= ALMI_LANE_CATEGORY) {
+            code[i] = set_code(lane, row[lane->feature]);
         }
     }
 }

@@ -7,6 +7,8 @@
 #ifndef ALM_MODEL_FOREST_INTERNAL_H
 #define ALM_MODEL_FOREST_INTERNAL_H
 
+#include <string.h>
+
 #include "base/wide_vectors.h"
 #include "model/forest.h"
 
@@ -115,11 +117,17 @@ typedef struct almi_run {
 /* A byte column derived from one feature (CatBoost: or from a ctr): code = number of thresholds
  * below x (FLOAT: not above x). A feature with more than 254 thresholds has several lanes, each
  * with a part of them. */
+#define ALMI_SEARCH_WAYS 16
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
-    uint32_t size;           /* power of two > number of thresholds */
-    const double *threshold; /* size - 1, ascending, filled up with what no x is above */
+    uint32_t size;           /* power of two > number of thresholds, at least ALMI_SEARCH_WAYS */
+    const double *threshold; /* size, ascending, filled up with what no x is above; NULL: a set */
+    /* Numbers in the order of the thresholds: of a float all of it, of a double the upper half
+     * (almi_key_of), filled up with INT32_MAX; and the last of each ALMI_SEARCH_WAYS of them, the
+     * first step of a search of two. */
+    const int32_t *key;   /* size */
+    const int32_t *pivot; /* ALMI_SEARCH_WAYS */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -137,27 +145,50 @@ typedef struct almi_test {
  * an earlier node of the same tree. Children come before parents; the root is last. */
 #define ALMI_BLEND_LEAVES 256
 typedef struct almi_blend {
-    uint16_t lane; /* position in the group's lane list */
-    uint16_t code;
+    uint32_t limit; /* the code, in each of four bytes: the cheapest load of a vector of them */
+    uint16_t lane;  /* position in the group's lane list */
     uint16_t left, right;
 } almi_blend;
 
-typedef struct almi_blend_tree {
-    const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
-    size_t count;
-    /* Not 0: a tree of that depth whose levels ask the same (forest_symmetric.c). node[d] is bit d
-     * of the leaf's number; the operands mean nothing. */
+/* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
+ * list), the position of its left child in the tree (the right one follows), its limit: right iff
+ * the code is above it. A leaf is its own left child, where every row goes because no code is above
+ * its limit; its lane is the number of the leaf, if that is small enough. */
+typedef uint32_t almi_step;
+#define ALMI_STEP_LANE_BITS 10
+#define ALMI_STEP_NEXT_BITS 14
+#define ALMI_STEP_LIMIT_SHIFT (ALMI_STEP_LANE_BITS + ALMI_STEP_NEXT_BITS)
+#define ALMI_STEP_LANES (1u << ALMI_STEP_LANE_BITS)
+#define ALMI_STEP_LEAVES_MAX ((size_t)1 << (ALMI_STEP_NEXT_BITS - 1)) /* two nodes a leaf */
+
+typedef struct almi_fast_tree {
+    size_t leaf_count;
+    const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
+    const almi_step *step;   /* 2 * leaf_count - 1; NULL: too large, walk the literal tree */
+    const uint16_t *leaf_at; /* [step] number of the leaf; NULL: it is the lane */
+    uint32_t depth;          /* of the deepest leaf */
+    uint32_t output;
+    /* CatBoost: a tree of that depth whose levels ask the same (forest_symmetric.c): level[d] is
+     * bit d of the leaf's number, its operands mean nothing. 0: not such a tree. */
     uint32_t symmetric_depth;
-    const float *single; /* XGBoost: the leaf values once more, as they are added */
-} almi_blend_tree;
+    const almi_blend *level;
+    const double *value;     /* leaf_count x leaf_width */
+    const float *single;     /* XGBoost: the same values as they are added */
+    /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
+     * up to 64 leaves of one value. Else NULL. */
+    const uint16_t *plane;
+} almi_fast_tree;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
-#define ALMI_GROUP_LANES 512
+#define ALMI_GROUP_LANES ALMI_STEP_LANES
 typedef struct almi_group {
     size_t tree_begin, tree_end;
     const uint32_t *lane; /* lanes of the forest that the group uses */
     size_t lane_count;
 } almi_group;
+
+struct almi_kernel;
+struct almi_quick;
 
 struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
@@ -172,9 +203,20 @@ struct alm_forest {
     almi_test **test; /* [tree][inner node] */
     almi_lane *lane;
     size_t lane_count;
-    almi_blend_tree *blend; /* [tree] */
+    almi_fast_tree *fast; /* [tree] */
+    uint32_t plane_width; /* 32 or 64 */
+    bool single_values;   /* no leaf has several values */
+    bool has_categories;  /* some lanes are sets */
+    bool has_derived;     /* CatBoost: some lanes are of hashes or of a ctr */
+    bool has_symmetric;   /* some trees are */
     almi_group *group;
     size_t group_count;
+    const struct almi_quick *quick; /* one row against many trees at once; NULL: cannot be */
+    /* What scores, whatever it is with the same bits. */
+    const struct almi_kernel *kernel;
+    size_t walk_rows; /* up to so many rows are scored one by one */
+    size_t wide_rows; /* from so many on, 256 are scored together */
+    bool has_vbmi;    /* the CPU permutes bytes (AVX-512 VBMI) */
 };
 
 /* Creates an empty forest with its arena. */
@@ -188,6 +230,8 @@ ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t s
  * complete and immutable. */
 ALM_NODISCARD alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error);
 ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
+/* The last part of it: groups, and the trees in the forms that are scored. */
+ALM_NODISCARD alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *error);
 
 /* The score before the first tree. */
 double almi_forest_base(const alm_forest *forest, size_t output);
@@ -214,6 +258,26 @@ float almi_ctr_value(const almi_ctr *ctr, const double *row); /* forest_ctr.c */
 size_t almi_symmetric_add(const alm_forest *forest, size_t tree, size_t end, const uint8_t *code,
                           size_t n, double *score);
 
+/* A whole number whose order is that of the doubles, in their upper half: of two of which it is
+ * equal, nothing is known. 0 and -0 have the same. */
+static inline int32_t almi_key_of(double x)
+{
+    int64_t bits;
+    x += 0.0; /* -0 becomes 0 */
+    memcpy(&bits, &x, sizeof bits);
+    int32_t high = (int32_t)(bits >> 32);
+    return high ^ (int32_t)((uint32_t)(high >> 31) >> 1);
+}
+
+/* The same of floats, where equal keys are equal floats (but for 0 and -0). */
+static inline int32_t almi_key_of_float(float x)
+{
+    int32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
+}
+
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */
 #define ALMI_CHUNK_ROWS 64
@@ -228,5 +292,9 @@ typedef struct almi_rows {
  * one categorical feature should follow each other: they share one conversion. */
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride);
+/* code[i] = code of one row in lane list[i] (in lane i when list is NULL); at most
+ * ALMI_GROUP_LANES of them. */
+void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                     const double *row, uint8_t *code);
 
 #endif

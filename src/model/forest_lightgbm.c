@@ -78,23 +78,27 @@ static bool split_key(alm_str line, alm_str *key, alm_str *value)
 
 /* ---- arrays of numbers ---- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* Next item of a blank-separated list; false at its end. */
 static bool next_item(alm_str *list, alm_str *item)
 {
-    while (list->size > 0 && (list->data[0] == ' ' || list->data[0] == '\t')) {
-        list->data++;
-        list->size--;
+    const char *at = list->data, *end = at + list->size;
+    while (at < end && is_blank(*at)) {
+        at++;
     }
-    size_t size = 0;
-    while (size < list->size && list->data[size] != ' ' && list->data[size] != '\t') {
-        size++;
+    const char *begin = at;
+    while (at < end && !is_blank(*at)) {
+        at++;
     }
-    *item = (alm_str){list->data, size};
-    if (size > 0) { /* an absent list has no data at all */
-        list->data += size;
-        list->size -= size;
+    *item = (alm_str){begin, (size_t)(at - begin)};
+    if (at > begin) { /* an absent list has no data at all */
+        *list = (alm_str){at, (size_t)(end - at)};
     }
-    return size > 0;
+    return at > begin;
 }
 
 static bool item_double(alm_str item, double *out)
@@ -115,14 +119,14 @@ static bool item_double(alm_str item, double *out)
 
 static alm_err check_list(const reader *r, const tree_text *text, tree_key key, size_t count)
 {
+    if (text->value[key].data == NULL) {
+        return alm_fail(r->error, ALM_ERR_CORRUPT, "%s:%zu: tree %zu has no %s", r->name, r->line,
+                        text->index, TREE_KEY[key]);
+    }
     alm_str list = text->value[key], item;
     size_t found = 0;
     while (next_item(&list, &item)) {
         found++;
-    }
-    if (text->value[key].data == NULL) {
-        return alm_fail(r->error, ALM_ERR_CORRUPT, "%s:%zu: tree %zu has no %s", r->name, r->line,
-                        text->index, TREE_KEY[key]);
     }
     if (found != count) {
         return alm_fail(r->error, ALM_ERR_CORRUPT,
@@ -132,8 +136,17 @@ static alm_err check_list(const reader *r, const tree_text *text, tree_key key, 
     return ALM_OK;
 }
 
-static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, alm_str item)
+/* More values than the text has room for: no memory is taken for them. */
+static bool has_room(const tree_text *text, tree_key key, size_t count)
 {
+    return text->value[key].data != NULL && count <= text->value[key].size;
+}
+
+/* A wrong number of values is named before a wrong value. */
+static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, size_t count,
+                        alm_str item)
+{
+    ALM_TRY(check_list(r, text, key, count));
     alm_str head = {item.data, item.size < 40 ? item.size : 40};
     return alm_fail(r->error, ALM_ERR_CORRUPT,
                     "%s:%zu: %s of tree %zu: '" ALM_STR_FMT "' is not a valid number", r->name,
@@ -143,17 +156,20 @@ static alm_err bad_item(const reader *r, const tree_text *text, tree_key key, al
 static alm_err read_doubles(reader *r, const tree_text *text, tree_key key, size_t count,
                             double **out)
 {
-    ALM_TRY(check_list(r, text, key, count));
+    if (!has_room(text, key, count)) {
+        return check_list(r, text, key, count);
+    }
     double *value = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, value, r->error));
     alm_str list = text->value[key], item;
-    for (size_t i = 0; next_item(&list, &item); i++) {
+    size_t i = 0;
+    for (; next_item(&list, &item) && i < count; i++) {
         if (!item_double(item, &value[i])) {
-            return bad_item(r, text, key, item);
+            return bad_item(r, text, key, count, item);
         }
     }
     *out = value;
-    return ALM_OK;
+    return i == count && item.size == 0 ? ALM_OK : check_list(r, text, key, count);
 }
 
 typedef struct integers {
@@ -165,14 +181,17 @@ typedef struct integers {
 static alm_err read_integers(reader *r, const tree_text *text, tree_key key, integers want,
                              void **out)
 {
-    ALM_TRY(check_list(r, text, key, want.count));
+    if (!has_room(text, key, want.count)) {
+        return check_list(r, text, key, want.count);
+    }
     void *value = NULL;
     ALM_TRY(almi_forest_array(r->forest->arena, want.count, want.size, &value, r->error));
     alm_str list = text->value[key], item;
-    for (size_t i = 0; next_item(&list, &item); i++) {
+    size_t i = 0;
+    for (; next_item(&list, &item) && i < want.count; i++) {
         int64_t number = 0;
         if (!alm_str_to_i64(item, &number) || number < want.low || number > want.high) {
-            return bad_item(r, text, key, item);
+            return bad_item(r, text, key, want.count, item);
         }
         if (want.size == 1) {
             ((uint8_t *)value)[i] = (uint8_t)number;
@@ -181,7 +200,7 @@ static alm_err read_integers(reader *r, const tree_text *text, tree_key key, int
         }
     }
     *out = value;
-    return ALM_OK;
+    return i == want.count && item.size == 0 ? ALM_OK : check_list(r, text, key, want.count);
 }
 
 /* ---- one tree ---- */

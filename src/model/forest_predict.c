@@ -1,185 +1,429 @@
-/* forest_predict.c: the plain exact kernel.
+/* forest_predict.c: scores.
  *
- * 64 rows at a time: their features become byte codes (one comparison type for every split), then
- * a tree is evaluated from its leaves upwards as byte blends: v[node] = code > j ? v[right] :
- * v[left], which ends with the leaf number of each row. Every row does the same work: no branch and
- * no address depends on the data, and the inner loops are byte loops that the compiler vectorises.
- * Leaf values are then added in tree order, in the precision of the source library, so the sums
- * have its bits.
+ * 64 rows at a time: their features become byte codes (one comparison type for every split), each
+ * tree gives a leaf number for every row (forest_kernel.h), and the leaf values are added in tree
+ * order, in the precision of the source library, so the sums have its bits. A few rows are scored
+ * one by one, by walking (forest_walk.c) or against many trees at once (forest_quick.c).
  *
- * The idea is CatBoost's quantise-then-compare for arbitrary trees; see README.md. */
-#include "model/forest_internal.h"
+ * What is chosen here depends on the CPU, on the shape of the forest and on the number of rows, and
+ * changes nothing but the time. */
+#include <string.h>
 
-#define BLOCK_ROWS ALMI_CHUNK_ROWS
-/* Below this a block of 64 costs more than walking the rows one by one (README.md, timings). */
-#define BLOCK_ROWS_MIN 4
+#include "model/forest_kernel.h"
 
-typedef struct kernel {
-    uint8_t code[ALMI_GROUP_LANES][BLOCK_ROWS];
-    /* Operands of the blends: constant leaf numbers, then the nodes of the current tree. */
-    uint8_t operand[2 * ALMI_BLEND_LEAVES][BLOCK_ROWS];
-    float sum[BLOCK_ROWS]; /* of a float forest with one output */
-} kernel;
+/* 64 rows, or 256 in four parts. */
+typedef struct block {
+    almi_bytes code[ALMI_GROUP_LANES]; /* [lane][part] */
+    union {
+        almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
+        struct {
+            almi_word reach[ALMI_WIDE_WORDS];
+            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of some trees and of the next */
+        } wide;
+    } scratch;
+    almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
+    union {
+        double sum[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS]; /* [output][part] */
+        float single[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS];
+    } total;
+    size_t parts; /* 1 or ALMI_WIDE_PARTS */
+} block;
 
-/* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
-ALM_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
-                           const uint8_t *restrict left, const uint8_t *restrict right,
-                           uint8_t *restrict out)
+static bool sums_floats(const alm_forest *forest)
 {
-    for (size_t r = 0; r < BLOCK_ROWS; r++) {
-        uint8_t a = left[r], b = right[r];
-        uint8_t goes_right = code[r] > limit ? 0xFF : 0;
-        out[r] = (uint8_t)(a ^ ((a ^ b) & goes_right));
-    }
+    return forest->info.source == ALM_FOREST_XGBOOST;
 }
 
-/* node[i] reads operands that are leaves or earlier nodes and writes operand 256 + i. */
-ALM_WIDE_VECTORS
-static void blend_tree(const almi_blend *node, size_t count, kernel *k)
-{
-    for (size_t i = 0; i < count; i++) {
-        blend_rows(k->code[node[i].lane], (uint8_t)node[i].code, k->operand[node[i].left],
-                   k->operand[node[i].right], k->operand[ALMI_BLEND_LEAVES + i]);
-    }
-}
+/* ---- sums of a block ---- */
 
-/* True when the sums of a block are floats in the kernel, not doubles in the result. */
-static bool sums_in_kernel(const alm_forest *forest)
+static void add_pending(const alm_forest *forest, size_t begin, size_t end, block *b)
 {
-    return forest->info.source == ALM_FOREST_XGBOOST && forest->info.output_count == 1;
-}
-
-/* Floats that are kept in doubles: the doubles hold them exactly. */
-static void add_floats(const almi_tree *tree, const float *value, const uint8_t *leaf, size_t n,
-                       size_t outputs, double *sum)
-{
-    size_t width = tree->leaf_width;
-    for (size_t r = 0; r < n; r++) {
-        for (size_t i = 0; i < width; i++) {
-            double *to = &sum[r * outputs + i];
-            *to = (double)((float)*to + value[leaf[r] * width + i]);
-        }
-    }
-}
-
-static void add_tree(const alm_forest *forest, size_t t, kernel *k, size_t n, double *out)
-{
-    size_t outputs = forest->info.output_count;
-    const almi_blend_tree *blend = &forest->blend[t];
-    const almi_tree *tree = &forest->tree[t];
-    blend_tree(blend->node, blend->count, k);
-    const uint8_t *leaf = k->operand[blend->count > 0 ? ALMI_BLEND_LEAVES + blend->count - 1 : 0];
-    if (sums_in_kernel(forest)) {
-        for (size_t r = 0; r < BLOCK_ROWS; r++) {
-            k->sum[r] += blend->single[leaf[r]];
-        }
+    if (begin == end) {
         return;
     }
-    double *sum = out + tree->output;
-    if (blend->single != NULL) {
-        add_floats(tree, blend->single, leaf, n, outputs, sum);
-        return;
-    }
-    size_t width = tree->leaf_width;
-    for (size_t r = 0; r < n; r++) {
-        const double *value = tree->leaf_value + leaf[r] * width;
-        for (size_t i = 0; i < width; i++) {
-            sum[r * outputs + i] += value[i];
-        }
-    }
-}
-
-static void walk_tree(const alm_forest *forest, size_t t, kernel *k, const almi_rows *rows,
-                      double *out)
-{
-    const almi_tree *tree = &forest->tree[t];
-    for (size_t r = 0; r < rows->count; r++) {
-        size_t leaf = almi_tree_walk(tree, rows->value + r * rows->stride);
-        if (sums_in_kernel(forest)) {
-            k->sum[r] += (float)tree->leaf_value[leaf];
+    almi_pending pending = {.tree = &forest->fast[begin],
+                            .count = end - begin,
+                            .plane_width = forest->plane_width};
+    for (size_t p = 0; p < b->parts; p++) {
+        size_t sum = forest->fast[begin].output * b->parts + p;
+        pending.leaf = (const almi_bytes *)b->leaf[p];
+        if (sums_floats(forest)) {
+            forest->kernel->add_single(&pending, b->total.single[sum]);
         } else {
-            almi_tree_add(tree, leaf, out + r * forest->info.output_count);
+            forest->kernel->add(&pending, b->total.sum[sum]);
         }
     }
 }
 
-static void start_sums(const alm_forest *forest, kernel *k, size_t n, double *out)
+/* Whether a tree may wait together with the one at `begin`. */
+static bool joins(const alm_forest *forest, size_t begin, size_t t)
 {
-    size_t outputs = forest->info.output_count;
-    for (size_t r = 0; r < BLOCK_ROWS; r++) {
-        k->sum[r] = (float)almi_forest_base(forest, 0);
+    const almi_fast_tree *first = &forest->fast[begin], *tree = &forest->fast[t];
+    return t - begin < ALMI_PENDING_TREES && tree->output == first->output &&
+           (tree->plane == NULL) == (first->plane == NULL);
+}
+
+/* Leaf numbers in a tree that bytes do not hold, by walking the codes or the literal tree. */
+static void walk_block(const alm_forest *forest, size_t t, const block *b, const almi_rows *rows,
+                       uint32_t *leaf)
+{
+    if (forest->fast[t].step != NULL) {
+        almi_walk_rows(&forest->fast[t], (const almi_bytes *)b->code, rows->count, leaf);
+        return;
     }
-    for (size_t i = 0; i < n * outputs; i++) {
-        out[i] = forest->base != NULL ? forest->base[i % outputs] : 0.0;
+    for (size_t r = 0; r < rows->count; r++) {
+        leaf[r] = (uint32_t)almi_tree_walk(&forest->tree[t], rows->value + r * rows->stride);
     }
 }
 
-static void score_block(const alm_forest *forest, kernel *k, const double *rows, size_t n,
-                        size_t stride, double *out)
+static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows, block *b)
 {
-    start_sums(forest, k, n, out);
-    for (size_t g = 0; g < forest->group_count; g++) {
-        const almi_group *group = &forest->group[g];
-        almi_rows block = {rows, n, stride};
-        almi_lanes_encode(forest, group->lane, group->lane_count, &block, k->code[0], BLOCK_ROWS);
-        for (size_t t = group->tree_begin; t < group->tree_end; t++) {
-            if (forest->blend[t].symmetric_depth > 0) {
-                t = almi_symmetric_add(forest, t, group->tree_end, k->code[0], n, out) - 1;
-            } else if (forest->blend[t].node != NULL) {
-                add_tree(forest, t, k, n, out);
+    uint32_t leaf[ALMI_BLOCK_ROWS];
+    const almi_fast_tree *tree = &forest->fast[t];
+    walk_block(forest, t, b, rows, leaf);
+    for (size_t r = 0; r < rows->count; r++) {
+        if (sums_floats(forest)) {
+            b->total.single[tree->output][r] += tree->single[leaf[r]];
+        } else {
+            b->total.sum[tree->output][r] += tree->value[leaf[r]];
+        }
+    }
+}
+
+static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
+{
+    const almi_fast_tree *tree = &forest->fast[t];
+    forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
+                           b->scratch.operand, b->leaf[0][at]);
+}
+
+static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
+                      block *b)
+{
+    size_t begin = group->tree_begin; /* of the trees that wait */
+    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
+        const almi_fast_tree *tree = &forest->fast[t];
+        if (begin < t && (tree->blend == NULL || !joins(forest, begin, t))) {
+            add_pending(forest, begin, t, b);
+            begin = t;
+        }
+        if (tree->blend == NULL) {
+            add_walked(forest, t, rows, b);
+            begin = t + 1;
+        } else {
+            find_leaves(forest, t, t - begin, b);
+        }
+    }
+    add_pending(forest, begin, group->tree_end, b);
+}
+
+/* ---- the same for 256 rows ---- */
+
+/* Trees from t on that go side by side. */
+typedef struct some_trees {
+    size_t begin; /* of those that wait, t included */
+    size_t t, count;
+    almi_wide_tree tree[ALMI_WIDE_TREES];
+} some_trees;
+
+/* Whether the next tree may stand beside those taken. */
+static bool stands_beside(const alm_forest *forest, const some_trees *some)
+{
+    size_t t = some->t + some->count;
+    return some->count < ALMI_WIDE_TREES && joins(forest, some->begin, t) &&
+           forest->fast[some->t].leaf_count <= ALMI_WIDE_SMALL &&
+           forest->fast[t].leaf_count <= ALMI_WIDE_SMALL;
+}
+
+/* Takes the trees from t on, which wait with those from `begin` on; compares the nodes of small
+ * ones. */
+static void take_trees(const alm_forest *forest, const almi_group *group, block *b, size_t phase,
+                       some_trees *some)
+{
+    some->count = 0;
+    while (some->t + some->count < group->tree_end &&
+           (some->count == 0 || stands_beside(forest, some))) {
+        size_t t = some->t + some->count;
+        almi_wide_tree *to = &some->tree[some->count];
+        to->node = forest->fast[t].blend;
+        to->count = forest->fast[t].leaf_count - 1;
+        to->mask = b->scratch.wide.mask[phase] + some->count * ALMI_WIDE_SMALL;
+        to->leaf = b->leaf[0][t - some->begin];
+        if (to->count < ALMI_WIDE_SMALL) {
+            almi_wide_compare(to, b->code[0]);
+        }
+        some->count++;
+    }
+}
+
+static void add_group_wide(const alm_forest *forest, const almi_group *group, block *b)
+{
+    some_trees now = {.begin = group->tree_begin, .t = group->tree_begin}, next;
+    take_trees(forest, group, b, 0, &now);
+    for (size_t phase = 1; now.count > 0; phase ^= 1, now = next) {
+        next.t = now.t + now.count;
+        bool waits = next.t < group->tree_end && joins(forest, now.begin, next.t);
+        next.begin = waits ? now.begin : next.t;
+        take_trees(forest, group, b, phase, &next);
+        almi_wide_leaves(now.tree, now.count, b->code[0], b->scratch.wide.reach,
+                         sizeof b->leaf[0]);
+        if (!waits) {
+            add_pending(forest, now.begin, next.t, b);
+        }
+    }
+}
+
+static void start_sums(const alm_forest *forest, block *b)
+{
+    for (size_t i = 0; i < forest->info.output_count * b->parts; i++) {
+        double base = almi_forest_base(forest, i / b->parts);
+        for (size_t r = 0; r < ALMI_BLOCK_ROWS; r++) {
+            if (sums_floats(forest)) {
+                b->total.single[i][r] = (float)base;
             } else {
-                walk_tree(forest, t, k, &block, out);
+                b->total.sum[i][r] = base;
             }
         }
     }
-    for (size_t r = 0; sums_in_kernel(forest) && r < n; r++) {
-        out[r] = (double)k->sum[r];
-    }
-    almi_forest_end(forest, n, out);
 }
 
-static void init_kernel(const alm_forest *forest, kernel *k)
+static void write_sums(const alm_forest *forest, const block *b, size_t n, double *out)
 {
-    size_t leaves = forest->info.leaf_count_max < ALMI_BLEND_LEAVES ? forest->info.leaf_count_max
-                                                                    : ALMI_BLEND_LEAVES;
-    for (size_t leaf = 0; leaf < leaves; leaf++) {
-        for (size_t r = 0; r < BLOCK_ROWS; r++) {
-            k->operand[leaf][r] = (uint8_t)leaf;
+    size_t outputs = forest->info.output_count;
+    for (size_t o = 0; o < outputs; o++) {
+        for (size_t r = 0; r < n; r++) {
+            size_t sum = o * b->parts + r / ALMI_BLOCK_ROWS, at = r % ALMI_BLOCK_ROWS;
+            out[r * outputs + o] = sums_floats(forest) ? (double)b->total.single[sum][at]
+                                                       : b->total.sum[sum][at];
         }
     }
 }
 
-/* Codes of rows that a short last block does not have stay defined. */
-static void clear_codes(kernel *k)
+/* ---- sums in the result: many outputs, leaves with several values, symmetric trees ---- */
+
+static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
+                              const almi_rows *rows, block *b, double *out)
 {
-    for (size_t i = 0; i < ALMI_GROUP_LANES; i++) {
-        for (size_t r = 0; r < BLOCK_ROWS; r++) {
-            k->code[i][r] = 0;
+    uint32_t leaf[ALMI_BLOCK_ROWS];
+    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
+        if (forest->fast[t].symmetric_depth > 0) {
+            t = almi_symmetric_add(forest, t, group->tree_end, b->code[0], rows->count, out) - 1;
+            continue;
+        }
+        if (forest->fast[t].blend == NULL) {
+            walk_block(forest, t, b, rows, leaf);
+        } else {
+            find_leaves(forest, t, 0, b);
+            for (size_t r = 0; r < rows->count; r++) {
+                leaf[r] = b->leaf[0][0][r];
+            }
+        }
+        for (size_t r = 0; r < rows->count; r++) {
+            almi_tree_add(&forest->tree[t], leaf[r], out + r * forest->info.output_count);
         }
     }
 }
 
-static void score_blocks(const alm_forest *forest, const double *rows, size_t n, size_t stride,
+/* ---- rows ---- */
+
+static void start_rows(const alm_forest *forest, size_t n, double *out)
+{
+    size_t outputs = forest->info.output_count;
+    for (size_t i = 0; i < n * outputs; i++) {
+        out[i] = almi_forest_base(forest, i % outputs);
+    }
+}
+
+static bool sums_in_block(const alm_forest *forest, size_t parts)
+{
+    return forest->single_values && !forest->has_symmetric &&
+           forest->info.output_count * parts <= ALMI_BLOCK_SUMS;
+}
+
+static void score_block(const alm_forest *forest, block *b, const almi_rows *rows, double *out)
+{
+    bool in_block = sums_in_block(forest, b->parts);
+    if (in_block) {
+        start_sums(forest, b);
+    } else {
+        start_rows(forest, rows->count, out);
+    }
+    for (size_t g = 0; g < forest->group_count; g++) {
+        const almi_group *group = &forest->group[g];
+        almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
+                          b->parts * ALMI_BLOCK_ROWS);
+        if (b->parts > 1) {
+            add_group_wide(forest, group, b);
+        } else if (in_block) {
+            add_group(forest, group, rows, b);
+        } else {
+            add_group_to_rows(forest, group, rows, b, out);
+        }
+    }
+    if (in_block) {
+        write_sums(forest, b, rows->count, out);
+    }
+}
+
+static void score_blocks(const alm_forest *forest, size_t parts, const almi_rows *rows, size_t n,
                          double *out)
 {
-    _Alignas(64) kernel k;
-    init_kernel(forest, &k);
-    clear_codes(&k);
-    for (size_t i = 0; i < n; i += BLOCK_ROWS) {
-        size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
-        score_block(forest, &k, rows + i * stride, count, stride,
-                    out + i * forest->info.output_count);
+    _Alignas(64) block b;
+    size_t leaves = forest->info.leaf_count_max, block_rows = parts * ALMI_BLOCK_ROWS;
+    leaves = leaves < ALMI_BLEND_LEAVES ? leaves : ALMI_BLEND_LEAVES;
+    b.parts = parts;
+    for (size_t leaf = 0; leaf < leaves && parts == 1; leaf++) {
+        memset(b.scratch.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
     }
+    for (size_t i = 0; i < n; i += block_rows) {
+        size_t count = n - i < block_rows ? n - i : block_rows;
+        almi_rows part = {rows->value + i * rows->stride, count, rows->stride};
+        score_block(forest, &b, &part, out + i * forest->info.output_count);
+    }
+}
+
+/* ---- one row ---- */
+
+/* Leaf numbers of the next trees, up to ALMI_WALK_WIDTH; their count. */
+static size_t walk_some(const alm_forest *forest, size_t begin, size_t end,
+                        const uint32_t *code, const double *row, uint32_t *leaf)
+{
+    size_t count = 0;
+    while (count < ALMI_WALK_WIDTH && begin + count < end &&
+           forest->fast[begin + count].step != NULL) {
+        count++;
+    }
+    if (count == 0) {
+        leaf[0] = (uint32_t)almi_tree_walk(&forest->tree[begin], row);
+        return 1;
+    }
+    almi_walk_trees(&forest->fast[begin], count, code, leaf);
+    return count;
+}
+
+static void add_leaves(const alm_forest *forest, size_t begin, size_t count, const uint32_t *leaf,
+                       double *out)
+{
+    if (forest->info.output_count > 1) {
+        for (size_t i = 0; i < count; i++) {
+            almi_tree_add(&forest->tree[begin + i], leaf[i], out);
+        }
+    } else if (sums_floats(forest)) {
+        float sum = (float)out[0];
+        for (size_t i = 0; i < count; i++) {
+            sum += forest->fast[begin + i].single[leaf[i]];
+        }
+        out[0] = (double)sum;
+    } else {
+        double sum = out[0];
+        for (size_t i = 0; i < count; i++) {
+            sum += forest->fast[begin + i].value[leaf[i]];
+        }
+        out[0] = sum;
+    }
+}
+
+static void walk_row(const alm_forest *forest, const double *row, double *out)
+{
+    uint8_t byte[ALMI_GROUP_LANES];
+    uint32_t code[ALMI_STEP_LANES] = {0}; /* leaves look there, also where there is no lane */
+    uint32_t leaf[ALMI_WALK_WIDTH];
+    start_rows(forest, 1, out);
+    for (size_t g = 0; g < forest->group_count; g++) {
+        const almi_group *group = &forest->group[g];
+        almi_row_encode(forest, group->lane, group->lane_count, row, byte);
+        for (size_t i = 0; i < group->lane_count; i++) {
+            code[i] = (uint32_t)byte[i] << ALMI_STEP_LIMIT_SHIFT;
+        }
+        for (size_t t = group->tree_begin; t < group->tree_end;) {
+            size_t count = walk_some(forest, t, group->tree_end, code, row, leaf);
+            add_leaves(forest, t, count, leaf, out);
+            t += count;
+        }
+    }
+}
+
+static bool is_quick(const alm_forest *forest)
+{
+    return forest->quick != NULL && forest->kernel->level >= ALM_VECTORS_V4;
+}
+
+static void score_rows(const alm_forest *forest, const double *rows, size_t n, size_t stride,
+                       double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        double *to = out + i * forest->info.output_count;
+        if (is_quick(forest)) {
+            almi_quick_score(forest, rows + i * stride, to);
+        } else {
+            walk_row(forest, rows + i * stride, to);
+        }
+    }
+}
+
+/* ---- the choice ---- */
+
+/* A block costs the same for 1 row as for 64, the more the more leaves its trees have, while the
+ * walk of a row hardly depends on them (README.md, timings). */
+static size_t walk_rows_of(const alm_forest *forest)
+{
+    size_t leaves = 0, trees = forest->info.tree_count;
+    for (size_t t = 0; t < trees; t++) {
+        leaves += forest->fast[t].leaf_count;
+    }
+    size_t rows = 6 + (trees > 0 ? leaves / trees / 16 : 0);
+    return is_quick(forest) ? 20 : rows < 22 ? rows : 22;
+}
+
+static bool can_be_wide(const alm_forest *forest)
+{
+    bool can = forest->kernel->level >= ALM_VECTORS_V4 && sums_in_block(forest, ALMI_WIDE_PARTS);
+    for (size_t g = 0; g < forest->group_count && can; g++) {
+        can = forest->group[g].lane_count <= ALMI_GROUP_LANES / ALMI_WIDE_PARTS;
+    }
+    for (size_t t = 0; t < forest->info.tree_count && can; t++) {
+        can = forest->fast[t].blend != NULL;
+    }
+    return can;
+}
+
+bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level)
+{
+    if (level > alm_vector_level_bound()) {
+        return false;
+    }
+    forest->kernel = &almi_kernel_plain;
+#if ALM_HAS_VECTOR_LEVELS
+    if (level == ALM_VECTORS_V4) {
+        forest->kernel = &almi_kernel_v4;
+        forest->has_vbmi = __builtin_cpu_supports("avx512vbmi");
+    } else if (level == ALM_VECTORS_V3) {
+        forest->kernel = &almi_kernel_v3;
+    }
+#endif
+    forest->walk_rows = walk_rows_of(forest);
+    forest->wide_rows = can_be_wide(forest) ? ALMI_WIDE_ROWS : SIZE_MAX;
+    return true;
 }
 
 void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, size_t stride,
                       double *out)
 {
     alm_assert(n == 0 || stride >= forest->info.feature_count);
-    size_t tail = n % BLOCK_ROWS < BLOCK_ROWS_MIN ? n % BLOCK_ROWS : 0;
-    if (n > tail) {
-        score_blocks(forest, rows, n - tail, stride, out);
+    size_t outputs = forest->info.output_count;
+    size_t wide = n >= forest->wide_rows ? n - n % ALMI_WIDE_ROWS : 0;
+    size_t tail = (n - wide) % ALMI_BLOCK_ROWS;
+    tail = tail <= forest->walk_rows ? tail : 0;
+    size_t blocks = n - wide - tail;
+    almi_rows from = {rows, 0, stride};
+    if (wide > 0) {
+        score_blocks(forest, ALMI_WIDE_PARTS, &from, wide, out);
     }
-    alm_forest_score_reference(forest, rows + (n - tail) * stride, tail, stride,
-                               out + (n - tail) * forest->info.output_count);
+    from.value += wide * stride;
+    if (blocks > 0) {
+        score_blocks(forest, 1, &from, blocks, out + wide * outputs);
+    }
+    from.value += blocks * stride;
+    score_rows(forest, from.value, tail, stride, out + (wide + blocks) * outputs);
+    almi_forest_end(forest, n, out);
 }

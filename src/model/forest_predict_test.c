@@ -6,8 +6,9 @@
 #include <cmocka.h>
 
 #include "model/forest_cases.h"
+#include "model/forest_kernel.h"
 
-#define ROWS 300
+#define ROWS 600
 
 static alm_forest *parse(alm_str text, const char *name)
 {
@@ -28,33 +29,105 @@ static void assert_same_bits(const double *a, const double *b, size_t count, con
     }
 }
 
-static void check_forest(alm_arena *arena, const alm_forest *forest, uint64_t grid,
-                         const char *what)
+/* ---- every way to score, whatever this CPU and the number of rows would choose ---- */
+
+typedef enum way {
+    AS_CHOSEN,
+    ROW_BY_ROW,   /* trees as lanes, where the forest allows it */
+    WITHOUT_VBMI, /* the same with 16-bit permutations */
+    WALKED,       /* eight trees at a time */
+    BLOCKS,       /* of 64 rows, also for one row */
+    WIDE_BLOCKS,  /* of 256 rows and the rest in blocks of 64 */
+    WAYS
+} way;
+
+static const char *const way_names[WAYS] = {"as chosen",    "row by row", "without VBMI",
+                                            "walked", "blocks", "wide blocks"};
+
+/* False when the forest or the CPU has no such way. The choice is undone by use_vectors. */
+static bool force(alm_forest *forest, alm_vector_level level, way how)
+{
+    if (!alm_forest_use_vectors(forest, level)) {
+        return false;
+    }
+    bool quick = forest->quick != NULL && level == ALM_VECTORS_V4;
+    switch (how) {
+    case AS_CHOSEN:
+        return true;
+    case ROW_BY_ROW:
+    case WITHOUT_VBMI:
+        forest->has_vbmi = forest->has_vbmi && how == ROW_BY_ROW;
+        forest->walk_rows = forest->wide_rows = SIZE_MAX;
+        return quick && (how == WITHOUT_VBMI || forest->has_vbmi);
+    case WALKED:
+        forest->quick = NULL;
+        forest->walk_rows = forest->wide_rows = SIZE_MAX;
+        return true;
+    case BLOCKS:
+        forest->walk_rows = 0;
+        forest->wide_rows = SIZE_MAX;
+        return true;
+    default:
+        forest->walk_rows = 0;
+        return forest->wide_rows == ALMI_WIDE_ROWS;
+    }
+}
+
+typedef struct scored {
+    const double *rows, *oracle;
+    double *ours;
+    size_t stride, outputs;
+} scored;
+
+/* n rows from some place on; a row's bits depend on nothing else, nothing behind is written. */
+static void check_rows(const alm_forest *forest, const scored *s, size_t n, const char *what)
+{
+    size_t at = (n * 7) % (ROWS - n + 1);
+    memset(s->ours, 0xAB, (ROWS + 1) * s->outputs * sizeof(double));
+    alm_forest_score(forest, s->rows + at * s->stride, n, s->stride, s->ours);
+    assert_same_bits(s->ours, s->oracle + at * s->outputs, n * s->outputs, what);
+    uint64_t guard = 0;
+    memcpy(&guard, &s->ours[n * s->outputs], sizeof guard);
+    assert_true(guard == 0xABABABABABABABABu);
+}
+
+static void check_ways(alm_forest *forest, const scored *s, const char *what)
+{
+    static const size_t sizes[] = {1, 2, 5, 8, 9, 63, 64, 65, 130, 255, 256, 257, 300, 513, ROWS};
+    const struct almi_quick *quick = forest->quick;
+    for (int level = ALM_VECTORS_NONE; level <= ALM_VECTORS_V4; level++) {
+        for (int how = 0; how < WAYS; how++) {
+            char name[160];
+            snprintf(name, sizeof name, "%s, %s, level %d", what, way_names[how], level);
+            bool can = force(forest, (alm_vector_level)level, (way)how);
+            for (size_t i = 0; can && i < sizeof sizes / sizeof *sizes; i++) {
+                check_rows(forest, s, sizes[i], name);
+            }
+            forest->quick = quick;
+        }
+    }
+    assert_true(alm_forest_use_vectors(forest, alm_vector_level_bound()));
+}
+
+static void check_forest(alm_arena *arena, alm_forest *forest, uint64_t grid, const char *what)
 {
     alm_forest_info info = alm_forest_describe(forest);
-    size_t stride = info.feature_count + 3;
-    double *rows = info.source == ALM_FOREST_XGBOOST ? case_float_rows(arena, ROWS, stride, grid)
-                                                     : case_rows(arena, ROWS, stride, grid);
-    double *oracle = ALM_NEW_ARRAY(arena, double, ROWS * info.output_count);
-    double *ours = ALM_NEW_ARRAY(arena, double, ROWS * info.output_count);
-    alm_forest_score_reference(forest, rows, ROWS, stride, oracle);
-    /* Every tail length and every position in a block; a row's bits depend on nothing else. */
-    for (size_t n = 0; n <= 140; n++) {
-        size_t at = (n * 7) % (ROWS - n);
-        memset(ours, 0xAB, ROWS * info.output_count * sizeof(double));
-        alm_forest_score(forest, rows + at * stride, n, stride, ours);
-        assert_same_bits(ours, oracle + at * info.output_count, n * info.output_count, what);
-        uint64_t guard = 0;
-        memcpy(&guard, &ours[n * info.output_count], sizeof guard);
-        assert_true(guard == 0xABABABABABABABABu); /* nothing behind the rows is written */
+    scored s = {.stride = info.feature_count + 3, .outputs = info.output_count};
+    double *oracle = ALM_NEW_ARRAY(arena, double, ROWS * s.outputs);
+    s.rows = info.source == ALM_FOREST_XGBOOST ? case_float_rows(arena, ROWS, s.stride, grid)
+                                               : case_rows(arena, ROWS, s.stride, grid);
+    s.ours = ALM_NEW_ARRAY(arena, double, (ROWS + 1) * s.outputs);
+    alm_forest_score_reference(forest, s.rows, ROWS, s.stride, oracle);
+    s.oracle = oracle;
+    for (size_t n = 0; n <= 130; n++) {
+        check_rows(forest, &s, n, what);
     }
-    alm_forest_score(forest, rows, ROWS, stride, ours);
-    assert_same_bits(ours, oracle, ROWS * info.output_count, what);
+    check_ways(forest, &s, what);
 }
 
 static void check_shape(forest_shape shape, const char *what)
 {
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 3; seed++) {
         alm_arena *arena = alm_arena_create(0);
         alm_forest *forest = parse(case_text(arena, &shape, seed), what);
         check_forest(arena, forest, shape.grid, what);
@@ -97,6 +170,12 @@ static void random_xgboost_forests_score_like_the_oracle(void **state)
     check_xgboost((forest_shape){.trees = 4, .outputs = 2, .features = 4, .leaves = 257,
                                  .grid = 100, .categories = true},
                   "257 leaves: too many for bytes");
+    check_xgboost((forest_shape){.trees = 130, .outputs = 1, .features = 6, .leaves = 32,
+                                 .grid = 16},
+                  "three batches of trees as lanes");
+    check_xgboost((forest_shape){.trees = 6, .outputs = 1, .features = 6, .leaves = 65,
+                                 .grid = 16},
+                  "65 leaves: too many for permutations");
     check_xgboost((forest_shape){.trees = 10, .outputs = 1, .features = 700, .leaves = 300,
                                  .grid = 1000, .categories = true},
                   "many groups of lanes, walked trees among them");
@@ -119,8 +198,65 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 700, .leaves = 200,
                                .grid = 1000, .categories = true},
                 "many groups of lanes");
+    check_shape((forest_shape){.trees = 130, .outputs = 1, .features = 20, .leaves = 32,
+                               .grid = 16},
+                "three batches of trees as lanes, more than 64 lanes");
+    check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 64,
+                               .grid = 16, .categories = true},
+                "64 leaves");
+    check_shape((forest_shape){.trees = 4, .outputs = 20, .features = 6, .leaves = 20,
+                               .grid = 16},
+                "more outputs than a block keeps");
+    check_shape((forest_shape){.trees = 3, .outputs = 1, .features = 4, .leaves = 1100,
+                               .grid = 100},
+                "more leaves than lanes of a step");
+    check_shape((forest_shape){.trees = 3, .outputs = 1, .features = 3000, .leaves = 1190,
+                               .grid = 100},
+                "more lanes than a group: the literal walk");
     check_shape((forest_shape){.trees = 1, .outputs = 1, .features = 1, .leaves = 2, .grid = 1},
                 "one stump");
+}
+
+typedef struct forms {
+    bool blend, step, leaf_at, plane, quick, wide;
+} forms;
+
+static forms forms_of(forest_shape shape)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_forest *forest = parse(case_text(arena, &shape, 1), "forms");
+    const almi_fast_tree *tree = &forest->fast[0];
+    forms has = {tree->blend != NULL, tree->step != NULL,    tree->leaf_at != NULL,
+                 tree->plane != NULL, forest->quick != NULL, forest->wide_rows != SIZE_MAX};
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+    return has;
+}
+
+/* The tests above go every way only if the forests take the forms that they are meant to take. */
+static void trees_have_the_forms_that_fit_them(void **state)
+{
+    (void)state;
+    bool v4 = alm_vector_level_bound() == ALM_VECTORS_V4;
+    forest_shape shape = {.trees = 5, .outputs = 1, .features = 20, .leaves = 32, .grid = 16};
+    forms has = forms_of(shape);
+    assert_true(has.blend && has.step && has.plane && !has.leaf_at);
+    assert_true(has.quick == v4 && has.wide == v4);
+    shape.leaves = 33;
+    has = forms_of(shape);
+    assert_true(has.plane && has.quick == v4 && has.wide == v4);
+    shape.outputs = 5;
+    assert_false(forms_of(shape).wide);
+    shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
+    has = forms_of(shape);
+    assert_true(has.blend && !has.plane && !has.quick && has.wide == v4);
+    shape.leaves = 257;
+    has = forms_of(shape);
+    assert_true(!has.blend && has.step && !has.leaf_at && !has.wide);
+    shape.leaves = 1100;
+    assert_true(forms_of(shape).leaf_at);
+    shape.features = 3000;
+    assert_false(forms_of(shape).step);
 }
 
 /* Two lanes of a feature: 300 thresholds, rows on each of them and beside it. */
@@ -180,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_forests_score_like_the_oracle),
         cmocka_unit_test(random_xgboost_forests_score_like_the_oracle),
+        cmocka_unit_test(trees_have_the_forms_that_fit_them),
         cmocka_unit_test(each_of_many_thresholds_splits_exactly),
         cmocka_unit_test(model_checks_its_input),
     };

@@ -26,7 +26,7 @@ ALM_INLINE void number_leaves(const almi_blend *node, size_t count, const uint8_
         number[r] = 0;
     }
     for (size_t d = 0; d < count; d++) {
-        add_bit(code + (size_t)node[d].lane * ROWS, (uint8_t)node[d].code, (uint8_t)(1u << d),
+        add_bit(code + (size_t)node[d].lane * ROWS, (uint8_t)node[d].limit, (uint8_t)(1u << d),
                 number);
     }
 }
@@ -34,11 +34,11 @@ ALM_INLINE void number_leaves(const almi_blend *node, size_t count, const uint8_
 /* ---- one output, up to 256 leaves ---- */
 
 ALM_WIDE_VECTORS
-static void number_strip(const almi_blend_tree *tree, const uint8_t *code,
+static void number_strip(const almi_fast_tree *tree, const uint8_t *code,
                          uint8_t (*restrict number)[ROWS])
 {
     for (size_t i = 0; i < STRIP; i++) {
-        number_leaves(tree[i].node, tree[i].symmetric_depth, code, number[i]);
+        number_leaves(tree[i].level, tree[i].symmetric_depth, code, number[i]);
     }
 }
 
@@ -58,16 +58,16 @@ static void add_strip(const almi_tree *tree, uint8_t (*restrict number)[ROWS], s
 /* ---- any tree ---- */
 
 ALM_WIDE_VECTORS
-static void number_wide(const almi_blend_tree *tree, const uint8_t *code, uint16_t *restrict leaf)
+static void number_wide(const almi_fast_tree *tree, const uint8_t *code, uint16_t *restrict leaf)
 {
     size_t depth = tree->symmetric_depth;
     uint8_t number[ROWS];
-    number_leaves(tree->node, depth < BYTE_BITS ? depth : BYTE_BITS, code, number);
+    number_leaves(tree->level, depth < BYTE_BITS ? depth : BYTE_BITS, code, number);
     for (size_t r = 0; r < ROWS; r++) {
         leaf[r] = number[r];
     }
     if (depth > BYTE_BITS) {
-        number_leaves(tree->node + BYTE_BITS, depth - BYTE_BITS, code, number);
+        number_leaves(tree->level + BYTE_BITS, depth - BYTE_BITS, code, number);
         for (size_t r = 0; r < ROWS; r++) {
             leaf[r] = (uint16_t)(leaf[r] | (unsigned)number[r] << BYTE_BITS);
         }
@@ -112,7 +112,7 @@ static bool is_strip(const alm_forest *forest, size_t t, size_t end)
 {
     bool fits = forest->info.output_count == 1 && t + STRIP <= end;
     for (size_t i = t; fits && i < t + STRIP; i++) {
-        uint32_t depth = forest->blend[i].symmetric_depth;
+        uint32_t depth = forest->fast[i].symmetric_depth;
         fits = depth > 0 && depth <= BYTE_BITS;
     }
     return fits;
@@ -123,13 +123,13 @@ size_t almi_symmetric_add(const alm_forest *forest, size_t t, size_t end, const 
 {
     if (is_strip(forest, t, end)) {
         _Alignas(64) uint8_t number[STRIP][ROWS];
-        number_strip(&forest->blend[t], code, number);
+        number_strip(&forest->fast[t], code, number);
         add_strip(&forest->tree[t], number, n, score);
         return t + STRIP;
     }
     uint16_t leaf[ROWS];
     const almi_tree *tree = &forest->tree[t];
-    number_wide(&forest->blend[t], code, leaf);
+    number_wide(&forest->fast[t], code, leaf);
     add_leaves(tree, leaf, n, score);
     return t + 1;
 }

@@ -89,12 +89,10 @@ static void assert_raw(const fixture *f, const double *score, size_t first, size
     }
 }
 
-static void check_raw(const fixture *f, const char *name)
+/* By the kernels that the forest has been told to use, few rows and many. */
+static void check_kernel(const fixture *f, const char *name, double *score)
 {
     size_t stride = f->info.feature_count;
-    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
-    alm_forest_score_reference(f->forest, f->row, f->rows, stride, score);
-    assert_raw(f, score, 0, f->rows, name);
     memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
     alm_forest_score(f->forest, f->row, f->rows, stride, score);
     assert_raw(f, score, 0, f->rows, name);
@@ -102,6 +100,17 @@ static void check_raw(const fixture *f, const char *name)
         size_t first = f->rows - n;
         alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
         assert_raw(f, score, first, n, name);
+    }
+}
+
+static void check_raw(const fixture *f, const char *name)
+{
+    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
+    alm_forest_score_reference(f->forest, f->row, f->rows, f->info.feature_count, score);
+    assert_raw(f, score, 0, f->rows, name);
+    for (alm_vector_level level = 0; level <= alm_vector_level_bound(); level++) {
+        assert_true(alm_forest_use_vectors(f->forest, level));
+        check_kernel(f, name, score);
     }
 }
 

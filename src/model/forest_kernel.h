@@ -1,0 +1,111 @@
+/* forest_kernel.h: the inner loops of scoring, written once per level of the CPU.
+ *
+ * A kernel is a table of functions on fixed blocks of 64 rows. All kernels give the same bits:
+ * codes and leaf numbers are integers, and each row's values are added one tree after the other.
+ * forest_kernel_plain.c is C alone and runs everywhere; the others need what their name says. */
+#ifndef ALM_MODEL_FOREST_KERNEL_H
+#define ALM_MODEL_FOREST_KERNEL_H
+
+#include "model/forest_internal.h"
+
+#define ALMI_BLOCK_ROWS ALMI_CHUNK_ROWS
+/* Sums of 64 rows that a block keeps; forests with more outputs add to the result directly. */
+#define ALMI_BLOCK_SUMS 16
+/* Trees whose leaf numbers wait, so that the sums are loaded and stored once for all of them. */
+#define ALMI_PENDING_TREES 16
+
+/* Rows of a code block or of operands are 64 bytes, aligned to that. */
+typedef uint8_t almi_bytes[ALMI_BLOCK_ROWS];
+
+/* Leaf numbers of consecutive trees that add to the same output; either all trees have planes or
+ * none has. */
+typedef struct almi_pending {
+    const almi_fast_tree *tree;
+    size_t count;
+    uint32_t plane_width;
+    const almi_bytes *leaf; /* [count] */
+} almi_pending;
+
+/* Lanes list[0 .. count) of all; the first ones when list is NULL. */
+typedef struct almi_row_lanes {
+    const almi_lane *all;
+    const uint32_t *list;
+    size_t count;
+} almi_row_lanes;
+
+typedef struct almi_kernel {
+    alm_vector_level level;
+    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
+    void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
+    /* Code of any value as it stands in a row, in a lane with thresholds. */
+    uint8_t (*code)(const almi_lane *lane, double value);
+    /* Codes of one row in all of the lanes that have thresholds. */
+    void (*row_codes)(const almi_row_lanes *lanes, const double *row, uint8_t *code);
+    /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
+    uint64_t (*changes)(const double *value);
+    /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
+    void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
+                   almi_bytes *operand, uint8_t *leaf);
+    /* sum[row] += value of its leaf, tree after tree. */
+    void (*add)(const almi_pending *pending, double *sum);
+    void (*add_single)(const almi_pending *pending, float *sum);
+} almi_kernel;
+
+extern const almi_kernel almi_kernel_plain;
+#if ALM_HAS_VECTOR_LEVELS
+extern const almi_kernel almi_kernel_v3;
+extern const almi_kernel almi_kernel_v4;
+#endif
+
+/* Functions of the levels; what is inlined into them takes their instructions. */
+#define ALMI_V3 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define ALMI_V4 \
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt")))
+#define ALMI_V4_VBMI \
+    __attribute__(( \
+        target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt")))
+
+/* ---- 256 rows (V4 only) ---- */
+
+#define ALMI_WIDE_PARTS 4
+#define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
+/* One bit for each row. */
+typedef struct almi_word {
+    _Alignas(32) uint64_t part[ALMI_WIDE_PARTS];
+} almi_word;
+#define ALMI_WIDE_WORDS (2 * ALMI_BLEND_LEAVES) /* of scratch: leaves and inner nodes */
+/* Trees with few leaves go side by side, each in its part of the scratch. */
+#define ALMI_WIDE_SMALL 64
+#define ALMI_WIDE_TREES (ALMI_BLEND_LEAVES / ALMI_WIDE_SMALL)
+
+typedef struct almi_wide_tree {
+    const almi_blend *node;
+    size_t count;
+    almi_word *mask; /* [count] */
+    uint8_t *leaf;   /* of the first part; the others leaf_stride apart */
+} almi_wide_tree;
+
+/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. For trees of at most
+ * ALMI_WIDE_SMALL leaves, and while those before them are not finished yet, since it takes a while
+ * until a word can be read that was written in parts. */
+void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code);
+/* Leaf numbers in up to ALMI_WIDE_TREES such trees, or in one larger tree. */
+void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
+                      almi_word *reach, size_t leaf_stride);
+
+/* ---- one row ---- */
+
+/* Leaf numbers of one row in consecutive trees of one group, at most ALMI_WALK_WIDTH, all with
+ * steps. `code`: ALMI_STEP_LANES codes, each shifted by ALMI_STEP_LIMIT_SHIFT. */
+void almi_walk_trees(const almi_fast_tree *tree, size_t count, const uint32_t *code,
+                     uint32_t *leaf);
+/* Leaf numbers of a block of rows in one tree with steps. */
+void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t rows,
+                    uint32_t *leaf);
+#define ALMI_WALK_WIDTH 8
+
+/* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
+ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
+void almi_quick_score(const alm_forest *forest, const double *row, double *out);
+
+#endif

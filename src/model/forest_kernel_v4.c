@@ -1,0 +1,183 @@
+/* forest_kernel_v4.c: the kernel with AVX-512 (F, BW, DQ, VL).
+ *
+ * Values of trees with up to 64 leaves are looked up in registers: a row of 16-bit pieces per
+ * permutation, then the pieces are put together again. Sums stay in registers over many trees. */
+#include "model/forest_code.h"
+#include "model/forest_kernel.h"
+
+#if ALM_HAS_VECTOR_LEVELS
+#include <immintrin.h>
+
+/* How many of a lane's keys are below one: 16 at once, twice. */
+ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
+{
+    __m512i key = _mm512_set1_epi32(value);
+    uint32_t block = 0;
+    if (lane->size > ALMI_SEARCH_WAYS) {
+        __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->pivot));
+        block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
+    }
+    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->key + block));
+    return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
+}
+
+ALMI_V4 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+{
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
+        code[r] = count_below(lane, key[r]);
+    }
+}
+
+ALMI_V4 static uint64_t changes(const double *value)
+{
+    uint64_t changed = (uint64_t)_mm512_cmpneq_epi64_mask(_mm512_loadu_si512(value),
+                                                          _mm512_loadu_si512(value + 1)) << 1;
+    for (size_t r = 8; r < ALMI_CHUNK_ROWS; r += 8) {
+        changed |= (uint64_t)_mm512_cmpneq_epi64_mask(_mm512_loadu_si512(value + r),
+                                                      _mm512_loadu_si512(value + r - 1)) << r;
+    }
+    return changed;
+}
+
+ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
+{
+    return almi_code_by(count_below, lane, value);
+}
+
+ALMI_V4 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+{
+    almi_row_codes_by(count_below, lanes, row, code);
+}
+
+ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
+                           almi_bytes *operand, uint8_t *leaf)
+{
+    __m512i v = _mm512_setzero_si512();
+    for (size_t i = 0; i < count; i++) {
+        __m512i c = _mm512_load_si512(code[node[i].lane]);
+        __m512i limit = _mm512_set1_epi32((int)node[i].limit);
+        __m512i left = _mm512_load_si512(operand[node[i].left]);
+        __m512i right = _mm512_load_si512(operand[node[i].right]);
+        v = _mm512_mask_blend_epi8(_mm512_cmpgt_epu8_mask(c, limit), left, right);
+        _mm512_store_si512(operand[ALMI_BLEND_LEAVES + i], v);
+    }
+    _mm512_store_si512(leaf, v);
+}
+
+/* ---- values by permutation ---- */
+
+/* One 16-bit piece of the values of 32 leaf numbers. */
+ALMI_V4 ALM_INLINE __m512i look_up(const uint16_t *row, __m512i leaf, bool wide)
+{
+    __m512i low = _mm512_loadu_si512(row);
+    return wide ? _mm512_permutex2var_epi16(low, leaf, _mm512_loadu_si512(row + 32))
+                : _mm512_permutexvar_epi16(leaf, low);
+}
+
+/* 32 leaf numbers in the order from which unpacking makes the order of the rows. */
+ALMI_V4 ALM_INLINE __m512i leaf_numbers(const uint8_t *leaf, __m512i order)
+{
+    __m256i bytes = _mm256_load_si256((const __m256i *)leaf);
+    return _mm512_permutexvar_epi16(order, _mm512_cvtepu8_epi16(bytes));
+}
+
+/* Values of 32 rows: 4 x 8 doubles. */
+ALMI_V4 ALM_INLINE void values_of(const uint16_t *plane, __m512i leaf, bool wide, __m512d *out)
+{
+    size_t width = wide ? 64 : 32;
+    __m512i p0 = look_up(plane, leaf, wide);
+    __m512i p1 = look_up(plane + width, leaf, wide);
+    __m512i p2 = look_up(plane + 2 * width, leaf, wide);
+    __m512i p3 = look_up(plane + 3 * width, leaf, wide);
+    __m512i low01 = _mm512_unpacklo_epi16(p0, p1), high01 = _mm512_unpackhi_epi16(p0, p1);
+    __m512i low23 = _mm512_unpacklo_epi16(p2, p3), high23 = _mm512_unpackhi_epi16(p2, p3);
+    out[0] = _mm512_castsi512_pd(_mm512_unpacklo_epi32(low01, low23));
+    out[1] = _mm512_castsi512_pd(_mm512_unpackhi_epi32(low01, low23));
+    out[2] = _mm512_castsi512_pd(_mm512_unpacklo_epi32(high01, high23));
+    out[3] = _mm512_castsi512_pd(_mm512_unpackhi_epi32(high01, high23));
+}
+
+ALMI_V4 ALM_INLINE void add_planes(const almi_pending *pending, bool wide, double *sum)
+{
+    uint16_t from[32];
+    for (unsigned i = 0; i < 32; i++) {
+        /* Of lane l, element 2 j + e of the eight becomes element 2 l + e of the result j. */
+        unsigned l = i / 8, j = i % 8 / 2, e = i % 2;
+        from[i] = (uint16_t)(8 * j + 2 * l + e);
+    }
+    __m512i order = _mm512_loadu_si512(from);
+    for (size_t half = 0; half < 2; half++, sum += 32) {
+        __m512d total[4], value[4];
+        for (size_t i = 0; i < 4; i++) {
+            total[i] = _mm512_loadu_pd(sum + 8 * i);
+        }
+        for (size_t t = 0; t < pending->count; t++) {
+            __m512i leaf = leaf_numbers(pending->leaf[t] + 32 * half, order);
+            values_of(pending->tree[t].plane, leaf, wide, value);
+            for (size_t i = 0; i < 4; i++) {
+                total[i] = _mm512_add_pd(total[i], value[i]);
+            }
+        }
+        for (size_t i = 0; i < 4; i++) {
+            _mm512_storeu_pd(sum + 8 * i, total[i]);
+        }
+    }
+}
+
+ALMI_V4 static void add(const almi_pending *pending, double *sum)
+{
+    if (pending->tree[0].plane == NULL) {
+        almi_kernel_v3.add(pending, sum);
+    } else if (pending->plane_width == 32) {
+        add_planes(pending, false, sum);
+    } else {
+        add_planes(pending, true, sum);
+    }
+}
+
+ALMI_V4 ALM_INLINE void add_single_planes(const almi_pending *pending, bool wide, float *sum)
+{
+    size_t width = wide ? 64 : 32;
+    uint16_t from[32];
+    for (unsigned i = 0; i < 32; i++) {
+        /* Of lane l, element 4 j + e of the eight becomes element 4 l + e of the result j. */
+        unsigned l = i / 8, j = i % 8 / 4, e = i % 4;
+        from[i] = (uint16_t)(16 * j + 4 * l + e);
+    }
+    __m512i order = _mm512_loadu_si512(from);
+    for (size_t half = 0; half < 2; half++, sum += 32) {
+        __m512 a = _mm512_loadu_ps(sum), b = _mm512_loadu_ps(sum + 16);
+        for (size_t t = 0; t < pending->count; t++) {
+            __m512i leaf = leaf_numbers(pending->leaf[t] + 32 * half, order);
+            __m512i low = look_up(pending->tree[t].plane, leaf, wide);
+            __m512i high = look_up(pending->tree[t].plane + width, leaf, wide);
+            a = _mm512_add_ps(a, _mm512_castsi512_ps(_mm512_unpacklo_epi16(low, high)));
+            b = _mm512_add_ps(b, _mm512_castsi512_ps(_mm512_unpackhi_epi16(low, high)));
+        }
+        _mm512_storeu_ps(sum, a);
+        _mm512_storeu_ps(sum + 16, b);
+    }
+}
+
+ALMI_V4 static void add_single(const almi_pending *pending, float *sum)
+{
+    if (pending->tree[0].plane == NULL) {
+        almi_kernel_v3.add_single(pending, sum);
+    } else if (pending->plane_width == 32) {
+        add_single_planes(pending, false, sum);
+    } else {
+        add_single_planes(pending, true, sum);
+    }
+}
+
+const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
+                                    .search = search,
+                                    .code = code_of,
+                                    .row_codes = row_codes,
+                                    .changes = changes,
+                                    .leaves = leaves,
+                                    .add = add,
+                                    .add_single = add_single};
+#else
+typedef int almi_no_kernel_v4; /* a file must not be empty */
+#endif

@@ -1,0 +1,272 @@
+/* forest_layout.c: the last part of compiling: consecutive trees whose lanes fit a block of codes
+ * become a group, and each tree is written down in the forms that are scored (almi_fast_tree). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/forest_kernel.h"
+
+/* Rows of pieces of a value: floats have two, doubles four. */
+#define PIECES_MAX 4
+
+typedef struct layout {
+    uint32_t *local;  /* [lane] position in the list of the group being closed */
+    uint32_t *stamp;  /* [lane] number of the last group that has it */
+    uint32_t current; /* number of the group, from 1 */
+    uint32_t *list;   /* lanes of the group being built */
+    size_t count;
+    int32_t *order;   /* inner nodes of a tree, breadth first */
+    uint16_t *slot;   /* [inner node] its number in the form being written */
+    uint32_t depth;   /* of the tree in `order` */
+} layout;
+
+/* The first node of each level is enough for a symmetric tree: 0, 1, 3, 7, ... */
+static size_t next_asked(const almi_tree *tree, size_t node)
+{
+    return tree->symmetric_depth > 0 ? 2 * node + 1 : node + 1;
+}
+
+/* Adds the lanes of a tree to the group; false (and nothing added) when they do not fit. */
+static bool add_tree_lanes(layout *g, const alm_forest *forest, size_t t)
+{
+    const almi_tree *tree = &forest->tree[t];
+    const almi_test *test = forest->test[t];
+    size_t before = g->count;
+    for (size_t node = 0; node + 1 < tree->leaf_count; node = next_asked(tree, node)) {
+        uint32_t lane = test[node].lane;
+        if (g->stamp[lane] == g->current) {
+            continue;
+        }
+        if (g->count == ALMI_GROUP_LANES) {
+            while (g->count > before) {
+                g->stamp[g->list[--g->count]] = 0;
+            }
+            return false;
+        }
+        g->stamp[lane] = g->current;
+        g->list[g->count++] = lane;
+    }
+    return true;
+}
+
+/* Lists the inner nodes level by level, so parents come before children. */
+static void order_nodes(const almi_tree *tree, layout *g)
+{
+    size_t count = 0, level_end = 0;
+    g->depth = 0;
+    if (tree->leaf_count > 1) {
+        g->order[count++] = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == level_end) {
+            level_end = count;
+            g->depth++;
+        }
+        int32_t left = tree->left[g->order[i]], right = tree->right[g->order[i]];
+        if (left >= 0) {
+            g->order[count++] = left;
+        }
+        if (right >= 0) {
+            g->order[count++] = right;
+        }
+    }
+}
+
+static uint16_t operand(const layout *g, int32_t child)
+{
+    return child >= 0 ? g->slot[child] : (uint16_t)~child;
+}
+
+static alm_err make_blend(alm_forest *forest, layout *g, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &forest->tree[t];
+    size_t count = tree->leaf_count - 1;
+    almi_blend *node = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, node, error));
+    for (size_t i = 0; i < count; i++) {
+        size_t from = (size_t)g->order[count - 1 - i];
+        almi_test test = forest->test[t][from];
+        node[i] = (almi_blend){test.code * 0x01010101u, (uint16_t)g->local[test.lane],
+                               operand(g, tree->left[from]), operand(g, tree->right[from])};
+        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
+    }
+    forest->fast[t].blend = node;
+    return ALM_OK;
+}
+
+static alm_err make_levels(alm_forest *forest, const layout *g, size_t t, alm_error *error)
+{
+    size_t depth = forest->tree[t].symmetric_depth;
+    almi_blend *level = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, depth, level, error));
+    for (size_t i = 0; i < depth; i++) {
+        almi_test test = forest->test[t][((size_t)1 << i) - 1];
+        level[depth - 1 - i] = (almi_blend){.limit = test.code * 0x01010101u,
+                                            .lane = (uint16_t)g->local[test.lane]};
+    }
+    forest->fast[t].level = level;
+    forest->fast[t].symmetric_depth = (uint32_t)depth;
+    forest->has_symmetric = true;
+    return ALM_OK;
+}
+
+static almi_step step_of(uint32_t lane, uint32_t limit, size_t next)
+{
+    return lane | (almi_step)next << ALMI_STEP_LANE_BITS | limit << ALMI_STEP_LIMIT_SHIFT;
+}
+
+/* A leaf at once; of an inner node only the position, until its turn comes. */
+static void place_child(layout *g, almi_step *step, uint16_t *leaf_at, size_t position,
+                        int32_t child)
+{
+    if (child >= 0) {
+        g->slot[child] = (uint16_t)position;
+        return;
+    }
+    step[position] = step_of(leaf_at == NULL ? (uint32_t)~child : 0, UINT8_MAX, position);
+    if (leaf_at != NULL) {
+        leaf_at[position] = (uint16_t)~child;
+    }
+}
+
+static alm_err make_steps(alm_forest *forest, layout *g, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &forest->tree[t];
+    size_t inner_count = tree->leaf_count - 1, next = 1;
+    almi_step *step = NULL;
+    uint16_t *leaf_at = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, step, error));
+    if (tree->leaf_count > ALMI_STEP_LANES) {
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, leaf_at, error));
+    }
+    place_child(g, step, leaf_at, 0, inner_count > 0 ? 0 : ~0);
+    for (size_t i = 0; i < inner_count; i++, next += 2) {
+        int32_t node = g->order[i];
+        almi_test test = forest->test[t][node];
+        step[g->slot[node]] = step_of(g->local[test.lane], test.code, next);
+        place_child(g, step, leaf_at, next, tree->left[node]);
+        place_child(g, step, leaf_at, next + 1, tree->right[node]);
+    }
+    forest->fast[t].step = step;
+    forest->fast[t].leaf_at = leaf_at;
+    forest->fast[t].depth = g->depth;
+    return ALM_OK;
+}
+
+static alm_err make_values(alm_forest *forest, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &forest->tree[t];
+    almi_fast_tree *fast = &forest->fast[t];
+    size_t count = tree->leaf_count * tree->leaf_width, width = forest->plane_width;
+    bool floats = tree->rule == ALM_FOREST_XGBOOST;
+    float *single = NULL;
+    uint16_t *plane = NULL;
+    if (floats) {
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
+        for (size_t i = 0; i < count; i++) {
+            single[i] = (float)tree->leaf_value[i];
+        }
+    }
+    if (tree->leaf_width == 1 && tree->leaf_count <= width) {
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, PIECES_MAX * width, plane, error));
+        size_t pieces = floats ? sizeof(float) / 2 : sizeof(double) / 2;
+        for (size_t i = 0; i < count; i++) {
+            uint16_t piece[PIECES_MAX];
+            memcpy(piece, floats ? (const void *)&single[i] : &tree->leaf_value[i], 2 * pieces);
+            for (size_t k = 0; k < pieces; k++) {
+                plane[k * width + i] = piece[k];
+            }
+        }
+    }
+    fast->single = single;
+    fast->value = tree->leaf_value;
+    fast->plane = plane;
+    fast->leaf_count = tree->leaf_count;
+    fast->output = tree->output;
+    return ALM_OK;
+}
+
+static int compare_lanes(const void *left, const void *right)
+{
+    const uint32_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* A tree with more lanes than a group holds is alone in its group's list of trees to be walked
+ * literally: nothing is made of it. */
+static alm_err make_tree(alm_forest *forest, layout *g, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &forest->tree[t];
+    ALM_TRY(make_values(forest, t, error));
+    for (size_t node = 0; node + 1 < tree->leaf_count; node = next_asked(tree, node)) {
+        if (g->stamp[forest->test[t][node].lane] != g->current) {
+            return ALM_OK;
+        }
+    }
+    order_nodes(tree, g);
+    if (tree->symmetric_depth > 0) {
+        ALM_TRY(make_levels(forest, g, t, error));
+    }
+    if (tree->leaf_count <= ALMI_STEP_LEAVES_MAX) {
+        ALM_TRY(make_steps(forest, g, t, error));
+    }
+    bool blends = tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0;
+    return blends ? make_blend(forest, g, t, error) : ALM_OK;
+}
+
+static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t end,
+                           alm_error *error)
+{
+    uint32_t *list = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, g->count, list, error));
+    if (g->count > 0) {
+        memcpy(list, g->list, g->count * sizeof *list);
+        qsort(list, g->count, sizeof *list, compare_lanes); /* so that features stay together */
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        g->local[list[i]] = (uint32_t)i;
+    }
+    for (size_t t = begin; t < end; t++) {
+        ALM_TRY(make_tree(forest, g, t, error));
+    }
+    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
+    g->count = 0;
+    g->current++;
+    return ALM_OK;
+}
+
+static alm_err make_groups(alm_forest *forest, layout *g, alm_error *error)
+{
+    size_t begin = 0, tree_count = forest->info.tree_count;
+    g->current = 1;
+    for (size_t t = 0; t < tree_count; t++) {
+        if (!add_tree_lanes(g, forest, t)) {
+            ALM_TRY(close_group(forest, g, begin, t, error));
+            begin = t;
+            /* When even an empty group has no room, the tree has no lanes (make_tree). */
+            (void)add_tree_lanes(g, forest, t);
+        }
+    }
+    return close_group(forest, g, begin, tree_count, error);
+}
+
+alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *error)
+{
+    size_t tree_count = forest->info.tree_count, leaf_count_max = forest->info.leaf_count_max;
+    layout g = {0};
+    forest->plane_width = leaf_count_max <= 32 ? 32 : 64;
+    forest->single_values = true;
+    for (size_t t = 0; t < tree_count; t++) {
+        forest->single_values = forest->single_values && forest->tree[t].leaf_width == 1;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree_count, forest->fast, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree_count + 1, forest->group, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.order, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.slot, error));
+    ALM_TRY(make_groups(forest, &g, error));
+    ALM_TRY(almi_quick_build(forest, error));
+    alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));
+    return ALM_OK;
+}
