@@ -7,9 +7,8 @@
  * 64 codes come from registers by permutation, are compared, and strike out where they are above
  * the limit. No branch or address depends on the row but the look-up of the values.
  *
- * For trees with up to 64 leaves and forests with up to 128 lanes; with up to 32 leaves the words
- * of leaves have 32 bits, else 64. The tables are read from one end to the other, so they need not fit
- * a cache. */
+ * For trees with up to 64 leaves and forests with up to 128 lanes; words of leaves have 32 bits or
+ * 64. The tables are read from one end to the other, so they need not fit a cache. */
 #include <string.h>
 
 #include "model/forest_kernel.h"
