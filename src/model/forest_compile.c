@@ -27,6 +27,12 @@ static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
         return category ? (left ? ALMI_LANE_CATEGORY_LEFT : ALMI_LANE_CATEGORY_RIGHT)
                         : (left ? ALMI_LANE_FLOAT_LEFT : ALMI_LANE_FLOAT_RIGHT);
     }
+    if (tree->rule == ALM_FOREST_ONNX) {
+        int kind = category ? (tree->rounded ? ALMI_LANE_EQUAL_FLOAT_LEFT
+                                             : ALMI_LANE_EQUAL_DOUBLE_LEFT)
+                            : (tree->rounded ? ALMI_LANE_FLOAT_LEFT : ALMI_LANE_DOUBLE_LEFT);
+        return (almi_lane_kind)(left ? kind : kind + 1);
+    }
     if (category) {
         return ALMI_LANE_CATEGORY;
     }
@@ -200,7 +206,8 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
                       .kind = node->kind,
                       .word = node->word,
                       .word_count = node->word_count};
-    if (find_runs(node, found, &lane.run_count)) {
+    bool categories = node->kind < ALMI_LANE_EQUAL_FLOAT_LEFT;
+    if (categories && find_runs(node, found, &lane.run_count)) {
         almi_run *run = NULL;
         ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, lane.run_count + 1, run, error));
         memcpy(run, found, lane.run_count * sizeof *run);
@@ -364,12 +371,12 @@ static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
     return close_group(forest, g, begin, tree_count, error);
 }
 
-/* Leaf values as XGBoost adds them; half the size of the literal ones. */
+/* Leaf values as floats that are added as such; half the size of the literal ones. */
 static alm_err make_singles(alm_forest *forest, alm_error *error)
 {
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
-        if (tree->rule != ALM_FOREST_XGBOOST || forest->blend[t].node == NULL) {
+        if (!almi_tree_is_single(tree) || forest->blend[t].node == NULL) {
             continue;
         }
         float *single = NULL;

@@ -11,8 +11,22 @@ static uint8_t in_set(const almi_lane *lane, uint32_t category)
     return word < lane->word_count && ((lane->word[word] >> (category % 32)) & 1u) ? 1 : 0;
 }
 
+/* ONNX: 0 where the value is one of the numbers. */
+static uint8_t equal_code(const almi_lane *lane, double x)
+{
+    double value = lane->kind <= ALMI_LANE_EQUAL_FLOAT_RIGHT ? (double)(float)x : x;
+    if (isnan(value)) {
+        return lane->kind == ALMI_LANE_EQUAL_FLOAT_RIGHT ||
+               lane->kind == ALMI_LANE_EQUAL_DOUBLE_RIGHT;
+    }
+    return !almi_is_member(lane->word, lane->word_count, value);
+}
+
 static uint8_t set_code(const almi_lane *lane, double x)
 {
+    if (lane->kind >= ALMI_LANE_EQUAL_FLOAT_LEFT) {
+        return equal_code(lane, x);
+    }
     if (lane->kind == ALMI_LANE_CATEGORY) {
         return x > -1.0 && x < 2147483648.0 ? !in_set(lane, (uint32_t)x) : 1;
     }
@@ -126,9 +140,12 @@ static uint8_t float_code(const double *threshold, uint32_t size, double x)
 static void float_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
                         uint8_t *code)
 {
-    uint8_t missing_code = lane->kind == ALMI_LANE_FLOAT_LEFT ? 0 : UINT8_MAX;
+    bool left = lane->kind == ALMI_LANE_FLOAT_LEFT || lane->kind == ALMI_LANE_DOUBLE_LEFT;
+    bool rounded = lane->kind <= ALMI_LANE_FLOAT_RIGHT;
+    uint8_t missing_code = left ? 0 : UINT8_MAX;
     for (size_t r = 0; r < rows->count; r++) {
-        double x = (double)(float)column[r * rows->stride];
+        double x = column[r * rows->stride];
+        x = rounded ? (double)(float)x : x;
         code[r] = isnan(x) ? missing_code : float_code(lane->threshold, lane->size, x);
     }
 }

@@ -37,13 +37,16 @@ typedef struct almi_tree {
     size_t category_count; /* category sets of this tree */
     int32_t *feature;
     double *threshold; /* of a categorical node: the number of its set */
-    uint8_t *decision; /* XGBoost: CATEGORY and DEFAULT_LEFT only */
+    uint8_t *decision; /* XGBoost, ONNX: CATEGORY and DEFAULT_LEFT only */
     int32_t *left, *right;
+    bool rounded;        /* ONNX: values become floats before they are compared */
+    bool single;         /* ONNX: leaf values are floats, and so are the sums */
     double *leaf_value;              /* leaf_count x leaf_width; XGBoost: floats */
     int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
     double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
     uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
-    uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right) */
+    uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right);
+                              * ONNX: the numbers that go left, ascending, two words each */
 } almi_tree;
 
 typedef enum almi_lane_kind {
@@ -54,11 +57,18 @@ typedef enum almi_lane_kind {
     ALMI_LANE_ZERO_RIGHT,
     ALMI_LANE_FLOAT_LEFT,    /* XGBoost: the value rounded to float; NaN takes this side */
     ALMI_LANE_FLOAT_RIGHT,
+    ALMI_LANE_DOUBLE_LEFT,   /* ONNX: the same on doubles */
+    ALMI_LANE_DOUBLE_RIGHT,
     /* Category sets, code 0: left, 1: right. In the set is left; in XGBoost right, and NaN takes
      * the side that the kind says. */
     ALMI_LANE_CATEGORY,
     ALMI_LANE_CATEGORY_LEFT,
-    ALMI_LANE_CATEGORY_RIGHT
+    ALMI_LANE_CATEGORY_RIGHT,
+    /* ONNX: sets of numbers, their bits in `word`; equal to one is left. */
+    ALMI_LANE_EQUAL_FLOAT_LEFT,
+    ALMI_LANE_EQUAL_FLOAT_RIGHT,
+    ALMI_LANE_EQUAL_DOUBLE_LEFT,
+    ALMI_LANE_EQUAL_DOUBLE_RIGHT
 } almi_lane_kind;
 
 typedef struct almi_run {
@@ -68,7 +78,8 @@ typedef struct almi_run {
 #define ALMI_LANE_RUNS_MAX 32
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
-/* A byte column derived from one feature: code = number of thresholds below x (FLOAT: not above x).
+/* A byte column derived from one feature: code = number of thresholds below x (from FLOAT on: not
+ * above x).
  * A feature with more than 254 thresholds has several lanes, each with a part of them. */
 typedef struct almi_lane {
     uint32_t feature;
@@ -100,7 +111,7 @@ typedef struct almi_blend {
 typedef struct almi_blend_tree {
     const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
     size_t count;
-    const float *single; /* XGBoost: the leaf values once more, as they are added */
+    const float *single; /* XGBoost, ONNX: the leaf values once more, as they are added */
 } almi_blend_tree;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
@@ -143,6 +154,13 @@ double almi_forest_base(const alm_forest *forest, size_t output);
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
 /* Our number of the leaf that a row reaches; the literal walk. */
 size_t almi_tree_walk(const almi_tree *tree, const double *row);
+/* True when x is one of the doubles that lie, ascending, in so many words. */
+bool almi_is_member(const uint32_t *word, size_t word_count, double x);
+/* Leaf values and sums are floats. */
+static inline bool almi_tree_is_single(const almi_tree *tree)
+{
+    return tree->rule == ALM_FOREST_XGBOOST || tree->single;
+}
 /* Adds a leaf to the scores of one row, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
 

@@ -46,7 +46,9 @@ static void blend_tree(const almi_blend *node, size_t count, kernel *k)
 /* True when the sums of a block are floats in the kernel, not doubles in the result. */
 static bool sums_in_kernel(const alm_forest *forest)
 {
-    return forest->info.source == ALM_FOREST_XGBOOST && forest->info.output_count == 1;
+    bool single = forest->info.tree_count > 0 && almi_tree_is_single(&forest->tree[0]);
+    return (forest->info.source == ALM_FOREST_XGBOOST || single) &&
+           forest->info.output_count == 1;
 }
 
 /* Floats that are kept in doubles: the doubles hold them exactly. */
@@ -81,8 +83,14 @@ static void add_tree(const alm_forest *forest, size_t t, kernel *k, size_t n, do
         return;
     }
     const double *value = tree->leaf_value;
-    for (size_t r = 0; r < n; r++) {
+    size_t width = tree->leaf_width;
+    for (size_t r = 0; r < n && width == 1; r++) {
         sum[r * outputs] += value[leaf[r]];
+    }
+    for (size_t r = 0; r < n && width > 1; r++) {
+        for (size_t i = 0; i < width; i++) {
+            sum[r * outputs + i] += value[leaf[r] * width + i];
+        }
     }
 }
 

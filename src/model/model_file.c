@@ -60,8 +60,11 @@ static bool is_catboost(alm_str content)
 /* A protocol buffer whose first field is a small integer: the version of the format. */
 static bool is_onnx(alm_str content)
 {
-    return content.size > 2 && content.data[0] == 8 && content.data[1] > 0 &&
-           content.data[1] < 32 && (contains(content, "onnx") || content.data[2] == 0x12);
+    bool versioned = content.size > 2 && content.data[0] == 8 && content.data[1] > 0 &&
+                     content.data[1] < 32;
+    /* A graph, its length and its first node; or the name of whoever wrote it. */
+    return versioned && (contains(content, "onnx") || contains(content, "TreeEnsemble") ||
+                         content.data[2] == 0x12 || content.data[2] == 0x3A);
 }
 
 static bool is_pickle(alm_str content)
@@ -147,7 +150,7 @@ typedef struct format {
     ", which can run any code when it is opened, so almanac never opens one; write the model "   \
     "itself: LightGBM booster.save_model('model.txt'), scikit-learn interface "                 \
     "model.booster_.save_model('model.txt')"
-#define NOT_YET ", which is not read yet; models of LightGBM and XGBoost are (booster.save_model)"
+#define NOT_YET ", which is not read yet; models of LightGBM, XGBoost and ONNX are"
 
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
@@ -159,7 +162,8 @@ static const format FORMATS[] = {
     {.name = "JSON dump of LightGBM", .is = is_lightgbm_json,
      .refusal = ", which lacks digits and keys; write booster.save_model('model.txt')"},
     {.name = "CatBoost model", .is = is_catboost, .refusal = NOT_YET},
-    {.name = "ONNX model", .is = is_onnx, .refusal = NOT_YET},
+    {.name = "ONNX", .is = is_onnx, .parse = alm_forest_parse_onnx,
+     .library = ALM_TRANSFORM_ONNX, .generic = "f"},
     {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
     {.name = "zip archive (PyTorch, Keras or NumPy)", .is = is_zip, .refusal = RUNS_CODE},
     {.name = "HDF5 file (Keras)", .is = is_hdf, .refusal = RUNS_CODE},

@@ -1,11 +1,10 @@
 /* model_file.h: a model file of another library, opened by what is in it.
  *
- * The content decides, never the name: LightGBM's text model and XGBoost's JSON, UBJ and old binary
- * ones; every further format by one line of the table in model_file.c (name, test of the content,
- * parser, transform). Formats that can
- * run code when they are opened (pickle, joblib, PyTorch, Keras H5) are refused by name, with what
- * to write instead. The bytes are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the
- * parsers check every bound.
+ * The content decides, never the name: LightGBM's text model, XGBoost's JSON, UBJ and old binary
+ * ones, tree ensembles in ONNX; every further format by one line of the table in model_file.c
+ * (name, test of the content, parser, transform). Formats that can run code when they are opened
+ * (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write instead. The bytes
+ * are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the parsers check every bound.
  *
  * What comes out is a forest, the names of its columns and the transform to what the library's
  * predict() returns; nothing about releases, so whoever shows a prediction says that it is not
