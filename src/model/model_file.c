@@ -67,6 +67,16 @@ static bool is_onnx(alm_str content)
                          content.data[2] == 0x12 || content.data[2] == 0x3A);
 }
 
+/* The length of a header, which begins with a brace. */
+static bool is_safetensors(alm_str content)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < 8 && content.size > 8; i++) {
+        size |= (uint64_t)(uint8_t)content.data[i] << (8 * i);
+    }
+    return size > 1 && size <= content.size - 8 && content.data[8] == '{';
+}
+
 static bool is_pickle(alm_str content)
 {
     return content.size > 1 && (unsigned char)content.data[0] == 0x80 && content.data[1] >= 2 &&
@@ -164,6 +174,8 @@ static const format FORMATS[] = {
     {.name = "CatBoost model", .is = is_catboost, .refusal = NOT_YET},
     {.name = "ONNX", .is = is_onnx, .parse = alm_forest_parse_onnx,
      .library = ALM_TRANSFORM_ONNX, .generic = "f"},
+    {.name = "safetensors file", .is = is_safetensors,
+     .refusal = ": the weights of a net, which is not scored on rows"},
     {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
     {.name = "zip archive (PyTorch, Keras or NumPy)", .is = is_zip, .refusal = RUNS_CODE},
     {.name = "HDF5 file (Keras)", .is = is_hdf, .refusal = RUNS_CODE},

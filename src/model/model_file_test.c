@@ -41,6 +41,7 @@ static void what_is_not_read_yet_is_named(void **state)
     const alm_err no = ALM_ERR_UNSUPPORTED;
     refused(BYTES("CBM1\1\2"), "m.cbm", no, "is a CatBoost model");
     refused(BYTES("{\"name\": \"tree\", \"tree_info\": []}"), "d.json", no, "dump of LightGBM");
+    refused(BYTES("\x02\0\0\0\0\0\0\0{}"), "m.safetensors", no, "is a safetensors file: the w");
     refused(BYTES("PAR1...."), "rows.parquet", no, "rows, not a model");
 }
 
