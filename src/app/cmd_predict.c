@@ -9,7 +9,7 @@
 #define NAMES_SHOWN 8
 
 static const almi_option options[] = {
-    {"model", "FILE", "the model file: LightGBM, XGBoost (save_model) or ONNX"},
+    {"model", "FILE", "the model: a file of LightGBM, XGBoost (save_model) or ONNX, or an MLflow folder"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},

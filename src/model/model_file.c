@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "model/import/mlflow_folder.h"
 
 #define SNIFF_BYTES 4096 /* a format must show within them */
 #define DIGEST_SHOWN 12
@@ -295,8 +298,8 @@ alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file *
     return ALM_OK;
 }
 
-alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
-                            alm_error *error)
+static alm_err open_file(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
+                         alm_error *error)
 {
     alm_arena *bytes = alm_arena_create(0);
     alm_str content;
@@ -307,6 +310,39 @@ alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_
     }
     alm_arena_destroy(bytes);
     return code;
+}
+
+/* The file of an MLflow model folder; what is in it must be what the folder says. */
+static alm_err open_folder(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
+                           alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_mlflow_folder folder;
+    alm_model_file *file = NULL;
+    alm_err code = alm_mlflow_folder_read(fs, path, name, arena, &folder, error);
+    if (code == ALM_OK) {
+        code = open_file(fs, alm_path_join(arena, path, folder.data),
+                         alm_path_join(arena, name, folder.data), &file, error);
+    }
+    if (code == ALM_OK && strcasecmp(file->info.format, folder.flavour) != 0) {
+        code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but %s is a model of %s",
+                        name, folder.flavour, folder.data, file->info.format);
+        alm_model_file_close(file);
+    }
+    alm_arena_destroy(arena);
+    if (code == ALM_OK) {
+        *out = file;
+    }
+    return code;
+}
+
+alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
+                            alm_error *error)
+{
+    alm_fs_stat stat;
+    bool is_folder =
+        fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY;
+    return (is_folder ? open_folder : open_file)(fs, path, name, out, error);
 }
 
 void alm_model_file_close(alm_model_file *file)

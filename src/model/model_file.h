@@ -36,7 +36,8 @@ typedef struct alm_model_file_info {
     bool has_pandas_categories;
 } alm_model_file_info;
 
-/* `path` is what is opened, `name` (copied) how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
+/* `path` is what is opened, a file or an MLflow model folder (import/mlflow_folder.h); `name`
+ * (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
  * ALM_ERR_LIMIT above the bound; ALM_ERR_UNSUPPORTED for a format that is known and not read, or
  * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
 ALM_NODISCARD alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name,
