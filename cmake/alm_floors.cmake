@@ -21,6 +21,8 @@ endfunction()
 
 # Loops whose length the compiler does not know become vectors at -O3 only.
 set_source_files_properties("${CMAKE_SOURCE_DIR}/src/feature/stretch.c"
+  "${CMAKE_SOURCE_DIR}/src/feature/bars/bars_cell_kernels.c"
+  "${CMAKE_SOURCE_DIR}/src/feature/bars/bars_window_kernels.c"
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")
 
 set(ALM_FOLDERS "")

@@ -1,7 +1,9 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -195,6 +197,34 @@ static void texts_are_terminated_copies(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Blocks that come and go while others take pieces in between and keep them for a while, as a
+ * reader of Parquet does beside an arena for every block of series. */
+static void blocks_that_come_and_go_do_not_grow_the_process(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 2000, PIECES = 512, PER_ROUND = 32 };
+    void *pieces[PIECES] = {0};
+    alm_arena *arena = alm_arena_create(0);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        alm_arena_reset(arena);
+        alm_arena_alloc(arena, 1500000);
+        alm_arena_alloc(arena, 190000);
+        for (size_t i = 0; i < PER_ROUND; i++) {
+            uint64_t draw = alm_rng_u64(5, ALM_RNG_TEST, round, i);
+            void **slot = &pieces[draw % PIECES];
+            free(*slot);
+            *slot = malloc(64 + (draw >> 32) % 4000);
+            assert_non_null(*slot);
+        }
+    }
+    struct mallinfo2 system = mallinfo2();
+    assert_in_range(system.arena + system.hblkhd, 0, (size_t)8 << 20); /* 3 MB are held */
+    alm_arena_destroy(arena);
+    for (size_t i = 0; i < PIECES; i++) {
+        free(pieces[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +235,7 @@ int main(void)
         cmocka_unit_test(the_nth_try_fails),
         cmocka_unit_test(resize_keeps_the_old_on_failure_and_zeroes_what_is_new),
         cmocka_unit_test(texts_are_terminated_copies),
+        cmocka_unit_test(blocks_that_come_and_go_do_not_grow_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

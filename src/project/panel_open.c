@@ -653,14 +653,13 @@ static alm_err open_engines(alm_panel_source *source, alm_error *error)
 {
     const alm_env *env = source->env;
     const char *spill = alm_path_join(source->arena, source->project->state, "scratch/spill");
-    /* One thread: what is read is a stream, and while one thread of several is kept waiting, the
-     * engine piles up what the others have read (a busy machine made 600 MiB of 170). */
     alm_sql_options options = {
-        .threads = 1,
+        .threads = env->pool ? alm_pool_threads(env->pool) : 1,
         .memory_limit_bytes = env->memory_limit_bytes,
         .scratch_directory = spill,
     };
     ALM_TRY(alm_sql_open(&options, &source->sql, error));
+    options.threads = 1;
     return alm_sql_open(&options, &source->lookup, error);
 }
 
