@@ -27,7 +27,8 @@ test: build
 check: build
 	tools/tidy
 	tools/check_floors
-	cd build/release && $(CTEST) -LE 'determinism|interop' -E 'predictions_crash|network_fit|vintage|source_parquet'
+	cd build/release && $(CTEST) -LE 'determinism|interop' \
+	  -E 'predictions_crash|network_fit|vintage|source_parquet'
 
 check-full: check test
 	for preset in asan-ubsan tsan hostile; do \

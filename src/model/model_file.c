@@ -311,51 +311,66 @@ alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file *
     return ALM_OK;
 }
 
-static alm_err open_file(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
-                         alm_error *error)
+/* Where a model lies: a file, or the one of an MLflow folder. */
+typedef struct place {
+    const char *path, *name;
+    const char *flavour; /* what the folder says of it; NULL: no folder */
+} place;
+
+static alm_err find_place(alm_fs *fs, const char *path, const char *name, alm_arena *arena,
+                          place *out, alm_error *error)
 {
-    alm_arena *bytes = alm_arena_create(0);
-    alm_str content;
-    alm_err code =
-        alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, bytes, &content, error);
-    if (code == ALM_OK) {
-        code = alm_model_file_parse(content, name, out, error);
+    alm_fs_stat stat;
+    alm_mlflow_folder folder;
+    *out = (place){path, name, NULL};
+    if (fs->ops->stat(fs, path, &stat, NULL) != ALM_OK || stat.kind != ALM_FS_DIRECTORY) {
+        return ALM_OK; /* what is not there is said by whoever reads it */
     }
-    alm_arena_destroy(bytes);
-    return code;
+    ALM_TRY(alm_mlflow_folder_read(fs, path, name, arena, &folder, error));
+    *out = (place){alm_path_join(arena, path, folder.data), alm_path_join(arena, name, folder.data),
+                   folder.flavour};
+    return ALM_OK;
 }
 
-/* The file of an MLflow model folder; what is in it must be what the folder says. */
-static alm_err open_folder(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
-                           alm_error *error)
+/* What is in the file of a folder must be what the folder says. */
+static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str *content,
+                          alm_model_file **out, alm_error *error)
 {
-    alm_arena *arena = alm_arena_create(0);
-    alm_mlflow_folder folder;
     alm_model_file *file = NULL;
-    alm_err code = alm_mlflow_folder_read(fs, path, name, arena, &folder, error);
-    if (code == ALM_OK) {
-        code = open_file(fs, alm_path_join(arena, path, folder.data),
-                         alm_path_join(arena, name, folder.data), &file, error);
-    }
-    if (code == ALM_OK && strcasecmp(file->info.format, folder.flavour) != 0) {
-        code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but %s is a model of %s",
-                        name, folder.flavour, folder.data, file->info.format);
+    ALM_TRY(alm_fs_read_all(fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
+    ALM_TRY(alm_model_file_parse(*content, at->name, &file, error));
+    if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
+        alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
+                                "of %s", at->name, at->flavour, file->info.format);
         alm_model_file_close(file);
+        return code;
     }
-    alm_arena_destroy(arena);
-    if (code == ALM_OK) {
-        *out = file;
-    }
-    return code;
+    *out = file;
+    return ALM_OK;
 }
 
 alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
                             alm_error *error)
 {
-    alm_fs_stat stat;
-    bool is_folder =
-        fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY;
-    return (is_folder ? open_folder : open_file)(fs, path, name, out, error);
+    alm_arena *arena = alm_arena_create(0);
+    place at;
+    alm_str content;
+    alm_err code = find_place(fs, path, name, arena, &at, error);
+    if (code == ALM_OK) {
+        code = open_place(fs, &at, arena, &content, out, error);
+    }
+    alm_arena_destroy(arena);
+    return code;
+}
+
+alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *bytes,
+                            alm_model_file **out, alm_error *error)
+{
+    place at;
+    ALM_TRY(find_place(fs, path, path, arena, &at, error));
+    ALM_TRY(open_place(fs, &at, arena, &bytes->content, out, error));
+    bytes->name = at.name;
+    return ALM_OK;
 }
 
 void alm_model_file_close(alm_model_file *file)

@@ -44,6 +44,16 @@ typedef struct alm_model_file_info {
  * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
 ALM_NODISCARD alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name,
                                           alm_model_file **out, alm_error *error);
+
+/* The same for whoever keeps the file: also its bytes, in `arena`, and its name, which behind a
+ * folder is that of the file in it. Messages call it `path`. */
+typedef struct alm_model_bytes {
+    alm_str content;
+    const char *name;
+} alm_model_bytes;
+ALM_NODISCARD alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena,
+                                          alm_model_bytes *bytes, alm_model_file **out,
+                                          alm_error *error);
 /* The same from bytes in memory, which are not needed afterwards. */
 ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
                                            alm_error *error);
