@@ -77,7 +77,7 @@ ALM_NODISCARD alm_err alm_forest_parse_catboost(alm_str bytes, const char *name,
  * post_transform, with " double" where the result is one and " Normalizer" where that operator
  * follows. README.md of this folder says where onnxruntime differs.
  * Untrusted. ALM_ERR_CORRUPT: not such a file, or trees that are none. ALM_ERR_UNSUPPORTED: what
- * is not done, by its name. ALM_ERR_LIMIT: 2^24 features, 65536 outputs, sparse wide leaves. */
+ * is not done, by its name. ALM_ERR_LIMIT: 2^20 columns, 65536 outputs, sparse wide leaves. */
 ALM_NODISCARD alm_err alm_forest_parse_onnx(alm_str bytes, const char *name, alm_forest **out,
                                             alm_error *error);
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */

