@@ -162,7 +162,7 @@ static const char *const FIXTURES[] = {
     "modes_targets_double",                   "average",        "average_double",
     "five",           "five_double",          "five_targets",   "five_targets_double",
     "five_average",   "five_average_double",  "cast_to_float",  "cast_to_double",
-    "equal_chain",    "deep",
+    "equal_chain",    "equal_sets",           "deep",
 };
 
 static void fixtures_have_the_bits_of_onnxruntime(void **state)

@@ -99,8 +99,7 @@ static void set_test(builder *b, int32_t node, size_t i, almi_tree *tree, bool *
     } else if (never_above) {
         value = -INFINITY;
     } else if (inclusive) {
-        value = b->single ? (double)nextafterf((float)value, INFINITY)
-                          : nextafter(value, INFINITY);
+        value = nextafter(value, INFINITY); /* floats are compared as doubles, too */
     }
     *swapped = turned != never_above;
     tree->threshold[i] = value;
