@@ -9,7 +9,7 @@
 #define NAMES_SHOWN 8
 
 static const almi_option options[] = {
-    {"model", "FILE", "LightGBM's text, XGBoost's JSON or UBJ, CatBoost's .cbm (save_model)"},
+    {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX, or an MLflow folder"},
     {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},

@@ -221,12 +221,11 @@ static alm_err put_manifest(alm_objects *objects, const char *path, const alm_di
 static alm_err import_all(importing *i, alm_error *error)
 {
     const alm_import_request *request = i->request;
-    alm_str bytes;
+    alm_model_bytes file;
     alm_digest model;
     alm_digest expected;
-    ALM_TRY(alm_fs_read_all(i->env->fs, request->model_path, ALM_MODEL_FILE_BYTES_MAX, i->arena,
-                            &bytes, error));
-    ALM_TRY(alm_model_file_parse(bytes, request->model_path, &i->model, error));
+    ALM_TRY(alm_model_file_load(i->env->fs, request->model_path, i->arena, &file, &i->model,
+                                error));
     alm_str text = alm_model_file_describe(i->model)->description;
     i->result.description =
         (alm_str){alm_arena_copy_text(i->arena, text.data, text.size), text.size};
@@ -237,8 +236,8 @@ static alm_err import_all(importing *i, alm_error *error)
         ALM_TRY(alm_objects_locate(i->objects, &expected, i->arena, &path, error));
         ALM_TRY(check_expected(i, path, error));
     }
-    ALM_TRY(alm_objects_put(i->objects, bytes, &model, error));
-    return put_manifest(i->objects, request->model_path, &model,
+    ALM_TRY(alm_objects_put(i->objects, file.content, &model, error));
+    return put_manifest(i->objects, file.name, &model,
                         i->result.has_expected ? &expected : NULL, &i->result.bundle, error);
 }
 

@@ -6,6 +6,7 @@
 #include "model/forest_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 alm_err almi_forest_create(alm_forest **out, alm_error *error)
 {
@@ -236,6 +237,38 @@ bool almi_catboost_goes_left(uint8_t decision, double threshold, double x)
     return !(value > (float)threshold);
 }
 
+/* ---- the rules of ONNX, in the form that the importer chose (import/onnx_forest.c) ---- */
+
+bool almi_is_member(const uint32_t *word, size_t word_count, double x)
+{
+    size_t low = 0, high = word_count / 2;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        double value;
+        memcpy(&value, word + 2 * middle, sizeof value);
+        if (value == x) {
+            return true;
+        }
+        *(value < x ? &low : &high) = value < x ? middle + 1 : middle;
+    }
+    return false;
+}
+
+static bool onnx_goes_left(const almi_tree *tree, size_t node, double x)
+{
+    double value = tree->rounded ? (double)(float)x : x;
+    if (isnan(value)) {
+        return (tree->decision[node] & ALMI_DECISION_DEFAULT_LEFT) != 0;
+    }
+    if ((tree->decision[node] & ALMI_DECISION_CATEGORY) == 0) {
+        return value < tree->threshold[node];
+    }
+    size_t set = (size_t)tree->threshold[node];
+    uint32_t begin = tree->category_begin[set];
+    return almi_is_member(tree->category_word + begin, tree->category_begin[set + 1] - begin,
+                          value);
+}
+
 /* ---- the oracle ---- */
 
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
@@ -245,6 +278,8 @@ bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
         return xgboost_goes_left(tree, node, x);
     case ALM_FOREST_CATBOOST:
         return almi_catboost_goes_left(tree->decision[node], tree->threshold[node], x);
+    case ALM_FOREST_ONNX:
+        return onnx_goes_left(tree, node, x);
     default:
         return lightgbm_goes_left(tree, node, x);
     }
@@ -273,9 +308,9 @@ void almi_tree_add(const almi_tree *tree, size_t leaf, double *score)
     const double *value = tree->leaf_value + leaf * tree->leaf_width;
     double *sum = score + tree->output;
     for (size_t i = 0; i < tree->leaf_width; i++) {
-        /* Both are floats in XGBoost; the double holds the float sum, so nothing is lost. */
-        sum[i] = tree->rule == ALM_FOREST_XGBOOST ? (double)((float)sum[i] + (float)value[i])
-                                                  : sum[i] + value[i];
+        /* Both are floats then; the double holds the float sum, so nothing is lost. */
+        sum[i] = almi_tree_is_single(tree) ? (double)((float)sum[i] + (float)value[i])
+                                           : sum[i] + value[i];
     }
 }
 

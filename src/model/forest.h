@@ -20,7 +20,8 @@ typedef struct alm_forest alm_forest;
 typedef enum alm_forest_source {
     ALM_FOREST_LIGHTGBM, /* float64: values, thresholds and sums */
     ALM_FOREST_XGBOOST,  /* float32: a value is rounded to float before it is compared */
-    ALM_FOREST_CATBOOST  /* float32 values and thresholds, float64 leaves and sums */
+    ALM_FOREST_CATBOOST, /* float32 values and thresholds, float64 leaves and sums */
+    ALM_FOREST_ONNX      /* float32 or float64, as the graph says; base values come last */
 } alm_forest_source;
 
 typedef struct alm_forest_info {
@@ -67,6 +68,19 @@ ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, 
  * more than 2^20 columns or 65536 outputs. */
 ALM_NODISCARD alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **out,
                                                 alm_error *error);
+
+/* Reads the tree ensemble of an ONNX file: TreeEnsembleRegressor and TreeEnsembleClassifier of
+ * ai.onnx.ml 1 and 3, TreeEnsemble of 5, SUM or AVERAGE, every branch mode but MEMBER; around it
+ * only operators that leave the scores alone. The raw score is the specification read in order:
+ * leaves are added from 0 in the order of the trees, in float where the rows are floats, then the
+ * base values (trees of one leaf, the last of the forest), before post_transform. Two classes of
+ * which only the first has weights are one score, the second class's. info.objective is
+ * post_transform, with " double" where the result is one and " Normalizer" where that operator
+ * follows. README.md of this folder says where onnxruntime differs.
+ * Untrusted. ALM_ERR_CORRUPT: not such a file, or trees that are none. ALM_ERR_UNSUPPORTED: what
+ * is not done, by its name. ALM_ERR_LIMIT: 2^20 columns, 65536 outputs, sparse wide leaves. */
+ALM_NODISCARD alm_err alm_forest_parse_onnx(alm_str bytes, const char *name, alm_forest **out,
+                                            alm_error *error);
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */
 alm_forest_info alm_forest_describe(const alm_forest *forest);
 
@@ -81,7 +95,7 @@ void alm_forest_score_reference(const alm_forest *forest, const double *rows, si
  * another thread scores. */
 bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level);
 /* Leaf reached by one row in one tree, in the source's numbering: LightGBM counts leaves, XGBoost
- * nodes, CatBoost leaves. */
+ * nodes, CatBoost leaves, ONNX says its node's id. */
 size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row);
 
 /* ---- contributions: path-dependent TreeSHAP (Lundberg et al. 2020) ----

@@ -14,19 +14,25 @@
 ALM_INLINE uint8_t almi_missing_code(almi_lane_kind kind)
 {
     bool left = kind == ALMI_LANE_NAN_LEFT || kind == ALMI_LANE_ZERO_LEFT ||
-                kind == ALMI_LANE_FLOAT_LEFT;
+                kind == ALMI_LANE_FLOAT_LEFT || kind == ALMI_LANE_DOUBLE_LEFT;
     return left ? 0 : UINT8_MAX;
 }
 
 /* Of the kinds with thresholds. */
 ALM_INLINE bool almi_has_floats(almi_lane_kind kind)
 {
-    return kind >= ALMI_LANE_ABOVE_NEVER;
+    return kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
 }
 
 ALM_INLINE bool almi_is_above(almi_lane_kind kind)
 {
     return kind == ALMI_LANE_ABOVE_NEVER || kind == ALMI_LANE_ABOVE_ALWAYS;
+}
+
+/* Of ONNX: `x < t` is left, on doubles. */
+ALM_INLINE bool almi_has_doubles_below(almi_lane_kind kind)
+{
+    return kind >= ALMI_LANE_DOUBLE_LEFT;
 }
 
 /* x as the lane compares it; NaN when it takes the default side. */
@@ -37,6 +43,9 @@ ALM_INLINE double almi_compared(almi_lane_kind kind, double x)
     }
     if (almi_has_floats(kind)) {
         return (double)(float)x;
+    }
+    if (almi_has_doubles_below(kind)) {
+        return x;
     }
     x = fabs(x) <= ALMI_ZERO_MAX ? 0.0 : x;
     switch (kind) {
@@ -64,11 +73,17 @@ ALM_INLINE int32_t almi_searched(almi_lane_kind kind, double x)
     return almi_key_of(x);
 }
 
-/* From the number of thresholds whose keys are below to the number of those that are. */
+/* From the number of thresholds whose keys are below to the number of those that are (ONNX: that
+ * are not above). Nothing is above the last threshold. */
 ALM_INLINE uint8_t almi_finished(const almi_lane *lane, double x, uint8_t code)
 {
+    if (almi_has_doubles_below(lane->kind)) {
+        while (lane->threshold[code] <= x) {
+            code++;
+        }
+    }
     while (lane->threshold[code] < x) {
-        code++; /* nothing is above the last threshold */
+        code++;
     }
     return code;
 }

@@ -31,6 +31,12 @@ static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
     if (tree->rule == ALM_FOREST_CATBOOST) {
         return category ? ALMI_LANE_HASH : left ? ALMI_LANE_ABOVE_NEVER : ALMI_LANE_ABOVE_ALWAYS;
     }
+    if (tree->rule == ALM_FOREST_ONNX) {
+        int kind = category ? (tree->rounded ? ALMI_LANE_EQUAL_FLOAT_LEFT
+                                             : ALMI_LANE_EQUAL_DOUBLE_LEFT)
+                            : (tree->rounded ? ALMI_LANE_FLOAT_LEFT : ALMI_LANE_DOUBLE_LEFT);
+        return (almi_lane_kind)(left ? kind : kind + 1);
+    }
     if (category) {
         return ALMI_LANE_CATEGORY;
     }
@@ -230,6 +236,14 @@ static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_tabl
     return sort_splits(&f, node_count, scratch, table, error);
 }
 
+/* The least float that is not below a threshold: a float is below the one iff it is below the
+ * other. Only ONNX compares floats with thresholds that are none. */
+static float float_from(double threshold)
+{
+    float next = (float)threshold;
+    return (double)next < threshold ? nextafterf(next, INFINITY) : next;
+}
+
 /* A lane of the splits [begin, end) of the table, which differ in the threshold only. */
 static alm_err add_lane(alm_forest *forest, const split_table *table, size_t begin, size_t end,
                         alm_error *error)
@@ -242,7 +256,7 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     int32_t *key = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
     almi_lane_kind kind = table->split[begin].kind;
-    bool floats = kind >= ALMI_LANE_ABOVE_NEVER;
+    bool floats = kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
     double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
@@ -255,7 +269,8 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
     }
     for (size_t i = 0; i < size; i++) {
-        int32_t own = floats ? almi_key_of_float((float)threshold[i]) : almi_key_of(threshold[i]);
+        int32_t own = floats ? almi_key_of_float(float_from(threshold[i]))
+                             : almi_key_of(threshold[i]);
         key[i] = begin + i < end ? own : INT32_MAX;
     }
     for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
@@ -334,7 +349,8 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
                       .kind = node->kind,
                       .word = node->word,
                       .word_count = node->word_count};
-    if (find_runs(node, found, &lane.run_count)) {
+    bool categories = node->kind < ALMI_LANE_EQUAL_FLOAT_LEFT;
+    if (categories && find_runs(node, found, &lane.run_count)) {
         almi_run *run = NULL;
         ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, lane.run_count + 1, run, error));
         memcpy(run, found, lane.run_count * sizeof *run);

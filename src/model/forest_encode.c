@@ -15,8 +15,22 @@ static uint8_t in_set(const almi_lane *lane, uint32_t category)
     return word < lane->word_count && ((lane->word[word] >> (category % 32)) & 1u) ? 1 : 0;
 }
 
+/* ONNX: 0 where the value is one of the numbers. */
+static uint8_t equal_code(const almi_lane *lane, double x)
+{
+    double value = lane->kind <= ALMI_LANE_EQUAL_FLOAT_RIGHT ? (double)(float)x : x;
+    if (isnan(value)) {
+        return lane->kind == ALMI_LANE_EQUAL_FLOAT_RIGHT ||
+               lane->kind == ALMI_LANE_EQUAL_DOUBLE_RIGHT;
+    }
+    return !almi_is_member(lane->word, lane->word_count, value);
+}
+
 static uint8_t set_code(const almi_lane *lane, double x)
 {
+    if (lane->kind >= ALMI_LANE_EQUAL_FLOAT_LEFT) {
+        return equal_code(lane, x);
+    }
     if (lane->kind == ALMI_LANE_CATEGORY) {
         return x > -1.0 && x < 2147483648.0 ? !in_set(lane, (uint32_t)x) : 1;
     }
@@ -126,6 +140,9 @@ ALM_INLINE bool prepare_as(almi_lane_kind kind, double *restrict value, int32_t 
 ALM_WIDE_VECTORS
 static bool prepare(almi_lane_kind kind, double *value, int32_t *key)
 {
+    if (kind >= ALMI_LANE_DOUBLE_LEFT) {
+        return prepare_as(ALMI_LANE_DOUBLE_LEFT, value, key);
+    }
     if (kind >= ALMI_LANE_FLOAT_LEFT) {
         return prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
     }

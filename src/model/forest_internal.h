@@ -77,6 +77,8 @@ typedef struct almi_tree {
     double *threshold; /* of a categorical node: the number of its set; CatBoost: a hash */
     uint8_t *decision; /* not LightGBM: CATEGORY and DEFAULT_LEFT only */
     int32_t *left, *right;
+    bool rounded;        /* ONNX: values become floats before they are compared */
+    bool single;         /* ONNX: leaf values are floats, and so are the sums */
     double *leaf_value;              /* leaf_count x leaf_width; XGBoost: floats */
     int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
     double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
@@ -86,7 +88,8 @@ typedef struct almi_tree {
     const almi_ctr *ctr;   /* CatBoost: the feature column_count + i is ctr[i]; NULL: none */
     uint32_t column_count; /* of a row, if there are any ctr */
     uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
-    uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right) */
+    uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right);
+                              * ONNX: the numbers that go left, ascending, two words each */
 } almi_tree;
 
 typedef enum almi_lane_kind {
@@ -100,11 +103,18 @@ typedef enum almi_lane_kind {
     ALMI_LANE_HASH,          /* CatBoost: code 1 where the category has the hash, else 0 */
     ALMI_LANE_FLOAT_LEFT,    /* XGBoost: the value rounded to float; NaN takes this side */
     ALMI_LANE_FLOAT_RIGHT,
+    ALMI_LANE_DOUBLE_LEFT,   /* ONNX: the same on doubles */
+    ALMI_LANE_DOUBLE_RIGHT,
     /* Category sets, code 0: left, 1: right. In the set is left; in XGBoost right, and NaN takes
      * the side that the kind says. */
     ALMI_LANE_CATEGORY,
     ALMI_LANE_CATEGORY_LEFT,
-    ALMI_LANE_CATEGORY_RIGHT
+    ALMI_LANE_CATEGORY_RIGHT,
+    /* ONNX: sets of numbers, their bits in `word`; equal to one is left. */
+    ALMI_LANE_EQUAL_FLOAT_LEFT,
+    ALMI_LANE_EQUAL_FLOAT_RIGHT,
+    ALMI_LANE_EQUAL_DOUBLE_LEFT,
+    ALMI_LANE_EQUAL_DOUBLE_RIGHT
 } almi_lane_kind;
 
 typedef struct almi_run {
@@ -115,8 +125,8 @@ typedef struct almi_run {
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
 /* A byte column derived from one feature (CatBoost: or from a ctr): code = number of thresholds
- * below x (FLOAT: not above x). A feature with more than 254 thresholds has several lanes, each
- * with a part of them. */
+ * below x (from FLOAT on: not above x). A feature with more than 254 thresholds has several lanes,
+ * each with a part of them. */
 #define ALMI_SEARCH_WAYS 16
 typedef struct almi_lane {
     uint32_t feature;
@@ -173,7 +183,7 @@ typedef struct almi_fast_tree {
     uint32_t symmetric_depth;
     const almi_blend *level;
     const double *value;     /* leaf_count x leaf_width */
-    const float *single;     /* XGBoost: the same values as they are added */
+    const float *single;     /* XGBoost, ONNX: the same values as they are added */
     /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
      * up to 64 leaves of one value. Else NULL. */
     const uint16_t *plane;
@@ -242,6 +252,19 @@ void almi_forest_end(const alm_forest *forest, size_t n, double *score);
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
 /* Our number of the leaf that a row reaches; the literal walk. */
 size_t almi_tree_walk(const almi_tree *tree, const double *row);
+/* True when x is one of the doubles that lie, ascending, in so many words. */
+bool almi_is_member(const uint32_t *word, size_t word_count, double x);
+/* Leaf values and sums are floats. */
+static inline bool almi_tree_is_single(const almi_tree *tree)
+{
+    return tree->rule == ALM_FOREST_XGBOOST || tree->single;
+}
+/* The sums are floats: all trees are alike in this. */
+static inline bool almi_forest_is_single(const alm_forest *forest)
+{
+    return forest->info.source == ALM_FOREST_XGBOOST ||
+           (forest->info.tree_count > 0 && forest->tree[0].single);
+}
 /* Adds a leaf to the scores of one row, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
 

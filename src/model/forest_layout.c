@@ -157,7 +157,7 @@ static alm_err make_values(alm_forest *forest, size_t t, alm_error *error)
     const almi_tree *tree = &forest->tree[t];
     almi_fast_tree *fast = &forest->fast[t];
     size_t count = tree->leaf_count * tree->leaf_width, width = forest->plane_width;
-    bool floats = tree->rule == ALM_FOREST_XGBOOST;
+    bool floats = almi_tree_is_single(tree);
     float *single = NULL;
     uint16_t *plane = NULL;
     if (floats) {

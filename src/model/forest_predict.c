@@ -29,11 +29,6 @@ typedef struct block {
     size_t parts; /* 1 or ALMI_WIDE_PARTS */
 } block;
 
-static bool sums_floats(const alm_forest *forest)
-{
-    return forest->info.source == ALM_FOREST_XGBOOST;
-}
-
 /* ---- sums of a block ---- */
 
 static void add_pending(const alm_forest *forest, size_t begin, size_t end, block *b)
@@ -47,7 +42,7 @@ static void add_pending(const alm_forest *forest, size_t begin, size_t end, bloc
     for (size_t p = 0; p < b->parts; p++) {
         size_t sum = forest->fast[begin].output * b->parts + p;
         pending.leaf = (const almi_bytes *)b->leaf[p];
-        if (sums_floats(forest)) {
+        if (almi_forest_is_single(forest)) {
             forest->kernel->add_single(&pending, b->total.single[sum]);
         } else {
             forest->kernel->add(&pending, b->total.sum[sum]);
@@ -82,7 +77,7 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     const almi_fast_tree *tree = &forest->fast[t];
     walk_block(forest, t, b, rows, leaf);
     for (size_t r = 0; r < rows->count; r++) {
-        if (sums_floats(forest)) {
+        if (almi_forest_is_single(forest)) {
             b->total.single[tree->output][r] += tree->single[leaf[r]];
         } else {
             b->total.sum[tree->output][r] += tree->value[leaf[r]];
@@ -178,7 +173,7 @@ static void start_sums(const alm_forest *forest, block *b)
     for (size_t i = 0; i < forest->info.output_count * b->parts; i++) {
         double base = almi_forest_base(forest, i / b->parts);
         for (size_t r = 0; r < ALMI_BLOCK_ROWS; r++) {
-            if (sums_floats(forest)) {
+            if (almi_forest_is_single(forest)) {
                 b->total.single[i][r] = (float)base;
             } else {
                 b->total.sum[i][r] = base;
@@ -193,7 +188,7 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
     for (size_t o = 0; o < outputs; o++) {
         for (size_t r = 0; r < n; r++) {
             size_t sum = o * b->parts + r / ALMI_BLOCK_ROWS, at = r % ALMI_BLOCK_ROWS;
-            out[r * outputs + o] = sums_floats(forest) ? (double)b->total.single[sum][at]
+            out[r * outputs + o] = almi_forest_is_single(forest) ? (double)b->total.single[sum][at]
                                                        : b->total.sum[sum][at];
         }
     }
@@ -308,7 +303,7 @@ static void add_leaves(const alm_forest *forest, size_t begin, size_t count, con
         for (size_t i = 0; i < count; i++) {
             almi_tree_add(&forest->tree[begin + i], leaf[i], out);
         }
-    } else if (sums_floats(forest)) {
+    } else if (almi_forest_is_single(forest)) {
         float sum = (float)out[0];
         for (size_t i = 0; i < count; i++) {
             sum += forest->fast[begin + i].single[leaf[i]];

@@ -244,7 +244,7 @@ static void add_batch(const alm_forest *forest, const quick_batch *batch,
                       const uint32_t *position, double *out)
 {
     size_t width = forest->quick->width;
-    bool floats = forest->info.source == ALM_FOREST_XGBOOST;
+    bool floats = almi_forest_is_single(forest);
     if (forest->info.output_count > 1) {
         for (size_t k = 0; k < batch->tree_count; k++) {
             double *sum = &out[batch->output[k]];

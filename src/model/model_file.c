@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "model/import/mlflow_folder.h"
 
 #define SNIFF_BYTES 4096 /* a format must show within them */
 #define DIGEST_SHOWN 12
@@ -63,8 +66,21 @@ static bool is_catboost(alm_str content)
 /* A protocol buffer whose first field is a small integer: the version of the format. */
 static bool is_onnx(alm_str content)
 {
-    return content.size > 2 && content.data[0] == 8 && content.data[1] > 0 &&
-           content.data[1] < 32 && (contains(content, "onnx") || content.data[2] == 0x12);
+    bool versioned = content.size > 2 && content.data[0] == 8 && content.data[1] > 0 &&
+                     content.data[1] < 32;
+    /* A graph, its length and its first node; or the name of whoever wrote it. */
+    return versioned && (contains(content, "onnx") || contains(content, "TreeEnsemble") ||
+                         content.data[2] == 0x12 || content.data[2] == 0x3A);
+}
+
+/* The length of a header, which begins with a brace. */
+static bool is_safetensors(alm_str content)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < 8 && content.size > 8; i++) {
+        size |= (uint64_t)(uint8_t)content.data[i] << (8 * i);
+    }
+    return size > 1 && size <= content.size - 8 && content.data[8] == '{';
 }
 
 static bool is_pickle(alm_str content)
@@ -151,7 +167,6 @@ typedef struct format {
     ", which can run any code when it is opened, so almanac never opens one; write the model "   \
     "itself: LightGBM booster.save_model('model.txt'), scikit-learn interface "                 \
     "model.booster_.save_model('model.txt')"
-#define NOT_YET ", which is not read yet; models of LightGBM, XGBoost and CatBoost are (save_model)"
 #define PANDAS_CODES                                                                             \
     " was trained on pandas categories: it knows a value only as its number in a list of the "   \
     "training data; put these numbers into the rows (frame[column].cat.codes) and say "          \
@@ -172,7 +187,10 @@ static const format FORMATS[] = {
      .library = ALM_TRANSFORM_CATBOOST, .category_remedy = HASHED_CODES, .generic = ""},
     {.name = "JSON dump of LightGBM", .is = is_lightgbm_json,
      .refusal = ", which lacks digits and keys; write booster.save_model('model.txt')"},
-    {.name = "ONNX model", .is = is_onnx, .refusal = NOT_YET},
+    {.name = "ONNX", .is = is_onnx, .parse = alm_forest_parse_onnx,
+     .library = ALM_TRANSFORM_ONNX, .generic = "f"},
+    {.name = "safetensors file", .is = is_safetensors,
+     .refusal = ": the weights of a net, which is not scored on rows"},
     {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
     {.name = "zip archive (PyTorch, Keras or NumPy)", .is = is_zip, .refusal = RUNS_CODE},
     {.name = "HDF5 file (Keras)", .is = is_hdf, .refusal = RUNS_CODE},
@@ -293,18 +311,66 @@ alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file *
     return ALM_OK;
 }
 
+/* Where a model lies: a file, or the one of an MLflow folder. */
+typedef struct place {
+    const char *path, *name;
+    const char *flavour; /* what the folder says of it; NULL: no folder */
+} place;
+
+static alm_err find_place(alm_fs *fs, const char *path, const char *name, alm_arena *arena,
+                          place *out, alm_error *error)
+{
+    alm_fs_stat stat;
+    alm_mlflow_folder folder;
+    *out = (place){path, name, NULL};
+    if (fs->ops->stat(fs, path, &stat, NULL) != ALM_OK || stat.kind != ALM_FS_DIRECTORY) {
+        return ALM_OK; /* what is not there is said by whoever reads it */
+    }
+    ALM_TRY(alm_mlflow_folder_read(fs, path, name, arena, &folder, error));
+    *out = (place){alm_path_join(arena, path, folder.data), alm_path_join(arena, name, folder.data),
+                   folder.flavour};
+    return ALM_OK;
+}
+
+/* What is in the file of a folder must be what the folder says. */
+static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str *content,
+                          alm_model_file **out, alm_error *error)
+{
+    alm_model_file *file = NULL;
+    ALM_TRY(alm_fs_read_all(fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
+    ALM_TRY(alm_model_file_parse(*content, at->name, &file, error));
+    if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
+        alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
+                                "of %s", at->name, at->flavour, file->info.format);
+        alm_model_file_close(file);
+        return code;
+    }
+    *out = file;
+    return ALM_OK;
+}
+
 alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
                             alm_error *error)
 {
-    alm_arena *bytes = alm_arena_create(0);
+    alm_arena *arena = alm_arena_create(0);
+    place at;
     alm_str content;
-    alm_err code =
-        alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, bytes, &content, error);
+    alm_err code = find_place(fs, path, name, arena, &at, error);
     if (code == ALM_OK) {
-        code = alm_model_file_parse(content, name, out, error);
+        code = open_place(fs, &at, arena, &content, out, error);
     }
-    alm_arena_destroy(bytes);
+    alm_arena_destroy(arena);
     return code;
+}
+
+alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *bytes,
+                            alm_model_file **out, alm_error *error)
+{
+    place at;
+    ALM_TRY(find_place(fs, path, path, arena, &at, error));
+    ALM_TRY(open_place(fs, &at, arena, &bytes->content, out, error));
+    bytes->name = at.name;
+    return ALM_OK;
 }
 
 void alm_model_file_close(alm_model_file *file)

@@ -1,10 +1,11 @@
 /* model_file.h: a model file of another library, opened by what is in it.
  *
  * The content decides, never the name: LightGBM's text model, XGBoost's JSON, UBJ and old binary
- * ones, CatBoost's .cbm and JSON; every further format by one line of the table in model_file.c
- * (name, test of the content, parser, transform). Formats that can run code when they are opened
- * (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write instead. The bytes
- * are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the parsers check every bound.
+ * ones, CatBoost's .cbm and JSON, tree ensembles in ONNX; every further format by one line of the
+ * table in model_file.c (name, test of the content, parser, transform). Formats that can run code
+ * when they are opened (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write
+ * instead. The bytes are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the parsers
+ * check every bound.
  *
  * What comes out is a forest, the names of its columns and the transform to what the library's
  * predict() returns; nothing about releases, so whoever shows a prediction says that it is not
@@ -37,11 +38,22 @@ typedef struct alm_model_file_info {
     const char *category_remedy; /* then, a sentence that goes on behind the model's name */
 } alm_model_file_info;
 
-/* `path` is what is opened, `name` (copied) how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
+/* `path` is what is opened, a file or an MLflow model folder (import/mlflow_folder.h); `name`
+ * (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
  * ALM_ERR_LIMIT above the bound; ALM_ERR_UNSUPPORTED for a format that is known and not read, or
  * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
 ALM_NODISCARD alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name,
                                           alm_model_file **out, alm_error *error);
+
+/* The same for whoever keeps the file: also its bytes, in `arena`, and its name, which behind a
+ * folder is that of the file in it. Messages call it `path`. */
+typedef struct alm_model_bytes {
+    alm_str content;
+    const char *name;
+} alm_model_bytes;
+ALM_NODISCARD alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena,
+                                          alm_model_bytes *bytes, alm_model_file **out,
+                                          alm_error *error);
 /* The same from bytes in memory, which are not needed afterwards. */
 ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
                                            alm_error *error);

@@ -39,8 +39,8 @@ static void what_is_not_read_yet_is_named(void **state)
 {
     (void)state;
     const alm_err no = ALM_ERR_UNSUPPORTED;
-    refused(BYTES("\x08\x07\x12\x04onnx"), "m.onnx", no, "is a ONNX model");
     refused(BYTES("{\"name\": \"tree\", \"tree_info\": []}"), "d.json", no, "dump of LightGBM");
+    refused(BYTES("\x02\0\0\0\0\0\0\0{}"), "m.safetensors", no, "is a safetensors file: the w");
     refused(BYTES("PAR1...."), "rows.parquet", no, "rows, not a model");
 }
 
@@ -51,6 +51,7 @@ static void what_is_no_model_is_refused(void **state)
     refused(BYTES("a,b\n1,2\n"), "rows.csv", ALM_ERR_INVALID, "a text of another kind");
     refused(BYTES("\0\1\2"), "m", ALM_ERR_INVALID, "unknown binary data");
     refused(BYTES("tree"), "m", ALM_ERR_CORRUPT, "m:1:");
+    refused(BYTES("\x08\x07\x12\x04onnx"), "m.onnx", ALM_ERR_CORRUPT, "m.onnx: the model has 0 gr");
     refused(BYTES("tree\nnum_class=1\n"), "m", ALM_ERR_CORRUPT, "there is no tree");
 }
 
@@ -161,6 +162,29 @@ static void xgboost_models_are_described(void **state)
     alm_fs_destroy(fs);
 }
 
+/* Tree ensembles of ONNX: columns by position, post_transform, one score of two classes. */
+static void onnx_models_are_described(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_model_file *file = parse(fixture(arena, "onnx_lgbm_binary.onnx"), "m.onnx");
+    const alm_model_file_info *info = alm_model_file_describe(file);
+    assert_string_equal(info->format, "ONNX");
+    assert_int_equal(info->forest.source, ALM_FOREST_ONNX);
+    assert_true(info->is_generic && !info->has_pandas_categories);
+    assert_true(alm_str_is(info->feature_names[4], "f4"));
+    assert_true(alm_str_is(info->forest.objective, "LOGISTIC"));
+    assert_true(info->transform.kind == ALM_TRANSFORM_LOGISTIC && info->transform.single);
+    assert_int_equal(info->transform.output_count, 1);
+    alm_model_file_close(file);
+    file = parse(fixture(arena, "onnx_five_targets_double.onnx"), "m.onnx");
+    info = alm_model_file_describe(file);
+    assert_false(info->transform.is_known || info->transform.single);
+    assert_int_equal(info->transform.output_count, 3);
+    alm_model_file_close(file);
+    alm_arena_destroy(arena);
+}
+
 static void catboost_models_are_described(void **state)
 {
     (void)state;
@@ -252,6 +276,7 @@ int main(void)
         cmocka_unit_test(made_up_names_are_generic),
         cmocka_unit_test(pandas_categories_are_seen),
         cmocka_unit_test(xgboost_models_are_described),
+        cmocka_unit_test(onnx_models_are_described),
         cmocka_unit_test(catboost_models_are_described),
         cmocka_unit_test(a_file_is_opened_through_the_file_system),
         cmocka_unit_test(damaged_files_give_a_message),

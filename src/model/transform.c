@@ -272,6 +272,31 @@ static alm_err parse_lightgbm(const alm_transform_spec *spec, alm_transform *out
     return ALM_OK;
 }
 
+/* post_transform and, behind it, "double" where the result is one. A Normalizer behind the ensemble
+ * is not done, and two classes of one score have no softmax: then predictions are raw scores. */
+static void parse_onnx(const alm_transform_spec *spec, alm_transform *out)
+{
+    alm_str rest = alm_str_trim(spec->objective);
+    alm_str name = alm_str_split(&rest, ' ');
+    out->single = true;
+    out->is_known = spec->objective.size == 0 || alm_str_is(name, "NONE");
+    while (rest.data != NULL) {
+        alm_str word = alm_str_split(&rest, ' ');
+        out->single = out->single && !alm_str_is(word, "double");
+        out->is_known = out->is_known && !alm_str_is(word, "Normalizer");
+        if (alm_str_is(word, "Normalizer")) {
+            return;
+        }
+    }
+    if (alm_str_is(name, "LOGISTIC")) {
+        out->kind = ALM_TRANSFORM_LOGISTIC;
+        out->is_known = true;
+    } else if (alm_str_is(name, "SOFTMAX") && spec->output_count > 1) {
+        out->kind = ALM_TRANSFORM_SOFTMAX_PLAIN;
+        out->is_known = true;
+    }
+}
+
 /* What only a number of scores can be, is not known with another. */
 static const objective *find_catboost(alm_str name, size_t output_count)
 {
@@ -290,6 +315,8 @@ alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out, 
                           .output_count = spec->output_count};
     if (spec->library == ALM_TRANSFORM_LIGHTGBM) {
         ALM_TRY(parse_lightgbm(spec, &made, error));
+    } else if (spec->library == ALM_TRANSFORM_ONNX) {
+        parse_onnx(spec, &made);
     } else {
         alm_str name = alm_str_trim(spec->objective);
         made.single = spec->library == ALM_TRANSFORM_XGBOOST;
@@ -340,6 +367,21 @@ static void softmax_single(const double *in, size_t count, double *out)
     }
 }
 
+static void softmax_plain(const double *in, size_t count, bool single, double *out)
+{
+    double top = in[0], sum = 0.0;
+    for (size_t i = 1; i < count; i++) {
+        top = in[i] > top ? in[i] : top;
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = single ? (double)expf((float)in[i] - (float)top) : exp(in[i] - top);
+        sum = single ? (double)((float)sum + (float)out[i]) : sum + out[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = single ? (double)((float)out[i] / (float)sum) : out[i] / sum;
+    }
+}
+
 static double argmax(const double *in, size_t count)
 {
     size_t top = 0;
@@ -361,6 +403,10 @@ static double one_single(const alm_transform *t, float x)
         return (double)expf(x);
     case ALM_TRANSFORM_STEP:
         return x > 0.0f ? 1.0 : 0.0;
+    case ALM_TRANSFORM_LOGISTIC: {
+        float value = 1.0f / (1.0f + expf(-fabsf(x)));
+        return (double)(x < 0.0f ? 1.0f - value : value);
+    }
     default:
         return (double)x;
     }
@@ -375,6 +421,10 @@ static double one_double(const alm_transform *t, double x)
         return exp(x);
     case ALM_TRANSFORM_LOG1P_EXP:
         return log1p(exp(x));
+    case ALM_TRANSFORM_LOGISTIC: {
+        double value = 1.0 / (1.0 + exp(-fabs(x)));
+        return x < 0.0 ? 1.0 - value : value;
+    }
     case ALM_TRANSFORM_SIGNED_SQUARE:
         return (double)((x > 0) - (x < 0)) * x * x;
     default:
@@ -393,6 +443,12 @@ void alm_transform_apply(const alm_transform *t, const double *raw, size_t n, do
     }
     for (size_t i = 0; i < n * k; i++) {
         out[i] = t->divisor != 1.0 ? raw[i] / t->divisor : raw[i];
+    }
+    if (t->kind == ALM_TRANSFORM_SOFTMAX_PLAIN) {
+        for (size_t i = 0; i < n; i++) {
+            softmax_plain(out + i * k, k, t->single, out + i * k);
+        }
+        return;
     }
     if (t->kind == ALM_TRANSFORM_SOFTMAX) {
         for (size_t i = 0; i < n; i++) {

@@ -23,7 +23,8 @@
 typedef enum alm_transform_library {
     ALM_TRANSFORM_LIGHTGBM,
     ALM_TRANSFORM_XGBOOST,
-    ALM_TRANSFORM_CATBOOST
+    ALM_TRANSFORM_CATBOOST,
+    ALM_TRANSFORM_ONNX /* post_transform, as onnxruntime computes it */
 } alm_transform_library;
 
 typedef enum alm_transform_kind {
@@ -35,13 +36,15 @@ typedef enum alm_transform_kind {
     ALM_TRANSFORM_LOG1P_EXP,
     ALM_TRANSFORM_SIGNED_SQUARE,
     ALM_TRANSFORM_STEP,        /* 1 above zero, else 0 */
-    ALM_TRANSFORM_VARIANCE     /* of two scores: a mean as it is, and half the log of a variance */
+    ALM_TRANSFORM_VARIANCE,    /* of two scores: a mean as it is, and half the log of a variance */
+    ALM_TRANSFORM_LOGISTIC,    /* ONNX: the sigmoid of |x|, turned round below zero */
+    ALM_TRANSFORM_SOFTMAX_PLAIN /* ONNX: the sum has the type of the scores */
 } alm_transform_kind;
 
 /* A plain value; nothing to destroy. */
 typedef struct alm_transform {
     alm_transform_kind kind;
-    bool single;         /* float arithmetic (XGBoost) */
+    bool single;         /* float arithmetic (XGBoost, most of ONNX) */
     bool is_known;       /* false: the objective is not known, so predictions are raw scores */
     double slope;        /* of LightGBM's sigmoid */
     double divisor;      /* of the raw score, before everything else: iterations of an average */

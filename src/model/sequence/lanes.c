@@ -91,7 +91,9 @@ ALM_INLINE float expm1_lane(float x)
     p = fmaf(p, r, 1.6666665459e-1F);
     p = fmaf(p, r, 5.0000001201e-1F);
     float grown = fmaf(p, r * r, r);
-    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    /* NaN (weights whose sums overflow) stays NaN by way of r; it has no integer. */
+    int32_t whole = (int32_t)(n == n ? n : 0.0F);
+    uint32_t bits = (uint32_t)(whole + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
     return fmaf(power, grown, power - 1.0F);
