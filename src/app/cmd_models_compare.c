@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "app/compare_record.h"
 #include "app/metrics_view.h"
-#include "app/session.h"
 
 static const almi_option options[] = {
     {"against", "RELEASE", "the incumbent, or an alias (default: production if it is set)"},
@@ -98,8 +98,6 @@ static alm_err load_rows(comparison *c, const alm_release *release, almi_metric_
 static alm_err find_sides(comparison *c, alm_error *error)
 {
     almi_cli *cli = c->cli;
-    ALM_TRY(alm_registry_resolve(cli->registry, alm_str_of(cli->argument[0]), cli->arena,
-                                 &c->candidate, error));
     const char *against = almi_option_text(cli, "against");
     alm_str name = alm_str_of(against ? against : DEFAULT_ALIAS);
     alm_err found = alm_registry_resolve(cli->registry, name, cli->arena, &c->incumbent,
@@ -221,79 +219,32 @@ static void print_baselines(comparison *c)
     almi_grid_print(grid, &c->cli->term, &c->cli->out);
 }
 
-/* ---- the record ---- */
-
-static alm_err record(comparison *c, alm_str against, alm_ledger_entry *out, alm_error *error)
-{
-    almi_cli *cli = c->cli;
-    alm_buffer detail = {0};
-    alm_json_writer json = alm_json_writer_on(&detail);
-    alm_json_open_object(&json);
-    alm_json_put_str(&json, "against", against);
-    alm_json_put_i64(&json, "better", (int64_t)c->better);
-    alm_json_key(&json, "figures");
-    almi_grid_write_rows(c->grid, &json);
-    alm_json_put_i64(&json, "worse", (int64_t)c->worse);
-    alm_json_close_object(&json);
-    const char *why = almi_option_text(cli, "why");
-    why = why ? why
-              : alm_arena_printf(cli->arena, "compared with " ALM_STR_FMT, ALM_STR_ARG(against));
-    alm_ledger_note note = {.action = ALM_LEDGER_COMPARE,
-                            .subject = c->candidate.name,
-                            .detail = alm_buffer_view(&detail),
-                            .when = alm_env_now(&cli->env),
-                            .why = alm_str_of(why)};
-    alm_err code = alm_buffer_status(&detail, error);
-    if (code == ALM_OK) {
-        code = almi_who(cli, &note.who, error);
-    }
-    if (code == ALM_OK) {
-        code = alm_ledger_append(cli->registry, &note, cli->arena, out, error);
-    }
-    alm_buffer_deinit(&detail);
-    return code;
-}
-
-static void show(comparison *c, alm_str against, int64_t seq)
+static void show(comparison *c, const almi_comparison *record, int64_t seq)
 {
     almi_cli *cli = c->cli;
     if (cli->json) {
-        alm_json_writer json = alm_json_writer_on(&cli->out);
-        alm_json_open_object(&json);
-        alm_json_put_str(&json, "candidate", c->candidate.name);
-        alm_json_put_str(&json, "against", against);
-        alm_json_put_i64(&json, "better", (int64_t)c->better);
-        alm_json_put_i64(&json, "worse", (int64_t)c->worse);
-        alm_json_key(&json, "ledger_entry");
-        if (seq) {
-            alm_json_i64(&json, seq);
-        } else {
-            alm_json_null(&json);
-        }
-        alm_json_key(&json, "figures");
-        almi_grid_write_rows(c->grid, &json);
-        alm_json_close_object(&json);
-        alm_buffer_text(&cli->out, "\n");
+        almi_comparison_write(cli, record, seq);
     } else if (!cli->quiet) {
         if (c->has_incumbent) {
             almi_grid_print(c->grid, &cli->term, &cli->out);
         } else {
             print_baselines(c);
         }
-        alm_buffer_printf(&cli->out,
-                          "\n" ALM_STR_FMT " against " ALM_STR_FMT
-                          ": %zu figures better, %zu worse%s\n",
-                          ALM_STR_ARG(c->candidate.name), ALM_STR_ARG(against), c->better, c->worse,
-                          seq ? "; recorded in the ledger" : "; dry run, not recorded");
+        almi_comparison_conclude(cli, record, seq);
     }
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
 {
-    ALM_TRY(almi_open_state(cli, error));
     comparison c = {.cli = cli,
                     .grid =
                         almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0])};
+    ALM_TRY(almi_open_state(cli, error));
+    ALM_TRY(alm_registry_resolve(cli->registry, alm_str_of(cli->argument[0]), cli->arena,
+                                 &c.candidate, error));
+    if (c.candidate.origin == ALM_RELEASE_IMPORTED) {
+        return almi_compare_imported(cli, &c.candidate, error);
+    }
     ALM_TRY(find_sides(&c, error));
     compare(&c);
     if (almi_grid_rows(c.grid) == 0) {
@@ -301,12 +252,15 @@ static alm_err run(almi_cli *cli, alm_error *error)
                         "the reports of " ALM_STR_FMT " and its incumbent have no level in common",
                         ALM_STR_ARG(c.candidate.name));
     }
-    alm_str against = c.has_incumbent ? c.incumbent.name : ALM_STR("baselines");
-    alm_ledger_entry entry = {.seq = 0};
-    if (!almi_option_flag(cli, "dry-run")) {
-        ALM_TRY(record(&c, against, &entry, error));
-    }
-    show(&c, against, entry.seq);
+    almi_comparison record = {.candidate = c.candidate.name,
+                              .against =
+                                  c.has_incumbent ? c.incumbent.name : ALM_STR("baselines"),
+                              .better = c.better,
+                              .worse = c.worse,
+                              .grid = c.grid};
+    int64_t seq = 0;
+    ALM_TRY(almi_comparison_record(cli, &record, &seq, error));
+    show(&c, &record, seq);
     return ALM_OK;
 }
 
@@ -320,7 +274,9 @@ const almi_command almi_cmd_models_compare = {
             "what 'production' points to). Without an incumbent, beside the baselines of its own "
             "backtest: seasonal naive, exponential smoothing and the others. Smaller is better for "
             "every figure. The ledger keeps the whole comparison; promotion needs one. Two "
-            "releases were scored on the same days only if their snapshots and backtests agree.",
+            "releases were scored on the same days only if their snapshots and backtests agree.\n"
+            "An imported release has no backtest: its answers are held against its expected "
+            "outputs, beside those of --against if that is given and was imported too.",
     .example = "almanac models compare demand-2 --against demand-1",
     ALMI_OPTIONS(options),
     .run = run,

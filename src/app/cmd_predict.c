@@ -1,21 +1,29 @@
-/* cmd_predict.c: a model file on the rows of a file, without a project; the work is
- * batch/predict_file. */
+/* cmd_predict.c: a model file on the rows of a file, without a project, or a release that was
+ * imported; the work is batch/predict_file. */
 #include <string.h>
 
 #include "app/session.h"
-#include "batch/predict_file.h"
+#include "batch/imported.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define NAMES_SHOWN 8
 
 static const almi_option options[] = {
-    {"model", "FILE", "the model file: LightGBM's text, XGBoost's JSON or UBJ (save_model)"},
+    {"model", "FILE", "LightGBM's text, XGBoost's JSON or UBJ, CatBoost's .cbm (save_model)"},
+    {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
-    {"category-codes", NULL, "the rows hold the numbers of pandas categories, not their values"},
+    {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };
+
+/* What answers: a file that nobody approved, or a release. */
+typedef struct scored {
+    alm_model_file *model;
+    alm_str release; /* empty: a file */
+    bool approved;
+} scored;
 
 static alm_err write_piece(void *context, alm_str bytes, alm_error *error)
 {
@@ -34,8 +42,11 @@ static alm_err write_json_piece(void *context, alm_str bytes, alm_error *error)
 static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *error)
 {
     int64_t block = ALM_PREDICT_BLOCK_DEFAULT;
-    alm_str model;
-    ALM_TRY(almi_option_require(cli, "model", &model, error));
+    const char *model = almi_option_text(cli, "model");
+    if ((model != NULL) == (almi_option_text(cli, "release") != NULL)) {
+        return alm_fail(error, ALM_ERR_USAGE, "almanac predict needs %s", model
+                        ? "--model or --release, not both" : "--model FILE or --release RELEASE");
+    }
     ALM_TRY(almi_option_i64(cli, "block", &block, error));
     if (block < 1 || block > ALM_PREDICT_BLOCK_MAX) {
         return alm_fail(error, ALM_ERR_USAGE, "--block takes 1 to %d rows, not %lld",
@@ -43,7 +54,7 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
     }
     const char *output = almi_option_text(cli, "output");
     bool to_rows = output && strcmp(output, cli->argument[0]) == 0;
-    if (to_rows || (output && strcmp(output, model.data) == 0)) {
+    if (to_rows || (output && model && strcmp(output, model) == 0)) {
         return alm_fail(error, ALM_ERR_USAGE, "--output %s would replace the %s", output,
                         to_rows ? "rows that are read" : "model");
     }
@@ -56,13 +67,22 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
 }
 
 /* Also with --quiet: the label belongs to the answer and is no note beside it. */
-static void show_label(almi_cli *cli, const alm_model_file_info *model)
+static void show_label(almi_cli *cli, const scored *by, const alm_model_file_info *model)
 {
     bool quiet = cli->quiet;
     cli->quiet = false;
-    almi_note(cli, "unapproved: " ALM_STR_FMT " is not a promoted release",
-              ALM_STR_ARG(model->description));
+    if (by->release.size == 0) {
+        almi_note(cli, "unapproved: " ALM_STR_FMT " is not a promoted release",
+                  ALM_STR_ARG(model->description));
+    } else if (!by->approved) {
+        almi_note(cli, "unapproved: nobody has approved release " ALM_STR_FMT " yet",
+                  ALM_STR_ARG(by->release));
+    }
     cli->quiet = quiet;
+    if (by->approved) {
+        almi_note(cli, "release " ALM_STR_FMT ": " ALM_STR_FMT, ALM_STR_ARG(by->release),
+                  ALM_STR_ARG(model->description));
+    }
 }
 
 static void note_columns(almi_cli *cli, const alm_model_file_info *model,
@@ -88,12 +108,15 @@ static void note_columns(almi_cli *cli, const alm_model_file_info *model,
     alm_buffer_deinit(&list);
 }
 
-static void put_model(alm_json_writer *json, const alm_model_file_info *model)
+static void put_model(alm_json_writer *json, const scored *by, const alm_model_file_info *model)
 {
     char digest[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&model->digest, digest);
     alm_json_open_object(json);
-    alm_json_put_bool(json, "approved", false);
+    alm_json_put_bool(json, "approved", by->approved);
+    if (by->release.size) {
+        alm_json_put_str(json, "release", by->release);
+    }
     alm_json_key(json, "model");
     alm_json_open_object(json);
     alm_json_put_str(json, "path", model->name);
@@ -104,7 +127,7 @@ static void put_model(alm_json_writer *json, const alm_model_file_info *model)
     alm_json_close_object(json);
 }
 
-static alm_err write_rows(almi_cli *cli, alm_predict *predict, const alm_model_file_info *model,
+static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
                           alm_error *error)
 {
     const char *output = almi_option_text(cli, "output");
@@ -121,7 +144,7 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const alm_model_f
         return ALM_OK;
     }
     alm_json_writer json = alm_json_writer_on(&cli->out);
-    put_model(&json, model);
+    put_model(&json, by, alm_model_file_describe(by->model));
     if (output) {
         alm_json_put_text(&json, "output", output);
         alm_json_put_i64(&json, "row_count", (int64_t)facts->rows);
@@ -135,15 +158,16 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const alm_model_f
     return ALM_OK;
 }
 
-static alm_err predict_rows(almi_cli *cli, const alm_predict_options *asked, alm_error *error)
+static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_options *asked,
+                            alm_error *error)
 {
-    const alm_model_file_info *model = alm_model_file_describe(asked->model);
+    const alm_model_file_info *model = alm_model_file_describe(by->model);
     alm_predict *predict = NULL;
     ALM_TRY(alm_predict_open(&cli->env, asked, &predict, error));
     const alm_predict_facts *facts = alm_predict_describe(predict);
-    show_label(cli, model);
+    show_label(cli, by, model);
     note_columns(cli, model, facts);
-    alm_err code = write_rows(cli, predict, model, error);
+    alm_err code = write_rows(cli, predict, by, error);
     if (code == ALM_OK && facts->rows == 0) {
         almi_note(cli, "%s has a header and no rows", asked->path);
     }
@@ -151,16 +175,39 @@ static alm_err predict_rows(almi_cli *cli, const alm_predict_options *asked, alm
     return code;
 }
 
+static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_error *error)
+{
+    alm_release release;
+    alm_imported found;
+    alm_ledger_entry *entries = NULL;
+    size_t approvals = 0;
+    ALM_TRY(almi_open_state(cli, error));
+    ALM_TRY(alm_registry_resolve(cli->registry, alm_str_of(name), cli->arena, &release, error));
+    alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = release.name};
+    ALM_TRY(alm_ledger_list(cli->registry, &filter, cli->arena, &entries, &approvals, error));
+    alm_err code =
+        alm_imported_open(cli->objects, &release.members[0].bundle, cli->arena, &found, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "release " ALM_STR_FMT, ALM_STR_ARG(release.name));
+    }
+    *out = (scored){found.model, release.name, approvals > 0};
+    return ALM_OK;
+}
+
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     alm_predict_options asked;
-    alm_model_file *model = NULL;
+    scored by = {0};
     ALM_TRY(read_options(cli, &asked, error));
     const char *path = almi_option_text(cli, "model");
-    ALM_TRY(alm_model_file_open(cli->env.fs, path, path, &model, error));
-    asked.model = model;
-    alm_err code = predict_rows(cli, &asked, error);
-    alm_model_file_close(model);
+    if (path) {
+        ALM_TRY(alm_model_file_open(cli->env.fs, path, path, &by.model, error));
+    } else {
+        ALM_TRY(open_release(cli, almi_option_text(cli, "release"), &by, error));
+    }
+    asked.model = by.model;
+    alm_err code = predict_rows(cli, &by, &asked, error);
+    alm_model_file_close(by.model);
     return code;
 }
 
@@ -172,12 +219,14 @@ const almi_command almi_cmd_predict = {
     .summary = "score rows with a model file; needs no project",
     .text = "Reads the rows of a file (.csv, .csv.gz, .parquet) and prints one prediction per row "
             "as CSV, in the rows' order: what the predict() of the library that made the model "
-            "returns. Columns are matched by name, in any order, and more columns than needed are "
-            "left out; a model whose columns have no names of their own (Column_0, ...) takes "
-            "them by position. An empty field is a missing value. The columns of the result are "
+            "returns (predict_proba() of CatBoost's classifiers). Columns are matched by name, in "
+            "any order, and more columns than needed are left out; a model whose columns have no "
+            "names of their own (Column_0, ...) takes them by position. An empty field is a "
+            "missing value. The columns of the result are "
             "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores.\n"
-            "Nothing here is approved, and every answer says so: on standard error, and as "
-            "'approved' in JSON. Pickles and other files that can run code are never opened. For "
+            "A model file is not approved, and every answer says so: on standard error, and as "
+            "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files "
+            "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"
                "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv",

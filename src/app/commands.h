@@ -22,6 +22,7 @@
     X(models_promote)       \
     X(models_rollback)      \
     X(models_history)       \
+    X(import)               \
     X(predict)              \
     X(run)                  \
     X(predictions_query)    \

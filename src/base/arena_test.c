@@ -197,8 +197,8 @@ static void texts_are_terminated_copies(void **state)
     alm_arena_destroy(arena);
 }
 
-/* Blocks that come and go while others take pieces in between and keep them for a while, as a reader
- * of Parquet does beside an arena for every block of series. */
+/* Blocks that come and go while others take pieces in between and keep them for a while, as a
+ * reader of Parquet does beside an arena for every block of series. */
 static void blocks_that_come_and_go_do_not_grow_the_process(void **state)
 {
     (void)state;

@@ -18,7 +18,6 @@ struct alm_predict {
     alm_arena *arena;
     almi_predict_rows *rows;
     size_t *place;      /* of every model column in the rows' header */
-    const char **names; /* of the output columns */
     size_t score_count; /* predictions of a row */
     size_t contribution_count;
     double *values, *raw, *scores, *contributions; /* of a block; the last of a piece */
@@ -158,22 +157,25 @@ static void name_output(alm_predict *p)
 {
     const alm_model_file_info *model = p->model;
     size_t outputs = model->forest.output_count, features = model->forest.feature_count;
-    const char **name = ALM_NEW_ARRAY(p->arena, const char *, p->facts.column_count);
+    alm_str *name = ALM_NEW_ARRAY(p->arena, alm_str, p->facts.column_count);
     size_t at = 0;
     for (size_t i = 0; i < p->score_count; i++) {
         const char *one = p->facts.is_raw ? "raw" : "prediction";
         const char *many = p->facts.is_raw ? "raw" : "p";
-        name[at++] = p->score_count == 1 ? one : alm_arena_printf(p->arena, "%s_%zu", many, i);
+        name[at++] = alm_str_of(p->score_count == 1
+                                    ? one
+                                    : alm_arena_printf(p->arena, "%s_%zu", many, i));
     }
     for (size_t k = 0; p->options.contributions && k < outputs; k++) {
         const char *number = outputs == 1 ? "" : alm_arena_printf(p->arena, "_%zu", k);
         for (size_t i = 0; i < features; i++) {
-            name[at++] = alm_arena_printf(p->arena, "contribution%s_" ALM_STR_FMT, number,
-                                          ALM_STR_ARG(model->feature_names[i]));
+            name[at++] = alm_str_of(alm_arena_printf(p->arena, "contribution%s_" ALM_STR_FMT,
+                                                     number,
+                                                     ALM_STR_ARG(model->feature_names[i])));
         }
-        name[at++] = alm_arena_printf(p->arena, "expected%s", number);
+        name[at++] = alm_str_of(alm_arena_printf(p->arena, "expected%s", number));
     }
-    p->names = name;
+    p->facts.outputs = name;
 }
 
 static alm_err try_doubles(size_t rows, size_t width, double **out, alm_error *error)
@@ -218,11 +220,8 @@ static alm_err check_options(alm_predict *p, alm_error *error)
                         ALM_PREDICT_BLOCK_MAX, options->block_rows);
     }
     if (p->model->has_pandas_categories && !options->category_codes) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED,
-                        ALM_STR_FMT " was trained on pandas categories: it knows a value only as "
-                        "its number in a list of the training data; put these numbers into the "
-                        "rows (frame[column].cat.codes) and say --category-codes",
-                        ALM_STR_ARG(p->model->name));
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT "%s", ALM_STR_ARG(p->model->name),
+                        p->model->category_remedy);
     }
     return ALM_OK;
 }
@@ -320,10 +319,10 @@ static void put_row(const alm_predict *p, const writer *w, const double *scores,
         alm_json_open_object(w->json);
     }
     for (size_t i = 0; i < p->score_count; i++) {
-        put_value(w, p->names[i], i == 0, scores[i]);
+        put_value(w, p->facts.outputs[i].data, i == 0, scores[i]);
     }
     for (size_t i = 0; contributions && i < p->contribution_count; i++) {
-        put_value(w, p->names[p->score_count + i], false, contributions[i]);
+        put_value(w, p->facts.outputs[p->score_count + i].data, false, contributions[i]);
     }
     if (w->json) {
         alm_json_close_object(w->json);
@@ -332,16 +331,31 @@ static void put_row(const alm_predict *p, const writer *w, const double *scores,
     }
 }
 
+/* The answers to the n rows in `values`. */
+static const double *score_block(alm_predict *p, size_t n)
+{
+    alm_forest_score(alm_model_file_forest(p->options.model), p->values, n,
+                     p->model->forest.feature_count, p->raw);
+    if (p->facts.is_raw) {
+        return p->raw;
+    }
+    alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
+    return p->scores;
+}
+
+alm_err alm_predict_next(alm_predict *p, const double **answers, size_t *rows, alm_error *error)
+{
+    alm_assert(!p->options.contributions);
+    ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, rows, error));
+    *answers = *rows ? score_block(p, *rows) : NULL;
+    p->facts.rows += *rows;
+    return ALM_OK;
+}
+
 static alm_err put_block(alm_predict *p, const writer *w, size_t n, alm_error *error)
 {
-    const alm_forest *forest = alm_model_file_forest(p->options.model);
     size_t features = p->model->forest.feature_count;
-    const double *scores = p->raw;
-    alm_forest_score(forest, p->values, n, features, p->raw);
-    if (!p->facts.is_raw) {
-        alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
-        scores = p->scores;
-    }
+    const double *scores = score_block(p, n);
     for (size_t i = 0; i < n; i++) {
         size_t in_piece = i % p->piece_rows;
         if (p->contributions && in_piece == 0) {
@@ -376,7 +390,7 @@ alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_
     writer w = {.buffer = &buffer, .sink = sink};
     for (size_t i = 0; i < p->facts.column_count; i++) {
         alm_buffer_text(&buffer, i ? "," : "");
-        alm_csv_write(&buffer, alm_str_of(p->names[i]));
+        alm_csv_write(&buffer, p->facts.outputs[i]);
     }
     alm_buffer_text(&buffer, "\n");
     alm_err code = put_rows(p, &w, error);

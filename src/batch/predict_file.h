@@ -38,6 +38,7 @@ typedef struct alm_predict_facts {
     bool is_raw;
     bool by_position;
     size_t column_count; /* of the output */
+    const alm_str *outputs; /* their names, NUL terminated */
     const alm_str *ignored; /* columns of the rows that the model does not take */
     size_t ignored_count;
     uint64_t rows; /* written so far */
@@ -58,7 +59,12 @@ ALM_NODISCARD alm_err alm_predict_open(const alm_env *env, const alm_predict_opt
 void alm_predict_close(alm_predict *predict); /* takes NULL */
 const alm_predict_facts *alm_predict_describe(const alm_predict *predict);
 
-/* One of these, once. ALM_ERR_INVALID names row, column and value of a text that is no number. */
+/* The next block of answers, without contributions: rows x column_count, valid until the next call;
+ * *rows is 0 at the end. Errors as below. */
+ALM_NODISCARD alm_err alm_predict_next(alm_predict *predict, const double **answers, size_t *rows,
+                                       alm_error *error);
+/* Or one of these, once. ALM_ERR_INVALID names row, column and value of a text that is no
+ * number. */
 ALM_NODISCARD alm_err alm_predict_write_csv(alm_predict *predict, const alm_predict_sink *sink,
                                             alm_error *error);
 /* The array of row objects behind `json`'s key; its buffer is emptied into `sink` on the way. The

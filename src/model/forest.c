@@ -13,6 +13,7 @@ alm_err almi_forest_create(alm_forest **out, alm_error *error)
     ALM_TRY(alm_heap_try(sizeof(alm_forest), &memory, error));
     alm_forest *forest = memory;
     forest->arena = alm_arena_create(0);
+    forest->scale = 1;
     *out = forest;
     return ALM_OK;
 }
@@ -55,11 +56,11 @@ typedef struct tree_check {
 static alm_err check_node(const tree_check *check, const almi_tree *tree, size_t node)
 {
     int32_t feature = tree->feature[node];
-    if (feature < 0 || (size_t)feature >= check->forest->info.feature_count) {
+    size_t columns = check->forest->info.feature_count + check->forest->ctr_count;
+    if (feature < 0 || (size_t)feature >= columns) {
         return alm_fail(check->error, ALM_ERR_CORRUPT,
                         "%s: tree %zu node %zu: feature %d of %zu; the model file is damaged",
-                        check->name, check->index, node, (int)feature,
-                        check->forest->info.feature_count);
+                        check->name, check->index, node, (int)feature, columns);
     }
     double threshold = tree->threshold[node];
     if (isnan(threshold)) {
@@ -67,7 +68,8 @@ static alm_err check_node(const tree_check *check, const almi_tree *tree, size_t
                         check->name, check->index, node);
     }
     bool categorical = (tree->decision[node] & ALMI_DECISION_CATEGORY) != 0;
-    if (categorical && !(threshold >= 0 && threshold < (double)tree->category_count)) {
+    bool has_set = categorical && tree->rule != ALM_FOREST_CATBOOST;
+    if (has_set && !(threshold >= 0 && threshold < (double)tree->category_count)) {
         return alm_fail(check->error, ALM_ERR_CORRUPT,
                         "%s: tree %zu node %zu: category set %.17g of %zu", check->name,
                         check->index, node, threshold, tree->category_count);
@@ -136,7 +138,8 @@ alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *erro
     bool has_cover = true;
     for (size_t i = 0; i < forest->info.tree_count; i++) {
         const almi_tree *tree = &forest->tree[i];
-        bool covered = tree->leaf_width == 1 && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
+        bool single = tree->leaf_width == 1 || tree->rule == ALM_FOREST_CATBOOST;
+        bool covered = single && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
         leaf_count_max = tree->leaf_count > leaf_count_max ? tree->leaf_count : leaf_count_max;
         has_cover = has_cover && covered;
     }
@@ -219,19 +222,47 @@ static bool xgboost_goes_left(const almi_tree *tree, size_t node, double x)
     return !has_category(tree, (size_t)tree->threshold[node], (uint32_t)value);
 }
 
+/* ---- the literal rules of CatBoost (libs/model/cpu/quantization.h) ---- */
+
+bool almi_catboost_goes_left(uint8_t decision, double threshold, double x)
+{
+    if (decision & ALMI_DECISION_CATEGORY) {
+        return (double)almi_category_hash(x) != threshold;
+    }
+    float value = (float)x;
+    if (isnan(value)) {
+        value = (decision & ALMI_DECISION_DEFAULT_LEFT) != 0 ? -INFINITY : INFINITY;
+    }
+    return !(value > (float)threshold);
+}
+
 /* ---- the oracle ---- */
 
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
 {
-    return tree->rule == ALM_FOREST_XGBOOST ? xgboost_goes_left(tree, node, x)
-                                            : lightgbm_goes_left(tree, node, x);
+    switch (tree->rule) {
+    case ALM_FOREST_XGBOOST:
+        return xgboost_goes_left(tree, node, x);
+    case ALM_FOREST_CATBOOST:
+        return almi_catboost_goes_left(tree->decision[node], tree->threshold[node], x);
+    default:
+        return lightgbm_goes_left(tree, node, x);
+    }
+}
+
+static double column_of(const almi_tree *tree, size_t feature, const double *row)
+{
+    bool plain = tree->ctr == NULL || feature < tree->column_count;
+    return plain ? row[feature]
+                 : (double)almi_ctr_value(&tree->ctr[feature - tree->column_count], row);
 }
 
 size_t almi_tree_walk(const almi_tree *tree, const double *row)
 {
     int32_t node = tree->leaf_count > 1 ? 0 : ~0;
     while (node >= 0) {
-        bool left = almi_tree_goes_left(tree, (size_t)node, row[tree->feature[node]]);
+        double x = column_of(tree, (size_t)tree->feature[node], row);
+        bool left = almi_tree_goes_left(tree, (size_t)node, x);
         node = left ? tree->left[node] : tree->right[node];
     }
     return (size_t)~node;
@@ -251,6 +282,21 @@ void almi_tree_add(const almi_tree *tree, size_t leaf, double *score)
 double almi_forest_base(const alm_forest *forest, size_t output)
 {
     return forest->base != NULL ? forest->base[output] : 0.0;
+}
+
+/* CatBoost's ApplyScaleAndBias: the bias is added where any output has one, also to -0. */
+void almi_forest_end(const alm_forest *forest, size_t n, double *score)
+{
+    size_t outputs = forest->info.output_count;
+    if (forest->bias != NULL) {
+        for (size_t i = 0; i < n * outputs; i++) {
+            score[i] = forest->scale * score[i] + forest->bias[i % outputs];
+        }
+    } else if (forest->scale != 1) {
+        for (size_t i = 0; i < n * outputs; i++) {
+            score[i] *= forest->scale;
+        }
+    }
 }
 
 size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double *row)
@@ -274,4 +320,5 @@ void alm_forest_score_reference(const alm_forest *forest, const double *rows, si
             almi_tree_add(tree, almi_tree_walk(tree, rows + i * stride), out + i * k);
         }
     }
+    almi_forest_end(forest, n, out);
 }

@@ -18,7 +18,8 @@ typedef struct alm_forest alm_forest;
 /* The library whose rules a forest follows. */
 typedef enum alm_forest_source {
     ALM_FOREST_LIGHTGBM, /* float64: values, thresholds and sums */
-    ALM_FOREST_XGBOOST   /* float32: a value is rounded to float before it is compared */
+    ALM_FOREST_XGBOOST,  /* float32: a value is rounded to float before it is compared */
+    ALM_FOREST_CATBOOST  /* float32 values and thresholds, float64 leaves and sums */
 } alm_forest_source;
 
 typedef struct alm_forest_info {
@@ -30,7 +31,8 @@ typedef struct alm_forest_info {
     size_t leaf_count_max;  /* of one tree */
     bool averaged;          /* random forest: the mean is raw score / iteration_count */
     bool has_cover;         /* the weight of the nodes is known: it can be explained */
-    bool has_category_names; /* the source holds names of categories; rows hold their numbers */
+    /* The source knows categories by names (CatBoost: perhaps, by hashes); rows hold numbers. */
+    bool has_category_names;
     alm_str objective;      /* as written by the source ("poisson", ""); borrowed */
     const alm_str *feature_name; /* feature_count names, or NULL; borrowed */
 } alm_forest_info;
@@ -52,6 +54,18 @@ ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, 
  * sets of more than 64 MiB, more than 2^24 features. */
 ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, alm_forest **out,
                                                alm_error *error);
+
+/* Reads a model that CatBoost saved as .cbm (binary) or, without `ctrs`, as JSON; the first bytes
+ * say which. Symmetric and other trees, several outputs, scale and bias, categories (one-hot, and
+ * in .cbm their statistics of the target). The raw score is RawFormulaVal; the reference is
+ * CatBoost 1.2.10 on x86-64 with dense rows in the order of the training data's columns. Of a
+ * category a row holds its number: 3 is the category "3", NaN is "nan".
+ * As untrusted as a LightGBM text. ALM_ERR_CORRUPT: not such a file (place or tree is named).
+ * ALM_ERR_UNSUPPORTED: text and embedding features, statistics in JSON, categories that are known
+ * to be other texts than whole numbers. ALM_ERR_LIMIT: trees deeper than 16 levels of one split,
+ * more than 2^20 columns or 65536 outputs. */
+ALM_NODISCARD alm_err alm_forest_parse_catboost(alm_str bytes, const char *name, alm_forest **out,
+                                                alm_error *error);
 void alm_forest_destroy(alm_forest *forest); /* takes NULL */
 alm_forest_info alm_forest_describe(const alm_forest *forest);
 
@@ -62,7 +76,7 @@ void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, si
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out);
 /* Leaf reached by one row in one tree, in the source's numbering: LightGBM counts leaves, XGBoost
- * nodes. */
+ * nodes, CatBoost leaves. */
 size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row);
 
 /* ---- contributions: path-dependent TreeSHAP (Lundberg et al. 2020) ----
@@ -72,9 +86,9 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row)
 typedef struct alm_forest_explainer alm_forest_explainer;
 typedef struct alm_forest_scratch alm_forest_scratch;
 
-/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts or sums of hessians), leaves with
- * several values, or a path deeper than 1024 or with more than 128 different features;
- * ALM_ERR_LIMIT beyond 2^26 features over all paths. */
+/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts, sums of hessians or leaf weights),
+ * leaves with several values (but CatBoost's), or a path deeper than 1024 or with more than 128
+ * different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */

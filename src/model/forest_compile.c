@@ -4,7 +4,8 @@
  * the position of t, exactly: both sides compare the same doubles. XGBoost's `x < t` becomes the
  * same with code(x) = #{thresholds not above x}, on floats. What happens to NaN and to zero
  * is a property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits.
- * Each different category set becomes a lane of its own with code 0 or 1. */
+ * Each different category set (CatBoost: each category) becomes a lane of its own with code 0 or 1.
+ * Of a symmetric tree only one node a level is compiled. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,9 @@ static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
     if (tree->rule == ALM_FOREST_XGBOOST) {
         return category ? (left ? ALMI_LANE_CATEGORY_LEFT : ALMI_LANE_CATEGORY_RIGHT)
                         : (left ? ALMI_LANE_FLOAT_LEFT : ALMI_LANE_FLOAT_RIGHT);
+    }
+    if (tree->rule == ALM_FOREST_CATBOOST) {
+        return category ? ALMI_LANE_HASH : left ? ALMI_LANE_ABOVE_NEVER : ALMI_LANE_ABOVE_ALWAYS;
     }
     if (category) {
         return ALMI_LANE_CATEGORY;
@@ -142,7 +146,8 @@ static alm_err make_numeric_lanes(alm_forest *forest, const split_table *table, 
 {
     for (size_t begin = 0, end = 0; begin < table->count; begin = end) {
         const split *first = &table->split[begin];
-        while (end < table->count && end - begin < ALMI_LANE_THRESHOLDS_MAX &&
+        size_t most = first->kind == ALMI_LANE_HASH ? 1 : ALMI_LANE_THRESHOLDS_MAX;
+        while (end < table->count && end - begin < most &&
                table->split[end].feature == first->feature &&
                table->split[end].kind == first->kind) {
             end++;
@@ -256,10 +261,14 @@ typedef struct grouping {
 } grouping;
 
 /* Adds the lanes of a tree to the group; false (and nothing added) when they do not fit. */
-static bool add_tree_lanes(grouping *g, const almi_test *test, size_t inner_count)
+static bool add_tree_lanes(grouping *g, const alm_forest *forest, size_t t)
 {
+    const almi_tree *tree = &forest->tree[t];
+    const almi_test *test = forest->test[t];
     size_t before = g->count;
-    for (size_t node = 0; node < inner_count; node++) {
+    /* The first node of each level is enough for a symmetric tree: 0, 1, 3, 7, ... */
+    bool symmetric = tree->symmetric_depth > 0;
+    for (size_t node = 0; node + 1 < tree->leaf_count; node = symmetric ? 2 * node + 1 : node + 1) {
         uint32_t lane = test[node].lane;
         if (g->stamp[lane] == g->current) {
             continue;
@@ -316,6 +325,22 @@ static alm_err make_blend(alm_forest *forest, grouping *g, size_t t, alm_error *
     return ALM_OK;
 }
 
+static alm_err make_symmetric(alm_forest *forest, const grouping *g, size_t t, alm_error *error)
+{
+    size_t depth = forest->tree[t].symmetric_depth;
+    almi_blend *node = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, depth, node, error));
+    for (size_t level = 0; level < depth; level++) {
+        almi_test test = forest->test[t][((size_t)1 << level) - 1];
+        node[depth - 1 - level] = (almi_blend){.lane = (uint16_t)g->local[test.lane],
+                                               .code = (uint16_t)test.code};
+    }
+    forest->blend[t].node = node;
+    forest->blend[t].count = depth;
+    forest->blend[t].symmetric_depth = (uint32_t)depth;
+    return ALM_OK;
+}
+
 static int compare_lanes(const void *left, const void *right)
 {
     const uint32_t *a = left, *b = right;
@@ -335,7 +360,9 @@ static alm_err close_group(alm_forest *forest, grouping *g, size_t begin, size_t
         g->local[list[i]] = (uint32_t)i;
     }
     for (size_t t = begin; t < end; t++) {
-        if (forest->tree[t].leaf_count <= ALMI_BLEND_LEAVES) {
+        if (forest->tree[t].symmetric_depth > 0) {
+            ALM_TRY(make_symmetric(forest, g, t, error));
+        } else if (forest->tree[t].leaf_count <= ALMI_BLEND_LEAVES) {
             ALM_TRY(make_blend(forest, g, t, error));
         }
     }
@@ -350,15 +377,15 @@ static alm_err make_groups(alm_forest *forest, grouping *g, alm_error *error)
     size_t begin = 0, tree_count = forest->info.tree_count;
     g->current = 1;
     for (size_t t = 0; t < tree_count; t++) {
-        size_t inner_count = forest->tree[t].leaf_count - 1;
-        if (inner_count >= ALMI_BLEND_LEAVES) {
+        const almi_tree *tree = &forest->tree[t];
+        if (tree->leaf_count > ALMI_BLEND_LEAVES && tree->symmetric_depth == 0) {
             continue; /* leaf numbers do not fit a byte: walked one row at a time */
         }
-        if (!add_tree_lanes(g, forest->test[t], inner_count)) {
+        if (!add_tree_lanes(g, forest, t)) {
             ALM_TRY(close_group(forest, g, begin, t, error));
             begin = t;
             /* Fewer inner nodes than lanes of a group, so an empty group always has room. */
-            alm_assert(add_tree_lanes(g, forest->test[t], inner_count));
+            alm_assert(add_tree_lanes(g, forest, t));
         }
     }
     return close_group(forest, g, begin, tree_count, error);

@@ -133,6 +133,49 @@ static void float_codes(const almi_lane *lane, const double *column, const almi_
     }
 }
 
+/* CatBoost's `x > t`, on floats: the number of thresholds below x. */
+static void above_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
+                        uint8_t *code)
+{
+    double missing = lane->kind == ALMI_LANE_ABOVE_ALWAYS ? INFINITY : -INFINITY;
+    for (size_t r = 0; r < rows->count; r++) {
+        double x = (double)(float)column[r * rows->stride];
+        code[r] = numeric_code(lane->threshold, lane->size, isnan(x) ? missing : x);
+    }
+}
+
+/* What is computed from the columns and shared by lanes that follow each other. */
+typedef struct derived {
+    int32_t hash[ALMI_BLOCK_ROWS_MAX];  /* of the categories in column hash_of */
+    double value[ALMI_BLOCK_ROWS_MAX];  /* of the ctr with feature number value_of */
+    uint32_t hash_of, value_of;         /* UINT32_MAX: nothing yet */
+} derived;
+
+static void hash_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
+                       derived *made, uint8_t *code)
+{
+    for (size_t r = 0; made->hash_of != lane->feature && r < rows->count; r++) {
+        made->hash[r] = almi_category_hash(column[r * rows->stride]);
+    }
+    made->hash_of = lane->feature;
+    int32_t wanted = (int32_t)lane->threshold[0];
+    for (size_t r = 0; r < rows->count; r++) {
+        code[r] = made->hash[r] == wanted ? 1 : 0;
+    }
+}
+
+static void ctr_codes(const alm_forest *forest, const almi_lane *lane, const almi_rows *rows,
+                      derived *made, uint8_t *code)
+{
+    const almi_ctr *ctr = &forest->ctr[lane->feature - forest->info.feature_count];
+    for (size_t r = 0; made->value_of != lane->feature && r < rows->count; r++) {
+        made->value[r] = (double)almi_ctr_value(ctr, rows->value + r * rows->stride);
+    }
+    made->value_of = lane->feature;
+    almi_rows alone = {made->value, rows->count, 1};
+    above_codes(lane, made->value, &alone, code);
+}
+
 static void numeric_codes(const almi_lane *lane, const double *column, const almi_rows *rows,
                           uint8_t *code)
 {
@@ -153,15 +196,23 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
                        const almi_rows *rows, uint8_t *code, size_t code_stride)
 {
     categories converted;
+    derived made;
     converted.of = NULL;
+    made.hash_of = made.value_of = UINT32_MAX;
     alm_assert(rows->count <= ALMI_BLOCK_ROWS_MAX);
     for (size_t i = 0; i < count; i++, code += code_stride) {
         const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
         const double *column = rows->value + lane->feature;
-        if (lane->kind >= ALMI_LANE_CATEGORY) {
+        if (lane->feature >= forest->info.feature_count) {
+            ctr_codes(forest, lane, rows, &made, code);
+        } else if (lane->kind >= ALMI_LANE_CATEGORY) {
             category_codes(lane, column, rows, &converted, code);
         } else if (lane->kind >= ALMI_LANE_FLOAT_LEFT) {
             float_codes(lane, column, rows, code);
+        } else if (lane->kind == ALMI_LANE_HASH) {
+            hash_codes(lane, column, rows, &made, code);
+        } else if (lane->kind >= ALMI_LANE_ABOVE_NEVER) {
+            above_codes(lane, column, rows, code);
         } else {
             numeric_codes(lane, column, rows, code);
         }

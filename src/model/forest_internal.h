@@ -26,9 +26,45 @@ enum {
     ALMI_MISSING_NAN = 2
 };
 
-/* One tree of either source; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0
- * (XGBoost: parents before children); a child c >= 0 is an inner node, c < 0 the leaf ~c. Checked
- * by almi_forest_finish: each is reached exactly once. */
+/* ---- CatBoost: a column computed from the row (forest_ctr.c) ---- */
+
+typedef enum almi_ctr_kind { /* numbers of the source */
+    ALMI_CTR_BORDERS,        /* share of the classes above a border */
+    ALMI_CTR_BUCKETS,        /* share of one class */
+    ALMI_CTR_CLASS_MEAN,
+    ALMI_CTR_TARGET_MEAN,
+    ALMI_CTR_COUNTER,
+    ALMI_CTR_FREQUENCY
+} almi_ctr_kind;
+
+/* One answer that belongs to a combination: a column is above a threshold, or of a category. */
+typedef struct almi_ctr_test {
+    uint32_t column;
+    uint8_t decision; /* as of a node */
+    double threshold;
+} almi_ctr_test;
+
+/* What the training rows with the same combination of categories and answers say about the target;
+ * arrays in the forest's arena, the tables shared by several. */
+typedef struct almi_ctr {
+    almi_ctr_kind kind;
+    const uint32_t *category; /* columns of the combination */
+    size_t category_count;
+    const almi_ctr_test *test;
+    size_t test_count;
+    /* A hash table of 2^n buckets of 12 bytes, little endian: hash u64 (all ones: empty), row u32.
+     * Rows are checked by the importer. */
+    const uint8_t *bucket;
+    size_t bucket_count;
+    const int32_t *count; /* [row][row_width]; of means a float sum and a count */
+    size_t row_width;
+    int32_t border, denominator;
+    float prior, prior_weight, shift, scale;
+} almi_ctr;
+
+/* One tree of any source; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0
+ * (not LightGBM: parents before children); a child c >= 0 is an inner node, c < 0 the leaf ~c.
+ * Checked by almi_forest_finish: each is reached exactly once. */
 typedef struct almi_tree {
     alm_forest_source rule;
     uint32_t output;     /* score that the leaves add to; with wide leaves the first of all */
@@ -36,12 +72,17 @@ typedef struct almi_tree {
     size_t leaf_count;
     size_t category_count; /* category sets of this tree */
     int32_t *feature;
-    double *threshold; /* of a categorical node: the number of its set */
-    uint8_t *decision; /* XGBoost: CATEGORY and DEFAULT_LEFT only */
+    double *threshold; /* of a categorical node: the number of its set; CatBoost: a hash */
+    uint8_t *decision; /* not LightGBM: CATEGORY and DEFAULT_LEFT only */
     int32_t *left, *right;
     double *leaf_value;              /* leaf_count x leaf_width; XGBoost: floats */
     int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
     double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
+    /* CatBoost: all nodes of a level ask the same, level l has the nodes 2^l - 1 and following, and
+     * the leaf's number are the answers, the root's first. 0: not such a tree. */
+    uint32_t symmetric_depth;
+    const almi_ctr *ctr;   /* CatBoost: the feature column_count + i is ctr[i]; NULL: none */
+    uint32_t column_count; /* of a row, if there are any ctr */
     uint32_t *category_begin;        /* category_count + 1 offsets into category_word */
     uint32_t *category_word; /* bit c % 32 of word c / 32: category c goes left (XGBoost: right) */
 } almi_tree;
@@ -52,6 +93,9 @@ typedef enum almi_lane_kind {
     ALMI_LANE_NAN_RIGHT,
     ALMI_LANE_ZERO_LEFT,     /* missing type Zero: NaN and zero take the default side */
     ALMI_LANE_ZERO_RIGHT,
+    ALMI_LANE_ABOVE_NEVER,   /* CatBoost: the value rounded to float; NaN is above no threshold */
+    ALMI_LANE_ABOVE_ALWAYS,  /* the same, but NaN is infinity */
+    ALMI_LANE_HASH,          /* CatBoost: code 1 where the category has the hash, else 0 */
     ALMI_LANE_FLOAT_LEFT,    /* XGBoost: the value rounded to float; NaN takes this side */
     ALMI_LANE_FLOAT_RIGHT,
     /* Category sets, code 0: left, 1: right. In the set is left; in XGBoost right, and NaN takes
@@ -68,8 +112,9 @@ typedef struct almi_run {
 #define ALMI_LANE_RUNS_MAX 32
 #define ALMI_LANE_THRESHOLDS_MAX 254 /* so that code 255 is right of every threshold */
 
-/* A byte column derived from one feature: code = number of thresholds below x (FLOAT: not above x).
- * A feature with more than 254 thresholds has several lanes, each with a part of them. */
+/* A byte column derived from one feature (CatBoost: or from a ctr): code = number of thresholds
+ * below x (FLOAT: not above x). A feature with more than 254 thresholds has several lanes, each
+ * with a part of them. */
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
@@ -100,6 +145,9 @@ typedef struct almi_blend {
 typedef struct almi_blend_tree {
     const almi_blend *node; /* NULL: too many leaves for bytes, walk the literal tree */
     size_t count;
+    /* Not 0: a tree of that depth whose levels ask the same (forest_symmetric.c). node[d] is bit d
+     * of the leaf's number; the operands mean nothing. */
+    uint32_t symmetric_depth;
     const float *single; /* XGBoost: the leaf values once more, as they are added */
 } almi_blend_tree;
 
@@ -115,6 +163,11 @@ struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
     alm_forest_info info;
     const double *base; /* [output] where the sums start; NULL: 0 */
+    /* CatBoost: what becomes of the sums at the end. */
+    double scale;       /* 1 for all others */
+    const double *bias; /* [output]; NULL: all are 0 */
+    almi_ctr *ctr;      /* columns behind those of the row */
+    size_t ctr_count;
     almi_tree *tree;
     almi_test **test; /* [tree][inner node] */
     almi_lane *lane;
@@ -138,6 +191,8 @@ ALM_NODISCARD alm_err almi_forest_compile(alm_forest *forest, alm_error *error);
 
 /* The score before the first tree. */
 double almi_forest_base(const alm_forest *forest, size_t output);
+/* What the source does to the sums of n rows behind the last tree. */
+void almi_forest_end(const alm_forest *forest, size_t n, double *score);
 
 /* True when x goes left at node `node`: the source's rule, literally. */
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
@@ -145,6 +200,19 @@ bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x);
 size_t almi_tree_walk(const almi_tree *tree, const double *row);
 /* Adds a leaf to the scores of one row, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
+
+/* ---- CatBoost ---- */
+
+/* The hash by which CatBoost knows a category, given as a number (forest_category.c). */
+int32_t almi_category_hash(double x);
+/* Its rule for one split: above the threshold, or of the category, is right. */
+bool almi_catboost_goes_left(uint8_t decision, double threshold, double x);
+float almi_ctr_value(const almi_ctr *ctr, const double *row); /* forest_ctr.c */
+/* Adds the symmetric tree `tree`, and perhaps more that follow it and are below `end`, to the
+ * scores of n <= ALMI_CHUNK_ROWS rows; gives the first tree that was not added. `code` are the
+ * codes of the group's lanes as almi_lanes_encode lays them, with a stride of ALMI_CHUNK_ROWS. */
+size_t almi_symmetric_add(const alm_forest *forest, size_t tree, size_t end, const uint8_t *code,
+                          size_t n, double *score);
 
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */

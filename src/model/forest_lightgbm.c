@@ -90,8 +90,10 @@ static bool next_item(alm_str *list, alm_str *item)
         size++;
     }
     *item = (alm_str){list->data, size};
-    list->data += size;
-    list->size -= size;
+    if (size > 0) { /* an absent list has no data at all */
+        list->data += size;
+        list->size -= size;
+    }
     return size > 0;
 }
 

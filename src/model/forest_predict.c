@@ -80,9 +80,12 @@ static void add_tree(const alm_forest *forest, size_t t, kernel *k, size_t n, do
         add_floats(tree, blend->single, leaf, n, outputs, sum);
         return;
     }
-    const double *value = tree->leaf_value;
+    size_t width = tree->leaf_width;
     for (size_t r = 0; r < n; r++) {
-        sum[r * outputs] += value[leaf[r]];
+        const double *value = tree->leaf_value + leaf[r] * width;
+        for (size_t i = 0; i < width; i++) {
+            sum[r * outputs + i] += value[i];
+        }
     }
 }
 
@@ -120,7 +123,9 @@ static void score_block(const alm_forest *forest, kernel *k, const double *rows,
         almi_rows block = {rows, n, stride};
         almi_lanes_encode(forest, group->lane, group->lane_count, &block, k->code[0], BLOCK_ROWS);
         for (size_t t = group->tree_begin; t < group->tree_end; t++) {
-            if (forest->blend[t].node != NULL) {
+            if (forest->blend[t].symmetric_depth > 0) {
+                t = almi_symmetric_add(forest, t, group->tree_end, k->code[0], n, out) - 1;
+            } else if (forest->blend[t].node != NULL) {
                 add_tree(forest, t, k, n, out);
             } else {
                 walk_tree(forest, t, k, &block, out);
@@ -130,6 +135,7 @@ static void score_block(const alm_forest *forest, kernel *k, const double *rows,
     for (size_t r = 0; sums_in_kernel(forest) && r < n; r++) {
         out[r] = (double)k->sum[r];
     }
+    almi_forest_end(forest, n, out);
 }
 
 static void init_kernel(const alm_forest *forest, kernel *k)

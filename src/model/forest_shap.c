@@ -170,6 +170,7 @@ typedef struct cutter {
     alm_forest_explainer *explainer;
     alm_error *error;
     size_t tree;
+    size_t output; /* of the values of a leaf, those of a CatBoost tree: each has its own paths */
     bool writing; /* the first pass only counts */
     visit *stack;
     step step[PATH_DEPTH_MAX];
@@ -181,6 +182,19 @@ typedef struct cutter {
 static double cover_of(const almi_tree *tree, int32_t child)
 {
     return child >= 0 ? tree->node_cover[child] : tree->leaf_cover[~child];
+}
+
+static double value_of(const almi_tree *tree, int32_t leaf, size_t output)
+{
+    return tree->leaf_value[(size_t)leaf * tree->leaf_width + output];
+}
+
+/* Share of the training rows at `node` that go on to `child`. CatBoost's symmetric trees have nodes
+ * that no row reaches; an even share there keeps the contributions a sum of the score. */
+static double share_of(const almi_tree *tree, size_t node, int32_t child)
+{
+    double cover = tree->node_cover[node];
+    return cover > 0 ? cover_of(tree, child) / cover : 0.5;
 }
 
 /* Element of the path for `feature`, added when it is new; NULL when there are too many. */
@@ -241,7 +255,7 @@ static alm_err draft_path(cutter *c, const almi_tree *tree, size_t depth)
         int32_t child = c->step[i].left ? tree->left[node] : tree->right[node];
         path_element *element = NULL;
         ALM_TRY(draft_element(c, (uint32_t)tree->feature[node], &element));
-        element->zero *= cover_of(tree, child) / tree->node_cover[node];
+        element->zero *= share_of(tree, node, child);
         add_test(c, forest->test[c->tree][node], c->step[i].left,
                  (uint32_t)(element - c->element));
     }
@@ -251,9 +265,10 @@ static alm_err draft_path(cutter *c, const almi_tree *tree, size_t depth)
 /* The two leaves of `node`, or the leaf ~node. */
 static alm_err draft_leaves(cutter *c, const almi_tree *tree, int32_t node, leaf_path *path)
 {
+    double scale = c->explainer->forest->scale;
     if (node < 0) {
         path->leaf_count = 1;
-        path->value[0] = tree->leaf_value[~node];
+        path->value[0] = value_of(tree, ~node, c->output) * scale;
         return ALM_OK;
     }
     path_element *element = NULL;
@@ -264,8 +279,8 @@ static alm_err draft_leaves(cutter *c, const almi_tree *tree, int32_t node, leaf
     path->side = (path_test){test.lane, 0, (uint8_t)test.code};
     for (int i = 0; i < 2; i++) {
         int32_t child = i == 0 ? tree->left[node] : tree->right[node];
-        path->value[i] = tree->leaf_value[~child];
-        path->share[i] = cover_of(tree, child) / tree->node_cover[node];
+        path->value[i] = value_of(tree, ~child, c->output) * scale;
+        path->share[i] = share_of(tree, (size_t)node, child);
     }
     return ALM_OK;
 }
@@ -277,7 +292,7 @@ static void write_path(cutter *c, leaf_path path)
     path.element_begin = e->element_count;
     path.test_begin = e->test_count;
     path.element_count = (uint32_t)c->element_count;
-    path.output = e->forest->tree[c->tree].output;
+    path.output = e->forest->tree[c->tree].output + (uint32_t)c->output;
     e->path[e->path_count] = path;
     size_t at = e->test_count;
     for (size_t i = 0; i < c->element_count; i++) {
@@ -350,7 +365,10 @@ static alm_err cut_forest(cutter *c)
     e->element_count = 0;
     e->test_count = 0;
     for (c->tree = 0; c->tree < e->forest->info.tree_count; c->tree++) {
-        ALM_TRY(cut_tree(c));
+        size_t width = e->forest->tree[c->tree].leaf_width;
+        for (c->output = 0; c->output < width; c->output++) {
+            ALM_TRY(cut_tree(c));
+        }
     }
     return ALM_OK;
 }
@@ -365,7 +383,7 @@ static double expected_by_shares(const almi_tree *tree, double *share)
     for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
         for (int side = 0; side < 2; side++) {
             int32_t child = side == 0 ? tree->left[node] : tree->right[node];
-            double reached = share[node] * (cover_of(tree, child) / tree->node_cover[node]);
+            double reached = share[node] * share_of(tree, node, child);
             if (child >= 0) {
                 share[child] = reached;
             } else {
@@ -377,17 +395,18 @@ static double expected_by_shares(const almi_tree *tree, double *share)
 }
 
 /* Mean of the leaf values by training rows, as LightGBM's Tree::ExpectedValue. */
-static double expected_value(const almi_tree *tree, double *share)
+static double expected_value(const almi_tree *tree, size_t output, double *share)
 {
     if (tree->leaf_count == 1) {
-        return tree->leaf_value[0];
+        return tree->leaf_value[output];
     }
     if (tree->rule == ALM_FOREST_XGBOOST) {
         return expected_by_shares(tree, share);
     }
     double sum = 0.0;
     for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
-        sum += tree->leaf_cover[leaf] / tree->node_cover[0] * tree->leaf_value[leaf];
+        sum += tree->leaf_cover[leaf] / tree->node_cover[0] *
+               value_of(tree, (int32_t)leaf, output);
     }
     return sum;
 }
@@ -413,8 +432,11 @@ static alm_err build(alm_forest_explainer *e, alm_arena *scratch, alm_error *err
     }
     for (size_t t = 0; t < info->tree_count; t++) {
         const almi_tree *tree = &e->forest->tree[t];
-        e->expected[tree->output] += expected_value(tree, share);
+        for (size_t k = 0; k < tree->leaf_width; k++) {
+            e->expected[tree->output + k] += expected_value(tree, k, share);
+        }
     }
+    almi_forest_end(e->forest, 1, e->expected);
     return make_rules(e, error);
 }
 
@@ -424,8 +446,9 @@ alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explain
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
-                        "internal_count (LightGBM) or sum_hessian above 0 (XGBoost), one value a "
-                        "leaf");
+                        "internal_count (LightGBM), sum_hessian above 0 (XGBoost) or leaf weights "
+                        "without category statistics (CatBoost); and, but for CatBoost, one "
+                        "value a leaf");
     }
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest_explainer), &memory, error));

@@ -51,10 +51,13 @@ static bool is_xgboost(alm_str content)
            starts_with(content, "binf", 4);
 }
 
+/* Keys of its JSON are sorted: statistics, if there are any, come before features_info. */
 static bool is_catboost(alm_str content)
 {
     return starts_with(content, "CBM1", 4) ||
-           (is_json(content) && contains(content, "\"oblivious_trees\""));
+           (is_json(content) &&
+            (contains(content, "\"features_info\"") || contains(content, "\"ctr_data\"") ||
+             contains(content, "\"oblivious_trees\"")));
 }
 
 /* A protocol buffer whose first field is a small integer: the version of the format. */
@@ -139,6 +142,7 @@ typedef struct format {
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
     alm_transform_library library;
     bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
+    const char *category_remedy;         /* OPTIONAL: what to do then, behind the model's name */
     const char *generic; /* name of column 7 without its 7, where the library made it up */
     const char *refusal;
 } format;
@@ -147,18 +151,27 @@ typedef struct format {
     ", which can run any code when it is opened, so almanac never opens one; write the model "   \
     "itself: LightGBM booster.save_model('model.txt'), scikit-learn interface "                 \
     "model.booster_.save_model('model.txt')"
-#define NOT_YET ", which is not read yet; models of LightGBM and XGBoost are (booster.save_model)"
+#define NOT_YET ", which is not read yet; models of LightGBM, XGBoost and CatBoost are (save_model)"
+#define PANDAS_CODES                                                                             \
+    " was trained on pandas categories: it knows a value only as its number in a list of the "   \
+    "training data; put these numbers into the rows (frame[column].cat.codes) and say "          \
+    "--category-codes"
+#define HASHED_CODES                                                                             \
+    " has categories, of which it knows hashes of texts, and a row can hold a number only (3 "   \
+    "is the category '3'); say --category-codes if the categories of the training data were "    \
+    "whole numbers, else train with such"
 
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
     {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
      .library = ALM_TRANSFORM_LIGHTGBM, .categories = lightgbm_categories,
-     .generic = "Column_"},
+     .category_remedy = PANDAS_CODES, .generic = "Column_"},
     {.name = "XGBoost", .is = is_xgboost, .parse = alm_forest_parse_xgboost,
-     .library = ALM_TRANSFORM_XGBOOST, .generic = "f"},
+     .library = ALM_TRANSFORM_XGBOOST, .category_remedy = PANDAS_CODES, .generic = "f"},
+    {.name = "CatBoost", .is = is_catboost, .parse = alm_forest_parse_catboost,
+     .library = ALM_TRANSFORM_CATBOOST, .category_remedy = HASHED_CODES, .generic = ""},
     {.name = "JSON dump of LightGBM", .is = is_lightgbm_json,
      .refusal = ", which lacks digits and keys; write booster.save_model('model.txt')"},
-    {.name = "CatBoost model", .is = is_catboost, .refusal = NOT_YET},
     {.name = "ONNX model", .is = is_onnx, .refusal = NOT_YET},
     {.name = "Python pickle (or joblib file)", .is = is_pickle, .refusal = RUNS_CODE},
     {.name = "zip archive (PyTorch, Keras or NumPy)", .is = is_zip, .refusal = RUNS_CODE},
@@ -187,7 +200,7 @@ static alm_err fail_unknown(alm_str content, const char *name, alm_error *error)
     bool is_text = alm_str_is_utf8(content, NULL) && !memchr(content.data, 0, content.size);
     return alm_fail(error, ALM_ERR_INVALID,
                     "%s is no model that almanac knows: %s; LightGBM's text model begins with a "
-                    "line 'tree', XGBoost's is JSON or UBJ (booster.save_model)",
+                    "line 'tree', XGBoost's is JSON or UBJ, CatBoost's .cbm or JSON (save_model)",
                     name, is_text ? "a text of another kind" : "unknown binary data");
 }
 
@@ -246,6 +259,7 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     ALM_TRY(take_names(file, error));
     info->has_pandas_categories = info->forest.has_category_names ||
                                   (kind->categories && kind->categories(content));
+    info->category_remedy = info->has_pandas_categories ? kind->category_remedy : NULL;
     info->is_generic = is_generic(info, kind->generic);
     if (!info->feature_names) {
         make_up_names(file, kind->generic);

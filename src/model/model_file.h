@@ -1,11 +1,10 @@
 /* model_file.h: a model file of another library, opened by what is in it.
  *
- * The content decides, never the name: LightGBM's text model and XGBoost's JSON, UBJ and old binary
- * ones; every further format by one line of the table in model_file.c (name, test of the content,
- * parser, transform). Formats that can
- * run code when they are opened (pickle, joblib, PyTorch, Keras H5) are refused by name, with what
- * to write instead. The bytes are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the
- * parsers check every bound.
+ * The content decides, never the name: LightGBM's text model, XGBoost's JSON, UBJ and old binary
+ * ones, CatBoost's .cbm and JSON; every further format by one line of the table in model_file.c
+ * (name, test of the content, parser, transform). Formats that can run code when they are opened
+ * (pickle, joblib, PyTorch, Keras H5) are refused by name, with what to write instead. The bytes
+ * are untrusted: at most ALM_MODEL_FILE_BYTES_MAX are read, and the parsers check every bound.
  *
  * What comes out is a forest, the names of its columns and the transform to what the library's
  * predict() returns; nothing about releases, so whoever shows a prediction says that it is not
@@ -34,7 +33,8 @@ typedef struct alm_model_file_info {
     bool is_generic; /* names that the library made up ("Column_0"): columns go by position */
     /* The model was trained on pandas categories: such a column holds the position of a value in
      * a list that only the Python package reads, so rows need these numbers. */
-    bool has_pandas_categories;
+    bool has_pandas_categories; /* with CatBoost: categories whose texts may be no numbers */
+    const char *category_remedy; /* then, a sentence that goes on behind the model's name */
 } alm_model_file_info;
 
 /* `path` is what is opened, `name` (copied) how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;

@@ -10,7 +10,7 @@ static void use(const alm_model_file *file)
     const alm_model_file_info *info = alm_model_file_describe(file);
     alm_arena *arena = alm_arena_create(0);
     size_t features = info->forest.feature_count, scores = info->forest.output_count;
-    double *row = ALM_NEW_ARRAY(arena, double, features);
+    double *row = ALM_NEW_ARRAY(arena, double, features + 1);
     double *raw = ALM_NEW_ARRAY(arena, double, scores);
     double *out = ALM_NEW_ARRAY(arena, double, scores);
     row[0] = NAN;

@@ -39,7 +39,6 @@ static void what_is_not_read_yet_is_named(void **state)
 {
     (void)state;
     const alm_err no = ALM_ERR_UNSUPPORTED;
-    refused(BYTES("CBM1\1\2"), "m.cbm", no, "is a CatBoost model");
     refused(BYTES("\x08\x07\x12\x04onnx"), "m.onnx", no, "is a ONNX model");
     refused(BYTES("{\"name\": \"tree\", \"tree_info\": []}"), "d.json", no, "dump of LightGBM");
     refused(BYTES("PAR1...."), "rows.parquet", no, "rows, not a model");
@@ -162,6 +161,42 @@ static void xgboost_models_are_described(void **state)
     alm_fs_destroy(fs);
 }
 
+static void catboost_models_are_described(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_model_file *file = parse(fixture(arena, "cb_logloss.cbm"), "m.cbm");
+    const alm_model_file_info *info = alm_model_file_describe(file);
+    double raw = -1.5, p = 0;
+    assert_string_equal(info->format, "CatBoost");
+    assert_true(info->transform.kind == ALM_TRANSFORM_SIGMOID && !info->transform.single);
+    assert_true(alm_str_is(info->feature_names[1], "b"));
+    assert_false(info->is_generic || info->has_pandas_categories);
+    alm_transform_apply(&info->transform, &raw, 1, &p);
+    assert_true(fabs(p - 1 / (1 + alm_exp(1.5))) < 1e-15);
+    alm_model_file_close(file);
+
+    file = parse(fixture(arena, "cb_multiclass.json"), "m.json");
+    info = alm_model_file_describe(file);
+    assert_true(info->transform.kind == ALM_TRANSFORM_SOFTMAX);
+    assert_int_equal(info->transform.output_count, 4);
+    alm_model_file_close(file);
+
+    /* Names "0", "1", ... are the library's; categories need a word of the user. */
+    file = parse(fixture(arena, "catboost_regressor.cbm"), "m.cbm");
+    info = alm_model_file_describe(file);
+    assert_true(info->is_generic && alm_str_is(info->feature_names[3], "3"));
+    assert_null(info->category_remedy);
+    alm_model_file_close(file);
+    file = parse(fixture(arena, "cb_one_hot.cbm"), "m.cbm");
+    info = alm_model_file_describe(file);
+    assert_true(info->has_pandas_categories);
+    assert_non_null(strstr(info->category_remedy, "say --category-codes"));
+    alm_model_file_close(file);
+    refused(fixture(arena, "cb_counts.json"), "m.json", ALM_ERR_UNSUPPORTED, "save the model as");
+    alm_arena_destroy(arena);
+}
+
 static void a_file_is_opened_through_the_file_system(void **state)
 {
     (void)state;
@@ -217,6 +252,7 @@ int main(void)
         cmocka_unit_test(made_up_names_are_generic),
         cmocka_unit_test(pandas_categories_are_seen),
         cmocka_unit_test(xgboost_models_are_described),
+        cmocka_unit_test(catboost_models_are_described),
         cmocka_unit_test(a_file_is_opened_through_the_file_system),
         cmocka_unit_test(damaged_files_give_a_message),
     };

@@ -74,6 +74,42 @@ static const objective XGBOOST[] = {
     {"rank:map", ALM_TRANSFORM_IDENTITY, false},
 };
 
+static const objective CATBOOST[] = {
+    {"RMSE", ALM_TRANSFORM_IDENTITY, false},
+    {"MAE", ALM_TRANSFORM_IDENTITY, false},
+    {"Quantile", ALM_TRANSFORM_IDENTITY, false},
+    {"GroupQuantile", ALM_TRANSFORM_IDENTITY, false},
+    {"MultiQuantile", ALM_TRANSFORM_IDENTITY, false},
+    {"Expectile", ALM_TRANSFORM_IDENTITY, false},
+    {"LogLinQuantile", ALM_TRANSFORM_IDENTITY, false}, /* the library leaves the logarithm */
+    {"MAPE", ALM_TRANSFORM_IDENTITY, false},
+    {"Lq", ALM_TRANSFORM_IDENTITY, false},
+    {"Huber", ALM_TRANSFORM_IDENTITY, false},
+    {"LogCosh", ALM_TRANSFORM_IDENTITY, false},
+    {"MultiRMSE", ALM_TRANSFORM_IDENTITY, false},
+    {"MultiRMSEWithMissingValues", ALM_TRANSFORM_IDENTITY, false},
+    {"SurvivalAft", ALM_TRANSFORM_IDENTITY, false},
+    {"Cox", ALM_TRANSFORM_IDENTITY, false},
+    {"Poisson", ALM_TRANSFORM_EXP, false},
+    {"Tweedie", ALM_TRANSFORM_EXP, false},
+    {"RMSEWithUncertainty", ALM_TRANSFORM_VARIANCE, false},
+    {"Logloss", ALM_TRANSFORM_SIGMOID, false},
+    {"CrossEntropy", ALM_TRANSFORM_SIGMOID, false},
+    {"MultiClass", ALM_TRANSFORM_SOFTMAX, false},
+    {"MultiClassOneVsAll", ALM_TRANSFORM_SIGMOID, false},
+    {"MultiLogloss", ALM_TRANSFORM_SIGMOID, false},
+    {"MultiCrossEntropy", ALM_TRANSFORM_SIGMOID, false},
+    {"PairLogit", ALM_TRANSFORM_IDENTITY, false},
+    {"PairLogitPairwise", ALM_TRANSFORM_IDENTITY, false},
+    {"YetiRank", ALM_TRANSFORM_IDENTITY, false},
+    {"YetiRankPairwise", ALM_TRANSFORM_IDENTITY, false},
+    {"LambdaMart", ALM_TRANSFORM_IDENTITY, false},
+    {"StochasticRank", ALM_TRANSFORM_IDENTITY, false},
+    {"StochasticFilter", ALM_TRANSFORM_IDENTITY, false},
+    {"QueryRMSE", ALM_TRANSFORM_IDENTITY, false},
+    {"QuerySoftMax", ALM_TRANSFORM_IDENTITY, false},
+};
+
 static const objective *find(const objective *table, size_t count, alm_str name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -236,6 +272,14 @@ static alm_err parse_lightgbm(const alm_transform_spec *spec, alm_transform *out
     return ALM_OK;
 }
 
+/* What only a number of scores can be, is not known with another. */
+static const objective *find_catboost(alm_str name, size_t output_count)
+{
+    const objective *found = find(CATBOOST, sizeof CATBOOST / sizeof *CATBOOST, name);
+    bool fits = found == NULL || found->kind != ALM_TRANSFORM_VARIANCE || output_count == 2;
+    return fits ? found : NULL;
+}
+
 alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out, alm_error *error)
 {
     alm_transform made = {.kind = ALM_TRANSFORM_IDENTITY,
@@ -247,10 +291,12 @@ alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out, 
     if (spec->library == ALM_TRANSFORM_LIGHTGBM) {
         ALM_TRY(parse_lightgbm(spec, &made, error));
     } else {
-        const objective *found =
-            find(XGBOOST, sizeof XGBOOST / sizeof *XGBOOST, alm_str_trim(spec->objective));
-        made.single = true;
-        made.is_known = found != NULL || spec->objective.size == 0;
+        alm_str name = alm_str_trim(spec->objective);
+        made.single = spec->library == ALM_TRANSFORM_XGBOOST;
+        const objective *found = made.single ? find(XGBOOST, sizeof XGBOOST / sizeof *XGBOOST, name)
+                                             : find_catboost(name, spec->output_count);
+        /* CatBoost always writes one, unless what it says was lost. */
+        made.is_known = found != NULL || (made.single && name.size == 0);
         made.kind = found ? found->kind : ALM_TRANSFORM_IDENTITY;
         made.output_count = made.kind == ALM_TRANSFORM_ARGMAX ? 1 : made.output_count;
     }
@@ -351,6 +397,12 @@ void alm_transform_apply(const alm_transform *t, const double *raw, size_t n, do
     if (t->kind == ALM_TRANSFORM_SOFTMAX) {
         for (size_t i = 0; i < n; i++) {
             (t->single ? softmax_single : softmax_double)(out + i * k, k, out + i * k);
+        }
+        return;
+    }
+    if (t->kind == ALM_TRANSFORM_VARIANCE) {
+        for (size_t i = 0; i < n; i++) {
+            out[i * 2 + 1] = exp(out[i * 2 + 1] * 2.0);
         }
         return;
     }

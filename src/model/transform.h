@@ -1,16 +1,20 @@
 /* transform.h: from raw scores to what the source library's predict() returns.
  *
- * Every objective of LightGBM and XGBoost has a formula; the expressions here have the library's
- * operand types and order (LightGBM in double, XGBoost in float), and call the C library's exp,
- * expf and log1p as the libraries do. So: raw scores are bit-equal everywhere, transformed ones are
- * bit-equal to the library on the same machine, and within an ulp on another (the C library's last
- * bit depends on the CPU). Nothing that almanac stores is made with these; the nightly run uses
- * num/elementary.h.
+ * Every objective of LightGBM, XGBoost and CatBoost has a formula; the expressions here have the
+ * library's operand types and order (LightGBM and CatBoost in double, XGBoost in float), and call
+ * the C library's exp, expf and log1p as the libraries do. So: raw scores are bit-equal everywhere,
+ * transformed ones are bit-equal to the library on the same machine, and within an ulp on another
+ * (the C library's last bit depends on the CPU). CatBoost has an exp of its own for all but
+ * Logloss and CrossEntropy, with an error of up to |x| / 2 ulp, which is not imitated. Nothing that
+ * almanac stores is made with these; the nightly run uses num/elementary.h.
+ *
+ * CatBoost's predict() depends on the class that calls it: this is CatBoostRegressor.predict, and
+ * for classes CatBoostClassifier.predict_proba (of two classes the probability of the second).
  *
  * Sources: LightGBM 4.7 (src/objective, src/boosting/gbdt_prediction.cpp), XGBoost 3.2
- * (src/objective, src/common/math.h). Two differences to older versions: LightGBM 2 returned the
- * plain mean for random forests, 4 also applies the objective; XGBoost before 1.6 had no
- * bound in its sigmoid. */
+ * (src/objective, src/common/math.h), CatBoost 1.2.10 (libs/model/eval_processing.h). Two
+ * differences to older versions: LightGBM 2 returned the plain mean for random forests, 4 also
+ * applies the objective; XGBoost before 1.6 had no bound in its sigmoid. */
 #ifndef ALM_MODEL_TRANSFORM_H
 #define ALM_MODEL_TRANSFORM_H
 
@@ -18,7 +22,8 @@
 
 typedef enum alm_transform_library {
     ALM_TRANSFORM_LIGHTGBM,
-    ALM_TRANSFORM_XGBOOST
+    ALM_TRANSFORM_XGBOOST,
+    ALM_TRANSFORM_CATBOOST
 } alm_transform_library;
 
 typedef enum alm_transform_kind {
@@ -29,7 +34,8 @@ typedef enum alm_transform_kind {
     ALM_TRANSFORM_EXP,
     ALM_TRANSFORM_LOG1P_EXP,
     ALM_TRANSFORM_SIGNED_SQUARE,
-    ALM_TRANSFORM_STEP         /* 1 above zero, else 0 */
+    ALM_TRANSFORM_STEP,        /* 1 above zero, else 0 */
+    ALM_TRANSFORM_VARIANCE     /* of two scores: a mean as it is, and half the log of a variance */
 } alm_transform_kind;
 
 /* A plain value; nothing to destroy. */
@@ -52,8 +58,8 @@ typedef struct alm_transform_spec {
 } alm_transform_spec;
 
 /* ALM_ERR_CORRUPT where the library refuses to load the objective: a binary one without a positive
- * `sigmoid:`, a number of classes that is missing or not the model's. An empty objective and
- * "custom" mean raw scores and are known. */
+ * `sigmoid:`, a number of classes that is missing or not the model's. An empty objective (but
+ * CatBoost's) and "custom" mean raw scores and are known. */
 ALM_NODISCARD alm_err alm_transform_parse(const alm_transform_spec *spec, alm_transform *out,
                                           alm_error *error);
 

@@ -8,17 +8,17 @@
 #include <string.h>
 
 #include "model/import/xgboost_internal.h"
-#include "model/import/xgboost_value.h"
+#include "model/import/document_value.h"
 
 typedef struct document {
     almi_xgb_import *import;
-    almi_xgb_file file;
-    const almi_xgb_value *learner, *booster, *model;
+    almi_doc_file file;
+    const almi_doc_value *learner, *booster, *model;
     const float *weight;    /* DART: one for every tree; else NULL */
     int64_t trees_parallel; /* trees of a round for one output */
 } document;
 
-static alm_err fail_at(const document *d, const almi_xgb_value *value, const char *what)
+static alm_err fail_at(const document *d, const almi_doc_value *value, const char *what)
 {
     return alm_fail(d->import->error, ALM_ERR_CORRUPT, "%s: byte %zu: %s", d->import->name,
                     value->offset, what);
@@ -29,19 +29,19 @@ static alm_err fail_at(const document *d, const almi_xgb_value *value, const cha
 static alm_err read_names(document *d)
 {
     alm_forest *forest = d->import->forest;
-    const almi_xgb_value *list = NULL;
-    ALM_TRY(almi_xgb_member(&d->file, d->learner, "feature_names", &list));
+    const almi_doc_value *list = NULL;
+    ALM_TRY(almi_doc_member(&d->file, d->learner, "feature_names", &list));
     if (list == NULL || list->count == 0) {
         return ALM_OK;
     }
-    if (list->kind != ALMI_XGB_LIST || list->count != forest->info.feature_count) {
+    if (list->kind != ALMI_DOC_LIST || list->count != forest->info.feature_count) {
         return fail_at(d, list, "feature_names does not name num_feature features");
     }
     alm_str *name = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, list->count, name, d->import->error));
     size_t i = 0;
-    for (const almi_xgb_value *at = list->first; at != NULL; at = at->next, i++) {
-        if (at->kind != ALMI_XGB_TEXT || !alm_str_is_utf8(at->bytes, NULL)) {
+    for (const almi_doc_value *at = list->first; at != NULL; at = at->next, i++) {
+        if (at->kind != ALMI_DOC_TEXT || !alm_str_is_utf8(at->bytes, NULL)) {
             return fail_at(d, at, "a feature name is not UTF-8 text");
         }
         name[i] = (alm_str){alm_arena_copy_text(forest->arena, at->bytes.data, at->bytes.size),
@@ -52,7 +52,7 @@ static alm_err read_names(document *d)
 }
 
 /* "5E-1" until 3.0, then "[5E-1,2E-1]": one value, or one for every output. */
-static alm_err read_scores(document *d, const almi_xgb_value *text, almi_xgb_margin *margin)
+static alm_err read_scores(document *d, const almi_doc_value *text, almi_xgb_margin *margin)
 {
     alm_str list = alm_str_trim(text->bytes);
     if (list.size >= 2 && list.data[0] == '[' && list.data[list.size - 1] == ']') {
@@ -66,7 +66,7 @@ static alm_err read_scores(document *d, const almi_xgb_value *text, almi_xgb_mar
     ALM_TRY(ALMI_FOREST_ARRAY(d->import->scratch, count, score, d->import->error));
     for (size_t i = 0; i < count; i++) {
         alm_str item = alm_str_trim(alm_str_split(&list, ','));
-        if (!almi_xgb_as_float(ALMI_XGB_DECIMAL, item, &score[i])) {
+        if (!almi_doc_as_float(ALMI_DOC_DECIMAL, item, &score[i])) {
             return fail_at(d, text, "base_score is not a number or a list of numbers");
         }
     }
@@ -77,17 +77,17 @@ static alm_err read_scores(document *d, const almi_xgb_value *text, almi_xgb_mar
 
 static alm_err read_learner(document *d)
 {
-    const almi_xgb_value *param = NULL, *objective = NULL, *name = NULL, *score = NULL;
+    const almi_doc_value *param = NULL, *objective = NULL, *name = NULL, *score = NULL;
     int64_t features = 0, classes = 0, targets = 0;
     almi_xgb_margin margin = {0};
-    ALM_TRY(almi_xgb_need(&d->file, d->learner, "learner_model_param", ALMI_XGB_OBJECT, &param));
-    ALM_TRY(almi_xgb_integer(&d->file, param, "num_feature", 0, &features));
-    ALM_TRY(almi_xgb_integer(&d->file, param, "num_class", 0, &classes));
-    ALM_TRY(almi_xgb_integer(&d->file, param, "num_target", 1, &targets));
+    ALM_TRY(almi_doc_need(&d->file, d->learner, "learner_model_param", ALMI_DOC_OBJECT, &param));
+    ALM_TRY(almi_doc_integer(&d->file, param, "num_feature", 0, &features));
+    ALM_TRY(almi_doc_integer(&d->file, param, "num_class", 0, &classes));
+    ALM_TRY(almi_doc_integer(&d->file, param, "num_target", 1, &targets));
     ALM_TRY(almi_xgb_set_shape(d->import, features, classes, targets));
-    ALM_TRY(almi_xgb_need(&d->file, d->learner, "objective", ALMI_XGB_OBJECT, &objective));
-    ALM_TRY(almi_xgb_need(&d->file, objective, "name", ALMI_XGB_TEXT, &name));
-    ALM_TRY(almi_xgb_need(&d->file, param, "base_score", ALMI_XGB_TEXT, &score));
+    ALM_TRY(almi_doc_need(&d->file, d->learner, "objective", ALMI_DOC_OBJECT, &objective));
+    ALM_TRY(almi_doc_need(&d->file, objective, "name", ALMI_DOC_TEXT, &name));
+    ALM_TRY(almi_doc_need(&d->file, param, "base_score", ALMI_DOC_TEXT, &score));
     margin.objective = name->bytes;
     ALM_TRY(read_scores(d, score, &margin));
     ALM_TRY(almi_xgb_set_margin(d->import, &margin));
@@ -98,14 +98,14 @@ static alm_err read_learner(document *d)
 
 typedef struct tree_reader {
     document *d;
-    const almi_xgb_value *tree;
+    const almi_doc_value *tree;
     char where[32]; /* "tree 12" */
     almi_xgb_nodes nodes;
 } tree_reader;
 
-static almi_xgb_array want(const tree_reader *t, const char *key, size_t count)
+static almi_doc_array want(const tree_reader *t, const char *key, size_t count)
 {
-    return (almi_xgb_array){.where = t->where,
+    return (almi_doc_array){.where = t->where,
                             .key = key,
                             .count = count,
                             .high = INT32_MAX,
@@ -114,27 +114,27 @@ static almi_xgb_array want(const tree_reader *t, const char *key, size_t count)
 
 static alm_err floats(tree_reader *t, const char *key, size_t count, const float **out)
 {
-    const almi_xgb_value *array = NULL;
+    const almi_doc_value *array = NULL;
     float *value = NULL;
-    ALM_TRY(almi_xgb_member(&t->d->file, t->tree, key, &array));
-    ALM_TRY(almi_xgb_floats(&t->d->file, array, want(t, key, count), &value));
+    ALM_TRY(almi_doc_member(&t->d->file, t->tree, key, &array));
+    ALM_TRY(almi_doc_floats(&t->d->file, array, want(t, key, count), &value));
     *out = value;
     return ALM_OK;
 }
 
-static alm_err integers(tree_reader *t, almi_xgb_array wanted, const int32_t **out)
+static alm_err integers(tree_reader *t, almi_doc_array wanted, const int32_t **out)
 {
-    const almi_xgb_value *array = NULL;
+    const almi_doc_value *array = NULL;
     int32_t *value = NULL;
-    ALM_TRY(almi_xgb_member(&t->d->file, t->tree, wanted.key, &array));
-    ALM_TRY(almi_xgb_integers(&t->d->file, array, wanted, &value));
+    ALM_TRY(almi_doc_member(&t->d->file, t->tree, wanted.key, &array));
+    ALM_TRY(almi_doc_integers(&t->d->file, array, wanted, &value));
     *out = value;
     return ALM_OK;
 }
 
-static almi_xgb_array flags(const tree_reader *t, const char *key)
+static almi_doc_array flags(const tree_reader *t, const char *key)
 {
-    almi_xgb_array wanted = want(t, key, t->nodes.count);
+    almi_doc_array wanted = want(t, key, t->nodes.count);
     wanted.high = 1;
     return wanted;
 }
@@ -166,18 +166,18 @@ static alm_err assign_sets(tree_reader *t, const int32_t *node, size_t sets, siz
 
 static alm_err count_of(tree_reader *t, const char *key, size_t *out)
 {
-    const almi_xgb_value *array = NULL;
-    ALM_TRY(almi_xgb_member(&t->d->file, t->tree, key, &array));
+    const almi_doc_value *array = NULL;
+    ALM_TRY(almi_doc_member(&t->d->file, t->tree, key, &array));
     *out = array != NULL ? array->count : 0;
     return ALM_OK;
 }
 
 static alm_err read_categories(tree_reader *t)
 {
-    const almi_xgb_value *types = NULL;
+    const almi_doc_value *types = NULL;
     const int32_t *node = NULL;
     size_t sets = 0, categories = 0;
-    ALM_TRY(almi_xgb_member(&t->d->file, t->tree, "split_type", &types));
+    ALM_TRY(almi_doc_member(&t->d->file, t->tree, "split_type", &types));
     if (types == NULL) {
         return ALM_OK; /* before 1.3 */
     }
@@ -187,7 +187,7 @@ static alm_err read_categories(tree_reader *t)
     if (sets == 0) {
         return ALM_OK; /* a categorical node without a set is refused when it is met */
     }
-    almi_xgb_array category = want(t, "categories", categories);
+    almi_doc_array category = want(t, "categories", categories);
     category.high = ALMI_XGBOOST_CATEGORY_END - 1;
     ALM_TRY(integers(t, category, &t->nodes.category));
     ALM_TRY(integers(t, want(t, "categories_nodes", sets), &node));
@@ -222,17 +222,17 @@ static alm_err read_leaf_vectors(tree_reader *t, size_t width)
 
 static alm_err read_nodes(tree_reader *t)
 {
-    const almi_xgb_value *param = NULL, *cover = NULL;
+    const almi_doc_value *param = NULL, *cover = NULL;
     almi_xgb_nodes *nodes = &t->nodes;
     int64_t count = 0, width = 0;
-    ALM_TRY(almi_xgb_need(&t->d->file, t->tree, "tree_param", ALMI_XGB_OBJECT, &param));
-    ALM_TRY(almi_xgb_integer(&t->d->file, param, "num_nodes", 0, &count));
-    ALM_TRY(almi_xgb_integer(&t->d->file, param, "size_leaf_vector", 1, &width));
+    ALM_TRY(almi_doc_need(&t->d->file, t->tree, "tree_param", ALMI_DOC_OBJECT, &param));
+    ALM_TRY(almi_doc_integer(&t->d->file, param, "num_nodes", 0, &count));
+    ALM_TRY(almi_doc_integer(&t->d->file, param, "size_leaf_vector", 1, &width));
     if (count < 1 || count > INT32_MAX || width < 0 || width > ALMI_XGB_OUTPUTS_MAX) {
         return fail_at(t->d, param, "num_nodes or size_leaf_vector is impossible");
     }
     nodes->count = (size_t)count;
-    almi_xgb_array child = want(t, "left_children", nodes->count);
+    almi_doc_array child = want(t, "left_children", nodes->count);
     child.low = INT32_MIN;
     ALM_TRY(integers(t, child, &nodes->left));
     child.key = "right_children";
@@ -240,7 +240,7 @@ static alm_err read_nodes(tree_reader *t)
     ALM_TRY(integers(t, want(t, "split_indices", nodes->count), &nodes->feature));
     ALM_TRY(floats(t, "split_conditions", nodes->count, &nodes->condition));
     ALM_TRY(integers(t, flags(t, "default_left"), &nodes->default_left));
-    ALM_TRY(almi_xgb_member(&t->d->file, t->tree, "sum_hessian", &cover));
+    ALM_TRY(almi_doc_member(&t->d->file, t->tree, "sum_hessian", &cover));
     if (cover != NULL) {
         ALM_TRY(floats(t, "sum_hessian", nodes->count, &nodes->cover));
     }
@@ -250,16 +250,16 @@ static alm_err read_nodes(tree_reader *t)
 
 /* ---- the model ---- */
 
-static alm_err read_trees(document *d, const almi_xgb_value *trees, const int32_t *group)
+static alm_err read_trees(document *d, const almi_doc_value *trees, const int32_t *group)
 {
     almi_xgb_import *import = d->import;
-    const almi_xgb_value *at = trees->first;
+    const almi_doc_value *at = trees->first;
     for (import->tree = 0; at != NULL; import->tree++, at = at->next) {
         tree_reader t = {.d = d, .tree = at};
         almi_tree *tree = &import->forest->tree[import->tree];
         const float *weight = d->weight != NULL ? d->weight + import->tree : NULL;
         snprintf(t.where, sizeof t.where, "tree %zu", import->tree);
-        if (at->kind != ALMI_XGB_OBJECT) {
+        if (at->kind != ALMI_DOC_OBJECT) {
             return fail_at(d, at, "a tree is not an object");
         }
         ALM_TRY(read_nodes(&t));
@@ -271,7 +271,7 @@ static alm_err read_trees(document *d, const almi_xgb_value *trees, const int32_
 }
 
 /* Trees with wide leaves serve all outputs at once. */
-static void count_iterations(document *d, const almi_xgb_value *indptr)
+static void count_iterations(document *d, const almi_doc_value *indptr)
 {
     alm_forest *forest = d->import->forest;
     size_t trees = forest->info.tree_count;
@@ -283,38 +283,38 @@ static void count_iterations(document *d, const almi_xgb_value *indptr)
 
 static alm_err read_category_names(document *d)
 {
-    const almi_xgb_value *cats = NULL, *names = NULL;
-    ALM_TRY(almi_xgb_member(&d->file, d->model, "cats", &cats));
-    ALM_TRY(almi_xgb_member(&d->file, cats, "enc", &names));
+    const almi_doc_value *cats = NULL, *names = NULL;
+    ALM_TRY(almi_doc_member(&d->file, d->model, "cats", &cats));
+    ALM_TRY(almi_doc_member(&d->file, cats, "enc", &names));
     d->import->forest->info.has_category_names = names != NULL && names->count > 0;
     return ALM_OK;
 }
 
 static alm_err read_model(document *d)
 {
-    const almi_xgb_value *param = NULL, *trees = NULL, *info = NULL, *indptr = NULL;
+    const almi_doc_value *param = NULL, *trees = NULL, *info = NULL, *indptr = NULL;
     int64_t count = 0;
     int32_t *group = NULL;
-    ALM_TRY(almi_xgb_need(&d->file, d->model, "gbtree_model_param", ALMI_XGB_OBJECT, &param));
-    ALM_TRY(almi_xgb_integer(&d->file, param, "num_trees", 0, &count));
-    ALM_TRY(almi_xgb_integer(&d->file, param, "num_parallel_tree", 1, &d->trees_parallel));
-    ALM_TRY(almi_xgb_need(&d->file, d->model, "trees", ALMI_XGB_LIST, &trees));
+    ALM_TRY(almi_doc_need(&d->file, d->model, "gbtree_model_param", ALMI_DOC_OBJECT, &param));
+    ALM_TRY(almi_doc_integer(&d->file, param, "num_trees", 0, &count));
+    ALM_TRY(almi_doc_integer(&d->file, param, "num_parallel_tree", 1, &d->trees_parallel));
+    ALM_TRY(almi_doc_need(&d->file, d->model, "trees", ALMI_DOC_LIST, &trees));
     if (count < 0 || (uint64_t)count != trees->count) {
         return fail_at(d, trees, "trees does not hold num_trees trees");
     }
     if (d->trees_parallel < 1 || d->trees_parallel > INT32_MAX) {
         return fail_at(d, param, "num_parallel_tree is impossible");
     }
-    almi_xgb_array wanted = {.where = "model",
+    almi_doc_array wanted = {.where = "model",
                              .key = "tree_info",
                              .count = trees->count,
                              .high = INT32_MAX,
                              .arena = d->import->scratch};
-    ALM_TRY(almi_xgb_member(&d->file, d->model, "tree_info", &info));
-    ALM_TRY(almi_xgb_integers(&d->file, info, wanted, &group));
+    ALM_TRY(almi_doc_member(&d->file, d->model, "tree_info", &info));
+    ALM_TRY(almi_doc_integers(&d->file, info, wanted, &group));
     ALM_TRY(almi_xgb_start_trees(d->import, trees->count));
     ALM_TRY(read_trees(d, trees, group));
-    ALM_TRY(almi_xgb_member(&d->file, d->model, "iteration_indptr", &indptr));
+    ALM_TRY(almi_doc_member(&d->file, d->model, "iteration_indptr", &indptr));
     count_iterations(d, indptr);
     return read_category_names(d);
 }
@@ -322,21 +322,21 @@ static alm_err read_model(document *d)
 /* DART's weights lie beside the booster's name, or in the model since 3.4. */
 static alm_err read_weights(document *d)
 {
-    const almi_xgb_value *weights = NULL, *trees = NULL;
+    const almi_doc_value *weights = NULL, *trees = NULL;
     float *value = NULL;
-    ALM_TRY(almi_xgb_member(&d->file, d->model, "weight_drop", &weights));
+    ALM_TRY(almi_doc_member(&d->file, d->model, "weight_drop", &weights));
     if (weights == NULL) {
-        ALM_TRY(almi_xgb_member(&d->file, d->booster, "weight_drop", &weights));
+        ALM_TRY(almi_doc_member(&d->file, d->booster, "weight_drop", &weights));
     }
     if (weights == NULL) {
         return ALM_OK;
     }
-    ALM_TRY(almi_xgb_need(&d->file, d->model, "trees", ALMI_XGB_LIST, &trees));
-    almi_xgb_array wanted = {.where = "booster",
+    ALM_TRY(almi_doc_need(&d->file, d->model, "trees", ALMI_DOC_LIST, &trees));
+    almi_doc_array wanted = {.where = "booster",
                              .key = "weight_drop",
                              .count = trees->count,
                              .arena = d->import->scratch};
-    ALM_TRY(almi_xgb_floats(&d->file, weights, wanted, &value));
+    ALM_TRY(almi_doc_floats(&d->file, weights, wanted, &value));
     for (size_t i = 0; i < trees->count; i++) {
         if (!isfinite(value[i])) {
             return fail_at(d, weights, "weight_drop holds a weight that is not finite");
@@ -348,18 +348,18 @@ static alm_err read_weights(document *d)
 
 static alm_err read_booster(document *d)
 {
-    const almi_xgb_value *name = NULL, *inner = d->booster;
-    ALM_TRY(almi_xgb_need(&d->file, d->booster, "name", ALMI_XGB_TEXT, &name));
+    const almi_doc_value *name = NULL, *inner = d->booster;
+    ALM_TRY(almi_doc_need(&d->file, d->booster, "name", ALMI_DOC_TEXT, &name));
     bool dart = alm_str_is(name->bytes, "dart");
     if (!dart && !alm_str_is(name->bytes, "gbtree")) {
         return almi_xgb_refuse_booster(d->import, name->bytes);
     }
     if (dart) {
-        const almi_xgb_value *gbtree = NULL;
-        ALM_TRY(almi_xgb_member(&d->file, d->booster, "gbtree", &gbtree));
+        const almi_doc_value *gbtree = NULL;
+        ALM_TRY(almi_doc_member(&d->file, d->booster, "gbtree", &gbtree));
         inner = gbtree != NULL ? gbtree : inner;
     }
-    ALM_TRY(almi_xgb_need(&d->file, inner, "model", ALMI_XGB_OBJECT, &d->model));
+    ALM_TRY(almi_doc_need(&d->file, inner, "model", ALMI_DOC_OBJECT, &d->model));
     ALM_TRY(read_weights(d));
     return read_model(d);
 }
@@ -367,11 +367,15 @@ static alm_err read_booster(document *d)
 alm_err almi_xgb_import_document(almi_xgb_import *import, alm_str bytes, bool is_ubj)
 {
     document d = {.import = import,
-                  .file = {bytes, import->name, import->scratch, import->error}};
-    const almi_xgb_value *root = NULL;
-    ALM_TRY(is_ubj ? almi_xgb_read_ubj(&d.file, &root) : almi_xgb_read_json(&d.file, &root));
-    ALM_TRY(almi_xgb_need(&d.file, root, "learner", ALMI_XGB_OBJECT, &d.learner));
-    ALM_TRY(almi_xgb_need(&d.file, d.learner, "gradient_booster", ALMI_XGB_OBJECT, &d.booster));
+                  .file = {.bytes = bytes,
+                           .name = import->name,
+                           .library = "XGBoost",
+                           .arena = import->scratch,
+                           .error = import->error}};
+    const almi_doc_value *root = NULL;
+    ALM_TRY(is_ubj ? almi_doc_read_ubj(&d.file, &root) : almi_doc_read_json(&d.file, &root));
+    ALM_TRY(almi_doc_need(&d.file, root, "learner", ALMI_DOC_OBJECT, &d.learner));
+    ALM_TRY(almi_doc_need(&d.file, d.learner, "gradient_booster", ALMI_DOC_OBJECT, &d.booster));
     ALM_TRY(read_learner(&d));
     return read_booster(&d);
 }

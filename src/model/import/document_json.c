@@ -1,20 +1,20 @@
-/* xgboost_json.c: JSON as XGBoost writes it (src/common/json.cc), to values.
+/* document_json.c: JSON as XGBoost (src/common/json.cc) and CatBoost write it, to values.
  *
- * That is JSON with the bare words NaN, Infinity and -Infinity. The text is read once, without
- * recursion into arrays of numbers, which are only counted here. */
+ * That is JSON, in XGBoost with the bare words NaN, Infinity and -Infinity. The text is read once,
+ * without recursion into arrays of numbers, which are only counted here. */
 #include <string.h>
 
-#include "model/import/xgboost_value.h"
+#include "model/import/document_value.h"
 
 typedef struct reader {
-    const almi_xgb_file *file;
+    const almi_doc_file *file;
     size_t at;
     int depth;
 } reader;
 
 static alm_err damaged(const reader *r, const char *what)
 {
-    return almi_xgb_damaged(r->file, r->at, what);
+    return almi_doc_damaged(r->file, r->at, what);
 }
 
 /* The next byte, NUL at the end of the file (where a NUL in the file is no valid byte either). */
@@ -75,10 +75,38 @@ static size_t put_utf8(uint32_t code, char *to)
         to[1] = (char)(0x80 | (code & 0x3F));
         return 2;
     }
-    to[0] = (char)(0xE0 | code >> 12);
-    to[1] = (char)(0x80 | (code >> 6 & 0x3F));
-    to[2] = (char)(0x80 | (code & 0x3F));
-    return 3;
+    if (code < 0x10000) {
+        to[0] = (char)(0xE0 | code >> 12);
+        to[1] = (char)(0x80 | (code >> 6 & 0x3F));
+        to[2] = (char)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    to[0] = (char)(0xF0 | code >> 18);
+    to[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    to[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    to[3] = (char)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+/* The four digits of \u at *i, or with a second escape behind it a pair of surrogates. */
+static bool unicode_escape(alm_str from, size_t *i, uint32_t *code)
+{
+    uint32_t low = 0;
+    if (from.size - *i < 4 || !hex_value((alm_str){from.data + *i, 4}, code) || *code == 0) {
+        return false;
+    }
+    *i += 4;
+    if (*code < 0xD800 || *code >= 0xE000) {
+        return true;
+    }
+    const char *next = from.data + *i;
+    if (*code >= 0xDC00 || from.size - *i < 6 || next[0] != '\\' || next[1] != 'u' ||
+        !hex_value((alm_str){next + 2, 4}, &low) || low < 0xDC00 || low >= 0xE000) {
+        return false;
+    }
+    *i += 6;
+    *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
+    return true;
 }
 
 /* One escape of `from` at *i, which points behind the backslash; 0: not a valid one. No escape
@@ -93,12 +121,7 @@ static size_t put_escape(alm_str from, size_t *i, char *to)
         *to = meaning[known - letter];
         return 1;
     }
-    if (c != 'u' || from.size - *i < 4 || !hex_value((alm_str){from.data + *i, 4}, &code) ||
-        code == 0 || (code >= 0xD800 && code < 0xE000)) {
-        return 0; /* XGBoost writes no pairs of surrogates: other characters stay UTF-8 */
-    }
-    *i += 4;
-    return put_utf8(code, to);
+    return c == 'u' && unicode_escape(from, i, &code) ? put_utf8(code, to) : 0;
 }
 
 static alm_err unescape(const reader *r, alm_str from, alm_str *out)
@@ -157,21 +180,30 @@ static alm_err skip_word(reader *r)
     return r->at == begin ? damaged(r, "expected a value") : ALM_OK;
 }
 
-static alm_err read_value(reader *r, almi_xgb_value *value);
+static alm_err read_value(reader *r, almi_doc_value *value);
 
 static bool starts_container(char c)
 {
     return c == '{' || c == '[' || c == '"';
 }
 
-/* From behind the '[', when the first item is a number. */
-static alm_err read_numbers(reader *r, almi_xgb_value *value)
+static alm_err read_items(reader *r, almi_doc_value *value);
+
+/* From behind the '[', when the first item is a number. If a later one is none, as in CatBoost's
+ * [scale, [bias]], it is a list, read once more from its begin. */
+static alm_err read_numbers(reader *r, almi_doc_value *value)
 {
     size_t begin = r->at;
-    value->kind = ALMI_XGB_NUMBERS;
-    value->type = ALMI_XGB_DECIMAL;
+    value->kind = ALMI_DOC_NUMBERS;
+    value->type = ALMI_DOC_DECIMAL;
     while (true) {
         skip_blanks(r);
+        if (starts_container(peek(r))) {
+            r->at = begin;
+            value->kind = ALMI_DOC_LIST;
+            value->count = 0;
+            return read_items(r, value);
+        }
         ALM_TRY(skip_word(r));
         value->count++;
         skip_blanks(r);
@@ -185,21 +217,11 @@ static alm_err read_numbers(reader *r, almi_xgb_value *value)
     return ALM_OK;
 }
 
-static alm_err read_list(reader *r, almi_xgb_value *value)
+static alm_err read_items(reader *r, almi_doc_value *value)
 {
-    almi_xgb_value *last = NULL, *item = NULL;
-    value->kind = ALMI_XGB_LIST;
-    r->at++;
-    skip_blanks(r);
-    if (peek(r) == ']') {
-        r->at++;
-        return ALM_OK;
-    }
-    if (!starts_container(peek(r))) {
-        return read_numbers(r, value);
-    }
+    almi_doc_value *last = NULL, *item = NULL;
     while (true) {
-        ALM_TRY(almi_xgb_add(r->file, value, &last, &item));
+        ALM_TRY(almi_doc_add(r->file, value, &last, &item));
         ALM_TRY(read_value(r, item));
         skip_blanks(r);
         if (peek(r) == ']') {
@@ -210,10 +232,22 @@ static alm_err read_list(reader *r, almi_xgb_value *value)
     }
 }
 
-static alm_err read_object(reader *r, almi_xgb_value *value)
+static alm_err read_list(reader *r, almi_doc_value *value)
 {
-    almi_xgb_value *last = NULL, *item = NULL;
-    value->kind = ALMI_XGB_OBJECT;
+    value->kind = ALMI_DOC_LIST;
+    r->at++;
+    skip_blanks(r);
+    if (peek(r) == ']') {
+        r->at++;
+        return ALM_OK;
+    }
+    return starts_container(peek(r)) ? read_items(r, value) : read_numbers(r, value);
+}
+
+static alm_err read_object(reader *r, almi_doc_value *value)
+{
+    almi_doc_value *last = NULL, *item = NULL;
+    value->kind = ALMI_DOC_OBJECT;
     r->at++;
     skip_blanks(r);
     if (peek(r) == '}') {
@@ -224,7 +258,7 @@ static alm_err read_object(reader *r, almi_xgb_value *value)
         alm_str key;
         ALM_TRY(read_text(r, &key));
         ALM_TRY(expect(r, ':', "expected ':'"));
-        ALM_TRY(almi_xgb_add(r->file, value, &last, &item));
+        ALM_TRY(almi_doc_add(r->file, value, &last, &item));
         ALM_TRY(read_value(r, item));
         item->key = key;
         skip_blanks(r);
@@ -236,23 +270,23 @@ static alm_err read_object(reader *r, almi_xgb_value *value)
     }
 }
 
-static alm_err read_value(reader *r, almi_xgb_value *value)
+static alm_err read_value(reader *r, almi_doc_value *value)
 {
     skip_blanks(r);
     value->offset = r->at;
     char c = peek(r);
     if (c == '"') {
-        value->kind = ALMI_XGB_TEXT;
+        value->kind = ALMI_DOC_TEXT;
         return read_text(r, &value->bytes);
     }
     if (c != '{' && c != '[') {
         ALM_TRY(skip_word(r));
         value->bytes = (alm_str){r->file->bytes.data + value->offset, r->at - value->offset};
-        value->kind = alm_str_is(value->bytes, "null") ? ALMI_XGB_NULL : ALMI_XGB_NUMBER;
-        value->type = ALMI_XGB_DECIMAL;
+        value->kind = alm_str_is(value->bytes, "null") ? ALMI_DOC_NULL : ALMI_DOC_NUMBER;
+        value->type = ALMI_DOC_DECIMAL;
         return ALM_OK;
     }
-    if (++r->depth > ALMI_XGB_DEPTH_MAX) {
+    if (++r->depth > ALMI_DOC_DEPTH_MAX) {
         return damaged(r, "values are nested too deep");
     }
     ALM_TRY(c == '{' ? read_object(r, value) : read_list(r, value));
@@ -260,11 +294,11 @@ static alm_err read_value(reader *r, almi_xgb_value *value)
     return ALM_OK;
 }
 
-alm_err almi_xgb_read_json(const almi_xgb_file *file, const almi_xgb_value **out)
+alm_err almi_doc_read_json(const almi_doc_file *file, const almi_doc_value **out)
 {
     reader r = {.file = file};
-    almi_xgb_value *root = NULL;
-    ALM_TRY(almi_xgb_add(file, NULL, NULL, &root));
+    almi_doc_value *root = NULL;
+    ALM_TRY(almi_doc_add(file, NULL, NULL, &root));
     ALM_TRY(read_value(&r, root));
     skip_blanks(&r);
     if (r.at != file->bytes.size) {

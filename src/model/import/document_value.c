@@ -1,23 +1,23 @@
-/* xgboost_value.c: finding and reading values of xgboost_value.h. */
-#include "model/import/xgboost_value.h"
+/* document_value.c: finding and reading values of document_value.h. */
+#include "model/import/document_value.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "model/forest_internal.h"
 
-alm_err almi_xgb_damaged(const almi_xgb_file *file, size_t offset, const char *what)
+alm_err almi_doc_damaged(const almi_doc_file *file, size_t offset, const char *what)
 {
     return alm_fail(file->error, ALM_ERR_CORRUPT,
-                    "%s: byte %zu: %s; this is not a whole XGBoost model", file->name, offset,
-                    what);
+                    "%s: byte %zu: %s; this is not a whole %s model", file->name, offset, what,
+                    file->library);
 }
 
-alm_err almi_xgb_add(const almi_xgb_file *file, almi_xgb_value *parent, almi_xgb_value **last,
-                     almi_xgb_value **out)
+alm_err almi_doc_add(const almi_doc_file *file, almi_doc_value *parent, almi_doc_value **last,
+                     almi_doc_value **out)
 {
     void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(file->arena, sizeof(almi_xgb_value), &memory, file->error));
+    ALM_TRY(alm_arena_try_alloc(file->arena, sizeof(almi_doc_value), &memory, file->error));
     *out = memory;
     if (parent == NULL) {
         return ALM_OK;
@@ -34,7 +34,7 @@ alm_err almi_xgb_add(const almi_xgb_file *file, almi_xgb_value *parent, almi_xgb
 
 /* ---- numbers ---- */
 
-size_t almi_xgb_number_size(char type)
+size_t almi_doc_number_size(char type)
 {
     switch (type) {
     case 'i':
@@ -75,10 +75,10 @@ static bool decimal_float(alm_str text, float *out)
     return alm_str_to_float(text, out);
 }
 
-bool almi_xgb_as_float(char type, alm_str bytes, float *out)
+bool almi_doc_as_float(char type, alm_str bytes, float *out)
 {
     int64_t integer = 0;
-    if (type == ALMI_XGB_DECIMAL) {
+    if (type == ALMI_DOC_DECIMAL) {
         return decimal_float(bytes, out);
     }
     uint64_t bits = big_endian(bytes);
@@ -93,16 +93,36 @@ bool almi_xgb_as_float(char type, alm_str bytes, float *out)
         *out = (float)wide;
         return true;
     }
-    if (!almi_xgb_as_i64(type, bytes, &integer)) {
+    if (!almi_doc_as_i64(type, bytes, &integer)) {
         return false;
     }
     *out = (float)integer;
     return true;
 }
 
-bool almi_xgb_as_i64(char type, alm_str bytes, int64_t *out)
+bool almi_doc_as_double(char type, alm_str bytes, double *out)
 {
-    if (type == ALMI_XGB_DECIMAL) {
+    float single = 0;
+    int64_t integer = 0;
+    if (type == ALMI_DOC_DECIMAL) {
+        return alm_str_to_double(bytes, out);
+    }
+    if (type == 'D') {
+        uint64_t bits = big_endian(bytes);
+        memcpy(out, &bits, sizeof *out);
+        return true;
+    }
+    bool is_float = type == 'd' && almi_doc_as_float(type, bytes, &single);
+    bool is_integer = type != 'd' && almi_doc_as_i64(type, bytes, &integer);
+    if (is_float || is_integer) {
+        *out = is_float ? (double)single : (double)integer;
+    }
+    return is_float || is_integer;
+}
+
+bool almi_doc_as_i64(char type, alm_str bytes, int64_t *out)
+{
+    if (type == ALMI_DOC_DECIMAL) {
         bool yes = alm_str_is(bytes, "true");
         if (yes || alm_str_is(bytes, "false")) {
             *out = yes;
@@ -138,14 +158,14 @@ bool almi_xgb_as_i64(char type, alm_str bytes, int64_t *out)
 
 /* ---- members ---- */
 
-alm_err almi_xgb_member(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
-                        const almi_xgb_value **out)
+alm_err almi_doc_member(const almi_doc_file *file, const almi_doc_value *object, const char *key,
+                        const almi_doc_value **out)
 {
     *out = NULL;
-    if (object == NULL || object->kind != ALMI_XGB_OBJECT) {
+    if (object == NULL || object->kind != ALMI_DOC_OBJECT) {
         return ALM_OK;
     }
-    for (const almi_xgb_value *at = object->first; at != NULL; at = at->next) {
+    for (const almi_doc_value *at = object->first; at != NULL; at = at->next) {
         if (!alm_str_is(at->key, key)) {
             continue;
         }
@@ -159,25 +179,25 @@ alm_err almi_xgb_member(const almi_xgb_file *file, const almi_xgb_value *object,
     return ALM_OK;
 }
 
-static const char *kind_name(almi_xgb_kind kind)
+static const char *kind_name(almi_doc_kind kind)
 {
-    static const char *const name[] = {[ALMI_XGB_NULL] = "null",
-                                       [ALMI_XGB_NUMBER] = "a number",
-                                       [ALMI_XGB_TEXT] = "a text",
-                                       [ALMI_XGB_NUMBERS] = "numbers",
-                                       [ALMI_XGB_LIST] = "a list",
-                                       [ALMI_XGB_OBJECT] = "an object"};
+    static const char *const name[] = {[ALMI_DOC_NULL] = "null",
+                                       [ALMI_DOC_NUMBER] = "a number",
+                                       [ALMI_DOC_TEXT] = "a text",
+                                       [ALMI_DOC_NUMBERS] = "numbers",
+                                       [ALMI_DOC_LIST] = "a list",
+                                       [ALMI_DOC_OBJECT] = "an object"};
     return name[kind];
 }
 
-alm_err almi_xgb_need(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
-                      almi_xgb_kind kind, const almi_xgb_value **out)
+alm_err almi_doc_need(const almi_doc_file *file, const almi_doc_value *object, const char *key,
+                      almi_doc_kind kind, const almi_doc_value **out)
 {
-    ALM_TRY(almi_xgb_member(file, object, key, out));
+    ALM_TRY(almi_doc_member(file, object, key, out));
     if (*out == NULL) {
         return alm_fail(file->error, ALM_ERR_CORRUPT,
-                        "%s: byte %zu: the key '%s' is missing; this is not a whole XGBoost model",
-                        file->name, object->offset, key);
+                        "%s: byte %zu: the key '%s' is missing; this is not a whole %s model",
+                        file->name, object->offset, key, file->library);
     }
     if ((*out)->kind != kind) {
         return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: byte %zu: '%s' must be %s, it is %s",
@@ -186,19 +206,19 @@ alm_err almi_xgb_need(const almi_xgb_file *file, const almi_xgb_value *object, c
     return ALM_OK;
 }
 
-alm_err almi_xgb_integer(const almi_xgb_file *file, const almi_xgb_value *object, const char *key,
+alm_err almi_doc_integer(const almi_doc_file *file, const almi_doc_value *object, const char *key,
                          int64_t absent, int64_t *out)
 {
-    const almi_xgb_value *value = NULL;
-    ALM_TRY(almi_xgb_member(file, object, key, &value));
+    const almi_doc_value *value = NULL;
+    ALM_TRY(almi_doc_member(file, object, key, &value));
     if (value == NULL) {
         *out = absent;
         return ALM_OK;
     }
-    bool fits = value->kind == ALMI_XGB_TEXT
+    bool fits = value->kind == ALMI_DOC_TEXT
                     ? alm_str_to_i64(value->bytes, out)
-                    : value->kind == ALMI_XGB_NUMBER &&
-                          almi_xgb_as_i64(value->type, value->bytes, out);
+                    : value->kind == ALMI_DOC_NUMBER &&
+                          almi_doc_as_i64(value->type, value->bytes, out);
     if (!fits) {
         return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: byte %zu: '%s' is not a whole number",
                         file->name, value->offset, key);
@@ -210,20 +230,20 @@ alm_err almi_xgb_integer(const almi_xgb_file *file, const almi_xgb_value *object
 
 /* Walks the items of NUMBERS and of a LIST of numbers. */
 typedef struct cursor {
-    const almi_xgb_value *array, *item;
+    const almi_doc_value *array, *item;
     alm_str rest;
 } cursor;
 
-static cursor items_of(const almi_xgb_value *array)
+static cursor items_of(const almi_doc_value *array)
 {
     return (cursor){array, array->first, array->bytes};
 }
 
 static bool next_number(cursor *at, char *type, alm_str *bytes)
 {
-    if (at->array->kind == ALMI_XGB_LIST) {
-        const almi_xgb_value *item = at->item;
-        if (item == NULL || item->kind != ALMI_XGB_NUMBER) {
+    if (at->array->kind == ALMI_DOC_LIST) {
+        const almi_doc_value *item = at->item;
+        if (item == NULL || item->kind != ALMI_DOC_NUMBER) {
             return false;
         }
         *type = item->type;
@@ -232,28 +252,28 @@ static bool next_number(cursor *at, char *type, alm_str *bytes)
         return true;
     }
     *type = at->array->type;
-    if (*type == ALMI_XGB_DECIMAL) {
+    if (*type == ALMI_DOC_DECIMAL) {
         if (at->rest.data == NULL) {
             return false;
         }
         *bytes = alm_str_trim(alm_str_split(&at->rest, ','));
         return true;
     }
-    size_t size = almi_xgb_number_size(*type);
+    size_t size = almi_doc_number_size(*type);
     *bytes = (alm_str){at->rest.data, size};
     at->rest.data += size;
     at->rest.size -= size;
     return true;
 }
 
-static alm_err check_array(const almi_xgb_file *file, const almi_xgb_value *array,
-                           const almi_xgb_array *want)
+static alm_err check_array(const almi_doc_file *file, const almi_doc_value *array,
+                           const almi_doc_array *want)
 {
     if (array == NULL) {
         return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s has no %s", file->name, want->where,
                         want->key);
     }
-    if (array->kind != ALMI_XGB_NUMBERS && array->kind != ALMI_XGB_LIST) {
+    if (array->kind != ALMI_DOC_NUMBERS && array->kind != ALMI_DOC_LIST) {
         return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s: %s is %s, not an array", file->name,
                         want->where, want->key, kind_name(array->kind));
     }
@@ -264,14 +284,14 @@ static alm_err check_array(const almi_xgb_file *file, const almi_xgb_value *arra
     return ALM_OK;
 }
 
-static alm_err bad_item(const almi_xgb_file *file, const almi_xgb_array *want, size_t index)
+static alm_err bad_item(const almi_doc_file *file, const almi_doc_array *want, size_t index)
 {
     return alm_fail(file->error, ALM_ERR_CORRUPT, "%s: %s: %s[%zu] is not a valid value",
                     file->name, want->where, want->key, index);
 }
 
-alm_err almi_xgb_floats(const almi_xgb_file *file, const almi_xgb_value *array,
-                        almi_xgb_array want, float **out)
+alm_err almi_doc_floats(const almi_doc_file *file, const almi_doc_value *array,
+                        almi_doc_array want, float **out)
 {
     float *value = NULL;
     ALM_TRY(check_array(file, array, &want));
@@ -280,7 +300,7 @@ alm_err almi_xgb_floats(const almi_xgb_file *file, const almi_xgb_value *array,
     for (size_t i = 0; i < want.count; i++) {
         char type = 0;
         alm_str bytes;
-        if (!next_number(&at, &type, &bytes) || !almi_xgb_as_float(type, bytes, &value[i])) {
+        if (!next_number(&at, &type, &bytes) || !almi_doc_as_float(type, bytes, &value[i])) {
             return bad_item(file, &want, i);
         }
     }
@@ -288,8 +308,26 @@ alm_err almi_xgb_floats(const almi_xgb_file *file, const almi_xgb_value *array,
     return ALM_OK;
 }
 
-alm_err almi_xgb_integers(const almi_xgb_file *file, const almi_xgb_value *array,
-                          almi_xgb_array want, int32_t **out)
+alm_err almi_doc_doubles(const almi_doc_file *file, const almi_doc_value *array,
+                         almi_doc_array want, double **out)
+{
+    double *value = NULL;
+    ALM_TRY(check_array(file, array, &want));
+    ALM_TRY(ALMI_FOREST_ARRAY(want.arena, want.count, value, file->error));
+    cursor at = items_of(array);
+    for (size_t i = 0; i < want.count; i++) {
+        char type = 0;
+        alm_str bytes;
+        if (!next_number(&at, &type, &bytes) || !almi_doc_as_double(type, bytes, &value[i])) {
+            return bad_item(file, &want, i);
+        }
+    }
+    *out = value;
+    return ALM_OK;
+}
+
+alm_err almi_doc_integers(const almi_doc_file *file, const almi_doc_value *array,
+                          almi_doc_array want, int32_t **out)
 {
     int32_t *value = NULL;
     ALM_TRY(check_array(file, array, &want));
@@ -299,7 +337,7 @@ alm_err almi_xgb_integers(const almi_xgb_file *file, const almi_xgb_value *array
         char type = 0;
         alm_str bytes;
         int64_t number = 0;
-        if (!next_number(&at, &type, &bytes) || !almi_xgb_as_i64(type, bytes, &number) ||
+        if (!next_number(&at, &type, &bytes) || !almi_doc_as_i64(type, bytes, &number) ||
             number < want.low || number > want.high) {
             return bad_item(file, &want, i);
         }

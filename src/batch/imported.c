@@ -1,0 +1,323 @@
+#include "batch/imported.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "batch/predict_rows.h"
+
+#define KIND "model file"
+#define FORMAT 1
+#define MANIFEST_BYTES_MAX ((size_t)64 << 10)
+#define COMPARE_ROWS 1000
+
+/* ---- expected outputs ---- */
+
+/* The file twice, side by side: as rows for the model, and as what it should answer. */
+typedef struct comparison {
+    const char *name;
+    alm_predict *predict;
+    almi_predict_rows *rows;
+    const alm_str *outputs;
+    size_t output_count;
+    double tolerance;
+    double *expected; /* COMPARE_ROWS x output_count */
+    double total_error, worst_distance;
+    uint64_t row_count, error_count;
+    alm_expected_check check;
+} comparison;
+
+static void compare_value(comparison *c, size_t output, double answer, double expected)
+{
+    alm_expected_check *check = &c->check;
+    double error = fabs(answer - expected);
+    bool both_missing = answer != answer && expected != expected;
+    bool equal = answer == expected || both_missing;
+    bool close = equal || error <= c->tolerance * fmax(1, fabs(expected));
+    check->values++;
+    check->equal += equal;
+    check->close += close;
+    if (!both_missing && isfinite(error)) {
+        c->total_error += error;
+        c->error_count++;
+    }
+    check->largest = isfinite(error) && error > check->largest ? error : check->largest;
+    double distance = isfinite(error) ? error : (double)INFINITY;
+    if (!equal && (check->worst_row == 0 || distance > c->worst_distance)) {
+        c->worst_distance = distance;
+        check->worst_row = c->row_count + 1;
+        check->worst_column = c->outputs[output].data;
+        check->worst_answer = answer;
+        check->worst_expected = expected;
+    }
+}
+
+static alm_err choose_outputs(comparison *c, alm_arena *arena, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = almi_predict_rows_header(c->rows, &count);
+    size_t *place = ALM_NEW_ARRAY(arena, size_t, c->output_count);
+    for (size_t i = 0; i < c->output_count; i++) {
+        place[i] = 0;
+        while (place[i] < count && !alm_str_equal(header[place[i]], c->outputs[i])) {
+            place[i]++;
+        }
+        if (place[i] == count) {
+            return alm_fail(error, ALM_ERR_INVALID, "%s has no column '" ALM_STR_FMT "': expected "
+                            "outputs stand beside the rows' columns, named as `almanac predict` "
+                            "names them", c->name, ALM_STR_ARG(c->outputs[i]));
+        }
+    }
+    return almi_predict_rows_choose(c->rows, place, c->output_count, error);
+}
+
+static alm_err compare_rows(comparison *c, alm_error *error)
+{
+    for (;;) {
+        const double *answers = NULL;
+        size_t n = 0;
+        size_t expected = 0;
+        ALM_TRY(alm_predict_next(c->predict, &answers, &n, error));
+        ALM_TRY(almi_predict_rows_next(c->rows, COMPARE_ROWS, c->expected, &expected, error));
+        if (n != expected) {
+            return alm_fail(error, ALM_ERR_IO, "%s changed while it was read", c->name);
+        }
+        if (n == 0) {
+            break;
+        }
+        for (size_t i = 0; i < n; i++, c->row_count++) {
+            for (size_t k = 0; k < c->output_count; k++) {
+                size_t at = i * c->output_count + k;
+                compare_value(c, k, answers[at], c->expected[at]);
+            }
+        }
+    }
+    if (c->row_count == 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s has a header and no rows", c->name);
+    }
+    c->check.mean_error = c->error_count ? c->total_error / (double)c->error_count : 0;
+    return ALM_OK;
+}
+
+/* Raw outputs where the file has them and no others. */
+static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_request *request,
+                          alm_arena *arena, alm_error *error)
+{
+    alm_predict_options options = {.model = request->model, .path = request->path,
+                                   .name = c->name, .block_rows = COMPARE_ROWS,
+                                   .category_codes = true};
+    size_t count = 0;
+    bool has_raw = false;
+    bool has_other = false;
+    ALM_TRY(almi_predict_rows_open(env->fs, request->path, c->name, &c->rows, error));
+    const alm_str *header = almi_predict_rows_header(c->rows, &count);
+    for (size_t i = 0; i < count; i++) {
+        has_raw = has_raw || alm_str_is(header[i], "raw") || alm_str_is(header[i], "raw_0");
+        has_other = has_other || alm_str_is(header[i], "prediction") ||
+                    alm_str_is(header[i], "p_0");
+    }
+    options.raw = has_raw && !has_other;
+    ALM_TRY(alm_predict_open(env, &options, &c->predict, error));
+    const alm_predict_facts *facts = alm_predict_describe(c->predict);
+    c->outputs = facts->outputs;
+    c->output_count = facts->column_count;
+    c->expected = ALM_NEW_ARRAY(arena, double, COMPARE_ROWS * c->output_count);
+    return choose_outputs(c, arena, error);
+}
+
+alm_err alm_expected_compare(const alm_env *env, const alm_expected_request *request,
+                             alm_arena *arena, alm_expected_check *out, alm_error *error)
+{
+    comparison c = {.name = request->name, .tolerance = request->tolerance};
+    alm_err code = open_sides(&c, env, request, arena, error);
+    if (code == ALM_OK) {
+        code = compare_rows(&c, error);
+    }
+    if (code == ALM_OK) {
+        const char *column = c.check.worst_column;
+        c.check.worst_column =
+            column ? alm_arena_copy_text(arena, column, strlen(column)) : NULL;
+        *out = c.check;
+    }
+    alm_predict_close(c.predict);
+    almi_predict_rows_close(c.rows);
+    return code;
+}
+
+/* The shortest text that reads as the same double. */
+static const char *text_of(double value, alm_arena *arena)
+{
+    alm_buffer text = {0};
+    alm_buffer_double(&text, value);
+    const char *copy = alm_arena_copy_text(arena, text.data ? text.data : "", text.size);
+    alm_buffer_deinit(&text);
+    return copy;
+}
+
+/* One import on its way. */
+typedef struct importing {
+    const alm_env *env;
+    const alm_import_request *request;
+    alm_objects *objects;
+    alm_arena *arena;
+    alm_model_file *model;
+    alm_import_result result;
+} importing;
+
+static alm_err check_expected(importing *i, const char *path, alm_error *error)
+{
+    const alm_import_request *request = i->request;
+    alm_expected_check *check = &i->result.check;
+    alm_arena *arena = i->arena;
+    alm_expected_request compare = {i->model, path, request->expected_path, request->tolerance};
+    ALM_TRY(alm_expected_compare(i->env, &compare, arena, check, error));
+    if (check->close == check->values) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_CONFLICT, "%s answers otherwise than %s expects, in %llu of "
+                    "%llu values: row %llu, %s is %s, expected %s (tolerance %g)",
+                    request->model_path, request->expected_path,
+                    (unsigned long long)(check->values - check->close),
+                    (unsigned long long)check->values, (unsigned long long)check->worst_row,
+                    check->worst_column, text_of(check->worst_answer, arena),
+                    text_of(check->worst_expected, arena), request->tolerance);
+}
+
+/* ---- the bundle ---- */
+
+static void put_digest(alm_json_writer *json, const char *key, const alm_digest *digest)
+{
+    char text[ALM_DIGEST_TEXT_BYTES];
+    if (digest) {
+        alm_digest_text(digest, text);
+        alm_json_put_text(json, key, text);
+    } else {
+        alm_json_key(json, key);
+        alm_json_null(json);
+    }
+}
+
+static alm_err put_manifest(alm_objects *objects, const char *path, const alm_digest *model,
+                            const alm_digest *expected, alm_digest *out, alm_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    alm_buffer text = {0};
+    alm_json_writer json = alm_json_writer_on(&text);
+    alm_json_open_object(&json);
+    put_digest(&json, "expected", expected);
+    alm_json_put_text(&json, "file", slash ? slash + 1 : path);
+    alm_json_put_i64(&json, "format", FORMAT);
+    alm_json_put_text(&json, "kind", KIND);
+    put_digest(&json, "model", model);
+    alm_json_close_object(&json);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        code = alm_objects_put(objects, alm_buffer_view(&text), out, error);
+    }
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+/* What is checked is what was stored, whatever happens to the files meanwhile. */
+static alm_err import_all(importing *i, alm_error *error)
+{
+    const alm_import_request *request = i->request;
+    alm_str bytes;
+    alm_digest model;
+    alm_digest expected;
+    ALM_TRY(alm_fs_read_all(i->env->fs, request->model_path, ALM_MODEL_FILE_BYTES_MAX, i->arena,
+                            &bytes, error));
+    ALM_TRY(alm_model_file_parse(bytes, request->model_path, &i->model, error));
+    alm_str text = alm_model_file_describe(i->model)->description;
+    i->result.description =
+        (alm_str){alm_arena_copy_text(i->arena, text.data, text.size), text.size};
+    i->result.has_expected = request->expected_path != NULL;
+    if (i->result.has_expected) {
+        const char *path = NULL;
+        ALM_TRY(alm_objects_put_file(i->objects, request->expected_path, &expected, error));
+        ALM_TRY(alm_objects_locate(i->objects, &expected, i->arena, &path, error));
+        ALM_TRY(check_expected(i, path, error));
+    }
+    ALM_TRY(alm_objects_put(i->objects, bytes, &model, error));
+    return put_manifest(i->objects, request->model_path, &model,
+                        i->result.has_expected ? &expected : NULL, &i->result.bundle, error);
+}
+
+alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
+                         alm_objects *objects, alm_arena *arena, alm_import_result *out,
+                         alm_error *error)
+{
+    importing i = {.env = env, .request = request, .objects = objects, .arena = arena};
+    alm_err code = import_all(&i, error);
+    alm_model_file_close(i.model);
+    if (code == ALM_OK) {
+        *out = i.result;
+    }
+    return code;
+}
+
+/* ---- opening ---- */
+
+static alm_err get_digest(const alm_json *root, const char *key, alm_digest *out,
+                          alm_error *error)
+{
+    alm_str text;
+    ALM_TRY(alm_json_get_str(root, key, &text, error));
+    return alm_digest_parse(text, out)
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_CORRUPT, "the digest of `%s` is malformed", key);
+}
+
+static alm_err open_manifest(alm_objects *objects, const alm_json *root, alm_arena *arena,
+                             alm_imported *out, alm_error *error)
+{
+    alm_digest digest;
+    alm_str bytes;
+    alm_str name;
+    alm_str kind = {0};
+    int64_t format;
+    const alm_json *member = alm_json_member(root, "kind");
+    if (!member || !alm_json_as_str(member, &kind) || !alm_str_is(kind, KIND)) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "it was trained here and holds no model file "
+                        "of another library");
+    }
+    ALM_TRY(alm_json_get_i64(root, "format", &format, error));
+    if (format != FORMAT) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "it has format %lld, this engine reads %d; "
+                        "use the almanac that made it or a newer one", (long long)format, FORMAT);
+    }
+    ALM_TRY(alm_json_get_str(root, "file", &name, error));
+    const alm_json *expected = alm_json_member(root, "expected");
+    out->has_expected = expected && alm_json_kind_of(expected) != ALM_JSON_NULL;
+    if (out->has_expected) {
+        ALM_TRY(get_digest(root, "expected", &digest, error));
+        ALM_TRY(alm_objects_locate(objects, &digest, arena, &out->expected_path, error));
+    }
+    ALM_TRY(get_digest(root, "model", &digest, error));
+    ALM_TRY(alm_objects_get(objects, &digest, ALM_MODEL_FILE_BYTES_MAX, arena, &bytes, error));
+    return alm_model_file_parse(bytes, alm_arena_copy_text(arena, name.data, name.size),
+                                &out->model, error);
+}
+
+alm_err alm_imported_open(alm_objects *objects, const alm_digest *bundle, alm_arena *arena,
+                          alm_imported *out, alm_error *error)
+{
+    alm_str text;
+    alm_imported found = {0};
+    alm_json_document *document = NULL;
+    char name[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(bundle, name);
+    alm_err code = alm_objects_get(objects, bundle, MANIFEST_BYTES_MAX, arena, &text, error);
+    if (code == ALM_OK) {
+        code = alm_json_parse(text, "manifest.json", &document, error);
+    }
+    if (code == ALM_OK) {
+        code = open_manifest(objects, alm_json_root(document), arena, &found, error);
+    }
+    alm_json_document_destroy(document);
+    if (code != ALM_OK) {
+        code = code == ALM_ERR_INVALID ? ALM_ERR_CORRUPT : code;
+        return alm_error_wrap(error, code, "bundle %.12s", name);
+    }
+    *out = found;
+    return ALM_OK;
+}

@@ -1,0 +1,252 @@
+/* catboost_conformance_test.c: forests beside what CatBoost 1.2.10 itself said, bit by bit.
+ *
+ * The fixtures and their rows (on every border, one float and one double beside it, zeros,
+ * denormals, infinities, categories never seen) are written by
+ * tests/golden/forest/generate_catboost.py. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "model/forest_cases.h"
+
+typedef struct fixture {
+    alm_arena *arena;
+    alm_forest *forest;
+    alm_forest_info info;
+    uint64_t head[6];
+    size_t rows, outputs, explained, followed;
+    double *row, *raw, *contribution;
+    int32_t *leaf;
+} fixture;
+
+static alm_str read_file(alm_arena *arena, const char *name)
+{
+    alm_str bytes;
+    alm_error error;
+    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    return bytes;
+}
+
+/* The next `count` items of the file, aligned. */
+static void *take(alm_arena *arena, alm_str *from, size_t count, size_t size)
+{
+    void *to = alm_arena_alloc_array(arena, count + 1, size);
+    assert_true(count * size <= from->size);
+    memcpy(to, from->data, count * size);
+    from->data += count * size;
+    from->size -= count * size;
+    return to;
+}
+
+static fixture open_fixture(const char *name, const char *kind)
+{
+    fixture f = {.arena = alm_arena_create(0)};
+    alm_error error;
+    char *model = alm_arena_printf(f.arena, "cb_%s.%s", name, kind);
+    alm_str rest = read_file(f.arena, alm_arena_printf(f.arena, "cb_%s.rows", name));
+    alm_str bytes = read_file(f.arena, model);
+    if (alm_forest_parse_catboost(bytes, model, &f.forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    f.info = alm_forest_describe(f.forest);
+    memcpy(f.head, take(f.arena, &rest, 6, 8), sizeof f.head);
+    f.rows = f.head[0];
+    f.outputs = f.head[2];
+    f.explained = f.head[4];
+    f.followed = f.head[5];
+    assert_int_equal(f.info.source, ALM_FOREST_CATBOOST);
+    assert_int_equal(f.info.feature_count, f.head[1]);
+    assert_int_equal(f.info.output_count, f.outputs);
+    assert_int_equal(f.info.tree_count, f.head[3]);
+    f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
+    f.raw = take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
+    size_t width = f.outputs * (f.info.feature_count + 1);
+    f.contribution = take(f.arena, &rest, f.explained * width, sizeof(double));
+    f.leaf = take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
+    assert_int_equal(rest.size, 0);
+    return f;
+}
+
+static void close_fixture(fixture *f)
+{
+    alm_forest_destroy(f->forest);
+    alm_arena_destroy(f->arena);
+}
+
+static void assert_raw(const fixture *f, const double *score, size_t first, size_t count,
+                       const char *what)
+{
+    for (size_t i = 0; i < count * f->outputs; i++) {
+        double expected = f->raw[first * f->outputs + i];
+        if (memcmp(&score[i], &expected, sizeof expected) != 0) {
+            fail_msg("%s: row %zu: %.17g instead of %.17g", what, first + i / f->outputs,
+                     score[i], expected);
+        }
+    }
+}
+
+static void check_raw(const fixture *f, const char *name)
+{
+    size_t stride = f->info.feature_count;
+    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
+    alm_forest_score_reference(f->forest, f->row, f->rows, stride, score);
+    assert_raw(f, score, 0, f->rows, name);
+    memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
+    alm_forest_score(f->forest, f->row, f->rows, stride, score);
+    assert_raw(f, score, 0, f->rows, name);
+    for (size_t n = 0; n <= 70 && n <= f->rows; n++) {
+        size_t first = f->rows - n;
+        alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
+        assert_raw(f, score, first, n, name);
+    }
+}
+
+static void check_leaves(const fixture *f, const char *name)
+{
+    for (size_t i = 0; i < f->followed; i++) {
+        for (size_t t = 0; t < f->info.tree_count; t++) {
+            size_t leaf = alm_forest_leaf(f->forest, t, f->row + i * f->info.feature_count);
+            if (leaf != (size_t)f->leaf[i * f->info.tree_count + t]) {
+                fail_msg("%s: row %zu tree %zu: leaf %zu", name, i, t, leaf);
+            }
+        }
+    }
+}
+
+/* Contributions add up to the score, and for symmetric trees are the library's: both are exact but
+ * for rounding, 1e-12 of the sum of the magnitudes. */
+static void check_contributions(const fixture *f, const char *name)
+{
+    alm_forest_explainer *explainer = NULL;
+    alm_forest_scratch *scratch = NULL;
+    alm_error error;
+    size_t features = f->info.feature_count, width = features + 1;
+    double *phi = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs * width);
+    if (alm_forest_explainer_create(f->forest, &explainer, &error) != ALM_OK ||
+        alm_forest_scratch_create(explainer, &scratch, &error) != ALM_OK) {
+        fail_msg("%s: %s", name, error.message);
+    }
+    alm_forest_contributions(explainer, scratch, f->row, f->rows, features, phi);
+    for (size_t i = 0; i < f->rows * f->outputs; i++) {
+        const double *ours = phi + i * width;
+        double size = 0, sum = 0;
+        for (size_t j = 0; j < width; j++) {
+            size += fabs(ours[j]);
+            sum += ours[j];
+        }
+        for (size_t j = 0; i < f->explained * f->outputs && j < width; j++) {
+            if (!(fabs(ours[j] - f->contribution[i * width + j]) <= 1e-12 * size)) {
+                fail_msg("%s: contribution %zu of row %zu: %.17g", name, j, i, ours[j]);
+            }
+        }
+        if (!(fabs(sum - f->raw[i]) <= 1e-12 * size)) {
+            fail_msg("%s: row %zu: %.17g do not add up", name, i, sum);
+        }
+    }
+    alm_forest_scratch_destroy(scratch);
+    alm_forest_explainer_destroy(explainer);
+}
+
+static const struct {
+    const char *name, *kind;
+    bool covered; /* contributions are possible */
+    bool leaves;  /* JSON has another order of them, but for symmetric trees */
+} CASES[] = {
+    {"symmetric", "cbm", true, true},          {"symmetric", "json", true, true},
+    {"nan_max", "cbm", true, true},            {"nan_max", "json", true, true},
+    {"no_nan", "cbm", true, true},             {"forbidden", "cbm", true, true},
+    {"stumps", "cbm", true, true},             {"deep", "cbm", true, true},
+    {"borders", "cbm", true, true},            {"depthwise", "cbm", true, true},
+    {"depthwise", "json", true, false},        {"lossguide", "cbm", true, true},
+    {"scaled", "cbm", true, true},             {"scaled", "json", true, true},
+    {"negative_scale", "cbm", true, true},     {"logloss", "cbm", true, true},
+    {"multiclass", "cbm", true, true},        {"multiclass", "json", true, true},
+    {"multiclass_deep", "cbm", true, true},   {"multiclass_lossguide", "cbm", true, true},
+    {"multiclass_lossguide", "json", true, false},
+    {"multirmse", "cbm", true, true},         {"multirmse", "json", true, true},
+    {"multiclass_scaled", "cbm", true, true}, {"poisson", "cbm", true, true},
+    {"quantile", "cbm", true, true},           {"tweedie", "json", true, true},
+    {"one_hot", "cbm", true, true},            {"one_hot", "json", true, true},
+    {"one_hot_lossguide", "cbm", true, true},  {"counts", "cbm", false, true},
+    {"counts_combined", "cbm", false, true},   {"counts_classes", "cbm", false, true},
+    {"counts_borders", "cbm", false, true},    {"counts_buckets", "cbm", false, true},
+    {"counts_means", "cbm", false, true},
+};
+
+static void fixtures_have_the_bits_of_catboost(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        fixture f = open_fixture(CASES[i].name, CASES[i].kind);
+        check_raw(&f, CASES[i].name);
+        if (CASES[i].leaves) {
+            check_leaves(&f, CASES[i].name);
+        }
+        assert_true(f.info.has_cover == CASES[i].covered);
+        if (CASES[i].covered) {
+            check_contributions(&f, CASES[i].name);
+        }
+        close_fixture(&f);
+    }
+}
+
+static void info_tells_the_shape(void **state)
+{
+    (void)state;
+    fixture f = open_fixture("multiclass", "cbm");
+    assert_int_equal(f.info.output_count, 4);
+    assert_int_equal(f.info.iteration_count, 4);
+    assert_int_equal(f.info.leaf_count_max, 4);
+    assert_true(alm_str_is(f.info.objective, "MultiClass"));
+    assert_true(alm_str_is(f.info.feature_name[0], "a"));
+    assert_true(alm_str_is(f.info.feature_name[4], "e"));
+    assert_false(f.info.averaged || f.info.has_category_names);
+    close_fixture(&f);
+    f = open_fixture("tweedie", "json");
+    assert_true(alm_str_is(f.info.objective, "Tweedie"));
+    close_fixture(&f);
+    /* The JSON says that all categories are whole numbers, the binary format does not. */
+    f = open_fixture("one_hot", "json");
+    assert_false(f.info.has_category_names);
+    close_fixture(&f);
+    f = open_fixture("one_hot", "cbm");
+    assert_true(f.info.has_category_names);
+    close_fixture(&f);
+}
+
+/* From another project, written by another version (source and licence: golden README). */
+static void the_regressor_of_another_project_is_reproduced(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forest *forest = NULL;
+    alm_error error;
+    double number[10], score[2];
+    alm_str expected = read_file(arena, "catboost_regressor_expected.csv");
+    (void)alm_str_split(&expected, '\n');
+    assert_int_equal(case_numbers(expected, number, 10), 10);
+    if (alm_forest_parse_catboost(read_file(arena, "catboost_regressor.cbm"), "m", &forest,
+                                  &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(alm_forest_describe(forest).feature_count, 4);
+    assert_null(alm_forest_describe(forest).feature_name);
+    alm_forest_score(forest, number, 2, 5, score);
+    assert_true(score[0] == number[4] && score[1] == number[9]);
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixtures_have_the_bits_of_catboost),
+        cmocka_unit_test(info_tells_the_shape),
+        cmocka_unit_test(the_regressor_of_another_project_is_reproduced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
