@@ -253,9 +253,11 @@ static alm_err check_codes(const almi_scorer_member *m, const almi_scorer_model 
 {
     bool needed = model->forest && alm_model_file_describe(model->forest)->has_pandas_categories;
     if (needed && !m->category_codes) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " was trained on pandas "
-                        "categories: put their numbers (frame[column].cat.codes) into the rows, "
-                        "and say \"category_codes\": true", ALM_STR_ARG(m->model.path));
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " has categories that it knows by "
+                        "lists or hashes of texts, and rows hold numbers: put pandas codes "
+                        "(frame[column].cat.codes) or CatBoost's whole numbers there, and say "
+                        "that the category codes are meant (`category_codes`)",
+                        ALM_STR_ARG(m->model.path));
     }
     return ALM_OK;
 }

@@ -170,6 +170,7 @@ void alm_scorer_scratch_destroy(alm_scorer_scratch *scratch); /* takes NULL */
 
 typedef struct alm_scorer_batch {
     size_t count;
+    uint64_t first;     /* rows before these: messages count from there */
     const double *rows; /* count x stride; may be NULL when no member takes rows */
     size_t stride;      /* doubles from a row to the next, >= row_count of the binding */
     const double *windows; /* count x steps x window_count, oldest step first; or NULL */

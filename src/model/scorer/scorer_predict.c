@@ -133,12 +133,18 @@ static double scaled(const alm_robust_scaler *scaler, size_t column, double valu
     return scaler ? (value - scaler->centre[column]) / scaler->scale[column] : value;
 }
 
+/* As a person counts. */
+static unsigned long long row_number(const call *c, size_t i)
+{
+    return (unsigned long long)(c->batch->first + i + 1);
+}
+
 static alm_err refuse_row(const call *c, size_t u, size_t i, size_t column, alm_error *error)
 {
     const alm_scorer_binding *b = c->scratch->binding;
     size_t place = b->place[u][column];
-    return alm_fail(error, ALM_ERR_NUMERIC, "row %zu, column " ALM_STR_FMT " is %g: member %s "
-                    "scales it, and takes no infinite number", i + 1,
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column " ALM_STR_FMT " is %g: member "
+                    "%s scales it, and takes no infinite number", row_number(c, i),
                     ALM_STR_ARG(b->row[place]), c->batch->rows[i * c->batch->stride + place],
                     b->scorer->unit[u].user);
 }
@@ -174,9 +180,9 @@ static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
             size_t place = b->place[u][k];
             double value = window[t * b->window_count + place];
             if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
-                return alm_fail(error, ALM_ERR_NUMERIC, "row %zu, step %zu of its window, column "
-                                ALM_STR_FMT " is %g: member %s is a net, and takes finite numbers "
-                                "of the size of a float", i + 1, b->steps - unit->steps + t + 1,
+                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, "
+                                "column " ALM_STR_FMT " is %g: member %s is a net, and takes "
+                                "finite numbers of the size of a float", row_number(c, i), b->steps - unit->steps + t + 1,
                                 ALM_STR_ARG(b->window[place]), value, unit->user);
             }
         }
@@ -328,8 +334,8 @@ static alm_err put_answer(const call *c, size_t i, size_t h, const double *final
     for (size_t k = 0; k < info->class_count; k++) {
         best = final[k] > final[best] ? k : best;
         if (isnan(final[k])) {
-            return alm_fail(error, ALM_ERR_NUMERIC, "row %zu, horizon " ALM_STR_FMT ": a model's "
-                            "sums overflow, so no class can be told", i + 1,
+            return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, horizon " ALM_STR_FMT ": a model's "
+                            "sums overflow, so no class can be told", row_number(c, i),
                             ALM_STR_ARG(info->horizon[h].name));
         }
     }

@@ -383,7 +383,7 @@ static void boosting_and_net_are_stacked(void **state)
     }
     const double *windows = make_windows(w);
     alm_scorer_columns columns = {row, 4, window, WINDOW_COLUMNS, STEPS};
-    alm_scorer_batch batch = {ROWS, rows, 4, windows};
+    alm_scorer_batch batch = {ROWS, 0, rows, 4, windows};
     answers a = predict(w, s, &columns, &batch);
     const double *lgb = alone(w, w->file[0].bytes, ordered, ROWS, 4);
     const double *net = net_alone(w, windows);
@@ -438,7 +438,7 @@ static void horizons_stand_alone(void **state)
         swapped[i] = rows[i % 5 == 0 ? i + 4 : i % 5 == 4 ? i - 4 : i];
     }
     alm_scorer_columns columns = {row, 5, window, WINDOW_COLUMNS, STEPS};
-    alm_scorer_batch batch = {ROWS, rows, 5, windows};
+    alm_scorer_batch batch = {ROWS, 0, rows, 5, windows};
     answers a = predict(w, s, &columns, &batch);
     ok(w, alm_network_read(w->file[0].bytes, "n", &net, &w->error));
     alm_network_windows input = {windows, ROWS, STEPS};
@@ -473,6 +473,15 @@ static void model_file_is_a_scorer(void **state)
     alm_scorer_batch batch = {.count = ROWS, .rows = rows, .stride = COLUMNS};
     answers a = predict(w, s, &columns, &batch);
     same_bits(a.value, alone(w, fixture(w, "xgb_softmax.ubj"), rows, ROWS, COLUMNS), ROWS);
+    alm_scorer_destroy(s);
+    ok(w, alm_scorer_of_model_file(fixture(w, "cb_multiclass.cbm"), "m.cbm", false, &s,
+                                   &w->error));
+    info = alm_scorer_describe(s);
+    assert_int_equal(info->task, ALM_SCORER_CLASSES);
+    columns = (alm_scorer_columns){.row = info->row_column, .row_count = info->row_column_count};
+    a = predict(w, s, &columns, &batch);
+    same_bits(a.probability, alone(w, fixture(w, "cb_multiclass.cbm"), rows, ROWS, COLUMNS),
+              ROWS * info->class_count);
     alm_scorer_destroy(s);
     ok(w, alm_scorer_of_model_file(fixture(w, "lg_breast_cancer.txt"), "m.txt", false, &s,
                                    &w->error));
