@@ -180,10 +180,11 @@ static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
             size_t place = b->place[u][k];
             double value = window[t * b->window_count + place];
             if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
-                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, "
-                                "column " ALM_STR_FMT " is %g: member %s is a net, and takes "
-                                "finite numbers of the size of a float", row_number(c, i), b->steps - unit->steps + t + 1,
-                                ALM_STR_ARG(b->window[place]), value, unit->user);
+                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
+                                ALM_STR_FMT " is %g: member %s is a net, and takes finite numbers "
+                                "of the size of a float", row_number(c, i),
+                                b->steps - unit->steps + t + 1, ALM_STR_ARG(b->window[place]),
+                                value, unit->user);
             }
         }
     }
