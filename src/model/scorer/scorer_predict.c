@@ -13,7 +13,7 @@
 
 /* Of one thread. */
 typedef struct part {
-    double *values;  /* block x widest row, or one window of a net */
+    double *values;  /* block x widest row, or one step of a net's window */
     double *outputs; /* of every unit: block x width, behind each other */
     double *votes;   /* members of a horizon x width */
     double *final;   /* width */
@@ -36,18 +36,15 @@ typedef struct call {
 
 /* ---- memory ---- */
 
-/* Doubles that a row of the widest copy takes, and those of the largest window. */
-static void measure(const alm_scorer *s, size_t *row, size_t *window)
+/* Doubles that a row of the widest unit takes; of a net one step is copied at a time. */
+static size_t widest_row(const alm_scorer *s)
 {
-    *row = *window = 1;
+    size_t widest = 1;
     for (size_t u = 0; u < s->unit_count; u++) {
-        size_t inputs = s->unit[u].model->inputs, steps = s->unit[u].steps;
-        if (steps == 0) {
-            *row = inputs > *row ? inputs : *row;
-        } else {
-            *window = steps * inputs > *window ? steps * inputs : *window;
-        }
+        size_t inputs = s->unit[u].model->inputs;
+        widest = inputs > widest ? inputs : widest;
     }
+    return widest;
 }
 
 static alm_err try_doubles(alm_arena *arena, size_t count, double **out, alm_error *error)
@@ -81,16 +78,14 @@ static alm_err create_part(alm_scorer_scratch *scratch, part *p, size_t values, 
 static alm_err create_parts(alm_scorer_scratch *scratch, alm_error *error)
 {
     const alm_scorer *s = scratch->binding->scorer;
-    size_t row = 0, window = 0;
-    measure(s, &row, &window);
+    size_t row = widest_row(s);
     size_t per_row = row > s->width ? row : s->width;
     scratch->block = BLOCK_VALUES_MAX / per_row;
     scratch->block = scratch->block < 1 ? 1 : scratch->block;
     scratch->block = scratch->block > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : scratch->block;
-    size_t values = row * scratch->block > window ? row * scratch->block : window;
     scratch->part = ALM_NEW_ARRAY(scratch->arena, part, scratch->threads);
     for (size_t i = 0; i < scratch->threads; i++) {
-        ALM_TRY(create_part(scratch, &scratch->part[i], values, error));
+        ALM_TRY(create_part(scratch, &scratch->part[i], row * scratch->block, error));
     }
     return ALM_OK;
 }
@@ -412,6 +407,7 @@ alm_err alm_scorer_predict(alm_scorer_scratch *scratch, const alm_scorer_batch *
     }
     ALM_TRY(check_batch(scratch, batch, error));
     size_t tasks = (batch->count - 1) / scratch->block + 1;
-    ALM_TRY(alm_pool_run(scratch->pool, tasks, check_block, &c, error));
-    return alm_pool_run(scratch->pool, tasks, score_block, &c, error);
+    alm_pool *pool = tasks > 1 ? scratch->pool : NULL; /* waking threads costs more than a block */
+    ALM_TRY(alm_pool_run(pool, tasks, check_block, &c, error));
+    return alm_pool_run(pool, tasks, score_block, &c, error);
 }
