@@ -1,6 +1,7 @@
 # Tests are found by their names; adding one is adding its file.
 #   src/**/x_test.c        links cmocka, its folder and the lower floors; label = folder
 #   tests/**/x_test.c      links everything; label = folder below tests/
+#   tests/embedding/x_test.c   links cmocka and libalmanac.so, as another program would
 #   tests/**/x.sh, x_test.py   run with ALMANAC=<the command>; exit status 77 is a skip.
 #                          Names starting with "_" are helpers, not tests.
 #   **/x_fuzz.c            libFuzzer target with ALM_FUZZ, else a replay of tests/fuzz/corpus/x
@@ -76,6 +77,11 @@ foreach(source IN LISTS sources)
     continue()
   elseif(source MATCHES "_fuzz\\.c$")
     alm_fuzz("${path}" ${ALM_ALL})
+  elseif(label STREQUAL "embedding" AND source MATCHES "\\.c$")
+    if(TARGET almanac_shared)
+      alm_program(${name} "${path}" cmocka almanac_shared)
+      alm_register(${name} ${label} 120 ${name})
+    endif()
   elseif(source MATCHES "\\.c$")
     alm_program(${name} "${path}" cmocka ${ALM_ALL})
     alm_register(${name} ${label} 120 ${name})

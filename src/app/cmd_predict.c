@@ -1,5 +1,5 @@
-/* cmd_predict.c: a model file on the rows of a file, without a project, or a release that was
- * imported; the work is batch/predict_file. */
+/* cmd_predict.c: a model file or a scorer on the rows of a file, without a project, or a release
+ * that was imported; the work is batch/predict_file. */
 #include <string.h>
 
 #include "app/session.h"
@@ -7,21 +7,26 @@
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define NAMES_SHOWN 8
+#define DIGEST_SHOWN 12
 
 static const almi_option options[] = {
-    {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX, or an MLflow folder"},
+    {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX; an MLflow folder; or a "
+                      "folder with scorer.json"},
     {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
     {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
     {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
+    {"members", NULL, "of a scorer: and what each of its models says"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };
 
 /* What answers: a file that nobody approved, or a release. */
 typedef struct scored {
-    alm_model_file *model;
+    alm_model_file *model; /* or */
+    alm_scorer *scorer;
     alm_str release; /* empty: a file */
+    alm_str description;
     bool approved;
 } scored;
 
@@ -62,18 +67,19 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
                                  .block_rows = (size_t)block,
                                  .raw = almi_option_flag(cli, "raw"),
                                  .contributions = almi_option_flag(cli, "contributions"),
+                                 .members = almi_option_flag(cli, "members"),
                                  .category_codes = almi_option_flag(cli, "category-codes")};
     return ALM_OK;
 }
 
 /* Also with --quiet: the label belongs to the answer and is no note beside it. */
-static void show_label(almi_cli *cli, const scored *by, const alm_model_file_info *model)
+static void show_label(almi_cli *cli, const scored *by)
 {
     bool quiet = cli->quiet;
     cli->quiet = false;
     if (by->release.size == 0) {
         almi_note(cli, "unapproved: " ALM_STR_FMT " is not a promoted release",
-                  ALM_STR_ARG(model->description));
+                  ALM_STR_ARG(by->description));
     } else if (!by->approved) {
         almi_note(cli, "unapproved: nobody has approved release " ALM_STR_FMT " yet",
                   ALM_STR_ARG(by->release));
@@ -81,14 +87,14 @@ static void show_label(almi_cli *cli, const scored *by, const alm_model_file_inf
     cli->quiet = quiet;
     if (by->approved) {
         almi_note(cli, "release " ALM_STR_FMT ": " ALM_STR_FMT, ALM_STR_ARG(by->release),
-                  ALM_STR_ARG(model->description));
+                  ALM_STR_ARG(by->description));
     }
 }
 
-static void note_columns(almi_cli *cli, const alm_model_file_info *model,
-                         const alm_predict_facts *facts)
+static void note_columns(almi_cli *cli, const scored *by, const alm_predict_facts *facts)
 {
-    if (!model->transform.is_known) {
+    const alm_model_file_info *model = by->model ? alm_model_file_describe(by->model) : NULL;
+    if (model && !model->transform.is_known) {
         almi_note(cli, "objective '" ALM_STR_FMT "' is not known: these are raw scores",
                   ALM_STR_ARG(model->forest.objective));
     }
@@ -108,10 +114,29 @@ static void note_columns(almi_cli *cli, const alm_model_file_info *model,
     alm_buffer_deinit(&list);
 }
 
-static void put_model(alm_json_writer *json, const scored *by, const alm_model_file_info *model)
+static void put_file(alm_json_writer *json, const alm_model_file_info *model)
 {
     char digest[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&model->digest, digest);
+    alm_json_put_str(json, "path", model->name);
+    alm_json_put_text(json, "format", model->format);
+    alm_json_put_str(json, "objective", model->forest.objective);
+    alm_json_put_i64(json, "trees", (int64_t)model->forest.tree_count);
+    alm_json_put_text(json, "sha256", digest);
+}
+
+static void put_scorer(alm_json_writer *json, const alm_scorer_info *info)
+{
+    char digest[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&info->digest, digest);
+    alm_json_put_str(json, "path", info->name);
+    alm_json_put_text(json, "format", "scorer");
+    alm_json_put_i64(json, "members", (int64_t)info->member_count);
+    alm_json_put_text(json, "sha256", digest);
+}
+
+static void put_model(alm_json_writer *json, const scored *by)
+{
     alm_json_open_object(json);
     alm_json_put_bool(json, "approved", by->approved);
     if (by->release.size) {
@@ -119,11 +144,11 @@ static void put_model(alm_json_writer *json, const scored *by, const alm_model_f
     }
     alm_json_key(json, "model");
     alm_json_open_object(json);
-    alm_json_put_str(json, "path", model->name);
-    alm_json_put_text(json, "format", model->format);
-    alm_json_put_str(json, "objective", model->forest.objective);
-    alm_json_put_i64(json, "trees", (int64_t)model->forest.tree_count);
-    alm_json_put_text(json, "sha256", digest);
+    if (by->model) {
+        put_file(json, alm_model_file_describe(by->model));
+    } else {
+        put_scorer(json, alm_scorer_describe(by->scorer));
+    }
     alm_json_close_object(json);
 }
 
@@ -144,7 +169,7 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
         return ALM_OK;
     }
     alm_json_writer json = alm_json_writer_on(&cli->out);
-    put_model(&json, by, alm_model_file_describe(by->model));
+    put_model(&json, by);
     if (output) {
         alm_json_put_text(&json, "output", output);
         alm_json_put_i64(&json, "row_count", (int64_t)facts->rows);
@@ -161,12 +186,11 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
 static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_options *asked,
                             alm_error *error)
 {
-    const alm_model_file_info *model = alm_model_file_describe(by->model);
     alm_predict *predict = NULL;
     ALM_TRY(alm_predict_open(&cli->env, asked, &predict, error));
     const alm_predict_facts *facts = alm_predict_describe(predict);
-    show_label(cli, by, model);
-    note_columns(cli, model, facts);
+    show_label(cli, by);
+    note_columns(cli, by, facts);
     alm_err code = write_rows(cli, predict, by, error);
     if (code == ALM_OK && facts->rows == 0) {
         almi_note(cli, "%s has a header and no rows", asked->path);
@@ -190,7 +214,35 @@ static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_er
     if (code != ALM_OK) {
         return alm_error_wrap(error, code, "release " ALM_STR_FMT, ALM_STR_ARG(release.name));
     }
-    *out = (scored){found.model, release.name, approvals > 0};
+    *out = (scored){.model = found.model, .release = release.name, .approved = approvals > 0};
+    out->description = alm_model_file_describe(found.model)->description;
+    return ALM_OK;
+}
+
+/* A folder is a scorer, unless MLflow made it. */
+static bool is_scorer(almi_cli *cli, const char *path)
+{
+    alm_fs *fs = cli->env.fs;
+    alm_fs_stat stat;
+    return fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY &&
+           !alm_fs_exists(fs, alm_path_join(cli->arena, path, "MLmodel"));
+}
+
+static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
+{
+    alm_fs *fs = cli->env.fs;
+    char digest[ALM_DIGEST_TEXT_BYTES];
+    if (!is_scorer(cli, path)) {
+        ALM_TRY(alm_model_file_open(fs, path, path, &out->model, error));
+        out->description = alm_model_file_describe(out->model)->description;
+        return ALM_OK;
+    }
+    ALM_TRY(alm_scorer_open(fs, path, path, &out->scorer, error));
+    const alm_scorer_info *info = alm_scorer_describe(out->scorer);
+    alm_digest_text(&info->digest, digest);
+    out->description = alm_str_of(alm_arena_printf(
+        cli->arena, "%s (scorer, %zu model%s, sha256 %.*s)", path, info->member_count,
+        info->member_count == 1 ? "" : "s", DIGEST_SHOWN, digest));
     return ALM_OK;
 }
 
@@ -201,13 +253,15 @@ static alm_err run(almi_cli *cli, alm_error *error)
     ALM_TRY(read_options(cli, &asked, error));
     const char *path = almi_option_text(cli, "model");
     if (path) {
-        ALM_TRY(alm_model_file_open(cli->env.fs, path, path, &by.model, error));
+        ALM_TRY(open_path(cli, path, &by, error));
     } else {
         ALM_TRY(open_release(cli, almi_option_text(cli, "release"), &by, error));
     }
     asked.model = by.model;
+    asked.scorer = by.scorer;
     alm_err code = predict_rows(cli, &by, &asked, error);
     alm_model_file_close(by.model);
+    alm_scorer_destroy(by.scorer);
     return code;
 }
 
@@ -223,13 +277,17 @@ const almi_command almi_cmd_predict = {
             "any order, and more columns than needed are left out; a model whose columns have no "
             "names of their own (Column_0, ...) takes them by position. An empty field is a "
             "missing value. The columns of the result are "
-            "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores.\n"
+            "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores. A "
+            "folder with scorer.json answers with 'prediction', or 'class', 'p_LABEL' of every "
+            "label and 'confidence' (and the horizon's name behind each when there are several); "
+            "its nets need windows, which rows of a file are not.\n"
             "A model file is not approved, and every answer says so: on standard error, and as "
             "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files "
             "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"
-               "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv",
+               "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv\n"
+               "almanac predict --model FOLDER rows.csv --members",
     ALMI_OPTIONS(options),
     .run = run,
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "batch/predict_rows.h"
+#include "batch/predict_scorer.h"
 #include "table/csv.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
@@ -13,7 +14,10 @@
 struct alm_predict {
     const alm_env *env;
     alm_predict_options options;
-    const alm_model_file_info *model;
+    const alm_model_file_info *model; /* NULL: */
+    almi_predict_scorer *scorer;
+    const alm_str *features; /* columns that are needed */
+    size_t feature_count;
     alm_predict_facts facts;
     alm_arena *arena;
     almi_predict_rows *rows;
@@ -61,8 +65,8 @@ static size_t find_column(const alm_str *header, size_t count, alm_str feature)
 static size_t find_columns(alm_predict *p, const alm_str *header, size_t count, alm_buffer *list)
 {
     size_t missing = 0, left_out = 0;
-    for (size_t i = 0; i < p->model->forest.feature_count; i++) {
-        alm_str name = p->model->feature_names[i];
+    for (size_t i = 0; i < p->feature_count; i++) {
+        alm_str name = p->features[i];
         p->place[i] = find_column(header, count, name);
         if (p->place[i] != SIZE_MAX) {
             continue;
@@ -95,7 +99,7 @@ static bool is_headerless(const alm_str *header, size_t count)
 static alm_err place_by_position(alm_predict *p, const alm_str *header, size_t count,
                                  alm_error *error)
 {
-    size_t need = p->model->forest.feature_count;
+    size_t need = p->feature_count;
     if (is_headerless(header, count)) {
         return alm_fail(error, ALM_ERR_INVALID,
                         "%s: the first row holds numbers: a header with the column names is needed",
@@ -106,8 +110,8 @@ static alm_err place_by_position(alm_predict *p, const alm_str *header, size_t c
                         "%s has %zu columns, the model takes %zu: it has no names for them, so "
                         "they go by position; leave out what it was not trained on, or name its "
                         "columns " ALM_STR_FMT " to " ALM_STR_FMT,
-                        p->options.name, count, need, ALM_STR_ARG(p->model->feature_names[0]),
-                        ALM_STR_ARG(p->model->feature_names[need - 1]));
+                        p->options.name, count, need, ALM_STR_ARG(p->features[0]),
+                        ALM_STR_ARG(p->features[need - 1]));
     }
     for (size_t i = 0; i < need; i++) {
         p->place[i] = i;
@@ -120,15 +124,15 @@ static alm_err place_columns(alm_predict *p, alm_error *error)
 {
     size_t count = 0;
     const alm_str *header = almi_predict_rows_header(p->rows, &count);
-    p->place = ALM_NEW_ARRAY(p->arena, size_t, p->model->forest.feature_count);
+    p->place = ALM_NEW_ARRAY(p->arena, size_t, p->feature_count);
     alm_buffer list = {0};
     size_t missing = find_columns(p, header, count, &list);
     alm_err code = alm_buffer_status(&list, error);
-    if (code == ALM_OK && missing && p->model->is_generic) {
+    if (code == ALM_OK && missing && p->model && p->model->is_generic) {
         code = place_by_position(p, header, count, error);
     } else if (code == ALM_OK && missing) {
         code = alm_fail(error, ALM_ERR_INVALID, "%s lacks %zu of the model's %zu columns: %s",
-                        p->options.name, missing, p->model->forest.feature_count, list.data);
+                        p->options.name, missing, p->feature_count, list.data);
     }
     alm_buffer_deinit(&list);
     return code;
@@ -139,7 +143,7 @@ static void list_ignored(alm_predict *p)
     size_t count = 0;
     const alm_str *header = almi_predict_rows_header(p->rows, &count);
     bool *used = ALM_NEW_ARRAY(p->arena, bool, count);
-    for (size_t i = 0; i < p->model->forest.feature_count; i++) {
+    for (size_t i = 0; i < p->feature_count; i++) {
         used[p->place[i]] = true;
     }
     alm_str *ignored = ALM_NEW_ARRAY(p->arena, alm_str, count);
@@ -192,9 +196,11 @@ static alm_err try_doubles(size_t rows, size_t width, double **out, alm_error *e
 static alm_err make_room(alm_predict *p, alm_error *error)
 {
     size_t rows = p->options.block_rows;
-    ALM_TRY(try_doubles(rows, p->model->forest.feature_count, &p->values, error));
-    ALM_TRY(try_doubles(rows, p->model->forest.output_count, &p->raw, error));
+    ALM_TRY(try_doubles(rows, p->feature_count, &p->values, error));
     ALM_TRY(try_doubles(rows, p->score_count, &p->scores, error));
+    if (p->model) {
+        ALM_TRY(try_doubles(rows, p->model->forest.output_count, &p->raw, error));
+    }
     p->piece_rows = rows;
     if (!p->options.contributions) {
         return ALM_OK;
@@ -219,28 +225,59 @@ static alm_err check_options(alm_predict *p, alm_error *error)
         return alm_fail(error, ALM_ERR_INVALID, "a block has 1 to %d rows, not %zu",
                         ALM_PREDICT_BLOCK_MAX, options->block_rows);
     }
-    if (p->model->has_pandas_categories && !options->category_codes) {
+    if (!p->model && (options->raw || options->contributions || options->category_codes)) {
+        return alm_fail(error, ALM_ERR_INVALID, "a scorer has no raw scores and no contributions, "
+                        "and its document says whether rows hold category codes");
+    }
+    if (p->model && options->members) {
+        return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " is one model: members are those of "
+                        "a scorer's folder", ALM_STR_ARG(p->model->name));
+    }
+    if (p->model && p->model->has_pandas_categories && !options->category_codes) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT "%s", ALM_STR_ARG(p->model->name),
                         p->model->category_remedy);
     }
     return ALM_OK;
 }
 
-static alm_err open_all(alm_predict *p, alm_error *error)
+static void shape_model(alm_predict *p)
 {
     const alm_forest_info *forest = &p->model->forest;
-    ALM_TRY(check_options(p, error));
+    p->features = p->model->feature_names;
+    p->feature_count = forest->feature_count;
     p->facts.is_raw = p->options.raw || !p->model->transform.is_known;
     p->score_count = p->facts.is_raw ? forest->output_count : p->model->transform.output_count;
     p->contribution_count = forest->output_count * (forest->feature_count + 1);
     p->facts.column_count =
         p->score_count + (p->options.contributions ? p->contribution_count : 0);
+    name_output(p);
+}
+
+static alm_err shape_scorer(alm_predict *p, alm_error *error)
+{
+    const alm_scorer_info *info = alm_scorer_describe(p->options.scorer);
+    ALM_TRY(almi_predict_scorer_create(p->options.scorer, p->options.members,
+                                       p->options.block_rows, p->env->pool, &p->scorer, error));
+    p->features = info->row_column;
+    p->feature_count = info->row_column_count;
+    p->facts.outputs = almi_predict_scorer_names(p->scorer, &p->score_count);
+    p->facts.column_count = p->score_count;
+    return ALM_OK;
+}
+
+static alm_err open_all(alm_predict *p, alm_error *error)
+{
+    ALM_TRY(check_options(p, error));
+    if (p->model) {
+        shape_model(p);
+    } else {
+        ALM_TRY(shape_scorer(p, error));
+    }
     ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &p->rows, error));
     ALM_TRY(place_columns(p, error));
     list_ignored(p);
-    name_output(p);
     ALM_TRY(make_room(p, error));
-    return almi_predict_rows_choose(p->rows, p->place, forest->feature_count, error);
+    return almi_predict_rows_choose(p->rows, p->place, p->feature_count, error);
 }
 
 alm_err alm_predict_open(const alm_env *env, const alm_predict_options *options, alm_predict **out,
@@ -251,7 +288,7 @@ alm_err alm_predict_open(const alm_env *env, const alm_predict_options *options,
     alm_predict *p = memory;
     p->env = env;
     p->options = *options;
-    p->model = alm_model_file_describe(options->model);
+    p->model = options->model ? alm_model_file_describe(options->model) : NULL;
     p->arena = alm_arena_create(0);
     alm_err code = open_all(p, error);
     if (code != ALM_OK) {
@@ -269,6 +306,7 @@ void alm_predict_close(alm_predict *p)
     }
     alm_forest_scratch_destroy(p->scratch);
     alm_forest_explainer_destroy(p->explainer);
+    almi_predict_scorer_destroy(p->scorer);
     alm_heap_free(p->values);
     alm_heap_free(p->raw);
     alm_heap_free(p->scores);
@@ -331,37 +369,48 @@ static void put_row(const alm_predict *p, const writer *w, const double *scores,
     }
 }
 
-/* The answers to the n rows in `values`. */
-static const double *score_block(alm_predict *p, size_t n)
+static alm_err ask_scorer(alm_predict *p, size_t n, uint64_t first, alm_error *error)
 {
+    alm_err code = almi_predict_scorer_block(p->scorer, p->values, n, first, p->scores, error);
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "%s", p->options.name);
+}
+
+/* The answers to the n rows in `values`. */
+static alm_err score_block(alm_predict *p, size_t n, const double **out, alm_error *error)
+{
+    *out = p->scores;
+    if (p->scorer) {
+        return ask_scorer(p, n, p->facts.rows, error);
+    }
     alm_forest_score(alm_model_file_forest(p->options.model), p->values, n,
                      p->model->forest.feature_count, p->raw);
     if (p->facts.is_raw) {
-        return p->raw;
+        *out = p->raw;
+    } else {
+        alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
     }
-    alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
-    return p->scores;
+    return ALM_OK;
 }
 
 alm_err alm_predict_next(alm_predict *p, const double **answers, size_t *rows, alm_error *error)
 {
     alm_assert(!p->options.contributions);
     ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, rows, error));
-    *answers = *rows ? score_block(p, *rows) : NULL;
+    ALM_TRY(score_block(p, *rows, answers, error));
     p->facts.rows += *rows;
     return ALM_OK;
 }
 
 static alm_err put_block(alm_predict *p, const writer *w, size_t n, alm_error *error)
 {
-    size_t features = p->model->forest.feature_count;
-    const double *scores = score_block(p, n);
+    const double *scores = NULL;
+    ALM_TRY(score_block(p, n, &scores, error));
     for (size_t i = 0; i < n; i++) {
         size_t in_piece = i % p->piece_rows;
         if (p->contributions && in_piece == 0) {
             size_t count = n - i < p->piece_rows ? n - i : p->piece_rows;
-            alm_forest_contributions(p->explainer, p->scratch, p->values + i * features, count,
-                                     features, p->contributions);
+            alm_forest_contributions(p->explainer, p->scratch, p->values + i * p->feature_count,
+                                     count, p->feature_count, p->contributions);
         }
         put_row(p, w, scores + i * p->score_count,
                 p->contributions ? p->contributions + in_piece * p->contribution_count : NULL);
@@ -400,15 +449,18 @@ alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_
 
 /* ---- JSON ---- */
 
-/* Reads every row of the file once. */
+/* Reads every row of the file once. A scorer may refuse a number, so it is asked. */
 static alm_err check_rows(alm_predict *p, alm_error *error)
 {
     almi_predict_rows *rows = NULL;
     ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &rows, error));
-    alm_err code =
-        almi_predict_rows_choose(rows, p->place, p->model->forest.feature_count, error);
-    for (size_t n = 1; code == ALM_OK && n > 0;) {
+    alm_err code = almi_predict_rows_choose(rows, p->place, p->feature_count, error);
+    uint64_t first = 0;
+    for (size_t n = 1; code == ALM_OK && n > 0; first += n) {
         code = almi_predict_rows_next(rows, p->options.block_rows, p->values, &n, error);
+        if (code == ALM_OK && p->scorer) {
+            code = ask_scorer(p, n, first, error);
+        }
     }
     almi_predict_rows_close(rows);
     return code;

@@ -1,6 +1,6 @@
-/* predict_file.h: predictions of a model file for the rows of a CSV or Parquet file, without a
- * project, a snapshot or a release. Nothing that is made here is approved; whoever shows it says
- * so.
+/* predict_file.h: predictions of a model file, or of a scorer, for the rows of a CSV or Parquet
+ * file, without a project, a snapshot or a release. Nothing that is made here is approved; whoever
+ * shows it says so.
  *
  * Columns. A model with names of its own takes its columns by name: any order, more columns than
  * needed are left out, missing ones are one error that names them. (LightGBM writes blanks in
@@ -20,18 +20,21 @@
 
 #include "base/json.h"
 #include "model/model_file.h"
+#include "model/scorer/scorer.h"
 
 #define ALM_PREDICT_BLOCK_DEFAULT 1000
 #define ALM_PREDICT_BLOCK_MAX 65536
 
 typedef struct alm_predict_options {
-    const alm_model_file *model; /* borrowed until close */
+    const alm_model_file *model; /* borrowed until close; or */
+    const alm_scorer *scorer;    /* the same; its columns are those of predict_scorer.h */
     const char *path;            /* of the rows */
     const char *name;            /* how messages call them; NULL: `path` */
     size_t block_rows;           /* 0: ALM_PREDICT_BLOCK_DEFAULT */
     bool raw;
     bool contributions;
     bool category_codes; /* the rows hold the numbers of pandas categories */
+    bool members;        /* a scorer's: and what each of its models says */
 } alm_predict_options;
 
 typedef struct alm_predict_facts {

@@ -1,0 +1,413 @@
+/* scorer_predict.c: rows in blocks of a fixed size: units, members, combinations.
+ *
+ * All inputs are checked before the first is scored, so that a refused batch writes nothing. Then
+ * every block writes its own rows only; a forest and a net treat a row by itself, so neither the
+ * size of a block nor the number of threads can be seen in the bits. */
+#include <math.h>
+#include <string.h>
+
+#include "model/scorer/scorer_internal.h"
+
+#define BLOCK_ROWS_MAX 256
+#define BLOCK_VALUES_MAX ((size_t)1 << 20) /* 8 MiB a thread */
+
+/* Of one thread. */
+typedef struct part {
+    double *values;  /* block x widest row, or one step of a net's window */
+    double *outputs; /* of every unit: block x width, behind each other */
+    double *votes;   /* members of a horizon x width */
+    double *final;   /* width */
+    alm_network_state **state; /* of every unit; NULL: a forest */
+} part;
+
+struct alm_scorer_scratch {
+    alm_arena *arena;
+    const alm_scorer_binding *binding;
+    alm_pool *pool;
+    size_t threads, block;
+    part *part;
+};
+
+typedef struct call {
+    const alm_scorer_scratch *scratch;
+    const alm_scorer_batch *batch;
+    const alm_scorer_output *out;
+} call;
+
+/* ---- memory ---- */
+
+/* Doubles that a row of the widest unit takes; of a net one step is copied at a time. */
+static size_t widest_row(const alm_scorer *s)
+{
+    size_t widest = 1;
+    for (size_t u = 0; u < s->unit_count; u++) {
+        size_t inputs = s->unit[u].model->inputs;
+        widest = inputs > widest ? inputs : widest;
+    }
+    return widest;
+}
+
+static alm_err try_doubles(alm_arena *arena, size_t count, double **out, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
+    *out = memory;
+    return ALM_OK;
+}
+
+static alm_err create_part(alm_scorer_scratch *scratch, part *p, size_t values, alm_error *error)
+{
+    const alm_scorer *s = scratch->binding->scorer;
+    size_t width = almi_scorer_member_width(s), most = 1;
+    for (size_t h = 0; h < s->info.horizon_count; h++) {
+        most = s->horizon[h].member_count > most ? s->horizon[h].member_count : most;
+    }
+    ALM_TRY(try_doubles(scratch->arena, values, &p->values, error));
+    ALM_TRY(try_doubles(scratch->arena, scratch->block * s->width, &p->outputs, error));
+    ALM_TRY(try_doubles(scratch->arena, most * width, &p->votes, error));
+    ALM_TRY(try_doubles(scratch->arena, width, &p->final, error));
+    p->state = ALM_NEW_ARRAY(scratch->arena, alm_network_state *, s->unit_count);
+    for (size_t u = 0; u < s->unit_count; u++) {
+        if (s->unit[u].model->network) {
+            ALM_TRY(alm_network_state_create(s->unit[u].model->network, &p->state[u], error));
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err create_parts(alm_scorer_scratch *scratch, alm_error *error)
+{
+    const alm_scorer *s = scratch->binding->scorer;
+    size_t row = widest_row(s);
+    size_t per_row = row > s->width ? row : s->width;
+    scratch->block = BLOCK_VALUES_MAX / per_row;
+    scratch->block = scratch->block < 1 ? 1 : scratch->block;
+    scratch->block = scratch->block > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : scratch->block;
+    scratch->part = ALM_NEW_ARRAY(scratch->arena, part, scratch->threads);
+    for (size_t i = 0; i < scratch->threads; i++) {
+        ALM_TRY(create_part(scratch, &scratch->part[i], row * scratch->block, error));
+    }
+    return ALM_OK;
+}
+
+alm_err alm_scorer_scratch_create(const alm_scorer_binding *binding, alm_pool *pool,
+                                  alm_scorer_scratch **out, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_scorer_scratch *scratch = ALM_NEW(arena, alm_scorer_scratch);
+    *scratch = (alm_scorer_scratch){.arena = arena, .binding = binding, .pool = pool,
+                                    .threads = pool ? (size_t)alm_pool_threads(pool) : 1};
+    alm_err code = create_parts(scratch, error);
+    if (code != ALM_OK) {
+        alm_scorer_scratch_destroy(scratch);
+        return code;
+    }
+    *out = scratch;
+    return ALM_OK;
+}
+
+void alm_scorer_scratch_destroy(alm_scorer_scratch *scratch)
+{
+    if (!scratch) {
+        return;
+    }
+    const alm_scorer *s = scratch->binding->scorer;
+    for (size_t i = 0; scratch->part && i < scratch->threads; i++) {
+        for (size_t u = 0; scratch->part[i].state && u < s->unit_count; u++) {
+            alm_network_state_destroy(scratch->part[i].state[u]);
+        }
+    }
+    alm_arena_destroy(scratch->arena); /* the struct lies in it */
+}
+
+/* ---- what cannot be taken ---- */
+
+/* The arithmetic of alm_robust_scaler_apply. */
+static double scaled(const alm_robust_scaler *scaler, size_t column, double value)
+{
+    return scaler ? (value - scaler->centre[column]) / scaler->scale[column] : value;
+}
+
+/* As a person counts. */
+static unsigned long long row_number(const call *c, size_t i)
+{
+    return (unsigned long long)(c->batch->first + i + 1);
+}
+
+static alm_err refuse_row(const call *c, size_t u, size_t i, size_t column, alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    size_t place = b->place[u][column];
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column " ALM_STR_FMT " is %g: member "
+                    "%s scales it, and takes no infinite number", row_number(c, i),
+                    ALM_STR_ARG(b->row[place]), c->batch->rows[i * c->batch->stride + place],
+                    b->scorer->unit[u].user);
+}
+
+static alm_err check_row(const call *c, size_t u, size_t i, alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    const double *row = c->batch->rows + i * c->batch->stride;
+    for (size_t k = 0; unit->scaler && k < unit->model->inputs; k++) {
+        if (isinf(row[b->place[u][k]])) {
+            return refuse_row(c, u, i, k, error);
+        }
+    }
+    return ALM_OK;
+}
+
+/* The first of the steps that the unit takes of window i. */
+static const double *window_of(const call *c, size_t u, size_t i)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    size_t skipped = b->steps - b->scorer->unit[u].steps;
+    return c->batch->windows + (i * b->steps + skipped) * b->window_count;
+}
+
+static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    const double *window = window_of(c, u, i);
+    for (size_t t = 0; t < unit->steps; t++) {
+        for (size_t k = 0; k < unit->model->inputs; k++) {
+            size_t place = b->place[u][k];
+            double value = window[t * b->window_count + place];
+            if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
+                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
+                                ALM_STR_FMT " is %g: member %s is a net, and takes finite numbers "
+                                "of the size of a float", row_number(c, i),
+                                b->steps - unit->steps + t + 1, ALM_STR_ARG(b->window[place]),
+                                value, unit->user);
+            }
+        }
+    }
+    return ALM_OK;
+}
+
+static size_t block_end(const call *c, size_t first)
+{
+    size_t left = c->batch->count - first;
+    return first + (left < c->scratch->block ? left : c->scratch->block);
+}
+
+/* Row after row, so that the first bad row is reported whatever the block. */
+static alm_err check_block(void *context, size_t task, int worker, alm_error *error)
+{
+    const call *c = context;
+    const alm_scorer *s = c->scratch->binding->scorer;
+    size_t first = task * c->scratch->block;
+    (void)worker;
+    for (size_t i = first; i < block_end(c, first); i++) {
+        for (size_t u = 0; u < s->unit_count; u++) {
+            ALM_TRY(s->unit[u].steps ? check_window(c, u, i, error) : check_row(c, u, i, error));
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err check_batch(const alm_scorer_scratch *scratch, const alm_scorer_batch *batch,
+                           alm_error *error)
+{
+    const alm_scorer_binding *b = scratch->binding;
+    const alm_scorer_info *info = &b->scorer->info;
+    if (info->row_column_count > 0 && (!batch->rows || batch->stride < b->row_count)) {
+        return alm_fail(error, ALM_ERR_INVALID, "rows of %zu values: the names are %zu",
+                        batch->rows ? batch->stride : 0, b->row_count);
+    }
+    if (info->window_column_count > 0 && !batch->windows) {
+        return alm_fail(error, ALM_ERR_INVALID, "no windows: member %s is a net",
+                        b->scorer->unit[0].steps ? b->scorer->unit[0].user : "of the scorer");
+    }
+    return ALM_OK;
+}
+
+/* ---- units ---- */
+
+static void score_forest(const call *c, const part *p, size_t u, size_t first, size_t n)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    const almi_scorer_model *model = unit->model;
+    size_t inputs = model->inputs, stride = c->batch->stride;
+    const double *rows = c->batch->rows + first * stride + b->place[u][0];
+    double *out = p->outputs + unit->at * c->scratch->block;
+    if (!b->in_order[u] || unit->scaler) {
+        const double *row = c->batch->rows + first * stride;
+        for (size_t i = 0; i < n; i++, row += stride) {
+            for (size_t k = 0; k < inputs; k++) {
+                p->values[i * inputs + k] = scaled(unit->scaler, k, row[b->place[u][k]]);
+            }
+        }
+        rows = p->values;
+        stride = inputs;
+    }
+    alm_forest_score(alm_model_file_forest(model->forest), rows, n, stride, out);
+    alm_transform_apply(&model->transform, out, n, out);
+}
+
+static alm_err score_net(const call *c, const part *p, size_t u, size_t first, size_t n,
+                         alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    size_t inputs = unit->model->inputs;
+    double *out = p->outputs + unit->at * c->scratch->block;
+    for (size_t i = 0; i < n; i++, out += unit->model->outputs) {
+        const double *window = window_of(c, u, first + i);
+        alm_network_state_reset(p->state[u]);
+        for (size_t t = 0; t < unit->steps; t++) {
+            for (size_t k = 0; k < inputs; k++) {
+                p->values[k] = scaled(unit->scaler, k, window[b->place[u][k]]);
+            }
+            window += b->window_count;
+            ALM_TRY(alm_network_step(p->state[u], p->values, t + 1 == unit->steps ? out : NULL,
+                                     error));
+        }
+    }
+    return ALM_OK;
+}
+
+/* ---- members and combinations ---- */
+
+/* One row of a member: `given` is what its model says. */
+static void member_row(const alm_scorer *s, const almi_scorer_member *m, const double *given,
+                       double *out, double *own)
+{
+    const almi_scorer_model *model = s->unit[m->unit].model;
+    size_t classes = s->info.class_count;
+    if (s->info.task == ALM_SCORER_VALUE) {
+        out[0] = given[m->output];
+        return;
+    }
+    if (model->outputs == 1) {
+        /* In the library's own arithmetic: XGBoost's is float. */
+        own[0] = model->transform.single ? (double)(1.0f - (float)given[0]) : 1 - given[0];
+        own[1] = given[0];
+    } else {
+        memcpy(own, given, classes * sizeof *own);
+    }
+    if (m->calibration) {
+        alm_calibrator_apply(m->calibration, own, own);
+    }
+    for (size_t k = 0; k < classes; k++) {
+        out[m->class_place ? m->class_place[k] : k] = own[k];
+    }
+}
+
+static void combine(const alm_scorer *s, const almi_scorer_horizon *h, const double *votes,
+                    double *final)
+{
+    size_t width = almi_scorer_member_width(s);
+    alm_votes shape = {h->member_count, width, h->weight};
+    switch (h->combination) {
+    case ALM_SCORER_NONE:
+        memcpy(final, votes, width * sizeof *final);
+        break;
+    case ALM_SCORER_MEAN:
+    case ALM_SCORER_SOFT_VOTE:
+        alm_vote_soft(&shape, votes, final);
+        break;
+    case ALM_SCORER_HARD_VOTE:
+        alm_vote_hard(&shape, votes, final);
+        break;
+    case ALM_SCORER_STACKER:
+        alm_stacker_predict(&h->stacked, votes, final);
+        break;
+    }
+    if (h->calibration) {
+        alm_calibrator_apply(h->calibration, final, final);
+    }
+}
+
+static alm_err put_answer(const call *c, size_t i, size_t h, const double *final, alm_error *error)
+{
+    const alm_scorer_info *info = &c->scratch->binding->scorer->info;
+    const alm_scorer_output *out = c->out;
+    size_t at = i * info->horizon_count + h, best = 0;
+    double value = final[0], confidence = NAN;
+    for (size_t k = 0; k < info->class_count; k++) {
+        best = final[k] > final[best] ? k : best;
+        if (isnan(final[k])) {
+            return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, horizon " ALM_STR_FMT ": a model's "
+                            "sums overflow, so no class can be told", row_number(c, i),
+                            ALM_STR_ARG(info->horizon[h].name));
+        }
+    }
+    if (info->task == ALM_SCORER_CLASSES) {
+        value = (double)info->label[best];
+        confidence = final[best];
+    }
+    if (out->value) {
+        out->value[at] = value;
+    }
+    if (out->confidence) {
+        out->confidence[at] = confidence;
+    }
+    if (out->probability && info->class_count) {
+        memcpy(out->probability + at * info->class_count, final,
+               info->class_count * sizeof *final);
+    }
+    return ALM_OK;
+}
+
+/* Row `i` of the batch, row `in_block` of the block. */
+static alm_err answer_row(const call *c, const part *p, size_t i, size_t in_block,
+                          alm_error *error)
+{
+    const alm_scorer *s = c->scratch->binding->scorer;
+    size_t width = almi_scorer_member_width(s);
+    for (size_t h = 0; h < s->info.horizon_count; h++) {
+        const almi_scorer_horizon *horizon = &s->horizon[h];
+        for (size_t j = 0; j < horizon->member_count; j++) {
+            const almi_scorer_member *m = &s->member[horizon->member_first + j];
+            const almi_scorer_unit *unit = &s->unit[m->unit];
+            const double *given = p->outputs + unit->at * c->scratch->block +
+                                  in_block * unit->model->outputs;
+            member_row(s, m, given, p->votes + j * width, p->final);
+        }
+        if (c->out->member) {
+            size_t at = i * s->info.member_count + horizon->member_first;
+            memcpy(c->out->member + at * width, p->votes,
+                   horizon->member_count * width * sizeof *p->votes);
+        }
+        combine(s, horizon, p->votes, p->final);
+        ALM_TRY(put_answer(c, i, h, p->final, error));
+    }
+    return ALM_OK;
+}
+
+static alm_err score_block(void *context, size_t task, int worker, alm_error *error)
+{
+    const call *c = context;
+    const alm_scorer *s = c->scratch->binding->scorer;
+    const part *p = &c->scratch->part[worker];
+    size_t first = task * c->scratch->block;
+    size_t n = block_end(c, first) - first;
+    for (size_t u = 0; u < s->unit_count; u++) {
+        if (s->unit[u].steps) {
+            ALM_TRY(score_net(c, p, u, first, n, error));
+        } else {
+            score_forest(c, p, u, first, n);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        ALM_TRY(answer_row(c, p, first + i, i, error));
+    }
+    return ALM_OK;
+}
+
+alm_err alm_scorer_predict(alm_scorer_scratch *scratch, const alm_scorer_batch *batch,
+                           const alm_scorer_output *out, alm_error *error)
+{
+    call c = {scratch, batch, out};
+    if (batch->count == 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(check_batch(scratch, batch, error));
+    size_t tasks = (batch->count - 1) / scratch->block + 1;
+    alm_pool *pool = tasks > 1 ? scratch->pool : NULL; /* waking threads costs more than a block */
+    ALM_TRY(alm_pool_run(pool, tasks, check_block, &c, error));
+    return alm_pool_run(pool, tasks, score_block, &c, error);
+}
