@@ -3,7 +3,7 @@
 #include "batch/imported.h"
 
 static const almi_option options[] = {
-    {"name", "MODEL", "what the releases are called: NAME-1, NAME-2, ..."},
+    {"name", "MODEL", "what the releases are called: NAME-1, NAME-2 and so on"},
     {"expected", "FILE", "rows with what the model must answer beside them: checked and kept"},
     {"tolerance", "X", "how far an answer may be off, relative above 1 (default: 1e-6)"},
     {"why", "TEXT", "the reason, kept in the ledger for good"},
