@@ -154,9 +154,10 @@ static alm_err check_classes(const alm_scorer *s, const almi_scorer_member *m,
     if (model->network) {
         probable = alm_network_describe(model->network)->head == ALM_HEAD_CLASSES;
     } else if (model->transform.is_known) {
-        bool sigmoid = model->transform.kind == ALM_TRANSFORM_SIGMOID;
+        alm_transform_kind kind = model->transform.kind;
+        bool sigmoid = kind == ALM_TRANSFORM_SIGMOID || kind == ALM_TRANSFORM_LOGISTIC;
         /* One against all does not sum to 1; calibration of several classes sees to that. */
-        probable = model->transform.kind == ALM_TRANSFORM_SOFTMAX ||
+        probable = kind == ALM_TRANSFORM_SOFTMAX || kind == ALM_TRANSFORM_SOFTMAX_PLAIN ||
                    (sigmoid && (model->outputs == 1 || m->calibrator.path.data));
     }
     if (!probable) {
@@ -514,7 +515,8 @@ static void write_only(const alm_model_file_info *info, bool codes, alm_buffer *
 {
     const alm_transform *t = &info->transform;
     bool classes = t->is_known && t->input_count > 1 &&
-                   (t->kind == ALM_TRANSFORM_SOFTMAX || t->kind == ALM_TRANSFORM_ARGMAX);
+                   (t->kind == ALM_TRANSFORM_SOFTMAX || t->kind == ALM_TRANSFORM_ARGMAX ||
+                    t->kind == ALM_TRANSFORM_SOFTMAX_PLAIN);
     alm_json_writer w = alm_json_writer_on(out);
     alm_json_open_object(&w);
     alm_json_put_i64(&w, "almanac_scorer", 1);
