@@ -2,7 +2,8 @@
  *
  * Link libalmanac.so. docs/embedding.md has a complete program. In short:
  *
- *   almanac_open       a model file (LightGBM, XGBoost, ...) or a folder with scorer.json
+ *   almanac_open       a model file (LightGBM, XGBoost, CatBoost, ONNX trees), an MLflow folder,
+ *                      or a folder with scorer.json
  *   almanac_describe   its columns, classes, horizons, members, hash; whether it is approved
  *   almanac_session    the caller's columns matched by name, and the memory for calls, once
  *   almanac_predict    a table, or one row; no allocation
@@ -77,7 +78,8 @@ typedef struct almanac_options {
 } almanac_options;
 #define ALMANAC_OPTIONS_INIT { sizeof(almanac_options), 0 }
 
-/* `path` is a model file, or a folder with scorer.json. `options` may be NULL. */
+/* `path` is a model file, an MLflow model folder, or a folder with scorer.json. `options` may be
+ * NULL. */
 ALMANAC_API almanac_status almanac_open(const char *path, const almanac_options *options,
                                         almanac_model **model, almanac_error *error);
 

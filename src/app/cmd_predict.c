@@ -219,20 +219,11 @@ static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_er
     return ALM_OK;
 }
 
-/* A folder is a scorer, unless MLflow made it. */
-static bool is_scorer(almi_cli *cli, const char *path)
-{
-    alm_fs *fs = cli->env.fs;
-    alm_fs_stat stat;
-    return fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY &&
-           !alm_fs_exists(fs, alm_path_join(cli->arena, path, "MLmodel"));
-}
-
 static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
 {
     alm_fs *fs = cli->env.fs;
     char digest[ALM_DIGEST_TEXT_BYTES];
-    if (!is_scorer(cli, path)) {
+    if (!alm_scorer_is_folder(fs, path)) {
         ALM_TRY(alm_model_file_open(fs, path, path, &out->model, error));
         out->description = alm_model_file_describe(out->model)->description;
         return ALM_OK;

@@ -64,7 +64,9 @@ alm_scorer_source alm_scorer_in_folder(const alm_scorer_folder *folder);
  * cannot serve; ALM_ERR_LIMIT. */
 ALM_NODISCARD alm_err alm_scorer_read(const alm_scorer_source *source, const char *name,
                                       alm_scorer **out, alm_error *error);
-/* A folder that holds `scorer.json`. */
+/* Is it a folder to be opened as a scorer: with `scorer.json`, or at least no MLflow model? */
+bool alm_scorer_is_folder(alm_fs *fs, const char *path);
+/* Such a folder. */
 ALM_NODISCARD alm_err alm_scorer_open(alm_fs *fs, const char *path, const char *name,
                                       alm_scorer **out, alm_error *error);
 /* A single model file (model_file.h) as a scorer of one member. Several classes: labels 0, 1, ...;

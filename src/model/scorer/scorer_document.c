@@ -178,13 +178,14 @@ static alm_err take_classes(const alm_json *object, alm_scorer *s, almi_scorer_m
 static alm_err take_member(const alm_json *object, alm_scorer *s, size_t *total,
                            almi_scorer_member *m, alm_error *error)
 {
-    ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? model name output? "
-                       "scaler? steps?", error));
+    ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? description? model "
+                       "name output? scaler? steps?", error));
     ALM_TRY(take_name(object, s->arena, &m->name, error));
     if (!alm_json_member(object, "model")) {
         return alm_fail(error, ALM_ERR_INVALID, "`model` is missing: the file of the model");
     }
     ALM_TRY(take_file(object, "model", s->arena, &m->model, error));
+    ALM_TRY(take_optional_file(object, "description", s->arena, &m->description, error));
     ALM_TRY(take_optional_file(object, "scaler", s->arena, &m->scaler, error));
     ALM_TRY(take_optional_file(object, "calibrator", s->arena, &m->calibrator, error));
     if (alm_json_member(object, "category_codes")) {

@@ -77,6 +77,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {ALM_STR("s"), ALM_STR("{\"center\":[0,0],\"scale\":[1,2]}")},
         {ALM_STR("c"), ALM_STR("{\"class_count\":2,\"classes\":[{\"a\":-4,\"b\":2}],"
                                "\"kind\":\"platt\"}")},
+        {ALM_STR("i"), ALM_STR("{\"library\":\"scikit-learn\",\"version\":\"1.9.1\",\"class\":"
+                               "\"IsotonicRegression\",\"X_thresholds_\":[0.25,0.75],"
+                               "\"y_thresholds_\":[0.125,1],\"increasing_\":true,"
+                               "\"out_of_bounds\":\"clip\"}")},
         {ALM_STR("k"), ALM_STR("{\"classes\":2,\"coefficient\":[1,2,3,4,5,6,7,8,9,0],"
                                "\"models\":2}")},
     };

@@ -18,7 +18,7 @@ typedef struct almi_scorer_ref {
 
 /* A model, loaded once for all members that name it. */
 typedef struct almi_scorer_model {
-    alm_digest digest;
+    alm_digest digest; /* of its file, or of the digests of weights and description */
     alm_model_file *forest; /* or */
     alm_network *network;
     alm_transform transform; /* of a forest; ARGMAX has become SOFTMAX */
@@ -40,6 +40,7 @@ typedef struct almi_scorer_unit {
 typedef struct almi_scorer_member {
     alm_str name;
     almi_scorer_ref model, scaler, calibrator;
+    almi_scorer_ref description; /* of a net whose weights PyTorch saved */
     const alm_str *column; /* NULL: the model's own */
     size_t column_count;
     size_t steps;
@@ -79,6 +80,21 @@ struct alm_scorer {
 /* The document into an empty scorer (arena and info.name are set). */
 ALM_NODISCARD alm_err almi_scorer_parse(alm_str text, alm_scorer *scorer, alm_error *error);
 extern const char *const ALMI_SCORER_COMBINATION[]; /* names in the document, by enum */
+
+/* ---- files (scorer_load.c) ---- */
+
+#define ALMI_SCORER_MODEL_PATH "model" /* of a scorer made of one model file */
+
+typedef struct almi_scorer_loader {
+    alm_scorer *scorer; /* parsed */
+    const alm_scorer_source *source;
+    alm_arena *bytes;      /* of one file at a time */
+    alm_model_file *ready; /* the model of that path, parsed already; or NULL. Taken over */
+    size_t ready_bytes;
+} almi_scorer_loader;
+
+/* Models, scalers, calibrators and stackers of all members and horizons, units and parts. */
+ALM_NODISCARD alm_err almi_scorer_load(almi_scorer_loader *l, alm_error *error);
 
 /* A member's width: classes or 1. */
 static inline size_t almi_scorer_member_width(const alm_scorer *scorer)

@@ -42,6 +42,17 @@ alm_scorer_source alm_scorer_in_folder(const alm_scorer_folder *folder)
     return (alm_scorer_source){read_folder, (void *)folder};
 }
 
+bool alm_scorer_is_folder(alm_fs *fs, const char *path)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_fs_stat stat;
+    bool is = fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY &&
+              (alm_fs_exists(fs, alm_path_join(arena, path, ALM_SCORER_DOCUMENT)) ||
+               !alm_fs_exists(fs, alm_path_join(arena, path, "MLmodel")));
+    alm_arena_destroy(arena);
+    return is;
+}
+
 alm_err alm_scorer_open(alm_fs *fs, const char *path, const char *name, alm_scorer **out,
                         alm_error *error)
 {

@@ -10,6 +10,7 @@
 #include "model/ensemble/calibrator.h"
 #include "model/ensemble/combine.h"
 #include "model/ensemble/robust_scaler.h"
+#include "model/import/torch_network.h"
 #include "model/scorer/scorer_cases.h"
 
 #define ROWS 600
@@ -501,6 +502,66 @@ static void model_file_is_a_scorer(void **state)
     alm_scorer_destroy(s);
 }
 
+/* ---- parts of other libraries ---- */
+
+static alm_str golden(scorer_case *w, const char *path)
+{
+    alm_fs *fs = NULL;
+    alm_str bytes;
+    ok(w, alm_fs_real_create(&fs, &w->error));
+    ok(w, alm_fs_read_all(fs, path, 1 << 20, w->arena, &bytes, &w->error));
+    alm_fs_destroy(fs);
+    return bytes;
+}
+
+/* Weights of PyTorch, calibrators and scalers of scikit-learn: as their importers read them. */
+static void parts_of_other_libraries_serve(void **state)
+{
+    scorer_case *w = *state;
+    static const char document[] =
+        "{\"almanac_scorer\":1,\"task\":\"value\",\"horizons\":[{\"name\":\"h\",\"members\":["
+        "{\"name\":\"n\",\"model\":\"lstm.safetensors\",\"description\":\"lstm.json\","
+        "\"steps\":%zu,\"columns\":%s}]},{\"name\":\"i\",\"members\":[{\"name\":\"n\","
+        "\"model\":\"lstm.safetensors\",\"description\":\"lstm.json\",\"steps\":%zu,"
+        "\"columns\":%s,\"scaler\":\"scaler.json\"}]}]}";
+    alm_scorer *s = NULL;
+    alm_network *net = NULL;
+    scorer_case_put(w, "lstm.safetensors", golden(w, "tests/golden/torch/lstm.safetensors"));
+    scorer_case_put(w, "lstm.json", golden(w, "tests/golden/torch/lstm.json"));
+    ok(w, alm_network_import_torch(w->file[0].bytes, w->file[1].bytes, "n", &net, &w->error));
+    size_t features = alm_network_describe(net)->feature_count;
+    size_t outputs = alm_network_describe(net)->output_count;
+    const char *list = scorer_case_list(w->arena, "x", 0, features);
+    const char *ones = "1,1,1,1,1,1,1,1"; /* a scaler that divides by 1 leaves every value */
+    const char *zeros = "0,0,0,0,0,0,0,0";
+    assert_true(features <= 8);
+    scorer_case_put_text(w, "scaler.json", alm_arena_printf(
+        w->arena, "{\"library\":\"scikit-learn\",\"version\":\"1.9.1\",\"class\":"
+        "\"RobustScaler\",\"center_\":[%.*s],\"scale_\":[%.*s]}", (int)(2 * features - 1), zeros,
+        (int)(2 * features - 1), ones));
+    ok(w, scorer_case_read(w, alm_arena_printf(w->arena, document, (size_t)STEPS, list,
+                                               (size_t)STEPS, list), &s));
+    alm_rng rng = alm_rng_stream(9, 9);
+    double *windows = ALM_NEW_ARRAY(w->arena, double, ROWS * STEPS * features);
+    double *alone_out = ALM_NEW_ARRAY(w->arena, double, ROWS * outputs);
+    for (size_t i = 0; i < ROWS * STEPS * features; i++) {
+        windows[i] = alm_rng_next_normal(&rng);
+    }
+    alm_network_windows input = {windows, ROWS, STEPS};
+    ok(w, alm_network_predict(net, &input, w->arena, alone_out, &w->error));
+    alm_network_destroy(net);
+    const alm_scorer_info *info = alm_scorer_describe(s);
+    alm_scorer_columns columns = {.window = info->window_column, .window_count = features,
+                                  .steps = STEPS};
+    alm_scorer_batch batch = {.count = ROWS, .windows = windows};
+    answers a = predict(w, s, &columns, &batch);
+    for (size_t i = 0; i < ROWS; i++) {
+        same_bits(&a.value[2 * i], &alone_out[i * outputs], 1);
+        same_bits(&a.value[2 * i + 1], &alone_out[i * outputs], 1);
+    }
+    alm_scorer_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +570,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(boosting_and_net_are_stacked, setup, teardown),
         cmocka_unit_test_setup_teardown(horizons_stand_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(model_file_is_a_scorer, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_of_other_libraries_serve, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

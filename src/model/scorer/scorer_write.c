@@ -34,6 +34,7 @@ static void put_member(alm_json_writer *w, const alm_scorer *s, const almi_score
         alm_json_str(w, m->column[i]);
     }
     alm_json_close_array(w);
+    put_file(w, "description", &m->description);
     put_file(w, "model", &m->model);
     alm_json_put_str(w, "name", m->name);
     if (s->info.task == ALM_SCORER_VALUE) {
