@@ -7,7 +7,6 @@
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define NAMES_SHOWN 8
-#define DIGEST_SHOWN 12
 
 static const almi_option options[] = {
     {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX; an MLflow folder; or a "
@@ -23,8 +22,7 @@ static const almi_option options[] = {
 
 /* What answers: a file that nobody approved, or a release. */
 typedef struct scored {
-    alm_model_file *model; /* or */
-    alm_scorer *scorer;
+    alm_imported_model model;
     alm_str release; /* empty: a file */
     alm_str description;
     bool approved;
@@ -93,7 +91,7 @@ static void show_label(almi_cli *cli, const scored *by)
 
 static void note_columns(almi_cli *cli, const scored *by, const alm_predict_facts *facts)
 {
-    const alm_model_file_info *model = by->model ? alm_model_file_describe(by->model) : NULL;
+    const alm_model_file_info *model = by->model.file ? alm_model_file_describe(by->model.file) : NULL;
     if (model && !model->transform.is_known) {
         almi_note(cli, "objective '" ALM_STR_FMT "' is not known: these are raw scores",
                   ALM_STR_ARG(model->forest.objective));
@@ -144,10 +142,10 @@ static void put_model(alm_json_writer *json, const scored *by)
     }
     alm_json_key(json, "model");
     alm_json_open_object(json);
-    if (by->model) {
-        put_file(json, alm_model_file_describe(by->model));
+    if (by->model.file) {
+        put_file(json, alm_model_file_describe(by->model.file));
     } else {
-        put_scorer(json, alm_scorer_describe(by->scorer));
+        put_scorer(json, alm_scorer_describe(by->model.scorer));
     }
     alm_json_close_object(json);
 }
@@ -215,26 +213,15 @@ static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_er
         return alm_error_wrap(error, code, "release " ALM_STR_FMT, ALM_STR_ARG(release.name));
     }
     *out = (scored){.model = found.model, .release = release.name, .approved = approvals > 0};
-    out->description = alm_model_file_describe(found.model)->description;
     return ALM_OK;
 }
 
 static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
 {
     alm_fs *fs = cli->env.fs;
-    char digest[ALM_DIGEST_TEXT_BYTES];
-    if (!alm_scorer_is_folder(fs, path)) {
-        ALM_TRY(alm_model_file_open(fs, path, path, &out->model, error));
-        out->description = alm_model_file_describe(out->model)->description;
-        return ALM_OK;
-    }
-    ALM_TRY(alm_scorer_open(fs, path, path, &out->scorer, error));
-    const alm_scorer_info *info = alm_scorer_describe(out->scorer);
-    alm_digest_text(&info->digest, digest);
-    out->description = alm_str_of(alm_arena_printf(
-        cli->arena, "%s (scorer, %zu model%s, sha256 %.*s)", path, info->member_count,
-        info->member_count == 1 ? "" : "s", DIGEST_SHOWN, digest));
-    return ALM_OK;
+    return alm_scorer_is_folder(fs, path)
+               ? alm_scorer_open(fs, path, path, &out->model.scorer, error)
+               : alm_model_file_open(fs, path, path, &out->model.file, error);
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
@@ -248,11 +235,11 @@ static alm_err run(almi_cli *cli, alm_error *error)
     } else {
         ALM_TRY(open_release(cli, almi_option_text(cli, "release"), &by, error));
     }
-    asked.model = by.model;
-    asked.scorer = by.scorer;
+    by.description = alm_imported_model_description(&by.model, cli->arena);
+    asked.model = by.model.file;
+    asked.scorer = by.model.scorer;
     alm_err code = predict_rows(cli, &by, &asked, error);
-    alm_model_file_close(by.model);
-    alm_scorer_destroy(by.scorer);
+    alm_imported_model_close(&by.model);
     return code;
 }
 

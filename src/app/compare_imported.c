@@ -59,7 +59,7 @@ static alm_err answer(const sides *s, const alm_imported *of, alm_expected_check
 {
     const char *path = s->candidate.has_expected ? s->candidate.expected_path
                                                  : s->other.expected_path;
-    alm_expected_request request = {of->model, path, "the expected outputs",
+    alm_expected_request request = {&of->model, path, "the expected outputs",
                                     ALM_IMPORT_TOLERANCE_DEFAULT};
     return alm_expected_compare(&s->cli->env, &request, s->cli->arena, out, error);
 }
@@ -126,7 +126,7 @@ alm_err almi_compare_imported(almi_cli *cli, const alm_release *candidate, alm_e
     sides s = {.cli = cli,
                .grid = almi_grid_create(cli->arena, columns, sizeof columns / sizeof columns[0])};
     alm_err code = compare(&s, candidate, error);
-    alm_model_file_close(s.candidate.model);
-    alm_model_file_close(s.other.model);
+    alm_imported_model_close(&s.candidate.model);
+    alm_imported_model_close(&s.other.model);
     return code;
 }

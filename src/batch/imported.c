@@ -5,10 +5,33 @@
 
 #include "batch/predict_rows.h"
 
-#define KIND "model file"
+#define KIND_FILE "model file"
+#define KIND_SCORER "scorer"
 #define FORMAT 1
-#define MANIFEST_BYTES_MAX ((size_t)64 << 10)
+#define MANIFEST_BYTES_MAX ((size_t)4 << 20)
+#define DIGEST_SHOWN 12
 #define COMPARE_ROWS 1000
+
+void alm_imported_model_close(alm_imported_model *model)
+{
+    alm_model_file_close(model->file);
+    alm_scorer_destroy(model->scorer);
+    *model = (alm_imported_model){0};
+}
+
+alm_str alm_imported_model_description(const alm_imported_model *model, alm_arena *arena)
+{
+    if (model->file) {
+        alm_str text = alm_model_file_describe(model->file)->description;
+        return (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
+    }
+    const alm_scorer_info *info = alm_scorer_describe(model->scorer);
+    char digest[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&info->digest, digest);
+    return alm_str_of(alm_arena_printf(
+        arena, ALM_STR_FMT " (scorer, %zu model%s, sha256 %.*s)", ALM_STR_ARG(info->name),
+        info->member_count, info->member_count == 1 ? "" : "s", DIGEST_SHOWN, digest));
+}
 
 /* ---- expected outputs ---- */
 
@@ -102,9 +125,10 @@ static alm_err compare_rows(comparison *c, alm_error *error)
 static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_request *request,
                           alm_arena *arena, alm_error *error)
 {
-    alm_predict_options options = {.model = request->model, .path = request->path,
-                                   .name = c->name, .block_rows = COMPARE_ROWS,
-                                   .category_codes = true};
+    alm_predict_options options = {.model = request->model->file,
+                                   .scorer = request->model->scorer,
+                                   .path = request->path, .name = c->name, .block_rows = COMPARE_ROWS,
+                                   .category_codes = request->model->file != NULL};
     size_t count = 0;
     bool has_raw = false;
     bool has_other = false;
@@ -115,7 +139,7 @@ static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_
         has_other = has_other || alm_str_is(header[i], "prediction") ||
                     alm_str_is(header[i], "p_0");
     }
-    options.raw = has_raw && !has_other;
+    options.raw = has_raw && !has_other && !options.scorer;
     ALM_TRY(alm_predict_open(env, &options, &c->predict, error));
     const alm_predict_facts *facts = alm_predict_describe(c->predict);
     c->outputs = facts->outputs;
@@ -159,7 +183,7 @@ typedef struct importing {
     const alm_import_request *request;
     alm_objects *objects;
     alm_arena *arena;
-    alm_model_file *model;
+    alm_imported_model model;
     alm_import_result result;
 } importing;
 
@@ -168,7 +192,7 @@ static alm_err check_expected(importing *i, const char *path, alm_error *error)
     const alm_import_request *request = i->request;
     alm_expected_check *check = &i->result.check;
     alm_arena *arena = i->arena;
-    alm_expected_request compare = {i->model, path, request->expected_path, request->tolerance};
+    alm_expected_request compare = {&i->model, path, request->expected_path, request->tolerance};
     ALM_TRY(alm_expected_compare(i->env, &compare, arena, check, error));
     if (check->close == check->values) {
         return ALM_OK;
@@ -196,18 +220,41 @@ static void put_digest(alm_json_writer *json, const char *key, const alm_digest 
     }
 }
 
-static alm_err put_manifest(alm_objects *objects, const char *path, const alm_digest *model,
-                            const alm_digest *expected, alm_digest *out, alm_error *error)
+/* What the manifest says; of a scorer the parts too. */
+typedef struct manifest {
+    const char *path;
+    const alm_digest *expected; /* NULL: none */
+    alm_digest model;
+    const alm_scorer *scorer; /* NULL: a model file */
+} manifest;
+
+static void put_parts(alm_json_writer *json, const alm_scorer *scorer)
 {
-    const char *slash = strrchr(path, '/');
+    size_t count = 0;
+    const alm_scorer_part *part = alm_scorer_parts(scorer, &count);
+    alm_json_key(json, "parts");
+    alm_json_open_object(json);
+    for (size_t i = 0; i < count; i++) {
+        put_digest(json, part[i].name.data, &part[i].digest);
+    }
+    alm_json_close_object(json);
+}
+
+static alm_err put_manifest(alm_objects *objects, const manifest *m, alm_digest *out,
+                            alm_error *error)
+{
+    const char *slash = strrchr(m->path, '/');
     alm_buffer text = {0};
     alm_json_writer json = alm_json_writer_on(&text);
     alm_json_open_object(&json);
-    put_digest(&json, "expected", expected);
-    alm_json_put_text(&json, "file", slash ? slash + 1 : path);
+    put_digest(&json, "expected", m->expected);
+    alm_json_put_text(&json, "file", slash ? slash + 1 : m->path);
     alm_json_put_i64(&json, "format", FORMAT);
-    alm_json_put_text(&json, "kind", KIND);
-    put_digest(&json, "model", model);
+    alm_json_put_text(&json, "kind", m->scorer ? KIND_SCORER : KIND_FILE);
+    put_digest(&json, "model", &m->model);
+    if (m->scorer) {
+        put_parts(&json, m->scorer);
+    }
     alm_json_close_object(&json);
     alm_err code = alm_buffer_status(&text, error);
     if (code == ALM_OK) {
@@ -217,28 +264,61 @@ static alm_err put_manifest(alm_objects *objects, const char *path, const alm_di
     return code;
 }
 
+/* A file of a scorer becomes the object of its hash. */
+static alm_err put_part(void *context, const char *name, alm_str bytes, alm_error *error)
+{
+    alm_digest digest;
+    (void)name;
+    return alm_objects_put(context, bytes, &digest, error);
+}
+
+/* "runs/best/" is called "best". */
+static const char *without_slashes(const char *path, alm_arena *arena)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    return alm_arena_copy_text(arena, path, size);
+}
+
+static alm_err save_scorer(importing *i, const char *path, manifest *m, alm_error *error)
+{
+    alm_scorer_folder folder = {i->env->fs, path};
+    alm_scorer_source source = alm_scorer_in_folder(&folder);
+    m->scorer = i->model.scorer;
+    m->model = alm_scorer_describe(i->model.scorer)->digest;
+    return alm_scorer_save(i->model.scorer, &source, put_part, i->objects, error);
+}
+
 /* What is checked is what was stored, whatever happens to the files meanwhile. */
 static alm_err import_all(importing *i, alm_error *error)
 {
     const alm_import_request *request = i->request;
-    alm_model_bytes file;
-    alm_digest model;
+    const char *path = without_slashes(request->model_path, i->arena);
+    bool is_scorer = alm_scorer_is_folder(i->env->fs, path);
+    alm_model_bytes file = {0};
     alm_digest expected;
-    ALM_TRY(alm_model_file_load(i->env->fs, request->model_path, i->arena, &file, &i->model,
-                                error));
-    alm_str text = alm_model_file_describe(i->model)->description;
-    i->result.description =
-        (alm_str){alm_arena_copy_text(i->arena, text.data, text.size), text.size};
+    manifest m = {.path = path};
+    ALM_TRY(is_scorer ? alm_scorer_open(i->env->fs, path, path, &i->model.scorer, error)
+                      : alm_model_file_load(i->env->fs, path, i->arena, &file, &i->model.file,
+                                            error));
+    i->result.description = alm_imported_model_description(&i->model, i->arena);
     i->result.has_expected = request->expected_path != NULL;
     if (i->result.has_expected) {
-        const char *path = NULL;
+        const char *kept = NULL;
         ALM_TRY(alm_objects_put_file(i->objects, request->expected_path, &expected, error));
-        ALM_TRY(alm_objects_locate(i->objects, &expected, i->arena, &path, error));
-        ALM_TRY(check_expected(i, path, error));
+        ALM_TRY(alm_objects_locate(i->objects, &expected, i->arena, &kept, error));
+        ALM_TRY(check_expected(i, kept, error));
+        m.expected = &expected;
     }
-    ALM_TRY(alm_objects_put(i->objects, file.content, &model, error));
-    return put_manifest(i->objects, file.name, &model,
-                        i->result.has_expected ? &expected : NULL, &i->result.bundle, error);
+    if (is_scorer) {
+        ALM_TRY(save_scorer(i, path, &m, error));
+    } else {
+        m.path = file.name;
+        ALM_TRY(alm_objects_put(i->objects, file.content, &m.model, error));
+    }
+    return put_manifest(i->objects, &m, &i->result.bundle, error);
 }
 
 alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
@@ -247,7 +327,7 @@ alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
 {
     importing i = {.env = env, .request = request, .objects = objects, .arena = arena};
     alm_err code = import_all(&i, error);
-    alm_model_file_close(i.model);
+    alm_imported_model_close(&i.model);
     if (code == ALM_OK) {
         *out = i.result;
     }
@@ -266,16 +346,55 @@ static alm_err get_digest(const alm_json *root, const char *key, alm_digest *out
                : alm_fail(error, ALM_ERR_CORRUPT, "the digest of `%s` is malformed", key);
 }
 
+/* The files of a scorer in the store, by the manifest. */
+typedef struct stored_scorer {
+    alm_objects *objects;
+    const alm_json *root;
+} stored_scorer;
+
+static alm_err read_part(void *context, const char *name, size_t limit, alm_arena *arena,
+                         alm_str *out, alm_error *error)
+{
+    const stored_scorer *stored = context;
+    const alm_json *parts = NULL;
+    alm_digest digest;
+    if (strcmp(name, ALM_SCORER_DOCUMENT) == 0) {
+        ALM_TRY(get_digest(stored->root, "model", &digest, error));
+    } else {
+        ALM_TRY(alm_json_get(stored->root, "parts", ALM_JSON_OBJECT, &parts, error));
+        ALM_TRY(get_digest(parts, name, &digest, error));
+    }
+    return alm_objects_get(stored->objects, &digest, limit, arena, out, error);
+}
+
+static alm_err open_model(alm_objects *objects, const alm_json *root, bool is_scorer,
+                          alm_arena *arena, alm_imported_model *out, alm_error *error)
+{
+    alm_digest digest;
+    alm_str bytes;
+    alm_str file;
+    ALM_TRY(alm_json_get_str(root, "file", &file, error));
+    const char *name = alm_arena_copy_text(arena, file.data, file.size);
+    if (is_scorer) {
+        stored_scorer stored = {objects, root};
+        alm_scorer_source source = {read_part, &stored};
+        return alm_scorer_read(&source, name, &out->scorer, error);
+    }
+    ALM_TRY(get_digest(root, "model", &digest, error));
+    ALM_TRY(alm_objects_get(objects, &digest, ALM_MODEL_FILE_BYTES_MAX, arena, &bytes, error));
+    return alm_model_file_parse(bytes, name, &out->file, error);
+}
+
 static alm_err open_manifest(alm_objects *objects, const alm_json *root, alm_arena *arena,
                              alm_imported *out, alm_error *error)
 {
     alm_digest digest;
-    alm_str bytes;
-    alm_str name;
     alm_str kind = {0};
     int64_t format;
     const alm_json *member = alm_json_member(root, "kind");
-    if (!member || !alm_json_as_str(member, &kind) || !alm_str_is(kind, KIND)) {
+    bool known = member && alm_json_as_str(member, &kind);
+    bool is_scorer = known && alm_str_is(kind, KIND_SCORER);
+    if (!is_scorer && !(known && alm_str_is(kind, KIND_FILE))) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "it was trained here and holds no model file "
                         "of another library");
     }
@@ -284,17 +403,13 @@ static alm_err open_manifest(alm_objects *objects, const alm_json *root, alm_are
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "it has format %lld, this engine reads %d; "
                         "use the almanac that made it or a newer one", (long long)format, FORMAT);
     }
-    ALM_TRY(alm_json_get_str(root, "file", &name, error));
     const alm_json *expected = alm_json_member(root, "expected");
     out->has_expected = expected && alm_json_kind_of(expected) != ALM_JSON_NULL;
     if (out->has_expected) {
         ALM_TRY(get_digest(root, "expected", &digest, error));
         ALM_TRY(alm_objects_locate(objects, &digest, arena, &out->expected_path, error));
     }
-    ALM_TRY(get_digest(root, "model", &digest, error));
-    ALM_TRY(alm_objects_get(objects, &digest, ALM_MODEL_FILE_BYTES_MAX, arena, &bytes, error));
-    return alm_model_file_parse(bytes, alm_arena_copy_text(arena, name.data, name.size),
-                                &out->model, error);
+    return open_model(objects, root, is_scorer, arena, &out->model, error);
 }
 
 alm_err alm_imported_open(alm_objects *objects, const alm_digest *bundle, alm_arena *arena,

@@ -1,12 +1,13 @@
-/* imported.h: a model file of another library as a bundle of its own.
+/* imported.h: a model file of another library, or a scorer, as a bundle of its own.
  *
- * Such a bundle is the file, byte for byte, and, if they were given, expected outputs: a file of
+ * Such a bundle is the file (of a scorer all its files and the canonical document) and, if they were given, expected outputs: a file of
  * rows that has the model's columns and beside them what the model must answer, named as
  * predict_file.h names its outputs (`prediction`, `p_0`, ..., or `raw`, `raw_0`, ...). They take
  * the place that the backtest has in a trained bundle: what a first promotion is compared with.
  *
  * manifest.json names both by their SHA-256 and is the bundle's identity:
  *   {"expected":DIGEST or null,"file":"model.txt","format":1,"kind":"model file","model":DIGEST}
+ *   {...,"kind":"scorer","model":DIGEST of scorer.json,"parts":{"boost.txt":DIGEST,...}}
  *
  * Values are close when |answer - expected| <= tolerance x max(1, |expected|), or both missing. */
 #ifndef ALM_BATCH_IMPORTED_H
@@ -28,8 +29,17 @@ typedef struct alm_expected_check {
     double worst_answer, worst_expected;
 } alm_expected_check;
 
+/* One of the two. */
+typedef struct alm_imported_model {
+    alm_model_file *file;
+    alm_scorer *scorer;
+} alm_imported_model;
+void alm_imported_model_close(alm_imported_model *model); /* takes one that was never opened */
+/* "model.txt (LightGBM, 100 trees, sha256 ab12cd34ef56)". In `arena`. */
+alm_str alm_imported_model_description(const alm_imported_model *model, alm_arena *arena);
+
 typedef struct alm_expected_request {
-    const alm_model_file *model;
+    const alm_imported_model *model;
     const char *path; /* of the expected outputs */
     const char *name; /* how messages call them */
     double tolerance;
@@ -49,13 +59,13 @@ typedef struct alm_import_request {
 
 typedef struct alm_import_result {
     alm_digest bundle;
-    alm_str description; /* alm_model_file_info's, in the arena */
+    alm_str description; /* in the arena */
     bool has_expected;
     alm_expected_check check;
 } alm_import_result;
 
-/* Opens the model, holds it to its expected outputs, and puts both and the manifest into the
- * store. The same files again are the same bundle. Errors of alm_model_file_open;
+/* Opens the model, or the scorer when the path is its folder, holds it to its expected outputs, and puts both and the manifest into the
+ * store. The same files again are the same bundle. Errors of model_file.h and scorer.h;
  * ALM_ERR_CONFLICT names the worst row when an answer is not close. A failure leaves at most
  * objects that nothing names. */
 ALM_NODISCARD alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
@@ -63,7 +73,7 @@ ALM_NODISCARD alm_err alm_import_model(const alm_env *env, const alm_import_requ
                                        alm_import_result *out, alm_error *error);
 
 typedef struct alm_imported {
-    alm_model_file *model;  /* the caller closes it */
+    alm_imported_model model; /* the caller closes it */
     bool has_expected;
     const char *expected_path; /* of the object, verified; in the arena */
 } alm_imported;

@@ -106,15 +106,15 @@ static void what_goes_in_comes_out(void **state)
     alm_imported opened = {0};
     assert_int_equal(alm_imported_open(w->objects, &first.bundle, w->arena, &opened, &w->error),
                      ALM_OK);
-    const alm_model_file_info *info = alm_model_file_describe(opened.model);
+    const alm_model_file_info *info = alm_model_file_describe(opened.model.file);
     assert_true(alm_str_is(info->name, "model.txt"));
     assert_true(alm_str_equal(info->description, first.description));
     assert_true(opened.has_expected);
     alm_expected_check check;
-    alm_expected_request request = {opened.model, opened.expected_path, "kept", 0};
+    alm_expected_request request = {&opened.model, opened.expected_path, "kept", 0};
     assert_int_equal(alm_expected_compare(&w->env, &request, w->arena, &check, &w->error), ALM_OK);
     assert_int_equal(check.equal, 2);
-    alm_model_file_close(opened.model);
+    alm_imported_model_close(&opened.model);
 }
 
 static void without_expected_outputs(void **state)
@@ -128,7 +128,7 @@ static void without_expected_outputs(void **state)
                      ALM_OK);
     assert_false(opened.has_expected);
     assert_null(opened.expected_path);
-    alm_model_file_close(opened.model);
+    alm_imported_model_close(&opened.model);
 }
 
 /* Raw scores, where these are what the file holds; a missing answer is close to a missing one. */
@@ -166,7 +166,7 @@ static void put_manifest(world *w, const char *text, alm_err code, const char *m
     w->error = (alm_error){0};
     assert_int_equal(alm_objects_put(w->objects, alm_str_of(text), &digest, &w->error), ALM_OK);
     assert_int_equal(alm_imported_open(w->objects, &digest, w->arena, &opened, &w->error), code);
-    assert_null(opened.model);
+    assert_null(opened.model.file);
     if (!strstr(w->error.message, message)) {
         fail_msg("'%s' is not in: %s", message, w->error.message);
     }
