@@ -106,14 +106,15 @@ const almi_command almi_cmd_import = {
     .arguments = "FILE",
     .arguments_min = 1,
     .arguments_max = 1,
-    .summary = "make a release of a model file of another library, or of a scorer",
+    .summary = "make a release of a foreign model file or of a scorer",
     .text = "Keeps FILE (what 'almanac predict --model' opens; of a folder with scorer.json all "
-            "files that it names) in the project, byte for byte, and registers it as the next release of MODEL, with the origin 'imported'. --expected "
-            "names a file of rows that has the model's columns and beside them what the model "
-            "must answer, in columns named as 'almanac predict' names them: 'prediction', or "
-            "'p_0', 'p_1', ..., or 'raw', or those of a scorer. The import is refused when an answer is off; the rows "
-            "are kept, and the first comparison is made with them. Then the release is compared, "
-            "approved and promoted like any other, and 'almanac predict --release' scores it.",
+            "files that it names) in the project, byte for byte, and registers it as the next "
+            "release of MODEL, with the origin 'imported'. --expected names a file of rows that "
+            "has the model's columns and beside them what the model must answer, in columns named "
+            "as 'almanac predict' names them: 'prediction', or 'p_0', 'p_1', ..., or 'raw', or "
+            "those of a scorer. The import is refused when an answer is off; the rows are kept, "
+            "and the first comparison is made with them. Then the release is compared, approved "
+            "and promoted like any other, and 'almanac predict --release' scores it.",
     .example = "almanac import churn.json --name churn --expected check.csv --why 'model of May'\n"
                "almanac models compare churn-1\n"
                "almanac predict --release churn-1 rows.csv",

@@ -91,7 +91,8 @@ static void show_label(almi_cli *cli, const scored *by)
 
 static void note_columns(almi_cli *cli, const scored *by, const alm_predict_facts *facts)
 {
-    const alm_model_file_info *model = by->model.file ? alm_model_file_describe(by->model.file) : NULL;
+    const alm_model_file *file = by->model.file;
+    const alm_model_file_info *model = file ? alm_model_file_describe(file) : NULL;
     if (model && !model->transform.is_known) {
         almi_note(cli, "objective '" ALM_STR_FMT "' is not known: these are raw scores",
                   ALM_STR_ARG(model->forest.objective));

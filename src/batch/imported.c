@@ -127,7 +127,8 @@ static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_
 {
     alm_predict_options options = {.model = request->model->file,
                                    .scorer = request->model->scorer,
-                                   .path = request->path, .name = c->name, .block_rows = COMPARE_ROWS,
+                                   .path = request->path, .name = c->name,
+                                   .block_rows = COMPARE_ROWS,
                                    .category_codes = request->model->file != NULL};
     size_t count = 0;
     bool has_raw = false;
