@@ -1,7 +1,7 @@
 /* imported.h: a model file of another library, or a scorer, as a bundle of its own.
  *
- * Such a bundle is the file (of a scorer all its files and the canonical document) and, if they were
- * given, expected outputs: a file of rows that has the model's columns and beside them what the
+ * Such a bundle is the file (of a scorer all its files and the canonical document) and, if they
+ * were given, expected outputs: a file of rows that has the model's columns and beside them what the
  * model must answer, named as predict_file.h names its outputs (`prediction`, `p_0`, ..., or `raw`,
  * `raw_0`, ...). They take the place that the backtest has in a trained bundle: what a first
  * promotion is compared with.
@@ -66,9 +66,9 @@ typedef struct alm_import_result {
 } alm_import_result;
 
 /* Opens the model, or the scorer when the path is its folder, holds it to its expected outputs, and
- * puts both and the manifest into the store. The same files again are the same bundle. Errors of model_file.h and scorer.h;
- * ALM_ERR_CONFLICT names the worst row when an answer is not close. A failure leaves at most
- * objects that nothing names. */
+ * puts all of it and the manifest into the store. The same files again are the same bundle. Errors
+ * of model_file.h and scorer.h; ALM_ERR_CONFLICT names the worst row when an answer is not close. A
+ * failure leaves at most objects that nothing names. */
 ALM_NODISCARD alm_err alm_import_model(const alm_env *env, const alm_import_request *request,
                                        alm_objects *objects, alm_arena *arena,
                                        alm_import_result *out, alm_error *error);
