@@ -1,8 +1,8 @@
 /* imported.h: a model file of another library, or a scorer, as a bundle of its own.
  *
  * Such a bundle is the file (of a scorer all its files and the canonical document) and, if they
- * were given, expected outputs: a file of rows that has the model's columns and beside them what the
- * model must answer, named as predict_file.h names its outputs (`prediction`, `p_0`, ..., or `raw`,
+ * were given, expected outputs: a file of rows that has the model's columns and beside them what
+ * the model must answer, named as predict_file.h names its outputs (`prediction`, `p_0`, ..., or `raw`,
  * `raw_0`, ...). They take the place that the backtest has in a trained bundle: what a first
  * promotion is compared with.
  *
