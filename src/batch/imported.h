@@ -2,8 +2,8 @@
  *
  * Such a bundle is the file (of a scorer all its files and the canonical document) and, if they
  * were given, expected outputs: a file of rows that has the model's columns and beside them what
- * the model must answer, named as predict_file.h names its outputs (`prediction`, `p_0`, ..., or `raw`,
- * `raw_0`, ...). They take the place that the backtest has in a trained bundle: what a first
+ * the model must answer, named as predict_file.h names its outputs (`prediction`, `p_0`, ..., or
+ * `raw`, `raw_0`, ...). They take the place that the backtest has in a trained bundle: what a first
  * promotion is compared with.
  *
  * manifest.json names both by their SHA-256 and is the bundle's identity:
