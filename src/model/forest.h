@@ -102,6 +102,32 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch); /* takes NULL */
 void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_scratch *scratch,
                               const double *rows, size_t n, size_t stride, double *out);
 
+/* ---- strict contributions: the source library's own numbers ----
+ *
+ * The same contributions in the library's own arithmetic and order of additions: LightGBM 4's
+ * pred_contrib (float64) bit for bit, XGBoost 3.2's pred_contribs (float32, given as doubles).
+ * They carry that arithmetic's rounding too, so prefer the ones above unless numbers must be those
+ * of the library. As above: the explainer is immutable, shared by threads, and borrows the forest;
+ * a scratch belongs to one thread at a time; a row's bits do not depend on the rows beside it. */
+typedef struct alm_forest_strict alm_forest_strict;
+typedef struct alm_forest_strict_scratch alm_forest_strict_scratch;
+
+/* ALM_ERR_UNSUPPORTED: CatBoost's models, models without cover, XGBoost's leaves with several
+ * values, trees deeper than 1024. ALM_ERR_LIMIT: a tree with more than 2^26 pairs of a leaf and a
+ * feature of its path. */
+ALM_NODISCARD alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **out,
+                                               alm_error *error);
+void alm_forest_strict_destroy(alm_forest_strict *strict); /* takes NULL */
+ALM_NODISCARD alm_err alm_forest_strict_scratch_create(const alm_forest_strict *strict,
+                                                       alm_forest_strict_scratch **out,
+                                                       alm_error *error);
+void alm_forest_strict_scratch_destroy(alm_forest_strict_scratch *scratch); /* takes NULL */
+/* out is n x output_count x (feature_count + 1); the last of each is the library's expected value.
+ * No allocation. NaN where LightGBM gives NaN: a leaf or node without training rows. */
+void alm_forest_contributions_strict(const alm_forest_strict *strict,
+                                     alm_forest_strict_scratch *scratch, const double *rows,
+                                     size_t n, size_t stride, double *out);
+
 /* The forest as a ROWS model. On success the model owns the forest and destroys it. */
 ALM_NODISCARD alm_err alm_forest_model_create(alm_forest *forest, alm_model **out,
                                               alm_error *error);

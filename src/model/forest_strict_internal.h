@@ -1,0 +1,33 @@
+/* forest_strict_internal.h: between forest_strict.c and its sums; for these two files only. */
+#ifndef ALM_MODEL_FOREST_STRICT_INTERNAL_H
+#define ALM_MODEL_FOREST_STRICT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A leaf with the elements of its path: [1 .. size], index 0 is the library's placeholder. */
+typedef struct almi_strict_leaf {
+    size_t size;
+    const double *zero; /* share of the training rows that pass the conditions on a feature */
+    const void *ratio;  /* as `ratios` fills it */
+    double value;
+} almi_strict_leaf;
+
+/* The library's arithmetic in one type of number. A state is its array of `pweight`, size + 1
+ * numbers of that type; shares and values are passed as doubles that hold such a number. */
+typedef struct almi_strict_sums {
+    size_t real_bytes;
+    /* One more element, `size` becomes its index; from and to are different states. */
+    void (*extend)(const void *from, size_t size, double zero, bool hot, void *to);
+    /* One element less, of those up to `size`. */
+    void (*unwind)(void *state, size_t size, double zero, bool hot);
+    void (*ratios)(size_t size, void *out); /* `size` numbers */
+    /* value[j - 1] = what element j gets; one[j]: whether the row passes its conditions. */
+    void (*values)(const almi_strict_leaf *leaf, const void *state, const uint8_t *one,
+                   double *value);
+} almi_strict_sums;
+
+extern const almi_strict_sums ALMI_STRICT_DOUBLE, ALMI_STRICT_SINGLE;
+
+#endif
