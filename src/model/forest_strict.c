@@ -22,6 +22,7 @@ struct alm_forest_strict {
     alm_arena *arena;
     const alm_forest *forest;
     const almi_strict_sums *sums;
+    almi_strict_tables tables;
     bool single;         /* XGBoost: a tree's contributions are summed by themselves, in float */
     double *expected;    /* [output] */
     size_t depth_max;    /* inner nodes on a path */
@@ -58,7 +59,6 @@ struct alm_forest_strict_scratch {
     uint16_t *slots;  /* [node][block_rows] slot * 2 + (went left) */
     uint16_t *slot_of; /* [slot of the parent * 2 + side] slot + 1; all 0 between nodes */
     frame *frame;     /* [depth_max + 1] */
-    void *ratio;
     double *value;
     int32_t *value_feature;
     leaf_values *leaf;
@@ -168,6 +168,18 @@ static void add_expected(alm_forest_strict *e, const almi_tree *tree, float *mea
     *expected = rounded(e, *expected + rounded(e, value * (double)weight_of(tree)));
 }
 
+static alm_err make_tables(alm_forest_strict *e, alm_error *error)
+{
+    size_t size = e->elements_max, real = e->sums->real_bytes;
+    uint8_t *count = NULL, *ratio = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(e->arena, (size + 2) * real + ALMI_STRICT_VECTOR_BYTES, count,
+                              error));
+    ALM_TRY(ALMI_FOREST_ARRAY(e->arena, (size + 1) * size / 2 * real, ratio, error));
+    e->sums->tables(size, count, ratio);
+    e->tables = (almi_strict_tables){count, ratio};
+    return ALM_OK;
+}
+
 static alm_err build(alm_forest_strict *e, alm_arena *scratch, alm_error *error)
 {
     const alm_forest_info *info = &e->forest->info;
@@ -187,7 +199,7 @@ static alm_err build(alm_forest_strict *e, alm_arena *scratch, alm_error *error)
     size_t rows = BLOCK_BYTES / (e->values_max * sizeof(double) + frames + 1);
     e->block_rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : rows;
     e->code_stride = (e->block_rows + ALMI_CHUNK_ROWS - 1) / ALMI_CHUNK_ROWS * ALMI_CHUNK_ROWS;
-    return ALM_OK;
+    return make_tables(e, error);
 }
 
 alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **out,
@@ -248,20 +260,18 @@ static alm_err alloc_scratch(alm_forest_strict_scratch *s, alm_error *error)
     const alm_forest_strict *e = s->strict;
     const alm_forest_info *info = &e->forest->info;
     size_t rows = e->block_rows, values = e->values_max, leaves = info->leaf_count_max;
-    uint8_t *ratio = NULL;
-    s->state_bytes = (e->elements_max + 1) * e->sums->real_bytes;
+    /* The first vector is what may be read before a state. */
+    s->state_bytes = (e->elements_max + 2) * e->sums->real_bytes + 3 * ALMI_STRICT_VECTOR_BYTES;
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->forest->lane_count * e->code_stride, s->code, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows, s->left, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, leaves * rows, s->slots, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, 2 * rows, s->slot_of, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, s->state_bytes, ratio, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, values * rows, s->value, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, values, s->value_feature, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, leaves, s->leaf, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->depth_max + 1, s->stack, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, info->feature_count, s->phi, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->depth_max + 1, s->frame, error));
-    s->ratio = ratio;
     for (size_t i = 0; i <= e->depth_max; i++) {
         ALM_TRY(alloc_frame(s, &s->frame[i], error));
     }
@@ -334,6 +344,11 @@ static size_t part_rows(alm_forest_strict_scratch *s, size_t node, const uint16_
     return count;
 }
 
+static uint8_t *state_of(const alm_forest_strict_scratch *s, const frame *f, size_t slot)
+{
+    return f->state + slot * s->state_bytes + ALMI_STRICT_VECTOR_BYTES;
+}
+
 static uint8_t *ones_of(const alm_forest_strict_scratch *s, const frame *f, size_t slot)
 {
     return f->one + slot * (s->strict->elements_max + 1);
@@ -356,7 +371,7 @@ static double take_element(const alm_forest_strict_scratch *s, frame *f, int32_t
     for (size_t i = 0; i < f->state_count; i++) {
         uint8_t *one = ones_of(s, f, i);
         f->incoming[i] = one[at];
-        s->strict->sums->unwind(f->state + i * s->state_bytes, f->size, zero, one[at] != 0);
+        s->strict->sums->unwind(state_of(s, f, i), f->size, zero, one[at] != 0);
         memmove(one + at, one + at + 1, behind);
     }
     memmove(f->feature + at, f->feature + at + 1, behind * sizeof *f->feature);
@@ -381,22 +396,24 @@ static void extend_path(const alm_forest_strict_scratch *s, const frame *f, int3
         uint8_t *one = ones_of(s, to, i);
         memcpy(one, ones_of(s, f, from), last);
         one[last] = hot;
-        s->strict->sums->extend(f->state + from * s->state_bytes, last, zero, hot,
-                                to->state + i * s->state_bytes);
+        s->strict->sums->extend(&s->strict->tables, state_of(s, f, from), last, zero, hot,
+                                state_of(s, to, i));
     }
 }
 
 static void finish_leaf(alm_forest_strict_scratch *s, const frame *f, size_t number)
 {
-    almi_strict_leaf leaf = {f->size, f->zero, s->ratio, value_of(s->tree, number)};
+    const alm_forest_strict *e = s->strict;
+    const uint8_t *ratio = e->tables.ratio;
+    ratio += f->size * (f->size - 1) / 2 * e->sums->real_bytes;
+    almi_strict_leaf leaf = {f->size, f->zero, e->tables.count, ratio,
+                             value_of(s->tree, number)};
     double *value = s->value + s->value_count;
     int32_t *feature = s->value_feature + s->feature_count;
     s->leaf[number] = (leaf_values){f->size, feature, value};
     memcpy(feature, f->feature + 1, f->size * sizeof *feature);
-    s->strict->sums->ratios(f->size, s->ratio);
     for (size_t i = 0; i < f->state_count; i++) {
-        s->strict->sums->values(&leaf, f->state + i * s->state_bytes, ones_of(s, f, i),
-                                value + i * f->size);
+        e->sums->values(&leaf, state_of(s, f, i), ones_of(s, f, i), value + i * f->size);
     }
     s->value_count += f->state_count * f->size;
     s->feature_count += f->size;
@@ -433,7 +450,8 @@ static void walk_tree(alm_forest_strict_scratch *s)
     root->zero[0] = 1.0;
     root->state_count = 1;
     root->one[0] = 1;
-    s->strict->sums->extend(NULL, 0, 1.0, true, root->state);
+    s->strict->sums->extend(&s->strict->tables, NULL, 0, 1.0, true,
+                            state_of(s, root, 0));
     s->value_count = 0;
     s->feature_count = 0;
     walk_node(s, 0, 0, NULL);

@@ -15,7 +15,7 @@
 #define ZERO_IS_SKIPPED true
 #include "model/forest_strict_sums.inc"
 
-const almi_strict_sums ALMI_STRICT_DOUBLE = {sizeof(double), extend_double, unwind_double,
-                                             ratios_double, values_double};
-const almi_strict_sums ALMI_STRICT_SINGLE = {sizeof(float), extend_single, unwind_single,
-                                             ratios_single, values_single};
+const almi_strict_sums ALMI_STRICT_DOUBLE = {sizeof(double), tables_double, extend_double,
+                                             unwind_double, values_double};
+const almi_strict_sums ALMI_STRICT_SINGLE = {sizeof(float), tables_single, extend_single,
+                                             unwind_single, values_single};
