@@ -9,14 +9,11 @@
  * the rows beside. */
 #include <string.h>
 
-#include "model/forest_internal.h"
+#include "model/forest_parting.h"
 #include "model/forest_strict_internal.h"
 
 #define BLOCK_ROWS_MAX 256
 #define BLOCK_BYTES ((size_t)4 << 20) /* what the values of a block may take, if it has two rows */
-#define LITERAL_ROWS_MAX 8            /* up to here nodes are asked by the literal rule */
-#define DEPTH_MAX 1024
-#define VALUES_MAX ((size_t)1 << 26) /* of one row in one tree */
 
 struct alm_forest_strict {
     alm_arena *arena;
@@ -25,10 +22,8 @@ struct alm_forest_strict {
     almi_strict_tables tables;
     bool single;         /* XGBoost: a tree's contributions are summed by themselves, in float */
     double *expected;    /* [output] */
-    size_t depth_max;    /* inner nodes on a path */
-    size_t elements_max; /* different features on a path */
-    size_t values_max;   /* of one row, over all leaves of a tree */
-    size_t block_rows, code_stride;
+    almi_tree_shape shape;
+    size_t block_rows;
 };
 
 /* A node on the way down. `state` and what belongs to it are of the slots of the parent; slots of
@@ -41,7 +36,7 @@ typedef struct frame {
     uint8_t *state;    /* [slot] of state_bytes */
     uint8_t *one;      /* [slot][elements_max + 1] */
     uint8_t *incoming; /* [slot] the row passed all earlier conditions on the node's feature */
-    uint16_t *from;    /* [slot of the node] slot of the parent * 2 + (went left) */
+    uint16_t *from;    /* [slot of the node] as the parting gives it */
 } frame;
 
 typedef struct leaf_values {
@@ -54,10 +49,8 @@ struct alm_forest_strict_scratch {
     alm_arena *arena;
     const alm_forest_strict *strict;
     size_t state_bytes;
-    uint8_t *code;    /* [lane][code_stride] */
-    uint8_t *left;    /* [row] of the node at hand */
-    uint16_t *slots;  /* [node][block_rows] slot * 2 + (went left) */
-    uint16_t *slot_of; /* [slot of the parent * 2 + side] slot + 1; all 0 between nodes */
+    almi_parting parting;
+    uint16_t *entry; /* [node][block_rows] of the parting */
     frame *frame;     /* [depth_max + 1] */
     double *value;
     int32_t *value_feature;
@@ -66,9 +59,7 @@ struct alm_forest_strict_scratch {
     float *phi;     /* [feature] XGBoost: of one tree; all 0 between trees */
     /* The tree and rows at hand. */
     const almi_tree *tree;
-    const almi_test *test;
-    const double *rows;
-    size_t count, stride, value_count, feature_count;
+    size_t tree_index, count, value_count, feature_count;
 };
 
 /* ---- the explainer ---- */
@@ -93,43 +84,6 @@ static float weight_of(const almi_tree *tree)
 static double rounded(const alm_forest_strict *e, double x)
 {
     return e->single ? (double)(float)x : x;
-}
-
-typedef struct visit {
-    int32_t child;
-    uint32_t depth;
-} visit;
-
-static alm_err measure_tree(alm_forest_strict *e, size_t t, visit *stack, alm_error *error)
-{
-    const almi_tree *tree = &e->forest->tree[t];
-    size_t count = 0, values = 0;
-    stack[count++] = (visit){tree->leaf_count > 1 ? 0 : -1, 0};
-    while (count > 0) {
-        visit at = stack[--count];
-        size_t elements = at.depth;
-        if (elements > e->forest->info.feature_count) {
-            elements = e->forest->info.feature_count;
-        }
-        if (at.depth > DEPTH_MAX) {
-            return alm_fail(error, ALM_ERR_UNSUPPORTED,
-                            "tree %zu is deeper than %d; train with a max_depth to explain it", t,
-                            DEPTH_MAX);
-        }
-        e->depth_max = e->depth_max > at.depth ? e->depth_max : at.depth;
-        e->elements_max = e->elements_max > elements ? e->elements_max : elements;
-        if (at.child < 0) {
-            values += elements;
-            continue;
-        }
-        stack[count++] = (visit){tree->right[at.child], at.depth + 1};
-        stack[count++] = (visit){tree->left[at.child], at.depth + 1};
-    }
-    if (values > VALUES_MAX) {
-        return alm_fail(error, ALM_ERR_LIMIT, "tree %zu is too large to be explained", t);
-    }
-    e->values_max = e->values_max > values ? e->values_max : values;
-    return ALM_OK;
 }
 
 /* LightGBM's Tree::ExpectedValue. */
@@ -170,7 +124,7 @@ static void add_expected(alm_forest_strict *e, const almi_tree *tree, float *mea
 
 static alm_err make_tables(alm_forest_strict *e, alm_error *error)
 {
-    size_t size = e->elements_max, real = e->sums->real_bytes;
+    size_t size = e->shape.elements_max, real = e->sums->real_bytes;
     uint8_t *count = NULL, *ratio = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(e->arena, (size + 2) * real + ALMI_STRICT_VECTOR_BYTES, count,
                               error));
@@ -183,22 +137,20 @@ static alm_err make_tables(alm_forest_strict *e, alm_error *error)
 static alm_err build(alm_forest_strict *e, alm_arena *scratch, alm_error *error)
 {
     const alm_forest_info *info = &e->forest->info;
-    visit *stack = NULL;
     float *mean = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, info->leaf_count_max + 1, stack, error));
+    ALM_TRY(almi_forest_shape(e->forest, &e->shape, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, info->leaf_count_max, mean, error));
     ALM_TRY(ALMI_FOREST_ARRAY(e->arena, info->output_count, e->expected, error));
     for (size_t t = 0; t < info->tree_count; t++) {
-        ALM_TRY(measure_tree(e, t, stack, error));
         add_expected(e, &e->forest->tree[t], mean);
     }
     for (size_t k = 0; k < info->output_count; k++) {
         e->expected[k] = rounded(e, e->expected[k] + almi_forest_base(e->forest, k));
     }
-    size_t frames = e->depth_max * (e->elements_max + 2) * (e->sums->real_bytes + 1);
-    size_t rows = BLOCK_BYTES / (e->values_max * sizeof(double) + frames + 1);
+    size_t state = (e->shape.elements_max + 2) * (e->sums->real_bytes + 1);
+    size_t values = e->shape.values_max * sizeof(double);
+    size_t rows = BLOCK_BYTES / (values + state * e->shape.depth_max + 1);
     e->block_rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : rows;
-    e->code_stride = (e->block_rows + ALMI_CHUNK_ROWS - 1) / ALMI_CHUNK_ROWS * ALMI_CHUNK_ROWS;
     return make_tables(e, error);
 }
 
@@ -246,7 +198,7 @@ void alm_forest_strict_destroy(alm_forest_strict *strict)
 
 static alm_err alloc_frame(alm_forest_strict_scratch *s, frame *f, alm_error *error)
 {
-    size_t rows = s->strict->block_rows, width = s->strict->elements_max + 1;
+    size_t rows = s->strict->block_rows, width = s->strict->shape.elements_max + 1;
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->feature, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->zero, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows * s->state_bytes, f->state, error));
@@ -259,20 +211,19 @@ static alm_err alloc_scratch(alm_forest_strict_scratch *s, alm_error *error)
 {
     const alm_forest_strict *e = s->strict;
     const alm_forest_info *info = &e->forest->info;
-    size_t rows = e->block_rows, values = e->values_max, leaves = info->leaf_count_max;
+    size_t rows = e->block_rows, values = e->shape.values_max, leaves = info->leaf_count_max;
     /* The first vector is what may be read before a state. */
-    s->state_bytes = (e->elements_max + 2) * e->sums->real_bytes + 3 * ALMI_STRICT_VECTOR_BYTES;
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->forest->lane_count * e->code_stride, s->code, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows, s->left, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, leaves * rows, s->slots, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, 2 * rows, s->slot_of, error));
+    s->state_bytes = (e->shape.elements_max + 2) * e->sums->real_bytes;
+    s->state_bytes += 3 * ALMI_STRICT_VECTOR_BYTES;
+    ALM_TRY(almi_parting_create(e->forest, rows, s->arena, &s->parting, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, leaves * rows, s->entry, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, values * rows, s->value, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, values, s->value_feature, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, leaves, s->leaf, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->depth_max + 1, s->stack, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->shape.depth_max + 1, s->stack, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, info->feature_count, s->phi, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->depth_max + 1, s->frame, error));
-    for (size_t i = 0; i <= e->depth_max; i++) {
+    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, e->shape.depth_max + 1, s->frame, error));
+    for (size_t i = 0; i <= e->shape.depth_max; i++) {
         ALM_TRY(alloc_frame(s, &s->frame[i], error));
     }
     return ALM_OK;
@@ -305,45 +256,6 @@ void alm_forest_strict_scratch_destroy(alm_forest_strict_scratch *scratch)
 
 /* ---- one tree, many rows ---- */
 
-static void find_sides(alm_forest_strict_scratch *s, size_t node)
-{
-    if (s->count <= LITERAL_ROWS_MAX) {
-        const double *x = s->rows + s->tree->feature[node];
-        for (size_t r = 0; r < s->count; r++) {
-            s->left[r] = almi_tree_goes_left(s->tree, node, x[r * s->stride]);
-        }
-        return;
-    }
-    const uint8_t *code = s->code + s->test[node].lane * s->strict->code_stride;
-    uint32_t limit = s->test[node].code;
-    for (size_t r = 0; r < s->count; r++) {
-        s->left[r] = code[r] <= limit;
-    }
-}
-
-/* Gives every row its slot at `node`; slots are numbered as the rows meet them. */
-static size_t part_rows(alm_forest_strict_scratch *s, size_t node, const uint16_t *parent,
-                        uint16_t *from)
-{
-    uint16_t *slots = s->slots + node * s->strict->block_rows;
-    size_t count = 0;
-    find_sides(s, node);
-    for (size_t r = 0; r < s->count; r++) {
-        uint32_t key = ((parent != NULL ? parent[r] : 0u) & ~1u) | s->left[r];
-        uint32_t slot = s->slot_of[key];
-        if (slot == 0) {
-            from[count++] = (uint16_t)key;
-            slot = (uint32_t)count;
-            s->slot_of[key] = (uint16_t)slot;
-        }
-        slots[r] = (uint16_t)((slot - 1) * 2 | s->left[r]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        s->slot_of[from[i]] = 0;
-    }
-    return count;
-}
-
 static uint8_t *state_of(const alm_forest_strict_scratch *s, const frame *f, size_t slot)
 {
     return f->state + slot * s->state_bytes + ALMI_STRICT_VECTOR_BYTES;
@@ -351,7 +263,7 @@ static uint8_t *state_of(const alm_forest_strict_scratch *s, const frame *f, siz
 
 static uint8_t *ones_of(const alm_forest_strict_scratch *s, const frame *f, size_t slot)
 {
-    return f->one + slot * (s->strict->elements_max + 1);
+    return f->one + slot * (s->strict->shape.elements_max + 1);
 }
 
 /* Takes the element of `feature` out of the path, as the library does before it splits on it once
@@ -391,8 +303,8 @@ static void extend_path(const alm_forest_strict_scratch *s, const frame *f, int3
     to->zero[last] = zero;
     to->size = last;
     for (size_t i = 0; i < to->state_count; i++) {
-        size_t from = f->from[i] >> 1;
-        bool hot = (f->from[i] & 1) == left && f->incoming[from] != 0;
+        size_t from = ALMI_PARTING_SLOT(f->from[i]);
+        bool hot = ALMI_PARTING_LEFT(f->from[i]) == left && f->incoming[from] != 0;
         uint8_t *one = ones_of(s, to, i);
         memcpy(one, ones_of(s, f, from), last);
         one[last] = hot;
@@ -419,7 +331,7 @@ static void finish_leaf(alm_forest_strict_scratch *s, const frame *f, size_t num
     s->feature_count += f->size;
 }
 
-/* `parent` are the slots of the rows at the parent. At most DEPTH_MAX deep. */
+/* `parent`: entries of the rows at the parent. ALMI_EXPLAINED_DEPTH_MAX bounds the recursion. */
 static void walk_node(alm_forest_strict_scratch *s, size_t node, size_t depth,
                       const uint16_t *parent)
 {
@@ -428,7 +340,8 @@ static void walk_node(alm_forest_strict_scratch *s, size_t node, size_t depth,
     frame *f = &s->frame[depth], *to = f + 1;
     int32_t feature = tree->feature[node];
     double incoming = take_element(s, f, feature);
-    size_t count = part_rows(s, node, parent, f->from);
+    uint16_t *entry = s->entry + node * e->block_rows;
+    size_t count = almi_parting_node(&s->parting, s->tree_index, node, parent, entry, f->from);
     for (int side = 0; side < 2; side++) {
         int32_t child = side == 0 ? tree->left[node] : tree->right[node];
         double share = rounded(e, cover_of(tree, child) / tree->node_cover[node]);
@@ -437,7 +350,7 @@ static void walk_node(alm_forest_strict_scratch *s, size_t node, size_t depth,
         if (child < 0) {
             finish_leaf(s, to, (size_t)~child);
         } else {
-            walk_node(s, (size_t)child, depth + 1, s->slots + node * e->block_rows);
+            walk_node(s, (size_t)child, depth + 1, entry);
         }
     }
 }
@@ -484,11 +397,11 @@ static void add_row(const alm_forest_strict_scratch *s, size_t row, double *out)
     size_t slot = 0;
     for (;;) {
         if (child >= 0) {
-            uint32_t here = s->slots[(size_t)child * rows + row];
+            uint16_t here = s->entry[(size_t)child * rows + row];
             int32_t left = tree->left[child], right = tree->right[child];
-            slot = here >> 1;
-            child = (here & 1) != 0 ? left : right;
-            int32_t cold = (here & 1) != 0 ? right : left;
+            int32_t cold = ALMI_PARTING_LEFT(here) ? right : left;
+            slot = ALMI_PARTING_SLOT(here);
+            child = ALMI_PARTING_LEFT(here) ? left : right;
             s->stack[count++] = (int64_t)cold * BLOCK_ROWS_MAX + (int64_t)slot;
             continue;
         }
@@ -522,13 +435,9 @@ static void explain_block(alm_forest_strict_scratch *s, double *out)
     const alm_forest_info *info = &e->forest->info;
     size_t width = info->feature_count + 1;
     memset(out, 0, s->count * info->output_count * width * sizeof(double));
-    if (s->count > LITERAL_ROWS_MAX) {
-        almi_rows block = {s->rows, s->count, s->stride};
-        almi_lanes_encode(e->forest, NULL, e->forest->lane_count, &block, s->code, e->code_stride);
-    }
     for (size_t t = 0; t < info->tree_count; t++) {
         s->tree = &e->forest->tree[t];
-        s->test = e->forest->test[t];
+        s->tree_index = t;
         if (s->tree->leaf_count == 1) {
             continue;
         }
@@ -554,10 +463,10 @@ void alm_forest_contributions_strict(const alm_forest_strict *strict,
     alm_assert(scratch->strict == strict);
     alm_assert(n == 0 || stride >= info->feature_count);
     size_t width = info->output_count * (info->feature_count + 1);
-    scratch->stride = stride;
     for (size_t i = 0; i < n; i += scratch->count) {
         scratch->count = n - i < strict->block_rows ? n - i : strict->block_rows;
-        scratch->rows = rows + i * stride;
+        almi_rows block = {rows + i * stride, scratch->count, stride};
+        almi_parting_load(&scratch->parting, &block);
         explain_block(scratch, out + i * width);
     }
 }
