@@ -8,7 +8,8 @@ what a program pays that computes its features once. `_warm` is the best repeat 
 The same 30 features as features_bench: 18 lags, and rolling statistics over the same windows. The
 peers have no rolling sum everywhere, so the three sums are rolling means here. A window is used
 from its first value on (min_samples 1). `panel_37` has two more lags and five features of the
-calendar, and mlforecast is called with its defaults, which drop the rows that lack a lag. Threads are set by the caller's environment.
+calendar, and mlforecast is called with its defaults, which drop the rows that lack a lag. Threads
+are set by the caller's environment.
 """
 import json
 import sys

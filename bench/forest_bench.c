@@ -90,6 +90,8 @@ typedef struct bench {
     const alm_lightgbm_booster *booster;
     alm_forest_explainer *explainer;
     alm_forest_scratch *scratch;
+    alm_forest_strict *strict;
+    alm_forest_strict_scratch *strict_scratch;
     const double *rows;
     double *ours, *theirs;
     int repeats;
@@ -113,13 +115,25 @@ static void print_result(const char *name, double value, const char *unit)
     printf("{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"}\n", name, value, unit);
 }
 
-typedef enum work { SCORE, EXPLAIN } work;
+/* STRICT has the bits of LightGBM's contributions; ALONE is the same with one row a call. */
+typedef enum work { SCORE, EXPLAIN, STRICT, ALONE } work;
+
+static void explain_strictly(const bench *b, work what, size_t n)
+{
+    size_t step = what == ALONE ? 1 : n;
+    for (size_t i = 0; i < n; i += step) {
+        alm_forest_contributions_strict(b->strict, b->strict_scratch, b->rows + i * COLUMNS, step,
+                                        COLUMNS, b->ours + i * (COLUMNS + 1));
+    }
+}
 
 static double time_ours(const bench *b, work what, size_t n)
 {
     double start = seconds_now();
     if (what == SCORE) {
         alm_forest_score(b->forest, b->rows, n, COLUMNS, b->ours);
+    } else if (what != EXPLAIN) {
+        explain_strictly(b, what, n);
     } else {
         alm_forest_contributions(b->explainer, b->scratch, b->rows, n, COLUMNS, b->ours);
     }
@@ -140,8 +154,8 @@ static void check_equal(const bench *b, work what, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         double difference = fabs(b->ours[i] - b->theirs[i]);
-        /* Contributions are sums in another order; scores are the same bits. */
-        if (what == SCORE ? difference != 0 : difference > 1e-6 * (1 + fabs(b->theirs[i]))) {
+        /* Fast contributions are sums in another order; all else are the same bits. */
+        if (what != EXPLAIN ? difference != 0 : difference > 1e-6 * (1 + fabs(b->theirs[i]))) {
             fprintf(stderr, "forest_bench: value %zu differs: %.17g and %.17g\n", i, b->ours[i],
                     b->theirs[i]);
             exit(EXIT_FAILURE);
@@ -177,6 +191,12 @@ static void run(const bench *b)
     print_result("shap_almanac", t[0] * 1e6 / EXPLAIN_ROWS, "us/row");
     print_result("shap_lightgbm", t[1] * 1e6 / EXPLAIN_ROWS, "us/row");
     print_result("shap_speedup_vs_lightgbm", t[2], "x");
+    measure(b, STRICT, EXPLAIN_ROWS, t);
+    print_result("shap_strict_almanac", t[0] * 1e6 / EXPLAIN_ROWS, "us/row");
+    print_result("shap_strict_speedup_vs_lightgbm", t[2], "x");
+    measure(b, ALONE, EXPLAIN_ROWS, t);
+    print_result("shap_strict_one_row_almanac", t[0] * 1e6 / EXPLAIN_ROWS, "us/row");
+    print_result("shap_strict_one_row_speedup_vs_lightgbm", t[2], "x");
 }
 
 int main(int argc, char **argv)
@@ -198,11 +218,15 @@ int main(int argc, char **argv)
     check(alm_lightgbm_open(text, &booster, &error), &error);
     check(alm_forest_explainer_create(forest, &b.explainer, &error), &error);
     check(alm_forest_scratch_create(b.explainer, &b.scratch, &error), &error);
+    check(alm_forest_strict_create(forest, &b.strict, &error), &error);
+    check(alm_forest_strict_scratch_create(b.strict, &b.strict_scratch, &error), &error);
     b.forest = forest;
     b.booster = booster;
     b.ours = ALM_NEW_ARRAY(arena, double, (size_t)SCORE_ROWS * (COLUMNS + 1));
     b.theirs = ALM_NEW_ARRAY(arena, double, (size_t)SCORE_ROWS * (COLUMNS + 1));
     run(&b);
+    alm_forest_strict_scratch_destroy(b.strict_scratch);
+    alm_forest_strict_destroy(b.strict);
     alm_forest_scratch_destroy(b.scratch);
     alm_forest_explainer_destroy(b.explainer);
     alm_lightgbm_close(booster);

@@ -121,6 +121,81 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch); /* takes NULL */
 void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_scratch *scratch,
                               const double *rows, size_t n, size_t stride, double *out);
 
+/* ---- strict contributions: the source library's own numbers ----
+ *
+ * The same contributions in the library's own arithmetic and order of additions: LightGBM 4's
+ * pred_contrib (float64) bit for bit, XGBoost 3.2's pred_contribs (float32, given as doubles).
+ * They carry that arithmetic's rounding too, so prefer the ones above unless numbers must be those
+ * of the library. As above: the explainer is immutable, shared by threads, and borrows the forest;
+ * a scratch belongs to one thread at a time; a row's bits do not depend on the rows beside it. */
+typedef struct alm_forest_strict alm_forest_strict;
+typedef struct alm_forest_strict_scratch alm_forest_strict_scratch;
+
+/* ALM_ERR_UNSUPPORTED: CatBoost's models, models without cover, XGBoost's leaves with several
+ * values, trees deeper than 1024. ALM_ERR_LIMIT: a tree with more than 2^26 pairs of a leaf and a
+ * feature of its path. */
+ALM_NODISCARD alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **out,
+                                               alm_error *error);
+void alm_forest_strict_destroy(alm_forest_strict *strict); /* takes NULL */
+ALM_NODISCARD alm_err alm_forest_strict_scratch_create(const alm_forest_strict *strict,
+                                                       alm_forest_strict_scratch **out,
+                                                       alm_error *error);
+void alm_forest_strict_scratch_destroy(alm_forest_strict_scratch *scratch); /* takes NULL */
+/* out is n x output_count x (feature_count + 1); the last of each is the library's expected value.
+ * No allocation. NaN where LightGBM gives NaN: a leaf or node without training rows. */
+void alm_forest_contributions_strict(const alm_forest_strict *strict,
+                                     alm_forest_strict_scratch *scratch, const double *rows,
+                                     size_t n, size_t stride, double *out);
+
+/* ---- interventional contributions: against a background ----
+ *
+ * What moves the score away from its mean over a set of rows, when a feature that is left out has
+ * the value of a background row whatever the others are: the "interventional" TreeSHAP of Lundberg
+ * et al. 2020, exact. It needs no cover. The background is read once and not kept. Immutable and
+ * shared by threads, borrows the forest; a scratch belongs to one thread at a time; a row's bits
+ * depend neither on the rows beside it nor on the order of the background. */
+typedef struct alm_forest_interventional alm_forest_interventional;
+typedef struct alm_forest_interventional_scratch alm_forest_interventional_scratch;
+
+/* n rows of background, as rows of alm_forest_score; NaN is a missing value there too.
+ * ALM_ERR_INVALID: no rows. ALM_ERR_UNSUPPORTED: ctrs of CatBoost, a path deeper than 1024 or with
+ * more than 128 different features. ALM_ERR_LIMIT: more than 65536 rows, or than 2^24 patterns of
+ * them over all leaves (384 MiB). */
+ALM_NODISCARD alm_err alm_forest_interventional_create(const alm_forest *forest,
+                                                       const double *background, size_t n,
+                                                       size_t stride,
+                                                       alm_forest_interventional **out,
+                                                       alm_error *error);
+void alm_forest_interventional_destroy(alm_forest_interventional *explainer); /* takes NULL */
+ALM_NODISCARD alm_err alm_forest_interventional_scratch_create(
+    const alm_forest_interventional *explainer, alm_forest_interventional_scratch **out,
+    alm_error *error);
+void alm_forest_interventional_scratch_destroy(alm_forest_interventional_scratch *scratch);
+/* out is n x output_count x (feature_count + 1); the last of each is the mean over the background.
+ * Their sum is the raw score to within 1e-12 of the sum over the trees of their largest leaf
+ * (XGBoost's score is a sum of floats: 1e-6). No allocation. */
+void alm_forest_interventional_contributions(const alm_forest_interventional *explainer,
+                                             alm_forest_interventional_scratch *scratch,
+                                             const double *rows, size_t n, size_t stride,
+                                             double *out);
+
+/* ---- interactions: path-dependent SHAP interaction values (Lundberg et al. 2020) ----
+ *
+ * Of an explainer of alm_forest_explainer_create, with a scratch of its own. */
+typedef struct alm_forest_interaction_scratch alm_forest_interaction_scratch;
+
+/* ALM_ERR_LIMIT: more than 2^26 values a row. */
+ALM_NODISCARD alm_err alm_forest_interaction_scratch_create(const alm_forest_explainer *explainer,
+                                                            alm_forest_interaction_scratch **out,
+                                                            alm_error *error);
+void alm_forest_interaction_scratch_destroy(alm_forest_interaction_scratch *scratch);
+/* out is n x output_count x (feature_count + 1) x (feature_count + 1), symmetric bit by bit. A row
+ * of a matrix sums to that feature's contribution, to within 1e-12 of the sum of all magnitudes;
+ * the last row and column are 0 but for the expected value in the corner. No allocation. */
+void alm_forest_interactions(const alm_forest_explainer *explainer,
+                             alm_forest_interaction_scratch *scratch, const double *rows, size_t n,
+                             size_t stride, double *out);
+
 /* The forest as a ROWS model. On success the model owns the forest and destroys it. */
 ALM_NODISCARD alm_err alm_forest_model_create(alm_forest *forest, alm_model **out,
                                               alm_error *error);

@@ -366,7 +366,43 @@ static inline double *case_rows(alm_arena *arena, size_t n, size_t stride, uint6
     return rows;
 }
 
-/* Whatever was read must be usable: the kernel agrees with the oracle, contributions end. */
+/* Every other explanation ends, too. */
+static inline void case_explain_forest(const alm_forest *forest, const double *rows, size_t n)
+{
+    alm_forest_info info = alm_forest_describe(forest);
+    size_t columns = info.feature_count + 1, stride = info.feature_count;
+    alm_forest_strict *strict = NULL;
+    alm_forest_strict_scratch *strict_scratch = NULL;
+    alm_forest_interventional *against = NULL;
+    alm_forest_interventional_scratch *against_scratch = NULL;
+    alm_forest_explainer *explainer = NULL;
+    alm_forest_interaction_scratch *pairs = NULL;
+    alm_arena *arena = alm_arena_create(0);
+    double *out = ALM_NEW_ARRAY(arena, double, n * info.output_count * columns * columns);
+    if (alm_forest_strict_create(forest, &strict, NULL) == ALM_OK) {
+        alm_assert(alm_forest_strict_scratch_create(strict, &strict_scratch, NULL) == ALM_OK);
+        alm_forest_contributions_strict(strict, strict_scratch, rows, n, stride, out);
+        alm_forest_contributions_strict(strict, strict_scratch, rows, 1, stride, out);
+    }
+    if (alm_forest_interventional_create(forest, rows, n, stride, &against, NULL) == ALM_OK) {
+        alm_assert(alm_forest_interventional_scratch_create(against, &against_scratch, NULL) ==
+                   ALM_OK);
+        alm_forest_interventional_contributions(against, against_scratch, rows, n, stride, out);
+    }
+    if (alm_forest_explainer_create(forest, &explainer, NULL) == ALM_OK) {
+        alm_assert(alm_forest_interaction_scratch_create(explainer, &pairs, NULL) == ALM_OK);
+        alm_forest_interactions(explainer, pairs, rows, n, stride, out);
+    }
+    alm_forest_interaction_scratch_destroy(pairs);
+    alm_forest_explainer_destroy(explainer);
+    alm_forest_interventional_scratch_destroy(against_scratch);
+    alm_forest_interventional_destroy(against);
+    alm_forest_strict_scratch_destroy(strict_scratch);
+    alm_forest_strict_destroy(strict);
+    alm_arena_destroy(arena);
+}
+
+/* Whatever was read must be usable: the kernel agrees with the oracle, explanations end. */
 static inline void case_use_forest(const alm_forest *forest)
 {
     alm_forest_info info = alm_forest_describe(forest);
@@ -387,6 +423,9 @@ static inline void case_use_forest(const alm_forest *forest)
     if (alm_forest_explainer_create(forest, &explainer, NULL) == ALM_OK) {
         alm_assert(alm_forest_scratch_create(explainer, &scratch, NULL) == ALM_OK);
         alm_forest_contributions(explainer, scratch, rows, n, info.feature_count, phi);
+    }
+    if (n * width * (info.feature_count + 1) <= 40000) {
+        case_explain_forest(forest, rows, n);
     }
     alm_forest_scratch_destroy(scratch);
     alm_forest_explainer_destroy(explainer);

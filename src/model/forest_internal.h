@@ -80,6 +80,9 @@ typedef struct almi_tree {
     bool rounded;        /* ONNX: values become floats before they are compared */
     bool single;         /* ONNX: leaf values are floats, and so are the sums */
     double *leaf_value;              /* leaf_count x leaf_width; XGBoost: floats */
+    /* XGBoost's DART: what leaf_value is the rounded product of; NULL for all others. */
+    double *plain_value;
+    float weight;
     int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
     double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
     /* CatBoost: all nodes of a level ask the same, level l has the nodes 2^l - 1 and following, and

@@ -14,14 +14,12 @@
  * comparisons of the forest's codes, each different bit pattern evaluated once, then one table look
  * up and one addition per row and feature. Rows do not influence each other: a pattern's values do
  * not depend on where they are computed, and paths are added in one fixed order. */
-#include <math.h>
-
-#include "model/forest_internal.h"
+#include "model/forest_quadrature.h"
 
 #define BLOCK_ROWS ALMI_BLOCK_ROWS_MAX
 #define VALUE_STRIDE (BLOCK_ROWS + 8) /* not a power of two: rows of the table share cache sets */
 #define PATTERN_BITS_MAX 16           /* above it every row is evaluated by itself */
-#define PATH_FEATURES_MAX 128
+#define PATH_FEATURES_MAX ALMI_PATH_FEATURES_MAX
 #define PATH_DEPTH_MAX 1024
 #define ELEMENTS_MAX ((size_t)1 << 26)
 
@@ -52,16 +50,6 @@ typedef struct leaf_path {
     double share[2];
 } leaf_path;
 
-/* Four points at a time: plain arithmetic on each, so the CPU's vector width changes nothing. */
-typedef double lanes __attribute__((vector_size(32)));
-#define LANES 4
-
-/* Gauss-Legendre on [0, 1]; filled up to whole lanes with points of weight 0. */
-typedef struct quadrature {
-    size_t lanes_count;
-    lanes *point, *weight;
-} quadrature;
-
 struct alm_forest_explainer {
     alm_arena *arena;
     const alm_forest *forest;
@@ -70,7 +58,7 @@ struct alm_forest_explainer {
     path_test *test;
     size_t path_count, element_count, test_count;
     size_t features_max; /* on one path */
-    quadrature *rule;    /* [ceil(d / 2)] */
+    const almi_quadrature *rule; /* [ceil(d / 2)] */
     double *expected;    /* [output] */
 };
 
@@ -85,68 +73,6 @@ struct alm_forest_scratch {
     double *value;     /* [element][VALUE_STRIDE] contribution by slot */
     double *phi;       /* [output][feature][BLOCK_ROWS] */
 };
-
-/* ---- quadrature ---- */
-
-/* Legendre polynomials P_n and P_(n-1) at x by their recurrence. */
-static void legendre(size_t n, double x, double *at, double *before)
-{
-    double current = 1.0, last = 0.0;
-    for (size_t k = 0; k < n; k++) {
-        double next = ((double)(2 * k + 1) * x * current - (double)k * last) / (double)(k + 1);
-        last = current;
-        current = next;
-    }
-    *at = current;
-    *before = last;
-}
-
-/* The root of P_n between two neighbouring roots of P_(n-1), by bisection: plain arithmetic, so the
- * same bits everywhere, unlike a start value from the C library's cosine. */
-static double legendre_root(size_t n, double low, double high)
-{
-    double sign = 0, value = 0, before = 0;
-    legendre(n, low, &sign, &before);
-    for (int i = 0; i < 80; i++) {
-        double middle = 0.5 * (low + high);
-        legendre(n, middle, &value, &before);
-        if ((value < 0) == (sign < 0)) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return 0.5 * (low + high);
-}
-
-static alm_err make_rules(alm_forest_explainer *e, alm_error *error)
-{
-    size_t rules = (e->features_max + 1) / 2;
-    double root[PATH_FEATURES_MAX / 2 + 2] = {-1.0, 1.0}; /* -1, the roots of P_(n-1), 1 */
-    ALM_TRY(ALMI_FOREST_ARRAY(e->arena, rules + 1, e->rule, error));
-    for (size_t n = 1; n <= rules; n++) {
-        double found[PATH_FEATURES_MAX / 2 + 2] = {-1.0};
-        quadrature *rule = &e->rule[n];
-        rule->lanes_count = (n + LANES - 1) / LANES;
-        /* One more than needed: from 64 bytes on an arena aligns to 64, as vector loads need. */
-        ALM_TRY(ALMI_FOREST_ARRAY(e->arena, rule->lanes_count + 1, rule->point, error));
-        ALM_TRY(ALMI_FOREST_ARRAY(e->arena, rule->lanes_count + 1, rule->weight, error));
-        for (size_t q = 0; q < n; q++) {
-            double x = legendre_root(n, root[q], root[q + 1]);
-            double at = 0, before = 0;
-            legendre(n, x, &at, &before);
-            double scaled = (double)n * before; /* (1 - x^2) P_n'(x) at a root */
-            found[q + 1] = x;
-            rule->point[q / LANES][q % LANES] = 0.5 * (1.0 + x);
-            rule->weight[q / LANES][q % LANES] = (1.0 - x * x) / (scaled * scaled);
-        }
-        found[n + 1] = 1.0;
-        for (size_t q = 0; q < n + 2; q++) {
-            root[q] = found[q];
-        }
-    }
-    return ALM_OK;
-}
 
 /* ---- cutting trees into paths ---- */
 
@@ -437,7 +363,7 @@ static alm_err build(alm_forest_explainer *e, alm_arena *scratch, alm_error *err
         }
     }
     almi_forest_end(e->forest, 1, e->expected);
-    return make_rules(e, error);
+    return almi_quadrature_rules(e->arena, (e->features_max + 1) / 2, &e->rule, error);
 }
 
 alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explainer **out,
@@ -464,6 +390,12 @@ alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explain
     }
     *out = e;
     return ALM_OK;
+}
+
+almi_explainer_parts almi_explainer_parts_of(const alm_forest_explainer *explainer)
+{
+    return (almi_explainer_parts){explainer->forest, explainer->expected, explainer->rule,
+                                  explainer->features_max};
 }
 
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer)
@@ -519,21 +451,21 @@ void alm_forest_scratch_destroy(alm_forest_scratch *scratch)
 
 /* value[j * VALUE_STRIDE] = leaf_value (one_j - zero_j) integral of the other factors. */
 ALM_WIDE_VECTORS
-static void integrate(const quadrature *rule, size_t d, const double *zero, const double *one,
+static void integrate(const almi_quadrature *rule, size_t d, const double *zero, const double *one,
                       double leaf_value, double *value)
 {
-    lanes factor[PATH_FEATURES_MAX], prefix[PATH_FEATURES_MAX], sum[PATH_FEATURES_MAX];
+    almi_points factor[PATH_FEATURES_MAX], prefix[PATH_FEATURES_MAX], sum[PATH_FEATURES_MAX];
     for (size_t q = 0; q < rule->lanes_count; q++) {
-        lanes t = rule->point[q], rest = 1.0 - t, product = rule->weight[q];
+        almi_points t = rule->point[q], rest = 1.0 - t, product = rule->weight[q];
         for (size_t j = 0; j < d; j++) {
             factor[j] = zero[j] * rest + one[j] * t;
             prefix[j] = product;
             product *= factor[j];
         }
-        lanes suffix = {1.0, 1.0, 1.0, 1.0};
+        almi_points suffix = {1.0, 1.0, 1.0, 1.0};
         /* Products from both sides: a factor may be 0, so no division. */
         for (size_t j = d; j-- > 0;) {
-            lanes term = prefix[j] * suffix;
+            almi_points term = prefix[j] * suffix;
             sum[j] = q == 0 ? term : sum[j] + term;
             suffix *= factor[j];
         }
@@ -556,7 +488,7 @@ static void evaluate_pattern(const alm_forest_explainer *e, const leaf_path *pat
     double zero[PATH_FEATURES_MAX], one[PATH_FEATURES_MAX];
     const path_element *element = e->element + path->element_begin;
     size_t d = path->element_count;
-    const quadrature *rule = &e->rule[(d + 1) / 2];
+    const almi_quadrature *rule = &e->rule[(d + 1) / 2];
     for (size_t j = 0; j < d; j++) {
         zero[j] = element[j].zero;
         one[j] = bit_at(bits, j);

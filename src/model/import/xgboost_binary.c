@@ -173,8 +173,12 @@ static alm_err apply_weights(reader *r)
     for (size_t t = 0; t < count; t++) {
         almi_tree *tree = &r->import->forest->tree[t];
         float weight = float_at(bytes, 4 * t);
+        ALM_TRY(ALMI_FOREST_ARRAY(r->import->forest->arena, tree->leaf_count, tree->plain_value,
+                                  r->import->error));
+        tree->weight = weight;
         for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
             float value = almi_xgb_weighted((float)tree->leaf_value[leaf], weight);
+            tree->plain_value[leaf] = tree->leaf_value[leaf];
             tree->leaf_value[leaf] = (double)value;
             if (!isfinite(value)) {
                 return damaged(r, "weight_drop holds an impossible weight");

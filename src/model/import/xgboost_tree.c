@@ -187,7 +187,11 @@ static alm_err fill_leaf(builder *b, int32_t node, const float *weight)
         if (!isfinite(value[i])) {
             return damaged(b, node, "a leaf value is not finite");
         }
-        float added = weight != NULL ? almi_xgb_weighted(value[i], *weight) : value[i];
+        float added = value[i];
+        if (weight != NULL) {
+            added = almi_xgb_weighted(value[i], *weight);
+            tree->plain_value[leaf * tree->leaf_width + i] = (double)value[i];
+        }
         tree->leaf_value[leaf * tree->leaf_width + i] = (double)added;
     }
     return ALM_OK;
@@ -240,6 +244,12 @@ alm_err almi_xgb_build_tree(almi_xgb_import *import, const almi_xgb_nodes *nodes
     ALM_TRY(measure_sets(&b));
     tree->leaf_count = b.leaf_count;
     ALM_TRY(allocate(&b));
+    if (weight != NULL) {
+        size_t values = b.leaf_count * tree->leaf_width;
+        ALM_TRY(ALMI_FOREST_ARRAY(import->forest->arena, values, tree->plain_value,
+                                  import->error));
+        tree->weight = *weight;
+    }
     for (size_t i = 0; i < b.inner_count; i++) {
         ALM_TRY(fill_inner(&b, i));
     }
