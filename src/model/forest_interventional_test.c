@@ -319,6 +319,41 @@ static void what_cannot_be_explained_is_refused(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Every allocation fails once, until all succeed; outputs stay untouched meanwhile. */
+static void allocations_may_fail(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forest *forest = NULL;
+    alm_forest_interventional *explainer = NULL;
+    alm_forest_interventional_scratch *scratch = NULL;
+    forest_shape shape = {.trees = 20, .outputs = 1, .features = 12, .leaves = 200, .grid = 4};
+    alm_str text = case_text(arena, &shape, 5);
+    assert_int_equal(alm_forest_parse_lightgbm(text, "x", &forest, NULL), ALM_OK);
+    double *rows = case_rows(arena, 300, 12, 4);
+    uint64_t failures = 0;
+    for (uint64_t nth = 1; scratch == NULL; nth++) {
+        (void)alm_heap_fail_at(nth);
+        alm_err code = alm_forest_interventional_create(forest, rows, 300, 12, &explainer, NULL);
+        if (code == ALM_OK) {
+            code = alm_forest_interventional_scratch_create(explainer, &scratch, NULL);
+        }
+        (void)alm_heap_fail_at(0);
+        assert_true(code == ALM_OK || code == ALM_ERR_MEMORY);
+        assert_true((scratch != NULL) == (code == ALM_OK));
+        failures += code != ALM_OK;
+        if (explainer != NULL && code != ALM_OK) {
+            alm_forest_interventional_destroy(explainer);
+            explainer = NULL;
+        }
+    }
+    assert_true(failures > 3);
+    alm_forest_interventional_scratch_destroy(scratch);
+    alm_forest_interventional_destroy(explainer);
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +362,7 @@ int main(void)
         cmocka_unit_test(fixtures_agree_with_shap),
         cmocka_unit_test(neighbours_and_order_do_not_matter),
         cmocka_unit_test(what_cannot_be_explained_is_refused),
+        cmocka_unit_test(allocations_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,8 @@ struct alm_forest_strict {
     almi_strict_tables tables;
     bool single;         /* XGBoost: a tree's contributions are summed by themselves, in float */
     double *expected;    /* [output] */
+    size_t *share_base;  /* [tree] */
+    double *share;       /* [tree: inner node][left, right] of the training rows at the node */
     almi_tree_shape shape;
     size_t block_rows;
 };
@@ -29,9 +31,11 @@ struct alm_forest_strict {
 /* A node on the way down. `state` and what belongs to it are of the slots of the parent; slots of
  * the node itself are (slot of the parent, side). */
 typedef struct frame {
-    size_t size;      /* elements; index 0 is the placeholder */
-    int32_t *feature; /* [size + 1] */
-    double *zero;     /* [size + 1] */
+    size_t size; /* elements; index 0 is the placeholder */
+    /* [size + 1], and room for those of the nodes below, which share them: a path differs from its
+     * parent's behind its end, unless an element was taken out. Then it has its own. */
+    int32_t *feature, *own_feature;
+    double *zero, *own_zero;
     size_t state_count;
     uint8_t *state;    /* [slot] of state_bytes */
     uint8_t *one;      /* [slot][elements_max + 1] */
@@ -57,6 +61,7 @@ struct alm_forest_strict_scratch {
     leaf_values *leaf;
     int64_t *stack; /* of a row's walk: child and slot */
     float *phi;     /* [feature] XGBoost: of one tree; all 0 between trees */
+    double *alone; /* result of a single row and output */
     /* The tree and rows at hand. */
     const almi_tree *tree;
     size_t tree_index, count, value_count, feature_count;
@@ -122,6 +127,27 @@ static void add_expected(alm_forest_strict *e, const almi_tree *tree, float *mea
     *expected = rounded(e, *expected + rounded(e, value * (double)weight_of(tree)));
 }
 
+static alm_err fill_shares(alm_forest_strict *e, alm_error *error)
+{
+    size_t count = 0, trees = e->forest->info.tree_count;
+    ALM_TRY(ALMI_FOREST_ARRAY(e->arena, trees + 1, e->share_base, error));
+    for (size_t t = 0; t < trees; t++) {
+        e->share_base[t] = count;
+        count += 2 * (e->forest->tree[t].leaf_count - 1);
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(e->arena, count, e->share, error));
+    for (size_t t = 0; t < trees; t++) {
+        const almi_tree *tree = &e->forest->tree[t];
+        double *share = e->share + e->share_base[t];
+        for (size_t i = 0; i + 1 < tree->leaf_count; i++) {
+            double cover = tree->node_cover[i];
+            share[2 * i] = rounded(e, cover_of(tree, tree->left[i]) / cover);
+            share[2 * i + 1] = rounded(e, cover_of(tree, tree->right[i]) / cover);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err make_tables(alm_forest_strict *e, alm_error *error)
 {
     size_t size = e->shape.elements_max, real = e->sums->real_bytes;
@@ -141,6 +167,7 @@ static alm_err build(alm_forest_strict *e, alm_arena *scratch, alm_error *error)
     ALM_TRY(almi_forest_shape(e->forest, &e->shape, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, info->leaf_count_max, mean, error));
     ALM_TRY(ALMI_FOREST_ARRAY(e->arena, info->output_count, e->expected, error));
+    ALM_TRY(fill_shares(e, error));
     for (size_t t = 0; t < info->tree_count; t++) {
         add_expected(e, &e->forest->tree[t], mean);
     }
@@ -199,8 +226,8 @@ void alm_forest_strict_destroy(alm_forest_strict *strict)
 static alm_err alloc_frame(alm_forest_strict_scratch *s, frame *f, alm_error *error)
 {
     size_t rows = s->strict->block_rows, width = s->strict->shape.elements_max + 1;
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->feature, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->zero, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->own_feature, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(s->arena, width, f->own_zero, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows * s->state_bytes, f->state, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows * width, f->one, error));
     ALM_TRY(ALMI_FOREST_ARRAY(s->arena, rows, f->incoming, error));
@@ -286,8 +313,12 @@ static double take_element(const alm_forest_strict_scratch *s, frame *f, int32_t
         s->strict->sums->unwind(state_of(s, f, i), f->size, zero, one[at] != 0);
         memmove(one + at, one + at + 1, behind);
     }
-    memmove(f->feature + at, f->feature + at + 1, behind * sizeof *f->feature);
-    memmove(f->zero + at, f->zero + at + 1, behind * sizeof *f->zero);
+    memcpy(f->own_feature, f->feature, at * sizeof *f->feature);
+    memcpy(f->own_zero, f->zero, at * sizeof *f->zero);
+    memcpy(f->own_feature + at, f->feature + at + 1, behind * sizeof *f->feature);
+    memcpy(f->own_zero + at, f->zero + at + 1, behind * sizeof *f->zero);
+    f->feature = f->own_feature;
+    f->zero = f->own_zero;
     f->size--;
     return zero;
 }
@@ -297,8 +328,8 @@ static void extend_path(const alm_forest_strict_scratch *s, const frame *f, int3
                         double zero, bool left, frame *to)
 {
     size_t last = f->size + 1;
-    memcpy(to->feature, f->feature, last * sizeof *f->feature);
-    memcpy(to->zero, f->zero, last * sizeof *f->zero);
+    to->feature = f->feature;
+    to->zero = f->zero;
     to->feature[last] = feature;
     to->zero[last] = zero;
     to->size = last;
@@ -310,6 +341,22 @@ static void extend_path(const alm_forest_strict_scratch *s, const frame *f, int3
         one[last] = hot;
         s->strict->sums->extend(&s->strict->tables, state_of(s, f, from), last, zero, hot,
                                 state_of(s, to, i));
+    }
+}
+
+/* The values of leaf `number` for the slot of its parent. */
+static void add_leaf(const alm_forest_strict_scratch *s, size_t number, size_t slot, double *out)
+{
+    leaf_values leaf = s->leaf[number];
+    const double *value = leaf.value + slot * leaf.size;
+    if (s->strict->single) {
+        for (size_t i = 0; i < leaf.size; i++) {
+            s->phi[leaf.feature[i]] += (float)value[i];
+        }
+        return;
+    }
+    for (size_t i = 0; i < leaf.size; i++) {
+        out[leaf.feature[i]] += value[i];
     }
 }
 
@@ -327,6 +374,10 @@ static void finish_leaf(alm_forest_strict_scratch *s, const frame *f, size_t num
     for (size_t i = 0; i < f->state_count; i++) {
         e->sums->values(&leaf, state_of(s, f, i), ones_of(s, f, i), value + i * f->size);
     }
+    if (s->count == 1) {
+        add_leaf(s, number, 0, s->alone);
+        return;
+    }
     s->value_count += f->state_count * f->size;
     s->feature_count += f->size;
 }
@@ -342,11 +393,14 @@ static void walk_node(alm_forest_strict_scratch *s, size_t node, size_t depth,
     double incoming = take_element(s, f, feature);
     uint16_t *entry = s->entry + node * e->block_rows;
     size_t count = almi_parting_node(&s->parting, s->tree_index, node, parent, entry, f->from);
-    for (int side = 0; side < 2; side++) {
+    const double *share = e->share + e->share_base[s->tree_index] + 2 * node;
+    /* One row alone adds its leaves on the way, so it meets them in its own order. */
+    int first = s->count == 1 && !ALMI_PARTING_LEFT(entry[0]) ? 1 : 0;
+    for (int i = 0; i < 2; i++) {
+        int side = i ^ first;
         int32_t child = side == 0 ? tree->left[node] : tree->right[node];
-        double share = rounded(e, cover_of(tree, child) / tree->node_cover[node]);
         to->state_count = count;
-        extend_path(s, f, feature, rounded(e, share * incoming), side == 0, to);
+        extend_path(s, f, feature, rounded(e, share[side] * incoming), side == 0, to);
         if (child < 0) {
             finish_leaf(s, to, (size_t)~child);
         } else {
@@ -359,6 +413,8 @@ static void walk_tree(alm_forest_strict_scratch *s)
 {
     frame *root = &s->frame[0];
     root->size = 0;
+    root->feature = root->own_feature;
+    root->zero = root->own_zero;
     root->feature[0] = -1;
     root->zero[0] = 1.0;
     root->state_count = 1;
@@ -371,22 +427,6 @@ static void walk_tree(alm_forest_strict_scratch *s)
 }
 
 /* ---- one tree, one row: the additions ---- */
-
-/* The values of leaf `number` for the slot of its parent. */
-static void add_leaf(const alm_forest_strict_scratch *s, size_t number, size_t slot, double *out)
-{
-    leaf_values leaf = s->leaf[number];
-    const double *value = leaf.value + slot * leaf.size;
-    if (s->strict->single) {
-        for (size_t i = 0; i < leaf.size; i++) {
-            s->phi[leaf.feature[i]] += (float)value[i];
-        }
-        return;
-    }
-    for (size_t i = 0; i < leaf.size; i++) {
-        out[leaf.feature[i]] += value[i];
-    }
-}
 
 /* Leaves in the order of the library: the side that the row takes comes first. */
 static void add_row(const alm_forest_strict_scratch *s, size_t row, double *out)
@@ -441,10 +481,13 @@ static void explain_block(alm_forest_strict_scratch *s, double *out)
         if (s->tree->leaf_count == 1) {
             continue;
         }
+        s->alone = out + s->tree->output * width;
         walk_tree(s);
         for (size_t r = 0; r < s->count; r++) {
             double *row = out + (r * info->output_count + s->tree->output) * width;
-            add_row(s, r, row);
+            if (s->count > 1) {
+                add_row(s, r, row);
+            }
             if (e->single) {
                 end_tree(s, row);
             }

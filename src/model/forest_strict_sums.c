@@ -2,6 +2,8 @@
 #include "base/wide_vectors.h"
 #include "model/forest_strict_internal.h"
 
+#define SCALAR_SIZE_MAX 4 /* up to so many elements, vectors do not pay */
+
 #define REAL double
 #define NAME(name) name##_double
 #define ZERO_IS_SKIPPED false
