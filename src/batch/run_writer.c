@@ -377,6 +377,11 @@ typedef struct fan_rows {
     alm_table_builder *builder;
 } fan_rows;
 
+static alm_str node_at(const step_rows *rows, size_t row)
+{
+    return rows->batch.table.columns[0].values.text[row];
+}
+
 /* Every step has the same nodes in the same order, so their rows are taken in turn. *end where the
  * first step has none left. */
 static alm_err add_fan_row(fan_rows *fan, size_t step, bool *end, alm_error *error)
@@ -386,16 +391,18 @@ static alm_err add_fan_row(fan_rows *fan, size_t step, bool *end, alm_error *err
         ALM_TRY(alm_row_sort_next(fan->writer->sorts[step], &rows->batch, error));
         rows->at = 0;
     }
-    *end = rows->batch.table.rows == 0;
+    bool none = rows->batch.table.rows == 0;
+    *end = none && step == 0;
     if (*end) {
-        alm_assert(step == 0);
         return ALM_OK;
     }
-    const alm_column *node = &rows->batch.table.columns[0];
     const step_rows *first = &fan->steps[0]; /* its row was taken: `at` is behind it */
-    alm_assert(step == 0 ||
-               alm_str_equal(node->values.text[rows->at],
-                             first->batch.table.columns[0].values.text[first->at - 1]));
+    bool same = !none && (step == 0 || alm_str_equal(node_at(rows, rows->at),
+                                                     node_at(first, first->at - 1)));
+    if (!same) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "the sorted rows of step %zu in %s were changed "
+                        "while they were in use", step + 1, fan->writer->scratch);
+    }
     alm_table_builder_i64(fan->builder, (int64_t)step + 1);
     for (size_t c = 0; c < rows->batch.table.column_count; c++) {
         alm_table_builder_value(fan->builder, &rows->batch.table.columns[c], rows->at);

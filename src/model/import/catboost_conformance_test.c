@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/import/import_cases.h"
 
 typedef struct fixture {
     alm_arena *arena;
@@ -31,17 +31,6 @@ static alm_str read_file(alm_arena *arena, const char *name)
     return bytes;
 }
 
-/* The next `count` items of the file, aligned. */
-static void *take(alm_arena *arena, alm_str *from, size_t count, size_t size)
-{
-    void *to = alm_arena_alloc_array(arena, count + 1, size);
-    assert_true(count * size <= from->size);
-    memcpy(to, from->data, count * size);
-    from->data += count * size;
-    from->size -= count * size;
-    return to;
-}
-
 static fixture open_fixture(const char *name, const char *kind)
 {
     fixture f = {.arena = alm_arena_create(0)};
@@ -53,7 +42,7 @@ static fixture open_fixture(const char *name, const char *kind)
         fail_msg("%s", error.message);
     }
     f.info = alm_forest_describe(f.forest);
-    memcpy(f.head, take(f.arena, &rest, 6, 8), sizeof f.head);
+    memcpy(f.head, case_take(f.arena, &rest, 6, 8), sizeof f.head);
     f.rows = f.head[0];
     f.outputs = f.head[2];
     f.explained = f.head[4];
@@ -62,11 +51,11 @@ static fixture open_fixture(const char *name, const char *kind)
     assert_int_equal(f.info.feature_count, f.head[1]);
     assert_int_equal(f.info.output_count, f.outputs);
     assert_int_equal(f.info.tree_count, f.head[3]);
-    f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
-    f.raw = take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
+    f.row = case_take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
+    f.raw = case_take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
     size_t width = f.outputs * (f.info.feature_count + 1);
-    f.contribution = take(f.arena, &rest, f.explained * width, sizeof(double));
-    f.leaf = take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
+    f.contribution = case_take(f.arena, &rest, f.explained * width, sizeof(double));
+    f.leaf = case_take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
     assert_int_equal(rest.size, 0);
     return f;
 }
@@ -77,9 +66,10 @@ static void close_fixture(fixture *f)
     alm_arena_destroy(f->arena);
 }
 
-static void assert_raw(const fixture *f, const double *score, size_t first, size_t count,
+static void assert_raw(const void *context, const double *score, size_t first, size_t count,
                        const char *what)
 {
+    const fixture *f = context;
     for (size_t i = 0; i < count * f->outputs; i++) {
         double expected = f->raw[first * f->outputs + i];
         if (memcmp(&score[i], &expected, sizeof expected) != 0) {
@@ -89,29 +79,10 @@ static void assert_raw(const fixture *f, const double *score, size_t first, size
     }
 }
 
-/* By the kernels that the forest has been told to use, few rows and many. */
-static void check_kernel(const fixture *f, const char *name, double *score)
-{
-    size_t stride = f->info.feature_count;
-    memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
-    alm_forest_score(f->forest, f->row, f->rows, stride, score);
-    assert_raw(f, score, 0, f->rows, name);
-    for (size_t n = 0; n <= 70 && n <= f->rows; n++) {
-        size_t first = f->rows - n;
-        alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
-        assert_raw(f, score, first, n, name);
-    }
-}
-
 static void check_raw(const fixture *f, const char *name)
 {
-    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
-    alm_forest_score_reference(f->forest, f->row, f->rows, f->info.feature_count, score);
-    assert_raw(f, score, 0, f->rows, name);
-    for (alm_vector_level level = 0; level <= alm_vector_level_bound(); level++) {
-        assert_true(alm_forest_use_vectors(f->forest, level));
-        check_kernel(f, name, score);
-    }
+    case_scored scored = {f->arena, f->forest, f->row, f->rows, assert_raw, f};
+    case_score_every_way(&scored, name);
 }
 
 static void check_leaves(const fixture *f, const char *name)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/import/import_cases.h"
 #include "model/forest_internal.h"
 
 static alm_str fixture(alm_arena *arena, const char *name)
@@ -592,33 +592,15 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
     alm_buffer_deinit(&text);
 }
 
-/* Each allocation that may fail fails once; nothing leaks and the output stays untouched. */
-static void fail_every_allocation(alm_str bytes)
-{
-    size_t held = alm_heap_held_bytes();
-    bool succeeded = false;
-    for (uint64_t nth = 1; !succeeded; nth++) {
-        alm_forest *forest = NULL;
-        alm_error error;
-        alm_heap_fail_at(nth);
-        alm_err code = alm_forest_parse_catboost(bytes, "m", &forest, &error);
-        alm_heap_fail_at(0);
-        succeeded = code == ALM_OK;
-        assert_true(succeeded || (code == ALM_ERR_MEMORY && forest == NULL));
-        alm_forest_destroy(forest);
-        assert_int_equal(alm_heap_held_bytes(), held);
-        assert_true(nth < 5000);
-    }
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    fail_every_allocation((alm_str){SMALL, sizeof SMALL - 1});
-    fail_every_allocation((alm_str){NODES, sizeof NODES - 1});
-    fail_every_allocation(fixture(arena, "cb_counts.cbm"));
-    fail_every_allocation(fixture(arena, "cb_multiclass_lossguide.cbm"));
+    case_fail_every_allocation(alm_forest_parse_catboost, (alm_str){SMALL, sizeof SMALL - 1});
+    case_fail_every_allocation(alm_forest_parse_catboost, (alm_str){NODES, sizeof NODES - 1});
+    case_fail_every_allocation(alm_forest_parse_catboost, fixture(arena, "cb_counts.cbm"));
+    case_fail_every_allocation(alm_forest_parse_catboost,
+                               fixture(arena, "cb_multiclass_lossguide.cbm"));
     alm_arena_destroy(arena);
 }
 

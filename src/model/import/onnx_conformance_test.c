@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/import/import_cases.h"
 #include "model/transform.h"
 
 static const char *other_folder; /* instead of tests/golden/forest */
@@ -37,17 +37,6 @@ static alm_str read_file(alm_arena *arena, const char *name)
     return bytes;
 }
 
-/* The next `count` items of the file, aligned. */
-static void *take(alm_arena *arena, alm_str *from, size_t count, size_t size)
-{
-    void *to = alm_arena_alloc_array(arena, count + 1, size);
-    assert_true(count * size <= from->size);
-    memcpy(to, from->data, count * size);
-    from->data += count * size;
-    from->size -= count * size;
-    return to;
-}
-
 static fixture open_fixture(const char *name)
 {
     fixture f = {.arena = alm_arena_create(0)};
@@ -59,16 +48,16 @@ static fixture open_fixture(const char *name)
         fail_msg("%s", error.message);
     }
     f.info = alm_forest_describe(f.forest);
-    memcpy(f.head, take(f.arena, &rest, 7, 8), sizeof f.head);
+    memcpy(f.head, case_take(f.arena, &rest, 7, 8), sizeof f.head);
     f.rows = f.head[0];
     f.outputs = f.head[2];
     assert_int_equal(f.info.source, ALM_FOREST_ONNX);
     assert_int_equal(f.info.feature_count, f.head[1]);
     assert_int_equal(f.info.output_count, f.outputs);
     assert_int_equal(f.info.tree_count, f.head[3]);
-    f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
-    f.raw = take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
-    f.made = take(f.arena, &rest, f.rows * f.head[5], sizeof(double));
+    f.row = case_take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
+    f.raw = case_take(f.arena, &rest, f.rows * f.outputs, sizeof(double));
+    f.made = case_take(f.arena, &rest, f.rows * f.head[5], sizeof(double));
     assert_int_equal(rest.size, 0);
     return f;
 }
@@ -87,9 +76,10 @@ static double as_the_runtime(const fixture *f, double score)
     return f->head[4] == 2 ? whole : (double)(float)whole;
 }
 
-static void assert_scores(const fixture *f, const double *score, size_t first, size_t count,
-                          const char *what)
+static void assert_scores(const void *context, const double *score, size_t first,
+                          size_t count, const char *what)
 {
+    const fixture *f = context;
     for (size_t i = 0; i < count * f->outputs; i++) {
         double expected = f->raw[first * f->outputs + i];
         double got = as_the_runtime(f, score[i]);
@@ -101,29 +91,10 @@ static void assert_scores(const fixture *f, const double *score, size_t first, s
     }
 }
 
-/* By the kernels that the forest has been told to use, few rows and many. */
-static void check_kernel(const fixture *f, const char *name, double *score)
-{
-    size_t stride = f->info.feature_count;
-    memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
-    alm_forest_score(f->forest, f->row, f->rows, stride, score);
-    assert_scores(f, score, 0, f->rows, name);
-    for (size_t n = 0; n <= 70 && n <= f->rows; n++) {
-        size_t first = f->rows - n;
-        alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
-        assert_scores(f, score, first, n, name);
-    }
-}
-
 static void check_scores(const fixture *f, const char *name)
 {
-    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
-    alm_forest_score_reference(f->forest, f->row, f->rows, f->info.feature_count, score);
-    assert_scores(f, score, 0, f->rows, name);
-    for (alm_vector_level level = 0; level <= alm_vector_level_bound(); level++) {
-        assert_true(alm_forest_use_vectors(f->forest, level));
-        check_kernel(f, name, score);
-    }
+    case_scored scored = {f->arena, f->forest, f->row, f->rows, assert_scores, f};
+    case_score_every_way(&scored, name);
 }
 
 /* Predictions of the ensemble as transform.h makes them: the runtime's up to an ulp (of float,

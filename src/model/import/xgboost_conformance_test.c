@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/import/import_cases.h"
 
 typedef struct fixture {
     alm_arena *arena;
@@ -32,17 +32,6 @@ static alm_str read_file(alm_arena *arena, const char *name)
     return bytes;
 }
 
-/* The next `count` items of the file, aligned. */
-static void *take(alm_arena *arena, alm_str *from, size_t count, size_t size)
-{
-    void *to = alm_arena_alloc_array(arena, count + 1, size);
-    assert_true(count * size <= from->size);
-    memcpy(to, from->data, count * size);
-    from->data += count * size;
-    from->size -= count * size;
-    return to;
-}
-
 static fixture open_fixture(const char *name, const char *kind)
 {
     fixture f = {.arena = alm_arena_create(0)};
@@ -54,7 +43,7 @@ static fixture open_fixture(const char *name, const char *kind)
         fail_msg("%s", error.message);
     }
     f.info = alm_forest_describe(f.forest);
-    memcpy(f.head, take(f.arena, &rest, 6, 8), sizeof f.head);
+    memcpy(f.head, case_take(f.arena, &rest, 6, 8), sizeof f.head);
     f.rows = f.head[0];
     f.outputs = f.head[2];
     f.explained = f.head[4];
@@ -64,10 +53,10 @@ static fixture open_fixture(const char *name, const char *kind)
     assert_int_equal(f.info.output_count, f.outputs);
     assert_int_equal(f.info.tree_count, f.head[3]);
     size_t width = f.outputs * (f.info.feature_count + 1);
-    f.row = take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
-    f.margin = take(f.arena, &rest, f.rows * f.outputs, sizeof(float));
-    f.contribution = take(f.arena, &rest, f.explained * width, sizeof(float));
-    f.leaf = take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
+    f.row = case_take(f.arena, &rest, f.rows * f.info.feature_count, sizeof(double));
+    f.margin = case_take(f.arena, &rest, f.rows * f.outputs, sizeof(float));
+    f.contribution = case_take(f.arena, &rest, f.explained * width, sizeof(float));
+    f.leaf = case_take(f.arena, &rest, f.followed * f.info.tree_count, sizeof(int32_t));
     assert_int_equal(rest.size, 0);
     return f;
 }
@@ -78,9 +67,10 @@ static void close_fixture(fixture *f)
     alm_arena_destroy(f->arena);
 }
 
-static void assert_margins(const fixture *f, const double *score, size_t first, size_t count,
-                           const char *what)
+static void assert_margins(const void *context, const double *score, size_t first,
+                           size_t count, const char *what)
 {
+    const fixture *f = context;
     for (size_t i = 0; i < count * f->outputs; i++) {
         double expected = (double)f->margin[first * f->outputs + i];
         if (memcmp(&score[i], &expected, sizeof expected) != 0) {
@@ -92,18 +82,8 @@ static void assert_margins(const fixture *f, const double *score, size_t first, 
 
 static void check_margins(const fixture *f, const char *name)
 {
-    size_t stride = f->info.feature_count;
-    double *score = ALM_NEW_ARRAY(f->arena, double, f->rows * f->outputs + 1);
-    alm_forest_score_reference(f->forest, f->row, f->rows, stride, score);
-    assert_margins(f, score, 0, f->rows, name);
-    memset(score, 0xFF, f->rows * f->outputs * sizeof *score);
-    alm_forest_score(f->forest, f->row, f->rows, stride, score);
-    assert_margins(f, score, 0, f->rows, name);
-    for (size_t n = 0; n <= 70 && n <= f->rows; n++) {
-        size_t first = f->rows - n;
-        alm_forest_score(f->forest, f->row + first * stride, n, stride, score);
-        assert_margins(f, score, first, n, name);
-    }
+    case_scored scored = {f->arena, f->forest, f->row, f->rows, assert_margins, f};
+    case_score_every_way(&scored, name);
 }
 
 static void check_leaves(const fixture *f, const char *name)

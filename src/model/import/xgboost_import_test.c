@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/import/import_cases.h"
 #include "num/elementary.h"
 
 static alm_str fixture(alm_arena *arena, const char *name)
@@ -367,34 +367,15 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
     alm_buffer_deinit(&text);
 }
 
-/* Each allocation that may fail fails once; nothing leaks and the output stays untouched. */
-static void fail_every_allocation(alm_str bytes)
-{
-    size_t held = alm_heap_held_bytes();
-    bool succeeded = false;
-    for (uint64_t nth = 1; !succeeded; nth++) {
-        alm_forest *forest = NULL;
-        alm_error error;
-        alm_heap_fail_at(nth);
-        alm_err code = alm_forest_parse_xgboost(bytes, "m", &forest, &error);
-        alm_heap_fail_at(0);
-        succeeded = code == ALM_OK;
-        assert_true(succeeded || (code == ALM_ERR_MEMORY && forest == NULL));
-        alm_forest_destroy(forest);
-        assert_int_equal(alm_heap_held_bytes(), held);
-        assert_true(nth < 5000);
-    }
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
     alm_str wide = fixture(arena, "xgb_leaf_only.json");
     alm_str binary = fixture(arena, "xgagaricus.model");
-    fail_every_allocation((alm_str){SMALL, sizeof SMALL - 1});
-    fail_every_allocation(wide);
-    fail_every_allocation(binary);
+    case_fail_every_allocation(alm_forest_parse_xgboost, (alm_str){SMALL, sizeof SMALL - 1});
+    case_fail_every_allocation(alm_forest_parse_xgboost, wide);
+    case_fail_every_allocation(alm_forest_parse_xgboost, binary);
     alm_arena_destroy(arena);
 }
 
