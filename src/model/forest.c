@@ -136,16 +136,19 @@ static alm_err check_tree(tree_check *check, const almi_tree *tree)
 alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error)
 {
     size_t leaf_count_max = 1;
-    bool has_cover = true;
+    bool has_cover = true, has_models = false;
     for (size_t i = 0; i < forest->info.tree_count; i++) {
         const almi_tree *tree = &forest->tree[i];
         bool single = tree->leaf_width == 1 || tree->rule == ALM_FOREST_CATBOOST;
         bool covered = single && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
         leaf_count_max = tree->leaf_count > leaf_count_max ? tree->leaf_count : leaf_count_max;
         has_cover = has_cover && covered;
+        has_models = has_models || tree->model != NULL;
     }
     forest->info.leaf_count_max = leaf_count_max;
     forest->info.has_cover = has_cover;
+    forest->info.has_linear_leaves = has_models;
+    forest->info.is_linear = forest->weight != NULL;
 
     alm_arena *scratch = alm_arena_create(0);
     tree_check check = {.forest = forest, .name = name, .error = error};
@@ -271,6 +274,16 @@ static bool onnx_goes_left(const almi_tree *tree, size_t node, double x)
 
 /* ---- the oracle ---- */
 
+alm_err almi_check_leaves(const alm_forest *forest, alm_error *error)
+{
+    if (forest->info.has_linear_leaves) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED,
+                        "the model has linear trees, of which there are no contributions (LightGBM "
+                        "gives none either); train with linear_tree=false to explain it");
+    }
+    return ALM_OK;
+}
+
 bool almi_tree_goes_left(const almi_tree *tree, size_t node, double x)
 {
     switch (tree->rule) {
@@ -303,8 +316,27 @@ size_t almi_tree_walk(const almi_tree *tree, const double *row)
     return (size_t)~node;
 }
 
-void almi_tree_add(const almi_tree *tree, size_t leaf, double *score)
+/* LightGBM's Tree::Predict: the zeros are those of the dense entry here, too. */
+static double leaf_output(const almi_tree *tree, size_t leaf, const double *row)
 {
+    const almi_leaf_models *model = tree->model;
+    double sum = model->constant[leaf];
+    for (uint32_t i = model->begin[leaf]; i < model->begin[leaf + 1]; i++) {
+        double x = row[model->feature[i]];
+        if (isnan(x)) {
+            return tree->leaf_value[leaf];
+        }
+        sum += model->coefficient[i] * (is_zero(x) ? 0.0 : x);
+    }
+    return sum;
+}
+
+void almi_tree_add(const almi_tree *tree, size_t leaf, const double *row, double *score)
+{
+    if (tree->model != NULL) {
+        score[tree->output] += leaf_output(tree, leaf, row);
+        return;
+    }
     const double *value = tree->leaf_value + leaf * tree->leaf_width;
     double *sum = score + tree->output;
     for (size_t i = 0; i < tree->leaf_width; i++) {
@@ -346,13 +378,18 @@ void alm_forest_score_reference(const alm_forest *forest, const double *rows, si
                                 size_t stride, double *out)
 {
     size_t k = forest->info.output_count;
+    if (forest->weight != NULL) {
+        almi_linear_score(forest, rows, n, stride, out);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < k; j++) {
             out[i * k + j] = almi_forest_base(forest, j);
         }
         for (size_t t = 0; t < forest->info.tree_count; t++) {
             const almi_tree *tree = &forest->tree[t];
-            almi_tree_add(tree, almi_tree_walk(tree, rows + i * stride), out + i * k);
+            const double *row = rows + i * stride;
+            almi_tree_add(tree, almi_tree_walk(tree, row), row, out + i * k);
         }
     }
     almi_forest_end(forest, n, out);

@@ -33,6 +33,8 @@ typedef struct alm_forest_info {
     size_t leaf_count_max;  /* of one tree */
     bool averaged;          /* random forest: the mean is raw score / iteration_count */
     bool has_cover;         /* the weight of the nodes is known: it can be explained */
+    bool has_linear_leaves; /* LightGBM's linear_tree: no contributions, as in the library */
+    bool is_linear;         /* XGBoost's gblinear: weights, and no trees */
     /* The source knows categories by names (CatBoost: perhaps, by hashes); rows hold numbers. */
     bool has_category_names;
     alm_str objective;      /* as written by the source ("poisson", ""); borrowed */
@@ -42,17 +44,19 @@ typedef struct alm_forest_info {
 /* Reads a LightGBM text model (versions v2 to v4; `parameters:` and what follows are not needed).
  * `name` goes into messages. The text is untrusted: every count, child, feature and category
  * bound is checked, cycles are refused and memory is proportional to the text.
- * ALM_ERR_CORRUPT: not such a text (line and key are named). ALM_ERR_UNSUPPORTED: linear trees. */
+ * Linear trees too. ALM_ERR_CORRUPT: not such a text (line and key are named).
+ * ALM_ERR_UNSUPPORTED: another version. */
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
 
 /* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1
- * removed; the first bytes say which. gbtree and dart, any objective of XGBoost 3.2, categories,
- * parallel trees, several classes or targets, leaves with several values. The raw score is the
- * margin: it starts from the base score behind its link, DART's weights are in the leaves. The
- * reference is XGBoost 3.2.0 on x86-64 with `missing` NaN and dense rows; a category is its number.
+ * removed; the first bytes say which. gbtree, dart and gblinear, any objective of XGBoost 3.2,
+ * categories, parallel trees, several classes or targets, leaves with several values. A gblinear is
+ * a forest without trees: info.is_linear. The raw score is the margin: it starts from the base
+ * score behind its link, DART's weights are in the leaves. The reference is XGBoost 3.2.0 on x86-64
+ * with `missing` NaN and dense rows; a category is its number.
  * As untrusted as a LightGBM text. ALM_ERR_CORRUPT: not such a file (place, tree, node or key are
- * named). ALM_ERR_UNSUPPORTED: gblinear and unknown objectives, by name. ALM_ERR_LIMIT: category
+ * named). ALM_ERR_UNSUPPORTED: unknown boosters and objectives, by name. ALM_ERR_LIMIT: category
  * sets of more than 64 MiB, more than 2^24 features. */
 ALM_NODISCARD alm_err alm_forest_parse_xgboost(alm_str bytes, const char *name, alm_forest **out,
                                                alm_error *error);
@@ -105,9 +109,10 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree, const double *row)
 typedef struct alm_forest_explainer alm_forest_explainer;
 typedef struct alm_forest_scratch alm_forest_scratch;
 
-/* ALM_ERR_UNSUPPORTED when the model has no cover (row counts, sums of hessians or leaf weights),
- * leaves with several values (but CatBoost's), or a path deeper than 1024 or with more than 128
- * different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
+/* Of a gblinear all kinds of contributions exist: weight times value (a float), the library's own.
+ * ALM_ERR_UNSUPPORTED when the model has linear trees, no cover (row counts, sums of hessians or
+ * leaf weights), leaves with several values (but CatBoost's), or a path deeper than 1024 or with
+ * more than 128 different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */
@@ -131,9 +136,9 @@ void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_
 typedef struct alm_forest_strict alm_forest_strict;
 typedef struct alm_forest_strict_scratch alm_forest_strict_scratch;
 
-/* ALM_ERR_UNSUPPORTED: CatBoost's models, models without cover, XGBoost's leaves with several
- * values, trees deeper than 1024. ALM_ERR_LIMIT: a tree with more than 2^26 pairs of a leaf and a
- * feature of its path. */
+/* ALM_ERR_UNSUPPORTED: CatBoost's models, linear trees, models without cover, XGBoost's leaves with
+ * several values, trees deeper than 1024. ALM_ERR_LIMIT: a tree with more than 2^26 pairs of a leaf
+ * and a feature of its path. */
 ALM_NODISCARD alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **out,
                                                alm_error *error);
 void alm_forest_strict_destroy(alm_forest_strict *strict); /* takes NULL */
@@ -158,9 +163,9 @@ typedef struct alm_forest_interventional alm_forest_interventional;
 typedef struct alm_forest_interventional_scratch alm_forest_interventional_scratch;
 
 /* n rows of background, as rows of alm_forest_score; NaN is a missing value there too.
- * ALM_ERR_INVALID: no rows. ALM_ERR_UNSUPPORTED: ctrs of CatBoost, a path deeper than 1024 or with
- * more than 128 different features. ALM_ERR_LIMIT: more than 65536 rows, or than 2^24 patterns of
- * them over all leaves (384 MiB). */
+ * ALM_ERR_INVALID: no rows. ALM_ERR_UNSUPPORTED: ctrs of CatBoost, linear trees, a path deeper than
+ * 1024 or with more than 128 different features. ALM_ERR_LIMIT: more than 65536 rows, or than 2^24
+ * patterns of them over all leaves (384 MiB). */
 ALM_NODISCARD alm_err alm_forest_interventional_create(const alm_forest *forest,
                                                        const double *background, size_t n,
                                                        size_t stride,

@@ -17,6 +17,7 @@ typedef struct forest_shape {
     uint64_t grid;        /* thresholds are multiples of 1 / grid */
     bool no_counts;
     bool dart;            /* XGBoost only: a weight for every tree */
+    bool linear;          /* LightGBM only: most leaves of most trees are linear models */
 } forest_shape;
 
 #define CASE_LEAVES_MAX 1200
@@ -105,6 +106,33 @@ static inline void case_write_counts(alm_buffer *out, const char *key, const uin
     alm_buffer_text(out, "\n");
 }
 
+/* Up to four terms a leaf; coefficients of both signs, and now and then 0. */
+static inline void case_write_models(alm_buffer *out, const forest_shape *shape, size_t leaves,
+                                     alm_rng *rng)
+{
+    alm_buffer constants = {0}, counts = {0}, features = {0}, coefficients = {0};
+    for (size_t leaf = 0; leaf < leaves; leaf++) {
+        size_t terms = alm_rng_next_below(rng, 5);
+        alm_buffer_printf(&constants, leaf == 0 ? "%.17g" : " %.17g", alm_rng_next_normal(rng));
+        alm_buffer_printf(&counts, leaf == 0 ? "%zu" : " %zu", terms);
+        for (size_t i = 0; i < terms; i++) {
+            double coefficient = alm_rng_next_below(rng, 9) == 0 ? 0 : alm_rng_next_normal(rng);
+            alm_buffer_printf(&features, "%zu ", alm_rng_next_below(rng, shape->features));
+            alm_buffer_printf(&coefficients, "%.17g ", coefficient);
+        }
+        alm_buffer_text(&features, " "); /* as the library separates leaves */
+        alm_buffer_text(&coefficients, " ");
+    }
+    alm_buffer_printf(out, "is_linear=1\nleaf_const=%.*s\nnum_features=%.*s\n", (int)constants.size,
+                      constants.data, (int)counts.size, counts.data);
+    alm_buffer_printf(out, "leaf_features=%.*s\nleaf_coeff=%.*s\n", (int)features.size,
+                      features.data, (int)coefficients.size, coefficients.data);
+    alm_buffer_deinit(&constants);
+    alm_buffer_deinit(&counts);
+    alm_buffer_deinit(&features);
+    alm_buffer_deinit(&coefficients);
+}
+
 static inline void case_write_tree(alm_buffer *out, const case_tree *tree, bool no_counts)
 {
     size_t inner = tree->leaves - 1;
@@ -130,7 +158,6 @@ static inline void case_write_tree(alm_buffer *out, const case_tree *tree, bool 
         }
         alm_buffer_text(out, "\n");
     }
-    alm_buffer_text(out, "is_linear=0\nshrinkage=1\n\n\n");
 }
 
 static inline void case_grow(alm_rng *rng, const forest_shape *shape, bool constant,
@@ -168,6 +195,12 @@ static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uin
         case_grow(&rng, shape, t % 5 == 4, tree);
         alm_buffer_printf(&out, "Tree=%zu\n", t);
         case_write_tree(&out, tree, shape->no_counts);
+        if (shape->linear && t % 4 != 3) {
+            case_write_models(&out, shape, tree->leaves, &rng);
+        } else {
+            alm_buffer_text(&out, "is_linear=0\n");
+        }
+        alm_buffer_text(&out, "shrinkage=1\n\n\n");
     }
     alm_buffer_text(&out, "end of trees\n");
     alm_str text = {alm_arena_copy_text(arena, out.data, out.size), out.size};

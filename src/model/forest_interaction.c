@@ -163,6 +163,17 @@ static void add_leaf(void *context, const almi_path *path)
     }
 }
 
+/* No two columns of a gblinear act on each other: each has its contribution for itself. */
+static void put_linear(const alm_forest *forest, const double *row, double *out)
+{
+    size_t columns = forest->info.feature_count + 1, matrix = matrix_size(forest);
+    for (size_t k = 0; k < forest->info.output_count; k++) {
+        for (size_t j = 0; j + 1 < columns; j++) {
+            out[k * matrix + j * columns + j] = almi_linear_term(forest, j, k, row);
+        }
+    }
+}
+
 /* Until here the diagonal has the contributions, and only the upper half has the pairs. */
 static void finish_matrix(double *matrix, size_t features, double expected)
 {
@@ -199,6 +210,9 @@ void alm_forest_interactions(const alm_forest_explainer *explainer,
         almi_pattern_walk_load(scratch->walk, &block);
         for (size_t t = 0; t < info->tree_count; t++) {
             almi_pattern_walk_tree(scratch->walk, t, add_leaf, scratch);
+        }
+        for (size_t r = 0; r < count && info->is_linear; r++) {
+            put_linear(forest, rows + (i + r) * stride, scratch->out + r * width);
         }
         for (size_t m = 0; m < count * info->output_count; m++) {
             finish_matrix(scratch->out + m * matrix, info->feature_count,

@@ -64,6 +64,17 @@ typedef struct almi_ctr {
     float prior, prior_weight, shift, scale;
 } almi_ctr;
 
+/* ---- leaves that are linear models (LightGBM's linear_tree) ---- */
+
+/* Leaf l is constant[l] and, one after the other, the products of its terms
+ * begin[l] .. begin[l + 1] - 1; its leaf_value where one of their features is NaN. */
+typedef struct almi_leaf_models {
+    const double *constant;    /* [leaf] */
+    const uint32_t *begin;     /* [leaf + 1] */
+    const uint32_t *feature;   /* [term] */
+    const double *coefficient; /* [term] */
+} almi_leaf_models;
+
 /* One tree of any source; arrays in the forest's arena. Inner nodes 0 .. leaf_count-2, root 0
  * (not LightGBM: parents before children); a child c >= 0 is an inner node, c < 0 the leaf ~c.
  * Checked by almi_forest_finish: each is reached exactly once. */
@@ -83,6 +94,7 @@ typedef struct almi_tree {
     /* XGBoost's DART: what leaf_value is the rounded product of; NULL for all others. */
     double *plain_value;
     float weight;
+    const almi_leaf_models *model;   /* NULL: leaves are their values */
     int32_t *leaf_name;              /* the source's numbers of the leaves; NULL: our own */
     double *leaf_cover, *node_cover; /* rows or hessians; NULL when the source has none */
     /* CatBoost: all nodes of a level ask the same, level l has the nodes 2^l - 1 and following, and
@@ -207,6 +219,7 @@ struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
     alm_forest_info info;
     const double *base; /* [output] where the sums start; NULL: 0 */
+    const float *weight; /* XGBoost's gblinear: [feature][output], and no trees; else NULL */
     /* CatBoost: what becomes of the sums at the end. */
     double scale;       /* 1 for all others */
     const double *bias; /* [output]; NULL: all are 0 */
@@ -268,8 +281,20 @@ static inline bool almi_forest_is_single(const alm_forest *forest)
     return forest->info.source == ALM_FOREST_XGBOOST ||
            (forest->info.tree_count > 0 && forest->tree[0].single);
 }
-/* Adds a leaf to the scores of one row, with the source's rounding. */
-void almi_tree_add(const almi_tree *tree, size_t leaf, double *score);
+/* Adds the leaf that a row reached to its scores, with the source's rounding. */
+void almi_tree_add(const almi_tree *tree, size_t leaf, const double *row, double *score);
+/* ALM_ERR_UNSUPPORTED: a leaf that is a linear model has no contributions. */
+ALM_NODISCARD alm_err almi_check_leaves(const alm_forest *forest, alm_error *error);
+
+/* ---- XGBoost's gblinear: weights instead of trees (forest_linear.c) ---- */
+
+void almi_linear_score(const alm_forest *forest, const double *rows, size_t n, size_t stride,
+                       double *out);
+/* What a column of the row adds to an output: the float product, 0 where the value is missing. */
+double almi_linear_term(const alm_forest *forest, size_t column, size_t output, const double *row);
+/* The library's own: the terms, and what the sum starts from. */
+void almi_linear_contributions(const alm_forest *forest, const double *rows, size_t n,
+                               size_t stride, double *out);
 
 /* ---- CatBoost ---- */
 

@@ -43,6 +43,7 @@ struct alm_forest_interventional {
     size_t elements_max;
     double *weight;   /* [a][b] (a-1)! b! / (a+b)!, for a > 0 */
     double *expected; /* [output] */
+    double *linear;   /* gblinear: [output][column] mean of the terms over the background */
 };
 
 struct alm_forest_interventional_scratch {
@@ -201,6 +202,22 @@ static void fill_weights(alm_forest_interventional *e)
     }
 }
 
+/* A term of a gblinear moves the score away by what it is more than its mean. */
+static void fill_linear(alm_forest_interventional *e, const double *rows, size_t stride)
+{
+    const alm_forest_info *info = &e->forest->info;
+    for (size_t k = 0; k < info->output_count; k++) {
+        double *mean = e->linear + k * info->feature_count;
+        for (size_t j = 0; j < info->feature_count; j++) {
+            for (size_t r = 0; r < e->rows; r++) {
+                mean[j] += almi_linear_term(e->forest, j, k, rows + r * stride);
+            }
+            mean[j] /= (double)e->rows;
+            e->expected[k] += mean[j];
+        }
+    }
+}
+
 static alm_err build(alm_forest_interventional *e, alm_arena *scratch, const double *rows,
                      size_t stride, alm_error *error)
 {
@@ -235,11 +252,17 @@ static alm_err build(alm_forest_interventional *e, alm_arena *scratch, const dou
     }
     fill_expected(e, c->reached);
     fill_weights(e);
+    if (info->is_linear) {
+        size_t terms = info->output_count * info->feature_count;
+        ALM_TRY(ALMI_FOREST_ARRAY(e->arena, terms, e->linear, error));
+        fill_linear(e, rows, stride);
+    }
     return ALM_OK;
 }
 
 static alm_err check_arguments(const alm_forest *forest, size_t n, alm_error *error)
 {
+    ALM_TRY(almi_check_leaves(forest, error));
     if (forest->ctr_count > 0) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has statistics of categories (ctrs), which depend on several "
@@ -385,6 +408,17 @@ static void add_leaf(void *context, const almi_path *path)
     }
 }
 
+static void put_linear(const alm_forest_interventional *e, const double *row, double *out)
+{
+    const alm_forest_info *info = &e->forest->info;
+    for (size_t k = 0; k < info->output_count; k++, out += info->feature_count + 1) {
+        const double *mean = e->linear + k * info->feature_count;
+        for (size_t j = 0; j < info->feature_count; j++) {
+            out[j] = almi_linear_term(e->forest, j, k, row) - mean[j];
+        }
+    }
+}
+
 void alm_forest_interventional_contributions(const alm_forest_interventional *explainer,
                                              alm_forest_interventional_scratch *scratch,
                                              const double *rows, size_t n, size_t stride,
@@ -402,6 +436,9 @@ void alm_forest_interventional_contributions(const alm_forest_interventional *ex
         almi_pattern_walk_load(scratch->walk, &block);
         for (size_t t = 0; t < info->tree_count; t++) {
             almi_pattern_walk_tree(scratch->walk, t, add_leaf, scratch);
+        }
+        for (size_t r = 0; r < count && info->is_linear; r++) {
+            put_linear(explainer, rows + (i + r) * stride, scratch->out + r * width);
         }
         for (size_t m = 0; m < count * info->output_count; m++) {
             scratch->out[m * columns + columns - 1] = explainer->expected[m % info->output_count];

@@ -35,13 +35,17 @@ typedef enum tree_key {
     KEY_CAT_BOUNDARIES,
     KEY_CAT_THRESHOLD,
     KEY_IS_LINEAR,
+    KEY_LEAF_CONST,
+    KEY_NUM_FEATURES,
+    KEY_LEAF_FEATURES,
+    KEY_LEAF_COEFF,
     KEY_COUNT
 } tree_key;
 
 static const char *const TREE_KEY[KEY_COUNT] = {
     "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
     "right_child", "leaf_value", "leaf_count", "internal_count", "cat_boundaries",
-    "cat_threshold", "is_linear"};
+    "cat_threshold", "is_linear", "leaf_const", "num_features", "leaf_features", "leaf_coeff"};
 
 typedef struct tree_text {
     alm_str value[KEY_COUNT];
@@ -307,6 +311,52 @@ static alm_err read_categories(reader *r, const tree_text *text, almi_tree *tree
     return ALM_OK;
 }
 
+/* num_features says how many of the terms belong to each leaf. */
+static alm_err read_terms(reader *r, const tree_text *text, const almi_tree *tree,
+                          almi_leaf_models *model)
+{
+    integers count = {tree->leaf_count, 0, INT32_MAX, 4};
+    void *value = NULL;
+    uint32_t *begin = NULL;
+    uint64_t terms = 0;
+    double *coefficient = NULL;
+    ALM_TRY(read_integers(r, text, KEY_NUM_FEATURES, count, &value));
+    ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, tree->leaf_count + 1, begin, r->error));
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        terms += ((const uint32_t *)value)[leaf];
+        if (terms > INT32_MAX) {
+            return corrupt(r, text->line[KEY_NUM_FEATURES], "num_features has an impossible sum");
+        }
+        begin[leaf + 1] = (uint32_t)terms;
+    }
+    model->begin = begin;
+    integers feature = {(size_t)terms, 0, (int64_t)r->forest->info.feature_count - 1, 4};
+    ALM_TRY(read_integers(r, text, KEY_LEAF_FEATURES, feature, &value));
+    model->feature = value;
+    ALM_TRY(read_doubles(r, text, KEY_LEAF_COEFF, (size_t)terms, &coefficient));
+    model->coefficient = coefficient;
+    return ALM_OK;
+}
+
+static alm_err read_leaf_models(reader *r, const tree_text *text, almi_tree *tree)
+{
+    alm_str linear = alm_str_trim(text->value[KEY_IS_LINEAR]);
+    if (linear.size == 0 || alm_str_is(linear, "0")) {
+        return ALM_OK;
+    }
+    if (!alm_str_is(linear, "1")) {
+        return corrupt(r, text->line[KEY_IS_LINEAR], "is_linear is neither 0 nor 1");
+    }
+    almi_leaf_models *model = NULL;
+    double *constant = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, 1, model, r->error));
+    ALM_TRY(read_doubles(r, text, KEY_LEAF_CONST, tree->leaf_count, &constant));
+    model->constant = constant;
+    ALM_TRY(read_terms(r, text, tree, model));
+    tree->model = model;
+    return ALM_OK;
+}
+
 static alm_err read_tree(reader *r, size_t index, almi_tree *tree)
 {
     tree_text text = {.index = index};
@@ -319,13 +369,8 @@ static alm_err read_tree(reader *r, size_t index, almi_tree *tree)
     if (tree->leaf_count == 0) {
         return corrupt(r, text.line[KEY_NUM_LEAVES], "a tree without leaves");
     }
-    alm_str linear = alm_str_trim(text.value[KEY_IS_LINEAR]);
-    if (linear.size > 0 && !alm_str_is(linear, "0")) {
-        return alm_fail(r->error, ALM_ERR_UNSUPPORTED,
-                        "%s:%zu: tree %zu is a linear tree; train with linear_tree=false", r->name,
-                        text.line[KEY_IS_LINEAR], index);
-    }
     ALM_TRY(read_doubles(r, &text, KEY_LEAF_VALUE, tree->leaf_count, &tree->leaf_value));
+    ALM_TRY(read_leaf_models(r, &text, tree));
     if (tree->leaf_count == 1) {
         return ALM_OK; /* a constant: the split lists are empty */
     }

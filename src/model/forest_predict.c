@@ -194,7 +194,7 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
     }
 }
 
-/* ---- sums in the result: many outputs, leaves with several values, symmetric trees ---- */
+/* ---- sums in the result: many outputs, symmetric trees, leaves with several values or models */
 
 static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
                               const almi_rows *rows, block *b, double *out)
@@ -214,7 +214,8 @@ static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
             }
         }
         for (size_t r = 0; r < rows->count; r++) {
-            almi_tree_add(&forest->tree[t], leaf[r], out + r * forest->info.output_count);
+            almi_tree_add(&forest->tree[t], leaf[r], rows->value + r * rows->stride,
+                          out + r * forest->info.output_count);
         }
     }
 }
@@ -231,7 +232,7 @@ static void start_rows(const alm_forest *forest, size_t n, double *out)
 
 static bool sums_in_block(const alm_forest *forest, size_t parts)
 {
-    return forest->single_values && !forest->has_symmetric &&
+    return forest->single_values && !forest->has_symmetric && !forest->info.has_linear_leaves &&
            forest->info.output_count * parts <= ALMI_BLOCK_SUMS;
 }
 
@@ -296,12 +297,19 @@ static size_t walk_some(const alm_forest *forest, size_t begin, size_t end,
     return count;
 }
 
-static void add_leaves(const alm_forest *forest, size_t begin, size_t count, const uint32_t *leaf,
+typedef struct some_leaves {
+    size_t begin, count; /* trees */
+    uint32_t leaf[ALMI_WALK_WIDTH];
+} some_leaves;
+
+static void add_leaves(const alm_forest *forest, const some_leaves *some, const double *row,
                        double *out)
 {
-    if (forest->info.output_count > 1) {
+    size_t begin = some->begin, count = some->count;
+    const uint32_t *leaf = some->leaf;
+    if (forest->info.output_count > 1 || forest->info.has_linear_leaves) {
         for (size_t i = 0; i < count; i++) {
-            almi_tree_add(&forest->tree[begin + i], leaf[i], out);
+            almi_tree_add(&forest->tree[begin + i], leaf[i], row, out);
         }
     } else if (almi_forest_is_single(forest)) {
         float sum = (float)out[0];
@@ -322,7 +330,7 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
 {
     uint8_t byte[ALMI_GROUP_LANES];
     uint32_t code[ALMI_STEP_LANES] = {0}; /* leaves look there, also where there is no lane */
-    uint32_t leaf[ALMI_WALK_WIDTH];
+    some_leaves some;
     start_rows(forest, 1, out);
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
@@ -330,10 +338,10 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
         for (size_t i = 0; i < group->lane_count; i++) {
             code[i] = (uint32_t)byte[i] << ALMI_STEP_LIMIT_SHIFT;
         }
-        for (size_t t = group->tree_begin; t < group->tree_end;) {
-            size_t count = walk_some(forest, t, group->tree_end, code, row, leaf);
-            add_leaves(forest, t, count, leaf, out);
-            t += count;
+        for (some.begin = group->tree_begin; some.begin < group->tree_end;
+             some.begin += some.count) {
+            some.count = walk_some(forest, some.begin, group->tree_end, code, row, some.leaf);
+            add_leaves(forest, &some, row, out);
         }
     }
 }
@@ -405,6 +413,10 @@ void alm_forest_score(const alm_forest *forest, const double *rows, size_t n, si
                       double *out)
 {
     alm_assert(n == 0 || stride >= forest->info.feature_count);
+    if (forest->weight != NULL) {
+        almi_linear_score(forest, rows, n, stride, out);
+        return;
+    }
     size_t outputs = forest->info.output_count;
     size_t wide = n >= forest->wide_rows ? n - n % ALMI_WIDE_ROWS : 0;
     size_t tail = (n - wide) % ALMI_BLOCK_ROWS;

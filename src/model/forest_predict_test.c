@@ -217,6 +217,24 @@ static void random_forests_score_like_the_oracle(void **state)
                 "one stump");
 }
 
+/* The leaf number comes from the kernels, what it is worth from the row. */
+static void linear_forests_score_like_the_oracle(void **state)
+{
+    (void)state;
+    check_shape((forest_shape){.trees = 20, .outputs = 1, .features = 5, .leaves = 31, .grid = 4,
+                               .linear = true},
+                "linear");
+    check_shape((forest_shape){.trees = 10, .outputs = 3, .features = 9, .leaves = 31, .grid = 8,
+                               .categories = true, .linear = true},
+                "linear, three outputs with categories");
+    check_shape((forest_shape){.trees = 5, .outputs = 1, .features = 4, .leaves = 257,
+                               .grid = 100, .linear = true},
+                "linear, 257 leaves");
+    check_shape((forest_shape){.trees = 3, .outputs = 1, .features = 3000, .leaves = 1190,
+                               .grid = 100, .linear = true},
+                "linear, the literal walk");
+}
+
 typedef struct forms {
     bool blend, step, leaf_at, plane, quick, wide;
 } forms;
@@ -247,6 +265,10 @@ static void trees_have_the_forms_that_fit_them(void **state)
     assert_true(has.plane && has.quick == v4 && has.wide == v4);
     shape.outputs = 5;
     assert_false(forms_of(shape).wide);
+    shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 32, .grid = 16,
+                           .linear = true};
+    has = forms_of(shape);
+    assert_true(has.blend && has.step && !has.quick && !has.wide);
     shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
     has = forms_of(shape);
     assert_true(has.blend && !has.plane && !has.quick && has.wide == v4);
@@ -316,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_forests_score_like_the_oracle),
         cmocka_unit_test(random_xgboost_forests_score_like_the_oracle),
+        cmocka_unit_test(linear_forests_score_like_the_oracle),
         cmocka_unit_test(trees_have_the_forms_that_fit_them),
         cmocka_unit_test(each_of_many_thresholds_splits_exactly),
         cmocka_unit_test(model_checks_its_input),

@@ -47,7 +47,8 @@ typedef struct almi_quick {
 static bool is_quick(const alm_forest *forest)
 {
     bool fits = forest->lane_count <= LANES && forest->info.leaf_count_max <= LEAVES_MAX &&
-                forest->single_values && forest->group_count == 1;
+                forest->single_values && forest->group_count == 1 &&
+                !forest->info.has_linear_leaves;
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = forest->fast[t].step != NULL;
     }

@@ -369,6 +369,7 @@ static alm_err build(alm_forest_explainer *e, alm_arena *scratch, alm_error *err
 alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explainer **out,
                                     alm_error *error)
 {
+    ALM_TRY(almi_check_leaves(forest, error));
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
@@ -683,6 +684,10 @@ void alm_forest_contributions(const alm_forest_explainer *explainer, alm_forest_
     alm_assert(scratch->explainer == explainer);
     alm_assert(n == 0 || stride >= info->feature_count);
     size_t width = info->output_count * (info->feature_count + 1);
+    if (info->is_linear) {
+        almi_linear_contributions(explainer->forest, rows, n, stride, out);
+        return;
+    }
     for (size_t i = 0; i < n; i += BLOCK_ROWS) {
         size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
         explain_block(scratch, rows + i * stride, count, stride, out + i * width);

@@ -189,6 +189,7 @@ alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **o
                         "strict contributions follow LightGBM or XGBoost, and this is a CatBoost "
                         "model; its exact contributions are not strict");
     }
+    ALM_TRY(almi_check_leaves(forest, error));
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
@@ -506,6 +507,10 @@ void alm_forest_contributions_strict(const alm_forest_strict *strict,
     alm_assert(scratch->strict == strict);
     alm_assert(n == 0 || stride >= info->feature_count);
     size_t width = info->output_count * (info->feature_count + 1);
+    if (info->is_linear) {
+        almi_linear_contributions(strict->forest, rows, n, stride, out);
+        return;
+    }
     for (size_t i = 0; i < n; i += scratch->count) {
         scratch->count = n - i < strict->block_rows ? n - i : strict->block_rows;
         almi_rows block = {rows + i * stride, scratch->count, stride};

@@ -217,7 +217,8 @@ static void damaged_texts_are_named(void **state)
         {"leaf_count=5", "leaf_count=-5", "a row count is impossible", ALM_ERR_CORRUPT},
         {"boundaries=0 1", "boundaries=1 1", "do not ascend from 0", ALM_ERR_CORRUPT},
         {"boundaries=0 1", "boundaries=0 9", "cat_threshold of tree 0 has 1 val", ALM_ERR_CORRUPT},
-        {"is_linear=0", "is_linear=1", "linear tree; train with linear_tre", ALM_ERR_UNSUPPORTED},
+        {"is_linear=0", "is_linear=2", "m.txt:23: is_linear is neither 0 nor", ALM_ERR_CORRUPT},
+        {"is_linear=0", "is_linear=1", "tree 0 has no leaf_const", ALM_ERR_CORRUPT},
         {"is_linear=0", "num_leaves=3", "m.txt:23: a key of a tree is there twice",
          ALM_ERR_CORRUPT},
         {"is_linear=0", "is_linear", "a line without '='", ALM_ERR_CORRUPT},
@@ -239,6 +240,79 @@ static void damaged_texts_are_named(void **state)
                      ALM_ERR_CORRUPT);
     assert_int_equal(alm_forest_parse_lightgbm(ALM_STR("tree"), "m.txt", &forest, NULL),
                      ALM_ERR_CORRUPT);
+}
+
+/* SMALL's tree with linear leaves; `from` replaced by `to` in what that adds. */
+static alm_err parse_linear(const char *from, const char *to, alm_error *error)
+{
+    static const char linear[] = "is_linear=1\nleaf_const=1 2 3\nnum_features=2 0 1\n"
+                                 "leaf_features=0 1   0  \nleaf_coeff=0.5 -1.5   2  \n";
+    alm_buffer text = {0};
+    const char *at = strstr(linear, from);
+    assert_non_null(at);
+    alm_buffer_append(&text, linear, (size_t)(at - linear));
+    alm_buffer_text(&text, to);
+    alm_buffer_text(&text, at + strlen(from));
+    alm_buffer_append(&text, "", 1);
+    alm_err code = parse_edited("is_linear=0\n", text.data, error);
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+static void damaged_linear_trees_are_named(void **state)
+{
+    static const struct {
+        const char *from, *to, *message;
+    } table[] = {
+        {"leaf_const=1 2 3\n", "", "tree 0 has no leaf_const"},
+        {"leaf_const=1 2 3", "leaf_const=1 2", "m.txt:24: leaf_const of tree 0 has 2 values, 3"},
+        {"leaf_const=1 2 3", "leaf_const=1 2 x", "leaf_const of tree 0: 'x' is not a valid"},
+        {"num_features=2 0 1\n", "", "tree 0 has no num_features"},
+        {"num_features=2 0 1", "num_features=2 0", "m.txt:25: num_features of tree 0 has 2"},
+        {"num_features=2 0 1", "num_features=2 0 -1", "'-1' is not a valid number"},
+        {"num_features=2 0 1", "num_features=2 0 2", "leaf_features of tree 0 has 3 values, 4"},
+        {"num_features=2 0 1", "num_features=2147483647 0 1", "m.txt:25: num_features has an imp"},
+        {"num_features=2 0 1", "num_features=2147483646 0 1", "has 3 values, 2147483647 are"},
+        {"leaf_features=0 1   0  \n", "", "tree 0 has no leaf_features"},
+        {"leaf_features=0 1", "leaf_features=0 2", "leaf_features of tree 0: '2' is not a valid"},
+        {"leaf_features=0 1", "leaf_features=0 -1", "leaf_features of tree 0: '-1' is not a"},
+        {"leaf_coeff=0.5 -1.5   2  \n", "", "tree 0 has no leaf_coeff"},
+        {"leaf_coeff=0.5", "leaf_coeff=0.5 1", "m.txt:27: leaf_coeff of tree 0 has 4 values, 3"},
+        {"leaf_coeff=0.5", "leaf_coeff=0.5.5", "leaf_coeff of tree 0: '0.5.5' is not a valid"},
+        {"leaf_coeff=0.5", "leaf_coeff=1\nleaf_coeff=1", "a key of a tree is there twice"},
+    };
+    (void)state;
+    alm_error error;
+    assert_int_equal(parse_linear("leaf", "leaf", &error), ALM_OK);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        alm_err code = parse_linear(table[i].from, table[i].to, &error);
+        if (code != ALM_ERR_CORRUPT || strstr(error.message, table[i].message) == NULL) {
+            fail_msg("case %zu: %s: %s, expected %s", i, alm_err_name(code), error.message,
+                     table[i].message);
+        }
+    }
+}
+
+/* A leaf by hand: in the order of its terms, zeros below LightGBM's are zero, NaN falls back. */
+static void linear_leaves_are_evaluated_as_written(void **state)
+{
+    (void)state;
+    alm_str text = ALM_STR(
+        "tree\nversion=v4\nnum_class=1\nmax_feature_idx=1\nfeature_names=a b\n\n"
+        "Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=7\nis_linear=1\nleaf_const=0.1\n"
+        "num_features=3\nleaf_features=1 0 1\nleaf_coeff=0.3 1e300 -2\n\nend of trees\n");
+    alm_forest *forest = NULL;
+    alm_error error;
+    const double rows[] = {1, 3, 1e-36, 3, NAN, 3, 0, NAN};
+    double out[4];
+    if (alm_forest_parse_lightgbm(text, "x", &forest, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    alm_forest_score(forest, rows, 4, 2, out);
+    assert_true(out[0] == ((0.1 + 0.3 * 3) + 1e300) + -2.0 * 3);
+    assert_true(out[1] == (0.1 + 0.3 * 3) + -2.0 * 3);
+    assert_true(out[2] == 7 && out[3] == 7);
+    alm_forest_destroy(forest);
 }
 
 /* Windows line ends and one-leaf trees are legal. */
@@ -266,7 +340,7 @@ static void line_ends_and_constant_trees(void **state)
 static void thousands_of_damaged_texts_do_no_harm(void **state)
 {
     static const char *const name[] = {"model_simple.txt", "mixed_categorical.txt",
-                                       "tiniest_single_tree.txt"};
+                                       "tiniest_single_tree.txt", "lgb_linear_category.txt"};
     static const char bytes[] = "0123456789-=. \n\r\tenaif+Tt\0\xFF";
     const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
@@ -325,6 +399,8 @@ int main(void)
         cmocka_unit_test(golden_dart_and_random_forest),
         cmocka_unit_test(golden_categories),
         cmocka_unit_test(damaged_texts_are_named),
+        cmocka_unit_test(damaged_linear_trees_are_named),
+        cmocka_unit_test(linear_leaves_are_evaluated_as_written),
         cmocka_unit_test(line_ends_and_constant_trees),
         cmocka_unit_test(thousands_of_damaged_texts_do_no_harm),
         cmocka_unit_test(every_allocation_may_fail),

@@ -253,9 +253,13 @@ static void describe(alm_model_file *file)
     char digest[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&info->digest, digest);
     size_t trees = info->forest.tree_count;
+    const char *shape = info->forest.is_linear
+                            ? "linear"
+                            : alm_arena_printf(file->arena, "%zu tree%s", trees,
+                                               trees == 1 ? "" : "s");
     info->description = alm_str_of(alm_arena_printf(
-        file->arena, ALM_STR_FMT " (%s, %zu tree%s, sha256 %.*s)", ALM_STR_ARG(info->name),
-        info->format, trees, trees == 1 ? "" : "s", DIGEST_SHOWN, digest));
+        file->arena, ALM_STR_FMT " (%s, %s, sha256 %.*s)", ALM_STR_ARG(info->name), info->format,
+        shape, DIGEST_SHOWN, digest));
 }
 
 static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_error *error)

@@ -241,6 +241,20 @@ static void large_trees_and_many_lanes(void **state)
     check_model(params, 500, "stumps");
 }
 
+static alm_str read_fixture(alm_arena *arena, const char *name)
+{
+    alm_fs *fs = NULL;
+    alm_error error;
+    alm_str text;
+    assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
+    char *path = alm_path_join(arena, "tests/golden/forest", name);
+    if (alm_fs_read_all(fs, path, 1 << 24, arena, &text, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    alm_fs_destroy(fs);
+    return text;
+}
+
 static void fixtures_have_the_bits_of_lightgbm(void **state)
 {
     static const char *const name[] = {"lg_breast_cancer.txt", "lg_rf_iris.model",
@@ -248,21 +262,31 @@ static void fixtures_have_the_bits_of_lightgbm(void **state)
         "mixed_categorical.txt", "pure_categorical.txt", "leaf_scan.txt", "single_tree.txt",
         "tiniest_single_tree.txt"};
     (void)state;
-    alm_fs *fs = NULL;
-    alm_error error;
-    assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         alm_arena *arena = alm_arena_create(0);
-        char *path = alm_path_join(arena, "tests/golden/forest", name[i]);
-        alm_str text;
-        if (alm_fs_read_all(fs, path, 1 << 24, arena, &text, &error) != ALM_OK) {
-            fail_msg("%s", error.message);
-        }
+        alm_str text = read_fixture(arena, name[i]);
         compare_scores(arena, text, name[i]);
         compare_contributions(arena, text, name[i]);
         alm_arena_destroy(arena);
     }
-    alm_fs_destroy(fs);
+}
+
+/* Their own rows, and other thresholds and missing types. */
+static void linear_trees_have_the_bits_of_lightgbm(void **state)
+{
+    static const char *const name[] = {"lgb_linear.txt", "lgb_linear_binary.txt",
+        "lgb_linear_multiclass.txt", "lgb_linear_category.txt", "lgb_linear_rf.txt",
+        "lgb_linear_dart.txt", "lgb_v33_linear.txt"};
+    (void)state;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_str text = read_fixture(arena, name[i]);
+        compare_scores(arena, text, name[i]);
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            compare_scores(arena, make_hostile(arena, text, seed), name[i]);
+        }
+        alm_arena_destroy(arena);
+    }
 }
 
 int main(void)
@@ -271,6 +295,7 @@ int main(void)
         cmocka_unit_test(scores_have_the_bits_of_lightgbm),
         cmocka_unit_test(large_trees_and_many_lanes),
         cmocka_unit_test(fixtures_have_the_bits_of_lightgbm),
+        cmocka_unit_test(linear_trees_have_the_bits_of_lightgbm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@
  * Structs as they lay in memory, little endian (src/learner.cc, src/gbm/gbtree_model.h,
  * include/xgboost/tree_model.h): [ "binf" ], learner parameters (136 bytes), name of the objective
  * and of the booster (u64 length, bytes), forest parameters (160), per tree parameters (148), nodes
- * (20 each) and statistics (16 each), then tree_info and DART's weights. What follows (attributes,
+ * (20 each) and statistics (16 each), then tree_info and DART's weights; of gblinear instead
+ * parameters (136) and weights (u64 count, floats). What follows (attributes,
  * parameters of the objective) does not matter for scoring. */
 #include <math.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum {
     TREE_BYTES = 148,
     NODE_BYTES = 20,
     STATISTICS_BYTES = 16,
+    LINEAR_BYTES = 136,
     NAME_BYTES_MAX = 100
 };
 
@@ -188,34 +190,72 @@ static alm_err apply_weights(reader *r)
     return ALM_OK;
 }
 
+typedef enum booster_kind { BOOSTER_TREES, BOOSTER_DART, BOOSTER_LINEAR } booster_kind;
+
+static alm_err take_booster(reader *r, booster_kind *out)
+{
+    alm_str name;
+    ALM_TRY(take_name(r, "the name of the booster", &name));
+    if (alm_str_is(name, "gbtree")) {
+        *out = BOOSTER_TREES;
+    } else if (alm_str_is(name, "dart")) {
+        *out = BOOSTER_DART;
+    } else if (alm_str_is(name, "gblinear")) {
+        *out = BOOSTER_LINEAR;
+    } else {
+        return damaged(r, "neither JSON nor UBJ, and no booster of the binary format");
+    }
+    return ALM_OK;
+}
+
+static alm_err read_forest(reader *r, booster_kind booster)
+{
+    const uint8_t *head = NULL;
+    alm_forest_info *info = &r->import->forest->info;
+    ALM_TRY(take(r, FOREST_BYTES, "the parameters of the forest", &head));
+    int32_t count = int_at(head, 0), parallel = int_at(head, 4);
+    if (count < 0) {
+        return damaged(r, "the number of trees is negative");
+    }
+    ALM_TRY(read_trees(r, (size_t)count));
+    ALM_TRY(booster == BOOSTER_DART ? apply_weights(r) : ALM_OK);
+    size_t round = info->output_count * (size_t)(parallel > 1 ? parallel : 1);
+    info->iteration_count = (size_t)count / round;
+    return ALM_OK;
+}
+
+/* gblinear: its parameters, which say nothing new, and a vector. */
+static alm_err read_weights(reader *r)
+{
+    const uint8_t *bytes = NULL;
+    ALM_TRY(take(r, LINEAR_BYTES + 8, "the parameters of gblinear", &bytes));
+    uint64_t count = little_endian(bytes + LINEAR_BYTES, 8);
+    if (count > (r->bytes.size - r->at) / sizeof(float)) {
+        return damaged(r, "more weights than the file can hold");
+    }
+    ALM_TRY(take(r, (size_t)count * sizeof(float), "the weights", &bytes));
+    float *weight = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(r->import->scratch, (size_t)count, weight, r->import->error));
+    for (size_t i = 0; i < count; i++) {
+        weight[i] = float_at(bytes, i * sizeof(float));
+    }
+    return almi_xgb_set_weights(r->import, weight, (size_t)count);
+}
+
 alm_err almi_xgb_import_binary(almi_xgb_import *import, alm_str bytes)
 {
     reader r = {import, bytes, alm_str_starts_with(bytes, "binf") ? 4 : 0};
     const uint8_t *head = NULL;
-    alm_str objective, booster;
+    alm_str objective;
+    booster_kind booster = BOOSTER_TREES;
     ALM_TRY(take(&r, LEARNER_BYTES, "the parameters", &head));
     ALM_TRY(take_name(&r, "the name of the objective", &objective));
-    ALM_TRY(take_name(&r, "the name of the booster", &booster));
-    bool dart = alm_str_is(booster, "dart");
-    if (!dart && !alm_str_is(booster, "gbtree")) {
-        return alm_str_is(booster, "gblinear")
-                   ? almi_xgb_refuse_booster(import, booster)
-                   : damaged(&r, "neither JSON nor UBJ, and no booster of the binary format");
-    }
+    ALM_TRY(take_booster(&r, &booster));
     float score = float_at(head, 0);
     int64_t features = (uint32_t)int_at(head, 4), targets = int_at(head, 28); /* 0 before 1.6 */
     ALM_TRY(almi_xgb_set_shape(import, features, int_at(head, 8), targets));
     /* 1.0 was the first to keep the score as the user gave it. */
     almi_xgb_margin margin = {objective, &score, 1, int_at(head, 20) < 1};
     ALM_TRY(almi_xgb_set_margin(import, &margin));
-    ALM_TRY(take(&r, FOREST_BYTES, "the parameters of the forest", &head));
-    int32_t count = int_at(head, 0), parallel = int_at(head, 4);
-    if (count < 0) {
-        return damaged(&r, "the number of trees is negative");
-    }
-    ALM_TRY(read_trees(&r, (size_t)count));
-    ALM_TRY(dart ? apply_weights(&r) : ALM_OK);
-    size_t round = import->forest->info.output_count * (size_t)(parallel > 1 ? parallel : 1);
-    import->forest->info.iteration_count = (size_t)count / round;
-    return ALM_OK;
+    return booster == BOOSTER_LINEAR ? read_weights(&r) : read_forest(&r, booster);
 }

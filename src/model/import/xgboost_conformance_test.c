@@ -1,8 +1,9 @@
 /* xgboost_conformance_test.c: forests beside what XGBoost 3.2.0 (2.1.4 for the old binary format)
- * itself said, bit by bit.
+ * and older versions themselves said, bit by bit.
  *
  * The fixtures and their rows (on every threshold, one float and one double beside it, zeros,
- * denormals, infinities, odd categories) are written by tests/golden/forest/generate_xgboost.py. */
+ * denormals, infinities, odd categories) are written by tests/golden/forest/generate_xgboost.py and
+ * generate_xgboost_versions.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,6 +160,81 @@ static void fixtures_have_the_bits_of_xgboost(void **state)
     }
 }
 
+/* gblinear gives the library's own contributions, whichever kind is asked for. */
+static void check_linear(const fixture *f, const char *name)
+{
+    alm_forest_strict *strict = NULL;
+    alm_forest_strict_scratch *scratch = NULL;
+    alm_error error;
+    size_t features = f->info.feature_count, count = f->explained * f->outputs * (features + 1);
+    double *phi = ALM_NEW_ARRAY(f->arena, double, count);
+    assert_true(f->info.is_linear && f->info.tree_count == 0);
+    if (alm_forest_strict_create(f->forest, &strict, &error) != ALM_OK ||
+        alm_forest_strict_scratch_create(strict, &scratch, &error) != ALM_OK) {
+        fail_msg("%s: %s", name, error.message);
+    }
+    alm_forest_contributions_strict(strict, scratch, f->row, f->explained, features, phi);
+    for (size_t i = 0; i < count; i++) {
+        if (phi[i] != (double)f->contribution[i]) {
+            fail_msg("%s: contribution %zu: %.9g instead of %.9g", name, i, phi[i],
+                     (double)f->contribution[i]);
+        }
+    }
+    alm_forest_strict_scratch_destroy(scratch);
+    alm_forest_strict_destroy(strict);
+}
+
+static void check_version(const char *version, const char *kind, alm_str names)
+{
+    while (names.data != NULL) {
+        alm_str item = alm_str_split(&names, ' ');
+        char name[80];
+        snprintf(name, sizeof name, "%s_" ALM_STR_FMT, version, ALM_STR_ARG(item));
+        fixture f = open_fixture(name, kind);
+        check_margins(&f, name);
+        check_leaves(&f, name);
+        if (f.explained > 0) {
+            check_contributions(&f, name);
+        }
+        if (alm_str_starts_with(item, "linear")) {
+            check_linear(&f, name);
+        }
+        close_fixture(&f);
+    }
+}
+
+static void every_version_has_its_own_bits(void **state)
+{
+    static const struct {
+        const char *version, *kind, *names;
+    } table[] = {
+        {"v090", "model", "logistic linear linear_logistic linear_softprob"},
+        {"v13", "model", "logistic linear linear_logistic linear_softprob"},
+        {"v10", "model", "logistic linear linear_logistic linear_softprob"},
+        {"v10", "json", "logistic linear linear_logistic linear_softprob"},
+        {"v13", "json", "logistic linear linear_logistic linear_softprob"},
+        {"v17", "ubj", "logistic dart linear linear_logistic linear_softprob linear_targets "
+                       "targets category"},
+        {"v20", "ubj", "logistic dart linear linear_logistic linear_softprob linear_targets "
+                       "targets category wide wide_parallel"},
+        {"v21", "ubj", "logistic dart linear linear_logistic linear_softprob linear_targets "
+                       "targets category wide wide_parallel"},
+        {"v30", "ubj", "logistic dart linear linear_logistic linear_softprob linear_targets "
+                       "targets category wide wide_parallel"},
+        {"v31", "ubj", "logistic dart linear linear_logistic linear_softprob linear_targets "
+                       "targets category wide wide_parallel"},
+        {"v32", "ubj", "logistic softprob dart linear linear_logistic linear_softprob "
+                       "linear_poisson linear_targets targets category wide wide_softprob "
+                       "wide_parallel quantiles reg_logistic pseudohuber squaredlog cox "
+                       "rank_pairwise rank_ndcg rank_map absolute_targets base_vector"},
+        {"v32", "json", "linear linear_softprob wide"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        check_version(table[i].version, table[i].kind, alm_str_of(table[i].names));
+    }
+}
+
 static void info_tells_the_shape(void **state)
 {
     (void)state;
@@ -179,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixtures_have_the_bits_of_xgboost),
+        cmocka_unit_test(every_version_has_its_own_bits),
         cmocka_unit_test(info_tells_the_shape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* xgboost_document.c: from the values of a JSON or UBJ file to a forest.
  *
  * learner { learner_model_param, objective.name, feature_names, gradient_booster { name, model } };
- * in DART of up to 3.2 the model lies one level deeper, below gbtree. Almost all parameters are
- * texts. Keys that later versions added are optional. */
+ * in DART of up to 3.2 the model lies one level deeper, below gbtree; in gblinear it is weights.
+ * Almost all parameters are texts. Keys that later versions added are optional. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -346,10 +346,28 @@ static alm_err read_weights(document *d)
     return ALM_OK;
 }
 
+static alm_err read_linear(document *d)
+{
+    const almi_doc_value *list = NULL;
+    float *weight = NULL;
+    ALM_TRY(almi_doc_need(&d->file, d->booster, "model", ALMI_DOC_OBJECT, &d->model));
+    ALM_TRY(almi_doc_member(&d->file, d->model, "weights", &list));
+    size_t count = list != NULL ? list->count : 0;
+    almi_doc_array wanted = {.where = "gblinear",
+                             .key = "weights",
+                             .count = count,
+                             .arena = d->import->scratch};
+    ALM_TRY(almi_doc_floats(&d->file, list, wanted, &weight));
+    return almi_xgb_set_weights(d->import, weight, count);
+}
+
 static alm_err read_booster(document *d)
 {
     const almi_doc_value *name = NULL, *inner = d->booster;
     ALM_TRY(almi_doc_need(&d->file, d->booster, "name", ALMI_DOC_TEXT, &name));
+    if (alm_str_is(name->bytes, "gblinear")) {
+        return read_linear(d);
+    }
     bool dart = alm_str_is(name->bytes, "dart");
     if (!dart && !alm_str_is(name->bytes, "gbtree")) {
         return almi_xgb_refuse_booster(d->import, name->bytes);

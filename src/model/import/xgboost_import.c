@@ -50,8 +50,8 @@ alm_err almi_xgb_refuse_booster(const almi_xgb_import *import, alm_str booster)
 {
     alm_str head = {booster.data, booster.size < 40 ? booster.size : 40};
     return alm_fail(import->error, ALM_ERR_UNSUPPORTED,
-                    "%s: the booster '" ALM_STR_FMT "' is not a forest; gbtree and dart are read",
-                    import->name, ALM_STR_ARG(head));
+                    "%s: the booster '" ALM_STR_FMT "' is not known; gbtree, dart and gblinear are "
+                    "read", import->name, ALM_STR_ARG(head));
 }
 
 /* ---- base margin ---- */
@@ -145,6 +145,43 @@ alm_err almi_xgb_set_margin(almi_xgb_import *import, const almi_xgb_margin *marg
     forest->base = base;
     char *copy = alm_arena_copy_text(forest->arena, margin->objective.data, margin->objective.size);
     forest->info.objective = (alm_str){copy, margin->objective.size};
+    return ALM_OK;
+}
+
+/* ---- gblinear ---- */
+
+/* The source adds a bias to the margin before it adds the rest, in float; and of the margins of
+ * several outputs (3.1 and later) it takes the first for all of them. */
+alm_err almi_xgb_set_weights(almi_xgb_import *import, const float *weight, size_t count)
+{
+    alm_forest *forest = import->forest;
+    size_t outputs = forest->info.output_count, terms = forest->info.feature_count * outputs;
+    if (count != terms + outputs) {
+        return alm_fail(import->error, ALM_ERR_CORRUPT,
+                        "%s: gblinear has %zu weights, %zu are needed for %zu columns and %zu "
+                        "outputs", import->name, count, terms + outputs, forest->info.feature_count,
+                        outputs);
+    }
+    float *copy = NULL;
+    double *base = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, copy, import->error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, outputs, base, import->error));
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(weight[i])) {
+            return alm_fail(import->error, ALM_ERR_CORRUPT, "%s: weight %zu of gblinear is not "
+                            "finite", import->name, i);
+        }
+        copy[i] = weight[i];
+    }
+    for (size_t k = 0; k < outputs; k++) {
+        base[k] = (double)(weight[terms + k] + (float)almi_forest_base(forest, 0));
+        if (!isfinite(base[k])) {
+            return alm_fail(import->error, ALM_ERR_CORRUPT, "%s: the bias of gblinear is not "
+                            "finite", import->name);
+        }
+    }
+    forest->weight = copy;
+    forest->base = base;
     return ALM_OK;
 }
 

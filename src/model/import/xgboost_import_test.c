@@ -247,7 +247,9 @@ static const struct {
 } DAMAGE[] = {
     {"\"learner\":", "\"loner\":", "m.json: byte 0: the key 'learner' is missing",
      ALM_ERR_CORRUPT},
-    {"\"gbtree\"", "\"gblinear\"", "booster 'gblinear' is not a forest", ALM_ERR_UNSUPPORTED},
+    {"\"gbtree\"", "\"gblinear\"", "m.json: gblinear has no weights", ALM_ERR_CORRUPT},
+    {"\"gbtree\"", "\"gbcube\"", "booster 'gbcube' is not known; gbtree, dart and gblinear",
+     ALM_ERR_UNSUPPORTED},
     {"reg:squarederror", "reg:mine", "the objective 'reg:mine' is not known",
      ALM_ERR_UNSUPPORTED},
     {"[5E-1]", "[5E-1,1E0]", "base_score has 2 values for 1 outputs", ALM_ERR_CORRUPT},

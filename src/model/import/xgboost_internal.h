@@ -62,6 +62,10 @@ ALM_NODISCARD alm_err almi_xgb_set_output(almi_xgb_import *import, int64_t outpu
                                           almi_tree *tree);
 /* Base margins and the name of the objective. ALM_ERR_UNSUPPORTED: an unknown objective. */
 ALM_NODISCARD alm_err almi_xgb_set_margin(almi_xgb_import *import, const almi_xgb_margin *margin);
+/* gblinear: `count` weights, those of a column side by side and the biases last. Comes behind
+ * almi_xgb_set_margin. */
+ALM_NODISCARD alm_err almi_xgb_set_weights(almi_xgb_import *import, const float *weight,
+                                           size_t count);
 ALM_NODISCARD alm_err almi_xgb_refuse_booster(const almi_xgb_import *import, alm_str booster);
 
 typedef enum almi_xgb_format {
