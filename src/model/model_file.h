@@ -8,8 +8,8 @@
  * check every bound.
  *
  * What comes out is a forest (XGBoost's gblinear: one without trees), the names of its columns and
- * the transform to what the library's predict() returns; nothing about releases, so whoever shows a prediction says that it is not
- * approved. A model file is immutable; any thread may use it. */
+ * the transform to what the library's predict() returns; nothing about releases, so whoever shows a
+ * prediction says that it is not approved. A model file is immutable; any thread may use it. */
 #ifndef ALM_MODEL_MODEL_FILE_H
 #define ALM_MODEL_MODEL_FILE_H
 

@@ -162,6 +162,25 @@ static void xgboost_models_are_described(void **state)
     alm_fs_destroy(fs);
 }
 
+/* A linear model is opened like any other, and says that it is none of trees. */
+static void linear_models_are_described(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_model_file *file = parse(fixture(arena, "xgb_v32_linear_softprob.ubj"), "m.ubj");
+    const alm_model_file_info *info = alm_model_file_describe(file);
+    assert_true(info->forest.is_linear && info->is_generic);
+    assert_true(info->transform.kind == ALM_TRANSFORM_SOFTMAX && info->transform.single);
+    assert_true(alm_str_starts_with(info->description, "m.ubj (XGBoost, linear, sha256 "));
+    alm_model_file_close(file);
+    file = parse(fixture(arena, "lgb_linear_binary.txt"), "m.txt");
+    info = alm_model_file_describe(file);
+    assert_true(info->forest.has_linear_leaves && !info->forest.is_linear);
+    assert_true(alm_str_starts_with(info->description, "m.txt (LightGBM, 3 trees, sha256 "));
+    alm_model_file_close(file);
+    alm_arena_destroy(arena);
+}
+
 /* Tree ensembles of ONNX: columns by position, post_transform, one score of two classes. */
 static void onnx_models_are_described(void **state)
 {
@@ -276,6 +295,7 @@ int main(void)
         cmocka_unit_test(made_up_names_are_generic),
         cmocka_unit_test(pandas_categories_are_seen),
         cmocka_unit_test(xgboost_models_are_described),
+        cmocka_unit_test(linear_models_are_described),
         cmocka_unit_test(onnx_models_are_described),
         cmocka_unit_test(catboost_models_are_described),
         cmocka_unit_test(a_file_is_opened_through_the_file_system),

@@ -83,6 +83,7 @@ static const objective CATBOOST[] = {
     {"Expectile", ALM_TRANSFORM_IDENTITY, false},
     {"LogLinQuantile", ALM_TRANSFORM_IDENTITY, false}, /* the library leaves the logarithm */
     {"MAPE", ALM_TRANSFORM_IDENTITY, false},
+    {"RMSPE", ALM_TRANSFORM_IDENTITY, false},
     {"Lq", ALM_TRANSFORM_IDENTITY, false},
     {"Huber", ALM_TRANSFORM_IDENTITY, false},
     {"LogCosh", ALM_TRANSFORM_IDENTITY, false},
@@ -95,6 +96,7 @@ static const objective CATBOOST[] = {
     {"RMSEWithUncertainty", ALM_TRANSFORM_VARIANCE, false},
     {"Logloss", ALM_TRANSFORM_SIGMOID, false},
     {"CrossEntropy", ALM_TRANSFORM_SIGMOID, false},
+    {"Focal", ALM_TRANSFORM_SIGMOID, false},
     {"MultiClass", ALM_TRANSFORM_SOFTMAX, false},
     {"MultiClassOneVsAll", ALM_TRANSFORM_SIGMOID, false},
     {"MultiLogloss", ALM_TRANSFORM_SIGMOID, false},
@@ -108,6 +110,8 @@ static const objective CATBOOST[] = {
     {"StochasticFilter", ALM_TRANSFORM_IDENTITY, false},
     {"QueryRMSE", ALM_TRANSFORM_IDENTITY, false},
     {"QuerySoftMax", ALM_TRANSFORM_IDENTITY, false},
+    {"QueryCrossEntropy", ALM_TRANSFORM_IDENTITY, false}, /* a ranker's predict() */
+    {"Combination", ALM_TRANSFORM_IDENTITY, false},       /* of rankings */
 };
 
 static const objective *find(const objective *table, size_t count, alm_str name)

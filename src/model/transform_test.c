@@ -116,7 +116,7 @@ static void xgboost_goldens(void **state)
 static void catboost_goldens(void **state)
 {
     (void)state;
-    check_file("tests/golden/transform/catboost.txt", ALM_TRANSFORM_CATBOOST, 186);
+    check_file("tests/golden/transform/catboost.txt", ALM_TRANSFORM_CATBOOST, 319);
 }
 
 static alm_transform parse(alm_str objective, size_t outputs, alm_transform_library library)

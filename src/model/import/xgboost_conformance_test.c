@@ -193,6 +193,7 @@ static void check_version(const char *version, const char *kind, alm_str names)
         fixture f = open_fixture(name, kind);
         check_margins(&f, name);
         check_leaves(&f, name);
+        assert_true(f.info.has_category_names == alm_str_is(item, "names"));
         if (f.explained > 0) {
             check_contributions(&f, name);
         }
@@ -226,7 +227,7 @@ static void every_version_has_its_own_bits(void **state)
         {"v32", "ubj", "logistic softprob dart linear linear_logistic linear_softprob "
                        "linear_poisson linear_targets targets category wide wide_softprob "
                        "wide_parallel quantiles reg_logistic pseudohuber squaredlog cox "
-                       "rank_pairwise rank_ndcg rank_map absolute_targets base_vector"},
+                       "rank_pairwise rank_ndcg rank_map absolute_targets base_vector names"},
         {"v32", "json", "linear linear_softprob wide"},
     };
     (void)state;

@@ -12,7 +12,8 @@ six u64 (rows, features, outputs, trees, rows with leaves, 0), then the rows (f6
 own thresholds and one double beside them, and hold zeros of both signs, LightGBM's zero and its
 neighbours, denormals, infinities, NaN and odd categories.
 
---rows N --to FOLDER writes N rows of each model instead, for compare_lightgbm.py and sweeps.
+--rows N --to FOLDER writes N rows of each model instead; compare_models.py compares the command with
+the library on as many as one likes.
 """
 import argparse
 import os
@@ -168,4 +169,5 @@ def main():
               options.rows)
 
 
-main()
+if __name__ == "__main__":
+    main()

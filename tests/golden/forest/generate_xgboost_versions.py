@@ -10,7 +10,8 @@ this folder are those of VERSIONS. The .rows are laid out as generate_xgboost.py
 
 All values of the training data are multiples of 1/8, so every threshold, whatever the version and
 the tree method, is a multiple of 1/16: rows lie on all of them and one float and one double beside.
---rows N --to FOLDER --all writes N rows of every case instead, for a sweep.
+--rows N --to FOLDER --all writes N rows of every case instead; compare_models.py compares the
+command with the library on as many as one likes.
 """
 import argparse
 import inspect
@@ -184,6 +185,41 @@ def write(folder, name, booster, params, categorical, count):
         print(f'{{"{SHORT}_{name}", "{kind}"}},')
 
 
+def write_names(folder, count):
+    """Categories with names, which 3.1 and later keep in `cats`: rows hold their numbers."""
+    import pandas  # pylint: disable=import-outside-toplevel
+
+    def frame(values):
+        columns = {}
+        for j in range(FEATURES):
+            if j in CATEGORICAL:
+                words = [f"word {i}" for i in range(12)]
+                codes = [-1 if np.isnan(v) else int(v) for v in values[:, j]]
+                columns[f"n{j}"] = pandas.Categorical.from_codes(codes, words)
+            else:
+                columns[f"n{j}"] = values[:, j]
+        return xgb.DMatrix(pandas.DataFrame(columns), enable_categorical=True)
+
+    rng = np.random.default_rng(3)
+    x, z = training_data(rng, CATEGORICAL)
+    data = frame(x)
+    data.set_label(z)
+    booster = xgb.train({"nthread": 1, "max_depth": 3, "eta": 0.4, "max_cat_to_onehot": 3}, data, 3)
+    rows = hostile_rows(count, ())
+    for j in CATEGORICAL:
+        rows[:, j] = rng.integers(0, 12, count)
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    with open(os.path.join(folder, f"xgb_{SHORT}_names.rows"), "wb") as file:
+        leaves = booster.predict(frame(rows[:30]), pred_leaf=True)
+        np.array([count, FEATURES, 1, 3, EXPLAINED, len(leaves)], dtype="<u8").tofile(file)
+        rows.astype("<f8").tofile(file)
+        booster.predict(frame(rows), output_margin=True).astype("<f4").tofile(file)
+        booster.predict(frame(rows[:EXPLAINED]), pred_contribs=True).astype("<f4").tofile(file)
+        leaves.astype("<i4").tofile(file)
+    with open(os.path.join(folder, f"xgb_{SHORT}_names.ubj"), "wb") as file:
+        file.write(raw_of(booster, "ubj"))
+
+
 def cases():
     for name, first, params, label, categorical, rounds in CASES:
         if VERSION >= first and not (name == "linear_targets" and VERSION < (1, 7)):
@@ -197,6 +233,7 @@ def main():
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--to", default=FOLDER)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--names", action="store_true", help="with pandas: xgb_v*_names too")
     options = parser.parse_args()
     if xgb.__version__ not in VERSIONS:
         raise SystemExit(f"not one of {VERSIONS}: {xgb.__version__}")
@@ -205,6 +242,9 @@ def main():
             continue
         booster = fit(params, label, categorical, rounds)
         write(options.to, name, booster, params, categorical, options.rows)
+    if VERSION >= (3, 1) and options.names:
+        write_names(options.to, options.rows)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,10 @@ TRIPLES = [(0.0, 0.0, 0.0), (1.0, 2.0, 3.0), (-0.1, 0.2, -0.3), (50.0, -50.0, 49
            (300.0, 299.0, 0.0), (0.3, 0.3, 0.1)]
 PAIRS = [(0.0, 0.0), (1.5, -1.0), (-2.0, 0.3), (7.0, 20.25)]
 ONE = {"RMSE": "RawFormulaVal", "MAE": "RawFormulaVal", "Quantile": "RawFormulaVal",
-       "MAPE": "RawFormulaVal", "Poisson": "Exponent", "Tweedie": "Exponent",
+       "MAPE": "RawFormulaVal", "Focal": "Probability", "RMSPE": "RawFormulaVal",
+       "LogCosh": "RawFormulaVal", "Lq": "RawFormulaVal", "Huber": "RawFormulaVal",
+       "Expectile": "RawFormulaVal", "LogLinQuantile": "RawFormulaVal", "Poisson": "Exponent",
+       "Tweedie": "Exponent",
        "Logloss": "Probability", "CrossEntropy": "Probability"}
 MANY = {"MultiClass": "Probability", "MultiClassOneVsAll": "Probability",
         "MultiLogloss": "Probability", "MultiCrossEntropy": "Probability",
@@ -36,7 +39,8 @@ def labels(loss, count):
 
 
 def stub(loss, row, folder):
-    parameters = {"Tweedie": ":variance_power=1.5"}.get(loss, "")
+    parameters = {"Tweedie": ":variance_power=1.5", "Lq": ":q=3", "Huber": ":delta=1",
+                  "Expectile": ":alpha=0.3", "Focal": ":focal_alpha=0.3;focal_gamma=2.0"}.get(loss, "")
     model = catboost.CatBoost({"iterations": 1, "depth": 1, "verbose": 0, "thread_count": 1,
                                "allow_writing_files": False, "loss_function": loss + parameters})
     model.fit(ROWS, labels(loss, len(row)))

@@ -1,0 +1,18 @@
+/* Any bytes as LightGBM's text: a forest that scores like its oracle, or one error. */
+#include "model/forest_cases.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    alm_forest *forest = NULL;
+    alm_error error = {0};
+    alm_str text = {(const char *)data, size};
+    if (alm_forest_parse_lightgbm(text, "fuzz", &forest, &error) == ALM_OK) {
+        case_use_forest(forest);
+    } else {
+        alm_assert(error.message[0] != '\0' && alm_str_is_utf8(alm_str_of(error.message), NULL));
+    }
+    alm_forest_destroy(forest);
+    return 0;
+}
