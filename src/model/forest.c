@@ -139,8 +139,7 @@ alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *erro
     bool has_cover = true, has_models = false;
     for (size_t i = 0; i < forest->info.tree_count; i++) {
         const almi_tree *tree = &forest->tree[i];
-        bool single = tree->leaf_width == 1 || tree->rule == ALM_FOREST_CATBOOST;
-        bool covered = single && (tree->leaf_count == 1 || tree->leaf_cover != NULL);
+        bool covered = tree->leaf_count == 1 || tree->leaf_cover != NULL;
         leaf_count_max = tree->leaf_count > leaf_count_max ? tree->leaf_count : leaf_count_max;
         has_cover = has_cover && covered;
         has_models = has_models || tree->model != NULL;

@@ -302,7 +302,7 @@ static alm_err cut_forest(cutter *c)
 /* Leaf values weighted with the share that reaches them, node by node: XGBoost's mean of a node.
  * Its cover is a sum of floats, so the shares of two children need not add up to 1, and only this
  * way the contributions still add up to the score. Parents come before children. */
-static double expected_by_shares(const almi_tree *tree, double *share)
+static double expected_by_shares(const almi_tree *tree, size_t output, double *share)
 {
     double sum = 0.0;
     share[0] = 1.0;
@@ -313,7 +313,7 @@ static double expected_by_shares(const almi_tree *tree, double *share)
             if (child >= 0) {
                 share[child] = reached;
             } else {
-                sum += reached * tree->leaf_value[~child];
+                sum += reached * value_of(tree, ~child, output);
             }
         }
     }
@@ -327,7 +327,7 @@ static double expected_value(const almi_tree *tree, size_t output, double *share
         return tree->leaf_value[output];
     }
     if (tree->rule == ALM_FOREST_XGBOOST) {
-        return expected_by_shares(tree, share);
+        return expected_by_shares(tree, output, share);
     }
     double sum = 0.0;
     for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
@@ -373,9 +373,9 @@ alm_err alm_forest_explainer_create(const alm_forest *forest, alm_forest_explain
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
-                        "internal_count (LightGBM), sum_hessian above 0 (XGBoost) or leaf weights "
-                        "without category statistics (CatBoost); and, but for CatBoost, one "
-                        "value a leaf");
+                        "internal_count (LightGBM), sum_hessian above 0 (XGBoost; of leaves with "
+                        "several values from 3.2 on) or leaf weights without category "
+                        "statistics (CatBoost)");
     }
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest_explainer), &memory, error));

@@ -369,6 +369,59 @@ static void empty_leaves_and_missing_counts(void **state)
     alm_arena_destroy(arena);
 }
 
+static void explain(const alm_forest *forest, const double *rows, double *phi)
+{
+    alm_forest_explainer *explainer = NULL;
+    alm_forest_scratch *scratch = NULL;
+    alm_error error;
+    if (alm_forest_explainer_create(forest, &explainer, &error) != ALM_OK ||
+        alm_forest_scratch_create(explainer, &scratch, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    alm_forest_contributions(explainer, scratch, rows, ROWS, forest->info.feature_count, phi);
+    alm_forest_scratch_destroy(scratch);
+    alm_forest_explainer_destroy(explainer);
+}
+
+/* A leaf with a value for every output explains each as if the other values were not there. */
+static void wide_leaves_are_explained_one_by_one(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forest *forest = NULL;
+    alm_error error;
+    alm_str bytes;
+    assert_int_equal(case_fixture(arena, "xgb_v32_wide_parallel.ubj", &bytes, &error), ALM_OK);
+    assert_int_equal(alm_forest_parse_xgboost(bytes, "m", &forest, &error), ALM_OK);
+    size_t outputs = forest->info.output_count, width = forest->info.feature_count + 1;
+    double *rows = case_float_rows(arena, ROWS, width - 1, 4);
+    double *all = ALM_NEW_ARRAY(arena, double, ROWS * outputs * width);
+    double *one = ALM_NEW_ARRAY(arena, double, ROWS * width);
+    explain(forest, rows, all);
+    assert_true(outputs == 3 && forest->info.tree_count > 0);
+    for (size_t k = 0; k < outputs; k++) {
+        alm_forest single = *forest; /* the same trees, of which only the k-th values are left */
+        single.info.output_count = 1;
+        single.base = forest->base + k;
+        single.tree = ALM_NEW_ARRAY(arena, almi_tree, forest->info.tree_count);
+        for (size_t t = 0; t < forest->info.tree_count; t++) {
+            const almi_tree *from = &forest->tree[t];
+            single.tree[t] = *from;
+            single.tree[t].leaf_width = 1;
+            single.tree[t].leaf_value = ALM_NEW_ARRAY(arena, double, from->leaf_count);
+            for (size_t leaf = 0; leaf < from->leaf_count; leaf++) {
+                single.tree[t].leaf_value[leaf] = from->leaf_value[leaf * outputs + k];
+            }
+        }
+        explain(&single, rows, one);
+        for (size_t i = 0; i < ROWS * width; i++) {
+            assert_true(one[i] == all[(i / width * outputs + k) * width + i % width]);
+        }
+    }
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +430,7 @@ int main(void)
         cmocka_unit_test(fixtures_agree_with_the_recursion),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
         cmocka_unit_test(bits_do_not_depend_on_the_cpu),
+        cmocka_unit_test(wide_leaves_are_explained_one_by_one),
         cmocka_unit_test(empty_leaves_and_missing_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,8 +193,14 @@ alm_err alm_forest_strict_create(const alm_forest *forest, alm_forest_strict **o
     if (!forest->info.has_cover) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED,
                         "the model has no cover, which contributions need: leaf_count and "
-                        "internal_count (LightGBM) or sum_hessian above 0 (XGBoost), and one "
-                        "value a leaf");
+                        "internal_count (LightGBM) or sum_hessian above 0 (XGBoost)");
+    }
+    for (size_t t = 0; t < forest->info.tree_count; t++) {
+        if (forest->tree[t].leaf_width > 1) {
+            return alm_fail(error, ALM_ERR_UNSUPPORTED,
+                            "the library does not explain leaves with several values, so there "
+                            "are no strict contributions; the exact ones are not strict");
+        }
     }
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest_strict), &memory, error));
