@@ -316,7 +316,7 @@ size_t almi_tree_walk(const almi_tree *tree, const double *row)
 }
 
 /* LightGBM's Tree::Predict: the zeros are those of the dense entry here, too. */
-static double leaf_output(const almi_tree *tree, size_t leaf, const double *row)
+static double leaf_by_the_rule(const almi_tree *tree, size_t leaf, const double *row)
 {
     const almi_leaf_models *model = tree->model;
     double sum = model->constant[leaf];
@@ -328,6 +328,30 @@ static double leaf_output(const almi_tree *tree, size_t leaf, const double *row)
         sum += model->coefficient[i] * (is_zero(x) ? 0.0 : x);
     }
     return sum;
+}
+
+/* Neither 0 nor above LightGBM's zero; without a branch. */
+static bool is_tiny(double x)
+{
+    uint64_t bits, largest;
+    const double zero = ALMI_ZERO_MAX;
+    memcpy(&bits, &x, sizeof bits);
+    memcpy(&largest, &zero, sizeof largest);
+    return (bits << 1) - 1 < largest << 1;
+}
+
+/* The same without a look at each value: a missing one shows in the sum. */
+static double leaf_output(const almi_tree *tree, size_t leaf, const double *row)
+{
+    const almi_leaf_models *model = tree->model;
+    double sum = model->constant[leaf];
+    bool tiny = false;
+    for (uint32_t i = model->begin[leaf]; i < model->begin[leaf + 1]; i++) {
+        double x = row[model->feature[i]] + 0.0; /* -0 becomes 0 */
+        tiny |= is_tiny(x);
+        sum += model->coefficient[i] * x;
+    }
+    return tiny || isnan(sum) ? leaf_by_the_rule(tree, leaf, row) : sum;
 }
 
 void almi_tree_add(const almi_tree *tree, size_t leaf, const double *row, double *score)

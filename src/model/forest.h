@@ -112,7 +112,8 @@ typedef struct alm_forest_scratch alm_forest_scratch;
 /* Of a gblinear all kinds of contributions exist: weight times value (a float), the library's own.
  * ALM_ERR_UNSUPPORTED when the model has linear trees, no cover (row counts, sums of hessians or
  * leaf weights; XGBoost's leaves with several values have them from 3.2 on), or a path deeper than
- * 1024 or with more than 128 different features; ALM_ERR_LIMIT beyond 2^26 features over all paths. */
+ * 1024 or with more than 128 different features; ALM_ERR_LIMIT beyond 2^26 features over all
+ * paths. */
 ALM_NODISCARD alm_err alm_forest_explainer_create(const alm_forest *forest,
                                                   alm_forest_explainer **out, alm_error *error);
 void alm_forest_explainer_destroy(alm_forest_explainer *explainer); /* takes NULL */

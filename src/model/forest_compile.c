@@ -321,8 +321,15 @@ static int compare_categories(const void *left, const void *right)
 /* The set as runs; false when it needs too many or holds a category that is not below 255. */
 static bool find_runs(const category_node *node, almi_run *run, uint32_t *count)
 {
+    const size_t counted = (UINT8_MAX + 1) / 32; /* words of what a byte can count */
+    size_t words = node->word_count < counted ? node->word_count : counted;
     *count = 0;
-    for (size_t c = 0; c < (size_t)node->word_count * 32; c++) {
+    for (size_t w = words; w < node->word_count; w++) {
+        if (node->word[w] != 0) {
+            return false;
+        }
+    }
+    for (size_t c = 0; c < words * 32; c++) {
         if (((node->word[c / 32] >> (c % 32)) & 1u) == 0) {
             continue;
         }

@@ -125,8 +125,8 @@ static void fixtures_have_the_bits_of_lightgbm(void **state)
         "category_onehot", "category_missing", "zero_missing", "no_missing", "linear",
         "linear_binary", "linear_multiclass", "linear_category", "linear_poisson",
         "linear_quantile", "linear_rf", "linear_dart", "v33_binary", "v33_multiclass",
-        "v33_rf_category", "v33_category", "v33_dart", "v33_linear", "v33_linear_category", "v23_binary",
-        "v23_multiclass", "v23_rf_category", "v23_dart", "v23_category",
+        "v33_rf_category", "v33_category", "v33_dart", "v33_linear", "v33_linear_category",
+        "v23_binary", "v23_multiclass", "v23_rf_category", "v23_dart", "v23_category",
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
