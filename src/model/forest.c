@@ -397,6 +397,16 @@ size_t alm_forest_leaf(const alm_forest *forest, size_t tree_index, const double
     return tree->leaf_name != NULL ? (size_t)tree->leaf_name[leaf] : leaf;
 }
 
+static void add_literally(const almi_tree *tree, const double *row, double *score)
+{
+    size_t leaf = almi_tree_walk(tree, row);
+    if (tree->model != NULL) {
+        score[tree->output] += leaf_by_the_rule(tree, leaf, row);
+    } else {
+        almi_tree_add(tree, leaf, row, score);
+    }
+}
+
 void alm_forest_score_reference(const alm_forest *forest, const double *rows, size_t n,
                                 size_t stride, double *out)
 {
@@ -411,8 +421,7 @@ void alm_forest_score_reference(const alm_forest *forest, const double *rows, si
         }
         for (size_t t = 0; t < forest->info.tree_count; t++) {
             const almi_tree *tree = &forest->tree[t];
-            const double *row = rows + i * stride;
-            almi_tree_add(tree, almi_tree_walk(tree, row), row, out + i * k);
+            add_literally(tree, rows + i * stride, out + i * k);
         }
     }
     almi_forest_end(forest, n, out);
