@@ -221,11 +221,29 @@ static void the_regressor_of_another_project_is_reproduced(void **state)
     alm_arena_destroy(arena);
 }
 
+static void texts_and_embeddings_are_refused_by_name(void **state)
+{
+    static const char *const name[] = {"cb_text.cbm", "cb_embedding.cbm"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_forest *forest = NULL;
+        alm_error error;
+        assert_int_equal(alm_forest_parse_catboost(read_file(arena, name[i]), name[i], &forest,
+                                                   &error),
+                         ALM_ERR_UNSUPPORTED);
+        assert_non_null(strstr(error.message, ".cbm: the trees use text or embedding features"));
+        assert_null(forest);
+        alm_arena_destroy(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixtures_have_the_bits_of_catboost),
         cmocka_unit_test(info_tells_the_shape),
+        cmocka_unit_test(texts_and_embeddings_are_refused_by_name),
         cmocka_unit_test(the_regressor_of_another_project_is_reproduced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,11 +179,28 @@ CASES = [
 ]
 
 
+def write_refused():
+    """Two small models whose trees ask for texts and for embeddings."""
+    rng = np.random.default_rng(8)
+    sides = rng.integers(0, 2, 60)
+    frame = pd.DataFrame({"a": rng.normal(size=60),
+                          "t": ["good word" if side else "bad thing" for side in sides],
+                          "e": list(rng.normal(size=(60, 2)) + 3 * sides[:, None])})
+    for name, columns, kind in (("text", ["a", "t"], {"text_features": ["t"]}),
+                                ("embedding", ["a", "e"], {"embedding_features": ["e"]})):
+        pool = catboost.Pool(frame[columns], sides, **kind)
+        model = catboost.CatBoost({"iterations": 2, "depth": 2, "verbose": 0, "random_seed": 3,
+                                   "loss_function": "Logloss", "allow_writing_files": False})
+        model.fit(pool)
+        model.save_model(os.path.join(FOLDER, f"cb_{name}.cbm"))
+
+
 def main():
     if catboost.__version__ != VERSION:
         raise SystemExit(f"this needs catboost {VERSION}, not {catboost.__version__}")
     for name, kinds, params, arguments in CASES:
         make(name, kinds, params, **arguments)
+    write_refused()
 
 
 main()
