@@ -171,7 +171,8 @@ static double *put_row(const almi_predict_scorer *p, size_t i, double *out)
 alm_err almi_predict_scorer_block(almi_predict_scorer *p, const double *values, size_t n,
                                   uint64_t first, double *out, alm_error *error)
 {
-    alm_scorer_batch batch = {n, first, values, p->info->row_column_count, NULL};
+    alm_scorer_batch batch = {.count = n, .first = first, .rows = values,
+                              .stride = p->info->row_column_count};
     ALM_TRY(alm_scorer_predict(p->scratch, &batch, &p->block, error));
     for (size_t i = 0; i < n; i++) {
         out = put_row(p, i, out);
