@@ -15,8 +15,8 @@ typedef struct alm_signal_window alm_signal_window;
 ALM_NODISCARD alm_err alm_signal_window_create(size_t steps, size_t width, alm_signal_window **out,
                                                alm_error *error);
 void alm_signal_window_destroy(alm_signal_window *window); /* takes NULL */
-ALM_NODISCARD alm_err alm_signal_window_clone(const alm_signal_window *window, alm_signal_window **out,
-                                              alm_error *error);
+ALM_NODISCARD alm_err alm_signal_window_clone(const alm_signal_window *window,
+                                              alm_signal_window **out, alm_error *error);
 size_t alm_signal_window_bytes(size_t steps, size_t width); /* of memory that it takes */
 void alm_signal_window_clear(alm_signal_window *window); /* no row */
 
