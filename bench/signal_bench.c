@@ -2,10 +2,10 @@
  *
  *     signal_bench [repeats]
  *
- * 40 features of 29 declarations, 3 classes. `boosting`: XGBoost of 501 trees of depth 6 and
+ * 40 features of 31 declarations, 3 classes. `boosting`: XGBoost of 501 trees of depth 6 and
  * LightGBM of 501 trees of 31 leaves (167 rounds of 3 classes each), calibrated, voted. `full`:
- * these and an LSTM of 128 units over windows of 60 bars, calibrated, stacked. `boosting_500_rounds`
- * is the first with 500 rounds: 1500 trees each.
+ * these and an LSTM of 128 units over windows of 60 bars, calibrated, stacked.
+ * `boosting_500_rounds` is the first with 500 rounds: 1500 trees each.
  *
  * A single prediction is an update with one raw bar (its 40 features) and the answer, of one
  * state. p50 and p99 are of the clock of the wall, so what else the machine does is in them;
