@@ -109,7 +109,7 @@ static alm_err open_plan(alm_signal *s, alm_error *error)
     s->shape = shape_of(info);
     s->info.plan = s->plan;
     s->info.warmup_bars = warmup_of(s, names);
-    s->info.state_bytes = sizeof(alm_signal_state) +
+    s->info.state_bytes = alm_bars_plan_state_bytes(s->plan) + sizeof(alm_signal_state) +
                           (s->width + s->window_width) * sizeof(double) +
                           (s->steps ? alm_signal_window_bytes(s->steps, s->window_width) : 0);
     return ALM_OK;

@@ -36,7 +36,7 @@ typedef struct alm_signal_info {
     /* Bars before the first one for which no feature that a member takes is missing, in a history
      * without missing fields: what a state should have seen before its answers are used. */
     uint64_t warmup_bars;
-    size_t state_bytes; /* of one state, about: windows and rows, not the plan's own cells */
+    size_t state_bytes; /* of one state, about */
 } alm_signal_info;
 
 /* Borrows the scorer, which outlives it. ALM_ERR_INVALID: the document has no `bars`, or the models

@@ -68,6 +68,7 @@ const alm_digest *alm_bars_plan_version(const alm_bars_plan *plan);
 bool alm_bars_plan_is_anchored(const alm_bars_plan *plan, size_t column);
 /* Bars before the first one that can have a value, of a history without missing cells. */
 size_t alm_bars_plan_warmup(const alm_bars_plan *plan, size_t column);
+size_t alm_bars_plan_state_bytes(const alm_bars_plan *plan); /* of one state */
 /* Bars, the newest included, that the FINITE columns are a function of. */
 size_t alm_bars_plan_lookback(const alm_bars_plan *plan);
 

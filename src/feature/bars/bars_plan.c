@@ -313,6 +313,11 @@ size_t alm_bars_plan_warmup(const alm_bars_plan *plan, size_t column)
     return node_of(plan, column)->warmup;
 }
 
+size_t alm_bars_plan_state_bytes(const alm_bars_plan *plan)
+{
+    return plan->online.words * sizeof(double);
+}
+
 size_t alm_bars_plan_lookback(const alm_bars_plan *plan)
 {
     size_t lookback = 1;
