@@ -26,6 +26,7 @@
 #define ALM_SCORER_STEPS_MAX 65536      /* of a window */
 #define ALM_SCORER_COLUMNS_MAX (1 << 20) /* of all members together */
 #define ALM_SCORER_LABEL_MAX ((int64_t)1 << 53)
+#define ALM_SCORER_BARS_BYTES_MAX ((size_t)4 << 20)
 
 typedef struct alm_scorer alm_scorer;
 
@@ -136,6 +137,9 @@ typedef struct alm_scorer_info {
     const alm_str *row_column, *window_column;
     size_t row_column_count, window_column_count;
     size_t steps; /* the longest window */
+    /* The file `bars`, which makes the columns of bars (signal/ reads it; here it is bytes with a
+     * hash), and its text; no data: the scorer has none. */
+    alm_str bars_name, bars;
 } alm_scorer_info;
 
 const alm_scorer_info *alm_scorer_describe(const alm_scorer *scorer);
@@ -176,6 +180,10 @@ typedef struct alm_scorer_batch {
     const double *rows; /* count x stride; may be NULL when no member takes rows */
     size_t stride;      /* doubles from a row to the next, >= row_count of the binding */
     const double *windows; /* count x steps x window_count, oldest step first; or NULL */
+    size_t window_stride;  /* doubles from a window to the next, as of windows that slide over
+                            * neighbouring rows; 0: steps x window_count */
+    bool missing; /* what a net or a scaler cannot take is no error: the member's output of that
+                   * row is NaN, and so is every answer of its horizon; so is an overflow */
 } alm_scorer_batch;
 
 /* Caller's memory; each may be NULL. Width w: the classes, or 1 for VALUE. */
@@ -187,10 +195,10 @@ typedef struct alm_scorer_output {
     double *member;      /* count x members x w: value, or calibrated probabilities by label */
 } alm_scorer_output;
 
-/* No allocation. ALM_ERR_NUMERIC names row (or window and step) and column of an input that a
- * scaler (infinite) or a net (not finite) cannot take: nothing is written then. It also names row
- * and horizon when a model's own sums overflow and no class can be told: then `out` holds a part
- * of the answers, and is not to be used. */
+/* No allocation. Without `missing`, ALM_ERR_NUMERIC names row (or window and step) and column of an
+ * input that a scaler (infinite) or a net (not finite) cannot take: nothing is written then. It
+ * also names row and horizon when a model's own sums overflow and no class can be told: then `out`
+ * holds a part of the answers, and is not to be used. */
 ALM_NODISCARD alm_err alm_scorer_predict(alm_scorer_scratch *scratch,
                                          const alm_scorer_batch *batch,
                                          const alm_scorer_output *out, alm_error *error);
