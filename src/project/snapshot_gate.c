@@ -166,6 +166,9 @@ alm_err almi_gate_calendar(almi_taking *taking, const almi_taken_source *sources
     const alm_series_spec *s = &taking->project->series;
     const almi_taken_source *series = find(taking, sources, s->source);
     const almi_taken_source *done = NULL;
+    if (!series) {
+        return ALM_OK; /* bars have no calendar: a gap is no bar */
+    }
     if (s->closed_source.size) {
         done = find(taking, sources, s->closed_source);
         ALM_TRY(gate_days(taking, series, done, error));
