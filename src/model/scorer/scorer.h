@@ -26,6 +26,7 @@
 #define ALM_SCORER_STEPS_MAX 65536      /* of a window */
 #define ALM_SCORER_COLUMNS_MAX (1 << 20) /* of all members together */
 #define ALM_SCORER_LABEL_MAX ((int64_t)1 << 53)
+#define ALM_SCORER_BARS_BYTES_MAX ((size_t)4 << 20)
 
 typedef struct alm_scorer alm_scorer;
 
@@ -136,6 +137,9 @@ typedef struct alm_scorer_info {
     const alm_str *row_column, *window_column;
     size_t row_column_count, window_column_count;
     size_t steps; /* the longest window */
+    /* The file `bars`, which makes the columns of bars (signal/ reads it; here it is bytes with a
+     * hash), and its text; no data: the scorer has none. */
+    alm_str bars_name, bars;
 } alm_scorer_info;
 
 const alm_scorer_info *alm_scorer_describe(const alm_scorer *scorer);

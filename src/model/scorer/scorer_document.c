@@ -391,7 +391,7 @@ static alm_err take_document(const alm_json *root, alm_scorer *s, alm_error *err
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "format %lld is not known, %d is",
                         (long long)format, FORMAT);
     }
-    ALM_TRY(check_keys(root, "almanac_scorer horizons labels? task", error));
+    ALM_TRY(check_keys(root, "almanac_scorer bars? horizons labels? task", error));
     ALM_TRY(alm_json_get_str(root, "task", &task, error));
     if (alm_str_is(task, "classes")) {
         s->info.task = ALM_SCORER_CLASSES;
@@ -401,6 +401,7 @@ static alm_err take_document(const alm_json *root, alm_scorer *s, alm_error *err
     } else if (alm_json_member(root, "labels")) {
         return alm_fail(error, ALM_ERR_INVALID, "`labels` are for classes, the task is value");
     }
+    ALM_TRY(take_optional_file(root, "bars", s->arena, &s->bars, error));
     return take_horizons(root, s, error);
 }
 

@@ -15,6 +15,9 @@
 #define CLASSES(horizons)                                                                         \
     "{\"almanac_scorer\":1,\"task\":\"classes\",\"labels\":[0,1],\"horizons\":[" horizons "]}"
 #define VALUES(horizons) "{\"almanac_scorer\":1,\"task\":\"value\",\"horizons\":[" horizons "]}"
+#define BARS(file)                                                                               \
+    "{\"almanac_scorer\":1,\"task\":\"classes\",\"labels\":[0,1],\"bars\":" file                \
+    ",\"horizons\":[" HORIZON(MEMBER, "") "]}"
 #define NET                                                                            \
     "{\"name\":\"n\",\"model\":\"net.bin\",\"steps\":2,\"columns\":[\"x\",\"y\"]," \
     "\"scaler\":\"scaler.json\"}"
@@ -40,6 +43,9 @@ static int setup(void **state)
     scorer_case_put_text(w, "stack.json", "{\"classes\":2,\"coefficient\":[1,2,3,4,5,6,7,8,9,0],"
                                           "\"models\":2}");
     scorer_case_put_text(w, "text.json", "{}");
+    scorer_case_put_text(w, "plan.json", "any text");
+    size_t huge = ALM_SCORER_BARS_BYTES_MAX + 1;
+    scorer_case_put(w, "huge.json", (alm_str){alm_arena_alloc(w->arena, huge), huge});
     *state = w;
     return 0;
 }
@@ -88,6 +94,14 @@ static const refusal REFUSALS[] = {
      "\"horizons\":[]}", ALM_ERR_INVALID, "2^53"},
     {"{\"almanac_scorer\":1,\"task\":\"value\",\"labels\":[0,1],\"horizons\":[]}",
      ALM_ERR_INVALID, "`labels` are for classes"},
+    {BARS("3"), ALM_ERR_INVALID, "`bars`"},
+    {BARS("\"../plan.json\""), ALM_ERR_INVALID, "`bars`: '../plan.json' is no file below"},
+    {BARS("{\"path\":\"plan.json\"}"), ALM_ERR_INVALID, "`bars`: key 'sha256' is missing"},
+    {BARS("\"gone.json\""), ALM_ERR_NOT_FOUND, "gone.json"},
+    {BARS("\"huge.json\""), ALM_ERR_LIMIT, "huge.json"},
+    {BARS("{\"path\":\"plan.json\",\"sha256\":\""
+          "0000000000000000000000000000000000000000000000000000000000000000\"}"),
+     ALM_ERR_CORRUPT, "plan.json: its SHA-256 is"},
     {VALUES(""), ALM_ERR_INVALID, "`horizons` has 0"},
     {VALUES("3"), ALM_ERR_INVALID, "horizons[0]: `members`"},
     {VALUES("{\"name\":\"h\",\"members\":[]}"), ALM_ERR_INVALID, "horizons[0]: `members`"},
@@ -215,7 +229,8 @@ static alm_str written(scorer_case *w, const alm_scorer *s)
 }
 
 static const char FULL[] =
-    " {\"task\":\"classes\", \"labels\":[0,1], \"almanac_scorer\":1, \"horizons\":["
+    " {\"task\":\"classes\", \"labels\":[0,1], \"almanac_scorer\":1, "
+    "\"bars\":\"plan.json\", \"horizons\":["
     HORIZON(TWO_MEMBERS "," "{\"name\":\"net\",\"model\":\"net.bin\",\"steps\":2,\"columns\":["
             "\"x\",\"y\\u00e9\"],\"scaler\":\"scaler.json\",\"calibrator\":\"platt.json\"}",
             ",\"combination\":{\"kind\":\"soft_vote\",\"weights\":[1,0.1,-0.0]},"
@@ -236,8 +251,11 @@ static void writing_gives_the_canonical_bytes(void **state)
     assert_true(alm_digest_equal(&one, &two) && alm_digest_equal(&one, &of_text));
     size_t parts = 0;
     const alm_scorer_part *part = alm_scorer_parts(s, &parts);
-    assert_int_equal(parts, 4);
-    assert_true(alm_str_is(part[0].name, "net.bin") && alm_str_is(part[3].name, "two.txt"));
+    assert_int_equal(parts, 5);
+    assert_true(alm_str_is(part[0].name, "net.bin") && alm_str_is(part[4].name, "two.txt"));
+    assert_true(alm_str_is(part[1].name, "plan.json") && part[1].size_bytes == 8);
+    assert_true(alm_str_is(alm_scorer_describe(s)->bars_name, "plan.json"));
+    assert_true(alm_str_is(alm_scorer_describe(s)->bars, "any text"));
     alm_scorer_destroy(again);
     /* Another file under the same name: another scorer, and the sealed document notices. */
     scorer_case_put_text(w, "platt.json", "{\"class_count\":2,\"classes\":[{\"a\":-4.5,"

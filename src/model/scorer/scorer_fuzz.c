@@ -72,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     alm_buffer bytes = {0};
     alm_scorer_file file[] = {
         {ALM_STR("scorer.json"), {(const char *)data, size}},
+        {ALM_STR("b"), ALM_STR("bars")},
         {ALM_STR("f"), {FOREST, sizeof FOREST - 1}},
         {ALM_STR("n"), net(&bytes)},
         {ALM_STR("s"), ALM_STR("{\"center\":[0,0],\"scale\":[1,2]}")},

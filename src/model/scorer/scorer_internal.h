@@ -66,6 +66,7 @@ typedef struct almi_scorer_horizon {
 struct alm_scorer {
     alm_arena *arena;
     alm_scorer_info info;
+    almi_scorer_ref bars; /* no data: none */
     almi_scorer_horizon *horizon;
     almi_scorer_member *member;
     almi_scorer_model *model;

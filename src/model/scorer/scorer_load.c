@@ -394,6 +394,20 @@ static alm_err load_horizon(almi_scorer_loader *l, almi_scorer_horizon *h, alm_e
     return load_calibrator(l, &h->calibrator, &h->calibration, error);
 }
 
+/* What it says is for signal/, above; here it is bytes. */
+static alm_err load_bars(almi_scorer_loader *l, alm_error *error)
+{
+    alm_scorer *s = l->scorer;
+    alm_str bytes;
+    if (!s->bars.path.data) {
+        return ALM_OK;
+    }
+    ALM_TRY(read_file(l, &s->bars, ALM_SCORER_BARS_BYTES_MAX, &bytes, error));
+    s->info.bars_name = s->bars.path;
+    s->info.bars = (alm_str){alm_arena_copy_text(s->arena, bytes.data, bytes.size), bytes.size};
+    return ALM_OK;
+}
+
 static void take_ready(almi_scorer_loader *l)
 {
     alm_scorer *s = l->scorer;
@@ -410,12 +424,13 @@ alm_err almi_scorer_load(almi_scorer_loader *l, alm_error *error)
     alm_scorer *s = l->scorer;
     /* Every reference may be a file of its own. */
     s->part = ALM_NEW_ARRAY(s->arena, alm_scorer_part,
-                            4 * s->info.member_count + 2 * s->info.horizon_count);
+                            4 * s->info.member_count + 2 * s->info.horizon_count + 1);
     s->model = ALM_NEW_ARRAY(s->arena, almi_scorer_model, s->info.member_count);
     s->unit = ALM_NEW_ARRAY(s->arena, almi_scorer_unit, s->info.member_count);
     if (l->ready) {
         take_ready(l);
     }
+    ALM_TRY(load_bars(l, error));
     for (size_t i = 0; i < s->info.horizon_count; i++) {
         alm_err code = load_horizon(l, &s->horizon[i], error);
         if (code != ALM_OK) {

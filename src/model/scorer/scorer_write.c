@@ -79,6 +79,7 @@ void alm_scorer_write(const alm_scorer *s, alm_buffer *out)
     alm_json_writer w = alm_json_writer_on(out);
     alm_json_open_object(&w);
     alm_json_put_i64(&w, "almanac_scorer", 1);
+    put_file(&w, "bars", &s->bars);
     alm_json_key(&w, "horizons");
     alm_json_open_array(&w);
     for (size_t i = 0; i < s->info.horizon_count; i++) {
