@@ -13,6 +13,7 @@
 #define BOTTOM 26.0
 #define COUNTS 46.0 /* height of the tallest bar of counts */
 #define POINT 6.0
+#define RARE 30 /* fewer samples say little: a pale point, and the line goes past it */
 
 /* ---- reliability ---- */
 
@@ -87,12 +88,12 @@ static void curve(frame *f, const alm_signal_score *s)
             continue;
         }
         almi_point here = at(f, bin->probability, bin->frequency);
-        if (before) {
+        if (before && bin->count >= RARE) {
             almi_svg_line(&f->svg, at(f, before->probability, before->frequency), here, "mean");
         }
         almi_svg_rect(&f->svg, (almi_point){here.x - POINT / 2, here.y - POINT / 2},
-                      (almi_point){POINT, POINT}, "fill", NULL);
-        before = bin;
+                      (almi_point){POINT, POINT}, bin->count >= RARE ? "fill" : "zone", NULL);
+        before = bin->count >= RARE ? bin : before;
     }
 }
 
@@ -116,7 +117,7 @@ void almi_signal_reliability(const almi_page *page, const alm_signal_figures *fi
     almi_section_open(page, "reliability", "Can its probabilities be trusted",
                       "Across: how probable the chosen class was said to be. Up: how often it "
                       "came. On the dotted line both agree; below it the signal was too sure. The "
-                      "shaded bars show where the samples are.");
+                      "shaded bars show where the samples are; a pale point has fewer than 30.");
     almi_html(page->out, "<div class=\"charts\">\n");
     for (size_t i = 0; i < figures->horizon_count; i++) {
         chart(page, &figures->horizon[i]);
@@ -191,6 +192,35 @@ void almi_signal_balance(const almi_page *page, const alm_signal_figures *figure
 
 /* ---- confusion ---- */
 
+/* Whether a barrier is reached is easier to tell than which: of the moves for which a side was
+ * said, how many were on that side, and how many are on the side that came more often. */
+static void sides_row(const almi_page *page, const alm_signal_horizon_figures *h)
+{
+    int64_t right = 0;
+    int64_t came[2] = {0};
+    for (size_t i = 0; i < h->class_count; i++) {
+        for (size_t k = 0; k < h->class_count; k++) {
+            if (h->label[i] != 0 && h->label[k] != 0) {
+                came[h->label[i] > 0] += h->answer.confusion[i][k];
+                right += i == k ? h->answer.confusion[i][k] : 0;
+            }
+        }
+    }
+    int64_t all = came[0] + came[1];
+    if (all == 0) {
+        return;
+    }
+    alm_buffer_printf(page->out, "<tr><td class=\"long muted\" colspan=\"%zu\">Of ",
+                      h->class_count + 2);
+    almi_html_count(page->out, all);
+    almi_html(page->out, " moves for which it said a side, ");
+    almi_html_percent(page->out, (double)right / (double)all, 1);
+    almi_html(page->out, " went there; always saying the side that came more often would have "
+                         "been right in ");
+    almi_html_percent(page->out, (double)(came[0] > came[1] ? came[0] : came[1]) / (double)all, 1);
+    almi_html(page->out, ".</td></tr>\n");
+}
+
 static void confusion_rows(const almi_page *page, const alm_signal_horizon_figures *h)
 {
     alm_buffer *out = page->out;
@@ -210,6 +240,7 @@ static void confusion_rows(const almi_page *page, const alm_signal_horizon_figur
         almi_html_percent(out, (double)h->answer.confusion[i][i] / all, 1);
         almi_html(out, "</td></tr>\n");
     }
+    sides_row(page, h);
     almi_html(out, "</tbody>\n");
 }
 
@@ -217,7 +248,8 @@ void almi_signal_confusion(const almi_page *page, const alm_signal_figures *figu
 {
     almi_section_open(page, "confusion", "What it said and what came",
                       "Test samples by what came (rows) and by the class that was found most "
-                      "probable (columns). A signal that always says one class shows here.");
+                      "probable (columns). A signal that always says one class shows here, and so "
+                      "does one that knows whether prices will move but not where to.");
     almi_table_open(page, "", "Confusion by horizon");
     almi_html(page->out, "<thead><tr><th scope=\"col\"></th>");
     if (figures->horizon_count > 0) {
