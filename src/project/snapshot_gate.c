@@ -95,11 +95,11 @@ alm_err almi_gate_duplicates(almi_taking *taking, const almi_taken_source *sourc
     }
     return fail_source(
         source, error, ALM_ERR_CONFLICT,
-        alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one, or "
-                         "declare `duplicates: sum`",
+        alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one%s",
                          almi_row_name(source->spec, source->duplicate_of, arena),
                          almi_row_name(source->spec, source->duplicate, arena),
-                         ALM_STR_ARG(source->duplicate_key)));
+                         ALM_STR_ARG(source->duplicate_key),
+                         source->is_bars ? "" : ", or declare `duplicates: sum`"));
 }
 
 alm_err almi_gate_source(almi_taking *taking, const almi_taken_source *source, alm_error *error)
