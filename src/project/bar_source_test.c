@@ -103,7 +103,8 @@ static void refuses(void **state)
     fixture_put(f, "prices.csv", "day,symbol,open,high,low,close\n2020-03-09,XY,1,2,0.5,1\n"
                                  "2020-03-09,XY,3,4,2.5,3\n");
     assert_int_equal(fixture_take(f, "2020-03-01", "2020-03-10", &snapshot), ALM_ERR_CONFLICT);
-    assert_non_null(strstr(f->error.message, "have the same keys (symbol=XY, day=2020-03-09): remove one"));
+    assert_non_null(strstr(f->error.message, "have the same keys (symbol=XY, day=2020-03-09): "
+                                             "remove one"));
     assert_null(strstr(f->error.message, "duplicates"));
     fixture_put(f, "prices.csv", "day,symbol,open,high,low,close\n2020-03-09,XY,1,2,0.5,1\n");
     assert_int_equal(fixture_take(f, "2020-03-01", "2020-03-10", &snapshot), ALM_OK);
