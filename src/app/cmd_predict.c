@@ -12,11 +12,15 @@ static const almi_option options[] = {
     {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX; an MLflow folder; or a "
                       "folder with scorer.json"},
     {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
-    {"output", "FILE", "write a CSV file instead of standard output; there as a whole or not"},
+    {"output", "FILE", "write a file instead of standard output, Parquet when it ends with "
+                       ".parquet, else CSV; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
     {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"members", NULL, "of a scorer: and what each of its models says"},
+    {"group", "COLUMN", "tells the series of nets and the symbols of bars apart (default: symbol, "
+                        "of bars that have it; else all rows are one series)"},
+    {"bars", "NAMES", "other names of the columns of bars, as in time=date,close=last"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };
 
@@ -40,6 +44,34 @@ static alm_err write_json_piece(void *context, alm_str bytes, alm_error *error)
 {
     (void)bytes;
     return almi_flush(context, error);
+}
+
+/* "time=date,close=last": one of the members of alm_predict_bars and the name of its column. */
+static alm_err read_bar_name(almi_cli *cli, alm_str pair, alm_predict_bars *out, alm_error *error)
+{
+    static const char *const WHAT[] = {"time", "open", "high", "low", "close", "volume"};
+    const char **place[] = {&out->time, &out->open, &out->high, &out->low, &out->close,
+                            &out->volume};
+    alm_str name = pair;
+    alm_str what = alm_str_split(&name, '=');
+    for (size_t i = 0; i < sizeof WHAT / sizeof *WHAT; i++) {
+        if (alm_str_is(what, WHAT[i]) && name.size > 0 && !*place[i]) {
+            *place[i] = alm_arena_copy_text(cli->arena, name.data, name.size);
+            return ALM_OK;
+        }
+    }
+    return alm_fail(error, ALM_ERR_USAGE, "--bars: '" ALM_STR_FMT "' is not one of time, open, "
+                    "high, low, close and volume, then = and the column's name, each once",
+                    ALM_STR_ARG(pair));
+}
+
+static alm_err read_bar_names(almi_cli *cli, alm_predict_bars *out, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "bars");
+    for (alm_str rest = text ? alm_str_of(text) : (alm_str){NULL, 0}; rest.data;) {
+        ALM_TRY(read_bar_name(cli, alm_str_split(&rest, ','), out, error));
+    }
+    return ALM_OK;
 }
 
 static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *error)
@@ -66,8 +98,9 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
                                  .raw = almi_option_flag(cli, "raw"),
                                  .contributions = almi_option_flag(cli, "contributions"),
                                  .members = almi_option_flag(cli, "members"),
+                                 .group = almi_option_text(cli, "group"),
                                  .category_codes = almi_option_flag(cli, "category-codes")};
-    return ALM_OK;
+    return read_bar_names(cli, &out->bars, error);
 }
 
 /* Also with --quiet: the label belongs to the answer and is no note beside it. */
@@ -151,11 +184,20 @@ static void put_model(alm_json_writer *json, const scored *by)
     alm_json_close_object(json);
 }
 
+/* How long it took goes to the person, never into what is written. */
+static void note_rows(almi_cli *cli, const alm_predict_facts *facts, alm_instant start)
+{
+    double seconds = (double)(alm_env_now(&cli->env) - start) / 1e6;
+    almi_note(cli, "%llu rows into %s in %.2f s", (unsigned long long)facts->rows,
+              almi_option_text(cli, "output"), seconds > 0 ? seconds : 0);
+}
+
 static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
                           alm_error *error)
 {
     const char *output = almi_option_text(cli, "output");
     const alm_predict_facts *facts = alm_predict_describe(predict);
+    alm_instant start = alm_env_now(&cli->env);
     if (!output && !cli->json) {
         alm_predict_sink sink = {write_piece, cli};
         return alm_predict_write_csv(predict, &sink, error);
@@ -164,7 +206,7 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
         ALM_TRY(alm_predict_write_file(predict, output, error));
     }
     if (!cli->json) {
-        almi_note(cli, "%llu rows into %s", (unsigned long long)facts->rows, output);
+        note_rows(cli, facts, start);
         return ALM_OK;
     }
     alm_json_writer json = alm_json_writer_on(&cli->out);
@@ -193,6 +235,11 @@ static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_o
     alm_err code = write_rows(cli, predict, by, error);
     if (code == ALM_OK && facts->rows == 0) {
         almi_note(cli, "%s has a header and no rows", asked->path);
+    }
+    if (code == ALM_OK && facts->missing > 0) {
+        almi_note(cli, "%llu of %llu rows lack an answer: there the window of a net is not full "
+                  "yet, or holds a missing value", (unsigned long long)facts->missing,
+                  (unsigned long long)facts->rows);
     }
     alm_predict_close(predict);
     return code;
@@ -258,15 +305,20 @@ const almi_command almi_cmd_predict = {
             "missing value. The columns of the result are "
             "'prediction', or 'p_0', 'p_1', ... of several classes, and 'raw' for raw scores. A "
             "folder with scorer.json answers with 'prediction', or 'class', 'p_LABEL' of every "
-            "label and 'confidence' (and the horizon's name behind each when there are several); "
-            "its nets need windows, which rows of a file are not.\n"
+            "label and 'confidence' (and the horizon's name behind each when there are several). "
+            "Its nets look at the last rows of their series (--group); until these are enough, "
+            "and where they hold a missing value, the answer is missing: an empty field.\n"
+            "A scorer whose document names 'bars' takes OHLCV bars instead of features: time, "
+            "open, high, low, close, volume and, for several, symbol; the rows of a symbol in the "
+            "order of time. Symbol and time stand in front of the answers.\n"
             "A model file is not approved, and every answer says so: on standard error, and as "
             "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files "
             "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"
                "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv\n"
-               "almanac predict --model FOLDER rows.csv --members",
+               "almanac predict --model FOLDER rows.csv --members\n"
+               "almanac predict --model FOLDER bars.parquet --output answers.parquet",
     ALMI_OPTIONS(options),
     .run = run,
 };

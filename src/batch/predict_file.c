@@ -1,7 +1,9 @@
 #include "batch/predict_file.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "batch/predict_parquet.h"
 #include "batch/predict_rows.h"
 #include "batch/predict_scorer.h"
 #include "table/csv.h"
@@ -10,6 +12,7 @@
 #define PIECE_VALUES ((size_t)1 << 22) /* contributions held at a time: 32 MiB */
 #define NAMES_SHOWN_BYTES 300
 #define NONCE_BYTES 8
+static const char PARQUET[] = ".parquet";
 
 struct alm_predict {
     const alm_env *env;
@@ -21,6 +24,7 @@ struct alm_predict {
     alm_predict_facts facts;
     alm_arena *arena;
     almi_predict_rows *rows;
+    almi_predict_keys keys; /* series and time, in the rows' header */
     size_t *place;      /* of every model column in the rows' header */
     size_t score_count; /* predictions of a row */
     size_t contribution_count;
@@ -28,6 +32,9 @@ struct alm_predict {
     size_t piece_rows;
     alm_forest_explainer *explainer;
     alm_forest_scratch *scratch;
+    /* Of the block that goes into a Parquet file. */
+    const double *answers;
+    size_t filled, taken; /* rows */
 };
 
 /* ---- which column is which ---- */
@@ -120,6 +127,40 @@ static alm_err place_by_position(alm_predict *p, const alm_str *header, size_t c
     return ALM_OK;
 }
 
+static alm_err place_key(const alm_predict *p, const char *name, size_t *place, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = almi_predict_rows_header(p->rows, &count);
+    *place = find_column(header, count, alm_str_of(name));
+    return *place == SIZE_MAX
+               ? alm_fail(error, ALM_ERR_INVALID, "%s has no column '%s'", p->options.name, name)
+               : ALM_OK;
+}
+
+/* Which columns say series and time. */
+static alm_err place_keys(alm_predict *p, alm_error *error)
+{
+    const char *group = p->options.group;
+    bool bars = p->scorer && almi_predict_scorer_takes_bars(p->scorer);
+    p->keys = (almi_predict_keys){SIZE_MAX, SIZE_MAX};
+    if (group && !(p->scorer && almi_predict_scorer_looks_back(p->scorer))) {
+        return alm_fail(error, ALM_ERR_INVALID, "a row is scored by itself, whatever group it is "
+                        "of: --group is for nets and bars, and there are none");
+    }
+    if (group) {
+        ALM_TRY(place_key(p, group, &p->keys.text, error));
+    } else if (bars && place_key(p, "symbol", &p->keys.text, NULL) == ALM_OK) {
+        group = "symbol";
+    }
+    p->facts.series = group;
+    if (bars) {
+        p->facts.time = p->options.bars.time ? p->options.bars.time : "time";
+        ALM_TRY(place_key(p, p->facts.time, &p->keys.instant, error));
+    }
+    almi_predict_rows_keys(p->rows, &p->keys);
+    return ALM_OK;
+}
+
 static alm_err place_columns(alm_predict *p, alm_error *error)
 {
     size_t count = 0;
@@ -131,8 +172,10 @@ static alm_err place_columns(alm_predict *p, alm_error *error)
     if (code == ALM_OK && missing && p->model && p->model->is_generic) {
         code = place_by_position(p, header, count, error);
     } else if (code == ALM_OK && missing) {
-        code = alm_fail(error, ALM_ERR_INVALID, "%s lacks %zu of the model's %zu columns: %s",
-                        p->options.name, missing, p->feature_count, list.data);
+        bool bars = p->scorer && almi_predict_scorer_takes_bars(p->scorer);
+        code = alm_fail(error, ALM_ERR_INVALID, "%s lacks %zu of the %s%zu columns%s: %s",
+                        p->options.name, missing, bars ? "" : "model's ", p->feature_count,
+                        bars ? " of bars" : "", list.data);
     }
     alm_buffer_deinit(&list);
     return code;
@@ -145,6 +188,9 @@ static void list_ignored(alm_predict *p)
     bool *used = ALM_NEW_ARRAY(p->arena, bool, count);
     for (size_t i = 0; i < p->feature_count; i++) {
         used[p->place[i]] = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        used[i] = used[i] || i == p->keys.text || i == p->keys.instant;
     }
     alm_str *ignored = ALM_NEW_ARRAY(p->arena, alm_str, count);
     for (size_t i = 0; i < count; i++) {
@@ -229,6 +275,13 @@ static alm_err check_options(alm_predict *p, alm_error *error)
         return alm_fail(error, ALM_ERR_INVALID, "a scorer has no raw scores and no contributions, "
                         "and its document says whether rows hold category codes");
     }
+    const alm_predict_bars *bars = &options->bars;
+    bool named = bars->time || bars->open || bars->high || bars->low || bars->close ||
+                 bars->volume;
+    if (named && !(options->scorer && alm_scorer_describe(options->scorer)->bars.data)) {
+        return alm_fail(error, ALM_ERR_INVALID, "the model takes no bars, whose columns could be "
+                        "named");
+    }
     if (p->model && options->members) {
         return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " is one model: members are those of "
                         "a scorer's folder", ALM_STR_ARG(p->model->name));
@@ -253,13 +306,29 @@ static void shape_model(alm_predict *p)
     name_output(p);
 }
 
+/* The scorer's order is open, high, low, close, volume. */
+static void name_bars(alm_predict *p)
+{
+    const alm_predict_bars *bars = &p->options.bars;
+    const char *const given[] = {bars->open, bars->high, bars->low, bars->close, bars->volume};
+    alm_str *names = ALM_NEW_ARRAY(p->arena, alm_str, p->feature_count);
+    for (size_t i = 0; i < p->feature_count; i++) {
+        names[i] = given[i] ? alm_str_of(given[i]) : p->features[i];
+    }
+    p->features = names;
+}
+
 static alm_err shape_scorer(alm_predict *p, alm_error *error)
 {
-    const alm_scorer_info *info = alm_scorer_describe(p->options.scorer);
-    ALM_TRY(almi_predict_scorer_create(p->options.scorer, p->options.members,
-                                       p->options.block_rows, p->env->pool, &p->scorer, error));
-    p->features = info->row_column;
-    p->feature_count = info->row_column_count;
+    const alm_predict_options *o = &p->options;
+    almi_predict_scorer_options options = {.scorer = o->scorer, .members = o->members,
+                                           .block_rows = o->block_rows, .pool = p->env->pool,
+                                           .states_bytes = o->states_bytes};
+    ALM_TRY(almi_predict_scorer_create(&options, &p->scorer, error));
+    p->features = almi_predict_scorer_columns(p->scorer, &p->feature_count);
+    if (almi_predict_scorer_takes_bars(p->scorer)) {
+        name_bars(p);
+    }
     p->facts.outputs = almi_predict_scorer_names(p->scorer, &p->score_count);
     p->facts.column_count = p->score_count;
     return ALM_OK;
@@ -275,6 +344,7 @@ static alm_err open_all(alm_predict *p, alm_error *error)
     }
     ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &p->rows, error));
     ALM_TRY(place_columns(p, error));
+    ALM_TRY(place_keys(p, error));
     list_ignored(p);
     ALM_TRY(make_room(p, error));
     return almi_predict_rows_choose(p->rows, p->place, p->feature_count, error);
@@ -350,17 +420,62 @@ static void put_value(const writer *w, const char *name, bool is_first, double v
     alm_buffer_double(w->buffer, value);
 }
 
-static void put_row(const alm_predict *p, const writer *w, const double *scores,
+/* A missing answer is an empty field. */
+static void put_missing(const writer *w, const char *name, bool is_first)
+{
+    if (w->json) {
+        alm_json_key(w->json, name);
+        alm_json_null(w->json);
+    } else {
+        alm_buffer_text(w->buffer, is_first ? "" : ",");
+    }
+}
+
+/* Series and time of row i of the block; how many there are. */
+static size_t put_keys(const alm_predict *p, const writer *w, size_t i)
+{
+    const alm_str *series = almi_predict_rows_texts(p->rows);
+    const alm_instant *times = almi_predict_rows_instants(p->rows);
+    size_t count = 0;
+    char text[ALM_INSTANT_TEXT_BYTES];
+    if (series) {
+        count++;
+        if (w->json) {
+            alm_json_put_str(w->json, p->facts.series, series[i]);
+        } else {
+            alm_csv_write(w->buffer, series[i]);
+        }
+    }
+    if (times) {
+        alm_instant_text(times[i], text);
+        if (w->json) {
+            alm_json_put_text(w->json, p->facts.time, text);
+        } else {
+            alm_buffer_printf(w->buffer, "%s%s", count ? "," : "", text);
+        }
+        count++;
+    }
+    return count;
+}
+
+/* Row i of the block. */
+static void put_row(const alm_predict *p, const writer *w, size_t i, const double *scores,
                     const double *contributions)
 {
     if (w->json) {
         alm_json_open_object(w->json);
     }
-    for (size_t i = 0; i < p->score_count; i++) {
-        put_value(w, p->facts.outputs[i].data, i == 0, scores[i]);
+    size_t before = put_keys(p, w, i);
+    for (size_t k = 0; k < p->score_count; k++) {
+        const char *name = p->facts.outputs[k].data;
+        if (p->scorer && isnan(scores[k])) {
+            put_missing(w, name, k + before == 0);
+        } else {
+            put_value(w, name, k + before == 0, scores[k]);
+        }
     }
-    for (size_t i = 0; contributions && i < p->contribution_count; i++) {
-        put_value(w, p->facts.outputs[p->score_count + i].data, false, contributions[i]);
+    for (size_t k = 0; contributions && k < p->contribution_count; k++) {
+        put_value(w, p->facts.outputs[p->score_count + k].data, false, contributions[k]);
     }
     if (w->json) {
         alm_json_close_object(w->json);
@@ -371,7 +486,10 @@ static void put_row(const alm_predict *p, const writer *w, const double *scores,
 
 static alm_err ask_scorer(alm_predict *p, size_t n, uint64_t first, alm_error *error)
 {
-    alm_err code = almi_predict_scorer_block(p->scorer, p->values, n, first, p->scores, error);
+    almi_predict_block block = {p->values, n, first, almi_predict_rows_texts(p->rows),
+                                almi_predict_rows_instants(p->rows)};
+    alm_err code = almi_predict_scorer_block(p->scorer, &block, p->scores, error);
+    p->facts.missing = almi_predict_scorer_missing(p->scorer);
     return code == ALM_OK ? code : alm_error_wrap(error, code, "%s", p->options.name);
 }
 
@@ -412,7 +530,7 @@ static alm_err put_block(alm_predict *p, const writer *w, size_t n, alm_error *e
             alm_forest_contributions(p->explainer, p->scratch, p->values + i * p->feature_count,
                                      count, p->feature_count, p->contributions);
         }
-        put_row(p, w, scores + i * p->score_count,
+        put_row(p, w, i, scores + i * p->score_count,
                 p->contributions ? p->contributions + in_piece * p->contribution_count : NULL);
         ALM_TRY(flush(w, FLUSH_BYTES, error));
     }
@@ -427,6 +545,7 @@ static alm_err put_rows(alm_predict *p, const writer *w, alm_error *error)
         size_t n = 0;
         ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, &n, error));
         if (n == 0) {
+            alm_env_progress(p->env, "predict", p->facts.rows, p->facts.rows);
             return flush(w, 0, error);
         }
         ALM_TRY(put_block(p, w, n, error));
@@ -437,8 +556,17 @@ alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_
 {
     alm_buffer buffer = {0};
     writer w = {.buffer = &buffer, .sink = sink};
+    const char *comma = "";
+    const char *const keys[] = {p->facts.series, p->facts.time};
+    for (size_t i = 0; i < 2; i++) {
+        if (keys[i]) {
+            alm_buffer_text(&buffer, comma);
+            alm_csv_write(&buffer, alm_str_of(keys[i]));
+            comma = ",";
+        }
+    }
     for (size_t i = 0; i < p->facts.column_count; i++) {
-        alm_buffer_text(&buffer, i ? "," : "");
+        alm_buffer_text(&buffer, i ? "," : comma);
         alm_csv_write(&buffer, p->facts.outputs[i]);
     }
     alm_buffer_text(&buffer, "\n");
@@ -452,17 +580,23 @@ alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_
 /* Reads every row of the file once. A scorer may refuse a number, so it is asked. */
 static alm_err check_rows(alm_predict *p, alm_error *error)
 {
-    almi_predict_rows *rows = NULL;
+    almi_predict_rows *unread = p->rows, *rows = NULL;
     ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.path, p->options.name, &rows, error));
+    almi_predict_rows_keys(rows, &p->keys);
     alm_err code = almi_predict_rows_choose(rows, p->place, p->feature_count, error);
     uint64_t first = 0;
+    p->rows = rows;
     for (size_t n = 1; code == ALM_OK && n > 0; first += n) {
         code = almi_predict_rows_next(rows, p->options.block_rows, p->values, &n, error);
         if (code == ALM_OK && p->scorer) {
             code = ask_scorer(p, n, first, error);
         }
     }
+    p->rows = unread;
     almi_predict_rows_close(rows);
+    if (p->scorer) {
+        almi_predict_scorer_restart(p->scorer);
+    }
     return code;
 }
 
@@ -501,23 +635,76 @@ static char *temporary_path(alm_arena *arena, const char *path)
     return alm_path_join(arena, alm_path_directory(arena, path), name);
 }
 
+/* `path` is the name that it will have, for messages. */
+static alm_err write_csv_file(alm_predict *p, const char *temporary, const char *path,
+                              alm_error *error)
+{
+    alm_fs *fs = p->env->fs;
+    target to = {.fs = fs};
+    alm_err made = fs->ops->create(fs, temporary, &to.file, error);
+    if (made != ALM_OK) {
+        return alm_error_wrap(error, made, "writing %s", path);
+    }
+    alm_predict_sink sink = {write_target, &to};
+    alm_err code = alm_predict_write_csv(p, &sink, error);
+    alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
+    return code == ALM_OK ? closed : code;
+}
+
+/* The next rows for a Parquet file; the block stays until its rows are taken. */
+static alm_err next_slice(void *context, size_t limit, almi_predict_slice *out, alm_error *error)
+{
+    alm_predict *p = context;
+    if (p->taken == p->filled) {
+        p->taken = 0;
+        ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, &p->filled,
+                                       error));
+        ALM_TRY(score_block(p, p->filled, &p->answers, error));
+        p->facts.rows += p->filled;
+        alm_env_progress(p->env, "predict", p->facts.rows, p->filled ? 0 : p->facts.rows);
+    }
+    size_t at = p->taken, n = p->filled - at < limit ? p->filled - at : limit;
+    n = n < p->piece_rows ? n : p->piece_rows;
+    const alm_str *series = almi_predict_rows_texts(p->rows);
+    const alm_instant *times = almi_predict_rows_instants(p->rows);
+    if (p->contributions && n > 0) {
+        alm_forest_contributions(p->explainer, p->scratch, p->values + at * p->feature_count, n,
+                                 p->feature_count, p->contributions);
+    }
+    *out = (almi_predict_slice){.rows = n,
+                                .scores = p->answers + at * p->score_count,
+                                .contributions = p->contributions,
+                                .series = series ? series + at : NULL,
+                                .times = times ? times + at : NULL};
+    p->taken += n;
+    return ALM_OK;
+}
+
+static alm_err write_parquet_file(alm_predict *p, const char *temporary, const char *path,
+                                  alm_error *error)
+{
+    (void)path; /* the table engine says it in its own way */
+    almi_predict_parquet file = {.path = temporary, .names = p->facts.outputs,
+                                 .score_count = p->score_count,
+                                 .contribution_count = p->facts.column_count - p->score_count,
+                                 .series = p->facts.series, .time = p->facts.time,
+                                 .has_classes = p->scorer && alm_scorer_describe(
+                                     p->options.scorer)->task == ALM_SCORER_CLASSES,
+                                 .nan_is_null = p->scorer != NULL};
+    return almi_predict_parquet_write(&file, next_slice, p, error);
+}
+
 alm_err alm_predict_write_file(alm_predict *p, const char *path, alm_error *error)
 {
     alm_fs *fs = p->env->fs;
     alm_fs_stat stat;
+    size_t size = strlen(path), ending = sizeof PARQUET - 1;
+    bool parquet = size > ending && strcmp(path + size - ending, PARQUET) == 0;
     if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind != ALM_FS_FILE) {
         return alm_fail(error, ALM_ERR_IO, "cannot write %s: it is not an ordinary file", path);
     }
     char *temporary = temporary_path(p->arena, path);
-    target to = {.fs = fs};
-    alm_err code = fs->ops->create(fs, temporary, &to.file, error);
-    if (code != ALM_OK) {
-        return alm_error_wrap(error, code, "writing %s", path);
-    }
-    alm_predict_sink sink = {write_target, &to};
-    code = alm_predict_write_csv(p, &sink, error);
-    alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
-    code = code == ALM_OK ? closed : code;
+    alm_err code = (parquet ? write_parquet_file : write_csv_file)(p, temporary, path, error);
     if (code == ALM_OK) {
         code = fs->ops->rename(fs, temporary, path, error);
     }

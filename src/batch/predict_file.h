@@ -8,6 +8,15 @@
  * model with names that its library made up (Column_0, Column_1, ...) takes them by name when all
  * are there, else by position, and then their number must fit. Values: predict_rows.h.
  *
+ * Bars. A scorer with `bars` (signal/signal.h) takes OHLCV: time, open, high, low, close, volume,
+ * and a column that tells symbols apart; every symbol's rows come in the order of time, whatever
+ * lies between them. Symbol and time stand in front of the answers.
+ *
+ * Windows. The nets of a scorer without `bars` look at the last rows of the same series (`group`)
+ * in the file's order. As of bars, an answer is missing where a net's window is not full or holds a
+ * missing value: an empty field of CSV, null elsewhere. Memory does not grow with the file
+ * (predict_series.h).
+ *
  * Output. Rows come in the order of the input, whatever the block. Columns: `prediction`, or
  * `p_0`, `p_1`, ... of several classes; `raw` and `raw_0`, ... where they are raw scores: when they
  * were asked for, or when the model's objective is not known. Contributions (TreeSHAP, to the raw
@@ -25,6 +34,11 @@
 #define ALM_PREDICT_BLOCK_DEFAULT 1000
 #define ALM_PREDICT_BLOCK_MAX 65536
 
+/* Names of the columns of bars; NULL: as the member is called. */
+typedef struct alm_predict_bars {
+    const char *time, *open, *high, *low, *close, *volume;
+} alm_predict_bars;
+
 typedef struct alm_predict_options {
     const alm_model_file *model; /* borrowed until close; or */
     const alm_scorer *scorer;    /* the same; its columns are those of predict_scorer.h */
@@ -35,6 +49,11 @@ typedef struct alm_predict_options {
     bool contributions;
     bool category_codes; /* the rows hold the numbers of pandas categories */
     bool members;        /* a scorer's: and what each of its models says */
+    /* Column that tells series apart, of bars and of nets; NULL: of bars `symbol` when there is
+     * one, else all rows are one series. */
+    const char *group;
+    alm_predict_bars bars;
+    size_t states_bytes; /* of all series; 0: ALMI_PREDICT_STATES_BYTES_MAX */
 } alm_predict_options;
 
 typedef struct alm_predict_facts {
@@ -44,7 +63,9 @@ typedef struct alm_predict_facts {
     const alm_str *outputs; /* their names, NUL terminated */
     const alm_str *ignored; /* columns of the rows that the model does not take */
     size_t ignored_count;
-    uint64_t rows; /* written so far */
+    const char *series, *time; /* columns in front of the outputs, or NULL */
+    uint64_t rows;    /* written so far */
+    uint64_t missing; /* of these, with an answer that is missing */
 } alm_predict_facts;
 
 typedef struct alm_predict_sink {
@@ -75,7 +96,8 @@ ALM_NODISCARD alm_err alm_predict_write_csv(alm_predict *predict, const alm_pred
  * left only by a failure of the machine. */
 ALM_NODISCARD alm_err alm_predict_write_json(alm_predict *predict, alm_json_writer *json,
                                              const alm_predict_sink *sink, alm_error *error);
-/* CSV into a file that is there as a whole or not at all; replaces an ordinary file. */
+/* Into a file that is there as a whole or not at all; replaces an ordinary file. A name that ends
+ * with .parquet: Parquet, by the table engine, which knows the real file system only; else CSV. */
 ALM_NODISCARD alm_err alm_predict_write_file(alm_predict *predict, const char *path,
                                              alm_error *error);
 

@@ -18,6 +18,11 @@ struct almi_predict_rows {
     size_t header_count;
     const size_t *place;
     size_t place_count;
+    almi_predict_keys keys;
+    alm_arena *key_arena; /* of the rows that came last */
+    alm_str *texts;
+    alm_instant *instants;
+    uint64_t before; /* rows before these */
     alm_csv *csv; /* NULL: Parquet */
     /* Parquet */
     alm_sql *sql;
@@ -28,6 +33,65 @@ struct almi_predict_rows {
     size_t batch_at;
     bool at_end; /* the engine does not take a call behind its end */
 };
+
+/* ---- texts and instants ---- */
+
+static void make_room_for_keys(almi_predict_rows *rows, size_t limit)
+{
+    alm_arena_reset(rows->key_arena);
+    rows->texts = NULL;
+    rows->instants = NULL;
+    if (rows->keys.text != SIZE_MAX) {
+        rows->texts = ALM_NEW_ARRAY(rows->key_arena, alm_str, limit);
+    }
+    if (rows->keys.instant != SIZE_MAX) {
+        rows->instants = ALM_NEW_ARRAY(rows->key_arena, alm_instant, limit);
+    }
+}
+
+static alm_err take_text(almi_predict_rows *rows, size_t row, alm_str text, alm_error *error)
+{
+    if (text.size == 0 || text.size > ALMI_PREDICT_TEXT_MAX) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT " has a text "
+                        "of %zu bytes: 1 to %d tell the series apart", rows->name,
+                        (unsigned long long)(rows->before + row + 1),
+                        ALM_STR_ARG(rows->header[rows->keys.text]), text.size,
+                        ALMI_PREDICT_TEXT_MAX);
+    }
+    rows->texts[row] = (alm_str){alm_arena_copy_text(rows->key_arena, text.data, text.size),
+                                 text.size};
+    return ALM_OK;
+}
+
+static alm_str shown(alm_str value);
+
+static alm_err take_instant(almi_predict_rows *rows, size_t row, alm_str text, alm_error *error)
+{
+    alm_str part = shown(text);
+    if (!alm_instant_parse(alm_str_trim(text), &rows->instants[row])) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": '"
+                        ALM_STR_FMT "%s' is no time: YYYY-MM-DD, then T or a blank and HH:MM:SS",
+                        rows->name, (unsigned long long)(rows->before + row + 1),
+                        ALM_STR_ARG(rows->header[rows->keys.instant]), ALM_STR_ARG(part),
+                        part.size < text.size ? "..." : "");
+    }
+    return ALM_OK;
+}
+
+void almi_predict_rows_keys(almi_predict_rows *rows, const almi_predict_keys *keys)
+{
+    rows->keys = *keys;
+}
+
+const alm_str *almi_predict_rows_texts(const almi_predict_rows *rows)
+{
+    return rows->texts;
+}
+
+const alm_instant *almi_predict_rows_instants(const almi_predict_rows *rows)
+{
+    return rows->instants;
+}
 
 /* ---- CSV ---- */
 
@@ -93,6 +157,12 @@ static alm_err next_csv(almi_predict_rows *rows, size_t limit, double *values, s
                 return fail_value(rows, column, fields[column], error);
             }
         }
+        if (rows->texts) {
+            ALM_TRY(take_text(rows, done, alm_str_trim(fields[rows->keys.text]), error));
+        }
+        if (rows->instants) {
+            ALM_TRY(take_instant(rows, done, fields[rows->keys.instant], error));
+        }
     }
     *got = done;
     return ALM_OK;
@@ -132,6 +202,27 @@ static bool holds_numbers(alm_str type)
     return alm_str_starts_with(type, "DECIMAL(");
 }
 
+/* Behind the numbers: first the text, then the instant. */
+static void choose_keys(almi_predict_rows *rows, alm_buffer *text)
+{
+    static const char *const TYPES[] = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S",
+                                        "TIMESTAMP_MS", "DATE"};
+    const char *comma = rows->place_count ? ", " : "";
+    if (rows->keys.text != SIZE_MAX) {
+        alm_buffer_printf(text, "%s%s::VARCHAR AS k", comma,
+                          alm_sql_identifier(rows->arena, rows->header[rows->keys.text]));
+        comma = ", ";
+    }
+    if (rows->keys.instant != SIZE_MAX) {
+        const char *type = "VARCHAR"; /* nanoseconds too: almanac keeps microseconds */
+        for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
+            type = alm_str_is(rows->types[rows->keys.instant], TYPES[i]) ? "TIMESTAMP" : type;
+        }
+        alm_buffer_printf(text, "%s%s::%s AS t", comma,
+                          alm_sql_identifier(rows->arena, rows->header[rows->keys.instant]), type);
+    }
+}
+
 static alm_err choose_parquet(almi_predict_rows *rows, alm_error *error)
 {
     alm_buffer text = {0};
@@ -148,6 +239,7 @@ static alm_err choose_parquet(almi_predict_rows *rows, alm_error *error)
         alm_buffer_printf(&text, "%s%s::DOUBLE AS c%zu", i ? ", " : "",
                           alm_sql_identifier(rows->arena, rows->header[column]), i);
     }
+    choose_keys(rows, &text);
     alm_buffer_printf(&text, " FROM read_parquet(%s)",
                       alm_sql_literal(rows->arena, alm_str_of(rows->path)));
     alm_err code = alm_buffer_status(&text, error);
@@ -156,6 +248,28 @@ static alm_err choose_parquet(almi_predict_rows *rows, alm_error *error)
     }
     alm_buffer_deinit(&text);
     return code;
+}
+
+static alm_err take_keys(almi_predict_rows *rows, size_t row, alm_error *error)
+{
+    size_t at = rows->place_count, i = rows->batch_at;
+    const alm_str empty = ALM_STR("");
+    if (rows->texts) {
+        const alm_column *column = &rows->batch.columns[at++];
+        bool valid = alm_column_is_valid(column, i);
+        ALM_TRY(take_text(rows, row, valid ? column->values.text[i] : empty, error));
+    }
+    if (rows->instants) {
+        const alm_column *column = &rows->batch.columns[at];
+        bool valid = alm_column_is_valid(column, i);
+        if (valid && column->type == ALM_TYPE_INSTANT) {
+            rows->instants[row] = column->values.instant[i];
+            return ALM_OK;
+        }
+        ALM_TRY(take_instant(rows, row, valid && column->type == ALM_TYPE_TEXT
+                                            ? column->values.text[i] : empty, error));
+    }
+    return ALM_OK;
 }
 
 static alm_err next_parquet(almi_predict_rows *rows, size_t limit, double *values, size_t *got,
@@ -167,7 +281,10 @@ static alm_err next_parquet(almi_predict_rows *rows, size_t limit, double *value
             alm_arena_reset(rows->batch_arena);
             rows->batch_at = 0;
             rows->batch.rows = 0;
-            ALM_TRY(alm_sql_next(rows->cursor, rows->batch_arena, &rows->batch, error));
+            alm_err code = alm_sql_next(rows->cursor, rows->batch_arena, &rows->batch, error);
+            if (code != ALM_OK) {
+                return alm_error_wrap(error, code, "%s", rows->name);
+            }
             if (rows->batch.rows == 0) {
                 rows->at_end = true;
                 break;
@@ -178,6 +295,7 @@ static alm_err next_parquet(almi_predict_rows *rows, size_t limit, double *value
             bool valid = alm_column_is_valid(column, rows->batch_at);
             values[done * rows->place_count + i] = valid ? column->values.f64[rows->batch_at] : NAN;
         }
+        ALM_TRY(take_keys(rows, done, error));
         rows->batch_at++;
         done++;
     }
@@ -226,6 +344,8 @@ alm_err almi_predict_rows_open(alm_fs *fs, const char *path, const char *name,
     almi_predict_rows *rows = memory;
     rows->arena = alm_arena_create(0);
     rows->batch_arena = alm_arena_create(BATCH_BYTES);
+    rows->key_arena = alm_arena_create(0);
+    rows->keys = (almi_predict_keys){SIZE_MAX, SIZE_MAX};
     rows->path = alm_arena_copy_text(rows->arena, path, strlen(path));
     rows->name = alm_arena_copy_text(rows->arena, name, strlen(name));
     alm_err code = open_either(rows, fs, error);
@@ -246,6 +366,7 @@ void almi_predict_rows_close(almi_predict_rows *rows)
     alm_sql_cursor_close(rows->cursor);
     alm_sql_close(rows->sql);
     alm_arena_destroy(rows->batch_arena);
+    alm_arena_destroy(rows->key_arena);
     alm_arena_destroy(rows->arena);
     alm_heap_free(rows);
 }
@@ -267,9 +388,10 @@ alm_err almi_predict_rows_choose(almi_predict_rows *rows, const size_t *place, s
 alm_err almi_predict_rows_next(almi_predict_rows *rows, size_t limit, double *values, size_t *got,
                                alm_error *error)
 {
-    if (rows->csv) {
-        return next_csv(rows, limit, values, got, error);
+    make_room_for_keys(rows, limit);
+    alm_err code = (rows->csv ? next_csv : next_parquet)(rows, limit, values, got, error);
+    if (code == ALM_OK) {
+        rows->before += *got;
     }
-    alm_err code = next_parquet(rows, limit, values, got, error);
-    return code == ALM_OK ? code : alm_error_wrap(error, code, "%s", rows->name);
+    return code;
 }

@@ -6,6 +6,7 @@
 #ifndef ALM_BATCH_PREDICT_ROWS_H
 #define ALM_BATCH_PREDICT_ROWS_H
 
+#include "base/date.h"
 #include "base/fs.h"
 
 typedef struct almi_predict_rows almi_predict_rows;
@@ -22,6 +23,16 @@ const alm_str *almi_predict_rows_header(const almi_predict_rows *rows, size_t *c
  * ALM_ERR_INVALID for a Parquet column whose type holds no numbers. */
 ALM_NODISCARD alm_err almi_predict_rows_choose(almi_predict_rows *rows, const size_t *place,
                                                size_t count, alm_error *error);
+/* Before that: two columns more that are no numbers, by their place; SIZE_MAX: none. */
+typedef struct almi_predict_keys {
+    size_t text, instant;
+} almi_predict_keys;
+void almi_predict_rows_keys(almi_predict_rows *rows, const almi_predict_keys *keys);
+/* Of the rows that came last, until the next come; NULL where there is no such column. No text is
+ * empty or longer than ALMI_PREDICT_TEXT_MAX. */
+#define ALMI_PREDICT_TEXT_MAX 200
+const alm_str *almi_predict_rows_texts(const almi_predict_rows *rows);
+const alm_instant *almi_predict_rows_instants(const almi_predict_rows *rows);
 /* The next rows, at most `limit`: values is limit x count; *got == 0 at the end. */
 ALM_NODISCARD alm_err almi_predict_rows_next(almi_predict_rows *rows, size_t limit, double *values,
                                              size_t *got, alm_error *error);

@@ -138,9 +138,9 @@ almanac_status almanac_predict(almanac_session *s, const almanac_batch *batch,
                                         "ALMANAC_ANSWERS_INIT)");
     }
     alm_error internal = {0};
-    alm_scorer_batch input = {batch->count, 0, batch->rows,
-                              batch->row_stride ? batch->row_stride : s->row_count,
-                              batch->windows};
+    alm_scorer_batch input = {.count = batch->count, .rows = batch->rows,
+                              .stride = batch->row_stride ? batch->row_stride : s->row_count,
+                              .windows = batch->windows};
     alm_scorer_output output = {answers->values, answers->probabilities, answers->confidences,
                                 answers->members};
     alm_err code = alm_scorer_predict(s->scratch, &input, &output, &internal);

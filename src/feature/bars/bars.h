@@ -68,6 +68,7 @@ const alm_digest *alm_bars_plan_version(const alm_bars_plan *plan);
 bool alm_bars_plan_is_anchored(const alm_bars_plan *plan, size_t column);
 /* Bars before the first one that can have a value, of a history without missing cells. */
 size_t alm_bars_plan_warmup(const alm_bars_plan *plan, size_t column);
+size_t alm_bars_plan_state_bytes(const alm_bars_plan *plan); /* of one state */
 /* Bars, the newest included, that the FINITE columns are a function of. */
 size_t alm_bars_plan_lookback(const alm_bars_plan *plan);
 
@@ -89,6 +90,7 @@ void alm_bars_state_destroy(alm_bars_state *state); /* takes NULL */
 /* ALM_ERR_INVALID when the bar does not follow the one before it, or its time is not in the years
  * 0001 to 9999; the state is then what it was. */
 ALM_NODISCARD alm_err alm_bars_update(alm_bars_state *state, const alm_bar *bar, alm_error *error);
+uint64_t alm_bars_state_seen(const alm_bars_state *state); /* bars */
 /* out[column], as of the newest bar; all missing before the first. */
 void alm_bars_emit(const alm_bars_state *state, double *out);
 ALM_NODISCARD alm_err alm_bars_state_clone(const alm_bars_state *state, alm_bars_state **out,
@@ -105,5 +107,18 @@ ALM_NODISCARD alm_err alm_bars_state_load(const alm_bars_plan *plan, alm_str byt
  * names the bar, and the rows before it have been written. */
 ALM_NODISCARD alm_err alm_bars_rows(const alm_bars_plan *plan, const alm_bar *bars, size_t count,
                                     double *out, size_t stride, alm_error *error);
+
+/* The same in pieces, whose memory does not grow with the bars: a piece has a multiple of
+ * ALM_BARS_PIECE bars, but for the last one. After a failure the replay is at its end too.
+ * Borrows the plan. */
+#define ALM_BARS_PIECE 64
+typedef struct alm_bars_replay alm_bars_replay;
+ALM_NODISCARD alm_err alm_bars_replay_create(const alm_bars_plan *plan, alm_bars_replay **out,
+                                             alm_error *error);
+void alm_bars_replay_destroy(alm_bars_replay *replay); /* takes NULL */
+void alm_bars_replay_restart(alm_bars_replay *replay); /* as if created anew; any time */
+ALM_NODISCARD alm_err alm_bars_replay_rows(alm_bars_replay *replay, const alm_bar *bars,
+                                           size_t count, double *out, size_t stride,
+                                           alm_error *error);
 
 #endif

@@ -200,14 +200,16 @@ static alm_err add_declaration(alm_bars_plan *plan, alm_str text, alm_error *err
 
 /* ---- compile ---- */
 
-static void hash_text(alm_bars_plan *plan)
+static alm_err hash_text(alm_bars_plan *plan, alm_error *error)
 {
     alm_buffer text = {0};
     alm_bars_plan_write(plan, &text);
-    /* A plan is small; without memory for its text no useful work is possible. */
-    alm_assert(!text.failed);
-    plan->version = alm_hash_bytes(text.data, text.size);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        plan->version = alm_hash_bytes(text.data, text.size);
+    }
     alm_buffer_deinit(&text);
+    return code;
 }
 
 static alm_bars_plan *plan_create(size_t count, int32_t session_open_minutes)
@@ -244,8 +246,7 @@ static alm_err complete(alm_bars_plan *plan, const alm_str *declarations, size_t
                         "bytes per symbol, at most %zu are allowed: shorten them", count,
                         plan->online.words * sizeof(double), ALM_BARS_STATE_BYTES_MAX);
     }
-    hash_text(plan);
-    return ALM_OK;
+    return hash_text(plan, error);
 }
 
 alm_err alm_bars_plan_compile(const alm_str *declarations, size_t count,
@@ -310,6 +311,11 @@ bool alm_bars_plan_is_anchored(const alm_bars_plan *plan, size_t column)
 size_t alm_bars_plan_warmup(const alm_bars_plan *plan, size_t column)
 {
     return node_of(plan, column)->warmup;
+}
+
+size_t alm_bars_plan_state_bytes(const alm_bars_plan *plan)
+{
+    return plan->online.words * sizeof(double);
 }
 
 size_t alm_bars_plan_lookback(const alm_bars_plan *plan)

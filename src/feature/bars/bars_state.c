@@ -37,18 +37,23 @@ static alm_err allocate(const alm_bars_plan *plan, const almi_bars_layout *layou
 }
 
 /* No bar yet: all cells are missing. */
-static alm_err create(const alm_bars_plan *plan, const almi_bars_layout *layout,
-                      alm_bars_state **out, alm_error *error)
+static void restart(alm_bars_state *state)
 {
-    alm_bars_state *state;
-    ALM_TRY(allocate(plan, layout, &state, error));
-    for (size_t i = 0; i < plan->graph.count; i++) {
-        const almi_bars_place *place = &layout->places[i];
+    state->seen = 0;
+    memset(state->words, 0, state->layout->words * sizeof *state->words);
+    for (size_t i = 0; i < state->plan->graph.count; i++) {
+        const almi_bars_place *place = &state->layout->places[i];
         for (size_t at = place->cells; at < place->words; at++) {
             state->words[at] = ALMI_NAN;
         }
     }
-    *out = state;
+}
+
+static alm_err create(const alm_bars_plan *plan, const almi_bars_layout *layout,
+                      alm_bars_state **out, alm_error *error)
+{
+    ALM_TRY(allocate(plan, layout, out, error));
+    restart(*out);
     return ALM_OK;
 }
 
@@ -182,6 +187,11 @@ alm_err alm_bars_update(alm_bars_state *state, const alm_bar *bar, alm_error *er
     return ALM_OK;
 }
 
+uint64_t alm_bars_state_seen(const alm_bars_state *state)
+{
+    return state->seen;
+}
+
 void alm_bars_emit(const alm_bars_state *state, double *out)
 {
     const alm_bars_plan *plan = state->plan;
@@ -206,39 +216,86 @@ static void emit_stretch(alm_bars_state *state, size_t count, double *out, size_
     }
 }
 
+struct alm_bars_replay {
+    alm_bars_state *state; /* of the layout `batch` */
+};
+
 /* Bars from `from` on that are in order, at most a stretch; the error is that of the next one. */
-static size_t count_in_order(const alm_bar *bars, size_t from, size_t count, alm_err *code,
-                             alm_error *error)
+static size_t count_in_order(const alm_bars_state *state, const alm_bar *bars, size_t count,
+                             alm_err *code, alm_error *error)
 {
-    size_t end = from;
+    size_t end = 0;
     *code = ALM_OK;
-    while (end < count && end - from < ALMI_BARS_STRETCH && *code == ALM_OK) {
-        *code = check_time(&bars[end], end > 0 ? &bars[end - 1].time : NULL, error);
+    while (end < count && end < ALMI_BARS_STRETCH && *code == ALM_OK) {
+        const alm_instant *before = end > 0 ? &bars[end - 1].time : &state->last;
+        *code = check_time(&bars[end], end > 0 || state->seen > 0 ? before : NULL, error);
         end += *code == ALM_OK;
     }
     if (*code != ALM_OK) {
-        *code = alm_error_wrap(error, *code, "bar %zu", end + 1);
+        *code = alm_error_wrap(error, *code, "bar %llu",
+                               (unsigned long long)(state->seen + end + 1));
     }
-    return end - from;
+    return end;
 }
 
-alm_err alm_bars_rows(const alm_bars_plan *plan, const alm_bar *bars, size_t count, double *out,
-                      size_t stride, alm_error *error)
+static alm_err replay_rows(alm_bars_state *state, const alm_bar *bars, size_t count, double *out,
+                           size_t stride, alm_error *error)
 {
-    alm_bars_state *state;
-    alm_assert(stride >= plan->width);
-    ALM_TRY(create(plan, &plan->batch, &state, error));
     alm_err code = ALM_OK;
+    alm_assert(stride >= state->plan->width);
     for (size_t from = 0; from < count && code == ALM_OK;) {
-        size_t length = count_in_order(bars, from, count, &code, error);
+        size_t length = count_in_order(state, bars + from, count - from, &code, error);
         if (length > 0) {
             advance(state, bars + from, length);
             emit_stretch(state, length, out + from * stride, stride);
         }
         from += length;
     }
+    return code;
+}
+
+alm_err alm_bars_rows(const alm_bars_plan *plan, const alm_bar *bars, size_t count, double *out,
+                      size_t stride, alm_error *error)
+{
+    alm_bars_state *state;
+    ALM_TRY(create(plan, &plan->batch, &state, error));
+    alm_err code = replay_rows(state, bars, count, out, stride, error);
     alm_bars_state_destroy(state);
     return code;
+}
+
+alm_err alm_bars_replay_create(const alm_bars_plan *plan, alm_bars_replay **out, alm_error *error)
+{
+    void *memory;
+    _Static_assert(ALM_BARS_PIECE == ALMI_BARS_STRETCH, "a piece is whole stretches");
+    ALM_TRY(alm_heap_try(sizeof(alm_bars_replay), &memory, error));
+    alm_bars_replay *replay = memory;
+    alm_err code = create(plan, &plan->batch, &replay->state, error);
+    if (code != ALM_OK) {
+        alm_bars_replay_destroy(replay);
+        return code;
+    }
+    *out = replay;
+    return ALM_OK;
+}
+
+void alm_bars_replay_destroy(alm_bars_replay *replay)
+{
+    if (replay) {
+        alm_bars_state_destroy(replay->state);
+        alm_heap_free(replay);
+    }
+}
+
+void alm_bars_replay_restart(alm_bars_replay *replay)
+{
+    restart(replay->state);
+}
+
+alm_err alm_bars_replay_rows(alm_bars_replay *replay, const alm_bar *bars, size_t count,
+                             double *out, size_t stride, alm_error *error)
+{
+    return replay_rows(replay->state, bars, count, out, stride, error);
 }
 
 /* ---- checkpoints: magic, plan version, bars seen, time, words, hash of all before ---- */

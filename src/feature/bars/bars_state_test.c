@@ -41,7 +41,7 @@ static void for_all_markets(property *check)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         for (case_market market = 0; market < CASE_MARKET_COUNT; market++) {
             case_bars(market, seed, bars, BARS);
-            case_rows(plan, bars, BARS, batch);
+            case_bar_rows(plan, bars, BARS, batch);
             check(plan, bars, &rng);
         }
     }
@@ -71,6 +71,38 @@ static void test_streaming_is_batch(void **state)
 {
     (void)state;
     for_all_markets(check_streaming);
+}
+
+static void check_pieces(const alm_bars_plan *plan, const alm_bar *bars, alm_rng *rng)
+{
+    static double out[BARS * CASE_WIDTH_MAX];
+    size_t width = alm_bars_plan_width(plan);
+    alm_bars_replay *replay;
+    alm_error error = {0};
+    assert_int_equal(alm_bars_replay_create(plan, &replay, &error), ALM_OK);
+    for (int round = 0; round < 2; round++) {
+        memset(out, 0, sizeof out);
+        for (size_t i = 0, piece; i < BARS; i += piece) {
+            piece = ALM_BARS_PIECE * (1 + alm_rng_next_below(rng, 3));
+            piece = piece < BARS - i ? piece : BARS - i;
+            assert_int_equal(alm_bars_replay_rows(replay, bars + i, piece, out + i * width, width,
+                                                  &error), ALM_OK);
+        }
+        assert_true(case_same_bits(out, batch, BARS * width));
+        alm_bars_replay_restart(replay);
+    }
+    /* A piece begins where the one before it ended. */
+    assert_int_equal(alm_bars_replay_rows(replay, bars, ALM_BARS_PIECE, out, width, &error),
+                     ALM_OK);
+    assert_int_equal(alm_bars_replay_rows(replay, bars, 1, out, width, &error), ALM_ERR_INVALID);
+    assert_non_null(strstr(error.message, "bar 65: "));
+    alm_bars_replay_destroy(replay);
+}
+
+static void test_pieces_are_the_whole(void **state)
+{
+    (void)state;
+    for_all_markets(check_pieces);
 }
 
 /* Goes on from `state` at bar `from`, and destroys it. */
@@ -132,7 +164,7 @@ static void check_finite(const alm_bars_plan *plan, const alm_bar *bars, alm_rng
         changed[i].volume = 1e16;
     }
     for (size_t from = 0; from <= at + 1 - lookback; from += at + 1 - lookback) {
-        case_rows(plan, changed + from, at + 1 - from, out);
+        case_bar_rows(plan, changed + from, at + 1 - from, out);
         for (size_t i = 0; i < width; i++) {
             const double *got = out + (at - from) * width + i;
             assert_true(alm_bars_plan_is_anchored(plan, i) ||
@@ -176,7 +208,7 @@ static void test_bits(void **state)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         for (case_market market = 0; market < CASE_MARKET_COUNT; market++) {
             case_bars(market, seed, bars, BARS);
-            case_rows(plan, bars, BARS, batch);
+            case_bar_rows(plan, bars, BARS, batch);
             alm_hash_update(&hash, batch, BARS * alm_bars_plan_width(plan) * sizeof *batch);
         }
     }
@@ -216,7 +248,7 @@ static void test_warmup(void **state)
     for (size_t i = 0; i < BARS; i++) {
         bars[i].volume += 1; /* no volume of zero, nothing undefined */
     }
-    case_rows(plan, bars, BARS, batch);
+    case_bar_rows(plan, bars, BARS, batch);
     for (size_t i = 0; i < alm_bars_plan_width(plan); i++) {
         assert_int_equal(first_value(plan, i), alm_bars_plan_warmup(plan, i));
         for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
@@ -244,7 +276,7 @@ static void test_ranges(void **state)
     size_t width = alm_bars_plan_width(plan);
     alm_bar bars[BARS];
     case_bars(CASE_CALM, 9, bars, BARS);
-    case_rows(plan, bars, BARS, batch);
+    case_bar_rows(plan, bars, BARS, batch);
     for (size_t i = 0; i < BARS * width; i++) {
         for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
             alm_str name = alm_str_of(alm_bars_plan_name(plan, i % width));
@@ -388,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streaming_is_batch),
+        cmocka_unit_test(test_pieces_are_the_whole),
         cmocka_unit_test(test_clone_and_checkpoint_are_replays),
         cmocka_unit_test(test_finite_columns_forget),
         cmocka_unit_test(test_nothing_is_infinite),

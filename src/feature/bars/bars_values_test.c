@@ -22,7 +22,7 @@ static void column_of_closes(const char *text, const double *closes, size_t coun
     for (size_t i = 0; i < count; i++) {
         bars[i] = (alm_bar){(int64_t)i * CASE_MINUTE, NAN, NAN, NAN, closes[i], NAN};
     }
-    case_rows(plan, bars, count, out);
+    case_bar_rows(plan, bars, count, out);
     alm_bars_plan_destroy(plan);
 }
 
@@ -61,7 +61,7 @@ static double last_of(const char *text, const double (*fields)[4], size_t count)
         bars[i] = (alm_bar){(int64_t)i * CASE_MINUTE, NAN, fields[i][0], fields[i][1],
                             fields[i][2], fields[i][3]};
     }
-    case_rows(plan, bars, count, out);
+    case_bar_rows(plan, bars, count, out);
     alm_bars_plan_destroy(plan);
     return out[count - 1];
 }
@@ -128,7 +128,7 @@ static void test_constant_prices(void **state)
     size_t width = alm_bars_plan_width(plan);
     alm_bar bars[BARS];
     case_bars(CASE_CONSTANT, 2, bars, BARS);
-    case_rows(plan, bars, BARS, batch);
+    case_bar_rows(plan, bars, BARS, batch);
     for (size_t i = 0; i < width; i++) {
         alm_str name = alm_str_of(alm_bars_plan_name(plan, i));
         double last = batch[(BARS - 1) * width + i];
@@ -184,7 +184,7 @@ static void test_long_windows(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         bars[i] = (alm_bar){.time = (int64_t)i, .close = (i % 2 ? -1 : 1) * (0.1 + (double)i / 3)};
     }
-    case_rows(plan, bars, COUNT, out);
+    case_bar_rows(plan, bars, COUNT, out);
     alm_exact_sum sum;
     alm_exact_sum_clear(&sum);
     for (size_t i = COUNT - WINDOW; i < COUNT; i++) {
@@ -226,7 +226,7 @@ static void test_sessions(void **state)
         bars[i] = (alm_bar){0, NAN, NAN, NAN, days[i].close, days[i].volume};
         assert_true(alm_instant_parse(alm_str_of(days[i].time), &bars[i].time));
     }
-    case_rows(plan, bars, COUNT, batch);
+    case_bar_rows(plan, bars, COUNT, batch);
     for (size_t i = 0; i < COUNT; i++) {
         const double expected[] = {days[i].bar, days[i].minutes, days[i].weekday, days[i].month,
                                    days[i].vwap};

@@ -180,6 +180,10 @@ typedef struct alm_scorer_batch {
     const double *rows; /* count x stride; may be NULL when no member takes rows */
     size_t stride;      /* doubles from a row to the next, >= row_count of the binding */
     const double *windows; /* count x steps x window_count, oldest step first; or NULL */
+    size_t window_stride;  /* doubles from a window to the next, as of windows that slide over
+                            * neighbouring rows; 0: steps x window_count */
+    bool missing; /* what a net or a scaler cannot take is no error: the member's output of that
+                   * row is NaN, and so is every answer of its horizon; so is an overflow */
 } alm_scorer_batch;
 
 /* Caller's memory; each may be NULL. Width w: the classes, or 1 for VALUE. */
@@ -191,10 +195,10 @@ typedef struct alm_scorer_output {
     double *member;      /* count x members x w: value, or calibrated probabilities by label */
 } alm_scorer_output;
 
-/* No allocation. ALM_ERR_NUMERIC names row (or window and step) and column of an input that a
- * scaler (infinite) or a net (not finite) cannot take: nothing is written then. It also names row
- * and horizon when a model's own sums overflow and no class can be told: then `out` holds a part
- * of the answers, and is not to be used. */
+/* No allocation. Without `missing`, ALM_ERR_NUMERIC names row (or window and step) and column of an
+ * input that a scaler (infinite) or a net (not finite) cannot take: nothing is written then. It
+ * also names row and horizon when a model's own sums overflow and no class can be told: then `out`
+ * holds a part of the answers, and is not to be used. */
 ALM_NODISCARD alm_err alm_scorer_predict(alm_scorer_scratch *scratch,
                                          const alm_scorer_batch *batch,
                                          const alm_scorer_output *out, alm_error *error);

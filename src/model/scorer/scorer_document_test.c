@@ -392,7 +392,7 @@ static void values_are_refused_with_their_place(void **state)
     scorer_case *w = *state;
     alm_scorer *s = NULL;
     double rows[2 * 400] = {0}, windows[400 * 3 * 2] = {0};
-    alm_scorer_batch batch = {400, 0, rows, 2, windows};
+    alm_scorer_batch batch = {.count = 400, .rows = rows, .stride = 2, .windows = windows};
     ok(w, scorer_case_read(w, CLASSES(HORIZON(
         NET ",{\"name\":\"m\",\"model\":\"two.txt\",\"columns\":[\"a\",\"b\"],"
         "\"scaler\":\"scaler.json\"}", ",\"combination\":{\"kind\":\"soft_vote\"}")), &s));

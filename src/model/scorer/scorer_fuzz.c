@@ -35,8 +35,9 @@ static void predict(const alm_scorer *scorer)
     alm_scorer_columns columns = {info->row_column, info->row_column_count, info->window_column,
                                   info->window_column_count, info->steps};
     alm_scorer_batch batch = {
-        1, 0, ALM_NEW_ARRAY(arena, double, info->row_column_count), info->row_column_count,
-        ALM_NEW_ARRAY(arena, double, info->steps * info->window_column_count)};
+        .count = 1, .rows = ALM_NEW_ARRAY(arena, double, info->row_column_count),
+        .stride = info->row_column_count,
+        .windows = ALM_NEW_ARRAY(arena, double, info->steps * info->window_column_count)};
     alm_scorer_output out = {ALM_NEW_ARRAY(arena, double, h),
                              ALM_NEW_ARRAY(arena, double, h * width),
                              ALM_NEW_ARRAY(arena, double, h),

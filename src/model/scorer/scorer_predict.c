@@ -162,7 +162,8 @@ static const double *window_of(const call *c, size_t u, size_t i)
 {
     const alm_scorer_binding *b = c->scratch->binding;
     size_t skipped = b->steps - b->scorer->unit[u].steps;
-    return c->batch->windows + (i * b->steps + skipped) * b->window_count;
+    size_t stride = c->batch->window_stride ? c->batch->window_stride : b->steps * b->window_count;
+    return c->batch->windows + i * stride + skipped * b->window_count;
 }
 
 static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
@@ -225,6 +226,21 @@ static alm_err check_batch(const alm_scorer_scratch *scratch, const alm_scorer_b
 
 /* ---- units ---- */
 
+/* With `missing`: is there something in row i that the unit cannot take? */
+static bool is_refused(const call *c, size_t u, size_t i)
+{
+    const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
+    return c->batch->missing && (unit->steps || unit->scaler) &&
+           (unit->steps ? check_window(c, u, i, NULL) : check_row(c, u, i, NULL)) != ALM_OK;
+}
+
+static void put_missing(double *out, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        out[k] = NAN;
+    }
+}
+
 static void score_forest(const call *c, const part *p, size_t u, size_t first, size_t n)
 {
     const alm_scorer_binding *b = c->scratch->binding;
@@ -245,6 +261,11 @@ static void score_forest(const call *c, const part *p, size_t u, size_t first, s
     }
     alm_forest_score(alm_model_file_forest(model->forest), rows, n, stride, out);
     alm_transform_apply(&model->transform, out, n, out);
+    for (size_t i = 0; i < n; i++) {
+        if (is_refused(c, u, first + i)) {
+            put_missing(out + i * model->outputs, model->outputs);
+        }
+    }
 }
 
 static alm_err score_net(const call *c, const part *p, size_t u, size_t first, size_t n,
@@ -256,6 +277,10 @@ static alm_err score_net(const call *c, const part *p, size_t u, size_t first, s
     double *out = p->outputs + unit->at * c->scratch->block;
     for (size_t i = 0; i < n; i++, out += unit->model->outputs) {
         const double *window = window_of(c, u, first + i);
+        if (is_refused(c, u, first + i)) {
+            put_missing(out, unit->model->outputs);
+            continue;
+        }
         alm_network_state_reset(p->state[u]);
         for (size_t t = 0; t < unit->steps; t++) {
             for (size_t k = 0; k < inputs; k++) {
@@ -270,6 +295,15 @@ static alm_err score_net(const call *c, const part *p, size_t u, size_t first, s
 }
 
 /* ---- members and combinations ---- */
+
+static bool has_missing(const double *values, size_t count)
+{
+    bool missing = false;
+    for (size_t k = 0; k < count; k++) {
+        missing = missing || isnan(values[k]);
+    }
+    return missing;
+}
 
 /* One row of a member: `given` is what its model says. */
 static void member_row(const alm_scorer *s, const almi_scorer_member *m, const double *given,
@@ -329,14 +363,14 @@ static alm_err put_answer(const call *c, size_t i, size_t h, const double *final
     double value = final[0], confidence = NAN;
     for (size_t k = 0; k < info->class_count; k++) {
         best = final[k] > final[best] ? k : best;
-        if (isnan(final[k])) {
+        if (isnan(final[k]) && !c->batch->missing) {
             return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, horizon " ALM_STR_FMT ": a model's "
                             "sums overflow, so no class can be told", row_number(c, i),
                             ALM_STR_ARG(info->horizon[h].name));
         }
     }
     if (info->task == ALM_SCORER_CLASSES) {
-        value = (double)info->label[best];
+        value = isnan(final[0]) ? NAN : (double)info->label[best];
         confidence = final[best];
     }
     if (out->value) {
@@ -352,6 +386,21 @@ static alm_err put_answer(const call *c, size_t i, size_t h, const double *final
     return ALM_OK;
 }
 
+/* Members' outputs into the answer; with `missing` half an answer is none. */
+static void finish_horizon(const call *c, const almi_scorer_horizon *h, const double *votes,
+                           double *final)
+{
+    const alm_scorer *s = c->scratch->binding->scorer;
+    size_t width = almi_scorer_member_width(s);
+    bool missing = c->batch->missing && has_missing(votes, h->member_count * width);
+    if (!missing) {
+        combine(s, h, votes, final);
+    }
+    if (missing || (c->batch->missing && has_missing(final, width))) {
+        put_missing(final, width);
+    }
+}
+
 /* Row `i` of the batch, row `in_block` of the block. */
 static alm_err answer_row(const call *c, const part *p, size_t i, size_t in_block,
                           alm_error *error)
@@ -365,14 +414,19 @@ static alm_err answer_row(const call *c, const part *p, size_t i, size_t in_bloc
             const almi_scorer_unit *unit = &s->unit[m->unit];
             const double *given = p->outputs + unit->at * c->scratch->block +
                                   in_block * unit->model->outputs;
-            member_row(s, m, given, p->votes + j * width, p->final);
+            bool classes = s->info.task == ALM_SCORER_CLASSES;
+            if (c->batch->missing && classes && has_missing(given, unit->model->outputs)) {
+                put_missing(p->votes + j * width, width); /* calibrators take numbers only */
+            } else {
+                member_row(s, m, given, p->votes + j * width, p->final);
+            }
         }
         if (c->out->member) {
             size_t at = i * s->info.member_count + horizon->member_first;
             memcpy(c->out->member + at * width, p->votes,
                    horizon->member_count * width * sizeof *p->votes);
         }
-        combine(s, horizon, p->votes, p->final);
+        finish_horizon(c, horizon, p->votes, p->final);
         ALM_TRY(put_answer(c, i, h, p->final, error));
     }
     return ALM_OK;
@@ -408,6 +462,8 @@ alm_err alm_scorer_predict(alm_scorer_scratch *scratch, const alm_scorer_batch *
     ALM_TRY(check_batch(scratch, batch, error));
     size_t tasks = (batch->count - 1) / scratch->block + 1;
     alm_pool *pool = tasks > 1 ? scratch->pool : NULL; /* waking threads costs more than a block */
-    ALM_TRY(alm_pool_run(pool, tasks, check_block, &c, error));
+    if (!batch->missing) {
+        ALM_TRY(alm_pool_run(pool, tasks, check_block, &c, error));
+    }
     return alm_pool_run(pool, tasks, score_block, &c, error);
 }

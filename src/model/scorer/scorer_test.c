@@ -384,7 +384,7 @@ static void boosting_and_net_are_stacked(void **state)
     }
     const double *windows = make_windows(w);
     alm_scorer_columns columns = {row, 4, window, WINDOW_COLUMNS, STEPS};
-    alm_scorer_batch batch = {ROWS, 0, rows, 4, windows};
+    alm_scorer_batch batch = {.count = ROWS, .rows = rows, .stride = 4, .windows = windows};
     answers a = predict(w, s, &columns, &batch);
     const double *lgb = alone(w, w->file[0].bytes, ordered, ROWS, 4);
     const double *net = net_alone(w, windows);
@@ -397,6 +397,52 @@ static void boosting_and_net_are_stacked(void **state)
         calibrate(w, TEMPERATURE_3, final);
         check_answer(&a, label, final, i, 3);
     }
+    alm_scorer_destroy(s);
+}
+
+/* What the net cannot take: its output and the answer are missing, and nothing else is. Windows
+ * that slide over rows say what the same windows say when they are copied. */
+static void missing_windows_lose_only_their_answer(void **state)
+{
+    scorer_case *w = *state;
+    static const size_t hole = 40, step = WINDOW_COLUMNS;
+    alm_scorer *s = NULL;
+    put_stacked(w);
+    ok(w, scorer_case_read(w, STACKED, &s));
+    const alm_scorer_info *info = alm_scorer_describe(s);
+    static const alm_str window[] = {{"x", 1}, {"y", 1}, {"w", 1}, {"z", 1}};
+    const double *rows = case_rows(w->arena, ROWS, 4, 4);
+    double *series = make_windows(w), *copies = ALM_NEW_ARRAY(w->arena, double,
+                                                              ROWS * STEPS * step);
+    for (size_t i = 0; i < ROWS; i++) {
+        memcpy(copies + i * STEPS * step, series + i * step, STEPS * step * sizeof *series);
+    }
+    alm_scorer_columns columns = {info->row_column, 4, window, WINDOW_COLUMNS, STEPS};
+    alm_scorer_batch batch = {.count = ROWS, .rows = rows, .stride = 4, .windows = copies};
+    answers whole = predict(w, s, &columns, &batch), a = make_answers(w, info, ROWS);
+    series[hole * step] = NAN;
+    alm_scorer_binding *b = NULL;
+    alm_scorer_scratch *scratch = NULL;
+    ok(w, alm_scorer_bind(s, &columns, &b, &w->error));
+    ok(w, alm_scorer_scratch_create(b, NULL, &scratch, &w->error));
+    batch.windows = series;
+    batch.window_stride = step;
+    batch.missing = true;
+    alm_scorer_output out = output_at(&a, info, 0);
+    ok(w, alm_scorer_predict(scratch, &batch, &out, &w->error));
+    for (size_t i = 0; i < ROWS; i++) {
+        /* The net takes the last NET_STEPS of STEPS. */
+        bool lost = i + STEPS > hole && i + STEPS - NET_STEPS <= hole;
+        same_bits(a.member + i * 6, whole.member + i * 6, lost ? 3 : 6);
+        for (size_t k = 0; lost && k < 3; k++) {
+            assert_true(isnan(a.member[i * 6 + 3 + k]) && isnan(a.probability[i * 3 + k]));
+        }
+        assert_true(isnan(a.value[i]) == lost && isnan(a.confidence[i]) == lost);
+        same_bits(a.probability + i * 3, whole.probability + i * 3, lost ? 0 : 3);
+        same_bits(a.value + i, whole.value + i, lost ? 0 : 1);
+    }
+    alm_scorer_scratch_destroy(scratch);
+    alm_scorer_binding_destroy(b);
     alm_scorer_destroy(s);
 }
 
@@ -439,7 +485,7 @@ static void horizons_stand_alone(void **state)
         swapped[i] = rows[i % 5 == 0 ? i + 4 : i % 5 == 4 ? i - 4 : i];
     }
     alm_scorer_columns columns = {row, 5, window, WINDOW_COLUMNS, STEPS};
-    alm_scorer_batch batch = {ROWS, 0, rows, 5, windows};
+    alm_scorer_batch batch = {.count = ROWS, .rows = rows, .stride = 5, .windows = windows};
     answers a = predict(w, s, &columns, &batch);
     ok(w, alm_network_read(w->file[0].bytes, "n", &net, &w->error));
     alm_network_windows input = {windows, ROWS, STEPS};
@@ -568,6 +614,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(boosting_votes_softly, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_votes_hard, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_and_net_are_stacked, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_windows_lose_only_their_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(horizons_stand_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(model_file_is_a_scorer, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_of_other_libraries_serve, setup, teardown),
