@@ -8,7 +8,8 @@
  * Rows are asked for in blocks, twice (once for the bin boundaries, once to fill the bins), so the
  * raw matrix never stands in memory whole: LightGBM keeps one byte a value.
  *
- * Threads: LightGBM keeps its number of threads for the whole process; train one model at a time.
+ * Threads: LightGBM keeps its number of threads for the whole process; train one model at a time,
+ * or several that all have one thread.
  * A process that has trained must not fork without exec: OpenMP hangs in the child. */
 #ifndef ALM_TRAIN_LIGHTGBM_H
 #define ALM_TRAIN_LIGHTGBM_H

@@ -84,7 +84,8 @@ static inline alm_signal_member_spec case_net(alm_signal_learner learner, const 
                                     .weight_decay = 1e-4};
 }
 
-/* Trees and a net, calibrated and stacked, one bar and three ahead. */
+/* Trees of LightGBM and a net, calibrated and stacked, one bar and three ahead; trees of XGBoost
+ * with a third member. */
 static inline signal_case *case_open(uint64_t seed, bool planted)
 {
     alm_arena *arena = alm_arena_create(0);
@@ -98,6 +99,7 @@ static inline signal_case *case_open(uint64_t seed, bool planted)
     c->bars = (alm_bars_spec){.features = case_features, .feature_count = 4};
     c->member[0] = case_trees(ALM_SIGNAL_LIGHTGBM, "boost");
     c->member[1] = case_net(ALM_SIGNAL_LSTM, "net");
+    c->member[2] = case_trees(ALM_SIGNAL_XGBOOST, "extreme");
     c->spec = (alm_signal_spec){.name = ALM_STR("next"),
                                 .horizon = {1, 3},
                                 .horizon_count = 2,

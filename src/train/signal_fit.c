@@ -26,14 +26,20 @@ static const char *file_name(almi_signal *s, int32_t bars, const almi_signal_mem
                             ALM_STR_ARG(member->spec->name), ending);
 }
 
-static alm_err keep_buffer(alm_buffer *buffer, alm_arena *arena, alm_str *out, alm_error *error)
+static alm_err keep_bytes(alm_str bytes, alm_arena *arena, alm_str *out, alm_error *error)
 {
     void *memory = NULL;
-    ALM_TRY(alm_buffer_status(buffer, error));
-    ALM_TRY(alm_arena_try_alloc(arena, buffer->size + 1, &memory, error));
-    memcpy(memory, buffer->data, buffer->size);
-    *out = (alm_str){memory, buffer->size};
+    ALM_TRY(alm_arena_try_alloc(arena, bytes.size + 1, &memory, error));
+    memcpy(memory, bytes.data, bytes.size);
+    *out = (alm_str){memory, bytes.size};
     return ALM_OK;
+}
+
+static alm_err keep_buffer(const alm_buffer *buffer, alm_arena *arena, alm_str *out,
+                           alm_error *error)
+{
+    ALM_TRY(alm_buffer_status(buffer, error));
+    return keep_bytes(alm_buffer_view(buffer), arena, out, error);
 }
 
 /* ---- calibrators ---- */
@@ -133,17 +139,79 @@ static alm_err stack(const horizon_fit *f, alm_error *error)
 
 /* ---- members ---- */
 
-static alm_err fit_final(const horizon_fit *f, size_t member, alm_error *error)
+typedef struct final_run {
+    const horizon_fit *fit;
+    almi_signal_model *model; /* of every member */
+    alm_arena **arena;        /* and where it lies */
+    bool nets;
+} final_run;
+
+static alm_err fit_final(void *context, size_t member, int worker, alm_error *error)
 {
-    almi_signal *s = f->signal;
-    almi_signal_model model;
+    const final_run *run = context;
+    const almi_signal *s = run->fit->signal;
     const almi_signal_member *m = &s->member[member];
-    ALM_TRY(almi_signal_fit_member(s, m, &f->horizon->train, s->arena, &model, error));
-    put_file(f->files, file_name(s, f->horizon->bars, m, "model"), model.model);
-    if (model.scaler.size > 0) {
-        put_file(f->files, file_name(s, f->horizon->bars, m, "scaler.json"), model.scaler);
+    (void)worker;
+    if (m->is_net != run->nets) {
+        return ALM_OK;
+    }
+    alm_err code = almi_signal_fit_member(s, m, &run->fit->horizon->train, run->arena[member],
+                                          &run->model[member], error);
+    return code == ALM_OK ? code
+                          : alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, "
+                                           "member " ALM_STR_FMT, ALM_STR_ARG(s->spec->name),
+                                           run->fit->horizon->bars, ALM_STR_ARG(m->spec->name));
+}
+
+/* Trees as tasks of the pool, then nets, which use it themselves. */
+static alm_err run_finals(final_run *run, alm_error *error)
+{
+    const almi_signal *s = run->fit->signal;
+    size_t members = s->spec->member_count;
+    ALM_TRY(alm_pool_run(s->env->pool, members, fit_final, run, error));
+    run->nets = true;
+    for (size_t m = 0; m < members; m++) {
+        ALM_TRY(fit_final(run, m, 0, error));
     }
     return ALM_OK;
+}
+
+static alm_err keep_finals(const final_run *run, alm_error *error)
+{
+    almi_signal *s = run->fit->signal;
+    int32_t bars = run->fit->horizon->bars;
+    for (size_t m = 0; m < s->spec->member_count; m++) {
+        alm_str model, scaler;
+        ALM_TRY(keep_bytes(run->model[m].model, s->arena, &model, error));
+        put_file(run->fit->files, file_name(s, bars, &s->member[m], "model"), model);
+        if (s->member[m].is_net) {
+            ALM_TRY(keep_bytes(run->model[m].scaler, s->arena, &scaler, error));
+            put_file(run->fit->files, file_name(s, bars, &s->member[m], "scaler.json"), scaler);
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err fit_finals(const horizon_fit *f, alm_error *error)
+{
+    almi_signal *s = f->signal;
+    size_t members = s->spec->member_count;
+    final_run run = {.fit = f,
+                     .model = ALM_NEW_ARRAY(f->scratch, almi_signal_model, members),
+                     .arena = ALM_NEW_ARRAY(f->scratch, alm_arena *, members)};
+    for (size_t m = 0; m < members; m++) {
+        run.arena[m] = alm_arena_create(0);
+    }
+    alm_err code = run_finals(&run, error);
+    if (code == ALM_OK) {
+        code = keep_finals(&run, error);
+    }
+    for (size_t m = 0; m < members; m++) {
+        alm_arena_destroy(run.arena[m]);
+    }
+    s->done += members;
+    alm_env_progress(s->env, "signal", s->done, s->total);
+    return code;
 }
 
 static bool needs_folds(const alm_signal_spec *spec)
@@ -155,28 +223,23 @@ static bool needs_folds(const alm_signal_spec *spec)
 static alm_err fit_parts(const horizon_fit *f, alm_error *error)
 {
     almi_signal *s = f->signal;
-    for (size_t m = 0; m < s->spec->member_count; m++) {
-        alm_err code = ALM_OK;
-        if (s->spec->calibration != ALM_SIGNAL_UNCALIBRATED) {
-            code = calibrate(f, m, error);
-        }
-        if (code == ALM_OK) {
-            code = fit_final(f, m, error);
-        }
+    bool calibrated = s->spec->calibration != ALM_SIGNAL_UNCALIBRATED;
+    for (size_t m = 0; calibrated && m < s->spec->member_count; m++) {
+        alm_err code = calibrate(f, m, error);
         if (code != ALM_OK) {
-            return alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, member "
+            return alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, calibrator of "
                                   ALM_STR_FMT, ALM_STR_ARG(s->spec->name), f->horizon->bars,
                                   ALM_STR_ARG(s->member[m].spec->name));
         }
     }
     if (s->spec->combination == ALM_SIGNAL_STACKED) {
         alm_err code = stack(f, error);
-        return code == ALM_OK ? code
-                              : alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, "
-                                               "stacker", ALM_STR_ARG(s->spec->name),
-                                               f->horizon->bars);
+        if (code != ALM_OK) {
+            return alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, stacker",
+                                  ALM_STR_ARG(s->spec->name), f->horizon->bars);
+        }
     }
-    return ALM_OK;
+    return fit_finals(f, error);
 }
 
 static alm_err fit_horizon(almi_signal *s, const almi_signal_horizon *h, file_list *files,

@@ -65,8 +65,8 @@ typedef struct alm_signal_result {
 /* Results lie in `arena`; on failure `out` is untouched. ALM_ERR_CONFIG: declarations, by their
  * place in almanac.yaml. ALM_ERR_INVALID: bars, or a member, horizon or fold that cannot be fitted
  * (named: too few samples, a class that does not occur, ...). ALM_ERR_LIMIT: more than the env's
- * memory limit. ALM_ERR_NUMERIC, ALM_ERR_EXTERNAL: of a learner, named. Not reentrant on one pool;
- * LightGBM allows one training at a time in a process. */
+ * memory limit. ALM_ERR_NUMERIC, ALM_ERR_EXTERNAL: of a learner, named. Not from a task
+ * of the env's pool, and not beside a training with LightGBM that has several threads. */
 ALM_NODISCARD alm_err alm_signal_fit(const alm_env *env, const alm_signal_spec *spec,
                                      const alm_signal_data *data, alm_arena *arena,
                                      alm_signal_result *out, alm_error *error);

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "train/lightgbm.h"
 #include "train/signal_cases.h"
+#include "train/xgboost.h"
 
 static void must(signal_case *c, alm_err code)
 {
@@ -49,6 +51,7 @@ static void a_planted_signal_is_found(void **state)
 {
     (void)state;
     signal_case *c = case_open(3, true);
+    c->spec.member_count = 3;
     must(c, case_fit(c));
     assert_true(number_of(c, 0, "prior", "log_loss") > 1.08);
     assert_true(number_of(c, 0, "answer", "log_loss") < 0.35);
@@ -95,6 +98,7 @@ static void bars_of_the_test_change_no_model(void **state)
 {
     (void)state;
     signal_case *a = case_open(3, true), *b = case_open(3, true), *other = case_open(4, false);
+    a->spec.member_count = b->spec.member_count = 3;
     must(a, case_fit(a));
     almi_signal s = {.env = &a->env, .spec = &a->spec, .data = &a->data, .arena = a->arena};
     must(a, almi_signal_open(&s, &a->error));
@@ -165,6 +169,7 @@ static void labels_of_a_fold_do_not_reach_it(void **state)
     signal_case *c = case_open(3, true);
     almi_signal s = {.env = &c->env, .spec = &c->spec, .data = &c->data, .arena = c->arena};
     almi_signal_fold_result before, after;
+    c->spec.member_count = 3;
     must(c, almi_signal_open(&s, &c->error));
     must(c, almi_signal_out_of_fold(&s, &s.horizon[1], c->arena, &before, &c->error));
     almi_signal_horizon changed = s.horizon[1];
@@ -178,8 +183,8 @@ static void labels_of_a_fold_do_not_reach_it(void **state)
     bool others_differ = false;
     for (size_t i = 0; i < changed.train.count; i++) {
         assert_true(before.fold_left_out[i] == before.fold[i] && before.fold[i] < 3);
-        bool same = memcmp(before.probability + i * 6, after.probability + i * 6,
-                           6 * sizeof(double)) == 0;
+        bool same = memcmp(before.probability + i * 9, after.probability + i * 9,
+                           9 * sizeof(double)) == 0;
         assert_true(same || before.fold[i] != 1);
         others_differ = others_differ || !same;
     }
@@ -199,6 +204,7 @@ static void same_bytes_for_any_number_of_threads(void **state)
 {
     (void)state;
     signal_case *a = case_open(6, true), *b = case_open(6, true);
+    a->spec.member_count = b->spec.member_count = 3;
     alm_pool *pool = NULL;
     must(a, case_fit(a));
     must(b, alm_pool_create(3, &pool, &b->error));
@@ -225,6 +231,7 @@ static void every_combination_comes_out_as_a_scorer(void **state)
         c->spec.calibration = (alm_signal_calibration)i;
         c->spec.combination = i < 4 ? (alm_signal_combination)i : ALM_SIGNAL_SOFT_VOTE;
         c->spec.member_count = i == 0 ? 1 : 2;
+        c->member[0].learner = i % 2 ? ALM_SIGNAL_XGBOOST : ALM_SIGNAL_LIGHTGBM;
         c->member[1].learner = i == 2 ? ALM_SIGNAL_GRU : ALM_SIGNAL_TCN;
         c->member[1].epochs = 3;
         c->member[1].patience = i == 1 ? 0 : 2;
@@ -249,6 +256,51 @@ static void every_combination_comes_out_as_a_scorer(void **state)
         const char *left_out = i == 0 ? "\"left_out_missing\":0," : "\"left_out_missing\":2,";
         assert_true(report_says(c, left_out));
         alm_scorer_destroy(scorer);
+        case_close(c);
+    }
+}
+
+/* Out-of-fold probabilities are those that the training libraries' own predictions are, but for an
+ * ulp of exp (of a float, with XGBoost); the missing volume included. */
+static void probabilities_are_the_libraries_own(void **state)
+{
+    (void)state;
+    for (int two = 0; two < 2; two++) {
+        signal_case *c = case_open(8, true);
+        c->spec.members = &c->member[2];
+        c->member[3] = c->member[0];
+        c->spec.profit = two ? 0 : c->spec.profit;
+        c->bar[1][200].volume = NAN;
+        almi_signal s = {.env = &c->env, .spec = &c->spec, .data = &c->data, .arena = c->arena};
+        must(c, almi_signal_open(&s, &c->error));
+        const almi_signal_samples *train = &s.horizon[0].train;
+        size_t n = train->count, classes = s.class_count, width = s.width;
+        double *rows = ALM_NEW_ARRAY(c->arena, double, n * width);
+        double *ours = ALM_NEW_ARRAY(c->arena, double, n * classes);
+        double *own = ALM_NEW_ARRAY(c->arena, double, n * classes);
+        for (size_t i = 0; i < n; i++) {
+            almi_signal_row(&s, train->candidate[i], s.member[0].place, width, rows + i * width);
+        }
+        for (size_t m = 0; m < 2; m++) {
+            almi_signal_model model;
+            alm_lightgbm_booster *booster = NULL;
+            must(c, almi_signal_fit_member(&s, &s.member[m], train, c->arena, &model, &c->error));
+            must(c, almi_signal_probabilities(&s, &s.member[m], &model, train, ours, &c->error));
+            if (m == 0) {
+                must(c, alm_xgboost_predict(model.model, rows, n, width, own, &c->error));
+            } else {
+                must(c, alm_lightgbm_open(model.model, &booster, &c->error));
+                must(c, alm_lightgbm_predict(booster, ALM_LIGHTGBM_TRANSFORMED, rows, n, own,
+                                             &c->error));
+            }
+            for (size_t i = 0; i < n; i++) {
+                double p = two ? ours[i * 2 + 1] : ours[i * 3 + 2], q = own[two ? i : i * 3 + 2];
+                assert_true(fabs(p - q) <= q * (m == 0 ? 0x1p-22 : 0x1p-50));
+                assert_true(fabs(ours[i * classes] + p - 1) < 1e-6 || !two);
+            }
+            alm_lightgbm_close(booster);
+        }
+        almi_signal_close(&s);
         case_close(c);
     }
 }
@@ -342,6 +394,10 @@ static void members_are_refused(void **state)
     c = open_small();
     c->member[0].leaves = 1;
     refuse(c, ALM_ERR_INVALID, "signals.next, horizon 1, fold 1, member boost: training param");
+    c = open_small();
+    c->spec.members = &c->member[2];
+    c->member[2].depth = 0;
+    refuse(c, ALM_ERR_INVALID, "signals.next, horizon 1, fold 1, member extreme: training param");
 }
 
 static void data_is_refused(void **state)
@@ -386,6 +442,7 @@ int main(void)
         cmocka_unit_test(labels_of_a_fold_do_not_reach_it),
         cmocka_unit_test(same_bytes_for_any_number_of_threads),
         cmocka_unit_test(every_combination_comes_out_as_a_scorer),
+        cmocka_unit_test(probabilities_are_the_libraries_own),
         cmocka_unit_test(specs_are_refused),
         cmocka_unit_test(members_are_refused),
         cmocka_unit_test(data_is_refused),

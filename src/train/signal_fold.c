@@ -11,41 +11,79 @@ typedef struct fold_part {
     size_t first; /* of the test, among the horizon's training samples */
 } fold_part;
 
-static alm_err predict_fold(almi_signal *s, const fold_part *part, size_t member,
-                            alm_arena *scratch, almi_signal_fold_result *out, alm_error *error)
+typedef struct fold_run {
+    almi_signal *signal;
+    const almi_signal_horizon *horizon;
+    const fold_part *part; /* of every fold */
+    size_t member;
+    almi_signal_fold_result *out;
+} fold_run;
+
+static alm_err predict_fold(const fold_run *run, const fold_part *part, alm_arena *scratch,
+                            alm_error *error)
 {
+    almi_signal *s = run->signal;
+    const almi_signal_member *member = &s->member[run->member];
     size_t classes = s->class_count, members = s->spec->member_count;
     almi_signal_model model;
     double *probability = ALM_NEW_ARRAY(scratch, double, part->test.count * classes);
-    ALM_TRY(almi_signal_fit_member(s, &s->member[member], &part->train, scratch, &model, error));
-    ALM_TRY(almi_signal_probabilities(s, &s->member[member], &model, &part->test, probability,
-                                      error));
+    ALM_TRY(almi_signal_fit_member(s, member, &part->train, scratch, &model, error));
+    ALM_TRY(almi_signal_probabilities(s, member, &model, &part->test, probability, error));
     for (size_t i = 0; i < part->test.count; i++) {
-        memcpy(out->probability + ((part->first + i) * members + member) * classes,
+        memcpy(run->out->probability + ((part->first + i) * members + run->member) * classes,
                probability + i * classes, classes * sizeof *probability);
-        out->fold_left_out[part->first + i] = (uint32_t)part->number;
+        run->out->fold_left_out[part->first + i] = (uint32_t)part->number;
     }
     return ALM_OK;
 }
 
-static alm_err run_fold(almi_signal *s, const almi_signal_horizon *h, const fold_part *part,
-                        almi_signal_fold_result *out, alm_error *error)
+/* Of trees a task of the pool; every fold writes to its own samples. */
+static alm_err run_fold(void *context, size_t fold, int worker, alm_error *error)
 {
-    char where[64];
-    (void)snprintf(where, sizeof where, "fold %zu's training", part->number + 1);
-    alm_err code = almi_signal_check_classes(s, h->bars, &part->train, where, error);
+    const fold_run *run = context;
+    const almi_signal *s = run->signal;
     alm_arena *scratch = alm_arena_create(0);
-    for (size_t m = 0; code == ALM_OK && m < s->spec->member_count; m++) {
-        code = predict_fold(s, part, m, scratch, out, error);
-        if (code != ALM_OK) {
-            code = alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, fold %zu, "
-                                  "member " ALM_STR_FMT, ALM_STR_ARG(s->spec->name), h->bars,
-                                  part->number + 1, ALM_STR_ARG(s->member[m].spec->name));
-        }
-        alm_arena_reset(scratch);
-    }
+    alm_err code = predict_fold(run, &run->part[fold], scratch, error);
+    (void)worker;
     alm_arena_destroy(scratch);
+    return code == ALM_OK
+               ? code
+               : alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d, fold %zu, "
+                                "member " ALM_STR_FMT, ALM_STR_ARG(s->spec->name),
+                                run->horizon->bars, fold + 1,
+                                ALM_STR_ARG(s->member[run->member].spec->name));
+}
+
+static alm_err run_member(fold_run *run, alm_error *error)
+{
+    const almi_signal *s = run->signal;
+    size_t folds = (size_t)s->spec->folds;
+    alm_err code = ALM_OK;
+    if (!s->member[run->member].is_net) {
+        return alm_pool_run(s->env->pool, folds, run_fold, run, error);
+    }
+    for (size_t f = 0; code == ALM_OK && f < folds; f++) {
+        code = run_fold(run, f, 0, error);
+    }
     return code;
+}
+
+static alm_err run_folds(almi_signal *s, const almi_signal_horizon *h, const fold_part *part,
+                         almi_signal_fold_result *out, alm_error *error)
+{
+    size_t folds = (size_t)s->spec->folds;
+    for (size_t f = 0; f < folds; f++) {
+        char where[64];
+        (void)snprintf(where, sizeof where, "fold %zu's training", f + 1);
+        ALM_TRY(almi_signal_check_classes(s, h->bars, &part[f].train, where, error));
+    }
+    for (size_t m = 0; m < s->spec->member_count; m++) {
+        fold_run run = {s, h, part, m, out};
+        ALM_TRY(run_member(&run, error));
+        s->done += folds;
+        alm_env_progress(s->env, "signal", s->done, s->total);
+    }
+    return ALM_OK;
 }
 
 static alm_err create_result(const almi_signal *s, size_t count, alm_arena *arena,
@@ -77,9 +115,10 @@ alm_err almi_signal_out_of_fold(almi_signal *s, const almi_signal_horizon *h, al
         return alm_error_wrap(error, code, "signals." ALM_STR_FMT ", horizon %d",
                               ALM_STR_ARG(s->spec->name), h->bars);
     }
+    alm_arena *scratch = alm_arena_create(0);
+    fold_part *part = ALM_NEW_ARRAY(scratch, fold_part, folds);
     for (size_t f = 0; f < folds; f++) {
-        alm_arena *scratch = alm_arena_create(0);
-        fold_part part = {
+        part[f] = (fold_part){
             .number = f,
             .train = almi_signal_pick(&h->train, split[f].train, split[f].train_count, scratch),
             .test = almi_signal_pick(&h->train, split[f].test, split[f].test_count, scratch),
@@ -87,9 +126,8 @@ alm_err almi_signal_out_of_fold(almi_signal *s, const almi_signal_horizon *h, al
         for (size_t i = 0; i < split[f].test_count; i++) {
             out->fold[split[f].test[i]] = (uint32_t)f;
         }
-        code = run_fold(s, h, &part, out, error);
-        alm_arena_destroy(scratch);
-        ALM_TRY(code);
     }
-    return ALM_OK;
+    code = run_folds(s, h, part, out, error);
+    alm_arena_destroy(scratch);
+    return code;
 }

@@ -10,15 +10,11 @@
 #include "model/sequence/network_fit.h"
 #include "num/elementary.h"
 #include "train/lightgbm.h"
+#include "train/xgboost.h"
 
 /* A net stops early by the newest eighth of what it is trained on. */
 #define VALIDATION_PARTS 8
 #define TCN_KERNEL 3
-
-static int threads_of(const almi_signal *s)
-{
-    return s->env->pool ? alm_pool_threads(s->env->pool) : 1;
-}
 
 static int seed_of(const almi_signal *s)
 {
@@ -81,7 +77,6 @@ static alm_err fit_lightgbm(const row_source *source, const double *label, alm_a
     params.lambda_l2 = m->lambda_l2;
     params.max_bin = m->bins_max;
     params.seed = seed_of(s);
-    params.threads = threads_of(s);
     row_source rows = *source;
     alm_lightgbm_data data = {.row_count = source->samples->count,
                               .column_count = source->member->width,
@@ -91,6 +86,34 @@ static alm_err fit_lightgbm(const row_source *source, const double *label, alm_a
     alm_lightgbm_result result;
     ALM_TRY(alm_lightgbm_train(&params, &data, arena, &result, error));
     *out = result.text;
+    return ALM_OK;
+}
+
+static alm_err fit_xgboost(const row_source *source, const double *label, alm_arena *arena,
+                           alm_str *out, alm_error *error)
+{
+    const alm_signal_member_spec *m = source->member->spec;
+    const almi_signal *s = source->signal;
+    alm_xgboost_params params = alm_xgboost_params_default();
+    params.classes = (int)s->class_count;
+    params.trees = m->trees;
+    params.depth = m->depth;
+    params.learning_rate = m->learning_rate;
+    params.min_child_weight = m->leaf_rows_min;
+    params.feature_fraction = m->feature_fraction;
+    params.bagging_fraction = m->bagging_fraction;
+    params.lambda_l2 = m->lambda_l2;
+    params.max_bin = m->bins_max;
+    params.seed = seed_of(s);
+    row_source rows = *source;
+    alm_xgboost_data data = {.row_count = source->samples->count,
+                             .column_count = source->member->width,
+                             .rows = give_rows,
+                             .context = &rows,
+                             .label = label};
+    alm_xgboost_result result;
+    ALM_TRY(alm_xgboost_train(&params, &data, arena, &result, error));
+    *out = result.model;
     return ALM_OK;
 }
 
@@ -268,38 +291,64 @@ static alm_err fit_trees(const row_source *source, alm_arena *arena, almi_signal
     if (code == ALM_OK) {
         code = source->member->spec->learner == ALM_SIGNAL_LIGHTGBM
                    ? fit_lightgbm(source, label, arena, &out->model, error)
-                   : alm_fail(error, ALM_ERR_UNSUPPORTED, "XGBoost cannot be trained yet");
+                   : fit_xgboost(source, label, arena, &out->model, error);
     }
     alm_arena_destroy(scratch);
     return code;
 }
 
-alm_err almi_signal_fit_member(almi_signal *s, const almi_signal_member *member,
+alm_err almi_signal_fit_member(const almi_signal *s, const almi_signal_member *member,
                                const almi_signal_samples *samples, alm_arena *arena,
                                almi_signal_model *out, alm_error *error)
 {
     row_source source = {s, member, samples};
-    alm_env_progress(s->env, "signal", s->done++, s->total);
     return member->is_net ? fit_network(&source, arena, out, error)
                           : fit_trees(&source, arena, out, error);
 }
 
 /* ---- probabilities ---- */
 
-/* As transform.c, but for where exp comes from. */
+static float exp_single(float x)
+{
+    return (float)alm_exp((double)x);
+}
+
+/* XGBoost's own arithmetic, as in model/transform.c. */
+static void link_single(const double *score, size_t classes, size_t scores, double *out)
+{
+    float top = (float)score[0];
+    double sum = 0;
+    if (scores == 1) {
+        float p = 1.0f / (exp_single(-(float)score[0]) + 1.0f + 1e-16f);
+        out[0] = (double)(1.0f - p);
+        out[1] = (double)p;
+        return;
+    }
+    for (size_t k = 1; k < classes; k++) {
+        top = fmaxf((float)score[k], top);
+    }
+    for (size_t k = 0; k < classes; k++) {
+        out[k] = (double)exp_single((float)score[k] - top);
+        sum += out[k];
+    }
+    for (size_t k = 0; k < classes; k++) {
+        out[k] = (double)((float)out[k] / (float)sum);
+    }
+}
+
+/* As model/transform.c and the scorer, but for where exp comes from: what calibrators and stackers
+ * are made of must not depend on the CPU. */
 static void link_scores(const alm_transform *transform, const double *score, size_t classes,
                         double *out)
 {
-    if (transform->input_count == 1) {
-        double p = 1 / (1 + alm_exp(-score[0]));
-        out[1] = transform->single ? (float)p : p;
-        out[0] = transform->single ? (double)(1.0f - (float)out[1]) : 1 - out[1];
-        return;
-    }
-    memcpy(out, score, classes * sizeof *out);
-    alm_softmax(out, classes);
-    for (size_t k = 0; transform->single && k < classes; k++) {
-        out[k] = (float)out[k];
+    if (transform->single) {
+        link_single(score, classes, transform->input_count, out);
+    } else if (transform->input_count == 1) {
+        out[1] = 1 / (1 + alm_exp(-score[0]));
+        out[0] = 1 - out[1];
+    } else {
+        memcpy(out, score, classes * sizeof *out);
+        alm_softmax(out, classes);
     }
 }
 
