@@ -70,7 +70,7 @@ endif()
 # libalmanac.so: capi/ and what it needs of the lower floors; only include/almanac.h is exported.
 # A fuzz build has no main program that could give a shared library libFuzzer's symbols.
 if(TARGET alm_capi AND NOT ALM_FUZZ)
-  foreach(folder IN ITEMS base num model capi)
+  foreach(folder IN ITEMS base num feature model signal capi)
     set_target_properties(alm_${folder} PROPERTIES POSITION_INDEPENDENT_CODE ON
       C_VISIBILITY_PRESET hidden)
   endforeach()
@@ -80,7 +80,8 @@ if(TARGET alm_capi AND NOT ALM_FUZZ)
     VERSION ${PROJECT_VERSION} SOVERSION 1 LINK_DEPENDS "${map}" BUILD_RPATH ""
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
   target_link_options(almanac_shared PRIVATE "LINKER:--version-script=${map}")
-  target_link_libraries(almanac_shared PRIVATE alm_model alm_num alm_base alm_settings)
+  target_link_libraries(almanac_shared PRIVATE
+    alm_signal alm_feature alm_model alm_num alm_base alm_settings)
 endif()
 
 # app/main.c is the command; the rest of app/ is a library, so that tests can link it.

@@ -7,18 +7,20 @@
  *   almanac_describe   its columns, classes, horizons, members, hash; whether it is approved
  *   almanac_session    the caller's columns matched by name, and the memory for calls, once
  *   almanac_predict    a table, or one row; no allocation
+ *   almanac_stream_... raw OHLCV bars instead, of a model that takes them: one stream per symbol
  *
- * OWNERSHIP. Whoever opens closes: almanac_close and almanac_session_close take NULL, in any order;
- * a model lives until its last session is closed. Everything that is given in is only read during
- * the call. Texts and arrays that are given out belong to the model or session they came from.
+ * OWNERSHIP. Whoever opens closes: almanac_close, almanac_session_close and almanac_stream_close
+ * take NULL, in any order; a model lives until its last session and stream are closed. Everything
+ * that is given in is only read during the call. Texts and arrays that are given out belong to the
+ * model or session they came from.
  *
  * ERRORS. Functions that can fail return a status and fill the caller's almanac_error (which may be
  * NULL): one line that names file, row, column or key, and what to do. Outputs are untouched then,
  * but where it says otherwise. A NULL where something is needed is ALMANAC_INVALID. When the system
  * has no memory for small things the process stops; large ones give ALMANAC_MEMORY.
  *
- * THREADS. No global state. A model may be used by any number of threads at a time, a session and
- * an error by one.
+ * THREADS. No global state. A model may be used by any number of threads at a time, a session, a
+ * stream and an error by one.
  *
  * VERSIONS. Structs that may grow begin with their size; the ALMANAC_..._INIT values set it, so
  * that a program keeps working with a newer library. With an older library a member that it does
@@ -67,6 +69,7 @@ typedef struct almanac_error {
 
 typedef struct almanac_model almanac_model;     /* immutable */
 typedef struct almanac_session almanac_session; /* columns and memory of one caller */
+typedef struct almanac_stream almanac_stream;   /* what the bars of one symbol left behind */
 
 /* ---- a model ---- */
 
@@ -119,10 +122,12 @@ typedef struct almanac_info {
     size_t window_column_count;   /* columns that windows need; 0: no windows are needed */
     const char *const *window_columns;
     size_t window_steps;          /* the steps that windows have at least */
+    int takes_bars;               /* columns are made of OHLCV bars (scorer.json names `bars`) */
+    uint64_t warmup_bars;         /* of a symbol, before the first answer that lacks nothing */
 } almanac_info;
 #define ALMANAC_INFO_INIT                                                                       \
     { sizeof(almanac_info), NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL,  \
-      0, NULL, 0, NULL, 0 }
+      0, NULL, 0, NULL, 0, 0, 0 }
 
 /* Fills what info->size covers. */
 ALMANAC_API almanac_status almanac_describe(const almanac_model *model, almanac_info *info,
@@ -183,6 +188,56 @@ ALMANAC_API almanac_status almanac_predict(almanac_session *session, const alman
 ALMANAC_API almanac_status almanac_predict_row(almanac_session *session, const double *row,
                                                const double *window, almanac_answers *answers,
                                                almanac_error *error);
+
+/* ---- bars ----
+ *
+ * A model with takes_bars makes its columns itself. A stream is updated with every bar of its
+ * symbol, once it has closed, in the order of time; a session answers as of its newest bar.
+ *
+ * MISSING ANSWERS. A net has no answer while its window is not full or holds a missing value. The
+ * value, probabilities and confidence of every horizon that needs it are NaN then; the other
+ * horizons have theirs. It is no error. */
+
+typedef struct almanac_bar { /* never grows */
+    int64_t time; /* microseconds since 1970-01-01T00:00, in the time that the model was trained in:
+                   * the exchange's or UTC, a bar's start or its end */
+    double open, high, low, close, volume; /* NaN: missing */
+} almanac_bar;
+
+/* No bar yet. ALMANAC_UNSUPPORTED: the model takes no bars. */
+ALMANAC_API almanac_status almanac_stream_open(almanac_model *model, almanac_stream **stream,
+                                               almanac_error *error);
+ALMANAC_API void almanac_stream_close(almanac_stream *stream);
+/* No allocation. ALMANAC_INVALID: a bar that does not follow the one before it, which leaves the
+ * stream as it was. */
+ALMANAC_API almanac_status almanac_stream_update(almanac_stream *stream, const almanac_bar *bar,
+                                                 almanac_error *error);
+ALMANAC_API uint64_t almanac_stream_bars(const almanac_stream *stream); /* so far */
+/* A copy that goes on by itself: of a bar that has not closed, update a copy. */
+ALMANAC_API almanac_status almanac_stream_copy(const almanac_stream *stream,
+                                               almanac_stream **copy, almanac_error *error);
+
+/* For a restart without the history: canonical bytes. *size: bytes that there is room for at
+ * `bytes`, then those that there are; with `bytes` NULL only the latter. ALMANAC_LIMIT: no room,
+ * and *size says how much is needed. */
+ALMANAC_API almanac_status almanac_stream_save(const almanac_stream *stream, void *bytes,
+                                               size_t *size, almanac_error *error);
+/* Also of another model over the same features and windows. ALMANAC_CORRUPT, or ALMANAC_FAILED for
+ * bytes of other features: update a new stream with the symbol's bars then. */
+ALMANAC_API almanac_status almanac_stream_load(almanac_model *model, const void *bytes,
+                                               size_t size, almanac_stream **stream,
+                                               almanac_error *error);
+
+/* One row of answers, as of the stream's newest bar; no allocation. Session and stream are of one
+ * model. ALMANAC_INVALID before the first bar. */
+ALMANAC_API almanac_status almanac_predict_stream(almanac_session *session,
+                                                  const almanac_stream *stream,
+                                                  almanac_answers *answers, almanac_error *error);
+/* Bars of one symbol from its first on: `count` rows of answers, with the bits that a stream would
+ * give. The first call of a session makes memory. On failure parts may be written. */
+ALMANAC_API almanac_status almanac_predict_bars(almanac_session *session, const almanac_bar *bars,
+                                                size_t count, almanac_answers *answers,
+                                                almanac_error *error);
 
 #ifdef __cplusplus
 }

@@ -6,13 +6,29 @@
 
 #include "almanac.h"
 #include "model/scorer/scorer.h"
+#include "signal/signal.h"
 
 struct almanac_model {
     atomic_size_t holders; /* the caller until close, and every session */
     alm_arena *arena;
     alm_scorer *scorer;
+    alm_signal *signal; /* NULL: it takes no bars */
     almanac_info info;
 };
+
+struct almanac_session {
+    alm_arena *arena;
+    almanac_model *model; /* held */
+    alm_pool *pool;       /* NULL: the caller's thread */
+    alm_scorer_binding *binding;
+    alm_scorer_scratch *scratch;
+    alm_signal_scratch *signal_scratch; /* NULL: no bars */
+    size_t row_count;
+    const char *const *ignored;
+    size_t ignored_count;
+};
+
+uint64_t almi_capi_monotonic_ns(void);
 
 /* The status of an internal code, and its message into the caller's error. */
 almanac_status almi_capi_status(alm_err code, const alm_error *from, almanac_error *error);

@@ -169,10 +169,16 @@ static alm_err open_bytes(const opening *o, alm_str bytes, almanac_model *model,
     return ALM_OK;
 }
 
-static void describe_scorer(almanac_model *model)
+static alm_err describe_scorer(almanac_model *model, alm_error *error)
 {
-    alm_digest digest = alm_scorer_describe(model->scorer)->digest;
-    almi_capi_describe(model, alm_digest_str(&digest, model->arena).data, FORMAT_SCORER);
+    const alm_scorer_info *info = alm_scorer_describe(model->scorer);
+    if (info->bars.data) {
+        ALM_TRY(alm_signal_create(model->scorer, &model->signal, error));
+        model->info.takes_bars = 1;
+        model->info.warmup_bars = alm_signal_describe(model->signal)->warmup_bars;
+    }
+    almi_capi_describe(model, alm_digest_str(&info->digest, model->arena).data, FORMAT_SCORER);
+    return ALM_OK;
 }
 
 /* A model file, or that of an MLflow folder. */
@@ -198,9 +204,7 @@ static alm_err open_path(const opening *o, almanac_model *model, alm_error *erro
     alm_err code;
     if (alm_scorer_is_folder(fs, o->path)) {
         code = alm_scorer_open(fs, o->path, o->name, &model->scorer, error);
-        if (code == ALM_OK) {
-            describe_scorer(model);
-        }
+        code = code == ALM_OK ? describe_scorer(model, error) : code;
     } else {
         code = read_model(fs, o->path, arena, &bytes, error);
         code = code == ALM_OK ? open_bytes(o, bytes, model, error) : code;
@@ -233,8 +237,7 @@ static alm_err open_files(const opening *o, almanac_model *model, alm_error *err
     alm_scorer_table table = {file, o->count};
     alm_scorer_source source = alm_scorer_memory(&table);
     ALM_TRY(alm_scorer_read(&source, o->name, &model->scorer, error));
-    describe_scorer(model);
-    return ALM_OK;
+    return describe_scorer(model, error);
 }
 
 static almanac_status open_model(const opening *o, almanac_model **out, almanac_error *error)
@@ -291,6 +294,7 @@ almanac_status almanac_open_memory(const char *name, const almanac_file *files, 
 void almi_capi_release(almanac_model *model)
 {
     if (atomic_fetch_sub(&model->holders, 1) == 1) {
+        alm_signal_destroy(model->signal);
         alm_scorer_destroy(model->scorer);
         alm_arena_destroy(model->arena); /* the struct lies in it */
     }

@@ -6,18 +6,7 @@
 
 #define THREADS_MAX 1024
 
-struct almanac_session {
-    alm_arena *arena;
-    almanac_model *model; /* held */
-    alm_pool *pool;       /* NULL: the caller's thread */
-    alm_scorer_binding *binding;
-    alm_scorer_scratch *scratch;
-    size_t row_count;
-    const char *const *ignored;
-    size_t ignored_count;
-};
-
-static uint64_t monotonic_ns(void)
+uint64_t almi_capi_monotonic_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -77,6 +66,9 @@ static alm_err open_session(almanac_session *s, const almanac_columns *given, al
         ALM_TRY(alm_pool_create(threads, &s->pool, error));
     }
     ALM_TRY(alm_scorer_scratch_create(s->binding, s->pool, &s->scratch, error));
+    if (s->model->signal) {
+        ALM_TRY(alm_signal_scratch_create(s->model->signal, s->pool, &s->signal_scratch, error));
+    }
     const alm_str *ignored = alm_scorer_ignored(s->binding, &s->ignored_count);
     s->ignored = almi_capi_texts(s->arena, ignored, s->ignored_count);
     s->row_count = columns.row_count;
@@ -112,6 +104,7 @@ void almanac_session_close(almanac_session *s)
         return;
     }
     alm_scorer_scratch_destroy(s->scratch);
+    alm_signal_scratch_destroy(s->signal_scratch);
     alm_pool_destroy(s->pool);
     alm_scorer_binding_destroy(s->binding);
     almi_capi_release(s->model);
@@ -130,7 +123,7 @@ const char *const *almanac_session_ignored(const almanac_session *session, size_
 almanac_status almanac_predict(almanac_session *s, const almanac_batch *batch,
                                almanac_answers *answers, almanac_error *error)
 {
-    uint64_t start = monotonic_ns();
+    uint64_t start = almi_capi_monotonic_ns();
     if (!s || !batch || !answers || !almi_capi_fits(batch, sizeof *batch, sizeof *batch) ||
         !almi_capi_fits(answers, sizeof *answers, sizeof *answers)) {
         return almi_capi_invalid(error, "almanac_predict: a session, a batch and answers of this "
@@ -145,7 +138,7 @@ almanac_status almanac_predict(almanac_session *s, const almanac_batch *batch,
                                 answers->members};
     alm_err code = alm_scorer_predict(s->scratch, &input, &output, &internal);
     if (code == ALM_OK) {
-        answers->nanoseconds = monotonic_ns() - start;
+        answers->nanoseconds = almi_capi_monotonic_ns() - start;
     }
     return almi_capi_status(code, &internal, error);
 }

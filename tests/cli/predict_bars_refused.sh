@@ -1,7 +1,9 @@
 . "$(dirname "$0")/_case.sh"
 # Every reason is one line, and a file that was asked for is not there.
 cp -r "$ALMANAC_SOURCE/tests/golden/signal" . && golden=signal
-try() { almanac predict --model "$golden" --quiet --output out.csv "$@" 2>&1 | grep -v '^unapproved'; }
+try() {
+    almanac predict --model "$golden" --quiet --output out.csv "$@" 2>&1 | grep -v "^unapproved"
+}
 head -9 "$golden/bars.csv" > bars.csv
 sed 's/,volume,/,amount,/' bars.csv > names.csv; try names.csv
 (cat bars.csv; sed -n 3p bars.csv) > again.csv; try again.csv

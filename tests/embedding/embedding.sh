@@ -40,22 +40,33 @@ cat > "$folder/scorer/scorer.json" <<END
 END
 
 page=$ALMANAC_SOURCE/docs/embedding.md
-sed -n '/^```c$/,/^```$/p' "$page" | sed '1d;$d' > "$folder/program.c"
-sed -n '/it prints$/,/^## /p' "$page" | sed -n '/^```$/,/^```$/p' | grep -v '^```$' \
-    > "$folder/expected"
-[ -s "$folder/program.c" ] && [ -s "$folder/expected" ]
 strict='-Wall -Wextra -Wpedantic -Werror'
-# shellcheck disable=SC2086
-"${CC:-cc}" -std=c11 $strict "$folder/program.c" -I"$ALMANAC_SOURCE/include" -L"$library" \
-    -lalmanac -o "$folder/as_c"
-# shellcheck disable=SC2086
-"${CXX:-c++}" -x c++ -std=c++11 $strict "$folder/program.c" -I"$ALMANAC_SOURCE/include" \
-    -L"$library" -lalmanac -o "$folder/as_cxx"
-for program in as_c as_cxx; do
-    LD_LIBRARY_PATH=$library "$folder/$program" "$folder/scorer" > "$folder/printed"
-    diff "$folder/expected" "$folder/printed"
-    if LD_LIBRARY_PATH=$library "$folder/$program" "$folder/none" 2> "$folder/refused"; then
-        exit 1
-    fi
-    grep -q "none" "$folder/refused"
-done
+# The n-th program of the page, as C and as C++, on a model: prints the n-th of what it prints.
+block() { # NUMBER BEGINNING
+    awk -v wanted="$1" -v beginning="$2" '
+        inside && /^```$/ { inside = 0; next }
+        inside && count == wanted { print }
+        $0 ~ beginning && !inside { count++; inside = 1 }' "$page"
+}
+try() { # NUMBER MODEL
+    block "$1" '^```c$' > "$folder/program.c"
+    sed -n '/it prints$/,/^## /p' "$page" > "$folder/prints"
+    page=$folder/prints block "$1" '^```$' > "$folder/expected"
+    [ -s "$folder/program.c" ] && [ -s "$folder/expected" ]
+    # shellcheck disable=SC2086
+    "${CC:-cc}" -std=c11 $strict "$folder/program.c" -I"$ALMANAC_SOURCE/include" -L"$library" \
+        -lalmanac -o "$folder/as_c"
+    # shellcheck disable=SC2086
+    "${CXX:-c++}" -x c++ -std=c++11 $strict "$folder/program.c" -I"$ALMANAC_SOURCE/include" \
+        -L"$library" -lalmanac -o "$folder/as_cxx"
+    for program in as_c as_cxx; do
+        LD_LIBRARY_PATH=$library "$folder/$program" "$2" > "$folder/printed"
+        diff "$folder/expected" "$folder/printed"
+        if LD_LIBRARY_PATH=$library "$folder/$program" "$folder/none" 2> "$folder/refused"; then
+            exit 1
+        fi
+        grep -q "none" "$folder/refused"
+    done
+}
+try 1 "$folder/scorer"
+try 2 "$ALMANAC_SOURCE/tests/golden/signal"
