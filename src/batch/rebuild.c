@@ -31,6 +31,7 @@ typedef struct past_inputs { /* what the record names and the project must have 
 static alm_str library_here(alm_str name)
 {
     return alm_str_is(name, "lightgbm")  ? alm_str_of(ALM_LIGHTGBM_DIGEST)
+           : alm_str_is(name, "xgboost") ? alm_str_of(ALM_XGBOOST_DIGEST)
                                          : ALM_STR("");
 }
 

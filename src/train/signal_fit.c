@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "model/ensemble/calibrator.h"
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 /* Files of a signal: the plan, and for every horizon a stacker and three of every member. */
 typedef struct file_list {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "train/lightgbm.h"
-#include "train/signal_cases.h"
+#include "train/signal_fit_cases.h"
 #include "train/xgboost.h"
 
 static void must(signal_case *c, alm_err code)

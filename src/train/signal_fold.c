@@ -1,5 +1,5 @@
 /* signal_fold.c: what members say of samples that they have not seen. */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* signal_member.c: one member, fitted on some samples, and what it says of others. */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <math.h>
 #include <string.h>

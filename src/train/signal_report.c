@@ -2,7 +2,7 @@
  *
  * Numbers have 9 decimals: the scorer's transforms call the C library's exp, whose last bit depends
  * on the CPU (model/transform.h), and a report must not. */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* signal_samples.c: from bars and declarations to samples with labels, and the cut of the test. */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* signal_score.c: the test part: what the scorer says of it, and two baselines. */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <math.h>
 #include <string.h>

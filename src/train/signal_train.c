@@ -157,6 +157,9 @@ static void put_libraries(alm_json_writer *w, const alm_signal_spec *s)
     if (has_learner(s, ALM_SIGNAL_LIGHTGBM)) {
         alm_json_put_text(w, "lightgbm", ALM_LIGHTGBM_DIGEST);
     }
+    if (has_learner(s, ALM_SIGNAL_XGBOOST)) {
+        alm_json_put_text(w, "xgboost", ALM_XGBOOST_DIGEST);
+    }
     alm_json_close_object(w);
 }
 

@@ -1,5 +1,5 @@
 /* signal_verdict.c: is one predictor better than another on the test, and how sure is that? */
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #include <math.h>
 

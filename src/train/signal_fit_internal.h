@@ -1,10 +1,10 @@
-/* signal_internal.h: the parts of signal_fit.h, inside this folder (and for its tests).
+/* signal_fit_internal.h: the parts of signal_fit.h, inside this folder (and for its tests).
  *
  * A *candidate* is a bar that can be scored: past the warm-up of all features, and behind enough
  * bars for the longest window, whose values are finite where a net takes them. A *sample* of a
  * horizon is a candidate whose label is known there. Both are sorted by time, then by symbol. */
-#ifndef ALM_TRAIN_SIGNAL_INTERNAL_H
-#define ALM_TRAIN_SIGNAL_INTERNAL_H
+#ifndef ALM_TRAIN_SIGNAL_FIT_INTERNAL_H
+#define ALM_TRAIN_SIGNAL_FIT_INTERNAL_H
 
 #include "feature/bars/label_splits.h"
 #include "model/sequence/network.h"

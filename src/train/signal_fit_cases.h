@@ -1,12 +1,12 @@
-/* signal_cases.h: made-up bars of two symbols, with or without something to find; for tests. */
-#ifndef ALM_TRAIN_SIGNAL_CASES_H
-#define ALM_TRAIN_SIGNAL_CASES_H
+/* signal_fit_cases.h: made-up bars of two symbols, with or without something to find; for tests. */
+#ifndef ALM_TRAIN_SIGNAL_FIT_CASES_H
+#define ALM_TRAIN_SIGNAL_FIT_CASES_H
 
 #include <string.h>
 
 #include "base/rng.h"
 #include "num/elementary.h"
-#include "train/signal_internal.h"
+#include "train/signal_fit_internal.h"
 
 #define CASE_SYMBOLS 2
 #define CASE_BARS 700
