@@ -54,7 +54,7 @@ training records a commit, and the tree that you are in may have changes."
 rm -rf "$project"
 mkdir -p "$project"
 cp -R "$here/almanac.yaml" "$here/data" "$project/"
-printf '.almanac/\n' > "$project/.gitignore"
+printf '%s\n' .almanac/ answers.csv report.html > "$project/.gitignore"
 cd "$project"
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 export GIT_AUTHOR_NAME=Demo GIT_AUTHOR_EMAIL=demo@example.org

@@ -5,3 +5,4 @@ grep -o '<h2[^>]*>[^<]*' page.html | sed 's/.*>//'
 grep -c 'http\|src=' page.html
 almanac report --model swing-2
 almanac run --snapshot "$snap"
+almanac predictions verify

@@ -1,6 +1,6 @@
 . "$(dirname "$0")/_case.sh"
 bars_project; commit
-almanac check; snap=$(bars_snapshot --quiet)
+almanac check; almanac features; snap=$(bars_snapshot --quiet)
 almanac train --snapshot "$snap" --why 'first' --quiet
 almanac train swing --snapshot "$snap" | cut -d' ' -f1-6
 almanac models list --json | sed 's/.*"state":"\([a-z]*\)","origin":"\([a-z]*\)".*/\1 \2/'
