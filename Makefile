@@ -5,7 +5,8 @@ JOBS  ?= $(shell nproc)
 FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
-.PHONY: build demo test check check-full bench bench-inference accuracy format clean bootstrap
+.PHONY: build demo demo-bars test check check-full bench bench-inference accuracy format clean \
+  bootstrap
 
 build: bootstrap
 	@cmake --preset release
@@ -16,6 +17,9 @@ bootstrap:
 
 demo: build
 	examples/retail/demo.sh
+
+demo-bars: build
+	examples/bars/demo.sh
 
 test: build
 	cd build/release && $(CTEST)

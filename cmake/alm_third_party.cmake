@@ -16,7 +16,7 @@ set(ALM_LINK_base crypto jansson yaml zstd)
 set(ALM_LINK_num sleef)
 set(ALM_LINK_table duckdb z)
 set(ALM_LINK_store sqlite3)
-set(ALM_LINK_train _lightgbm)
+set(ALM_LINK_train _lightgbm xgboost)
 set(ALM_LINK_ALL ${ALM_LINK_base} ${ALM_LINK_num} ${ALM_LINK_table} ${ALM_LINK_store}
   ${ALM_LINK_train})
 

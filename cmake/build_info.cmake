@@ -21,7 +21,8 @@ if(EXISTS "${ALM_SOURCE}/.git")
   endif()
 endif()
 
-foreach(pair IN ITEMS "LIGHTGBM|lightgbm|lib_lightgbm" "DUCKDB|duckdb|libduckdb")
+foreach(pair IN ITEMS "LIGHTGBM|lightgbm|lib_lightgbm" "XGBOOST|xgboost-cpu|libxgboost"
+    "DUCKDB|duckdb|libduckdb")
   string(REPLACE "|" ";" pair "${pair}")
   list(GET pair 0 upper)
   list(GET pair 1 package)

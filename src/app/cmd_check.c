@@ -40,6 +40,17 @@ static alm_err add_files(almi_cli *cli, const alm_source *source, almi_grid *gri
     return ALM_OK;
 }
 
+/* The declarations compiled when the file was opened. */
+static void note_bars(almi_cli *cli)
+{
+    const alm_project *p = cli->project;
+    almi_note(cli, "project " ALM_STR_FMT ": %zu source%s, %zu declaration%s over bars, "
+              "%zu signal%s: all in order", ALM_STR_ARG(p->name), p->source_count,
+              p->source_count == 1 ? "" : "s", p->bars.feature_count,
+              p->bars.feature_count == 1 ? "" : "s", p->signal_count,
+              p->signal_count == 1 ? "" : "s");
+}
+
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     ALM_TRY(almi_open_project(cli, error));
@@ -59,6 +70,10 @@ static alm_err run(almi_cli *cli, alm_error *error)
         return ALM_OK;
     }
     almi_show_rows(cli, grid, "sources", "no sources");
+    if (project->bars.source.size) {
+        note_bars(cli);
+        return ALM_OK;
+    }
     almi_note(cli,
               "project " ALM_STR_FMT ": %zu source%s, %zu feature%s, %zu model%s, "
               "%zu schedule%s: all in order",

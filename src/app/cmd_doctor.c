@@ -63,6 +63,7 @@ static void check_engine(findings *f)
                             ALM_ENGINE_COMPILER));
     report(f, FINE, "LightGBM",
            alm_arena_printf(arena, "%s (training only)", ALM_LIGHTGBM_VERSION));
+    report(f, FINE, "XGBoost", alm_arena_printf(arena, "%s (training only)", ALM_XGBOOST_VERSION));
     const char *duckdb = alm_sql_engine_version();
     bool same = strcmp(duckdb[0] == 'v' ? duckdb + 1 : duckdb, ALM_DUCKDB_VERSION) == 0;
     report(

@@ -63,9 +63,54 @@ static void add_feature(almi_cli *cli, const alm_feature_spec *spec, almi_grid *
     almi_grid_bool(grid, spec->scaled);
 }
 
+/* ---- of bars ---- */
+
+static const almi_grid_column bar_columns[] = {
+    {.key = "name", .title = "COLUMN", .shrink = true},
+    {.key = "class", .title = "CLASS"},
+    {.key = "warmup_bars", .title = "WARM-UP", .right = true},
+};
+
+static alm_err run_bars(almi_cli *cli, alm_error *error)
+{
+    alm_bars_plan *plan = NULL;
+    char version[ALM_DIGEST_TEXT_BYTES];
+    ALM_TRY(alm_project_bars_plan(cli->project, &plan, error));
+    alm_digest_text(alm_bars_plan_version(plan), version);
+    size_t lookback = alm_bars_plan_lookback(plan);
+    almi_grid *grid =
+        almi_grid_create(cli->arena, bar_columns, sizeof bar_columns / sizeof bar_columns[0]);
+    for (size_t i = 0; i < alm_bars_plan_width(plan); i++) {
+        almi_grid_text(grid, alm_bars_plan_name(plan, i));
+        almi_grid_text(grid, alm_bars_plan_is_anchored(plan, i) ? "anchored" : "finite");
+        almi_grid_i64(grid, (int64_t)alm_bars_plan_warmup(plan, i));
+    }
+    alm_bars_plan_destroy(plan);
+    if (!cli->json) {
+        almi_show_rows(cli, grid, "features", "no features");
+        alm_buffer_printf(&cli->out, "\nfeature version  %s\nlook-back        %zu bars of the "
+                          "finite ones\n", version, lookback);
+        return ALM_OK;
+    }
+    alm_json_writer json = alm_json_writer_on(&cli->out);
+    alm_json_open_object(&json);
+    alm_json_put_text(&json, "feature_version", version);
+    alm_json_put_i64(&json, "lookback_bars", (int64_t)lookback);
+    alm_json_key(&json, "features");
+    almi_grid_write_rows(grid, &json);
+    alm_json_close_object(&json);
+    alm_buffer_text(&cli->out, "\n");
+    return ALM_OK;
+}
+
+/* ---- of a model ---- */
+
 static alm_err run(almi_cli *cli, alm_error *error)
 {
     ALM_TRY(almi_open_project(cli, error));
+    if (cli->project->bars.source.size) {
+        return run_bars(cli, error);
+    }
     const alm_model_spec *model = NULL;
     ALM_TRY(almi_find_model(cli, almi_option_text(cli, "model"), &model, error));
     alm_feature_plan *plan = NULL;
@@ -104,7 +149,8 @@ const almi_command almi_cmd_features_list = {
     .text = "Compiles the declared features for a model and lists them: the operator and its "
             "revision, the column, how far back it reads (age: days before the newest known "
             "value; lag: days before the day that is forecast), and its window. The feature "
-            "version is the hash of all this; it changes when anything of it changes.",
+            "version is the hash of all this; it changes when anything of it changes. Of bars: the "
+            "columns of the declarations and how many bars each needs first.",
     .example = "almanac features --model demand",
     ALMI_OPTIONS(options),
     .run = run,

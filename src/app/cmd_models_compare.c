@@ -7,6 +7,7 @@
 
 #include "app/compare_record.h"
 #include "app/metrics_view.h"
+#include "app/signal_view.h"
 
 static const almi_option options[] = {
     {"against", "RELEASE", "the incumbent, or an alias (default: production if it is set)"},
@@ -245,6 +246,12 @@ static alm_err run(almi_cli *cli, alm_error *error)
     if (c.candidate.origin == ALM_RELEASE_IMPORTED) {
         return almi_compare_imported(cli, &c.candidate, error);
     }
+    bool is_signal = false;
+    alm_signal_figures figures;
+    ALM_TRY(almi_signal_of_release(cli, &c.candidate, &is_signal, &figures, error));
+    if (is_signal) {
+        return almi_compare_signals(cli, &c.candidate, &figures, error);
+    }
     ALM_TRY(find_sides(&c, error));
     compare(&c);
     if (almi_grid_rows(c.grid) == 0) {
@@ -275,6 +282,10 @@ const almi_command almi_cmd_models_compare = {
             "backtest: seasonal naive, exponential smoothing and the others. Smaller is better for "
             "every figure. The ledger keeps the whole comparison; promotion needs one. Two "
             "releases were scored on the same days only if their snapshots and backtests agree.\n"
+            "Of a signal the figures are those of its test: log loss, Brier score, calibration "
+            "error, error rate, per horizon, beside an earlier release of the same signal, or "
+            "beside the prior and a logistic baseline. Two were scored on the same bars only "
+            "where SAME TEST says so.\n"
             "An imported release has no backtest: its answers are held against its expected "
             "outputs, beside those of --against if that is given and was imported too.",
     .example = "almanac models compare demand-2 --against demand-1",

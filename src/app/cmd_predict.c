@@ -1,9 +1,10 @@
 /* cmd_predict.c: a model file or a scorer on the rows of a file, without a project, or a release
- * that was imported; the work is batch/predict_file. */
+ * that was imported or is a signal; the work is batch/predict_file. */
 #include <string.h>
 
 #include "app/session.h"
 #include "batch/imported.h"
+#include "signal/signal_bundle.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define NAMES_SHOWN 8
@@ -11,7 +12,7 @@
 static const almi_option options[] = {
     {"model", "FILE", "a model of LightGBM, XGBoost, CatBoost or ONNX; an MLflow folder; or a "
                       "folder with scorer.json"},
-    {"release", "RELEASE", "instead of --model: an imported release of the project, or an alias"},
+    {"release", "RELEASE", "instead of --model: an imported release or a signal, or an alias"},
     {"output", "FILE", "write a file instead of standard output, Parquet when it ends with "
                        ".parquet, else CSV; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
@@ -31,6 +32,7 @@ typedef struct scored {
     alm_str release; /* empty: a file */
     alm_str description;
     bool approved;
+    bool is_signal; /* a release that was trained on bars */
 } scored;
 
 static alm_err write_piece(void *context, alm_str bytes, alm_error *error)
@@ -246,23 +248,64 @@ static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_o
     return code;
 }
 
+/* A signal that was trained here: its scorer takes bars. */
+static alm_err open_signal(almi_cli *cli, const alm_release *release, alm_imported_model *out,
+                           alm_error *error)
+{
+    alm_signal_bundle bundle;
+    ALM_TRY(alm_signal_bundle_read(cli->objects, &release->members[0].bundle, cli->arena, &bundle,
+                                   error));
+    alm_scorer_table table = {bundle.file, bundle.file_count};
+    alm_scorer_source source = alm_scorer_memory(&table);
+    return alm_scorer_read(&source, release->name.data, &out->scorer, error);
+}
+
+static alm_err open_bundle(almi_cli *cli, const alm_release *release, scored *out,
+                           alm_error *error)
+{
+    alm_imported found;
+    const alm_digest *bundle = &release->members[0].bundle;
+    ALM_TRY(alm_signal_bundle_is(cli->objects, bundle, &out->is_signal, error));
+    if (out->is_signal) {
+        return open_signal(cli, release, &out->model, error);
+    }
+    ALM_TRY(alm_imported_open(cli->objects, bundle, cli->arena, &found, error));
+    out->model = found.model;
+    return ALM_OK;
+}
+
+/* The columns of a signal's bars are called as in the project's source, unless --bars says. */
+static void name_bars(almi_cli *cli, alm_predict_options *asked)
+{
+    const alm_bars_spec *bars = &cli->project->bars;
+    const alm_source *source = alm_project_source(cli->project, bars->source);
+    if (!source) {
+        return; /* the project has become another one */
+    }
+    const alm_str names[] = {source->time, bars->open,  bars->high,
+                             bars->low,    bars->close, bars->volume};
+    const char **place[] = {&asked->bars.time, &asked->bars.open,  &asked->bars.high,
+                            &asked->bars.low,  &asked->bars.close, &asked->bars.volume};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *place[i] = *place[i] || names[i].size == 0 ? *place[i] : names[i].data;
+    }
+    asked->group = asked->group ? asked->group : bars->symbol.data;
+}
+
 static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_error *error)
 {
     alm_release release;
-    alm_imported found;
     alm_ledger_entry *entries = NULL;
     size_t approvals = 0;
     ALM_TRY(almi_open_state(cli, error));
     ALM_TRY(alm_registry_resolve(cli->registry, alm_str_of(name), cli->arena, &release, error));
     alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = release.name};
     ALM_TRY(alm_ledger_list(cli->registry, &filter, cli->arena, &entries, &approvals, error));
-    alm_err code =
-        alm_imported_open(cli->objects, &release.members[0].bundle, cli->arena, &found, error);
-    if (code != ALM_OK) {
-        return alm_error_wrap(error, code, "release " ALM_STR_FMT, ALM_STR_ARG(release.name));
-    }
-    *out = (scored){.model = found.model, .release = release.name, .approved = approvals > 0};
-    return ALM_OK;
+    *out = (scored){.release = release.name, .approved = approvals > 0};
+    alm_err code = open_bundle(cli, &release, out, error);
+    return code == ALM_OK ? code
+                          : alm_error_wrap(error, code, "release " ALM_STR_FMT,
+                                           ALM_STR_ARG(release.name));
 }
 
 static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
@@ -283,6 +326,9 @@ static alm_err run(almi_cli *cli, alm_error *error)
         ALM_TRY(open_path(cli, path, &by, error));
     } else {
         ALM_TRY(open_release(cli, almi_option_text(cli, "release"), &by, error));
+    }
+    if (by.is_signal) {
+        name_bars(cli, &asked);
     }
     by.description = alm_imported_model_description(&by.model, cli->arena);
     asked.model = by.model.file;
@@ -311,9 +357,10 @@ const almi_command almi_cmd_predict = {
             "and where they hold a missing value, the answer is missing: an empty field.\n"
             "A scorer whose document names 'bars' takes OHLCV bars instead of features: time, "
             "open, high, low, close, volume and, for several, symbol; the rows of a symbol in the "
-            "order of time. Symbol and time stand in front of the answers.\n"
+            "order of time. Symbol and time stand in front of the answers. The release of a "
+            "signal is one; its bars have the columns of the project's source.\n"
             "A model file is not approved, and every answer says so: on standard error, and as "
-            "'approved' in JSON; the releases of 'almanac import' can be. Pickles and other files "
+            "'approved' in JSON; releases can be. Pickles and other files "
             "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"

@@ -149,6 +149,10 @@ static alm_err run(almi_cli *cli, alm_error *error)
     alm_run_options asked = {0};
     ALM_TRY(read_options(cli, &asked, error));
     ALM_TRY(almi_open_project(cli, error));
+    if (cli->project->bars.source.size) {
+        return alm_fail(error, ALM_ERR_USAGE, "a project of bars has no batch runs: 'almanac "
+                        "predict --release RELEASE bars.csv' scores bars");
+    }
     ALM_TRY(find_schedule(cli, &asked.schedule, error));
     alm_snapshot snapshot;
     ALM_TRY(almi_require_snapshot(cli, &snapshot, error));

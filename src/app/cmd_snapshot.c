@@ -103,6 +103,35 @@ static alm_err record(almi_cli *cli, const alm_snapshot *snapshot, bool *existed
     return code;
 }
 
+static void put_bar_facts(alm_json_writer *json, const alm_snapshot *snapshot)
+{
+    for (size_t s = 0; s < snapshot->source_count; s++) {
+        const alm_bar_facts *bars = &snapshot->sources[s].bars;
+        if (snapshot->sources[s].is_bars) {
+            alm_json_key(json, "bars");
+            alm_json_open_object(json);
+            alm_json_put_i64(json, "missing_price", bars->missing);
+            alm_json_put_i64(json, "not_positive", bars->not_positive);
+            alm_json_put_i64(json, "high_below_low", bars->reversed);
+            alm_json_close_object(json);
+        }
+    }
+}
+
+/* Rows that say less than they seem to; nothing when there are none. */
+static void note_bar_facts(almi_cli *cli, const alm_snapshot *snapshot)
+{
+    for (size_t s = 0; s < snapshot->source_count; s++) {
+        const alm_bar_facts *bars = &snapshot->sources[s].bars;
+        if (bars->missing + bars->not_positive + bars->reversed > 0) {
+            almi_note(cli, "bars: %lld with a high below the low, %lld with a price of 0 or less, "
+                      "%lld with an empty price; they are kept, features and labels take what is "
+                      "impossible as missing (docs/bars.md)", (long long)bars->reversed,
+                      (long long)bars->not_positive, (long long)bars->missing);
+        }
+    }
+}
+
 static void show(almi_cli *cli, const alm_snapshot *snapshot, bool stored)
 {
     if (cli->json) {
@@ -116,6 +145,7 @@ static void show(almi_cli *cli, const alm_snapshot *snapshot, bool stored)
         alm_json_put_text(&json, "start", start);
         alm_json_put_text(&json, "end", end);
         alm_json_put_bool(&json, "stored", stored);
+        put_bar_facts(&json, snapshot);
         alm_json_key(&json, "sources");
         almi_grid_write_rows(source_grid(cli, snapshot), &json);
         alm_json_close_object(&json);
@@ -168,6 +198,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
         ALM_TRY(record(cli, &snapshot, &existed, error));
     }
     show(cli, &snapshot, !take.dry_run);
+    note_bar_facts(cli, &snapshot);
     if (existed) {
         almi_note(cli, "a snapshot with these values was there already; it is the same one");
     }

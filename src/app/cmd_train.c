@@ -4,6 +4,7 @@
 #include "app/metrics_view.h"
 #include "app/plan_view.h"
 #include "app/session.h"
+#include "app/signal_view.h"
 #include "project/git.h"
 #include "train/train.h"
 
@@ -31,8 +32,10 @@ static alm_err train(almi_cli *cli, alm_train_options *options, alm_train_result
 {
     ALM_TRY(almi_open_project(cli, error));
     alm_snapshot *snapshot = ALM_NEW(cli->arena, alm_snapshot);
-    ALM_TRY(almi_find_model(cli, cli->argument_count ? cli->argument[0] : NULL, &options->model,
-                            error));
+    const char *name = cli->argument_count ? cli->argument[0] : NULL;
+    ALM_TRY(cli->project->bars.source.size
+                ? almi_find_signal(cli, name, &options->signal, error)
+                : almi_find_model(cli, name, &options->model, error));
     ALM_TRY(almi_require_snapshot(cli, snapshot, error));
     if (!options->experimental && !options->backtest_only) {
         ALM_TRY(alm_git_require_clean(cli->project->directory, cli->arena, &options->project_commit,
@@ -123,7 +126,9 @@ const almi_command almi_cmd_train = {
             "rolling origins beside the baselines, and registers the bundle as the next release. "
             "The project folder must be committed and unchanged, because the commit is part of the "
             "record. The same inputs give the same bundle: then the release that is there is named "
-            "again.",
+            "again.\n"
+            "In a project of bars MODEL is a signal: it is fitted on all but the newest bars and "
+            "scored on those, beside the prior and a logistic regression.",
     .example = "almanac train demand --snapshot 3f9a2c --why 'weekly retraining'",
     ALMI_OPTIONS(train_options),
     .run = run_train,
@@ -135,7 +140,7 @@ const almi_command almi_cmd_backtest = {
     .arguments_max = 1,
     .summary = "score a model on rolling origins, register nothing",
     .text = "The backtest of 'almanac train' alone: each origin sees only what was known then. "
-            "Prints every level beside the baselines.",
+            "Prints every level beside the baselines. Of a signal: the fit and its test.",
     .example = "almanac backtest demand --snapshot 3f9a2c --json",
     ALMI_OPTIONS(backtest_options),
     .run = run_backtest,

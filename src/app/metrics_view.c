@@ -1,5 +1,7 @@
 #include "app/metrics_view.h"
 
+#include "app/signal_view.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -104,6 +106,9 @@ alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
 {
     almi_metric_row *rows = NULL;
     size_t count = 0;
+    if (alm_signal_figures_are(report)) {
+        return almi_print_signal(cli, report, error);
+    }
     ALM_TRY(almi_metrics_read(report, cli->arena, &rows, &count, error));
     almi_grid *grid = almi_grid_create(cli->arena, report_columns,
                                        sizeof report_columns / sizeof report_columns[0]);

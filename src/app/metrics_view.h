@@ -35,7 +35,7 @@ typedef struct almi_metric_row {
 /* One row per level and method, in the order of the report. Everything in `arena`. */
 ALM_NODISCARD alm_err almi_metrics_read(alm_str report, alm_arena *arena, almi_metric_row **out,
                                         size_t *count, alm_error *error);
-/* The backtest as a table under its title. */
+/* The backtest, or the test of a signal, as a table under its title. */
 ALM_NODISCARD alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error);
 /* KEY: the JSON text as it is; null when it is empty. */
 void almi_put_raw_json(alm_json_writer *json, const char *key, alm_str text);

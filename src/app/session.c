@@ -314,6 +314,10 @@ alm_err almi_open_predictions(almi_cli *cli, bool make, alm_error *error)
 {
     ALM_TRY(almi_open_state(cli, error));
     const char *root = almi_state_path(cli, "predictions");
+    if (cli->project->bars.source.size) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "a project of bars has no prediction store: "
+                        "'almanac predict --release RELEASE bars.csv' scores bars");
+    }
     if (!make && !alm_fs_exists(cli->env.fs, root)) {
         return alm_fail(error, ALM_ERR_NOT_FOUND,
                         "there are no predictions yet (%s); 'almanac run' makes the first", root);

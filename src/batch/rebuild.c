@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "train/train.h"
 
+#include <stdio.h>
+
 static alm_err compare(const char *what, alm_str recorded, alm_str present, alm_error *error)
 {
     if (alm_str_equal(recorded, present)) {
@@ -20,9 +22,38 @@ static alm_err compare(const char *what, alm_str recorded, alm_str present, alm_
 
 typedef struct past_inputs { /* what the record names and the project must have */
     alm_digest snapshot;
-    alm_str model;
+    alm_str name; /* of the model or signal */
+    bool is_signal;
     bool experimental;
 } past_inputs;
+
+/* The digest of a library that this engine is linked with; empty: of none. */
+static alm_str library_here(alm_str name)
+{
+    return alm_str_is(name, "lightgbm")  ? alm_str_of(ALM_LIGHTGBM_DIGEST)
+           : alm_str_is(name, "xgboost") ? alm_str_of(ALM_XGBOOST_DIGEST)
+                                         : ALM_STR("");
+}
+
+static alm_err compare_libraries(const alm_json *inputs, alm_error *error)
+{
+    const alm_json *libraries = NULL;
+    ALM_TRY(alm_json_get(inputs, "libraries", ALM_JSON_OBJECT, &libraries, error));
+    for (size_t i = 0; i < alm_json_count(libraries); i++) {
+        alm_str name;
+        alm_str digest = {0};
+        char what[64];
+        const alm_json *value = alm_json_member_at(libraries, i, &name);
+        alm_str here = library_here(name);
+        (void)alm_json_as_str(value, &digest);
+        (void)snprintf(what, sizeof what, "%.20s library",
+                       alm_str_is(name, "lightgbm")  ? "LightGBM"
+                       : alm_str_is(name, "xgboost") ? "XGBoost"
+                                                     : name.data);
+        ALM_TRY(compare(what, digest, here.size ? here : ALM_STR("none"), error));
+    }
+    return ALM_OK;
+}
 
 static alm_err read_inputs(const alm_rebuild_options *o, const alm_json *inputs, alm_arena *arena,
                            past_inputs *out, alm_error *error)
@@ -34,12 +65,12 @@ static alm_err read_inputs(const alm_rebuild_options *o, const alm_json *inputs,
     ALM_TRY(alm_json_get_str(inputs, "engine_source", &text, error));
     ALM_TRY(compare("engine's source", text, alm_str_of(ALM_ENGINE_SOURCE_DIGEST), error));
     const alm_json *part = NULL;
-    ALM_TRY(alm_json_get(inputs, "libraries", ALM_JSON_OBJECT, &part, error));
-    ALM_TRY(alm_json_get_str(part, "lightgbm", &text, error));
-    ALM_TRY(compare("LightGBM library", text, alm_str_of(ALM_LIGHTGBM_DIGEST), error));
-    ALM_TRY(alm_json_get(inputs, "model", ALM_JSON_OBJECT, &part, error));
+    ALM_TRY(compare_libraries(inputs, error));
+    out->is_signal = alm_json_member(inputs, "signal") != NULL;
+    ALM_TRY(alm_json_get(inputs, out->is_signal ? "signal" : "model", ALM_JSON_OBJECT, &part,
+                         error));
     ALM_TRY(alm_json_get_str(part, "name", &text, error));
-    out->model = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
+    out->name = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
     ALM_TRY(alm_json_get_str(inputs, "snapshot_id", &text, error));
     if (!alm_digest_parse(text, &out->snapshot)) {
         return alm_fail(error, ALM_ERR_CORRUPT, "the record's snapshot id is malformed");
@@ -70,15 +101,19 @@ static alm_err train_again(const alm_env *env, const alm_rebuild_options *o,
     if (code != ALM_OK) {
         return code;
     }
-    const alm_model_spec *model = alm_project_model(o->project, record.model);
-    if (!model) {
-        return alm_fail(error, ALM_ERR_CONFLICT, "almanac.yaml has no model %.*s any more",
-                        ALM_STR_ARG(record.model));
+    const alm_model_spec *model =
+        record.is_signal ? NULL : alm_project_model(o->project, record.name);
+    const alm_signal_spec *signal =
+        record.is_signal ? alm_project_signal(o->project, record.name) : NULL;
+    if (!model && !signal) {
+        return alm_fail(error, ALM_ERR_CONFLICT, "almanac.yaml has no %s %.*s any more",
+                        record.is_signal ? "signal" : "model", ALM_STR_ARG(record.name));
     }
     alm_snapshot snapshot;
     ALM_TRY(find_snapshot(o, &record.snapshot, arena, &snapshot, error));
     alm_train_options options = {.project = o->project,
                                  .model = model,
+                                 .signal = signal,
                                  .snapshot = &snapshot,
                                  .objects = o->objects,
                                  .registry = o->registry,

@@ -155,8 +155,8 @@ static alm_err read_manifest(alm_objects *objects, const alm_json *root, alm_are
 {
     int64_t format;
     if (alm_json_member(root, "kind")) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, "it holds an imported model, which `almanac "
-                        "predict --release` scores: it knows no features, levels or paths");
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "it holds an imported model or a signal, which "
+                        "`almanac predict --release` scores: it has no series, levels or paths");
     }
     ALM_TRY(alm_json_get_i64(root, "format", &format, error));
     if (format < 1 || format > ALM_BUNDLE_FORMAT) {

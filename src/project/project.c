@@ -79,6 +79,23 @@ const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_st
     return NULL;
 }
 
+const alm_signal_spec *alm_project_signal(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->signal_count; i++) {
+        if (alm_str_equal(project->signals[i].name, name)) {
+            return &project->signals[i];
+        }
+    }
+    return NULL;
+}
+
+alm_err alm_project_bars_plan(const alm_project *project, alm_bars_plan **out, alm_error *error)
+{
+    const alm_bars_spec *bars = &project->bars;
+    alm_bars_options options = {.session_open_minutes = bars->session_open_minutes};
+    return alm_bars_plan_compile(bars->features, bars->feature_count, &options, out, error);
+}
+
 const alm_source_column *alm_source_find_column(const alm_source *source, alm_str name)
 {
     for (size_t i = 0; i < source->column_count; i++) {

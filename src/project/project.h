@@ -7,7 +7,9 @@
 #define ALM_PROJECT_PROJECT_H
 
 #include "base/fs.h"
+#include "feature/bars/bars.h"
 #include "feature/feature.h"
+#include "project/signal_spec.h"
 #include "table/table.h"
 
 typedef enum alm_duplicates { ALM_DUPLICATES_REFUSE, ALM_DUPLICATES_SUM } alm_duplicates;
@@ -178,6 +180,9 @@ typedef struct alm_project {
     alm_stock_spec stock;
     const alm_schedule_spec *schedules;
     size_t schedule_count;
+    alm_bars_spec bars; /* or `series`: its source is empty in the other kind of project */
+    const alm_signal_spec *signals;
+    size_t signal_count;
     alm_arena *arena;
 } alm_project;
 
@@ -198,5 +203,9 @@ const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str 
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);
+const alm_signal_spec *alm_project_signal(const alm_project *project, alm_str name); /* or NULL */
+/* The declarations of `bars`, compiled. */
+ALM_NODISCARD alm_err alm_project_bars_plan(const alm_project *project, alm_bars_plan **out,
+                                            alm_error *error);
 
 #endif

@@ -356,7 +356,11 @@ alm_err almi_project_parse(const alm_yaml *root, alm_project *project, alm_error
     for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]); i++) {
         ALM_TRY(read_part(&PARTS[i], root, project, error));
     }
-    ALM_TRY(read_series(alm_yaml_member(root, "series"), project->arena, &project->series, error));
+    const alm_yaml *series = alm_yaml_member(root, "series");
+    if (series && !is_empty(series)) {
+        ALM_TRY(read_series(series, project->arena, &project->series, error));
+    }
+    ALM_TRY(almi_bars_parse(root, project, error));
     const alm_yaml *stock = alm_yaml_member(root, "stock");
     if (stock && !is_empty(stock)) {
         ALM_TRY(almi_section_read(&almi_stock_section, stock, project->arena, &project->stock,

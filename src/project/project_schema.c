@@ -30,12 +30,14 @@ static const almi_key TOP[] = {
      .fallback = ".almanac/pseudonym.key",
      .doc = "file with the key of the pseudonyms, made when it is missing; keep it out of git"},
     {.key = "sources", OTHER, .required = true, .doc = "map of tables: see `sources.NAME`"},
-    {.key = "series", OTHER, .required = true, .doc = "what is forecast: see `series`"},
+    {.key = "series", OTHER, .doc = "what is forecast: see `series`. A file has it or `bars`"},
     {.key = "hierarchy", OTHER, .doc = "list of levels: see `hierarchy[]`"},
     {.key = "features", OTHER, .doc = "list of features: see `features[]`"},
     {.key = "models", OTHER, .doc = "map of models: see `models.NAME`"},
     {.key = "stock", OTHER, .doc = "stock position for stock-out risk: see `stock`"},
     {.key = "schedules", OTHER, .doc = "map of schedules: see `schedules.NAME`"},
+    {.key = "bars", OTHER, .doc = "bars of open, high, low, close and volume: see `bars`"},
+    {.key = "signals", OTHER, .doc = "map of what is learned from bars: see `signals.NAME`"},
     {.key = "policies", OTHER, .doc = "reserved: leave it out or empty"},
     {.key = "deployments", OTHER, .doc = "reserved: leave it out or empty"},
 };
@@ -312,5 +314,7 @@ const almi_section *const almi_sections[] = {
     &almi_series_section,    &almi_closed_section,        &almi_available_section,
     &almi_series_column_section, &almi_attribute_section, &almi_level_section,
     &almi_feature_section,   &almi_model_section,         &almi_gbm_section,
-    &almi_backtest_section,  &almi_stock_section,         &almi_schedule_section};
+    &almi_backtest_section,  &almi_stock_section,         &almi_schedule_section,
+    &almi_bars_section,      &almi_signal_section,        &almi_lightgbm_section,
+    &almi_xgboost_section,   &almi_net_section};
 const size_t almi_section_count = COUNT(almi_sections);

@@ -28,6 +28,11 @@ typedef struct almi_place { /* `closed:` and `available:` */
     alm_str source, column;
 } almi_place;
 
+typedef struct almi_bars_entry {
+    alm_bars_spec spec; /* first: the section's offsets count from it */
+    alm_str session_open;
+} almi_bars_entry;
+
 extern const almi_section almi_top_section;
 extern const almi_section almi_source_section;
 extern const almi_section almi_column_section;
@@ -44,6 +49,13 @@ extern const almi_section almi_backtest_section;
 extern const almi_section almi_stock_section;
 extern const almi_section almi_schedule_section;
 
+extern const almi_section almi_bars_section;
+extern const almi_section almi_signal_section;
+/* Of the members of a signal, by learner: lightgbm, xgboost; lstm, gru and tcn share one. */
+extern const almi_section almi_lightgbm_section;
+extern const almi_section almi_xgboost_section;
+extern const almi_section almi_net_section;
+
 /* All of them in the order of the documentation. */
 extern const almi_section *const almi_sections[];
 extern const size_t almi_section_count;
@@ -51,6 +63,9 @@ extern const size_t almi_section_count;
 /* project_parse.c: the document into `project` (its arena). */
 ALM_NODISCARD alm_err almi_project_parse(const alm_yaml *root, alm_project *project,
                                          alm_error *error);
+/* signal_parse.c: sections `bars` and `signals`; both may be absent. */
+ALM_NODISCARD alm_err almi_bars_parse(const alm_yaml *root, alm_project *project,
+                                      alm_error *error);
 /* project_check.c: names that point nowhere, and rules between sections. */
 ALM_NODISCARD alm_err almi_project_check(const alm_yaml *root, const alm_project *project,
                                          alm_error *error);

@@ -193,6 +193,8 @@ static void describe(const almi_taking *taking, const almi_taken_source *taken,
         .last = taken->last,
         .file_digests = taken->file_digests,
         .file_count = spec->file_count,
+        .is_bars = taken->is_bars,
+        .bars = taken->bars,
     };
 }
 

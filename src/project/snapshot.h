@@ -14,6 +14,14 @@
 #include "project/project.h"
 #include "store/objects.h"
 
+/* Of the source of `bars`: rows whose fields say less than they seem to. They stay in the snapshot;
+ * features and labels treat what is impossible as missing (feature/bars/bars.h, bar_labels.h). */
+typedef struct alm_bar_facts {
+    int64_t reversed;     /* high below low */
+    int64_t not_positive; /* a price of 0 or less */
+    int64_t missing;      /* an empty price */
+} alm_bar_facts;
+
 typedef struct alm_snapshot_source {
     alm_str name;
     alm_str object;        /* digest text of the Parquet object */
@@ -24,6 +32,8 @@ typedef struct alm_snapshot_source {
     alm_date first, last;  /* event dates; ALM_DATE_NONE for a static table */
     const alm_str *file_digests; /* SHA-256 of every input file as read, in order of the files */
     size_t file_count;
+    bool is_bars;          /* the source of the project's bars */
+    alm_bar_facts bars;
 } alm_snapshot_source;
 
 typedef struct alm_snapshot {

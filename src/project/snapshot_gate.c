@@ -95,11 +95,11 @@ alm_err almi_gate_duplicates(almi_taking *taking, const almi_taken_source *sourc
     }
     return fail_source(
         source, error, ALM_ERR_CONFLICT,
-        alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one, or "
-                         "declare `duplicates: sum`",
+        alm_arena_printf(arena, "%s and %s have the same keys (" ALM_STR_FMT "): remove one%s",
                          almi_row_name(source->spec, source->duplicate_of, arena),
                          almi_row_name(source->spec, source->duplicate, arena),
-                         ALM_STR_ARG(source->duplicate_key)));
+                         ALM_STR_ARG(source->duplicate_key),
+                         source->is_bars ? "" : ", or declare `duplicates: sum`"));
 }
 
 alm_err almi_gate_source(almi_taking *taking, const almi_taken_source *source, alm_error *error)
@@ -166,6 +166,9 @@ alm_err almi_gate_calendar(almi_taking *taking, const almi_taken_source *sources
     const alm_series_spec *s = &taking->project->series;
     const almi_taken_source *series = find(taking, sources, s->source);
     const almi_taken_source *done = NULL;
+    if (!series) {
+        return ALM_OK; /* bars have no calendar: a gap is no bar */
+    }
     if (s->closed_source.size) {
         done = find(taking, sources, s->closed_source);
         ALM_TRY(gate_days(taking, series, done, error));

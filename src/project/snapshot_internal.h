@@ -56,6 +56,8 @@ typedef struct almi_taken_source {
     int64_t *nulls;         /* per declared column, among the kept rows */
     alm_date first, last;   /* event days among the kept rows; ALM_DATE_NONE: static */
     almi_days days;         /* of a source with a time column of type date */
+    bool is_bars;
+    alm_bar_facts bars;
     alm_str *file_digests;
     /* the first duplicate in the order of reading: its row, the one before it with the same keys
      * and their text; 0: there is none, or they were added up */

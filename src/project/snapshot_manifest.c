@@ -68,6 +68,14 @@ static void write_source_lineage(const almi_manifest_source *source, alm_json_wr
 {
     const alm_snapshot_source *r = &source->result;
     alm_json_open_object(w);
+    if (r->is_bars) {
+        alm_json_key(w, "bars");
+        alm_json_open_object(w);
+        alm_json_put_i64(w, "missing", r->bars.missing);
+        alm_json_put_i64(w, "not_positive", r->bars.not_positive);
+        alm_json_put_i64(w, "reversed", r->bars.reversed);
+        alm_json_close_object(w);
+    }
     alm_json_put_str(w, "content", r->content);
     alm_json_key(w, "files");
     alm_json_open_array(w);
@@ -235,6 +243,18 @@ static alm_err read_source_content(const alm_json *object, alm_arena *arena,
     return alm_json_get_i64(object, "rows", &out->result.rows, error);
 }
 
+static alm_err read_bar_facts(const alm_json *object, alm_snapshot_source *out, alm_error *error)
+{
+    const alm_json *bars = alm_json_member(object, "bars");
+    out->is_bars = bars != NULL;
+    if (!bars) {
+        return ALM_OK;
+    }
+    ALM_TRY(alm_json_get_i64(bars, "missing", &out->bars.missing, error));
+    ALM_TRY(alm_json_get_i64(bars, "not_positive", &out->bars.not_positive, error));
+    return alm_json_get_i64(bars, "reversed", &out->bars.reversed, error);
+}
+
 static alm_err read_source_lineage(const alm_json *object, alm_arena *arena,
                                    almi_manifest_source *out, alm_error *error)
 {
@@ -250,6 +270,7 @@ static alm_err read_source_lineage(const alm_json *object, alm_arena *arena,
     }
     r->file_digests = digests;
     out->file_names = names;
+    ALM_TRY(read_bar_facts(object, r, error));
     ALM_TRY(get_date(object, "first", &r->first, error));
     ALM_TRY(get_date(object, "last", &r->last, error));
     ALM_TRY(get_text(object, "object", arena, &r->object, error));

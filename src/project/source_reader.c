@@ -35,6 +35,7 @@ typedef struct reader {
     size_t *order;     /* declared columns in the order of the snapshot */
     size_t time_index; /* SIZE_MAX: none */
     size_t known_at_index;
+    size_t price[4];   /* of the source of bars: open, high, low, close */
 } reader;
 
 static alm_str file_name(const reader *r)
@@ -328,6 +329,43 @@ static void add_cell(reader *r, const alm_source_column *column, const cell *c)
     }
 }
 
+/* ---- bars ---- */
+
+static void place_prices(reader *r)
+{
+    const alm_bars_spec *bars = &r->taking->project->bars;
+    const alm_source *spec = r->source->spec;
+    const alm_str names[4] = {bars->open, bars->high, bars->low, bars->close};
+    r->source->is_bars = bars->source.size > 0 && alm_str_equal(bars->source, spec->name);
+    for (size_t p = 0; p < 4 && r->source->is_bars; p++) {
+        for (size_t i = 0; i < spec->column_count; i++) {
+            r->price[p] = alm_str_equal(spec->columns[i].name, names[p]) ? i : r->price[p];
+        }
+    }
+}
+
+static double price_of(const reader *r, size_t p)
+{
+    const cell *c = &r->cells[r->price[p]];
+    return r->source->spec->columns[r->price[p]].type == ALM_TYPE_F64 ? c->real
+                                                                      : (double)c->integer;
+}
+
+static void count_bar(reader *r)
+{
+    bool missing = false;
+    bool not_positive = false;
+    for (size_t p = 0; p < 4; p++) {
+        bool valid = r->cells[r->price[p]].valid;
+        missing = missing || !valid;
+        not_positive = not_positive || (valid && price_of(r, p) <= 0);
+    }
+    bool ranged = r->cells[r->price[1]].valid && r->cells[r->price[2]].valid;
+    r->source->bars.missing += missing;
+    r->source->bars.not_positive += not_positive;
+    r->source->bars.reversed += ranged && price_of(r, 1) < price_of(r, 2);
+}
+
 /* Cells or texts of the row at hand are set. */
 static alm_err take_row(reader *r, alm_error *error)
 {
@@ -338,6 +376,9 @@ static alm_err take_row(reader *r, alm_error *error)
         return ALM_OK;
     }
     source->kept++;
+    if (source->is_bars) {
+        count_bar(r);
+    }
     for (size_t i = 0; i < spec->column_count; i++) {
         size_t declared = r->order[i];
         source->nulls[declared] += !r->cells[declared].valid;
@@ -630,6 +671,7 @@ alm_err almi_source_read(almi_taking *taking, almi_taken_source *source, alm_err
     source->first = ALM_DATE_NONE;
     source->last = ALM_DATE_NONE;
     almi_content_order(source, arena);
+    place_prices(&r);
     ALM_TRY(create_sort(&r, error));
     for (size_t i = 0; i < spec->file_count; i++) {
         r.file = i;

@@ -152,21 +152,38 @@ static alm_date prediction_date(const almi_page *page)
     return date;
 }
 
-static void head(const almi_page *page)
+void almi_page_head(alm_buffer *out, const char *title)
 {
-    alm_buffer *out = page->out;
     almi_html(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
                    "<meta name=\"color-scheme\" content=\"light dark\">"
                    "<link rel=\"icon\" href=\"data:,\"><title>");
-    almi_html_text(out, almi_text_member(page->manifest, "model_version"));
-    almi_html(out, ", ");
-    almi_html_date(out, prediction_date(page));
+    almi_html_text(out, alm_str_of(title));
     almi_html(out, "</title>\n<style>\n");
     for (size_t i = 0; almi_style[i]; i++) {
         almi_html(out, almi_style[i]);
     }
     almi_html(out, "</style></head>\n<body>\n");
+}
+
+void almi_page_foot(alm_buffer *out, alm_str engine)
+{
+    almi_html(out, "</main>\n<footer>Made by ");
+    almi_html_text(out, engine);
+    almi_html(out, " from the stores alone: the same stores give the same page, byte for byte. "
+                   "All times are those recorded with the entries, in UTC.</footer>\n<script>");
+    almi_html(out, almi_script);
+    almi_html(out, "</script>\n</body></html>\n");
+}
+
+static void head(const almi_page *page)
+{
+    alm_buffer title = {0};
+    alm_buffer_str(&title, almi_text_member(page->manifest, "model_version"));
+    alm_buffer_text(&title, ", ");
+    almi_html_date(&title, prediction_date(page));
+    almi_page_head(page->out, title.data ? title.data : "");
+    alm_buffer_deinit(&title);
 }
 
 static void title(const almi_page *page)
@@ -229,13 +246,7 @@ static void render(const almi_page *page)
     almi_page_explanation(page);
     almi_page_methods(page);
     almi_page_lineage(page);
-    almi_html(page->out, "</main>\n<footer>Made by ");
-    almi_html_text(page->out, page->input->engine);
-    almi_html(page->out, " from the stores alone: the same stores give the same page, byte for "
-                         "byte. All times are those recorded with the entries, in UTC.</footer>\n"
-                         "<script>");
-    almi_html(page->out, almi_script);
-    almi_html(page->out, "</script>\n</body></html>\n");
+    almi_page_foot(page->out, page->input->engine);
 }
 
 static alm_err parse(alm_str text, const char *name, alm_json_document **out, alm_error *error)

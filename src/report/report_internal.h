@@ -33,6 +33,16 @@ void almi_section_close(const almi_page *page);
 void almi_table_open(const almi_page *page, const char *class_name, const char *caption);
 void almi_table_close(const almi_page *page);
 
+/* The page's head with its title (plain text), up to the open body. */
+void almi_page_head(alm_buffer *out, const char *title);
+/* The footer and the script, to the end of the page. */
+void almi_page_foot(alm_buffer *out, alm_str engine);
+/* A link of the lineage's chain: title and hash (may be empty), then what it says. */
+void almi_link_open(const almi_page *page, const char *title, alm_str digest);
+void almi_link_close(const almi_page *page);
+void almi_link_text(const almi_page *page, const char *title, alm_str digest, const char *text);
+void almi_ledger_table(const almi_page *page, const alm_ledger_entry *ledger, size_t count);
+
 /* Members of the manifest or of the backtest: NULL, empty, 0 and NaN when absent or null; a NULL
  * object has none. */
 const alm_json *almi_member(const alm_json *object, const char *key);

@@ -1,7 +1,7 @@
 /* report_lineage.c: from the bytes of the source files to the commit, each link by its hash. */
 #include "report/report_internal.h"
 
-static void link_open(const almi_page *page, const char *title, alm_str digest)
+void almi_link_open(const almi_page *page, const char *title, alm_str digest)
 {
     alm_buffer_printf(page->out, "<li><h3>%s", title);
     if (digest.size > 0) {
@@ -11,22 +11,22 @@ static void link_open(const almi_page *page, const char *title, alm_str digest)
     almi_html(page->out, "</h3>");
 }
 
-static void link_close(const almi_page *page)
+void almi_link_close(const almi_page *page)
 {
     almi_html(page->out, "</li>\n");
 }
 
-static void link_text(const almi_page *page, const char *title, alm_str digest, const char *text)
+void almi_link_text(const almi_page *page, const char *title, alm_str digest, const char *text)
 {
-    link_open(page, title, digest);
+    almi_link_open(page, title, digest);
     alm_buffer_printf(page->out, "<p>%s</p>", text);
-    link_close(page);
+    almi_link_close(page);
 }
 
 static void sources(const almi_page *page)
 {
     alm_buffer *out = page->out;
-    link_open(page, "Source files", (alm_str){0});
+    almi_link_open(page, "Source files", (alm_str){0});
     almi_html(out, "<p>SHA-256 of the files as they were read.</p><ul>");
     for (size_t s = 0; s < page->input->source_count; s++) {
         const alm_report_source *source = &page->input->sources[s];
@@ -56,18 +56,18 @@ static void sources(const almi_page *page)
         almi_html(out, "</li>");
     }
     almi_html(out, "</ul>");
-    link_close(page);
+    almi_link_close(page);
 }
 
 static void snapshot(const almi_page *page)
 {
-    link_open(page, "Snapshot", almi_text_member(page->manifest, "snapshot_id"));
+    almi_link_open(page, "Snapshot", almi_text_member(page->manifest, "snapshot_id"));
     almi_html(page->out, "<p>All events from ");
     almi_html_date(page->out, page->input->snapshot_start);
     almi_html(page->out, " to ");
     almi_html_date(page->out, page->input->snapshot_end - 1);
     almi_html(page->out, ", frozen; the id is a hash of the values.</p>");
-    link_close(page);
+    almi_link_close(page);
 }
 
 static const char *action_title(alm_ledger_action action)
@@ -80,26 +80,16 @@ static const char *action_title(alm_ledger_action action)
     return titles[action] ? titles[action] : "";
 }
 
-static void ledger(const almi_page *page)
+void almi_ledger_table(const almi_page *page, const alm_ledger_entry *ledger, size_t count)
 {
     alm_buffer *out = page->out;
-    link_open(page, "Release", almi_text_member(page->manifest, "release_hash"));
-    almi_html(out, "<p><b>");
-    almi_html_text(out, almi_text_member(page->manifest, "model_version"));
-    almi_html(out, "</b>");
-    if (page->input->ledger_count == 0) {
-        almi_html(out, ", without entries in the ledger.</p>");
-        link_close(page);
-        return;
-    }
-    almi_html(out, "; who decided what, from the hash-chained ledger:</p>");
     almi_table_open(page, "", "Ledger entries of the release");
     almi_html(out, "<thead><tr><th scope=\"col\">entry</th><th scope=\"col\" class=\"text\">what"
                    "</th><th scope=\"col\" class=\"text\">who</th><th scope=\"col\" "
                    "class=\"text\">when</th><th scope=\"col\" class=\"text\">why</th>"
                    "<th scope=\"col\" class=\"text\">hash</th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < page->input->ledger_count; i++) {
-        const alm_ledger_entry *entry = &page->input->ledger[i];
+    for (size_t i = 0; i < count; i++) {
+        const alm_ledger_entry *entry = &ledger[i];
         char hash[ALM_DIGEST_TEXT_BYTES];
         alm_digest_text(&entry->hash, hash);
         alm_buffer_printf(out, "<tr><th scope=\"row\">%lld</th><td class=\"text\">%s",
@@ -121,7 +111,23 @@ static void ledger(const almi_page *page)
     }
     almi_html(out, "</tbody>");
     almi_table_close(page);
-    link_close(page);
+}
+
+static void ledger(const almi_page *page)
+{
+    alm_buffer *out = page->out;
+    almi_link_open(page, "Release", almi_text_member(page->manifest, "release_hash"));
+    almi_html(out, "<p><b>");
+    almi_html_text(out, almi_text_member(page->manifest, "model_version"));
+    almi_html(out, "</b>");
+    if (page->input->ledger_count == 0) {
+        almi_html(out, ", without entries in the ledger.</p>");
+        almi_link_close(page);
+        return;
+    }
+    almi_html(out, "; who decided what, from the hash-chained ledger:</p>");
+    almi_ledger_table(page, page->input->ledger, page->input->ledger_count);
+    almi_link_close(page);
 }
 
 static void run(const almi_page *page)
@@ -130,7 +136,7 @@ static void run(const almi_page *page)
     alm_str date_text = almi_text_member(page->manifest, "prediction_date");
     alm_date date = ALM_DATE_NONE;
     (void)alm_date_parse(date_text, &date);
-    link_open(page, "Run", almi_text_member(page->manifest, "run_key"));
+    almi_link_open(page, "Run", almi_text_member(page->manifest, "run_key"));
     almi_html(out, "<p>");
     almi_html_code(out, almi_text_member(page->manifest, "run_id"));
     almi_html(out, " on schedule ");
@@ -146,7 +152,7 @@ static void run(const almi_page *page)
     }
     alm_buffer_printf(out, ". %lld sample paths a node.</p>",
                       (long long)almi_i64_member(page->manifest, "paths"));
-    link_close(page);
+    almi_link_close(page);
 }
 
 static void commit(const almi_page *page)
@@ -154,7 +160,7 @@ static void commit(const almi_page *page)
     alm_buffer *out = page->out;
     char manifest[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&page->input->manifest_digest, manifest);
-    link_open(page, "Commit", (alm_str){0});
+    almi_link_open(page, "Commit", (alm_str){0});
     alm_buffer_printf(out, "<p>Version %lld of the prediction store: ",
                       (long long)page->input->version);
     almi_html_count(out, almi_i64_member(page->manifest, "rows"));
@@ -163,7 +169,7 @@ static void commit(const almi_page *page)
     almi_html(out, " files, all of them or none. Run manifest ");
     almi_html_digest(out, alm_str_of(manifest));
     almi_html(out, ".</p>");
-    link_close(page);
+    almi_link_close(page);
 }
 
 void almi_page_lineage(const almi_page *page)
@@ -174,11 +180,11 @@ void almi_page_lineage(const almi_page *page)
     almi_html(page->out, "<ol class=\"chain\">\n");
     sources(page);
     snapshot(page);
-    link_text(page, "Feature version", almi_text_member(page->manifest, "feature_version"),
+    almi_link_text(page, "Feature version", almi_text_member(page->manifest, "feature_version"),
               "Definition of every feature and the revision of every operator.");
-    link_text(page, "Training run", almi_text_member(page->manifest, "training_run_id"),
+    almi_link_text(page, "Training run", almi_text_member(page->manifest, "training_run_id"),
               "Hash of what went in: snapshot, features, code, libraries, seed.");
-    link_text(page, "Bundle", almi_text_member(page->manifest, "bundle"),
+    almi_link_text(page, "Bundle", almi_text_member(page->manifest, "bundle"),
               "What came out: feature plan, model, blend and calibration.");
     ledger(page);
     run(page);

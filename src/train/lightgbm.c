@@ -27,11 +27,13 @@ static alm_err external(alm_error *error, const char *what)
 typedef struct trainer {
     const alm_lightgbm_params *params;
     const alm_lightgbm_data *data;
-    alm_arena *scratch;
+    alm_arena *scratch; /* reset once the data set is made */
+    alm_arena *kept;    /* the caller's */
     DatasetHandle dataset;
     BoosterHandle booster;
     double *block; /* BLOCK_ROWS x column_count */
     double base_score;
+    double *class_score; /* score_count: where the scores of classes start */
     alm_error *error;
 } trainer;
 
@@ -40,6 +42,7 @@ alm_lightgbm_params alm_lightgbm_params_default(void)
     return (alm_lightgbm_params){.objective = ALM_LIGHTGBM_L2,
                                  .tweedie_power = 1.5,
                                  .quantile = 0.5,
+                                 .classes = 2,
                                  .trees = 100,
                                  .leaves = 31,
                                  .learning_rate = 0.1,
@@ -77,6 +80,11 @@ static alm_err check_params(const alm_lightgbm_params *p, size_t column_count, a
     if (p->objective == ALM_LIGHTGBM_QUANTILE && !(p->quantile > 0 && p->quantile < 1)) {
         return alm_fail(error, ALM_ERR_INVALID, "quantile %g is not between 0 and 1", p->quantile);
     }
+    if (p->objective == ALM_LIGHTGBM_MULTICLASS &&
+        (p->classes < 2 || p->classes > ALM_LIGHTGBM_CLASSES_MAX)) {
+        return alm_fail(error, ALM_ERR_INVALID, "%d classes: 2 to %d can be told apart",
+                        p->classes, ALM_LIGHTGBM_CLASSES_MAX);
+    }
     for (size_t i = 0; i < p->categorical_count; i++) {
         if (p->categorical[i] < 0 || (size_t)p->categorical[i] >= column_count) {
             return alm_fail(error, ALM_ERR_INVALID, "categorical column %d of %zu",
@@ -89,6 +97,34 @@ static alm_err check_params(const alm_lightgbm_params *p, size_t column_count, a
 static bool has_log_link(const alm_lightgbm_params *p)
 {
     return p->objective == ALM_LIGHTGBM_POISSON || p->objective == ALM_LIGHTGBM_TWEEDIE;
+}
+
+static bool has_classes(const alm_lightgbm_params *p)
+{
+    return p->objective == ALM_LIGHTGBM_BINARY || p->objective == ALM_LIGHTGBM_MULTICLASS;
+}
+
+/* Of a row; also the trees of an iteration. */
+static size_t score_count(const alm_lightgbm_params *p)
+{
+    return p->objective == ALM_LIGHTGBM_MULTICLASS ? (size_t)p->classes : 1;
+}
+
+/* Every label a class that there is. */
+static alm_err check_classes(const alm_lightgbm_params *p, const alm_lightgbm_data *d,
+                             alm_error *error)
+{
+    int classes = p->objective == ALM_LIGHTGBM_MULTICLASS ? p->classes : 2;
+    for (size_t i = 0; has_classes(p) && i < d->row_count; i++) {
+        if (!(d->label[i] >= 0 && d->label[i] < classes) || floor(d->label[i]) != d->label[i]) {
+            return alm_fail(error, ALM_ERR_INVALID, "label %g of row %zu: must be a class, 0 to %d",
+                            d->label[i], i, classes - 1);
+        }
+    }
+    if (has_classes(p) && d->init_score != NULL) {
+        return alm_fail(error, ALM_ERR_INVALID, "classes cannot be trained from an init_score");
+    }
+    return ALM_OK;
 }
 
 static alm_err check_data(const alm_lightgbm_params *p, const alm_lightgbm_data *d,
@@ -116,7 +152,7 @@ static alm_err check_data(const alm_lightgbm_params *p, const alm_lightgbm_data 
             return alm_fail(error, ALM_ERR_INVALID, "init_score of row %zu is not finite", i);
         }
     }
-    return ALM_OK;
+    return check_classes(p, d, error);
 }
 
 /* ---- parameters as LightGBM's text ---- */
@@ -143,7 +179,11 @@ static void write_params(const alm_lightgbm_params *p, alm_buffer *buffer)
         break;
     case ALM_LIGHTGBM_POISSON:
     case ALM_LIGHTGBM_TWEEDIE:
+    case ALM_LIGHTGBM_BINARY:
         alm_buffer_text(buffer, " objective=none");
+        break;
+    case ALM_LIGHTGBM_MULTICLASS:
+        alm_buffer_printf(buffer, " objective=none num_class=%d", p->classes);
         break;
     }
     alm_buffer_printf(buffer, " num_leaves=%d min_data_in_leaf=%d bagging_freq=%d max_bin=%d",
@@ -264,10 +304,33 @@ static alm_err push_rows(trainer *t)
     return ALM_OK;
 }
 
+/* Scores of classes stand class after class. */
+static alm_err set_class_scores(trainer *t)
+{
+    size_t n = t->data->row_count, scores = score_count(t->params);
+    void *memory = NULL;
+    if (n * scores > INT32_MAX) {
+        return alm_fail(t->error, ALM_ERR_LIMIT, "training on %zu rows of %zu classes is too large",
+                        n, scores);
+    }
+    ALM_TRY(alm_heap_try(n * scores * sizeof(double), &memory, t->error));
+    double *start = memory;
+    for (size_t i = 0; i < n * scores; i++) {
+        start[i] = t->class_score[i / n];
+    }
+    int failed = LGBM_DatasetSetField(t->dataset, "init_score", start, (int)(n * scores),
+                                      C_API_DTYPE_FLOAT64);
+    alm_heap_free(memory);
+    return failed ? external(t->error, "init_score") : ALM_OK;
+}
+
 /* The score that every row starts from: the caller's plus, for the log link, the base score. */
 static alm_err set_init_score(trainer *t)
 {
     const double *given = t->data->init_score;
+    if (has_classes(t->params)) {
+        return set_class_scores(t);
+    }
     if (!has_log_link(t->params)) {
         return given != NULL ? set_field(t, "init_score", given, false) : ALM_OK;
     }
@@ -301,7 +364,7 @@ static alm_err make_dataset(trainer *t, const char *params)
     return set_init_score(t);
 }
 
-/* ---- log-link objectives ---- */
+/* ---- gradients of our own ---- */
 
 /* log of the weighted mean of the labels over the weighted mean of exp(init_score): the constant
  * that solves the score equation of both objectives approximately and of Poisson exactly. */
@@ -355,9 +418,59 @@ static void log_link_gradient(const trainer *t, const double *score, float *grad
     }
 }
 
-static alm_err boost_log_link(trainer *t)
+/* Where classes start: the logarithms of their weighted shares; with one score, the logit. */
+static alm_err choose_class_scores(trainer *t)
 {
-    size_t n = t->data->row_count;
+    bool binary = t->params->objective == ALM_LIGHTGBM_BINARY;
+    size_t classes = binary ? 2 : (size_t)t->params->classes;
+    double *share = ALM_NEW_ARRAY(t->scratch, double, classes);
+    double all = 0;
+    t->class_score = ALM_NEW_ARRAY(t->kept, double, classes);
+    for (size_t i = 0; i < t->data->row_count; i++) {
+        double weight = t->data->weight != NULL ? t->data->weight[i] : 1.0;
+        share[(size_t)t->data->label[i]] += weight;
+        all += weight;
+    }
+    for (size_t k = 0; k < classes; k++) {
+        if (!(share[k] > 0)) {
+            return alm_fail(t->error, ALM_ERR_INVALID, "class %zu does not occur in %zu rows", k,
+                            t->data->row_count);
+        }
+        t->class_score[k] = alm_log(share[k] / all);
+    }
+    if (binary) {
+        t->class_score[0] = t->class_score[1] - t->class_score[0];
+    }
+    return ALM_OK;
+}
+
+/* The formulas of LightGBM src/objective/{binary,multiclass}_objective.hpp; of several classes the
+ * second derivative is larger by classes / (classes - 1) (Friedman). */
+static void class_gradient(const trainer *t, const double *score, float *gradient, float *hessian)
+{
+    size_t n = t->data->row_count, scores = score_count(t->params);
+    double factor = scores > 1 ? (double)scores / (double)(scores - 1) : 1;
+    for (size_t i = 0; i < n; i++) {
+        double top = scores > 1 ? score[i] : 0, sum = scores > 1 ? 0 : alm_exp(-score[i]) + 1;
+        for (size_t k = 1; k < scores; k++) {
+            top = score[k * n + i] > top ? score[k * n + i] : top;
+        }
+        for (size_t k = 0; scores > 1 && k < scores; k++) {
+            sum += alm_exp(score[k * n + i] - top);
+        }
+        double weight = t->data->weight != NULL ? t->data->weight[i] : 1.0;
+        for (size_t k = 0; k < scores; k++) {
+            double p = scores > 1 ? alm_exp(score[k * n + i] - top) / sum : 1 / sum;
+            bool is = scores > 1 ? t->data->label[i] == (double)k : t->data->label[i] == 1;
+            gradient[k * n + i] = (float)((p - (is ? 1 : 0)) * weight);
+            hessian[k * n + i] = (float)(factor * p * (1 - p) * weight);
+        }
+    }
+}
+
+static alm_err boost_own_gradients(trainer *t)
+{
+    size_t n = t->data->row_count * score_count(t->params);
     void *score = NULL, *gradient = NULL, *hessian = NULL;
     ALM_TRY(alm_arena_try_alloc(t->scratch, n * sizeof(double), &score, t->error));
     ALM_TRY(alm_arena_try_alloc(t->scratch, n * sizeof(float), &gradient, t->error));
@@ -369,7 +482,11 @@ static alm_err boost_log_link(trainer *t)
         if (LGBM_BoosterGetPredict(t->booster, 0, &count, score) || (size_t)count != n) {
             return external(t->error, "reading the training scores");
         }
-        log_link_gradient(t, score, gradient, hessian);
+        if (has_classes(t->params)) {
+            class_gradient(t, score, gradient, hessian);
+        } else {
+            log_link_gradient(t, score, gradient, hessian);
+        }
         if (LGBM_BoosterUpdateOneIterCustom(t->booster, gradient, hessian, &finished)) {
             return external(t->error, "training a tree");
         }
@@ -382,8 +499,8 @@ static alm_err boost(trainer *t, const char *params)
     if (LGBM_BoosterCreate(t->dataset, params, &t->booster)) {
         return external(t->error, "starting the training");
     }
-    if (has_log_link(t->params)) {
-        return boost_log_link(t);
+    if (has_log_link(t->params) || has_classes(t->params)) {
+        return boost_own_gradients(t);
     }
     int finished = 0;
     for (int i = 0; i < t->params->trees && !finished; i++) {
@@ -411,23 +528,105 @@ static alm_err cut_text(const char *full, size_t size, alm_arena *arena, alm_str
     return ALM_OK;
 }
 
-static alm_err save_text(trainer *t, alm_arena *arena, alm_str *out)
+/* `*text` is the heap's. */
+static alm_err save_full(const trainer *t, void **text, size_t *size, alm_error *error)
 {
-    int64_t size = 0;
-    if (LGBM_BoosterSaveModelToString(t->booster, 0, -1, C_API_FEATURE_IMPORTANCE_GAIN, 0, &size,
+    int64_t length = 0;
+    void *memory = NULL;
+    if (LGBM_BoosterSaveModelToString(t->booster, 0, -1, C_API_FEATURE_IMPORTANCE_GAIN, 0, &length,
                                       NULL)) {
-        return external(t->error, "writing the model");
+        return external(error, "writing the model");
     }
+    ALM_TRY(alm_heap_try((size_t)length, &memory, error));
+    if (LGBM_BoosterSaveModelToString(t->booster, 0, -1, C_API_FEATURE_IMPORTANCE_GAIN, length,
+                                      &length, memory)) {
+        alm_heap_free(memory);
+        return external(error, "writing the model");
+    }
+    *text = memory;
+    *size = (size_t)length;
+    return ALM_OK;
+}
+
+/* Leaves of the first trees: the C interface gives and takes a leaf's value, but says their number
+ * in the model text alone. */
+static alm_err count_leaves(const trainer *t, int64_t *leaves, size_t trees)
+{
     void *text = NULL;
-    ALM_TRY(alm_heap_try((size_t)size, &text, t->error));
-    alm_err code = ALM_OK;
-    if (LGBM_BoosterSaveModelToString(t->booster, 0, -1, C_API_FEATURE_IMPORTANCE_GAIN, size,
-                                      &size, text)) {
-        code = external(t->error, "writing the model");
-    } else {
-        code = cut_text(text, (size_t)size, arena, out, t->error);
+    size_t size = 0, found = 0;
+    ALM_TRY(save_full(t, &text, &size, t->error));
+    alm_str rest = {text, strlen(text)};
+    while (rest.data != NULL && found < trees) {
+        alm_str line = alm_str_split(&rest, '\n');
+        if (alm_str_starts_with(line, "num_leaves=")) {
+            alm_str number = {line.data + 11, line.size - 11};
+            found += alm_str_to_i64(number, &leaves[found]) ? 1 : trees + 1;
+        }
     }
     alm_heap_free(text);
+    return found == trees ? ALM_OK
+                          : alm_fail(t->error, ALM_ERR_EXTERNAL,
+                                     "LightGBM wrote %zu of the %zu trees of the first iteration",
+                                     found, trees);
+}
+
+/* The first trees take in where the scores of the classes started, as LightGBM's own do. */
+static alm_err add_class_scores(trainer *t)
+{
+    size_t trees = score_count(t->params);
+    int64_t *leaves = ALM_NEW_ARRAY(t->scratch, int64_t, trees);
+    ALM_TRY(count_leaves(t, leaves, trees));
+    for (size_t k = 0; k < trees; k++) {
+        for (int leaf = 0; leaf < leaves[k]; leaf++) {
+            double value = 0;
+            if (LGBM_BoosterGetLeafValue(t->booster, (int)k, leaf, &value) ||
+                LGBM_BoosterSetLeafValue(t->booster, (int)k, leaf, value + t->class_score[k])) {
+                return external(t->error, "adding the shares of the classes");
+            }
+        }
+    }
+    return ALM_OK;
+}
+
+/* The text with the objective of classes, which LightGBM has not written because the gradients were
+ * not its own. */
+static alm_err put_objective(const alm_lightgbm_params *p, alm_arena *arena, alm_str *text,
+                             alm_error *error)
+{
+    static const char place[] = "\nfeature_names=";
+    const char *objective = p->objective == ALM_LIGHTGBM_BINARY
+                                ? "\nobjective=binary sigmoid:1"
+                                : alm_arena_printf(arena, "\nobjective=multiclass num_class:%d",
+                                                   p->classes);
+    const char *at = memmem(text->data, text->size, place, sizeof place - 1);
+    if (at == NULL || memmem(text->data, (size_t)(at - text->data), "\nobjective=", 11) != NULL) {
+        return alm_fail(error, ALM_ERR_EXTERNAL, "LightGBM wrote a model text without a place for "
+                                                 "the objective");
+    }
+    size_t before = (size_t)(at - text->data), length = strlen(objective);
+    void *memory = NULL;
+    ALM_TRY(alm_arena_try_alloc(arena, text->size + length + 1, &memory, error));
+    char *whole = memory;
+    memcpy(whole, text->data, before);
+    memcpy(whole + before, objective, length);
+    memcpy(whole + before + length, at, text->size - before + 1); /* with its NUL */
+    *text = (alm_str){whole, text->size + length};
+    return ALM_OK;
+}
+
+static alm_err save_text(trainer *t, alm_arena *arena, alm_str *out)
+{
+    void *text = NULL;
+    size_t size = 0;
+    if (has_classes(t->params)) {
+        ALM_TRY(add_class_scores(t));
+    }
+    ALM_TRY(save_full(t, &text, &size, t->error));
+    alm_err code = cut_text(text, size, arena, out, t->error);
+    alm_heap_free(text);
+    if (code == ALM_OK && has_classes(t->params)) {
+        code = put_objective(t->params, arena, out, t->error);
+    }
     return code;
 }
 
@@ -456,7 +655,7 @@ static alm_err train_with(trainer *t, alm_arena *arena, alm_lightgbm_result *out
     write_params(t->params, &params);
     alm_err code = alm_buffer_status(&params, t->error);
     if (code == ALM_OK) {
-        code = choose_base_score(t);
+        code = has_classes(t->params) ? choose_class_scores(t) : choose_base_score(t);
     }
     if (code == ALM_OK) {
         code = make_dataset(t, params.data);
@@ -478,7 +677,7 @@ alm_err alm_lightgbm_train(const alm_lightgbm_params *params, const alm_lightgbm
     ALM_TRY(check_params(params, data->column_count, error));
     ALM_TRY(check_data(params, data, error));
     LGBM_RegisterLogCallback(drop_message); /* a setting of the thread, so every time */
-    trainer t = {.params = params, .data = data, .error = error};
+    trainer t = {.params = params, .data = data, .kept = arena, .error = error};
     t.scratch = alm_arena_create(0);
     alm_err code = train_with(&t, arena, out);
     if (t.booster != NULL) {

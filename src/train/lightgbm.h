@@ -2,13 +2,14 @@
  *
  * The model text that comes back is the same, byte for byte, for any number of threads and any
  * x86-64 machine: deterministic=true and force_col_wise=true always, no feature bundling, seeds
- * fixed, and the objectives that need exp (Poisson, Tweedie) take their gradients from
+ * fixed, and the objectives that need exp (Poisson, Tweedie, classes) take their gradients from
  * num/elementary.h, because the C library's exp differs between CPUs in the last bits.
  *
  * Rows are asked for in blocks, twice (once for the bin boundaries, once to fill the bins), so the
  * raw matrix never stands in memory whole: LightGBM keeps one byte a value.
  *
- * Threads: LightGBM keeps its number of threads for the whole process; train one model at a time.
+ * Threads: LightGBM keeps its number of threads for the whole process; train one model at a time,
+ * or several that all have one thread.
  * A process that has trained must not fork without exec: OpenMP hangs in the child. */
 #ifndef ALM_TRAIN_LIGHTGBM_H
 #define ALM_TRAIN_LIGHTGBM_H
@@ -19,14 +20,20 @@ typedef enum alm_lightgbm_objective {
     ALM_LIGHTGBM_L2,
     ALM_LIGHTGBM_POISSON,  /* log link */
     ALM_LIGHTGBM_TWEEDIE,  /* log link */
-    ALM_LIGHTGBM_QUANTILE
+    ALM_LIGHTGBM_QUANTILE,
+    ALM_LIGHTGBM_BINARY,    /* labels 0 and 1, one score: the logit of 1 */
+    ALM_LIGHTGBM_MULTICLASS /* labels 0 .. classes - 1, a score each, softmax */
 } alm_lightgbm_objective;
+
+#define ALM_LIGHTGBM_CLASSES_MAX 1000
 
 typedef struct alm_lightgbm_params {
     alm_lightgbm_objective objective;
     double tweedie_power; /* in (1, 2) */
     double quantile;      /* in (0, 1) */
-    int trees;            /* iterations asked for; fewer when nothing can be split any more */
+    int classes;          /* MULTICLASS: 2 .. ALM_LIGHTGBM_CLASSES_MAX */
+    int trees;            /* iterations asked for; fewer when nothing can be split any more; an
+                           * iteration of MULTICLASS has a tree for every class */
     int leaves;
     double learning_rate;
     int min_data_in_leaf;
@@ -53,19 +60,22 @@ typedef struct alm_lightgbm_data {
     void *context;
     const double *label;      /* row_count, finite; LightGBM holds it as float */
     const double *weight;     /* row_count, > 0; NULL: all 1 */
-    const double *init_score; /* row_count, added to every raw score while training; or NULL */
+    const double *init_score; /* row_count, added to every raw score while training; or NULL,
+                               * which it must be with classes */
 } alm_lightgbm_data;
 
 typedef struct alm_lightgbm_result {
     alm_str text;          /* up to and including "end of trees": what determines scoring */
-    double base_score;     /* to be added to the forest's raw score (0 for L2 and QUANTILE) */
-    size_t trees;
+    double base_score;     /* to be added to the forest's raw score (0 but with a log link) */
+    size_t trees;          /* of all classes */
     const double *gain;    /* column_count: summed split gain */
 } alm_lightgbm_result;
 
 /* Everything in `out` lives in `arena`. The prediction of a row is init_score + base_score + raw
  * score, through exp for POISSON and TWEEDIE. With an init_score, L2 and QUANTILE do not start
- * from the mean of the labels.
+ * from the mean of the labels. Of classes the text says the objective, so that model_file.h gives
+ * probabilities, and the leaves of the first trees hold the logarithms of the shares of the classes
+ * (the logit), from which training starts. A class that does not occur is ALM_ERR_INVALID.
  * ALM_ERR_INVALID: impossible parameters or labels (row named). ALM_ERR_LIMIT: over 2^31 - 1 rows.
  * ALM_ERR_EXTERNAL: LightGBM's own message. Failures of `rows` are forwarded. */
 ALM_NODISCARD alm_err alm_lightgbm_train(const alm_lightgbm_params *params,

@@ -131,49 +131,6 @@ static void final_method(almi_training *t, alm_method *method)
     alm_arena_destroy(scratch);
 }
 
-static alm_err register_run(almi_training *t, const alm_bundle_parts *parts,
-                            const alm_digest *run_id, const alm_digest *bundle,
-                            alm_train_result *out, alm_error *error)
-{
-    const alm_train_options *o = t->options;
-    alm_instant now = alm_env_now(t->env);
-    alm_feature_version_record feature = {t->feature_version, t->plan_json, now};
-    ALM_TRY(alm_registry_add_feature_version(o->registry, &feature, error));
-    alm_training_run run = {.id = *run_id,
-                            .inputs = parts->inputs,
-                            .bundle = *bundle,
-                            .report = parts->report,
-                            .experimental = o->experimental,
-                            .who = o->who,
-                            .created = now};
-    ALM_TRY(alm_registry_add_training_run(o->registry, &run, error));
-    alm_release_member member = {t->model->name, *bundle};
-    alm_str why = o->why;
-    if (o->engine_path) {
-        /* The engine that trained it is kept, so that a rebuild after years is possible. */
-        alm_digest engine;
-        char text[ALM_DIGEST_TEXT_BYTES];
-        ALM_TRY(alm_objects_put_file(o->objects, o->engine_path, &engine, error));
-        alm_digest_text(&engine, text);
-        why = alm_str_of(alm_arena_printf(t->arena, ALM_STR_FMT " (engine object %s)",
-                                          ALM_STR_ARG(o->why), text));
-    }
-    alm_release_request request = {.model = t->model->name,
-                                   .members = &member,
-                                   .member_count = 1,
-                                   .training_run = run_id,
-                                   .origin = ALM_RELEASE_TRAINED,
-                                   .experimental = o->experimental,
-                                   .who = o->who,
-                                   .when = now,
-                                   .why = why};
-    alm_release release;
-    ALM_TRY(alm_registry_register_release(o->registry, &request, t->arena, &release, error));
-    out->release = release.name;
-    out->existed = release.created != now;
-    return ALM_OK;
-}
-
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 {
     size_t periods = t->panel.blocks[0].periods;
@@ -205,7 +162,14 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
             result.bundle_hash = alm_digest_str(&bundle, t->arena);
         }
         if (code == ALM_OK && !t->options->unregistered) {
-            code = register_run(t, &parts, &run_id, &bundle, &result, error);
+            almi_training_record record = {.name = t->model->name,
+                                           .feature_version = t->feature_version,
+                                           .plan = t->plan_json,
+                                           .inputs = inputs,
+                                           .report = parts.report,
+                                           .run_id = run_id,
+                                           .bundle = bundle};
+            code = almi_training_register(t->env, t->options, &record, t->arena, &result, error);
         }
     }
     alm_buffer_deinit(&json);
@@ -249,6 +213,9 @@ alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_aren
                   alm_train_result *out, alm_error *error)
 {
     alm_assert(options->experimental || options->project_commit.size > 0);
+    if (options->signal) {
+        return almi_signal_train(env, options, arena, out, error);
+    }
     almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
     alm_feature_plan_destroy(t.plan);

@@ -1,5 +1,7 @@
 /* train.h: one deterministic fit from a snapshot: features, GBM, choice per class, calibration, a
- * rolling-origin backtest, and a registered bundle.
+ * rolling-origin backtest, and a registered bundle; or, of a project of bars, a signal
+ * (signal_fit.h) with its report on bars that nothing learned from, as a bundle of its own kind
+ * (signal/signal_bundle.h).
  *
  * The training run id is the hash of what determines the result (snapshot, feature version, model
  * definition, engine source digest, library digests, seed, windows); names, people and clocks live
@@ -14,6 +16,7 @@
 typedef struct alm_train_options {
     const alm_project *project;
     const alm_model_spec *model;
+    const alm_signal_spec *signal; /* instead of `model`, in a project of bars */
     const alm_snapshot *snapshot;
     alm_objects *objects;
     alm_registry *registry;

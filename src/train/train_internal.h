@@ -47,6 +47,25 @@ typedef struct almi_training {
     alm_backtest backtest;
 } almi_training;
 
+/* train_register.c: what the registry keeps of a training, and the release. */
+typedef struct almi_training_record {
+    alm_str name; /* of the model or signal: the release is NAME-1, NAME-2, ... */
+    alm_digest feature_version;
+    alm_str plan;   /* its canonical definition */
+    alm_str inputs; /* JSON; `run_id` is its hash */
+    alm_str report;
+    alm_digest run_id, bundle;
+} almi_training_record;
+
+/* Fills the name of the release and whether it was there. */
+ALM_NODISCARD alm_err almi_training_register(const alm_env *env, const alm_train_options *options,
+                                             const almi_training_record *record, alm_arena *arena,
+                                             alm_train_result *out, alm_error *error);
+
+/* signal_train.c: alm_train of a signal. */
+ALM_NODISCARD alm_err almi_signal_train(const alm_env *env, const alm_train_options *options,
+                                        alm_arena *arena, alm_train_result *out, alm_error *error);
+
 /* train_inputs.c */
 alm_str almi_training_inputs(const almi_training *training);
 alm_str almi_training_report(const almi_training *training, const alm_method *method,

@@ -1,2 +1,2 @@
 . "$(dirname "$0")/_case.sh"
-project; almanac report --model production
+project; almanac report --date 2024-02-01
