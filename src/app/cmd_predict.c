@@ -19,8 +19,9 @@ static const almi_option options[] = {
     {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
     {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"members", NULL, "of a scorer: and what each of its models says"},
-    {"group", "COLUMN", "tells the series of nets and the symbols of bars apart (default: symbol, "
-                        "of bars that have it; else all rows are one series)"},
+    {"group", "COLUMN", "tells the series of nets and the symbols of bars apart, and stands in "
+                        "front of the answers (default: symbol, of bars that have it; else all "
+                        "rows are one series)"},
     {"bars", "NAMES", "other names of the columns of bars, as in time=date,close=last"},
     {"block", "N", "rows scored at a time (default: 1000); no result depends on it"},
 };

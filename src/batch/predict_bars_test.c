@@ -342,6 +342,53 @@ static void the_system_answers_as_where_it_was_made(void **state)
     alm_fs_destroy(real);
 }
 
+/* ---- memory ---- */
+
+typedef struct gauge {
+    size_t most;
+} gauge;
+
+static alm_err measure(void *context, alm_str bytes, alm_error *error)
+{
+    gauge *g = context;
+    (void)bytes;
+    (void)error;
+    size_t held = alm_heap_held_bytes();
+    g->most = held > g->most ? held : g->most;
+    return ALM_OK;
+}
+
+/* Four symbols in turn, a bar a minute. */
+static size_t memory_for(world *w, size_t rows)
+{
+    alm_buffer out = {0};
+    alm_buffer_text(&out, "symbol,time,open,high,low,close,volume\n");
+    for (size_t i = 0; i < rows; i++) {
+        char time[ALM_INSTANT_TEXT_BYTES];
+        alm_instant_text((alm_instant)(i / 4) * CASE_MINUTE, time);
+        alm_buffer_printf(&out, "S%zu,%s,1,2,1,%zu,%zu\n", i % 4, time, 1 + i % 7 / 4, i % 11);
+    }
+    ok(w, alm_fs_write_all(w->fs, "rows.csv", alm_buffer_view(&out), &w->error));
+    alm_buffer_deinit(&out);
+    size_t before = alm_heap_held_bytes();
+    gauge g = {0};
+    alm_predict *p = NULL;
+    alm_predict_sink sink = {measure, &g};
+    alm_predict_options options = with_defaults(w, (alm_predict_options){0});
+    ok(w, alm_predict_open(&w->env, &options, &p, &w->error));
+    ok(w, alm_predict_write_csv(p, &sink, &w->error));
+    assert_int_equal(alm_predict_describe(p)->rows, rows);
+    alm_predict_close(p);
+    return g.most - before;
+}
+
+static void memory_does_not_grow_with_the_bars(void **state)
+{
+    world *w = *state;
+    /* Both fill the output buffer more than once. */
+    assert_int_equal(memory_for(w, 4000), memory_for(w, 20000));
+}
+
 /* ---- Parquet and JSON ---- */
 
 static void parquet_in_and_out(void **state)
@@ -495,6 +542,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_of_bars_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_of_features_are_answered_as_bars, setup, teardown),
         cmocka_unit_test_setup_teardown(the_system_answers_as_where_it_was_made, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_does_not_grow_with_the_bars, setup, teardown),
         cmocka_unit_test_setup_teardown(parquet_in_and_out, setup, teardown),
         cmocka_unit_test_setup_teardown(json_has_null_for_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_files_are_refused_by_name, setup, teardown),

@@ -19,6 +19,7 @@ struct alm_predict {
     alm_predict_options options;
     const alm_model_file_info *model; /* NULL: */
     almi_predict_scorer *scorer;
+    bool looks_back; /* the scorer: answers may be missing */
     const alm_str *features; /* columns that are needed */
     size_t feature_count;
     alm_predict_facts facts;
@@ -143,7 +144,7 @@ static alm_err place_keys(alm_predict *p, alm_error *error)
     const char *group = p->options.group;
     bool bars = p->scorer && almi_predict_scorer_takes_bars(p->scorer);
     p->keys = (almi_predict_keys){SIZE_MAX, SIZE_MAX};
-    if (group && !(p->scorer && almi_predict_scorer_looks_back(p->scorer))) {
+    if (group && !p->looks_back) {
         return alm_fail(error, ALM_ERR_INVALID, "a row is scored by itself, whatever group it is "
                         "of: --group is for nets and bars, and there are none");
     }
@@ -329,6 +330,7 @@ static alm_err shape_scorer(alm_predict *p, alm_error *error)
     if (almi_predict_scorer_takes_bars(p->scorer)) {
         name_bars(p);
     }
+    p->looks_back = almi_predict_scorer_looks_back(p->scorer);
     p->facts.outputs = almi_predict_scorer_names(p->scorer, &p->score_count);
     p->facts.column_count = p->score_count;
     return ALM_OK;
@@ -468,7 +470,7 @@ static void put_row(const alm_predict *p, const writer *w, size_t i, const doubl
     size_t before = put_keys(p, w, i);
     for (size_t k = 0; k < p->score_count; k++) {
         const char *name = p->facts.outputs[k].data;
-        if (p->scorer && isnan(scores[k])) {
+        if (p->looks_back && isnan(scores[k])) {
             put_missing(w, name, k + before == 0);
         } else {
             put_value(w, name, k + before == 0, scores[k]);
@@ -690,7 +692,7 @@ static alm_err write_parquet_file(alm_predict *p, const char *temporary, const c
                                  .series = p->facts.series, .time = p->facts.time,
                                  .has_classes = p->scorer && alm_scorer_describe(
                                      p->options.scorer)->task == ALM_SCORER_CLASSES,
-                                 .nan_is_null = p->scorer != NULL};
+                                 .nan_is_null = p->looks_back};
     return almi_predict_parquet_write(&file, next_slice, p, error);
 }
 

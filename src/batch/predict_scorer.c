@@ -323,7 +323,7 @@ static void put_rows(almi_predict_scorer *p, size_t n, double *out)
         for (size_t h = 0; h < horizons; h++) {
             missing = missing || isnan(p->block.value[i * horizons + h]);
         }
-        p->missing += missing;
+        p->missing += missing && p->series;
         out = put_row(p, i, out);
     }
 }

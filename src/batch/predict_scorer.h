@@ -47,7 +47,7 @@ typedef struct almi_predict_block {
 ALM_NODISCARD alm_err almi_predict_scorer_block(almi_predict_scorer *predict,
                                                 const almi_predict_block *block, double *out,
                                                 alm_error *error);
-/* Rows so far with an answer that is missing. */
+/* Rows so far with an answer that is missing; 0 without looking back. */
 uint64_t almi_predict_scorer_missing(const almi_predict_scorer *predict);
 void almi_predict_scorer_restart(almi_predict_scorer *predict); /* as if no row had come */
 

@@ -102,8 +102,9 @@ size_t alm_signal_room(const alm_signal_scratch *scratch); /* of one answer: at 
 ALM_NODISCARD alm_err alm_signal_answer(alm_signal_scratch *scratch, const alm_scorer_output *out,
                                         alm_error *error);
 
-/* Bars of one symbol from its first on; out: count rows. ALM_ERR_INVALID names the bar that does
- * not follow the one before it; answers of bars before it may be written then. */
+/* Bars of one symbol from its first on; out: count rows. Not between add and answer.
+ * ALM_ERR_INVALID names the bar that does not follow the one before it; answers of bars before it
+ * may be written then. */
 ALM_NODISCARD alm_err alm_signal_rows(alm_signal_scratch *scratch, const alm_bar *bars,
                                       size_t count, const alm_scorer_output *out,
                                       alm_error *error);

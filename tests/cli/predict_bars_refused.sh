@@ -14,9 +14,10 @@ try bars.csv --bars date=time
 try bars.csv --bars time=when
 try bars.csv --contributions
 try "$golden/light.txt"
-mv signal s; sed -i 's/rsi(close, 7)/rsi(close, 8)/' s/plan.json
+cp -r signal s; sed -i 's/rsi(close, 7)/rsi(close, 8)/' s/plan.json
 almanac predict --model s bars.csv
 sed -i 's/rsi(close, 8)/rsi(close,7)/' s/plan.json
 almanac predict --model s bars.csv
 rm s/plan.json; almanac predict --model s bars.csv
-test ! -e out.csv
+almanac predict --model signal again.csv --output out.parquet --quiet
+test ! -e out.csv && test ! -e out.parquet && ls -A
