@@ -34,7 +34,8 @@ static inline void desk_put_bars(fixture *f, uint32_t seed)
     for (int i = 0; i < DESK_BARS; i++) {
         double before = close;
         seed = seed * 1664525u + 1013904223u;
-        close *= 1 + (i / 12 % 2 ? -0.003 : 0.003) + 0.004 * (seed / 4294967296.0 - 0.5);
+        double wave = i % 44 < 22 ? i % 44 / 11.0 - 1 : 3 - i % 44 / 11.0;
+        close *= 1 + 0.003 * wave + 0.004 * (seed / 4294967296.0 - 0.5);
         alm_buffer_printf(&text, "2023-%02d-%02d %02d:00,XY,%.4f,%.4f,%.4f,%.4f\n",
                           1 + i / 24 / 28, 1 + i / 24 % 28, i % 24, before,
                           fmax(before, close) + 0.05, fmin(before, close) - 0.05, close);
@@ -59,6 +60,13 @@ static inline void desk_open(fixture *f, const char *yaml, desk *d)
     desk_put_bars(f, 1);
     alm_assert(fixture_take(f, "2023-01-01", "2023-03-01", &d->snapshot) == ALM_OK);
     alm_assert(alm_registry_open(":memory:", &d->registry, &f->error) == ALM_OK);
+    alm_snapshot_record record = {.manifest = d->snapshot.manifest,
+                                  .sources = ALM_STR("{}"),
+                                  .window_start = alm_instant_of_date(d->snapshot.start),
+                                  .window_end = alm_instant_of_date(d->snapshot.end),
+                                  .created = desk_later(NULL)};
+    alm_assert(alm_digest_parse(d->snapshot.id, &record.id));
+    alm_assert(alm_registry_add_snapshot(d->registry, &record, &f->error) == ALM_OK);
     d->options = (alm_train_options){.project = f->project,
                                      .signal = &f->project->signals[0],
                                      .snapshot = &d->snapshot,
