@@ -142,6 +142,54 @@ static void answers_wait_for_the_window(void **state)
     close_market(&m);
 }
 
+/* Features that are there from the first bar on do not fill a window. */
+static void a_window_is_full_when_its_bars_were_there(void **state)
+{
+    scorer_case *w = *state;
+    static const char *const texts[] = {"sma(close, 1) as a", "obv() as b", "weekday() as c"};
+    alm_str declarations[3];
+    alm_bars_plan *plan = NULL;
+    alm_buffer text = {0};
+    for (size_t i = 0; i < 3; i++) {
+        declarations[i] = alm_str_of(texts[i]);
+    }
+    ok(w, alm_bars_plan_compile(declarations, 3, NULL, &plan, &w->error));
+    alm_bars_plan_write(plan, &text);
+    scorer_case_put(w, "plan.json", alm_buffer_view(&text));
+    scorer_case_put_text(w, ALM_SCORER_DOCUMENT,
+                         "{\"almanac_scorer\":1,\"task\":\"classes\",\"labels\":[-1,0,1],"
+                         "\"bars\":\"plan.json\",\"horizons\":[{\"name\":\"1\",\"members\":[{"
+                         "\"name\":\"n\",\"model\":\"net.bin\",\"steps\":5,"
+                         "\"columns\":[\"a\",\"b\",\"c\"]}]}]}");
+    alm_signal *signal = NULL;
+    alm_signal_scratch *scratch = NULL;
+    alm_signal_state *s = NULL;
+    alm_bar bars[9];
+    double value[9], one = 0;
+    alm_scorer_output out = {.value = value}, single = {.value = &one};
+    case_bars(CASE_CALM, 1, bars, 9);
+    ok(w, case_signal_read(w, &signal));
+    assert_int_equal(alm_signal_describe(signal)->warmup_bars, 4);
+    ok(w, alm_signal_scratch_create(signal, NULL, &scratch, &w->error));
+    ok(w, alm_signal_state_create(signal, &s, &w->error));
+    for (int round = 0; round < 2; round++) { /* the second replay begins anew */
+        ok(w, alm_signal_rows(scratch, bars, 9, &out, &w->error));
+        for (size_t i = 0; i < 9; i++) {
+            assert_int_equal(isnan(value[i]), i < 4);
+        }
+    }
+    for (size_t i = 0; i < 9; i++) {
+        ok(w, alm_signal_update(s, &bars[i], &w->error));
+        ok(w, alm_signal_predict(scratch, s, &single, &w->error));
+        assert_true(case_same_bits(&one, &value[i], 1));
+    }
+    alm_signal_state_destroy(s);
+    alm_signal_scratch_destroy(scratch);
+    alm_signal_destroy(signal);
+    alm_bars_plan_destroy(plan);
+    alm_buffer_deinit(&text);
+}
+
 /* ---- streaming, clones, restarts ---- */
 
 static alm_signal_state *come_back(scorer_case *w, const market *m, alm_signal_state *state)
@@ -347,6 +395,42 @@ static void damaged_states_are_refused(void **state)
     close_market(&m);
 }
 
+/* A hash that is right does not make a window true: its newest row is what the bars say, and
+ * nothing was before the first bar. */
+static void windows_that_no_bars_lead_to_are_refused(void **state)
+{
+    scorer_case *w = *state;
+    enum { SEEN = 3, ROW = 3 * sizeof(double), WINDOW = CASE_SIGNAL_STEPS * ROW };
+    market m = open_market(w, CASE_CALM, 7);
+    alm_signal_state *s = NULL, *again = NULL;
+    ok(w, alm_signal_state_create(m.signal, &s, &w->error));
+    for (size_t i = 0; i < SEEN; i++) {
+        ok(w, alm_signal_update(s, &m.bars[i], &w->error));
+    }
+    for (size_t step = 0; step < CASE_SIGNAL_STEPS; step++) {
+        alm_buffer bytes = {0};
+        const double other = 0.75;
+        ok(w, alm_signal_state_save(s, &bytes, &w->error));
+        size_t body = bytes.size - ALM_DIGEST_BYTES;
+        memcpy(bytes.data + body - WINDOW + step * ROW, &other, sizeof other);
+        alm_digest digest = alm_hash_bytes(bytes.data, body);
+        memcpy(bytes.data + body, digest.bytes, ALM_DIGEST_BYTES);
+        /* What the two bars in between were is not known any more. */
+        bool possible = step >= CASE_SIGNAL_STEPS - SEEN && step + 1 < CASE_SIGNAL_STEPS;
+        alm_err code = alm_signal_state_load(m.signal, alm_buffer_view(&bytes), &again, &w->error);
+        if (possible) {
+            ok(w, code);
+        } else {
+            expect(w, code, ALM_ERR_CORRUPT, "no bars lead to");
+        }
+        alm_signal_state_destroy(again);
+        again = NULL;
+        alm_buffer_deinit(&bytes);
+    }
+    alm_signal_state_destroy(s);
+    close_market(&m);
+}
+
 /* Every allocation that can fail, fails once; a sanitizer sees what is left. */
 static alm_err use_all(scorer_case *w, const alm_bar *bars)
 {
@@ -416,12 +500,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_those_of_the_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_wait_for_the_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_window_is_full_when_its_bars_were_there, setup, teardown),
         cmocka_unit_test_setup_teardown(streaming_is_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(symbols_do_not_see_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hole_costs_the_windows_that_see_it, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_signals_are_refused_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(bars_out_of_order_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_states_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(windows_that_no_bars_lead_to_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_allocations_leak_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(predictions_allocate_nothing, setup, teardown),
     };

@@ -13,11 +13,12 @@
 
 /* Of one thread. */
 typedef struct part {
-    double *values;  /* block x widest row, or one step of a net's window */
+    double *values;  /* block x widest row, or a step of ALM_NETWORK_TOGETHER windows */
+    double *answer;  /* of so many windows: the widest net's outputs of each */
     double *outputs; /* of every unit: block x width, behind each other */
     double *votes;   /* members of a horizon x width */
     double *final;   /* width */
-    alm_network_state **state; /* of every unit; NULL: a forest */
+    alm_network_state **state; /* ALM_NETWORK_TOGETHER of every unit; NULL: a forest */
 } part;
 
 struct alm_scorer_scratch {
@@ -64,12 +65,16 @@ static alm_err create_part(alm_scorer_scratch *scratch, part *p, size_t values, 
     }
     ALM_TRY(try_doubles(scratch->arena, values, &p->values, error));
     ALM_TRY(try_doubles(scratch->arena, scratch->block * s->width, &p->outputs, error));
+    size_t together = ALM_NETWORK_TOGETHER * (s->width + 1);
+    ALM_TRY(try_doubles(scratch->arena, together, &p->answer, error));
     ALM_TRY(try_doubles(scratch->arena, most * width, &p->votes, error));
     ALM_TRY(try_doubles(scratch->arena, width, &p->final, error));
-    p->state = ALM_NEW_ARRAY(scratch->arena, alm_network_state *, s->unit_count);
-    for (size_t u = 0; u < s->unit_count; u++) {
-        if (s->unit[u].model->network) {
-            ALM_TRY(alm_network_state_create(s->unit[u].model->network, &p->state[u], error));
+    size_t states = s->unit_count * ALM_NETWORK_TOGETHER;
+    p->state = ALM_NEW_ARRAY(scratch->arena, alm_network_state *, states);
+    for (size_t i = 0; i < states; i++) {
+        const alm_network *network = s->unit[i / ALM_NETWORK_TOGETHER].model->network;
+        if (network) {
+            ALM_TRY(alm_network_state_create(network, &p->state[i], error));
         }
     }
     return ALM_OK;
@@ -85,7 +90,8 @@ static alm_err create_parts(alm_scorer_scratch *scratch, alm_error *error)
     scratch->block = scratch->block > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : scratch->block;
     scratch->part = ALM_NEW_ARRAY(scratch->arena, part, scratch->threads);
     for (size_t i = 0; i < scratch->threads; i++) {
-        ALM_TRY(create_part(scratch, &scratch->part[i], row * scratch->block, error));
+        size_t rows = scratch->block < ALM_NETWORK_TOGETHER ? ALM_NETWORK_TOGETHER : scratch->block;
+        ALM_TRY(create_part(scratch, &scratch->part[i], row * rows, error));
     }
     return ALM_OK;
 }
@@ -113,8 +119,9 @@ void alm_scorer_scratch_destroy(alm_scorer_scratch *scratch)
     }
     const alm_scorer *s = scratch->binding->scorer;
     for (size_t i = 0; scratch->part && i < scratch->threads; i++) {
-        for (size_t u = 0; scratch->part[i].state && u < s->unit_count; u++) {
-            alm_network_state_destroy(scratch->part[i].state[u]);
+        size_t states = scratch->part[i].state ? s->unit_count * ALM_NETWORK_TOGETHER : 0;
+        for (size_t k = 0; k < states; k++) {
+            alm_network_state_destroy(scratch->part[i].state[k]);
         }
     }
     alm_arena_destroy(scratch->arena); /* the struct lies in it */
@@ -268,30 +275,57 @@ static void score_forest(const call *c, const part *p, size_t u, size_t first, s
     }
 }
 
-static alm_err score_net(const call *c, const part *p, size_t u, size_t first, size_t n,
-                         alm_error *error)
+/* Rows of the batch whose windows go through a net beside each other. */
+typedef struct group {
+    size_t count;
+    size_t row[ALM_NETWORK_TOGETHER];
+    double *out[ALM_NETWORK_TOGETHER]; /* where their outputs go */
+} group;
+
+static alm_err score_group(const call *c, const part *p, size_t u, group *g, alm_error *error)
 {
     const alm_scorer_binding *b = c->scratch->binding;
     const almi_scorer_unit *unit = &b->scorer->unit[u];
-    size_t inputs = unit->model->inputs;
+    alm_network_state *const *state = p->state + u * ALM_NETWORK_TOGETHER;
+    size_t inputs = unit->model->inputs, outputs = unit->model->outputs;
+    for (size_t i = 0; i < g->count; i++) {
+        alm_network_state_reset(state[i]);
+    }
+    for (size_t t = 0; t < unit->steps; t++) {
+        for (size_t i = 0; i < g->count; i++) {
+            const double *step = window_of(c, u, g->row[i]) + t * b->window_count;
+            for (size_t k = 0; k < inputs; k++) {
+                p->values[i * inputs + k] = scaled(unit->scaler, k, step[b->place[u][k]]);
+            }
+        }
+        bool last = t + 1 == unit->steps;
+        ALM_TRY(alm_network_step_many(state, g->count, p->values, last ? p->answer : NULL, error));
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        memcpy(g->out[i], p->answer + i * outputs, outputs * sizeof *p->answer);
+    }
+    g->count = 0;
+    return ALM_OK;
+}
+
+static alm_err score_net(const call *c, const part *p, size_t u, size_t first, size_t n,
+                         alm_error *error)
+{
+    const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
     double *out = p->outputs + unit->at * c->scratch->block;
+    group g = {0};
     for (size_t i = 0; i < n; i++, out += unit->model->outputs) {
-        const double *window = window_of(c, u, first + i);
         if (is_refused(c, u, first + i)) {
             put_missing(out, unit->model->outputs);
             continue;
         }
-        alm_network_state_reset(p->state[u]);
-        for (size_t t = 0; t < unit->steps; t++) {
-            for (size_t k = 0; k < inputs; k++) {
-                p->values[k] = scaled(unit->scaler, k, window[b->place[u][k]]);
-            }
-            window += b->window_count;
-            ALM_TRY(alm_network_step(p->state[u], p->values, t + 1 == unit->steps ? out : NULL,
-                                     error));
+        g.row[g.count] = first + i;
+        g.out[g.count++] = out;
+        if (g.count == ALM_NETWORK_TOGETHER) {
+            ALM_TRY(score_group(c, p, u, &g, error));
         }
     }
-    return ALM_OK;
+    return g.count ? score_group(c, p, u, &g, error) : ALM_OK;
 }
 
 /* ---- members and combinations ---- */

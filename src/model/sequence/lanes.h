@@ -12,6 +12,12 @@
 /* out[n] += sum of x[k] w[k * n_count + n] over k in order. */
 void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_count, float *out);
 
+/* The same for ALMI_LANES_TOGETHER vectors, which share the reading of w: out[i][n] += sum of
+ * x[i][k] w[k * n_count + n]. The bits are those of one at a time. */
+#define ALMI_LANES_TOGETHER 4
+void almi_lanes_affine_many(const float *const *x, const float *w, size_t k_count, size_t n_count,
+                            float *const *out);
+
 /* w[k * n_count + n] += x[k] d[n]. */
 void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_count, float *w);
 

@@ -59,19 +59,15 @@ size_t almi_tape_size(const alm_network *network, size_t steps, bool dropped)
 
 /* ---- one step of a layer ---- */
 
-static void lstm_step(const float *p, const almi_layer *layer, const float *x, const float *before,
-                      float *record)
+/* Behind the sums of the gates. */
+static void lstm_end(const float *p, const almi_layer *layer, const float *before, float *record)
 {
     size_t units = layer->spec.units;
-    const float *h_before = before + layer->hidden;
     const float *c_before = before + 4 * units;
     float *gate = record;
     float *c = record + 4 * units;
     float *c_tanh = record + 5 * units;
     float *h = record + 6 * units;
-    memcpy(gate, p + layer->b, 4 * units * sizeof *gate);
-    almi_lanes_affine(x, p + layer->w, layer->inputs, 4 * units, gate);
-    almi_lanes_affine(h_before, p + layer->u, units, 4 * units, gate);
     const float *peep = layer->spec.peepholes ? p + layer->c : NULL;
     for (size_t n = 0; peep && n < units; n++) {
         gate[n] = fmaf(peep[n], c_before[n], gate[n]);
@@ -93,8 +89,38 @@ static void lstm_step(const float *p, const almi_layer *layer, const float *x, c
     }
 }
 
-static void gru_step(const float *p, const almi_layer *layer, const float *x, const float *before,
-                     float *record)
+static void lstm_step(const float *p, const almi_layer *layer, const float *x, const float *before,
+                      float *record)
+{
+    size_t units = layer->spec.units;
+    memcpy(record, p + layer->b, 4 * units * sizeof *record);
+    almi_lanes_affine(x, p + layer->w, layer->inputs, 4 * units, record);
+    almi_lanes_affine(before + layer->hidden, p + layer->u, units, 4 * units, record);
+    lstm_end(p, layer, before, record);
+}
+
+/* What several states have of one layer at their steps. */
+typedef struct together {
+    const float *x[ALMI_LANES_TOGETHER], *before[ALMI_LANES_TOGETHER], *h[ALMI_LANES_TOGETHER];
+    float *record[ALMI_LANES_TOGETHER];
+} together;
+
+static void lstm_step_many(const float *p, const almi_layer *layer, const together *t)
+{
+    size_t units = layer->spec.units;
+    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+        memcpy(t->record[i], p + layer->b, 4 * units * sizeof(float));
+    }
+    almi_lanes_affine_many(t->x, p + layer->w, layer->inputs, 4 * units, t->record);
+    almi_lanes_affine_many(t->h, p + layer->u, units, 4 * units, t->record);
+    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+        lstm_end(p, layer, t->before[i], t->record[i]);
+    }
+}
+
+/* Behind the sums over the input; `recurrent` is c + U h, of 3 units. */
+static void gru_end(const float *p, const almi_layer *layer, const float *before, float *recurrent,
+                    float *record)
 {
     size_t units = layer->spec.units;
     const float *h_before = before + layer->hidden;
@@ -103,12 +129,6 @@ static void gru_step(const float *p, const almi_layer *layer, const float *x, co
     float *inner = record + 3 * units;
     float *h = record + layer->hidden;
     float *n_gate = gate + 2 * units;
-    /* U is units x 3 units: its rows serve r and z, and n apart because of the reset gate. */
-    float recurrent[3 * ALM_NETWORK_WIDTH_MAX];
-    memcpy(gate, p + layer->b, 3 * units * sizeof *gate);
-    almi_lanes_affine(x, p + layer->w, layer->inputs, 3 * units, gate);
-    memcpy(recurrent, c, 3 * units * sizeof *recurrent);
-    almi_lanes_affine(h_before, p + layer->u, units, 3 * units, recurrent);
     for (size_t n = 0; n < 2 * units; n++) {
         gate[n] += recurrent[n];
     }
@@ -131,6 +151,36 @@ static void gru_step(const float *p, const almi_layer *layer, const float *x, co
     almi_lanes_tanh(n_gate, units);
     for (size_t n = 0; n < units; n++) {
         h[n] = fmaf(gate[units + n], h_before[n] - n_gate[n], n_gate[n]);
+    }
+}
+
+static void gru_step(const float *p, const almi_layer *layer, const float *x, const float *before,
+                     float *record)
+{
+    size_t units = layer->spec.units;
+    /* U is units x 3 units: its rows serve r and z, and n apart because of the reset gate. */
+    float recurrent[3 * ALM_NETWORK_WIDTH_MAX];
+    memcpy(record, p + layer->b, 3 * units * sizeof *record);
+    almi_lanes_affine(x, p + layer->w, layer->inputs, 3 * units, record);
+    memcpy(recurrent, p + layer->c, 3 * units * sizeof *recurrent);
+    almi_lanes_affine(before + layer->hidden, p + layer->u, units, 3 * units, recurrent);
+    gru_end(p, layer, before, recurrent, record);
+}
+
+static void gru_step_many(const float *p, const almi_layer *layer, const together *t)
+{
+    size_t units = layer->spec.units;
+    float recurrent[ALMI_LANES_TOGETHER][3 * ALM_NETWORK_WIDTH_MAX];
+    float *sums[ALMI_LANES_TOGETHER];
+    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+        sums[i] = recurrent[i];
+        memcpy(t->record[i], p + layer->b, 3 * units * sizeof(float));
+        memcpy(sums[i], p + layer->c, 3 * units * sizeof(float));
+    }
+    almi_lanes_affine_many(t->x, p + layer->w, layer->inputs, 3 * units, t->record);
+    almi_lanes_affine_many(t->h, p + layer->u, units, 3 * units, sums);
+    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+        gru_end(p, layer, t->before[i], sums[i], t->record[i]);
     }
 }
 
@@ -288,26 +338,91 @@ const float *alm_network_hidden(const alm_network_state *state)
     return almi_tape_seen(&state->tape, stage, state->step - 1, 0);
 }
 
-alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
+static alm_err check_input(const alm_network_state *state, const double *x, alm_error *error)
 {
-    const alm_network *network = state->network;
-    for (size_t f = 0; f < network->spec.feature_count; f++) {
+    for (size_t f = 0; f < state->network->spec.feature_count; f++) {
         if (!isfinite((float)x[f])) {
             return alm_fail(error, ALM_ERR_NUMERIC, "step %zu, feature %zu is %g: a net takes "
                             "finite numbers of the size of a float", state->step + 1, f + 1, x[f]);
         }
     }
+    return ALM_OK;
+}
+
+static void take_input(alm_network_state *state, const double *x)
+{
     float *seen = almi_tape_at(&state->tape, 0, state->step);
-    for (size_t f = 0; f < network->spec.feature_count; f++) {
+    for (size_t f = 0; f < state->network->spec.feature_count; f++) {
         seen[f] = (float)x[f];
     }
-    for (size_t l = 0; l < network->spec.layer_count; l++) {
-        almi_layer_step(network, l, &state->tape, state->step);
-    }
+}
+
+static void finish_step(alm_network_state *state, double *out)
+{
     state->step++;
     if (out) {
-        almi_head(network, alm_network_hidden(state), state->raw);
-        almi_finish(network, state->raw, out);
+        almi_head(state->network, alm_network_hidden(state), state->raw);
+        almi_finish(state->network, state->raw, out);
+    }
+}
+
+alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
+{
+    ALM_TRY(check_input(state, x, error));
+    take_input(state, x);
+    for (size_t l = 0; l < state->network->spec.layer_count; l++) {
+        almi_layer_step(state->network, l, &state->tape, state->step);
+    }
+    finish_step(state, out);
+    return ALM_OK;
+}
+
+/* A layer of ALMI_LANES_TOGETHER states. */
+static void layer_step_many(const alm_network *network, size_t l, alm_network_state *const *state)
+{
+    const almi_layer *layer = &network->layer[l];
+    together t;
+    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+        const almi_tape *tape = &state[i]->tape;
+        size_t step = state[i]->step;
+        if (layer->spec.kind == ALM_LAYER_TCN) {
+            almi_layer_step(network, l, tape, step);
+            continue;
+        }
+        t.x[i] = almi_tape_seen(tape, l, step, 0);
+        t.before[i] = step ? almi_tape_at(tape, l + 1, step - 1) : tape->zero;
+        t.h[i] = t.before[i] + layer->hidden;
+        t.record[i] = almi_tape_at(tape, l + 1, step);
+    }
+    if (layer->spec.kind == ALM_LAYER_LSTM) {
+        lstm_step_many(network->parameter, layer, &t);
+    } else if (layer->spec.kind == ALM_LAYER_GRU) {
+        gru_step_many(network->parameter, layer, &t);
+    }
+}
+
+alm_err alm_network_step_many(alm_network_state *const *state, size_t count, const double *x,
+                              double *out, alm_error *error)
+{
+    _Static_assert(ALM_NETWORK_TOGETHER == ALMI_LANES_TOGETHER, "one number");
+    const alm_network *network = count ? state[0]->network : NULL;
+    for (size_t i = 0; i < count; i++) {
+        ALM_TRY(check_input(state[i], x + i * network->spec.feature_count, error));
+    }
+    for (size_t i = 0; i < count; i++) {
+        take_input(state[i], x + i * network->spec.feature_count);
+    }
+    size_t in_fours = count - count % ALMI_LANES_TOGETHER;
+    for (size_t l = 0; l < (count ? network->spec.layer_count : 0); l++) {
+        for (size_t i = 0; i < in_fours; i += ALMI_LANES_TOGETHER) {
+            layer_step_many(network, l, state + i);
+        }
+        for (size_t i = in_fours; i < count; i++) {
+            almi_layer_step(network, l, &state[i]->tape, state[i]->step);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        finish_step(state[i], out ? out + i * network->spec.output_count : NULL);
     }
     return ALM_OK;
 }

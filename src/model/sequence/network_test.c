@@ -38,17 +38,21 @@ static alm_err predict(const alm_network *network, const double *values, size_t 
 static void affine_is_the_plain_loop(void **state)
 {
     (void)state;
-    static const size_t SIZES[] = {1, 2, 15, 16, 17, 63, 64, 65, 130};
+    static const size_t SIZES[] = {1, 2, 15, 16, 17, 63, 64, 65, 130, 255, 256, 370};
     alm_rng rng = alm_rng_stream(1, 1);
     for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
         size_t n_count = SIZES[s];
         size_t k_count = 7 + s;
-        float x[32], w[32 * 130], out[130], want[130], d[130], grown[32 * 130];
+        float x[32], w[32 * 370], out[370], want[370], d[370], grown[32 * 370];
+        float beside[ALMI_LANES_TOGETHER][370];
+        const float *const inputs[] = {w, x, w + 1, x};
+        float *const outs[] = {beside[0], beside[1], beside[2], beside[3]};
         for (size_t i = 0; i < k_count * n_count; i++) {
             w[i] = grown[i] = (float)alm_rng_next_normal(&rng);
         }
         for (size_t n = 0; n < n_count; n++) {
             out[n] = want[n] = d[n] = (float)alm_rng_next_normal(&rng);
+            beside[0][n] = beside[1][n] = beside[2][n] = beside[3][n] = d[n];
         }
         for (size_t k = 0; k < k_count; k++) {
             x[k] = (float)alm_rng_next_normal(&rng);
@@ -58,6 +62,12 @@ static void affine_is_the_plain_loop(void **state)
         }
         almi_lanes_affine(x, w, k_count, n_count, out);
         assert_memory_equal(out, want, n_count * sizeof *out);
+        almi_lanes_affine_many(inputs, w, k_count, n_count, outs);
+        for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+            memcpy(out, d, n_count * sizeof *out);
+            almi_lanes_affine(inputs[i], w, k_count, n_count, out);
+            assert_memory_equal(out, beside[i], n_count * sizeof *out);
+        }
         almi_lanes_outer(x, d, k_count, n_count, grown);
         for (size_t i = 0; i < k_count * n_count; i++) {
             assert_true(grown[i] == fmaf(x[i / n_count], d[i % n_count], w[i]));
@@ -144,6 +154,49 @@ static void a_stream_is_a_window(void **state)
             alm_network_state_reset(stream);
         }
         alm_network_state_destroy(stream);
+        alm_network_destroy(network);
+    }
+}
+
+/* Any number of states, which are at different steps, moves as each would by itself. */
+static void streams_beside_each_other_are_streams(void **state)
+{
+    (void)state;
+    enum { MOST = 2 * ALM_NETWORK_TOGETHER + 1, MOVES = 25 };
+    for (int number = 0; number < CASE_STACKS; number++) {
+        alm_network *network = make(number, ALM_HEAD_CLASSES, 4);
+        alm_network_state *many[MOST], *one[MOST];
+        alm_error error = {0};
+        double x[MOVES * MOST * CASE_FEATURES];
+        case_windows(9, MOVES * MOST * CASE_FEATURES, x);
+        for (size_t i = 0; i < MOST; i++) {
+            assert_int_equal(alm_network_state_create(network, &many[i], &error), ALM_OK);
+            assert_int_equal(alm_network_state_create(network, &one[i], &error), ALM_OK);
+        }
+        for (size_t t = 0; t < MOVES; t++) {
+            double out[MOST * CASE_OUTPUTS], alone[CASE_OUTPUTS];
+            double *input = x + t * MOST * CASE_FEATURES, spoiled = input[CASE_FEATURES];
+            size_t count = 1 + t * 5 % MOST; /* so that the last ones are behind the first */
+            input[CASE_FEATURES] = NAN;
+            if (count > 1) {
+                assert_int_equal(alm_network_step_many(many, count, input, out, &error),
+                                 ALM_ERR_NUMERIC);
+            }
+            input[CASE_FEATURES] = spoiled;
+            assert_int_equal(alm_network_step_many(many, count, input, t % 3 ? out : NULL, &error),
+                             ALM_OK);
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(alm_network_step(one[i], input + i * CASE_FEATURES, alone,
+                                                  &error), ALM_OK);
+                assert_true(t % 3 == 0 ||
+                            memcmp(alone, out + i * CASE_OUTPUTS, sizeof alone) == 0);
+            }
+        }
+        for (size_t i = 0; i < MOST; i++) {
+            alm_network_state_destroy(many[i]);
+            alm_network_state_destroy(one[i]);
+        }
+        assert_int_equal(alm_network_step_many(many, 0, x, NULL, &error), ALM_OK);
         alm_network_destroy(network);
     }
 }
@@ -304,6 +357,7 @@ int main(void)
         cmocka_unit_test(sigmoid_and_tanh_are_close),
         cmocka_unit_test(forward_is_the_formulas),
         cmocka_unit_test(a_stream_is_a_window),
+        cmocka_unit_test(streams_beside_each_other_are_streams),
         cmocka_unit_test(heads_say_what_they_mean),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(impossible_shapes_are_refused),
