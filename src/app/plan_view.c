@@ -66,7 +66,8 @@ alm_err almi_find_model(almi_cli *cli, const char *name, const alm_model_spec **
         return ALM_OK;
     }
     if (project->bars.source.size) {
-        return alm_fail(error, ALM_ERR_NOT_FOUND, "a project of bars has no models: it has signals");
+        return alm_fail(error, ALM_ERR_NOT_FOUND,
+                        "a project of bars has no models: it has signals");
     }
     alm_buffer names = {0};
     for (size_t m = 0; m < project->model_count; m++) {

@@ -116,6 +116,29 @@ static void refuses(void **state)
     assert_non_null(strstr(f->error.message, "has no source prices: take a new one"));
 }
 
+/* Every allocation may fail: an error, and no half of a set. */
+static void every_allocation_may_fail(void **state)
+{
+    fixture *f = *state;
+    alm_snapshot snapshot;
+    alm_err code = ALM_ERR_LIMIT;
+    fixture_open(f, MINUTES);
+    fixture_put(f, "prices.csv", ROWS);
+    assert_int_equal(fixture_take(f, "2020-03-06", "2020-03-09", &snapshot), ALM_OK);
+    size_t failures = 0;
+    for (uint64_t nth = 1; code != ALM_OK && nth < 200; nth++) {
+        alm_bar_set set = {0};
+        (void)alm_heap_fail_at(nth);
+        code = read_bars(f, &snapshot, &set);
+        (void)alm_heap_fail_at(0);
+        failures += code != ALM_OK;
+        assert_int_equal(set.bar_count, code == ALM_OK ? 5 : 0);
+        assert_true(code == ALM_OK || f->error.message[0] != '\0');
+    }
+    assert_int_equal(code, ALM_OK);
+    assert_true(failures > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +149,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(days_have_midnights_and_may_have_no_volume, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(refuses, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

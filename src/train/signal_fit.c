@@ -209,8 +209,7 @@ static alm_err fit_finals(const horizon_fit *f, alm_error *error)
     for (size_t m = 0; m < members; m++) {
         alm_arena_destroy(run.arena[m]);
     }
-    s->done += members;
-    alm_env_progress(s->env, "signal", s->done, s->total);
+    almi_signal_progress(s, members);
     return code;
 }
 
@@ -380,6 +379,12 @@ static alm_err put_plan(almi_signal *s, file_list *files, alm_error *error)
     return code;
 }
 
+void almi_signal_progress(almi_signal *s, size_t fits)
+{
+    s->done += fits;
+    alm_env_progress(s->env, "signal", s->done, s->total);
+}
+
 static alm_err fit_all(almi_signal *s, alm_signal_result *out, alm_error *error)
 {
     size_t members = s->spec->member_count, horizons = s->spec->horizon_count;
@@ -390,7 +395,6 @@ static alm_err fit_all(almi_signal *s, alm_signal_result *out, alm_error *error)
     for (size_t h = 0; h < horizons; h++) {
         ALM_TRY(fit_horizon(s, &s->horizon[h], &files, error));
     }
-    alm_env_progress(s->env, "signal", s->total, s->total);
     ALM_TRY(canonical_document(s, &files, error));
     sort_files(&files);
     alm_signal_result result = {.file = files.file, .file_count = files.count};

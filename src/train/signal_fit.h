@@ -58,7 +58,8 @@ typedef struct alm_signal_result {
      * "accuracy", "reliability" (ten bins of the largest probability), "confusion" (rows what
      * happened, columns what was most probable); "versus_prior" and "versus_logistic": how much
      * lower the answer's log loss is, its standard error over blocks of time, and what is found;
-     * "edge": better than the prior by three standard errors; "verdict": a sentence about it. */
+     * "edge": better than the prior by three standard errors; "side": the same of which way, where
+     * the class was not 0 (null with two classes); "verdict": a few sentences about it. */
     alm_str report;
 } alm_signal_result;
 

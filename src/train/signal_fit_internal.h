@@ -124,6 +124,9 @@ ALM_NODISCARD alm_err almi_signal_out_of_fold(almi_signal *signal,
 
 /* ---- signal_fit.c ---- */
 
+/* So many fits are done. */
+void almi_signal_progress(almi_signal *signal, size_t fits);
+
 /* Of probabilities that went through the calibrators. ALM_ERR_DENIED when one is in fold. */
 ALM_NODISCARD alm_err almi_signal_stack(const almi_signal *signal,
                                         const almi_signal_samples *samples,
@@ -182,10 +185,31 @@ typedef struct almi_signal_difference {
 almi_signal_difference almi_signal_compare(const almi_signal_samples *test, const double *answer,
                                            const double *other, size_t classes);
 
-/* One sentence or two for a person. `logistic` may be NULL. Losses: answer, prior, logistic. */
-alm_str almi_signal_verdict(int32_t bars, const double loss[3],
-                            const almi_signal_difference *prior,
-                            const almi_signal_difference *logistic, alm_arena *arena);
+/* Which way, of the test's samples that were not 0: the answer's p(1) / (p(1) + p(-1)) against the
+ * share of 1 among those of the training. How far a price moves can be told where its volatility
+ * can, without a notion of where it goes; a log loss of three classes does not say which of both
+ * was found. With two classes there are no sides, and no samples. */
+typedef struct almi_signal_side {
+    size_t samples;
+    double loss, prior_loss;
+    almi_signal_difference difference;
+} almi_signal_side;
+
+ALM_NODISCARD alm_err almi_signal_side_of(const almi_signal *signal,
+                                          const almi_signal_horizon *horizon,
+                                          const double *answer, almi_signal_side *out,
+                                          alm_error *error);
+
+/* What a verdict is made of. `logistic` may be NULL. Losses: answer, prior, logistic. */
+typedef struct almi_signal_evidence {
+    int32_t bars;
+    double loss[3];
+    const almi_signal_difference *prior, *logistic;
+    const almi_signal_side *side;
+} almi_signal_evidence;
+
+/* A few sentences for a person. */
+alm_str almi_signal_verdict(const almi_signal_evidence *evidence, alm_arena *arena);
 
 /* ---- signal_report.c ---- */
 

@@ -59,6 +59,9 @@ static void a_planted_signal_is_found(void **state)
     assert_true(number_of(c, 0, "answer", "ece") < 0.04);
     assert_true(number_of(c, 0, "edge", NULL) == 1 && number_of(c, 1, "edge", NULL) == 1);
     assert_true(report_says(c, "Horizon 1: better than the prior (log loss "));
+    assert_true(report_says(c, " Which way, where it went far enough: better than the prior (log"));
+    assert_true(number_of(c, 0, "side", "log_loss") < 0.25);
+    assert_true(number_of(c, 0, "side", "prior_log_loss") > 0.68);
     assert_true(number_of(c, 1, "answer", "log_loss") > number_of(c, 0, "answer", "log_loss"));
     case_close(c);
 }
@@ -78,6 +81,31 @@ static void noise_is_no_edge(void **state)
                          number_of(c, 0, "prior", "log_loss")) < 0.05);
         case_close(c);
     }
+}
+
+/* How far prices move changes from one hundred bars to the next, which way is chance: an edge, and
+ * it is said that it is none about the side. */
+static void volatility_is_no_direction(void **state)
+{
+    (void)state;
+    signal_case *c = case_open(31, false);
+    static const alm_str features[] = {{"volatility(close, 10)", 21}, {"return(close, 1)", 16}};
+    c->bars.features = features;
+    c->bars.feature_count = 2;
+    c->spec.member_count = 1;
+    for (size_t s = 0; s < CASE_SYMBOLS; s++) {
+        alm_rng rng = alm_rng_stream(31, s + 10);
+        double price = 100;
+        for (size_t i = 0; i < CASE_BARS; i++) {
+            price *= 1 + (i / 100 % 2 ? 0.012 : 0.003) * alm_rng_next_normal(&rng);
+            c->bar[s][i] = (alm_bar){c->bar[s][i].time, price, price, price, price, 1};
+        }
+    }
+    must(c, case_fit(c));
+    assert_true(number_of(c, 0, "edge", NULL) == 1);
+    assert_true(report_says(c, "far enough: not shown to be better than the prior"));
+    assert_false(report_says(c, "far enough: better than the prior"));
+    case_close(c);
 }
 
 /* ---- nothing leaks ---- */
@@ -255,6 +283,7 @@ static void every_combination_comes_out_as_a_scorer(void **state)
         assert_true(number_of(c, 0, "answer", "accuracy") > 0.6);
         const char *left_out = i == 0 ? "\"left_out_missing\":0," : "\"left_out_missing\":2,";
         assert_true(report_says(c, left_out));
+        assert_true(report_says(c, "\"side\":null") == (i == 3));
         alm_scorer_destroy(scorer);
         case_close(c);
     }
@@ -302,6 +331,53 @@ static void probabilities_are_the_libraries_own(void **state)
         }
         almi_signal_close(&s);
         case_close(c);
+    }
+}
+
+/* Every allocation that may fail does once; nothing is left behind (under the sanitizer), and the
+ * outputs are untouched. */
+static alm_err fit_with_failure(size_t member, uint64_t nth)
+{
+    signal_case *c = case_open(8, true);
+    c->symbol[0].count = c->symbol[1].count = 90;
+    c->spec.horizon_count = 1;
+    c->spec.folds = 2;
+    c->spec.members = &c->member[member];
+    c->spec.member_count = 1;
+    c->member[member].trees = c->member[member].epochs = 1;
+    (void)alm_heap_fail_at(nth);
+    alm_err code = case_fit(c);
+    (void)alm_heap_fail_at(0);
+    /* Readers of a scorer's parts call it a part that cannot be read, with this reason. */
+    bool said = code == ALM_ERR_MEMORY || strstr(c->error.message, "memory") != NULL;
+    if (code != ALM_OK && (!said || c->result.file_count > 0)) {
+        fail_msg("allocation %d: %s", (int)nth, c->error.message);
+    }
+    case_close(c);
+    return code;
+}
+
+/* Those of compiling the plan, which stops the process without memory for its small text. */
+static uint64_t allocations_of_the_plan(void)
+{
+    alm_bars_plan *plan = NULL;
+    alm_error error = {0};
+    (void)alm_heap_fail_at(UINT64_MAX);
+    assert_int_equal(alm_bars_plan_compile(case_features, 4, NULL, &plan, &error), ALM_OK);
+    alm_bars_plan_destroy(plan);
+    return alm_heap_fail_at(0);
+}
+
+static void every_failed_allocation_is_an_error(void **state)
+{
+    (void)state;
+    uint64_t first = allocations_of_the_plan() + 1;
+    for (size_t member = 0; member < 3; member++) {
+        uint64_t nth = first;
+        while (fit_with_failure(member, nth) != ALM_OK) {
+            nth++;
+        }
+        assert_true(nth > first + 50); /* it got somewhere */
     }
 }
 
@@ -436,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_planted_signal_is_found),
         cmocka_unit_test(noise_is_no_edge),
+        cmocka_unit_test(volatility_is_no_direction),
         cmocka_unit_test(bars_of_the_test_change_no_model),
         cmocka_unit_test(bars_of_the_training_change_models),
         cmocka_unit_test(spans_are_purged),
@@ -443,6 +520,7 @@ int main(void)
         cmocka_unit_test(same_bytes_for_any_number_of_threads),
         cmocka_unit_test(every_combination_comes_out_as_a_scorer),
         cmocka_unit_test(probabilities_are_the_libraries_own),
+        cmocka_unit_test(every_failed_allocation_is_an_error),
         cmocka_unit_test(specs_are_refused),
         cmocka_unit_test(members_are_refused),
         cmocka_unit_test(data_is_refused),

@@ -56,16 +56,18 @@ static alm_err run_fold(void *context, size_t fold, int worker, alm_error *error
 
 static alm_err run_member(fold_run *run, alm_error *error)
 {
-    const almi_signal *s = run->signal;
+    almi_signal *s = run->signal;
     size_t folds = (size_t)s->spec->folds;
-    alm_err code = ALM_OK;
     if (!s->member[run->member].is_net) {
-        return alm_pool_run(s->env->pool, folds, run_fold, run, error);
+        ALM_TRY(alm_pool_run(s->env->pool, folds, run_fold, run, error));
+        almi_signal_progress(s, folds);
+        return ALM_OK;
     }
-    for (size_t f = 0; code == ALM_OK && f < folds; f++) {
-        code = run_fold(run, f, 0, error);
+    for (size_t f = 0; f < folds; f++) {
+        ALM_TRY(run_fold(run, f, 0, error));
+        almi_signal_progress(s, 1);
     }
-    return code;
+    return ALM_OK;
 }
 
 static alm_err run_folds(almi_signal *s, const almi_signal_horizon *h, const fold_part *part,
@@ -80,8 +82,6 @@ static alm_err run_folds(almi_signal *s, const almi_signal_horizon *h, const fol
     for (size_t m = 0; m < s->spec->member_count; m++) {
         fold_run run = {s, h, part, m, out};
         ALM_TRY(run_member(&run, error));
-        s->done += folds;
-        alm_env_progress(s->env, "signal", s->done, s->total);
     }
     return ALM_OK;
 }

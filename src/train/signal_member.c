@@ -237,8 +237,9 @@ static alm_err train_network(const row_source *source, const net_data *data, alm
     fit.patience = m->patience;
     fit.validation = data->validation.count > 0 ? &data->validation : NULL;
     ALM_TRY(alm_network_create(&shape, source->signal->spec->seed, &network, error));
-    alm_err code = alm_network_fit(source->signal->env, network, &fit, &data->training, &result,
-                                   error);
+    alm_env env = *source->signal->env;
+    env.progress = NULL; /* of fits, not of a fit's epochs */
+    alm_err code = alm_network_fit(&env, network, &fit, &data->training, &result, error);
     if (code == ALM_OK) {
         alm_network_write(network, out);
         code = alm_buffer_status(out, error);

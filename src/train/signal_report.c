@@ -102,6 +102,7 @@ typedef struct horizon_view {
     const almi_signal_horizon *horizon;
     double *answer, *prior, *logistic, *member; /* member: members x samples x classes */
     bool has_logistic;
+    almi_signal_side side;
 } horizon_view;
 
 static alm_err try_doubles(alm_arena *arena, size_t count, double **out, alm_error *error)
@@ -132,6 +133,7 @@ static alm_err open_view(horizon_view *v, size_t number, const almi_signal_score
         }
     }
     almi_signal_prior(s, v->horizon, v->prior);
+    ALM_TRY(almi_signal_side_of(s, v->horizon, v->answer, &v->side, error));
     return almi_signal_logistic(s, v->horizon, v->logistic, &v->has_logistic, error);
 }
 
@@ -156,18 +158,37 @@ static void write_classes(const horizon_view *v, alm_json_writer *w)
     alm_json_close_array(w);
 }
 
+static const char *const FINDINGS[] = {[ALMI_SIGNAL_BETTER] = "better",
+                                       [ALMI_SIGNAL_WORSE] = "worse",
+                                       [ALMI_SIGNAL_NO_DIFFERENCE] = "no_difference_shown",
+                                       [ALMI_SIGNAL_TOO_FEW] = "too_few_blocks"};
+
 static void write_difference(const char *key, const almi_signal_difference *d, alm_json_writer *w)
 {
-    static const char *const findings[] = {[ALMI_SIGNAL_BETTER] = "better",
-                                           [ALMI_SIGNAL_WORSE] = "worse",
-                                           [ALMI_SIGNAL_NO_DIFFERENCE] = "no_difference_shown",
-                                           [ALMI_SIGNAL_TOO_FEW] = "too_few_blocks"};
     alm_json_key(w, key);
     alm_json_open_object(w);
     alm_json_put_i64(w, "blocks", (int64_t)d->blocks);
-    alm_json_put_text(w, "finding", findings[d->finding]);
+    alm_json_put_text(w, "finding", FINDINGS[d->finding]);
     put_number(w, "log_loss_lower_by", d->mean);
     put_number(w, "standard_error", d->standard_error);
+    alm_json_close_object(w);
+}
+
+static void write_side(const almi_signal_side *side, alm_json_writer *w)
+{
+    alm_json_key(w, "side");
+    if (side->samples == 0) {
+        alm_json_null(w);
+        return;
+    }
+    alm_json_open_object(w);
+    alm_json_put_i64(w, "blocks", (int64_t)side->difference.blocks);
+    alm_json_put_text(w, "finding", FINDINGS[side->difference.finding]);
+    put_number(w, "log_loss", side->loss);
+    put_number(w, "log_loss_lower_by", side->difference.mean);
+    put_number(w, "prior_log_loss", side->prior_loss);
+    alm_json_put_i64(w, "samples", (int64_t)side->samples);
+    put_number(w, "standard_error", side->difference.standard_error);
     alm_json_close_object(w);
 }
 
@@ -212,11 +233,15 @@ static void write_horizon(const horizon_view *v, alm_arena *scratch, alm_json_wr
     alm_json_key(w, "prior");
     loss[1] = write_metrics(test, v->prior, classes, NULL, w);
     alm_json_put_i64(w, "purged", (int64_t)v->horizon->purged);
+    write_side(&v->side, w);
     write_window("test", test, w);
     write_window("train", &v->horizon->train, w);
-    alm_json_put_str(w, "verdict", almi_signal_verdict(v->horizon->bars, loss, &prior,
-                                                       v->has_logistic ? &logistic : NULL,
-                                                       scratch));
+    almi_signal_evidence evidence = {.bars = v->horizon->bars,
+                                     .loss = {loss[0], loss[1], loss[2]},
+                                     .prior = &prior,
+                                     .logistic = v->has_logistic ? &logistic : NULL,
+                                     .side = &v->side};
+    alm_json_put_str(w, "verdict", almi_signal_verdict(&evidence, scratch));
     if (v->has_logistic) {
         write_difference("versus_logistic", &logistic, w);
     }

@@ -173,7 +173,8 @@ static alm_err check_symbols(const almi_signal *s, alm_error *error)
     return ALM_OK;
 }
 
-/* Values and the windows of the largest training set are what takes memory. */
+/* Values, the windows of the largest training set and the samples of all horizons are what takes
+ * memory. */
 static alm_err check_memory(const almi_signal *s, alm_error *error)
 {
     double bars = 0, window = 0, limit = (double)s->env->memory_limit_bytes;
@@ -185,7 +186,7 @@ static alm_err check_memory(const almi_signal *s, alm_error *error)
                             ? (double)s->member[i].width * s->member[i].spec->steps : 0;
         window = values > window ? values : window;
     }
-    double need = bars * 8 * ((double)s->width + window);
+    double need = bars * 8 * ((double)s->width + window + 3 * (double)s->spec->horizon_count);
     if (limit > 0 && need > limit) {
         return alm_fail(error, ALM_ERR_LIMIT, "signals." ALM_STR_FMT ": %.0f bars of %zu features "
                         "need about %.0f MiB, the limit is %.0f: take fewer features or shorter "
@@ -252,51 +253,89 @@ static size_t first_candidate(const almi_signal *s)
     return warmup + (s->steps > 0 ? s->steps - 1 : 0);
 }
 
-/* The window of every net is a row of finite numbers. */
-static bool has_windows(const almi_signal *s, almi_signal_candidate at)
+/* Is the bar's row of finite numbers, where the member is a net? */
+static bool is_whole(const almi_signal_member *m, const double *row)
 {
-    for (size_t i = 0; i < s->spec->member_count; i++) {
-        const almi_signal_member *m = &s->member[i];
-        size_t steps = m->is_net ? (size_t)m->spec->steps : 0;
-        for (size_t t = 0; t < steps; t++) {
-            const double *row = s->values[at.symbol] + (at.bar - t) * s->width;
-            for (size_t c = 0; c < m->width; c++) {
-                if (!isfinite(row[m->place[c]])) {
-                    return false;
-                }
-            }
-        }
+    bool whole = true;
+    for (size_t c = 0; m->is_net && c < m->width; c++) {
+        whole = whole && isfinite(row[m->place[c]]);
     }
-    return true;
+    return whole;
 }
 
-/* Merges the symbols by time; of equal times the one with the smaller number comes first. */
-static void merge(almi_signal *s, size_t first, almi_signal_candidate *out)
+/* One symbol's candidates; run: how many bars up to this one are whole, of every member. */
+static size_t list_symbol(almi_signal *s, uint32_t symbol, size_t first, size_t *run,
+                          almi_signal_candidate *out)
 {
+    size_t members = s->spec->member_count, found = 0;
+    memset(run, 0, members * sizeof *run);
+    for (size_t bar = 0; bar < s->data->symbol[symbol].count; bar++) {
+        bool complete = true;
+        for (size_t m = 0; m < members; m++) {
+            const almi_signal_member *member = &s->member[m];
+            size_t steps = member->is_net ? (size_t)member->spec->steps : 0;
+            run[m] = is_whole(member, s->values[symbol] + bar * s->width) ? run[m] + 1 : 0;
+            complete = complete && run[m] >= steps;
+        }
+        if (bar >= first && complete) {
+            out[found++] = (almi_signal_candidate){symbol, (uint32_t)bar};
+        }
+        s->missing += bar >= first && !complete;
+    }
+    return found;
+}
+
+/* Merges two neighbouring runs; of equal times the one with the smaller symbol, which is in the
+ * first run, comes first. */
+static void merge_runs(const almi_signal *s, const almi_signal_candidate *from, const size_t at[3],
+                       almi_signal_candidate *to)
+{
+    size_t i = at[0], j = at[1];
+    for (size_t k = at[0]; k < at[2]; k++) {
+        bool second = i == at[1] ||
+                      (j < at[2] && time_of(s, from[j]) < time_of(s, from[i]));
+        to[k] = second ? from[j++] : from[i++];
+    }
+}
+
+/* start: symbols + 1 places where the symbols' candidates begin. Both arrays have room for all;
+ * returns the one that is sorted. */
+static almi_signal_candidate *merge_symbols(const almi_signal *s, size_t *start,
+                                            almi_signal_candidate *from, almi_signal_candidate *to)
+{
+    size_t runs = s->data->symbol_count;
+    while (runs > 1) {
+        size_t made = 0;
+        for (size_t r = 0; r < runs; r += 2) {
+            size_t second = r + 1 < runs ? r + 1 : runs, end = r + 2 < runs ? r + 2 : runs;
+            size_t at[3] = {start[r], start[second], start[end]};
+            merge_runs(s, from, at, to);
+            start[made++] = at[0];
+        }
+        start[made] = start[runs];
+        runs = made;
+        almi_signal_candidate *swap = from;
+        from = to;
+        to = swap;
+    }
+    return from;
+}
+
+static alm_err make_candidates(almi_signal *s, size_t first, size_t most, alm_error *error)
+{
+    void *one = NULL, *two = NULL;
     size_t symbols = s->data->symbol_count;
-    size_t *next = ALM_NEW_ARRAY(s->arena, size_t, symbols);
+    size_t *start = ALM_NEW_ARRAY(s->arena, size_t, symbols + 1);
+    size_t *run = ALM_NEW_ARRAY(s->arena, size_t, s->spec->member_count);
+    ALM_TRY(alm_arena_try_alloc(s->arena, most * sizeof(almi_signal_candidate), &one, error));
+    ALM_TRY(alm_arena_try_alloc(s->arena, most * sizeof(almi_signal_candidate), &two, error));
     for (size_t i = 0; i < symbols; i++) {
-        next[i] = first;
+        start[i + 1] = start[i] + list_symbol(s, (uint32_t)i, first, run,
+                                              (almi_signal_candidate *)one + start[i]);
     }
-    for (;;) {
-        size_t best = symbols;
-        for (size_t i = 0; i < symbols; i++) {
-            bool left = next[i] < s->data->symbol[i].count;
-            if (left && (best == symbols || s->data->symbol[i].bars[next[i]].time <
-                                                s->data->symbol[best].bars[next[best]].time)) {
-                best = i;
-            }
-        }
-        if (best == symbols) {
-            return;
-        }
-        almi_signal_candidate c = {(uint32_t)best, (uint32_t)next[best]++};
-        if (has_windows(s, c)) {
-            out[s->candidate_count++] = c;
-        } else {
-            s->missing++;
-        }
-    }
+    s->candidate_count = start[symbols];
+    s->candidate = merge_symbols(s, start, one, two);
+    return ALM_OK;
 }
 
 static alm_err list_candidates(almi_signal *s, alm_error *error)
@@ -316,10 +355,7 @@ static alm_err list_candidates(almi_signal *s, alm_error *error)
     if (most > UINT32_MAX) {
         return alm_fail(error, ALM_ERR_LIMIT, "more than 4,294,967,295 bars");
     }
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(s->arena, most * sizeof(almi_signal_candidate), &memory, error));
-    merge(s, first, memory);
-    s->candidate = memory;
+    ALM_TRY(make_candidates(s, first, most, error));
     if (s->candidate_count == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "signals." ALM_STR_FMT ": no symbol has a bar that "
                         "can be learned from: features and windows need %zu bars before it%s",
@@ -389,11 +425,18 @@ static alm_err list_create(const almi_signal *s, sample_list *list, alm_error *e
     return ALM_OK;
 }
 
+static almi_signal_samples part_of(const sample_list *list, size_t first, size_t end)
+{
+    return (almi_signal_samples){list->candidate + first, list->label + first, list->span + first,
+                                 end - first};
+}
+
 /* Bars of the last `horizon` have no sample: some of them would have a label, namely those whose
  * barrier was touched early, which says something about them. */
 static void list_samples(const almi_signal *s, almi_signal_horizon *h, alm_bar_label **labels,
-                         sample_list *train, sample_list *test)
+                         sample_list *list)
 {
+    size_t train = 0; /* they stand before the test's, because candidates are sorted by time */
     size_t ahead = (size_t)h->bars + (size_t)s->spec->embargo;
     for (size_t i = 0; i < s->candidate_count; i++) {
         almi_signal_candidate c = s->candidate[i];
@@ -407,17 +450,17 @@ static void list_samples(const almi_signal *s, almi_signal_horizon *h, alm_bar_l
             k++;
         }
         alm_label_span span = {time_of(s, c), time_ahead(symbol, c.bar, ahead)};
-        sample_list *list = span.start >= s->cut ? test : span.end < s->cut ? train : NULL;
-        if (list) {
-            list->candidate[list->count] = (uint32_t)i;
-            list->label[list->count] = k;
-            list->span[list->count++] = span;
-        } else {
+        if (span.start < s->cut && span.end >= s->cut) {
             h->purged++;
+            continue;
         }
+        list->candidate[list->count] = (uint32_t)i;
+        list->label[list->count] = k;
+        list->span[list->count++] = span;
+        train += span.start < s->cut;
     }
-    h->train = (almi_signal_samples){train->candidate, train->label, train->span, train->count};
-    h->test = (almi_signal_samples){test->candidate, test->label, test->span, test->count};
+    h->train = part_of(list, 0, train);
+    h->test = part_of(list, train, list->count);
 }
 
 static alm_err check_samples(const almi_signal *s, const almi_signal_horizon *h, alm_error *error)
@@ -434,12 +477,11 @@ static alm_err check_samples(const almi_signal *s, const almi_signal_horizon *h,
 static alm_err open_horizon(almi_signal *s, almi_signal_horizon *h, alm_arena *scratch,
                             alm_error *error)
 {
-    sample_list train, test;
+    sample_list list;
     alm_bar_label **labels = ALM_NEW_ARRAY(scratch, alm_bar_label *, s->data->symbol_count);
-    ALM_TRY(list_create(s, &train, error));
-    ALM_TRY(list_create(s, &test, error));
+    ALM_TRY(list_create(s, &list, error));
     ALM_TRY(label_symbols(s, h->bars, scratch, labels, error));
-    list_samples(s, h, labels, &train, &test);
+    list_samples(s, h, labels, &list);
     return check_samples(s, h, error);
 }
 

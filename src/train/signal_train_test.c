@@ -1,74 +1,12 @@
-#include "project/project_fixture.h"
 #include "signal/signal_bundle.h"
 #include "train/signal_figures.h"
-#include "train/train.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-#define BARS 400
-
-static const char YAML[] =
-    "almanac: 1\nname: desk\nsources:\n  prices:\n    files: prices.csv\n    time: stamp\n"
-    "    keys: [symbol]\n    columns: {stamp: instant, symbol: text, open: f64, high: f64, "
-    "low: f64, close: f64}\nbars:\n  source: prices\n  features:\n    - return(close, 1)\n"
-    "    - zscore(close, 10)\nsignals:\n  swing:\n    horizons: [3]\n    folds: 2\n"
-    "    profit: 1\n    loss: 1\n    members:\n"
-    "      boost: {learner: lightgbm, trees: 5, leaves: 4, leaf_rows_min: 5}\n";
-
-typedef struct desk {
-    fixture *f;
-    alm_snapshot snapshot;
-    alm_registry *registry;
-    alm_train_options options;
-} desk;
-
-/* Hourly bars of a price that swings, with draws of the seed. */
-static void put_bars(fixture *f, uint32_t seed)
-{
-    alm_buffer text = {0};
-    double close = 100;
-    alm_buffer_text(&text, "stamp,symbol,open,high,low,close\n");
-    for (int i = 0; i < BARS; i++) {
-        double before = close;
-        seed = seed * 1664525u + 1013904223u;
-        close *= 1 + 0.003 * sin(i / 7.0) + 0.004 * (seed / 4294967296.0 - 0.5);
-        alm_buffer_printf(&text, "2023-%02d-%02d %02d:00,XY,%.4f,%.4f,%.4f,%.4f\n",
-                          1 + i / 24 / 28, 1 + i / 24 % 28, i % 24, before,
-                          fmax(before, close) + 0.05, fmin(before, close) - 0.05, close);
-    }
-    fixture_put(f, "prices.csv", text.data);
-    alm_buffer_deinit(&text);
-}
-
-/* Every look is a second later, as for a person. */
-static alm_instant later(void *context)
-{
-    static alm_instant now = 1700000000000000;
-    (void)context;
-    return now += 1000000;
-}
-
-static void open_desk(fixture *f, const char *yaml, desk *d)
-{
-    *d = (desk){.f = f};
-    f->env.now = later;
-    fixture_open(f, yaml);
-    put_bars(f, 1);
-    assert_int_equal(fixture_take(f, "2023-01-01", "2023-03-01", &d->snapshot), ALM_OK);
-    assert_int_equal(alm_registry_open(":memory:", &d->registry, &f->error), ALM_OK);
-    d->options = (alm_train_options){.project = f->project,
-                                     .signal = &f->project->signals[0],
-                                     .snapshot = &d->snapshot,
-                                     .objects = f->objects,
-                                     .registry = d->registry,
-                                     .project_commit = ALM_STR("c0ffee"),
-                                     .who = ALM_STR("ann"),
-                                     .why = ALM_STR("test")};
-}
+#include "train/signal_desk_fixture.h"
 
 static alm_train_result train(desk *d)
 {
@@ -84,7 +22,7 @@ static alm_train_result train(desk *d)
 static void registers_a_signal_once(void **state)
 {
     desk d;
-    open_desk(*state, YAML, &d);
+    desk_open(*state, DESK_YAML, &d);
     alm_train_result first = train(&d);
     assert_true(alm_str_is(first.release, "swing-1") && !first.existed);
     alm_train_result again = train(&d);
@@ -118,7 +56,7 @@ static void its_report_can_be_shown(void **state)
 {
     desk d;
     alm_signal_figures figures;
-    open_desk(*state, YAML, &d);
+    desk_open(*state, DESK_YAML, &d);
     alm_train_result result = train(&d);
     assert_true(alm_signal_figures_are(result.report));
     alm_err code = alm_signal_figures_read(result.report, d.f->arena, &figures, &d.f->error);
@@ -150,7 +88,7 @@ static void a_backtest_registers_nothing(void **state)
     desk d;
     alm_release *releases = NULL;
     size_t count = 0;
-    open_desk(*state, YAML, &d);
+    desk_open(*state, DESK_YAML, &d);
     alm_train_result trained = train(&d);
     alm_registry_close(d.registry);
     assert_int_equal(alm_registry_open(":memory:", &d.registry, &d.f->error), ALM_OK);
@@ -181,20 +119,20 @@ static void every_input_is_in_the_identity(void **state)
         {"leaf_rows_min: 5", "leaf_rows_min: 5, features: [return_close_1]"},
     };
     desk d;
-    open_desk(*state, YAML, &d);
+    desk_open(*state, DESK_YAML, &d);
     d.options.backtest_only = true;
     alm_str seen[1 + sizeof changes / sizeof changes[0]];
     size_t count = 0;
     seen[count++] = train(&d).training_run_id;
     alm_registry_close(d.registry);
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        const char *at = strstr(YAML, changes[i][0]);
+        const char *at = strstr(DESK_YAML, changes[i][0]);
         assert_non_null(at);
         alm_buffer text = {0};
-        alm_buffer_append(&text, YAML, (size_t)(at - YAML));
+        alm_buffer_append(&text, DESK_YAML, (size_t)(at - DESK_YAML));
         alm_buffer_text(&text, changes[i][1]);
         alm_buffer_text(&text, at + strlen(changes[i][0]));
-        open_desk(*state, text.data, &d);
+        desk_open(*state, text.data, &d);
         alm_buffer_deinit(&text);
         d.options.backtest_only = true;
         seen[count] = train(&d).training_run_id;
@@ -213,7 +151,7 @@ static void too_few_bars_are_refused(void **state)
 {
     desk d;
     alm_train_result result = {0};
-    open_desk(*state, YAML, &d);
+    desk_open(*state, DESK_YAML, &d);
     assert_int_equal(fixture_take(d.f, "2023-01-01", "2023-01-02", &d.snapshot), ALM_OK);
     assert_int_equal(alm_train(&d.f->env, &d.options, d.f->arena, &result, &d.f->error),
                      ALM_ERR_INVALID);

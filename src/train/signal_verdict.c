@@ -73,6 +73,95 @@ almi_signal_difference almi_signal_compare(const almi_signal_samples *test, cons
     return d;
 }
 
+/* ---- sides ---- */
+
+/* Samples that were not 0, as two classes: 1 is up. */
+typedef struct side_list {
+    alm_label_span *span;
+    uint32_t *label;
+    double *answer, *prior; /* count x 2 */
+    size_t count;
+} side_list;
+
+/* Share of 1 among the training samples that are not 0. */
+static double share_up(const almi_signal_samples *train)
+{
+    double up = 0, all = 0;
+    for (size_t i = 0; i < train->count; i++) {
+        up += train->label[i] == 2;
+        all += train->label[i] != 1;
+    }
+    return up / all;
+}
+
+static void list_sides(const almi_signal_horizon *h, const double *answer, side_list *list)
+{
+    double share = share_up(&h->train);
+    for (size_t i = 0; i < h->test.count; i++) {
+        const double *p = answer + i * 3;
+        double both = p[0] + p[2];
+        if (h->test.label[i] == 1) {
+            continue;
+        }
+        size_t at = list->count++;
+        list->span[at] = h->test.span[i];
+        list->label[at] = h->test.label[i] == 2;
+        list->answer[at * 2 + 1] = both > 0 ? p[2] / both : 0.5;
+        list->answer[at * 2] = 1 - list->answer[at * 2 + 1];
+        list->prior[at * 2 + 1] = share;
+        list->prior[at * 2] = 1 - share;
+    }
+}
+
+static alm_err create_list(size_t count, alm_arena *scratch, side_list *out, alm_error *error)
+{
+    void *span, *label, *answer, *prior;
+    ALM_TRY(alm_arena_try_alloc(scratch, count * sizeof(alm_label_span), &span, error));
+    ALM_TRY(alm_arena_try_alloc(scratch, count * sizeof(uint32_t), &label, error));
+    ALM_TRY(alm_arena_try_alloc(scratch, count * 2 * sizeof(double), &answer, error));
+    ALM_TRY(alm_arena_try_alloc(scratch, count * 2 * sizeof(double), &prior, error));
+    *out = (side_list){span, label, answer, prior, 0};
+    return ALM_OK;
+}
+
+static void compare_sides(const side_list *list, almi_signal_side *out)
+{
+    almi_signal_samples samples = {.label = list->label, .span = list->span, .count = list->count};
+    out->samples = list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        size_t k = i * 2 + list->label[i];
+        out->loss += loss_of(list->answer[k]) / (double)list->count;
+        out->prior_loss += loss_of(list->prior[k]) / (double)list->count;
+    }
+    out->difference.finding = ALMI_SIGNAL_TOO_FEW;
+    if (list->count > 0) {
+        out->difference = almi_signal_compare(&samples, list->answer, list->prior, 2);
+    }
+}
+
+alm_err almi_signal_side_of(const almi_signal *s, const almi_signal_horizon *h,
+                            const double *answer, almi_signal_side *out, alm_error *error)
+{
+    side_list list;
+    almi_signal_side side = {.difference = {.finding = ALMI_SIGNAL_TOO_FEW}};
+    alm_arena *scratch = alm_arena_create(0);
+    alm_err code = ALM_OK;
+    if (s->class_count == 3) {
+        code = create_list(h->test.count, scratch, &list, error);
+        if (code == ALM_OK) {
+            list_sides(h, answer, &list);
+            compare_sides(&list, &side);
+        }
+    }
+    alm_arena_destroy(scratch);
+    if (code == ALM_OK) {
+        *out = side;
+    }
+    return code;
+}
+
+/* ---- in words ---- */
+
 static const char *phrase(almi_signal_finding finding)
 {
     switch (finding) {
@@ -96,32 +185,40 @@ static const char *numbers(double loss, double other, const almi_signal_differen
                             d->blocks, d->blocks == 1 ? "" : "s");
 }
 
-/* What follows from both. */
-static const char *conclusion(const almi_signal_difference *prior,
-                              const almi_signal_difference *logistic)
+/* What follows. */
+static const char *conclusion(const almi_signal_evidence *e)
 {
-    if (prior->finding != ALMI_SIGNAL_BETTER) {
+    if (e->prior->finding != ALMI_SIGNAL_BETTER) {
         return "No edge is shown on the test.";
     }
-    if (logistic && logistic->finding != ALMI_SIGNAL_BETTER) {
+    if (e->logistic && e->logistic->finding != ALMI_SIGNAL_BETTER) {
         return "There is an edge on the test, but a logistic regression on the same features is "
                "not shown to have less.";
     }
     return "There is an edge on the test.";
 }
 
-alm_str almi_signal_verdict(int32_t bars, const double loss[3],
-                            const almi_signal_difference *prior,
-                            const almi_signal_difference *logistic, alm_arena *arena)
+/* Empty where there are no sides. */
+static const char *about_sides(const almi_signal_side *side, alm_arena *arena)
+{
+    if (side->samples == 0) {
+        return "";
+    }
+    return alm_arena_printf(arena, " Which way, where it went far enough: %s the prior %s.",
+                            phrase(side->difference.finding),
+                            numbers(side->loss, side->prior_loss, &side->difference, arena));
+}
+
+alm_str almi_signal_verdict(const almi_signal_evidence *e, alm_arena *arena)
 {
     const char *second = "";
-    if (logistic) {
+    if (e->logistic) {
         second = alm_arena_printf(arena, ", and %s the logistic baseline %s",
-                                  phrase(logistic->finding),
-                                  numbers(loss[0], loss[2], logistic, arena));
+                                  phrase(e->logistic->finding),
+                                  numbers(e->loss[0], e->loss[2], e->logistic, arena));
     }
-    return alm_str_of(alm_arena_printf(arena, "Horizon %d: %s the prior %s%s. %s", bars,
-                                       phrase(prior->finding),
-                                       numbers(loss[0], loss[1], prior, arena), second,
-                                       conclusion(prior, logistic)));
+    return alm_str_of(alm_arena_printf(arena, "Horizon %d: %s the prior %s%s. %s%s", e->bars,
+                                       phrase(e->prior->finding),
+                                       numbers(e->loss[0], e->loss[1], e->prior, arena), second,
+                                       conclusion(e), about_sides(e->side, arena)));
 }

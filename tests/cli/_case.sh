@@ -95,6 +95,7 @@ signals:
     loss: 1.5
     members:
       boost: {learner: lightgbm, trees: 10, leaves: 4, leaf_rows_min: 10}
+      wood: {learner: xgboost, trees: 5, depth: 2, leaf_rows_min: 1}
       net: {learner: lstm, steps: 4, units: 4, epochs: 2, patience: 0}
 END
 }
