@@ -35,6 +35,12 @@ static alm_instant wall_clock(void *context)
     return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static const char *variable(void *context, const char *name)
+{
+    (void)context;
+    return getenv(name);
+}
+
 static void close_line(world *w)
 {
     if (w->line_open) {
@@ -138,6 +144,7 @@ alm_err almi_session_start(almi_cli *cli, alm_error *error)
     cli->env.fs = almi_interrupt_fs_create(cli->arena, real);
     cli->env.context = w;
     cli->env.now = wall_clock;
+    cli->env.variable = variable;
     cli->env.log = write_log;
     cli->env.progress = cli->term.err_is_terminal && !cli->quiet ? progress_callback : NULL;
     cli->threads = cli->threads ? cli->threads : online_processors();

@@ -5,11 +5,14 @@
 #include <stdatomic.h>
 
 #include "almanac.h"
+#include "base/fs.h"
 #include "model/scorer/scorer.h"
 
 struct almanac_model {
     atomic_size_t holders; /* the caller until close, and every session */
     alm_arena *arena;
+    alm_fs *fs; /* and what else members that are not ours need as long as the model lives */
+    alm_env env;
     alm_scorer *scorer;
     almanac_info info;
 };

@@ -1,5 +1,7 @@
 /* capi_model.c: opening, describing and closing behind include/almanac.h. */
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/build_info.h"
 #include "capi/capi_internal.h"
@@ -163,7 +165,8 @@ typedef struct opening { /* where the model comes from */
 
 static alm_err open_bytes(const opening *o, alm_str bytes, almanac_model *model, alm_error *error)
 {
-    ALM_TRY(alm_scorer_of_model_file(bytes, o->name, o->category_codes, &model->scorer, error));
+    ALM_TRY(alm_scorer_of_model_file(&model->env, bytes, o->name, o->category_codes,
+                                     &model->scorer, error));
     alm_digest digest = alm_hash_bytes(bytes.data, bytes.size);
     almi_capi_describe(model, alm_digest_str(&digest, model->arena).data, NULL);
     return ALM_OK;
@@ -191,13 +194,12 @@ static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_st
 
 static alm_err open_path(const opening *o, almanac_model *model, alm_error *error)
 {
-    alm_fs *fs = NULL;
-    ALM_TRY(alm_fs_real_create(&fs, error));
+    alm_fs *fs = model->fs;
     alm_arena *arena = alm_arena_create(0);
     alm_str bytes;
     alm_err code;
     if (alm_scorer_is_folder(fs, o->path)) {
-        code = alm_scorer_open(fs, o->path, o->name, &model->scorer, error);
+        code = alm_scorer_open(&model->env, o->path, o->name, &model->scorer, error);
         if (code == ALM_OK) {
             describe_scorer(model);
         }
@@ -206,7 +208,6 @@ static alm_err open_path(const opening *o, almanac_model *model, alm_error *erro
         code = code == ALM_OK ? open_bytes(o, bytes, model, error) : code;
     }
     alm_arena_destroy(arena);
-    alm_fs_destroy(fs);
     return code;
 }
 
@@ -232,8 +233,30 @@ static alm_err open_files(const opening *o, almanac_model *model, alm_error *err
     }
     alm_scorer_table table = {file, o->count};
     alm_scorer_source source = alm_scorer_memory(&table);
+    source.env = &model->env;
     ALM_TRY(alm_scorer_read(&source, o->name, &model->scorer, error));
     describe_scorer(model);
+    return ALM_OK;
+}
+
+static const char *variable(void *context, const char *name)
+{
+    (void)context;
+    return getenv(name);
+}
+
+static alm_instant wall_clock(void *context)
+{
+    struct timespec now;
+    (void)context;
+    (void)timespec_get(&now, TIME_UTC);
+    return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static alm_err open_world(almanac_model *model, alm_error *error)
+{
+    ALM_TRY(alm_fs_real_create(&model->fs, error));
+    model->env = (alm_env){.fs = model->fs, .now = wall_clock, .variable = variable};
     return ALM_OK;
 }
 
@@ -244,7 +267,10 @@ static almanac_status open_model(const opening *o, almanac_model **out, almanac_
     almanac_model *model = ALM_NEW(arena, almanac_model);
     model->arena = arena;
     atomic_init(&model->holders, 1);
-    alm_err code = o->path ? open_path(o, model, &internal) : open_files(o, model, &internal);
+    alm_err code = open_world(model, &internal);
+    if (code == ALM_OK) {
+        code = o->path ? open_path(o, model, &internal) : open_files(o, model, &internal);
+    }
     if (code != ALM_OK) {
         almi_capi_release(model);
         return almi_capi_status(code, &internal, error);
@@ -292,6 +318,7 @@ void almi_capi_release(almanac_model *model)
 {
     if (atomic_fetch_sub(&model->holders, 1) == 1) {
         alm_scorer_destroy(model->scorer);
+        alm_fs_destroy(model->fs);
         alm_arena_destroy(model->arena); /* the struct lies in it */
     }
 }

@@ -27,6 +27,11 @@ static alm_err check_shape(const alm_backend_info *info, const alm_backend_batch
     return ALM_OK;
 }
 
+static unsigned long long row_number(const alm_backend_batch *batch, size_t i)
+{
+    return (unsigned long long)(batch->first + i + 1);
+}
+
 static alm_err check_finite(const alm_backend_info *info, const alm_backend_batch *batch,
                             alm_error *error)
 {
@@ -36,8 +41,9 @@ static alm_err check_finite(const alm_backend_info *info, const alm_backend_batc
         for (size_t k = 0; k < info->columns; k++) {
             double value = batch->values[i * stride + k];
             if (!isfinite(value)) {
-                return alm_fail(error, ALM_ERR_NUMERIC, "row %zu, column %zu is %s: what is sent "
-                                "to " ALM_STR_FMT " must be a finite number", i / steps + 1, k + 1,
+                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column %zu is %s: what is sent "
+                                "to " ALM_STR_FMT " must be a finite number",
+                                row_number(batch, i / steps), k + 1,
                                 isnan(value) ? "missing" : "infinite", ALM_STR_ARG(info->name));
             }
         }
@@ -45,13 +51,13 @@ static alm_err check_finite(const alm_backend_info *info, const alm_backend_batc
     return ALM_OK;
 }
 
-static alm_err check_answers(const alm_backend_info *info, const double *answers, size_t count,
-                             alm_error *error)
+static alm_err check_answers(const alm_backend_info *info, const alm_backend_batch *batch,
+                             const double *answers, alm_error *error)
 {
-    for (size_t i = 0; i < count * info->outputs; i++) {
+    for (size_t i = 0; i < batch->count * info->outputs; i++) {
         if (!isfinite(answers[i])) {
-            return alm_fail(error, ALM_ERR_NUMERIC, "row %zu: " ALM_STR_FMT " answers %s",
-                            i / info->outputs + 1, ALM_STR_ARG(info->name),
+            return alm_fail(error, ALM_ERR_NUMERIC, "row %llu: " ALM_STR_FMT " answers %s",
+                            row_number(batch, i / info->outputs), ALM_STR_ARG(info->name),
                             isnan(answers[i]) ? "with no number (NaN)" : "infinity");
         }
     }
@@ -71,7 +77,7 @@ alm_err alm_backend_predict(const alm_backend *backend, const alm_backend_batch 
     size_t bytes = batch->count * info->outputs * sizeof(double);
     ALM_TRY(alm_arena_try_alloc(scratch, bytes, &memory, error));
     ALM_TRY(backend->ops->predict(backend, batch, scratch, memory, error));
-    ALM_TRY(check_answers(info, memory, batch->count, error));
+    ALM_TRY(check_answers(info, batch, memory, error));
     memcpy(out, memory, bytes);
     return ALM_OK;
 }

@@ -54,6 +54,7 @@ typedef struct alm_backend_batch {
     size_t count;
     size_t stride; /* rows: doubles from one to the next, >= columns */
     size_t steps;  /* windows */
+    uint64_t first; /* rows before these: messages count from there */
 } alm_backend_batch;
 
 typedef struct alm_backend_ops {
@@ -70,8 +71,8 @@ struct alm_backend {
     alm_backend_info info;
 };
 
-/* out: count x outputs, untouched on failure. Rows and columns in messages count from 1, rows
- * within the batch. `scratch` is the caller's, who resets it.
+/* out: count x outputs, untouched on failure. Rows and columns in messages count from 1.
+ * `scratch` is the caller's, who resets it.
  * ALM_ERR_INVALID: the batch does not fit; ALM_ERR_NUMERIC: an input that cannot be taken, or an
  * answer that is not finite (both name the row); ALM_ERR_CORRUPT: an answer of another shape;
  * ALM_ERR_IO: no answer in time; ALM_ERR_DENIED, ALM_ERR_NOT_FOUND: a server says so;

@@ -47,7 +47,7 @@ typedef struct conformance {
 
 static alm_err conformance_ask(conformance *c, size_t count)
 {
-    alm_backend_batch batch = {c->values, count, c->stride, c->steps};
+    alm_backend_batch batch = {c->values, count, c->stride, c->steps, 0};
     alm_arena_reset(c->scratch);
     return alm_backend_predict(c->backend, &batch, c->scratch, c->out, &c->error);
 }

@@ -28,14 +28,15 @@ typedef struct onnx_backend {
 /* Messages say where; rows count from 1. */
 typedef struct place {
     const onnx_backend *self;
-    size_t row, column;
+    uint64_t row;
+    size_t column;
 } place;
 
 static alm_err refuse(const place *at, double value, const char *why, alm_error *error)
 {
-    return alm_fail(error, ALM_ERR_NUMERIC, "row %zu, column %zu is %g: " ALM_STR_FMT " %s",
-                    at->row + 1, at->column + 1, value, ALM_STR_ARG(at->self->backend.info.name),
-                    why);
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column %zu is %g: " ALM_STR_FMT " %s",
+                    (unsigned long long)at->row + 1, at->column + 1, value,
+                    ALM_STR_ARG(at->self->backend.info.name), why);
 }
 
 static alm_err put_number(const place *at, double value, int type, void *data, size_t i,
@@ -87,7 +88,7 @@ static alm_err fill_input(const onnx_backend *self, const piece *p, size_t numbe
     for (size_t i = 0; i < p->count * steps; i++) {
         const double *row = p->batch->values + (p->first * steps + i) * stride + at;
         for (size_t k = 0; k < width; k++) {
-            place where = {self, p->first + i / steps, at + k};
+            place where = {self, p->batch->first + p->first + i / steps, at + k};
             ALM_TRY(put_number(&where, row[k], port->type, t.data, i * width + k, error));
         }
     }
@@ -298,7 +299,7 @@ static alm_err measure_result(onnx_backend *self, alm_error *error)
         size_t steps = info->takes_windows ? (info->steps ? info->steps : 1) : 1;
         alm_arena *scratch = alm_arena_create(0);
         double *zeros = ALM_NEW_ARRAY(scratch, double, steps * info->columns);
-        alm_backend_batch batch = {zeros, 1, info->columns, steps};
+        alm_backend_batch batch = {zeros, 1, info->columns, steps, 0};
         piece p = {&batch, 0, 1, scratch};
         alm_err code = run_piece(self, &p, &result, error);
         width = code == ALM_OK ? (int64_t)result.count : 0;

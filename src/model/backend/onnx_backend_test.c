@@ -109,11 +109,13 @@ static void one_model(world *w, alm_str *rest)
     const alm_backend_info *info = &backend->info;
     assert_int_equal(info->outputs * n, answers);
     size_t steps = info->takes_windows ? values / n / info->columns : 1;
-    alm_backend_batch batch = {rows, n, info->columns, info->takes_windows ? steps : 0};
+    alm_backend_batch batch = {rows, n, info->columns, info->takes_windows ? steps : 0,
+                               0};
     assert_int_equal(alm_backend_predict(backend, &batch, w->scratch, got, &w->error), ALM_OK);
     expect_close(name, got, right, answers);
     for (size_t i = 0; i < n; i++) { /* one row at a time */
-        alm_backend_batch one = {rows + i * steps * info->columns, 1, info->columns, batch.steps};
+        alm_backend_batch one = {rows + i * steps * info->columns, 1, info->columns, batch.steps,
+                                 i};
         alm_arena_reset(w->scratch);
         assert_int_equal(alm_backend_predict(backend, &one, w->scratch, got + i * info->outputs,
                                              &w->error), ALM_OK);
@@ -177,7 +179,7 @@ static void numbers_that_do_not_fit_are_refused(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         double out[6] = {4711};
         alm_backend *backend = must_open(w, CASES[i].model, 0);
-        alm_backend_batch batch = {CASES[i].row, 2, 3, 0};
+        alm_backend_batch batch = {CASES[i].row, 2, 3, 0, 0};
         assert_int_equal(alm_backend_predict(backend, &batch, w->scratch, out, &w->error),
                          ALM_ERR_NUMERIC);
         for (size_t k = 0; k < 2; k++) {
@@ -191,7 +193,7 @@ static void numbers_that_do_not_fit_are_refused(void **state)
     /* A model that knows what to do with missing values gets them. */
     double row[] = {NAN, 2, 4}, out[2];
     alm_backend *backend = must_open(w, "missing", 0);
-    alm_backend_batch batch = {row, 1, 3, 0};
+    alm_backend_batch batch = {row, 1, 3, 0, 0};
     assert_int_equal(alm_backend_predict(backend, &batch, w->scratch, out, &w->error), ALM_OK);
     assert_true(out[0] == 10 - 4 + 2 && out[1] == -4 + 6 - 4);
     alm_backend_destroy(backend);
@@ -236,7 +238,7 @@ static void options_must_fit(void **state)
     alm_backend *backend = NULL;
     assert_int_equal(try_open(w, "two", ALM_STR("z"), 0, &backend), ALM_OK);
     double row[] = {0, 0, 0}, out[3] = {1, 1, 1};
-    alm_backend_batch batch = {row, 1, 3, 0};
+    alm_backend_batch batch = {row, 1, 3, 0, 0};
     assert_int_equal(alm_backend_predict(backend, &batch, w->scratch, out, &w->error), ALM_OK);
     assert_true(out[0] == 0 && out[2] == 0);
     alm_backend_destroy(backend);
@@ -278,7 +280,7 @@ static alm_err score_shared(void *context, size_t task, int worker, alm_error *e
     const sharing *s = context;
     alm_arena *scratch = alm_arena_create(0);
     double out[3 * 4];
-    alm_backend_batch batch = {s->rows + task % 4 * 4, 4, 4, 0};
+    alm_backend_batch batch = {s->rows + task % 4 * 4, 4, 4, 0, 0};
     (void)worker;
     alm_err code = alm_backend_predict(s->backend, &batch, scratch, out, error);
     if (code == ALM_OK && memcmp(out, s->right + task % 4 * 3, sizeof out) != 0) {
@@ -298,7 +300,7 @@ static void threads_share_a_session(void **state)
     for (size_t i = 0; i < 8 * 4; i++) {
         rows[i] = (double)(i * 37 % 11) / 7 - 1;
     }
-    alm_backend_batch batch = {rows, 8, 4, 0};
+    alm_backend_batch batch = {rows, 8, 4, 0, 0};
     assert_int_equal(alm_backend_predict(backend, &batch, w->scratch, right, &w->error), ALM_OK);
     assert_int_equal(alm_pool_create(4, &pool, NULL), ALM_OK);
     sharing s = {backend, rows, right};

@@ -179,7 +179,7 @@ static alm_err take_member(const alm_json *object, alm_scorer *s, size_t *total,
                            almi_scorer_member *m, alm_error *error)
 {
     ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? description? model "
-                       "name output? scaler? steps?", error));
+                       "name output? result? scaler? steps?", error));
     ALM_TRY(take_name(object, s->arena, &m->name, error));
     if (!alm_json_member(object, "model")) {
         return alm_fail(error, ALM_ERR_INVALID, "`model` is missing: the file of the model");
@@ -190,6 +190,10 @@ static alm_err take_member(const alm_json *object, alm_scorer *s, size_t *total,
     ALM_TRY(take_optional_file(object, "calibrator", s->arena, &m->calibrator, error));
     if (alm_json_member(object, "category_codes")) {
         ALM_TRY(alm_json_get_bool(object, "category_codes", &m->category_codes, error));
+    }
+    if (alm_json_member(object, "result")) {
+        ALM_TRY(take_text(alm_json_member(object, "result"), "`result`", s->arena, &m->result,
+                          error));
     }
     if (alm_json_member(object, "steps")) {
         ALM_TRY(take_count(object, "steps", 1, ALM_SCORER_STEPS_MAX, &m->steps, error));

@@ -1,6 +1,7 @@
 /* scorer_load.c: the files of a scorer, and what must fit together. */
 #include <string.h>
 
+#include "model/backend/onnx_backend.h"
 #include "model/import/sklearn_ensemble.h"
 #include "model/import/torch_network.h"
 #include "model/scorer/scorer_internal.h"
@@ -98,13 +99,23 @@ static bool is_known(const alm_scorer *s, almi_scorer_ref *ref)
 static alm_digest model_digest(const almi_scorer_member *m)
 {
     alm_hash hash;
-    if (!m->description.path.data) {
+    if (!m->description.path.data && m->result.size == 0) {
         return m->model.digest;
     }
     alm_hash_init(&hash);
     alm_hash_update(&hash, m->model.digest.bytes, ALM_DIGEST_BYTES);
-    alm_hash_update(&hash, m->description.digest.bytes, ALM_DIGEST_BYTES);
+    if (m->description.path.data) {
+        alm_hash_update(&hash, m->description.digest.bytes, ALM_DIGEST_BYTES);
+    }
+    alm_hash_update(&hash, m->result.data, m->result.size);
     return alm_hash_final(&hash);
+}
+
+void almi_scorer_close_model(almi_scorer_model *m)
+{
+    alm_model_file_close(m->forest);
+    alm_network_destroy(m->network);
+    alm_backend_destroy(m->backend);
 }
 
 static void take_forest(almi_scorer_model *m, alm_model_file *forest)
@@ -120,20 +131,44 @@ static void take_forest(almi_scorer_model *m, alm_model_file *forest)
     m->outputs = m->transform.output_count;
 }
 
-/* `description` has no data: there is none. */
-static alm_err parse_model(alm_str bytes, alm_str description, const char *name,
+/* Another ONNX graph than a forest. */
+static alm_err parse_graph(const alm_env *env, const almi_scorer_bytes *from,
                            almi_scorer_model *m, alm_error *error)
 {
+    alm_onnx_options options = {from->bytes, from->name, from->result, 0};
+    ALM_TRY(alm_onnx_backend_open(env, &options, &m->backend, error));
+    m->inputs = m->backend->info.columns;
+    m->outputs = m->backend->info.outputs;
+    return ALM_OK;
+}
+
+static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, almi_scorer_model *m,
+                          alm_error *error)
+{
     alm_model_file *forest = NULL;
-    if (!description.data && !alm_str_starts_with(bytes, NET_MAGIC)) {
-        ALM_TRY(alm_model_file_parse(bytes, name, &forest, error));
-        take_forest(m, forest);
-        return ALM_OK;
+    alm_err code = alm_model_file_parse(from->bytes, from->name, &forest, error);
+    if (code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(from->bytes)) {
+        return parse_graph(env, from, m, error);
     }
-    if (description.data) {
-        ALM_TRY(alm_network_import_torch(bytes, description, name, &m->network, error));
+    ALM_TRY(code);
+    take_forest(m, forest);
+    return from->result.size == 0
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_INVALID, "`result` is for ONNX graphs, and %s is read as "
+                          "a forest", from->name);
+}
+
+alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,
+                                almi_scorer_model *m, alm_error *error)
+{
+    if (!from->description.data && !alm_str_starts_with(from->bytes, NET_MAGIC)) {
+        return parse_file(env, from, m, error);
+    }
+    if (from->description.data) {
+        ALM_TRY(alm_network_import_torch(from->bytes, from->description, from->name, &m->network,
+                                         error));
     } else {
-        ALM_TRY(alm_network_read(bytes, name, &m->network, error));
+        ALM_TRY(alm_network_read(from->bytes, from->name, &m->network, error));
     }
     const alm_network_spec *spec = alm_network_describe(m->network);
     m->inputs = spec->feature_count;
@@ -157,8 +192,9 @@ static alm_err read_model(almi_scorer_loader *l, almi_scorer_member *m, alm_aren
     *out = find_model(s, &digest);
     if (!*out) {
         almi_scorer_model *fresh = &s->model[s->model_count];
+        almi_scorer_bytes from = {bytes, description, m->result, m->model.path.data};
         fresh->digest = digest;
-        ALM_TRY(parse_model(bytes, description, m->model.path.data, fresh, error));
+        ALM_TRY(almi_scorer_parse_model(l->source->env, &from, fresh, error));
         s->model_count++;
         *out = fresh;
     }
@@ -188,7 +224,9 @@ static alm_err check_classes(const alm_scorer *s, const almi_scorer_member *m,
 {
     size_t classes = s->info.class_count;
     bool probable = false;
-    if (model->network) {
+    if (model->backend) {
+        probable = true; /* every answer is looked at */
+    } else if (model->network) {
         probable = alm_network_describe(model->network)->head == ALM_HEAD_CLASSES;
     } else if (model->transform.is_known) {
         alm_transform_kind kind = model->transform.kind;
@@ -228,7 +266,8 @@ static alm_err check_output(const alm_scorer *s, const almi_scorer_member *m,
 static alm_err check_steps(const almi_scorer_member *m, const almi_scorer_model *model,
                            alm_error *error)
 {
-    bool window = model->network != NULL;
+    bool window = almi_scorer_takes_windows(model);
+    size_t own = model->backend ? model->backend->info.steps : 0;
     if (window && m->steps == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is missing: " ALM_STR_FMT " is a net, "
                         "and takes windows of so many steps", ALM_STR_ARG(m->model.path));
@@ -236,6 +275,10 @@ static alm_err check_steps(const almi_scorer_member *m, const almi_scorer_model 
     if (!window && m->steps > 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is for nets, and " ALM_STR_FMT " is none",
                         ALM_STR_ARG(m->model.path));
+    }
+    if (window && own && m->steps != own) {
+        return alm_fail(error, ALM_ERR_INVALID, "`steps` is %zu: " ALM_STR_FMT " takes windows of "
+                        "%zu steps", m->steps, ALM_STR_ARG(m->model.path), own);
     }
     return ALM_OK;
 }
@@ -256,6 +299,7 @@ static alm_err check_columns(alm_scorer *s, almi_scorer_member *m, const almi_sc
 {
     const alm_model_file_info *info = model->forest ? alm_model_file_describe(model->forest) : NULL;
     const alm_str *own = info && !info->is_generic ? info->feature_names : NULL;
+    own = model->backend ? model->backend->info.column : own;
     if (model->inputs == 0) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " takes no columns",
                         ALM_STR_ARG(m->model.path));
@@ -316,6 +360,7 @@ static void join_unit(alm_scorer *s, almi_scorer_member *m, almi_scorer_unit uni
 {
     for (m->unit = 0; m->unit < s->unit_count; m->unit++) {
         if (same_unit(&s->unit[m->unit], &unit)) {
+            s->unit[m->unit].must_sum = s->unit[m->unit].must_sum || unit.must_sum;
             return;
         }
     }
@@ -356,7 +401,7 @@ static alm_err load_member(almi_scorer_loader *l, almi_scorer_member *m, alm_err
     ALM_TRY(check_columns(l->scorer, m, model, error));
     ALM_TRY(check_codes(m, model, error));
     almi_scorer_unit unit = {.model = model, .column = m->column, .steps = m->steps,
-                             .user = m->name.data};
+                             .user = m->name.data, .must_sum = !m->calibrator.path.data};
     ALM_TRY(load_scaler(l, m, &unit, error));
     join_unit(l->scorer, m, unit);
     return load_calibrator(l, &m->calibrator, &m->calibration, error);
@@ -397,12 +442,10 @@ static alm_err load_horizon(almi_scorer_loader *l, almi_scorer_horizon *h, alm_e
 static void take_ready(almi_scorer_loader *l)
 {
     alm_scorer *s = l->scorer;
-    alm_digest digest = alm_model_file_describe(l->ready)->digest;
-    s->model[s->model_count].digest = digest;
-    take_forest(&s->model[s->model_count++], l->ready);
-    l->ready = NULL;
-    s->part[s->part_count++] = (alm_scorer_part){ALM_STR(ALMI_SCORER_MODEL_PATH), digest,
-                                                 l->ready_bytes};
+    s->model[s->model_count++] = *l->ready;
+    s->part[s->part_count++] = (alm_scorer_part){ALM_STR(ALMI_SCORER_MODEL_PATH),
+                                                 l->ready->digest, l->ready_bytes};
+    *l->ready = (almi_scorer_model){0};
 }
 
 alm_err almi_scorer_load(almi_scorer_loader *l, alm_error *error)
