@@ -1,4 +1,4 @@
-# An ONNX graph that is no forest: by position, since it has no names; by name where it has; refused.
+# ONNX graphs that are no forests: by position, since they have no names; by name; refused.
 . "$(dirname "$0")/_case.sh"
 # The library is found by the program's own run path; a sanitizer's dlopen does not look there.
 grep -q '^ALM_SANITIZE:STRING=.' "$ALMANAC_BUILD/CMakeCache.txt" || export ALMANAC_ONNXRUNTIME=

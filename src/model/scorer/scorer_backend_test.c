@@ -215,7 +215,8 @@ static void results_are_told_apart(void **state)
 #define RESULT(name, result) "{\"name\":\"" name "\",\"model\":\"two.onnx\",\"result\":\"" result \
     "\",\"columns\":[\"a\",\"b\",\"c\"]}"
     alm_scorer *scorer =
-        must_read(w, DOCUMENT("\"value\"", RESULT("m", "y") "," RESULT("n", "z") "," RESULT("o", "y"),
+        must_read(w, DOCUMENT("\"value\"",
+                              RESULT("m", "y") "," RESULT("n", "z") "," RESULT("o", "y"),
                               ",\"combination\":{\"kind\":\"mean\"}"));
     bind(w, scorer, &a, NULL);
     assert_int_equal(alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error), ALM_OK);

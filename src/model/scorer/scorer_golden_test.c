@@ -107,7 +107,8 @@ static void identity_stays(void **state)
     alm_scorer *scorer = NULL;
     char text[ALM_DIGEST_TEXT_BYTES];
     assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
-    assert_int_equal(alm_scorer_open(&(alm_env){.fs = fs}, FOLDER, FOLDER, &scorer, &error), ALM_OK);
+    assert_int_equal(alm_scorer_open(&(alm_env){.fs = fs}, FOLDER, FOLDER, &scorer, &error),
+                     ALM_OK);
     alm_digest_text(&alm_scorer_describe(scorer)->digest, text);
     assert_string_equal(text, "8282aaffe3cfeffcabc2a1fa2ad44d3809e63654a638e6e3444b9ff27786a336");
     alm_scorer_destroy(scorer);
