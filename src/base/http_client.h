@@ -48,6 +48,9 @@ typedef struct alm_http_outcome {
 
 typedef struct alm_http_ops {
     const char *name;
+    /* Before the first `send`, by whoever opens what sends; not from several threads at once. Once
+     * done it does nothing. ALM_ERR_NOT_FOUND: what it needs is not installed. */
+    alm_err (*start)(alm_http *http, alm_error *error);
     /* `out` is always set. ALM_ERR_IO (ALM_ERR_LIMIT for TOO_LARGE) with the reason and without the
      * URL, which the caller knows how to show; any status is a success here. */
     alm_err (*send)(alm_http *http, const alm_http_request *request, alm_arena *arena,
@@ -60,8 +63,7 @@ struct alm_http {
     const alm_http_ops *ops;
 };
 
-/* libcurl is loaded here, while running, so that only programs with remote models need it.
- * ALM_ERR_NOT_FOUND: it is not there; the message says what to install. */
+/* libcurl is loaded by `start`, while running, so that only programs with remote models need it. */
 ALM_NODISCARD alm_err alm_http_curl_create(alm_http **out, alm_error *error);
 void alm_http_destroy(alm_http *http); /* takes NULL */
 

@@ -135,7 +135,9 @@ static int set_up_curl(void **state)
     assert_true(loopback_start(&f->server, answer_socket));
     assert_true(loopback_bind(&f->dead));
     f->arena = alm_arena_create(0);
-    if (alm_http_curl_create(&f->http, &f->error) != ALM_OK) {
+    if (alm_http_curl_create(&f->http, &f->error) != ALM_OK ||
+        f->http->ops->start(f->http, &f->error) != ALM_OK ||
+        f->http->ops->start(f->http, &f->error) != ALM_OK) {
         fail_msg("%s", f->error.message);
     }
     snprintf(f->base, sizeof f->base, "http://127.0.0.1:%d", f->server.port);

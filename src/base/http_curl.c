@@ -34,6 +34,7 @@ typedef struct library {
 typedef struct http_curl {
     alm_http http;
     library curl;
+    bool started;
     _Atomic(CURL *) idle[KEPT_HANDLES];
 } http_curl;
 
@@ -257,6 +258,7 @@ static alm_err send_request(alm_http *http, const alm_http_request *request, alm
                             alm_http_outcome *out, alm_error *error)
 {
     http_curl *self = (http_curl *)http;
+    alm_assert(self->started);
     *out = (alm_http_outcome){.failure = ALM_HTTP_BROKEN, .response.retry_after_s = -1};
     struct curl_slist *headers = list_headers(self, request);
     CURL *handle = headers ? take_handle(self) : NULL;
@@ -293,8 +295,6 @@ static void destroy(alm_http *http)
     alm_heap_free(self);
 }
 
-static const alm_http_ops OPS = {"curl", send_request, pause_for, destroy};
-
 /* ---- the library ---- */
 
 static alm_err load_library(library *out, alm_error *error)
@@ -317,15 +317,24 @@ static alm_err load_library(library *out, alm_error *error)
                ? ALM_OK : alm_fail(error, ALM_ERR_EXTERNAL, "libcurl does not start");
 }
 
+static alm_err start(alm_http *http, alm_error *error)
+{
+    http_curl *self = (http_curl *)http;
+    if (!self->started) {
+        ALM_TRY(load_library(&self->curl, error));
+        self->started = true;
+    }
+    return ALM_OK;
+}
+
+static const alm_http_ops OPS = {"curl", start, send_request, pause_for, destroy};
+
 alm_err alm_http_curl_create(alm_http **out, alm_error *error)
 {
     void *memory = NULL;
-    library curl;
-    ALM_TRY(load_library(&curl, error));
     ALM_TRY(alm_heap_try(sizeof(http_curl), &memory, error));
     http_curl *self = memory;
     self->http.ops = &OPS;
-    self->curl = curl;
     for (size_t i = 0; i < KEPT_HANDLES; i++) {
         atomic_init(&self->idle[i], NULL);
     }

@@ -51,7 +51,14 @@ static void destroy(alm_http *http)
     alm_arena_destroy(((http_memory *)http)->arena); /* the struct lies in it */
 }
 
-static const alm_http_ops OPS = {"memory", send_request, pause_for, destroy};
+static alm_err start(alm_http *http, alm_error *error)
+{
+    (void)http;
+    (void)error;
+    return ALM_OK;
+}
+
+static const alm_http_ops OPS = {"memory", start, send_request, pause_for, destroy};
 
 alm_http *alm_http_memory_create(const alm_http_memory_world *world)
 {

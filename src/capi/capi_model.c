@@ -126,8 +126,10 @@ void almi_capi_describe(almanac_model *model, const char *hash, const char *form
     describe_parts(model);
     info->format = format ? format : info->member_formats[0];
     info->hash = hash;
-    info->notice = alm_arena_printf(model->arena, "unapproved: %s (%s, sha256 %.*s) is not a "
-                                    "promoted release", info->name, info->format, DIGEST_SHOWN,
+    info->notice = alm_arena_printf(model->arena, "unapproved: %s (%s%s, sha256 %.*s) is not a "
+                                    "promoted release", info->name, info->format,
+                                    s->remote_count ? ", with remote members, whose answers the "
+                                                      "hash does not cover" : "", DIGEST_SHOWN,
                                     hash);
     info->is_classes = s->task == ALM_SCORER_CLASSES;
     info->class_count = s->class_count;
@@ -256,7 +258,9 @@ static alm_instant wall_clock(void *context)
 static alm_err open_world(almanac_model *model, alm_error *error)
 {
     ALM_TRY(alm_fs_real_create(&model->fs, error));
-    model->env = (alm_env){.fs = model->fs, .now = wall_clock, .variable = variable};
+    ALM_TRY(alm_http_curl_create(&model->http, error));
+    model->env = (alm_env){.fs = model->fs, .now = wall_clock, .http = model->http,
+                           .variable = variable};
     return ALM_OK;
 }
 
@@ -318,6 +322,7 @@ void almi_capi_release(almanac_model *model)
 {
     if (atomic_fetch_sub(&model->holders, 1) == 1) {
         alm_scorer_destroy(model->scorer);
+        alm_http_destroy(model->http);
         alm_fs_destroy(model->fs);
         alm_arena_destroy(model->arena); /* the struct lies in it */
     }

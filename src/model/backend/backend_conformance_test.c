@@ -14,9 +14,11 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "base/http_loopback.h"
 #include "base/rng.h"
 #include "model/backend/memory_backend.h"
 #include "model/backend/onnx_backend.h"
+#include "model/backend/remote_cases.h"
 
 enum { CONFORMANCE_COLUMNS = 3, CONFORMANCE_OUTPUTS = 2, CONFORMANCE_ROWS_MAX = 700 };
 static const double CONFORMANCE_WEIGHT[] = {1, -2, 0.5, 0.25, 3, -1};
@@ -197,11 +199,84 @@ static void onnx_runtime(void **state)
     alm_fs_destroy(fs);
 }
 
+/* ---- servers: without a socket, and over libcurl ---- */
+
+static alm_instant no_clock(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void answer_memory(void *context, const alm_http_request *request, alm_arena *arena,
+                          alm_http_outcome *out, const char **reason)
+{
+    alm_buffer body = {0};
+    alm_str path = alm_str_of(strchr(request->url + strlen("http://"), '/'));
+    (void)context;
+    (void)reason;
+    out->response.status = fake_answer(path, request->body, &body);
+    out->response.body = (alm_str){alm_arena_copy_text(arena, body.data, body.size), body.size};
+    alm_buffer_deinit(&body);
+}
+
+static void answer_socket(const loopback_request *request, alm_buffer *out)
+{
+    alm_buffer body = {0};
+    int status = fake_answer(request->path, request->body, &body);
+    loopback_reply(out, status, "", alm_buffer_view(&body));
+    alm_buffer_deinit(&body);
+}
+
+/* Every protocol, of rows and of windows. */
+static void run_protocols(alm_http *http, const char *url)
+{
+    alm_env env = {.http = http, .now = no_clock};
+    for (size_t i = 0; i < FAKE_DOCUMENT_COUNT; i++) {
+        for (size_t steps = 0; steps <= 5; steps += 5) {
+            alm_backend *backend = NULL;
+            alm_error error = {0};
+            if (fake_open(&env, FAKE_DOCUMENTS[i], url, steps, &backend, &error) != ALM_OK) {
+                fail_msg("%s", error.message);
+            }
+            assert_true(backend->info.is_remote && backend->info.finite_only);
+            run_conformance(backend);
+            alm_backend_destroy(backend);
+        }
+    }
+}
+
+static void remote_protocols(void **state)
+{
+    alm_http *http = alm_http_memory_create(&(alm_http_memory_world){answer_memory, NULL});
+    (void)state;
+    run_protocols(http, "http://memory:8000");
+    alm_http_destroy(http);
+}
+
+static void remote_protocols_over_curl(void **state)
+{
+    loopback server = {0};
+    alm_http *http = NULL;
+    alm_error error = {0};
+    char url[64];
+    (void)state;
+    assert_true(loopback_start(&server, answer_socket));
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", server.port);
+    if (alm_http_curl_create(&http, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    run_protocols(http, url);
+    alm_http_destroy(http);
+    loopback_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_twin),
         cmocka_unit_test(onnx_runtime),
+        cmocka_unit_test(remote_protocols),
+        cmocka_unit_test(remote_protocols_over_curl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

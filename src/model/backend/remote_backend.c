@@ -336,6 +336,7 @@ alm_err alm_remote_backend_open(const alm_env *env, const alm_remote_options *op
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "model " ALM_STR_FMT " is remote, and this "
                         "program opened it without a network", ALM_STR_ARG(spec->model));
     }
+    ALM_TRY(env->http->ops->start(env->http, error));
     alm_arena *arena = alm_arena_create(0);
     remote_backend *self = ALM_NEW(arena, remote_backend);
     self->arena = arena;

@@ -24,7 +24,7 @@ typedef struct alm_remote_options {
 } alm_remote_options;
 
 /* Asks nothing yet. `env` (http, now, variable, fs) is borrowed until destroy. ALM_ERR_UNSUPPORTED:
- * it has no network. */
+ * it has no network; errors of alm_http's `start`. */
 ALM_NODISCARD alm_err alm_remote_backend_open(const alm_env *env,
                                               const alm_remote_options *options,
                                               alm_backend **out, alm_error *error);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "model/backend/remote_cases.h"
 #include "model/scorer/scorer_cases.h"
 
 enum { ROWS = 300, STEPS = 6 };
@@ -14,8 +15,31 @@ enum { ROWS = 300, STEPS = 6 };
 typedef struct world {
     scorer_case files;
     alm_fs *fs;
+    alm_http *http;
+    size_t asked; /* of the server */
+    bool dead;
     alm_env env;
 } world;
+
+static void answer(void *context, const alm_http_request *request, alm_arena *arena,
+                   alm_http_outcome *out, const char **reason)
+{
+    world *w = context;
+    alm_buffer body = {0};
+    w->asked++;
+    *reason = "nobody there";
+    out->failure = w->dead ? ALM_HTTP_CONNECT : ALM_HTTP_NONE;
+    out->response.status = fake_answer(alm_str_of(strstr(request->url, ":80") + 3), request->body,
+                                       &body);
+    out->response.body = (alm_str){alm_arena_copy_text(arena, body.data, body.size), body.size};
+    alm_buffer_deinit(&body);
+}
+
+static alm_instant no_clock(void *context)
+{
+    (void)context;
+    return 0;
+}
 
 static const char *variable(void *context, const char *name)
 {
@@ -39,7 +63,8 @@ static int set_up(void **state)
     assert_non_null(w);
     scorer_case_init(&w->files);
     assert_int_equal(alm_fs_real_create(&w->fs, NULL), ALM_OK);
-    w->env = (alm_env){.fs = w->fs, .variable = variable};
+    w->http = alm_http_memory_create(&(alm_http_memory_world){answer, w});
+    w->env = (alm_env){.fs = w->fs, .http = w->http, .now = no_clock, .variable = variable};
     for (size_t i = 0; i < sizeof GRAPHS / sizeof *GRAPHS; i++) {
         put_graph(w, GRAPHS[i]);
     }
@@ -54,6 +79,7 @@ static int tear_down(void **state)
 {
     world *w = *state;
     alm_arena_destroy(w->files.arena);
+    alm_http_destroy(w->http);
     alm_fs_destroy(w->fs);
     free(w);
     return 0;
@@ -270,6 +296,105 @@ static void one_file_is_a_scorer(void **state)
     assert_non_null(strstr(w->files.error.message, "`steps`"));
 }
 
+#define REMOTE(name, columns, more)                                                            \
+    "{\"name\":\"" name "\",\"columns\":[" columns "],\"remote\":{\"protocol\":\"kserve_v2\","     \
+    "\"url\":\"http://h:80\",\"model\":\"line\",\"version\":null,\"input\":\"rows\","            \
+    "\"outputs\":2" more "}"
+
+/* Two outputs of one server are one call for each block; windows and rows go to it alike. */
+static void servers_are_members(void **state)
+{
+    static const char TEXT[] = DOCUMENT(
+        "\"value\"",
+        REMOTE("a", "\"d\",\"a\",\"c\"", "") ",\"output\":1},"
+        REMOTE("b", "\"d\",\"a\",\"c\"", "") ",\"output\":0},"
+        REMOTE("w", "\"a\",\"b\",\"c\"", "") ",\"steps\":2}",
+        ",\"combination\":{\"kind\":\"mean\"}");
+    static double member[ROWS * 3];
+    static asked a;
+    world *w = *state;
+    alm_scorer *scorer = must_read(w, TEXT);
+    const alm_scorer_info *info = alm_scorer_describe(scorer);
+    assert_int_equal(info->remote_count, 3);
+    assert_true(info->member[0].is_remote && alm_str_is(info->member[0].format, "KServe v2"));
+    assert_true(alm_str_is(info->member[0].detail, "http://h:80, model line, whatever version it "
+                                                   "has"));
+    bind(w, scorer, &a, NULL);
+    alm_scorer_output out = {.member = member};
+    if (alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error) != ALM_OK) {
+        fail_msg("%s", w->files.error.message);
+    }
+    assert_int_equal(w->asked, 2 * 2); /* 300 rows are two blocks */
+    for (size_t i = 0; i < ROWS; i++) {
+        const double *row = a.rows + i * 4, *last = a.windows + (i * STEPS + STEPS - 1) * 4;
+        assert_true(member[3 * i] == -4 + row[3] / 4 + 3 * row[0] - row[2]);
+        assert_true(member[3 * i + 1] == 10 + row[3] - 2 * row[0] + row[2] / 2);
+        assert_true(member[3 * i + 2] == 10 + last[0] - 2 * last[1] + last[2] / 2);
+    }
+    /* A missing value is found before anybody is asked. */
+    w->asked = 0;
+    a.rows[4 * 299 + 2] = NAN;
+    assert_int_equal(alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error),
+                     ALM_ERR_NUMERIC);
+    assert_non_null(strstr(w->files.error.message, "row 300, column c is nan: member a sends"));
+    assert_int_equal(w->asked, 0);
+    a.rows[4 * 299 + 2] = 0;
+    w->dead = true;
+    assert_int_equal(alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error), ALM_ERR_IO);
+    assert_non_null(strstr(w->files.error.message,
+                           "member a: model line at http://h:80 (3 attempts): nobody there"));
+    unbind(&a);
+    alm_scorer_destroy(scorer);
+}
+
+/* The identity is that of the document: other servers are other scorers, answers are not in it. */
+static void identity_is_the_document(void **state)
+{
+    world *w = *state;
+    alm_buffer text = {0}, again = {0};
+    alm_scorer *scorer =
+        must_read(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", "") "}", ""));
+    alm_digest first = alm_scorer_describe(scorer)->digest;
+    size_t parts = 0;
+    (void)alm_scorer_parts(scorer, &parts);
+    assert_int_equal(parts, 0);
+    alm_scorer_write(scorer, &text);
+    assert_non_null(strstr(text.data, "\"deadline_ms\":1000")); /* defaults are written out */
+    alm_scorer_destroy(scorer);
+    scorer = must_read(w, text.data);
+    alm_scorer_write(scorer, &again);
+    assert_string_equal(text.data, again.data);
+    assert_true(alm_digest_equal(&alm_scorer_describe(scorer)->digest, &first));
+    alm_scorer_destroy(scorer);
+    scorer = must_read(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"",
+                                                      ",\"deadline_ms\":999") "}", ""));
+    assert_false(alm_digest_equal(&alm_scorer_describe(scorer)->digest, &first));
+    alm_scorer_destroy(scorer);
+    alm_buffer_deinit(&text);
+    alm_buffer_deinit(&again);
+}
+
+static void remote_documents_are_refused(void **state)
+{
+    world *w = *state;
+    refuses(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", ",\"x\":1") "}", ""),
+            ALM_ERR_INVALID, "members[0]: `remote`: unknown key `x`");
+    refuses(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", "")
+                        ",\"model\":\"tree.txt\"}", ""),
+            ALM_ERR_INVALID, "a member is one of both");
+    refuses(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", "")
+                        ",\"result\":\"y\"}", ""),
+            ALM_ERR_INVALID, "this member is `remote`");
+    refuses(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", "") ",\"output\":2}", ""),
+            ALM_ERR_INVALID, "`output` 2: line has 2 outputs");
+    refuses(w, DOCUMENT("\"classes\",\"labels\":[1,2,3]",
+                        REMOTE("a", "\"a\",\"b\",\"c\"", "") "}", ""),
+            ALM_ERR_INVALID, "line tells 2 classes apart");
+    w->env.http = NULL;
+    refuses(w, DOCUMENT("\"value\"", REMOTE("a", "\"a\",\"b\",\"c\"", "") "}", ""),
+            ALM_ERR_UNSUPPORTED, "without a network");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +403,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(results_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(documents_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_file_is_a_scorer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(servers_are_members, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(identity_is_the_document, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(remote_documents_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

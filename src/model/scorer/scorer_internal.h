@@ -3,6 +3,7 @@
 #define ALM_MODEL_SCORER_SCORER_INTERNAL_H
 
 #include "model/backend/backend.h"
+#include "model/backend/remote_spec.h"
 #include "model/ensemble/calibrator.h"
 #include "model/ensemble/combine.h"
 #include "model/ensemble/robust_scaler.h"
@@ -43,6 +44,8 @@ typedef struct almi_scorer_unit {
 typedef struct almi_scorer_member {
     alm_str name;
     almi_scorer_ref model, scaler, calibrator;
+    const alm_remote_spec *remote; /* instead of a model */
+    alm_str model_name; /* its path, or the server's name for it; for messages */
     almi_scorer_ref description; /* of a net whose weights PyTorch saved */
     alm_str result; /* of an ONNX graph: the output that is meant; empty: the only one */
     const alm_str *column; /* NULL: the model's own */

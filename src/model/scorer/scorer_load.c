@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/backend/onnx_backend.h"
+#include "model/backend/remote_backend.h"
 #include "model/import/sklearn_ensemble.h"
 #include "model/import/torch_network.h"
 #include "model/scorer/scorer_internal.h"
@@ -201,9 +202,55 @@ static alm_err read_model(almi_scorer_loader *l, almi_scorer_member *m, alm_aren
     return ALM_OK;
 }
 
+/* Of all that determines what a server is asked; not of what it answers. */
+static alm_err remote_digest(const almi_scorer_member *m, alm_digest *out, alm_error *error)
+{
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_array(&w);
+    alm_remote_spec_write(&w, m->remote);
+    alm_json_i64(&w, (int64_t)m->column_count);
+    alm_json_i64(&w, (int64_t)m->steps);
+    alm_json_close_array(&w);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        *out = alm_hash_bytes(text.data, text.size);
+    }
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+static alm_err load_remote(almi_scorer_loader *l, almi_scorer_member *m, almi_scorer_model **out,
+                           alm_error *error)
+{
+    alm_scorer *s = l->scorer;
+    alm_digest digest;
+    if (!m->column) {
+        return alm_fail(error, ALM_ERR_INVALID, "`columns` is missing: what is sent to model "
+                        ALM_STR_FMT, ALM_STR_ARG(m->model_name));
+    }
+    ALM_TRY(remote_digest(m, &digest, error));
+    *out = find_model(s, &digest);
+    if (*out) {
+        return ALM_OK;
+    }
+    almi_scorer_model *fresh = &s->model[s->model_count];
+    alm_remote_options options = {m->remote, m->column_count, m->steps};
+    ALM_TRY(alm_remote_backend_open(l->source->env, &options, &fresh->backend, error));
+    fresh->digest = digest;
+    fresh->inputs = m->column_count;
+    fresh->outputs = fresh->backend->info.outputs;
+    s->model_count++;
+    *out = fresh;
+    return ALM_OK;
+}
+
 static alm_err load_model(almi_scorer_loader *l, almi_scorer_member *m, almi_scorer_model **out,
                           alm_error *error)
 {
+    if (m->remote) {
+        return load_remote(l, m, out, error);
+    }
     if (is_known(l->scorer, &m->model) &&
         (!m->description.path.data || is_known(l->scorer, &m->description))) {
         alm_digest digest = model_digest(m);
@@ -239,12 +286,12 @@ static alm_err check_classes(const alm_scorer *s, const almi_scorer_member *m,
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " gives no probabilities that sum "
                         "to 1: classes need a logistic or softmax objective, or a net with "
                         "classes; one against all needs a calibrator",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     size_t given = model->outputs == 1 ? 2 : model->outputs;
     if (given != classes) {
         return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " tells %zu classes apart, the scorer "
-                        "has %zu labels", ALM_STR_ARG(m->model.path), given, classes);
+                        "has %zu labels", ALM_STR_ARG(m->model_name), given, classes);
     }
     return ALM_OK;
 }
@@ -257,7 +304,7 @@ static alm_err check_output(const alm_scorer *s, const almi_scorer_member *m,
     }
     if (m->output >= model->outputs) {
         return alm_fail(error, ALM_ERR_INVALID, "`output` %zu: " ALM_STR_FMT " has %zu output%s, "
-                        "counted from 0", m->output, ALM_STR_ARG(m->model.path), model->outputs,
+                        "counted from 0", m->output, ALM_STR_ARG(m->model_name), model->outputs,
                         model->outputs == 1 ? "" : "s");
     }
     return ALM_OK;
@@ -270,15 +317,15 @@ static alm_err check_steps(const almi_scorer_member *m, const almi_scorer_model 
     size_t own = model->backend ? model->backend->info.steps : 0;
     if (window && m->steps == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is missing: " ALM_STR_FMT " is a net, "
-                        "and takes windows of so many steps", ALM_STR_ARG(m->model.path));
+                        "and takes windows of so many steps", ALM_STR_ARG(m->model_name));
     }
     if (!window && m->steps > 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is for nets, and " ALM_STR_FMT " is none",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     if (window && own && m->steps != own) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is %zu: " ALM_STR_FMT " takes windows of "
-                        "%zu steps", m->steps, ALM_STR_ARG(m->model.path), own);
+                        "%zu steps", m->steps, ALM_STR_ARG(m->model_name), own);
     }
     return ALM_OK;
 }
@@ -302,22 +349,22 @@ static alm_err check_columns(alm_scorer *s, almi_scorer_member *m, const almi_sc
     own = model->backend ? model->backend->info.column : own;
     if (model->inputs == 0) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " takes no columns",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     if (!m->column && !own) {
         return alm_fail(error, ALM_ERR_INVALID, "`columns` is missing: " ALM_STR_FMT " has no "
-                        "names for its %zu columns", ALM_STR_ARG(m->model.path), model->inputs);
+                        "names for its %zu columns", ALM_STR_ARG(m->model_name), model->inputs);
     }
     if (m->column && m->column_count != model->inputs) {
         return alm_fail(error, ALM_ERR_INVALID, "`columns` has %zu names, " ALM_STR_FMT " takes "
-                        "%zu columns", m->column_count, ALM_STR_ARG(m->model.path), model->inputs);
+                        "%zu columns", m->column_count, ALM_STR_ARG(m->model_name), model->inputs);
     }
     for (size_t i = 0; m->column && own && i < model->inputs; i++) {
         if (!same_name(m->column[i], own[i])) {
             return alm_fail(error, ALM_ERR_INVALID, "`columns`: the %zu-th is '" ALM_STR_FMT "', "
                             "and '" ALM_STR_FMT "' in " ALM_STR_FMT, i + 1,
                             ALM_STR_ARG(m->column[i]), ALM_STR_ARG(own[i]),
-                            ALM_STR_ARG(m->model.path));
+                            ALM_STR_ARG(m->model_name));
         }
     }
     if (!m->column) {
@@ -339,7 +386,7 @@ static alm_err check_codes(const almi_scorer_member *m, const almi_scorer_model 
                         "lists or hashes of texts, and rows hold numbers: put pandas codes "
                         "(frame[column].cat.codes) or CatBoost's whole numbers there, and say "
                         "that the category codes are meant (`category_codes`)",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     return ALM_OK;
 }
