@@ -194,6 +194,10 @@ static alm_err fail_call(const http_curl *self, const alm_http_request *request,
         return alm_fail(error, ALM_ERR_LIMIT, "the answer has more than %zu bytes",
                         request->response_bytes_max);
     }
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return alm_fail(error, ALM_ERR_IO, "the server's certificate is not for this host, or its "
+                        "authority is not known");
+    }
     return alm_fail(error, ALM_ERR_IO, "%.120s", self->curl.curl_easy_strerror(code));
 }
 
