@@ -178,7 +178,8 @@ def faults(folder, base):
     wrong("shape", folder, base + "/shape", "answer 1: it is no list of 2 numbers")
     wrong("NaN", folder, base + "/nan", "the answer")
     wrong("huge", folder, base + "/huge", "more than 102400 bytes", response_kib_max=100)
-    right("token", folder, base + "/token", environment={"T": "open-sesame"}, token={"environment": "T"})
+    right("token", folder, base + "/token", environment={"T": "open-sesame"},
+          token={"environment": "T"})
     wrong("another token", folder, base + "/token", "status 403", environment={"T": "guess"},
           token={"environment": "T"})
     wrong("token repeated", folder, base + "/token", "repeats the token",
