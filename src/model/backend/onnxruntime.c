@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { TABLE_VERSION = 1, LOG_FATAL = 4, SEQUENTIAL = 0, OPTIMISE_BASIC = 1, TYPE_TENSOR = 1,
-       ALLOCATOR_DEVICE = 0, MEMORY_DEFAULT = 0 };
+       ALLOCATOR_DEVICE = 0, MEMORY_DEFAULT = 0, NOT_IMPLEMENTED = 9 };
 #define INPUTS_MAX 4096
 #define SESSION_ARENA_BYTES 4096
 
@@ -206,7 +206,9 @@ static alm_err create_session(almi_ort *o, alm_str bytes, alm_error *error)
     if (code == ALM_OK) {
         ort_status *status = o->t->create_session(o->env, bytes.data, bytes.size, options,
                                                   &o->session);
-        code = status ? failed(o, status, ALM_ERR_CORRUPT, error) : ALM_OK;
+        bool unknown = status && o->t->error_code(status) == NOT_IMPLEMENTED;
+        code = status ? failed(o, status, unknown ? ALM_ERR_UNSUPPORTED : ALM_ERR_CORRUPT, error)
+                      : ALM_OK;
     }
     o->t->release_options(options);
     return code;
