@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
@@ -117,12 +118,14 @@ static inline bool loopback_bind(loopback *server)
     return true;
 }
 
-/* Serves until loopback_stop; each connection in a process of its own, so that one may wait. */
+/* Serves until loopback_stop, or until whoever started it is gone; each connection in a process of
+ * its own, so that one may wait. */
 static inline bool loopback_start(loopback *server, loopback_answer answer)
 {
     if (!loopback_bind(server) || listen(server->socket, 16) != 0) {
         return false;
     }
+    pid_t parent = getpid();
     server->child = fork();
     if (server->child != 0) {
         return server->child > 0;
@@ -130,7 +133,11 @@ static inline bool loopback_start(loopback *server, loopback_answer answer)
     (void)setpgid(0, 0);
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
-    for (;;) {
+    while (getppid() == parent) {
+        struct pollfd waiting = {.fd = server->socket, .events = POLLIN};
+        if (poll(&waiting, 1, 500) <= 0) {
+            continue;
+        }
         int connection = accept(server->socket, NULL, NULL);
         if (connection >= 0 && fork() == 0) {
             loopback_serve(connection, answer);
@@ -138,6 +145,7 @@ static inline bool loopback_start(loopback *server, loopback_answer answer)
         }
         close(connection);
     }
+    _exit(0);
 }
 
 static inline void loopback_stop(loopback *server)

@@ -126,22 +126,26 @@ static inline int fake_answer(alm_str path, alm_str body, alm_buffer *out)
     return status;
 }
 
+/* A machine under load may be slow, and that is not what is tested. */
+#define FAKE_PATIENCE ",\"deadline_ms\":60000"
+
 /* The documents that the server understands; %s is the URL. */
 static const char *const FAKE_DOCUMENTS[] = {
     "{\"protocol\":\"kserve_v2\",\"url\":\"%s\",\"model\":\"line\",\"version\":null,"
-    "\"input\":\"rows\",\"outputs\":2}",
+    "\"input\":\"rows\",\"outputs\":2" FAKE_PATIENCE "}",
     "{\"protocol\":\"kserve_v2\",\"url\":\"%s\",\"model\":\"line\",\"version\":\"3\","
-    "\"input\":\"rows\",\"output\":\"y\",\"outputs\":2}",
+    "\"input\":\"rows\",\"output\":\"y\",\"outputs\":2" FAKE_PATIENCE "}",
     "{\"protocol\":\"tensorflow_serving\",\"url\":\"%s\",\"model\":\"line\",\"version\":\"3\","
-    "\"outputs\":2}",
+    "\"outputs\":2" FAKE_PATIENCE "}",
     "{\"protocol\":\"tensorflow_serving\",\"url\":\"%s\",\"model\":\"line\",\"version\":null,"
-    "\"input\":\"x\",\"output\":\"y\",\"outputs\":2,\"datatype\":\"FP64\"}",
+    "\"input\":\"x\",\"output\":\"y\",\"outputs\":2,\"datatype\":\"FP64\"" FAKE_PATIENCE "}",
     "{\"protocol\":\"tensorflow_serving\",\"url\":\"%s\",\"model\":\"line\",\"version\":null,"
-    "\"by_column\":true,\"outputs\":2}",
+    "\"by_column\":true,\"outputs\":2" FAKE_PATIENCE "}",
     "{\"protocol\":\"tensorflow_serving\",\"url\":\"%s\",\"model\":\"line\",\"version\":null,"
-    "\"by_column\":true,\"input\":\"x\",\"output\":\"y\",\"signature\":\"s\",\"outputs\":2}",
+    "\"by_column\":true,\"input\":\"x\",\"output\":\"y\",\"signature\":\"s\","
+    "\"outputs\":2" FAKE_PATIENCE "}",
     "{\"protocol\":\"torchserve\",\"url\":\"%s\",\"model\":\"line\",\"version\":\"3\","
-    "\"outputs\":2}",
+    "\"outputs\":2" FAKE_PATIENCE "}",
 };
 #define FAKE_DOCUMENT_COUNT (sizeof FAKE_DOCUMENTS / sizeof *FAKE_DOCUMENTS)
 
