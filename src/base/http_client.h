@@ -51,8 +51,8 @@ typedef struct alm_http_ops {
     /* Before the first `send`, by whoever opens what sends; not from several threads at once. Once
      * done it does nothing. ALM_ERR_NOT_FOUND: what it needs is not installed. */
     alm_err (*start)(alm_http *http, alm_error *error);
-    /* `out` is always set. ALM_ERR_IO (ALM_ERR_LIMIT for TOO_LARGE) with the reason and without the
-     * URL, which the caller knows how to show; any status is a success here. */
+    /* `out` is always set. ALM_ERR_IO (ALM_ERR_LIMIT for TOO_LARGE) or ALM_ERR_MEMORY, with the
+     * reason and without the URL, which the caller knows how to show; any status is a success. */
     alm_err (*send)(alm_http *http, const alm_http_request *request, alm_arena *arena,
                     alm_http_outcome *out, alm_error *error);
     void (*pause)(alm_http *http, uint32_t milliseconds); /* between attempts */

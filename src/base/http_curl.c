@@ -184,9 +184,13 @@ static alm_http_failure kind_of(CURLcode code, const reception *r)
     }
 }
 
-static alm_err fail_call(const http_curl *self, const alm_http_request *request, CURLcode code,
-                         alm_http_failure failure, alm_error *error)
+static alm_err fail_call(const http_curl *self, const reception *r, CURLcode code,
+                         const alm_http_request *request, alm_error *error)
 {
+    alm_http_failure failure = kind_of(code, r);
+    if (r->no_memory) {
+        return alm_fail(error, ALM_ERR_MEMORY, "no memory for the answer");
+    }
     if (failure == ALM_HTTP_TIMEOUT) {
         return alm_fail(error, ALM_ERR_IO, "no answer within %u ms", request->deadline_ms);
     }
@@ -239,7 +243,7 @@ static alm_err perform(http_curl *self, CURL *handle, const alm_http_request *re
     out->failure = kind_of(code, &r);
     alm_err result = out->failure == ALM_HTTP_NONE
                          ? take_response(self, handle, &r, arena, &out->response, error)
-                         : fail_call(self, request, code, out->failure, error);
+                         : fail_call(self, &r, code, request, error);
     alm_heap_free(r.data);
     return result;
 }

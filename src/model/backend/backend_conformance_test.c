@@ -123,7 +123,30 @@ static void conformance_missing(conformance *c)
     assert_non_null(strstr(c->error.message, "row 2"));
 }
 
-static void run_conformance(const alm_backend *backend)
+/* Each allocation that may fail does so once: an error of its own, and nothing is written. Not for
+ * a server in this thread, whose allocations would fail, too. */
+static void conformance_memory(conformance *c)
+{
+    alm_arena *kept = c->scratch;
+    alm_err code = ALM_ERR_MEMORY;
+    for (uint64_t nth = 1; code != ALM_OK; nth++) {
+        assert_true(nth < 1000);
+        c->scratch = alm_arena_create(64);
+        c->out[0] = 4711;
+        (void)alm_heap_fail_at(nth);
+        alm_backend_batch batch = {c->values, 17, c->stride, c->steps, 0};
+        code = alm_backend_predict(c->backend, &batch, c->scratch, c->out, &c->error);
+        (void)alm_heap_fail_at(0);
+        if (code != ALM_OK && (code != ALM_ERR_MEMORY || c->out[0] != 4711)) {
+            fail_msg("%s: allocation %llu: %s: %s", c->backend->ops->name, (unsigned long long)nth,
+                     alm_err_name(code), c->error.message);
+        }
+        alm_arena_destroy(c->scratch);
+    }
+    c->scratch = kept;
+}
+
+static void run_conformance(const alm_backend *backend, bool memory_fails)
 {
     const alm_backend_info *info = &backend->info;
     conformance c = {.backend = backend, .scratch = alm_arena_create(0),
@@ -141,6 +164,12 @@ static void run_conformance(const alm_backend *backend)
     }
     conformance_shapes(&c);
     conformance_missing(&c);
+    for (size_t i = 0; i < CONFORMANCE_ROWS_MAX * 32; i++) {
+        c.values[i] = conformance_value(i);
+    }
+    if (memory_fails) {
+        conformance_memory(&c);
+    }
     conformance_right(&c, 4); /* as good as new after failures */
     alm_arena_destroy(memory);
     alm_arena_destroy(c.scratch);
@@ -160,7 +189,7 @@ static void memory_twin(void **state)
         spec.steps = i == 3 ? 6 : 0;
         spec.finite_only = i >= 2;
         alm_backend *backend = alm_memory_backend_create(&spec);
-        run_conformance(backend);
+        run_conformance(backend, true);
         alm_backend_destroy(backend);
     }
 }
@@ -192,7 +221,7 @@ static void onnx_runtime(void **state)
         if (alm_onnx_backend_open(&env, &options, &backend, &error) != ALM_OK) {
             fail_msg("%s", error.message);
         }
-        run_conformance(backend);
+        run_conformance(backend, true);
         alm_backend_destroy(backend);
         alm_arena_destroy(arena);
     }
@@ -228,7 +257,7 @@ static void answer_socket(const loopback_request *request, alm_buffer *out)
 }
 
 /* Every protocol, of rows and of windows. */
-static void run_protocols(alm_http *http, const char *url)
+static void run_protocols(alm_http *http, const char *url, bool memory_fails)
 {
     alm_env env = {.http = http, .now = no_clock};
     for (size_t i = 0; i < FAKE_DOCUMENT_COUNT; i++) {
@@ -239,7 +268,7 @@ static void run_protocols(alm_http *http, const char *url)
                 fail_msg("%s", error.message);
             }
             assert_true(backend->info.is_remote && backend->info.finite_only);
-            run_conformance(backend);
+            run_conformance(backend, memory_fails);
             alm_backend_destroy(backend);
         }
     }
@@ -249,7 +278,7 @@ static void remote_protocols(void **state)
 {
     alm_http *http = alm_http_memory_create(&(alm_http_memory_world){answer_memory, NULL});
     (void)state;
-    run_protocols(http, "http://memory:8000");
+    run_protocols(http, "http://memory:8000", false);
     alm_http_destroy(http);
 }
 
@@ -265,7 +294,7 @@ static void remote_protocols_over_curl(void **state)
     if (alm_http_curl_create(&http, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
-    run_protocols(http, url);
+    run_protocols(http, url, true);
     alm_http_destroy(http);
     loopback_stop(&server);
 }

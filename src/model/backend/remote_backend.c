@@ -237,7 +237,8 @@ static alm_err ask(call *c, const almi_remote_rows *rows, alm_arena *scratch, do
             .response_bytes_max = (size_t)self->spec.response_kib_max << 10,
             .ca_file = self->spec.ca_file.size > 0 ? self->spec.ca_file.data : NULL};
         code = send_all(c, scratch, error);
-        almi_breaker_leave(c->breaker, alm_env_now(self->env), is_healthy(c));
+        bool healthy = is_healthy(c) || code == ALM_ERR_MEMORY; /* ours */
+        almi_breaker_leave(c->breaker, alm_env_now(self->env), healthy);
         code = name_failure(c, take_outcome(c, code, rows->count, out, error), error);
     } else {
         almi_breaker_leave(c->breaker, alm_env_now(self->env), true);
