@@ -10,6 +10,8 @@ set(ALM_TEST_ENVIRONMENT
   "ALMANAC_BUILD=${CMAKE_BINARY_DIR}"
   "ALMANAC_SOURCE=${CMAKE_SOURCE_DIR}"
   "CC=${CMAKE_C_COMPILER}"
+  # A sanitizer's dlopen does not look into the run path of the program.
+  "ALMANAC_ONNXRUNTIME=${CMAKE_SOURCE_DIR}/third_party/lib/libonnxruntime.so.1"
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
   "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
   "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp:halt_on_error=1"

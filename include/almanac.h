@@ -2,11 +2,11 @@
  *
  * Link libalmanac.so. docs/embedding.md has a complete program. In short:
  *
- *   almanac_open       a model file (LightGBM, XGBoost, CatBoost, ONNX trees), an MLflow folder,
- *                      or a folder with scorer.json
+ *   almanac_open       a model file (LightGBM, XGBoost, CatBoost, ONNX), an MLflow folder, or a
+ *                      folder with scorer.json
  *   almanac_describe   its columns, classes, horizons, members, hash; whether it is approved
  *   almanac_session    the caller's columns matched by name, and the memory for calls, once
- *   almanac_predict    a table, or one row; no allocation
+ *   almanac_predict    a table, or one row; no allocation (but see OTHER RUNTIMES)
  *   almanac_stream_... raw OHLCV bars instead, of a model that takes them: one stream per symbol
  *
  * OWNERSHIP. Whoever opens closes: almanac_close, almanac_session_close and almanac_stream_close
@@ -21,6 +21,11 @@
  *
  * THREADS. No global state. A model may be used by any number of threads at a time, a session, a
  * stream and an error by one.
+ *
+ * OTHER RUNTIMES. ONNX graphs that are no tree ensembles need ONNX Runtime, members on a server
+ * libcurl; both are loaded when such a model is opened (ALMANAC_NOT_FOUND says that they are not
+ * there). Calls then allocate, their last bits may depend on the machine and on the rows beside,
+ * and those to a server take up to their document's deadline for each block of 256 rows.
  *
  * VERSIONS. Structs that may grow begin with their size; the ALMANAC_..._INIT values set it, so
  * that a program keeps working with a newer library. With an older library a member that it does
@@ -52,12 +57,12 @@ ALMANAC_API const char *almanac_version(void);  /* "0.1.0" */
 typedef enum almanac_status {
     ALMANAC_OK = 0,
     ALMANAC_INVALID = 1,     /* what was given in does not fit: names, sizes, a document */
-    ALMANAC_NOT_FOUND = 2,   /* no such file */
+    ALMANAC_NOT_FOUND = 2,   /* no such file, library, or model on a server */
     ALMANAC_CORRUPT = 3,     /* a damaged file, or not the one whose hash is written down */
     ALMANAC_UNSUPPORTED = 4, /* known, and not served; the message says what to do instead */
     ALMANAC_LIMIT = 5,       /* too large */
     ALMANAC_MEMORY = 6,
-    ALMANAC_IO = 7,
+    ALMANAC_IO = 7,          /* a file, or a server that does not answer in time */
     ALMANAC_NUMERIC = 8,     /* a value that a model cannot take: row and column are named */
     ALMANAC_FAILED = 9       /* anything else */
 } almanac_status;
@@ -103,7 +108,7 @@ ALMANAC_API void almanac_close(almanac_model *model);
 typedef struct almanac_info {
     size_t size;
     const char *name;    /* the path, as given */
-    const char *format;  /* "scorer", "LightGBM", "XGBoost", ... */
+    const char *format;  /* "scorer", "LightGBM", "XGBoost", "ONNX", "KServe v2", ... */
     const char *hash;    /* 64 hexadecimal digits: SHA-256 of a model file; of a scorer, of its
                           * canonical document, which holds the hashes of all its files */
     int is_approved;     /* 0 */
@@ -181,7 +186,8 @@ typedef struct almanac_answers {
 
 /* No result depends on the number of rows of a call or on threads. ALMANAC_NUMERIC: a value that a
  * scaler or a net cannot take, with row and column (nothing is written then), or a model whose own
- * sums overflow, with the row (parts of the answers may be written then). */
+ * sums overflow, with the row (parts of the answers may be written then, and after an error of
+ * another runtime or server). */
 ALMANAC_API almanac_status almanac_predict(almanac_session *session, const almanac_batch *batch,
                                            almanac_answers *answers, almanac_error *error);
 /* One row and its window (or NULL). */

@@ -160,13 +160,24 @@ static void put_file(alm_json_writer *json, const alm_model_file_info *model)
     alm_json_put_text(json, "sha256", digest);
 }
 
-static void put_scorer(alm_json_writer *json, const alm_scorer_info *info)
+static void put_scorer(alm_json_writer *json, const alm_scorer *scorer)
 {
+    const alm_scorer_info *info = alm_scorer_describe(scorer);
     char digest[ALM_DIGEST_TEXT_BYTES];
-    alm_digest_text(&info->digest, digest);
+    size_t parts = 0;
+    const alm_scorer_part *part = alm_scorer_parts(scorer, &parts);
+    alm_digest_text(info->of_model_file ? &part->digest : &info->digest, digest);
     alm_json_put_str(json, "path", info->name);
-    alm_json_put_text(json, "format", "scorer");
-    alm_json_put_i64(json, "members", (int64_t)info->member_count);
+    if (info->of_model_file) {
+        alm_json_put_str(json, "format", info->member[0].format);
+        alm_json_put_str(json, "runtime", info->member[0].detail);
+    } else {
+        alm_json_put_text(json, "format", "scorer");
+        alm_json_put_i64(json, "members", (int64_t)info->member_count);
+    }
+    if (info->remote_count) {
+        alm_json_put_i64(json, "remote_members", (int64_t)info->remote_count);
+    }
     alm_json_put_text(json, "sha256", digest);
 }
 
@@ -182,7 +193,7 @@ static void put_model(alm_json_writer *json, const scored *by)
     if (by->model.file) {
         put_file(json, alm_model_file_describe(by->model.file));
     } else {
-        put_scorer(json, alm_scorer_describe(by->model.scorer));
+        put_scorer(json, by->model.scorer);
     }
     alm_json_close_object(json);
 }
@@ -311,9 +322,13 @@ static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_er
 static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
 {
     alm_fs *fs = cli->env.fs;
-    return alm_scorer_is_folder(fs, path)
-               ? alm_scorer_open(fs, path, path, &out->model.scorer, error)
-               : alm_model_file_open(fs, path, path, &out->model.file, error);
+    if (alm_scorer_is_folder(fs, path)) {
+        return alm_scorer_open(&cli->env, path, path, &out->model.scorer, error);
+    }
+    alm_err code = alm_model_file_open(fs, path, path, &out->model.file, error);
+    return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
+               ? alm_scorer_open_onnx(&cli->env, path, path, &out->model.scorer, error)
+               : code;
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)

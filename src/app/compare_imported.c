@@ -25,8 +25,8 @@ typedef struct sides {
 static alm_err open_release(almi_cli *cli, const alm_release *release, alm_imported *out,
                             alm_error *error)
 {
-    alm_err code = alm_imported_open(cli->objects, &release->members[0].bundle, cli->arena, out,
-                                     error);
+    alm_err code = alm_imported_open(&cli->env, cli->objects, &release->members[0].bundle,
+                                     cli->arena, out, error);
     return code == ALM_OK ? code
                           : alm_error_wrap(error, code, ALM_STR_FMT, ALM_STR_ARG(release->name));
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/interrupt.h"
+#include "base/http_client.h"
 #include "batch/prediction_table.h"
 #include "project/git.h"
 
@@ -33,6 +34,12 @@ static alm_instant wall_clock(void *context)
     struct timespec now;
     timespec_get(&now, TIME_UTC);
     return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static const char *variable(void *context, const char *name)
+{
+    (void)context;
+    return getenv(name);
 }
 
 static void close_line(world *w)
@@ -138,6 +145,8 @@ alm_err almi_session_start(almi_cli *cli, alm_error *error)
     cli->env.fs = almi_interrupt_fs_create(cli->arena, real);
     cli->env.context = w;
     cli->env.now = wall_clock;
+    cli->env.variable = variable;
+    ALM_TRY(alm_http_curl_create(&cli->env.http, error));
     cli->env.log = write_log;
     cli->env.progress = cli->term.err_is_terminal && !cli->quiet ? progress_callback : NULL;
     cli->threads = cli->threads ? cli->threads : online_processors();
@@ -151,6 +160,7 @@ void almi_session_end(almi_cli *cli)
     alm_objects_close(cli->objects);
     alm_project_close(cli->project);
     alm_pool_destroy(cli->env.pool);
+    alm_http_destroy(cli->env.http);
     alm_fs_destroy(cli->env.fs);
     if (cli->env.context) {
         close_line(cli->env.context);

@@ -8,6 +8,11 @@ alm_instant alm_env_now(const alm_env *env)
     return env->now(env->context);
 }
 
+const char *alm_env_variable(const alm_env *env, const char *name)
+{
+    return env->variable ? env->variable(env->context, name) : NULL;
+}
+
 void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)
 {
     if (!env->log) {

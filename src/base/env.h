@@ -10,6 +10,7 @@
 #include "base/pool.h"
 
 typedef struct alm_fs alm_fs;
+typedef struct alm_http alm_http;
 
 typedef enum alm_log_level {
     ALM_LOG_ERROR,
@@ -32,9 +33,13 @@ typedef struct alm_env {
     void (*progress)(void *context, const alm_progress *progress); /* may be NULL */
     void *context;
     uint64_t memory_limit_bytes; /* 0 = none: larger work is refused before it starts */
+    alm_http *http; /* http_client.h; NULL: no network */
+    /* A variable of the process's environment, or NULL. The slot may be NULL: none is set. */
+    const char *(*variable)(void *context, const char *name);
 } alm_env;
 
 alm_instant alm_env_now(const alm_env *env);
+const char *alm_env_variable(const alm_env *env, const char *name); /* NULL: not set */
 /* Only app/, http/ and batch/ log; a message is one line without a newline. */
 void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)
     ALM_PRINTF(3, 4);

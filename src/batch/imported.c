@@ -27,10 +27,22 @@ alm_str alm_imported_model_description(const alm_imported_model *model, alm_aren
     }
     const alm_scorer_info *info = alm_scorer_describe(model->scorer);
     char digest[ALM_DIGEST_TEXT_BYTES];
+    if (info->of_model_file) {
+        size_t count = 0;
+        alm_digest_text(&alm_scorer_parts(model->scorer, &count)->digest, digest);
+        return alm_str_of(alm_arena_printf(
+            arena, ALM_STR_FMT " (" ALM_STR_FMT ", " ALM_STR_FMT ", sha256 %.*s)",
+            ALM_STR_ARG(info->name), ALM_STR_ARG(info->member[0].format),
+            ALM_STR_ARG(info->member[0].detail), DIGEST_SHOWN, digest));
+    }
     alm_digest_text(&info->digest, digest);
+    const char *remote = info->remote_count == 0
+                             ? "" : alm_arena_printf(arena, ", %zu of them remote, whose answers "
+                                                     "the hash does not cover",
+                                                     info->remote_count);
     return alm_str_of(alm_arena_printf(
-        arena, ALM_STR_FMT " (scorer, %zu model%s, sha256 %.*s)", ALM_STR_ARG(info->name),
-        info->member_count, info->member_count == 1 ? "" : "s", DIGEST_SHOWN, digest));
+        arena, ALM_STR_FMT " (scorer, %zu model%s%s, sha256 %.*s)", ALM_STR_ARG(info->name),
+        info->member_count, info->member_count == 1 ? "" : "s", remote, DIGEST_SHOWN, digest));
 }
 
 /* ---- expected outputs ---- */
@@ -301,7 +313,7 @@ static alm_err import_all(importing *i, alm_error *error)
     alm_model_bytes file = {0};
     alm_digest expected;
     manifest m = {.path = path};
-    ALM_TRY(is_scorer ? alm_scorer_open(i->env->fs, path, path, &i->model.scorer, error)
+    ALM_TRY(is_scorer ? alm_scorer_open(i->env, path, path, &i->model.scorer, error)
                       : alm_model_file_load(i->env->fs, path, i->arena, &file, &i->model.file,
                                             error));
     i->result.description = alm_imported_model_description(&i->model, i->arena);
@@ -368,26 +380,33 @@ static alm_err read_part(void *context, const char *name, size_t limit, alm_aren
     return alm_objects_get(stored->objects, &digest, limit, arena, out, error);
 }
 
-static alm_err open_model(alm_objects *objects, const alm_json *root, bool is_scorer,
-                          alm_arena *arena, alm_imported_model *out, alm_error *error)
+typedef struct opening {
+    const alm_env *env;
+    alm_objects *objects;
+    alm_arena *arena;
+} opening;
+
+static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer,
+                          alm_imported_model *out, alm_error *error)
 {
     alm_digest digest;
     alm_str bytes;
     alm_str file;
     ALM_TRY(alm_json_get_str(root, "file", &file, error));
-    const char *name = alm_arena_copy_text(arena, file.data, file.size);
+    const char *name = alm_arena_copy_text(o->arena, file.data, file.size);
     if (is_scorer) {
-        stored_scorer stored = {objects, root};
-        alm_scorer_source source = {read_part, &stored};
+        stored_scorer stored = {o->objects, root};
+        alm_scorer_source source = {read_part, &stored, o->env};
         return alm_scorer_read(&source, name, &out->scorer, error);
     }
     ALM_TRY(get_digest(root, "model", &digest, error));
-    ALM_TRY(alm_objects_get(objects, &digest, ALM_MODEL_FILE_BYTES_MAX, arena, &bytes, error));
+    ALM_TRY(alm_objects_get(o->objects, &digest, ALM_MODEL_FILE_BYTES_MAX, o->arena, &bytes,
+                            error));
     return alm_model_file_parse(bytes, name, &out->file, error);
 }
 
-static alm_err open_manifest(alm_objects *objects, const alm_json *root, alm_arena *arena,
-                             alm_imported *out, alm_error *error)
+static alm_err open_manifest(const opening *o, const alm_json *root, alm_imported *out,
+                             alm_error *error)
 {
     alm_digest digest;
     alm_str kind = {0};
@@ -408,14 +427,15 @@ static alm_err open_manifest(alm_objects *objects, const alm_json *root, alm_are
     out->has_expected = expected && alm_json_kind_of(expected) != ALM_JSON_NULL;
     if (out->has_expected) {
         ALM_TRY(get_digest(root, "expected", &digest, error));
-        ALM_TRY(alm_objects_locate(objects, &digest, arena, &out->expected_path, error));
+        ALM_TRY(alm_objects_locate(o->objects, &digest, o->arena, &out->expected_path, error));
     }
-    return open_model(objects, root, is_scorer, arena, &out->model, error);
+    return open_model(o, root, is_scorer, &out->model, error);
 }
 
-alm_err alm_imported_open(alm_objects *objects, const alm_digest *bundle, alm_arena *arena,
-                          alm_imported *out, alm_error *error)
+alm_err alm_imported_open(const alm_env *env, alm_objects *objects, const alm_digest *bundle,
+                          alm_arena *arena, alm_imported *out, alm_error *error)
 {
+    opening o = {env, objects, arena};
     alm_str text;
     alm_imported found = {0};
     alm_json_document *document = NULL;
@@ -426,7 +446,7 @@ alm_err alm_imported_open(alm_objects *objects, const alm_digest *bundle, alm_ar
         code = alm_json_parse(text, "manifest.json", &document, error);
     }
     if (code == ALM_OK) {
-        code = open_manifest(objects, alm_json_root(document), arena, &found, error);
+        code = open_manifest(&o, alm_json_root(document), &found, error);
     }
     alm_json_document_destroy(document);
     if (code != ALM_OK) {

@@ -79,9 +79,10 @@ typedef struct alm_imported {
     const char *expected_path; /* of the object, verified; in the arena */
 } alm_imported;
 
-/* ALM_ERR_UNSUPPORTED for a bundle that holds no model file (a trained one); ALM_ERR_CORRUPT;
- * ALM_ERR_NOT_FOUND. */
-ALM_NODISCARD alm_err alm_imported_open(alm_objects *objects, const alm_digest *bundle,
-                                        alm_arena *arena, alm_imported *out, alm_error *error);
+/* `env` is borrowed by members that are not ours (scorer.h). ALM_ERR_UNSUPPORTED for a bundle that
+ * holds no model file (a trained one); ALM_ERR_CORRUPT; ALM_ERR_NOT_FOUND. */
+ALM_NODISCARD alm_err alm_imported_open(const alm_env *env, alm_objects *objects,
+                                        const alm_digest *bundle, alm_arena *arena,
+                                        alm_imported *out, alm_error *error);
 
 #endif

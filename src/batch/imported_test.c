@@ -104,7 +104,8 @@ static void what_goes_in_comes_out(void **state)
     assert_string_equal(other.check.worst_column, "prediction");
 
     alm_imported opened = {0};
-    assert_int_equal(alm_imported_open(w->objects, &first.bundle, w->arena, &opened, &w->error),
+    assert_int_equal(alm_imported_open(&w->env, w->objects,
+                                       &first.bundle, w->arena, &opened, &w->error),
                      ALM_OK);
     const alm_model_file_info *info = alm_model_file_describe(opened.model.file);
     assert_true(alm_str_is(info->name, "model.txt"));
@@ -124,7 +125,8 @@ static void without_expected_outputs(void **state)
     alm_import_result result = must_import(w, "");
     assert_false(result.has_expected);
     alm_imported opened = {0};
-    assert_int_equal(alm_imported_open(w->objects, &result.bundle, w->arena, &opened, &w->error),
+    assert_int_equal(alm_imported_open(&w->env, w->objects,
+                                       &result.bundle, w->arena, &opened, &w->error),
                      ALM_OK);
     assert_false(opened.has_expected);
     assert_null(opened.expected_path);
@@ -165,7 +167,8 @@ static void put_manifest(world *w, const char *text, alm_err code, const char *m
     alm_imported opened = {0};
     w->error = (alm_error){0};
     assert_int_equal(alm_objects_put(w->objects, alm_str_of(text), &digest, &w->error), ALM_OK);
-    assert_int_equal(alm_imported_open(w->objects, &digest, w->arena, &opened, &w->error), code);
+    assert_int_equal(alm_imported_open(&w->env, w->objects,
+                                       &digest, w->arena, &opened, &w->error), code);
     assert_null(opened.model.file);
     if (!strstr(w->error.message, message)) {
         fail_msg("'%s' is not in: %s", message, w->error.message);

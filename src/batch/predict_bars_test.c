@@ -317,7 +317,7 @@ static void the_system_answers_as_where_it_was_made(void **state)
     alm_env env = {.fs = real};
     alm_scorer_destroy(w->scorer);
     w->scorer = NULL;
-    ok(w, alm_scorer_open(real, FOLDER, FOLDER, &w->scorer, &w->error));
+    ok(w, alm_scorer_open(&env, FOLDER, FOLDER, &w->scorer, &w->error));
     alm_predict_options options = {.scorer = w->scorer, .path = FOLDER "/bars.csv",
                                    .members = true};
     ok(w, alm_predict_open(&env, &options, &p, &w->error));

@@ -170,7 +170,9 @@ static alm_err place_columns(alm_predict *p, alm_error *error)
     alm_buffer list = {0};
     size_t missing = find_columns(p, header, count, &list);
     alm_err code = alm_buffer_status(&list, error);
-    if (code == ALM_OK && missing && p->model && p->model->is_generic) {
+    bool made_up = p->model ? p->model->is_generic
+                            : alm_scorer_describe(p->options.scorer)->made_up_names;
+    if (code == ALM_OK && missing && made_up) {
         code = place_by_position(p, header, count, error);
     } else if (code == ALM_OK && missing) {
         bool bars = p->scorer && almi_predict_scorer_takes_bars(p->scorer);

@@ -5,12 +5,17 @@
 #include <stdatomic.h>
 
 #include "almanac.h"
+#include "base/fs.h"
+#include "base/http_client.h"
 #include "model/scorer/scorer.h"
 #include "signal/signal.h"
 
 struct almanac_model {
     atomic_size_t holders; /* the caller until close, and every session */
     alm_arena *arena;
+    alm_fs *fs; /* and what else members that are not ours need as long as the model lives */
+    alm_http *http;
+    alm_env env;
     alm_scorer *scorer;
     alm_signal *signal; /* NULL: it takes no bars */
     almanac_info info;

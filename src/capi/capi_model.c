@@ -1,5 +1,7 @@
 /* capi_model.c: opening, describing and closing behind include/almanac.h. */
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/build_info.h"
 #include "capi/capi_internal.h"
@@ -124,8 +126,10 @@ void almi_capi_describe(almanac_model *model, const char *hash, const char *form
     describe_parts(model);
     info->format = format ? format : info->member_formats[0];
     info->hash = hash;
-    info->notice = alm_arena_printf(model->arena, "unapproved: %s (%s, sha256 %.*s) is not a "
-                                    "promoted release", info->name, info->format, DIGEST_SHOWN,
+    info->notice = alm_arena_printf(model->arena, "unapproved: %s (%s%s, sha256 %.*s) is not a "
+                                    "promoted release", info->name, info->format,
+                                    s->remote_count ? ", with remote members, whose answers the "
+                                                      "hash does not cover" : "", DIGEST_SHOWN,
                                     hash);
     info->is_classes = s->task == ALM_SCORER_CLASSES;
     info->class_count = s->class_count;
@@ -163,7 +167,8 @@ typedef struct opening { /* where the model comes from */
 
 static alm_err open_bytes(const opening *o, alm_str bytes, almanac_model *model, alm_error *error)
 {
-    ALM_TRY(alm_scorer_of_model_file(bytes, o->name, o->category_codes, &model->scorer, error));
+    ALM_TRY(alm_scorer_of_model_file(&model->env, bytes, o->name, o->category_codes,
+                                     &model->scorer, error));
     alm_digest digest = alm_hash_bytes(bytes.data, bytes.size);
     almi_capi_describe(model, alm_digest_str(&digest, model->arena).data, NULL);
     return ALM_OK;
@@ -197,20 +202,18 @@ static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_st
 
 static alm_err open_path(const opening *o, almanac_model *model, alm_error *error)
 {
-    alm_fs *fs = NULL;
-    ALM_TRY(alm_fs_real_create(&fs, error));
+    alm_fs *fs = model->fs;
     alm_arena *arena = alm_arena_create(0);
     alm_str bytes;
     alm_err code;
     if (alm_scorer_is_folder(fs, o->path)) {
-        code = alm_scorer_open(fs, o->path, o->name, &model->scorer, error);
+        code = alm_scorer_open(&model->env, o->path, o->name, &model->scorer, error);
         code = code == ALM_OK ? describe_scorer(model, error) : code;
     } else {
         code = read_model(fs, o->path, arena, &bytes, error);
         code = code == ALM_OK ? open_bytes(o, bytes, model, error) : code;
     }
     alm_arena_destroy(arena);
-    alm_fs_destroy(fs);
     return code;
 }
 
@@ -236,8 +239,32 @@ static alm_err open_files(const opening *o, almanac_model *model, alm_error *err
     }
     alm_scorer_table table = {file, o->count};
     alm_scorer_source source = alm_scorer_memory(&table);
+    source.env = &model->env;
     ALM_TRY(alm_scorer_read(&source, o->name, &model->scorer, error));
     return describe_scorer(model, error);
+}
+
+static const char *variable(void *context, const char *name)
+{
+    (void)context;
+    return getenv(name);
+}
+
+static alm_instant wall_clock(void *context)
+{
+    struct timespec now;
+    (void)context;
+    (void)timespec_get(&now, TIME_UTC);
+    return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static alm_err open_world(almanac_model *model, alm_error *error)
+{
+    ALM_TRY(alm_fs_real_create(&model->fs, error));
+    ALM_TRY(alm_http_curl_create(&model->http, error));
+    model->env = (alm_env){.fs = model->fs, .now = wall_clock, .http = model->http,
+                           .variable = variable};
+    return ALM_OK;
 }
 
 static almanac_status open_model(const opening *o, almanac_model **out, almanac_error *error)
@@ -247,7 +274,10 @@ static almanac_status open_model(const opening *o, almanac_model **out, almanac_
     almanac_model *model = ALM_NEW(arena, almanac_model);
     model->arena = arena;
     atomic_init(&model->holders, 1);
-    alm_err code = o->path ? open_path(o, model, &internal) : open_files(o, model, &internal);
+    alm_err code = open_world(model, &internal);
+    if (code == ALM_OK) {
+        code = o->path ? open_path(o, model, &internal) : open_files(o, model, &internal);
+    }
     if (code != ALM_OK) {
         almi_capi_release(model);
         return almi_capi_status(code, &internal, error);
@@ -296,6 +326,8 @@ void almi_capi_release(almanac_model *model)
     if (atomic_fetch_sub(&model->holders, 1) == 1) {
         alm_signal_destroy(model->signal);
         alm_scorer_destroy(model->scorer);
+        alm_http_destroy(model->http);
+        alm_fs_destroy(model->fs);
         alm_arena_destroy(model->arena); /* the struct lies in it */
     }
 }

@@ -222,6 +222,11 @@ static alm_err fail_unknown(alm_str content, const char *name, alm_error *error)
                     name, is_text ? "a text of another kind" : "unknown binary data");
 }
 
+bool alm_model_file_is_onnx(alm_str content)
+{
+    return is_onnx(content);
+}
+
 /* ---- opening ---- */
 
 /* All names are the library's invention. */

@@ -59,6 +59,10 @@ ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, al
                                            alm_error *error);
 void alm_model_file_close(alm_model_file *file); /* takes NULL */
 
+/* Is it an ONNX file by its first bytes? One that is no tree ensemble is refused above
+ * (ALM_ERR_UNSUPPORTED) and run by backend/onnx_backend.h. */
+bool alm_model_file_is_onnx(alm_str content);
+
 const alm_model_file_info *alm_model_file_describe(const alm_model_file *file);
 const alm_forest *alm_model_file_forest(const alm_model_file *file);
 

@@ -148,11 +148,12 @@ alm_err alm_signal_read(const alm_scorer_source *source, const char *name, alm_s
     return ALM_OK;
 }
 
-alm_err alm_signal_open(alm_fs *fs, const char *path, const char *name, alm_signal **out,
+alm_err alm_signal_open(const alm_env *env, const char *path, const char *name, alm_signal **out,
                         alm_error *error)
 {
-    alm_scorer_folder folder = {fs, path};
+    alm_scorer_folder folder = {env->fs, path};
     alm_scorer_source source = alm_scorer_in_folder(&folder);
+    source.env = env;
     return alm_signal_read(&source, name, out, error);
 }
 

@@ -47,8 +47,8 @@ ALM_NODISCARD alm_err alm_signal_create(const alm_scorer *scorer, alm_signal **o
 /* The same with a scorer of its own. And errors of alm_scorer_read. */
 ALM_NODISCARD alm_err alm_signal_read(const alm_scorer_source *source, const char *name,
                                       alm_signal **out, alm_error *error);
-/* A folder with scorer.json. */
-ALM_NODISCARD alm_err alm_signal_open(alm_fs *fs, const char *path, const char *name,
+/* A folder with scorer.json. `env` as for alm_scorer_open. */
+ALM_NODISCARD alm_err alm_signal_open(const alm_env *env, const char *path, const char *name,
                                       alm_signal **out, alm_error *error);
 void alm_signal_destroy(alm_signal *signal); /* takes NULL */
 const alm_signal_info *alm_signal_describe(const alm_signal *signal);

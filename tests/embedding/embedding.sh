@@ -15,7 +15,8 @@ grep -o 'almanac_[a-z_]*(' "$ALMANAC_SOURCE/include/almanac.h" | tr -d '(' | sor
 nm -D --defined-only "$library/libalmanac.so" | sed -n 's/.* T \([^@]*\).*/\1/p' | sort \
     > "$folder/exported"
 diff "$folder/declared" "$folder/exported"
-if readelf -d "$library/libalmanac.so" | grep -E 'NEEDED.*(duckdb|lightgbm|sqlite)'; then
+foreign='duckdb|lightgbm|sqlite|curl|onnxruntime'
+if readelf -d "$library/libalmanac.so" | grep -E "NEEDED.*($foreign)"; then
     echo "libalmanac.so needs a library that it should not"
     exit 1
 fi

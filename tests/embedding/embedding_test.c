@@ -315,6 +315,60 @@ typedef struct newer_options { /* of a header of tomorrow */
     size_t more;
 } newer_options;
 
+/* A graph that ONNX Runtime runs (tests/golden/onnx/README.md), on the windows of a session. */
+static void other_runtimes_serve_too(void **state)
+{
+    static const char NETS[] =
+        "{\"almanac_scorer\":1,\"task\":\"value\",\"horizons\":[{\"name\":\"h\",\"members\":"
+        "[{\"name\":\"net\",\"model\":\"net.onnx\",\"steps\":2,\"output\":1,"
+        "\"columns\":[\"a\",\"b\",\"c\"]}]}]}";
+    static const char REMOTE[] =
+        "{\"almanac_scorer\":1,\"task\":\"value\",\"horizons\":[{\"name\":\"h\",\"members\":"
+        "[{\"name\":\"far\",\"columns\":[\"a\"],\"remote\":{\"protocol\":\"torchserve\","
+        "\"url\":\"http://127.0.0.1:1\",\"model\":\"m\",\"version\":null,\"outputs\":1,"
+        "\"retries_max\":0}}]}]}";
+    const double window[] = {9, 9, 9, 1, 2, 4}, row[] = {1, 2, 4};
+    double value[2] = {0};
+    size_t size = 0;
+    almanac_model *model = NULL;
+    almanac_session *session = NULL;
+    almanac_info info = ALMANAC_INFO_INIT;
+    almanac_answers answers = ALMANAC_ANSWERS_INIT;
+    (void)state;
+    answers.values = value;
+    char *bytes = read_text("tests/golden/onnx/linear_windows.onnx", &size);
+    almanac_file files[] = {{"scorer.json", NETS, sizeof NETS - 1},
+                            {"net.onnx", bytes, size}};
+    ok(almanac_open_memory("nets", files, 2, NULL, &model, &error));
+    free(bytes);
+    ok(almanac_describe(model, &info, &error));
+    assert_string_equal(info.member_formats[0], "ONNX");
+    assert_int_equal(info.window_steps, 2);
+    ok(almanac_session_open(model, NULL, &session, &error));
+    ok(almanac_predict_row(session, NULL, window, &answers, &error));
+    assert_true(value[0] == -4 + 0.25 + 6 - 4);
+    almanac_session_close(session);
+    almanac_close(model);
+
+    model = open_golden("tests/golden/onnx/linear.onnx");
+    ok(almanac_session_open(model, NULL, &session, &error));
+    ok(almanac_predict_row(session, row, NULL, &answers, &error));
+    assert_true(value[0] == 10 + 1 - 4 + 2 && value[1] == -4 + 0.25 + 6 - 4);
+    almanac_session_close(session);
+    almanac_close(model);
+
+    /* A server that is not there is an error of the call, and the notice says what it is. */
+    files[0] = (almanac_file){"scorer.json", REMOTE, sizeof REMOTE - 1};
+    ok(almanac_open_memory("far", files, 1, NULL, &model, &error));
+    ok(almanac_describe(model, &info, &error));
+    assert_non_null(strstr(info.notice, "remote members"));
+    ok(almanac_session_open(model, NULL, &session, &error));
+    expect(almanac_predict_row(session, row, NULL, &answers, &error), ALMANAC_IO,
+           "member far: model m at http://127.0.0.1:1: ");
+    almanac_session_close(session);
+    almanac_close(model);
+}
+
 static void misuse_is_an_error(void **state)
 {
     (void)state;
@@ -366,6 +420,7 @@ int main(void)
         cmocka_unit_test(model_file_predicts_as_its_library),
         cmocka_unit_test(scorer_votes),
         cmocka_unit_test(files_in_memory_serve_too),
+        cmocka_unit_test(other_runtimes_serve_too),
         cmocka_unit_test(misuse_is_an_error),
     };
     return cmocka_run_group_tests(tests, read_golden, NULL);

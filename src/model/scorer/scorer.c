@@ -33,11 +33,21 @@ static void describe_members(alm_scorer *s)
     for (size_t i = 0; i < s->info.member_count; i++) {
         const almi_scorer_member *m = &s->member[i];
         const almi_scorer_model *model = s->unit[m->unit].model;
-        const char *format =
-            model->forest ? alm_model_file_describe(model->forest)->format : "net";
-        member[i] = (alm_scorer_member_info){m->name, alm_str_of(format), m->steps, m->column,
-                                             m->column_count, m->scaler.path.data != NULL,
-                                             m->calibration != NULL};
+        const alm_backend_info *other = model->backend ? &model->backend->info : NULL;
+        const char *format = other           ? other->format
+                             : model->forest ? alm_model_file_describe(model->forest)->format
+                                             : "net";
+        member[i] = (alm_scorer_member_info){
+            .name = m->name,
+            .format = alm_str_of(format),
+            .detail = other ? other->detail : ALM_STR(""),
+            .is_remote = other && other->is_remote,
+            .steps = m->steps,
+            .column = m->column,
+            .column_count = m->column_count,
+            .has_scaler = m->scaler.path.data != NULL,
+            .has_calibrator = m->calibration != NULL};
+        s->info.remote_count += member[i].is_remote;
         s->info.steps = m->steps > s->info.steps ? m->steps : s->info.steps;
     }
     for (size_t i = 0; i < s->info.horizon_count; i++) {
@@ -77,6 +87,12 @@ static alm_err finish(alm_scorer *s, alm_error *error)
     return code;
 }
 
+static bool has_made_up_names(const almi_scorer_model *model)
+{
+    return model->forest ? alm_model_file_describe(model->forest)->is_generic
+                         : !model->backend->info.column;
+}
+
 static alm_err read_all(almi_scorer_loader *l, alm_error *error)
 {
     alm_str text;
@@ -84,6 +100,8 @@ static alm_err read_all(almi_scorer_loader *l, alm_error *error)
                             ALM_SCORER_DOCUMENT_BYTES_MAX, l->bytes, &text, error));
     ALM_TRY(almi_scorer_parse(text, l->scorer, error));
     ALM_TRY(almi_scorer_load(l, error));
+    l->scorer->info.of_model_file = l->of_model_file;
+    l->scorer->info.made_up_names = l->of_model_file && has_made_up_names(l->scorer->model);
     return finish(l->scorer, error);
 }
 
@@ -96,7 +114,9 @@ static alm_err load(almi_scorer_loader *l, const char *name, alm_scorer **out, a
     l->bytes = alm_arena_create(0);
     alm_err code = read_all(l, error);
     alm_arena_destroy(l->bytes);
-    alm_model_file_close(l->ready);
+    if (l->ready) {
+        almi_scorer_close_model(l->ready);
+    }
     if (code != ALM_OK) {
         alm_scorer_destroy(l->scorer);
         return alm_error_wrap(error, code, "%s", name);
@@ -114,25 +134,37 @@ alm_err alm_scorer_read(const alm_scorer_source *source, const char *name, alm_s
 
 /* ---- one model file ---- */
 
-static void put_only_member(alm_json_writer *w, const alm_model_file_info *info, bool codes)
+/* Names that the library or we made up; of others the model knows its own. */
+static void put_made_up(alm_json_writer *w, const almi_scorer_model *model)
+{
+    alm_json_key(w, "columns");
+    alm_json_open_array(w);
+    for (size_t i = 0; i < model->inputs; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "f%zu", i);
+        alm_json_str(w, model->forest ? alm_model_file_describe(model->forest)->feature_names[i]
+                                      : alm_str_of(name));
+    }
+    alm_json_close_array(w);
+}
+
+static void put_only_member(alm_json_writer *w, const almi_scorer_model *model, bool codes)
 {
     alm_json_open_object(w);
     alm_json_put_bool(w, "category_codes", codes);
-    if (info->is_generic) {
-        alm_json_key(w, "columns");
-        alm_json_open_array(w);
-        for (size_t i = 0; i < info->forest.feature_count; i++) {
-            alm_json_str(w, info->feature_names[i]);
-        }
-        alm_json_close_array(w);
+    if (has_made_up_names(model)) {
+        put_made_up(w, model);
     }
     alm_json_put_text(w, "model", ALMI_SCORER_MODEL_PATH);
     alm_json_put_text(w, "name", ALMI_SCORER_MODEL_PATH);
+    if (almi_scorer_takes_windows(model)) {
+        alm_json_put_i64(w, "steps", (int64_t)model->backend->info.steps);
+    }
 }
 
-static void write_only(const alm_model_file_info *info, bool codes, alm_buffer *out)
+static void write_only(const almi_scorer_model *model, bool codes, alm_buffer *out)
 {
-    const alm_transform *t = &info->transform;
+    const alm_transform *t = &model->transform;
     bool classes = t->is_known && t->input_count > 1 &&
                    (t->kind == ALM_TRANSFORM_SOFTMAX || t->kind == ALM_TRANSFORM_ARGMAX ||
                     t->kind == ALM_TRANSFORM_SOFTMAX_PLAIN);
@@ -141,14 +173,14 @@ static void write_only(const alm_model_file_info *info, bool codes, alm_buffer *
     alm_json_put_i64(&w, "almanac_scorer", 1);
     alm_json_key(&w, "horizons");
     alm_json_open_array(&w);
-    for (size_t i = 0; i < (classes ? 1 : t->output_count); i++) {
+    for (size_t i = 0; i < (classes ? 1 : model->outputs); i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "%zu", i);
         alm_json_open_object(&w);
         alm_json_put_text(&w, "name", name);
         alm_json_key(&w, "members");
         alm_json_open_array(&w);
-        put_only_member(&w, info, codes);
+        put_only_member(&w, model, codes);
         if (!classes) {
             alm_json_put_i64(&w, "output", (int64_t)i);
         }
@@ -169,21 +201,44 @@ static void write_only(const alm_model_file_info *info, bool codes, alm_buffer *
     alm_json_close_object(&w);
 }
 
-alm_err alm_scorer_of_model_file(alm_str bytes, const char *name, bool category_codes,
-                                 alm_scorer **out, alm_error *error)
+static alm_err check_only(const almi_scorer_model *model, const char *name, alm_error *error)
 {
-    almi_scorer_loader l = {.ready_bytes = bytes.size};
+    bool open = model->backend && model->backend->info.takes_windows && !model->backend->info.steps;
+    if (model->network) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a net: its columns and steps belong "
+                        "into a scorer's document", name);
+    }
+    if (model->backend && model->outputs > ALM_SCORER_HORIZONS_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s answers with %zu numbers: at most %d are shown",
+                        name, model->outputs, ALM_SCORER_HORIZONS_MAX);
+    }
+    return open ? alm_fail(error, ALM_ERR_UNSUPPORTED, "%s takes windows of any number of steps: "
+                           "say how many in a scorer's document (`steps`)", name)
+                : ALM_OK;
+}
+
+alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
+                                 bool category_codes, alm_scorer **out, alm_error *error)
+{
+    almi_scorer_model model = {.digest = alm_hash_bytes(bytes.data, bytes.size)};
+    almi_scorer_bytes from = {.bytes = bytes, .name = name};
+    almi_scorer_loader l = {.ready_bytes = bytes.size, .ready = &model, .of_model_file = true};
     alm_buffer text = {0};
-    ALM_TRY(alm_model_file_parse(bytes, name, &l.ready, error));
-    write_only(alm_model_file_describe(l.ready), category_codes, &text);
-    alm_err code = alm_buffer_status(&text, error);
+    alm_err code = almi_scorer_parse_model(env, &from, &model, error);
+    code = code == ALM_OK ? check_only(&model, name, error) : code;
+    if (code == ALM_OK) {
+        write_only(&model, category_codes, &text);
+        code = alm_buffer_status(&text, error);
+    }
     if (code != ALM_OK) {
-        alm_model_file_close(l.ready);
+        almi_scorer_close_model(&model);
+        alm_buffer_deinit(&text);
         return code;
     }
     alm_scorer_file document = {ALM_STR(ALM_SCORER_DOCUMENT), alm_buffer_view(&text)};
     alm_scorer_table table = {&document, 1};
     alm_scorer_source source = alm_scorer_memory(&table);
+    source.env = env;
     l.source = &source;
     code = load(&l, name, out, error);
     alm_buffer_deinit(&text);
@@ -196,8 +251,7 @@ void alm_scorer_destroy(alm_scorer *s)
         return;
     }
     for (size_t i = 0; s->model && i < s->info.member_count; i++) {
-        alm_model_file_close(s->model[i].forest);
-        alm_network_destroy(s->model[i].network);
+        almi_scorer_close_model(&s->model[i]);
     }
     for (size_t i = 0; s->member && i < s->info.member_count; i++) {
         alm_calibrator_destroy(s->member[i].calibration);

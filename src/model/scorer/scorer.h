@@ -38,6 +38,9 @@ typedef struct alm_scorer_source {
     alm_err (*read)(void *context, const char *name, size_t limit, alm_arena *arena, alm_str *out,
                     alm_error *error);
     void *context;
+    /* Of members that are not ours (backend/): borrowed as long as the scorer lives. NULL: ONNX
+     * Runtime is looked for without ALMANAC_ONNXRUNTIME, and remote members are refused. */
+    const alm_env *env;
 } alm_scorer_source;
 
 typedef struct alm_scorer_file {
@@ -67,15 +70,20 @@ ALM_NODISCARD alm_err alm_scorer_read(const alm_scorer_source *source, const cha
                                       alm_scorer **out, alm_error *error);
 /* Is it a folder to be opened as a scorer: with `scorer.json`, or at least no MLflow model? */
 bool alm_scorer_is_folder(alm_fs *fs, const char *path);
-/* Such a folder. */
-ALM_NODISCARD alm_err alm_scorer_open(alm_fs *fs, const char *path, const char *name,
+/* Such a folder. `env` is that of a source, and its `fs` is read. */
+ALM_NODISCARD alm_err alm_scorer_open(const alm_env *env, const char *path, const char *name,
                                       alm_scorer **out, alm_error *error);
-/* A single model file (model_file.h) as a scorer of one member. Several classes: labels 0, 1, ...;
- * otherwise a value for each output, as horizons "0", "1", ... `category_codes`: the rows hold the
- * numbers of pandas categories. Errors of alm_model_file_parse. */
-ALM_NODISCARD alm_err alm_scorer_of_model_file(alm_str bytes, const char *name,
+/* A single model file (model_file.h, or another ONNX graph) as a scorer of one member. Several
+ * classes of a forest: labels 0, 1, ...; otherwise a value for each output, as horizons "0", "1",
+ * ... `category_codes`: the rows hold the numbers of pandas categories. `env`: as in a source.
+ * Errors of alm_model_file_parse and alm_onnx_backend_open. */
+ALM_NODISCARD alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
                                                bool category_codes, alm_scorer **out,
                                                alm_error *error);
+/* Is `path` (a file, or an MLflow folder) an ONNX file? Then the same from there. */
+bool alm_scorer_is_onnx(alm_fs *fs, const char *path);
+ALM_NODISCARD alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, const char *name,
+                                           alm_scorer **out, alm_error *error);
 void alm_scorer_destroy(alm_scorer *scorer); /* takes NULL */
 
 /* The canonical document. */
@@ -108,7 +116,9 @@ typedef enum alm_scorer_combination {
 
 typedef struct alm_scorer_member_info {
     alm_str name;
-    alm_str format; /* "LightGBM", "XGBoost", ...; "net" */
+    alm_str format; /* "LightGBM", "XGBoost", ...; "net"; "ONNX", "KServe v2", ... */
+    alm_str detail; /* what a member that is not ours runs on; else empty */
+    bool is_remote; /* another program answers: the scorer's hash does not cover what it does */
     size_t steps;   /* of its windows; 0: rows */
     const alm_str *column; /* as its model takes them */
     size_t column_count;
@@ -133,6 +143,9 @@ typedef struct alm_scorer_info {
     size_t horizon_count;
     const alm_scorer_member_info *member; /* horizon after horizon */
     size_t member_count;
+    size_t remote_count; /* members that another program answers */
+    bool of_model_file;  /* alm_scorer_of_model_file made it */
+    bool made_up_names;  /* and its model has no names for its columns */
     /* Columns of rows and of windows that any member takes, in the order of the document. */
     const alm_str *row_column, *window_column;
     size_t row_column_count, window_column_count;
@@ -195,10 +208,13 @@ typedef struct alm_scorer_output {
     double *member;      /* count x members x w: value, or calibrated probabilities by label */
 } alm_scorer_output;
 
-/* No allocation. Without `missing`, ALM_ERR_NUMERIC names row (or window and step) and column of an
- * input that a scaler (infinite) or a net (not finite) cannot take: nothing is written then. It
- * also names row and horizon when a model's own sums overflow and no class can be told: then `out`
- * holds a part of the answers, and is not to be used. */
+/* No allocation, but for members that are not ours (backend/): they take what they need, and those
+ * of a server the time they need, up to their deadline for each block of rows.
+ * Without `missing`, ALM_ERR_NUMERIC names row (or window and step) and column of an input that a
+ * scaler (infinite), a net or a server (not finite) cannot take: nothing is written then. It also
+ * names row and horizon when a model's own sums overflow and no class can be told: then `out` holds
+ * a part of the answers, and is not to be used; so it is after an error of a member that is not
+ * ours (alm_backend_predict), and when such a member answers a class with what is no probability. */
 ALM_NODISCARD alm_err alm_scorer_predict(alm_scorer_scratch *scratch,
                                          const alm_scorer_batch *batch,
                                          const alm_scorer_output *out, alm_error *error);

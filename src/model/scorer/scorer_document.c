@@ -175,21 +175,49 @@ static alm_err take_classes(const alm_json *object, alm_scorer *s, almi_scorer_m
                                     "scorer's `labels` once, in the model's order");
 }
 
+/* `model`, a file, or `remote`, a server. */
+static alm_err take_model(const alm_json *object, alm_scorer *s, almi_scorer_member *m,
+                          alm_error *error)
+{
+    const alm_json *remote = alm_json_member(object, "remote");
+    if ((alm_json_member(object, "model") != NULL) == (remote != NULL)) {
+        return alm_fail(error, ALM_ERR_INVALID, remote ? "`model` and `remote`: a member is one "
+                        "of both" : "`model` is missing: the file of the model");
+    }
+    if (!remote) {
+        ALM_TRY(take_file(object, "model", s->arena, &m->model, error));
+        m->model_name = m->model.path;
+        return take_optional_file(object, "description", s->arena, &m->description, error);
+    }
+    alm_remote_spec *spec = ALM_NEW(s->arena, alm_remote_spec);
+    alm_err code = alm_remote_spec_read(remote, s->arena, spec, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "`remote`");
+    }
+    if (alm_json_member(object, "description") || alm_json_member(object, "result")) {
+        return alm_fail(error, ALM_ERR_INVALID, "`description` and `result` are for files, and "
+                        "this member is `remote`");
+    }
+    m->remote = spec;
+    m->model_name = spec->model;
+    return ALM_OK;
+}
+
 static alm_err take_member(const alm_json *object, alm_scorer *s, size_t *total,
                            almi_scorer_member *m, alm_error *error)
 {
-    ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? description? model "
-                       "name output? scaler? steps?", error));
+    ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? description? model? "
+                       "name output? remote? result? scaler? steps?", error));
     ALM_TRY(take_name(object, s->arena, &m->name, error));
-    if (!alm_json_member(object, "model")) {
-        return alm_fail(error, ALM_ERR_INVALID, "`model` is missing: the file of the model");
-    }
-    ALM_TRY(take_file(object, "model", s->arena, &m->model, error));
-    ALM_TRY(take_optional_file(object, "description", s->arena, &m->description, error));
+    ALM_TRY(take_model(object, s, m, error));
     ALM_TRY(take_optional_file(object, "scaler", s->arena, &m->scaler, error));
     ALM_TRY(take_optional_file(object, "calibrator", s->arena, &m->calibrator, error));
     if (alm_json_member(object, "category_codes")) {
         ALM_TRY(alm_json_get_bool(object, "category_codes", &m->category_codes, error));
+    }
+    if (alm_json_member(object, "result")) {
+        ALM_TRY(take_text(alm_json_member(object, "result"), "`result`", s->arena, &m->result,
+                          error));
     }
     if (alm_json_member(object, "steps")) {
         ALM_TRY(take_count(object, "steps", 1, ALM_SCORER_STEPS_MAX, &m->steps, error));

@@ -284,15 +284,17 @@ static void saved_folder_is_the_same_scorer(void **state)
     ok(w, scorer_case_read(w, FULL, &s));
     ok(w, alm_fs_memory_create(&fs, &w->error));
     ok(w, alm_fs_make_directories(fs, "saved", &w->error));
+    alm_env env = {.fs = NULL};
     alm_scorer_source source = alm_scorer_memory(&w->table);
     ok(w, alm_scorer_save(s, &source, put_file, fs, &w->error));
-    ok(w, alm_scorer_open(fs, "saved", "saved", &again, &w->error));
+    env.fs = fs;
+    ok(w, alm_scorer_open(&env, "saved", "saved", &again, &w->error));
     assert_true(alm_str_equal(written(w, s), written(w, again)));
     alm_scorer_destroy(again);
     scorer_case_put_text(w, "two.txt", "tree\n");
     expect(w, alm_scorer_save(s, &source, put_file, fs, &w->error), ALM_ERR_CORRUPT,
            "two.txt has changed");
-    expect(w, alm_scorer_open(fs, "nowhere", "nowhere", &again, &w->error), ALM_ERR_NOT_FOUND,
+    expect(w, alm_scorer_open(&env, "nowhere", "nowhere", &again, &w->error), ALM_ERR_NOT_FOUND,
            "scorer.json");
     alm_fs_destroy(fs);
     alm_scorer_destroy(s);

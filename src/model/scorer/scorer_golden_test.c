@@ -84,7 +84,7 @@ static void system_answers_as_in_training(void **state)
     read_table(fs, FOLDER "/expected.csv", EXPECTED, arena, other, expected);
     alm_scorer_columns columns = {.row = names, .row_count = COLUMNS};
     alm_scorer_batch batch = {.count = ROWS, .rows = rows, .stride = COLUMNS};
-    if (alm_scorer_open(fs, FOLDER, FOLDER, &scorer, &error) != ALM_OK ||
+    if (alm_scorer_open(&(alm_env){.fs = fs}, FOLDER, FOLDER, &scorer, &error) != ALM_OK ||
         alm_scorer_bind(scorer, &columns, &binding, &error) != ALM_OK ||
         alm_scorer_scratch_create(binding, NULL, &scratch, &error) != ALM_OK ||
         alm_scorer_predict(scratch, &batch, &out, &error) != ALM_OK) {
@@ -107,7 +107,8 @@ static void identity_stays(void **state)
     alm_scorer *scorer = NULL;
     char text[ALM_DIGEST_TEXT_BYTES];
     assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
-    assert_int_equal(alm_scorer_open(fs, FOLDER, FOLDER, &scorer, &error), ALM_OK);
+    assert_int_equal(alm_scorer_open(&(alm_env){.fs = fs}, FOLDER, FOLDER, &scorer, &error),
+                     ALM_OK);
     alm_digest_text(&alm_scorer_describe(scorer)->digest, text);
     assert_string_equal(text, "8282aaffe3cfeffcabc2a1fa2ad44d3809e63654a638e6e3444b9ff27786a336");
     alm_scorer_destroy(scorer);

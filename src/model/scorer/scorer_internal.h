@@ -2,6 +2,8 @@
 #ifndef ALM_MODEL_SCORER_SCORER_INTERNAL_H
 #define ALM_MODEL_SCORER_SCORER_INTERNAL_H
 
+#include "model/backend/backend.h"
+#include "model/backend/remote_spec.h"
 #include "model/ensemble/calibrator.h"
 #include "model/ensemble/combine.h"
 #include "model/ensemble/robust_scaler.h"
@@ -18,9 +20,10 @@ typedef struct almi_scorer_ref {
 
 /* A model, loaded once for all members that name it. */
 typedef struct almi_scorer_model {
-    alm_digest digest; /* of its file, or of the digests of weights and description */
+    alm_digest digest; /* of its file, or of the digests of weights and description, ... */
     alm_model_file *forest; /* or */
-    alm_network *network;
+    alm_network *network;   /* or */
+    alm_backend *backend;
     alm_transform transform; /* of a forest; ARGMAX has become SOFTMAX */
     size_t inputs, outputs;
 } almi_scorer_model;
@@ -33,6 +36,7 @@ typedef struct almi_scorer_unit {
     const alm_robust_scaler *scaler;
     alm_digest scaler_digest;
     const char *user; /* first member's name, for messages */
+    bool must_sum;    /* CLASSES of a backend: a member takes the probabilities as they are */
     size_t width; /* doubles a row that its outputs take on the way: scores or outputs */
     size_t at;    /* doubles a row before its own */
 } almi_scorer_unit;
@@ -40,7 +44,10 @@ typedef struct almi_scorer_unit {
 typedef struct almi_scorer_member {
     alm_str name;
     almi_scorer_ref model, scaler, calibrator;
+    const alm_remote_spec *remote; /* instead of a model */
+    alm_str model_name; /* its path, or the server's name for it; for messages */
     almi_scorer_ref description; /* of a net whose weights PyTorch saved */
+    alm_str result; /* of an ONNX graph: the output that is meant; empty: the only one */
     const alm_str *column; /* NULL: the model's own */
     size_t column_count;
     size_t steps;
@@ -90,12 +97,28 @@ typedef struct almi_scorer_loader {
     alm_scorer *scorer; /* parsed */
     const alm_scorer_source *source;
     alm_arena *bytes;      /* of one file at a time */
-    alm_model_file *ready; /* the model of that path, parsed already; or NULL. Taken over */
+    almi_scorer_model *ready; /* the model of that path, parsed already; or NULL. Taken over */
     size_t ready_bytes;
+    bool of_model_file;
 } almi_scorer_loader;
+
+/* A model from its bytes, with everything but its digest. `description`: of a net of PyTorch, else
+ * without data; `result` may be empty. */
+typedef struct almi_scorer_bytes {
+    alm_str bytes, description, result;
+    const char *name;
+} almi_scorer_bytes;
+ALM_NODISCARD alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,
+                                              almi_scorer_model *out, alm_error *error);
+void almi_scorer_close_model(almi_scorer_model *model);
 
 /* Models, scalers, calibrators and stackers of all members and horizons, units and parts. */
 ALM_NODISCARD alm_err almi_scorer_load(almi_scorer_loader *l, alm_error *error);
+
+static inline bool almi_scorer_takes_windows(const almi_scorer_model *model)
+{
+    return model->network || (model->backend && model->backend->info.takes_windows);
+}
 
 /* A member's width: classes or 1. */
 static inline size_t almi_scorer_member_width(const alm_scorer *scorer)

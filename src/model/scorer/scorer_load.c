@@ -1,6 +1,8 @@
 /* scorer_load.c: the files of a scorer, and what must fit together. */
 #include <string.h>
 
+#include "model/backend/onnx_backend.h"
+#include "model/backend/remote_backend.h"
 #include "model/import/sklearn_ensemble.h"
 #include "model/import/torch_network.h"
 #include "model/scorer/scorer_internal.h"
@@ -98,13 +100,23 @@ static bool is_known(const alm_scorer *s, almi_scorer_ref *ref)
 static alm_digest model_digest(const almi_scorer_member *m)
 {
     alm_hash hash;
-    if (!m->description.path.data) {
+    if (!m->description.path.data && m->result.size == 0) {
         return m->model.digest;
     }
     alm_hash_init(&hash);
     alm_hash_update(&hash, m->model.digest.bytes, ALM_DIGEST_BYTES);
-    alm_hash_update(&hash, m->description.digest.bytes, ALM_DIGEST_BYTES);
+    if (m->description.path.data) {
+        alm_hash_update(&hash, m->description.digest.bytes, ALM_DIGEST_BYTES);
+    }
+    alm_hash_update(&hash, m->result.data, m->result.size);
     return alm_hash_final(&hash);
+}
+
+void almi_scorer_close_model(almi_scorer_model *m)
+{
+    alm_model_file_close(m->forest);
+    alm_network_destroy(m->network);
+    alm_backend_destroy(m->backend);
 }
 
 static void take_forest(almi_scorer_model *m, alm_model_file *forest)
@@ -120,20 +132,44 @@ static void take_forest(almi_scorer_model *m, alm_model_file *forest)
     m->outputs = m->transform.output_count;
 }
 
-/* `description` has no data: there is none. */
-static alm_err parse_model(alm_str bytes, alm_str description, const char *name,
+/* Another ONNX graph than a forest. */
+static alm_err parse_graph(const alm_env *env, const almi_scorer_bytes *from,
                            almi_scorer_model *m, alm_error *error)
 {
+    alm_onnx_options options = {from->bytes, from->name, from->result, 0};
+    ALM_TRY(alm_onnx_backend_open(env, &options, &m->backend, error));
+    m->inputs = m->backend->info.columns;
+    m->outputs = m->backend->info.outputs;
+    return ALM_OK;
+}
+
+static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, almi_scorer_model *m,
+                          alm_error *error)
+{
     alm_model_file *forest = NULL;
-    if (!description.data && !alm_str_starts_with(bytes, NET_MAGIC)) {
-        ALM_TRY(alm_model_file_parse(bytes, name, &forest, error));
-        take_forest(m, forest);
-        return ALM_OK;
+    alm_err code = alm_model_file_parse(from->bytes, from->name, &forest, error);
+    if (code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(from->bytes)) {
+        return parse_graph(env, from, m, error);
     }
-    if (description.data) {
-        ALM_TRY(alm_network_import_torch(bytes, description, name, &m->network, error));
+    ALM_TRY(code);
+    take_forest(m, forest);
+    return from->result.size == 0
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_INVALID, "`result` is for ONNX graphs, and %s is read as "
+                          "a forest", from->name);
+}
+
+alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,
+                                almi_scorer_model *m, alm_error *error)
+{
+    if (!from->description.data && !alm_str_starts_with(from->bytes, NET_MAGIC)) {
+        return parse_file(env, from, m, error);
+    }
+    if (from->description.data) {
+        ALM_TRY(alm_network_import_torch(from->bytes, from->description, from->name, &m->network,
+                                         error));
     } else {
-        ALM_TRY(alm_network_read(bytes, name, &m->network, error));
+        ALM_TRY(alm_network_read(from->bytes, from->name, &m->network, error));
     }
     const alm_network_spec *spec = alm_network_describe(m->network);
     m->inputs = spec->feature_count;
@@ -157,17 +193,64 @@ static alm_err read_model(almi_scorer_loader *l, almi_scorer_member *m, alm_aren
     *out = find_model(s, &digest);
     if (!*out) {
         almi_scorer_model *fresh = &s->model[s->model_count];
+        almi_scorer_bytes from = {bytes, description, m->result, m->model.path.data};
         fresh->digest = digest;
-        ALM_TRY(parse_model(bytes, description, m->model.path.data, fresh, error));
+        ALM_TRY(almi_scorer_parse_model(l->source->env, &from, fresh, error));
         s->model_count++;
         *out = fresh;
     }
     return ALM_OK;
 }
 
+/* Of all that determines what a server is asked; not of what it answers. */
+static alm_err remote_digest(const almi_scorer_member *m, alm_digest *out, alm_error *error)
+{
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_array(&w);
+    alm_remote_spec_write(&w, m->remote);
+    alm_json_i64(&w, (int64_t)m->column_count);
+    alm_json_i64(&w, (int64_t)m->steps);
+    alm_json_close_array(&w);
+    alm_err code = alm_buffer_status(&text, error);
+    if (code == ALM_OK) {
+        *out = alm_hash_bytes(text.data, text.size);
+    }
+    alm_buffer_deinit(&text);
+    return code;
+}
+
+static alm_err load_remote(almi_scorer_loader *l, almi_scorer_member *m, almi_scorer_model **out,
+                           alm_error *error)
+{
+    alm_scorer *s = l->scorer;
+    alm_digest digest;
+    if (!m->column) {
+        return alm_fail(error, ALM_ERR_INVALID, "`columns` is missing: what is sent to model "
+                        ALM_STR_FMT, ALM_STR_ARG(m->model_name));
+    }
+    ALM_TRY(remote_digest(m, &digest, error));
+    *out = find_model(s, &digest);
+    if (*out) {
+        return ALM_OK;
+    }
+    almi_scorer_model *fresh = &s->model[s->model_count];
+    alm_remote_options options = {m->remote, m->column_count, m->steps};
+    ALM_TRY(alm_remote_backend_open(l->source->env, &options, &fresh->backend, error));
+    fresh->digest = digest;
+    fresh->inputs = m->column_count;
+    fresh->outputs = fresh->backend->info.outputs;
+    s->model_count++;
+    *out = fresh;
+    return ALM_OK;
+}
+
 static alm_err load_model(almi_scorer_loader *l, almi_scorer_member *m, almi_scorer_model **out,
                           alm_error *error)
 {
+    if (m->remote) {
+        return load_remote(l, m, out, error);
+    }
     if (is_known(l->scorer, &m->model) &&
         (!m->description.path.data || is_known(l->scorer, &m->description))) {
         alm_digest digest = model_digest(m);
@@ -188,7 +271,9 @@ static alm_err check_classes(const alm_scorer *s, const almi_scorer_member *m,
 {
     size_t classes = s->info.class_count;
     bool probable = false;
-    if (model->network) {
+    if (model->backend) {
+        probable = true; /* every answer is looked at */
+    } else if (model->network) {
         probable = alm_network_describe(model->network)->head == ALM_HEAD_CLASSES;
     } else if (model->transform.is_known) {
         alm_transform_kind kind = model->transform.kind;
@@ -201,12 +286,12 @@ static alm_err check_classes(const alm_scorer *s, const almi_scorer_member *m,
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " gives no probabilities that sum "
                         "to 1: classes need a logistic or softmax objective, or a net with "
                         "classes; one against all needs a calibrator",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     size_t given = model->outputs == 1 ? 2 : model->outputs;
     if (given != classes) {
         return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " tells %zu classes apart, the scorer "
-                        "has %zu labels", ALM_STR_ARG(m->model.path), given, classes);
+                        "has %zu labels", ALM_STR_ARG(m->model_name), given, classes);
     }
     return ALM_OK;
 }
@@ -219,7 +304,7 @@ static alm_err check_output(const alm_scorer *s, const almi_scorer_member *m,
     }
     if (m->output >= model->outputs) {
         return alm_fail(error, ALM_ERR_INVALID, "`output` %zu: " ALM_STR_FMT " has %zu output%s, "
-                        "counted from 0", m->output, ALM_STR_ARG(m->model.path), model->outputs,
+                        "counted from 0", m->output, ALM_STR_ARG(m->model_name), model->outputs,
                         model->outputs == 1 ? "" : "s");
     }
     return ALM_OK;
@@ -228,14 +313,19 @@ static alm_err check_output(const alm_scorer *s, const almi_scorer_member *m,
 static alm_err check_steps(const almi_scorer_member *m, const almi_scorer_model *model,
                            alm_error *error)
 {
-    bool window = model->network != NULL;
+    bool window = almi_scorer_takes_windows(model);
+    size_t own = model->backend ? model->backend->info.steps : 0;
     if (window && m->steps == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is missing: " ALM_STR_FMT " is a net, "
-                        "and takes windows of so many steps", ALM_STR_ARG(m->model.path));
+                        "and takes windows of so many steps", ALM_STR_ARG(m->model_name));
     }
     if (!window && m->steps > 0) {
         return alm_fail(error, ALM_ERR_INVALID, "`steps` is for nets, and " ALM_STR_FMT " is none",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
+    }
+    if (window && own && m->steps != own) {
+        return alm_fail(error, ALM_ERR_INVALID, "`steps` is %zu: " ALM_STR_FMT " takes windows of "
+                        "%zu steps", m->steps, ALM_STR_ARG(m->model_name), own);
     }
     return ALM_OK;
 }
@@ -256,24 +346,25 @@ static alm_err check_columns(alm_scorer *s, almi_scorer_member *m, const almi_sc
 {
     const alm_model_file_info *info = model->forest ? alm_model_file_describe(model->forest) : NULL;
     const alm_str *own = info && !info->is_generic ? info->feature_names : NULL;
+    own = model->backend ? model->backend->info.column : own;
     if (model->inputs == 0) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " takes no columns",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     if (!m->column && !own) {
         return alm_fail(error, ALM_ERR_INVALID, "`columns` is missing: " ALM_STR_FMT " has no "
-                        "names for its %zu columns", ALM_STR_ARG(m->model.path), model->inputs);
+                        "names for its %zu columns", ALM_STR_ARG(m->model_name), model->inputs);
     }
     if (m->column && m->column_count != model->inputs) {
         return alm_fail(error, ALM_ERR_INVALID, "`columns` has %zu names, " ALM_STR_FMT " takes "
-                        "%zu columns", m->column_count, ALM_STR_ARG(m->model.path), model->inputs);
+                        "%zu columns", m->column_count, ALM_STR_ARG(m->model_name), model->inputs);
     }
     for (size_t i = 0; m->column && own && i < model->inputs; i++) {
         if (!same_name(m->column[i], own[i])) {
             return alm_fail(error, ALM_ERR_INVALID, "`columns`: the %zu-th is '" ALM_STR_FMT "', "
                             "and '" ALM_STR_FMT "' in " ALM_STR_FMT, i + 1,
                             ALM_STR_ARG(m->column[i]), ALM_STR_ARG(own[i]),
-                            ALM_STR_ARG(m->model.path));
+                            ALM_STR_ARG(m->model_name));
         }
     }
     if (!m->column) {
@@ -295,7 +386,7 @@ static alm_err check_codes(const almi_scorer_member *m, const almi_scorer_model 
                         "lists or hashes of texts, and rows hold numbers: put pandas codes "
                         "(frame[column].cat.codes) or CatBoost's whole numbers there, and say "
                         "that the category codes are meant (`category_codes`)",
-                        ALM_STR_ARG(m->model.path));
+                        ALM_STR_ARG(m->model_name));
     }
     return ALM_OK;
 }
@@ -316,6 +407,7 @@ static void join_unit(alm_scorer *s, almi_scorer_member *m, almi_scorer_unit uni
 {
     for (m->unit = 0; m->unit < s->unit_count; m->unit++) {
         if (same_unit(&s->unit[m->unit], &unit)) {
+            s->unit[m->unit].must_sum = s->unit[m->unit].must_sum || unit.must_sum;
             return;
         }
     }
@@ -356,7 +448,7 @@ static alm_err load_member(almi_scorer_loader *l, almi_scorer_member *m, alm_err
     ALM_TRY(check_columns(l->scorer, m, model, error));
     ALM_TRY(check_codes(m, model, error));
     almi_scorer_unit unit = {.model = model, .column = m->column, .steps = m->steps,
-                             .user = m->name.data};
+                             .user = m->name.data, .must_sum = !m->calibrator.path.data};
     ALM_TRY(load_scaler(l, m, &unit, error));
     join_unit(l->scorer, m, unit);
     return load_calibrator(l, &m->calibrator, &m->calibration, error);
@@ -411,12 +503,10 @@ static alm_err load_bars(almi_scorer_loader *l, alm_error *error)
 static void take_ready(almi_scorer_loader *l)
 {
     alm_scorer *s = l->scorer;
-    alm_digest digest = alm_model_file_describe(l->ready)->digest;
-    s->model[s->model_count].digest = digest;
-    take_forest(&s->model[s->model_count++], l->ready);
-    l->ready = NULL;
-    s->part[s->part_count++] = (alm_scorer_part){ALM_STR(ALMI_SCORER_MODEL_PATH), digest,
-                                                 l->ready_bytes};
+    s->model[s->model_count++] = *l->ready;
+    s->part[s->part_count++] = (alm_scorer_part){ALM_STR(ALMI_SCORER_MODEL_PATH),
+                                                 l->ready->digest, l->ready_bytes};
+    *l->ready = (almi_scorer_model){0};
 }
 
 alm_err almi_scorer_load(almi_scorer_loader *l, alm_error *error)

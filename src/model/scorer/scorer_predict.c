@@ -18,7 +18,8 @@ typedef struct part {
     double *outputs; /* of every unit: block x width, behind each other */
     double *votes;   /* members of a horizon x width */
     double *final;   /* width */
-    alm_network_state **state; /* ALM_NETWORK_TOGETHER of every unit; NULL: a forest */
+    alm_network_state **state; /* ALM_NETWORK_TOGETHER of every unit; NULL: no net */
+    alm_arena *calls; /* of one call of a backend at a time; NULL: there is none */
 } part;
 
 struct alm_scorer_scratch {
@@ -37,12 +38,15 @@ typedef struct call {
 
 /* ---- memory ---- */
 
-/* Doubles that a row of the widest unit takes; of a net one step is copied at a time. */
+/* Doubles that a row of the widest unit takes; of a net one step is copied at a time, of a window
+ * for a backend all. */
 static size_t widest_row(const alm_scorer *s)
 {
     size_t widest = 1;
     for (size_t u = 0; u < s->unit_count; u++) {
-        size_t inputs = s->unit[u].model->inputs;
+        const almi_scorer_unit *unit = &s->unit[u];
+        size_t inputs = unit->model->inputs;
+        inputs *= unit->model->backend && unit->steps ? unit->steps : 1;
         widest = inputs > widest ? inputs : widest;
     }
     return widest;
@@ -75,6 +79,9 @@ static alm_err create_part(alm_scorer_scratch *scratch, part *p, size_t values, 
         const alm_network *network = s->unit[i / ALM_NETWORK_TOGETHER].model->network;
         if (network) {
             ALM_TRY(alm_network_state_create(network, &p->state[i], error));
+        }
+        if (s->unit[i / ALM_NETWORK_TOGETHER].model->backend && !p->calls) {
+            p->calls = alm_arena_create(0);
         }
     }
     return ALM_OK;
@@ -123,6 +130,7 @@ void alm_scorer_scratch_destroy(alm_scorer_scratch *scratch)
         for (size_t k = 0; k < states; k++) {
             alm_network_state_destroy(scratch->part[i].state[k]);
         }
+        alm_arena_destroy(scratch->part[i].calls);
     }
     alm_arena_destroy(scratch->arena); /* the struct lies in it */
 }
@@ -145,10 +153,19 @@ static alm_err refuse_row(const call *c, size_t u, size_t i, size_t column, alm_
 {
     const alm_scorer_binding *b = c->scratch->binding;
     size_t place = b->place[u][column];
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
     return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column " ALM_STR_FMT " is %g: member "
-                    "%s scales it, and takes no infinite number", row_number(c, i),
-                    ALM_STR_ARG(b->row[place]), c->batch->rows[i * c->batch->stride + place],
-                    b->scorer->unit[u].user);
+                    "%s %s", row_number(c, i), ALM_STR_ARG(b->row[place]),
+                    c->batch->rows[i * c->batch->stride + place], unit->user,
+                    unit->scaler ? "scales it, and takes no infinite number"
+                                 : "sends it to a server, which takes finite numbers only");
+}
+
+/* A net and a server do; a graph may know what to do with others. */
+static bool takes_finite(const almi_scorer_unit *unit)
+{
+    return unit->model->network ||
+           (unit->model->backend && unit->model->backend->info.finite_only);
 }
 
 static alm_err check_row(const call *c, size_t u, size_t i, alm_error *error)
@@ -156,8 +173,10 @@ static alm_err check_row(const call *c, size_t u, size_t i, alm_error *error)
     const alm_scorer_binding *b = c->scratch->binding;
     const almi_scorer_unit *unit = &b->scorer->unit[u];
     const double *row = c->batch->rows + i * c->batch->stride;
-    for (size_t k = 0; unit->scaler && k < unit->model->inputs; k++) {
-        if (isinf(row[b->place[u][k]])) {
+    bool finite = takes_finite(unit);
+    for (size_t k = 0; (unit->scaler || finite) && k < unit->model->inputs; k++) {
+        double value = row[b->place[u][k]];
+        if (isinf(value) || (finite && isnan(value))) {
             return refuse_row(c, u, i, k, error);
         }
     }
@@ -178,16 +197,16 @@ static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
     const alm_scorer_binding *b = c->scratch->binding;
     const almi_scorer_unit *unit = &b->scorer->unit[u];
     const double *window = window_of(c, u, i);
-    for (size_t t = 0; t < unit->steps; t++) {
+    for (size_t t = 0; takes_finite(unit) && t < unit->steps; t++) {
         for (size_t k = 0; k < unit->model->inputs; k++) {
             size_t place = b->place[u][k];
             double value = window[t * b->window_count + place];
             if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
                 return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
-                                ALM_STR_FMT " is %g: member %s is a net, and takes finite numbers "
-                                "of the size of a float", row_number(c, i),
+                                ALM_STR_FMT " is %g: member %s is %s, and takes finite numbers of "
+                                "the size of a float", row_number(c, i),
                                 b->steps - unit->steps + t + 1, ALM_STR_ARG(b->window[place]),
-                                value, unit->user);
+                                value, unit->user, unit->model->network ? "a net" : "remote");
             }
         }
     }
@@ -326,6 +345,109 @@ static alm_err score_net(const call *c, const part *p, size_t u, size_t first, s
         }
     }
     return g.count ? score_group(c, p, u, &g, error) : ALM_OK;
+}
+
+/* ---- units that are not ours ---- */
+
+/* Rows or windows of the unit's columns, scaled, one behind the other. */
+static void gather(const call *c, const part *p, size_t u, size_t first, size_t n)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    size_t steps = unit->steps ? unit->steps : 1, inputs = unit->model->inputs;
+    double *out = p->values;
+    for (size_t i = first; i < first + n; i++) {
+        const double *from =
+            unit->steps ? window_of(c, u, i) : c->batch->rows + i * c->batch->stride;
+        for (size_t t = 0; t < steps; t++, from += b->window_count) {
+            for (size_t k = 0; k < inputs; k++) {
+                *out++ = scaled(unit->scaler, k, from[b->place[u][k]]);
+            }
+        }
+    }
+}
+
+/* Sums of float probabilities are off by less than a millionth; a server may round to 4 digits. */
+#define PROBABILITY_SLACK 1e-3
+
+static alm_err check_probabilities(const call *c, const almi_scorer_unit *unit, size_t row,
+                                   const double *p, alm_error *error)
+{
+    size_t count = unit->model->outputs;
+    double sum = 0;
+    bool inside = true;
+    for (size_t k = 0; k < count; k++) {
+        sum += p[k];
+        inside = inside && p[k] >= -1e-6 && p[k] <= 1 + 1e-6;
+    }
+    if (inside && (count == 1 || !unit->must_sum || fabs(sum - 1) <= PROBABILITY_SLACK)) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu: member %s answers with what are no "
+                    "probabilities (%s %g): end the model with a sigmoid or softmax",
+                    row_number(c, row), unit->user, inside ? "their sum is" : "the first is",
+                    inside ? sum : p[0]);
+}
+
+typedef struct backend_run { /* rows [first, first + count) of a unit, one call */
+    size_t unit, first, count;
+    double *out;
+} backend_run;
+
+static alm_err call_backend(const call *c, const part *p, const backend_run *run, alm_error *error)
+{
+    size_t u = run->unit, first = run->first, n = run->count;
+    double *out = run->out;
+    const alm_scorer *s = c->scratch->binding->scorer;
+    const almi_scorer_unit *unit = &s->unit[u];
+    alm_backend_batch batch = {p->values, n, unit->model->inputs, unit->steps,
+                               c->batch->first + first};
+    gather(c, p, u, first, n);
+    alm_arena_reset(p->calls);
+    alm_err code = alm_backend_predict(unit->model->backend, &batch, p->calls, out, error);
+    if (code != ALM_OK) {
+        return alm_error_wrap(error, code, "member %s", unit->user);
+    }
+    for (size_t i = 0; s->info.task == ALM_SCORER_CLASSES && i < n; i++) {
+        ALM_TRY(check_probabilities(c, unit, first + i, out + i * unit->model->outputs, error));
+    }
+    return ALM_OK;
+}
+
+/* Rows that cannot be given are left out, so that one of them does not cost the others' answers. */
+static alm_err score_backend(const call *c, const part *p, size_t u, size_t first, size_t n,
+                             alm_error *error)
+{
+    const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
+    size_t width = unit->model->outputs, end = 0;
+    double *out = p->outputs + unit->at * c->scratch->block;
+    for (size_t i = 0; i < n; i = end) {
+        bool refused = is_refused(c, u, first + i);
+        for (end = i + 1; end < n && !refused && !is_refused(c, u, first + end);) {
+            end++;
+        }
+        if (refused) {
+            put_missing(out + i * width, width);
+        } else {
+            backend_run run = {u, first + i, end - i, out + i * width};
+            ALM_TRY(call_backend(c, p, &run, error));
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err score_unit(const call *c, const part *p, size_t u, size_t first, size_t n,
+                          alm_error *error)
+{
+    const almi_scorer_model *model = c->scratch->binding->scorer->unit[u].model;
+    if (model->backend) {
+        return score_backend(c, p, u, first, n, error);
+    }
+    if (model->network) {
+        return score_net(c, p, u, first, n, error);
+    }
+    score_forest(c, p, u, first, n);
+    return ALM_OK;
 }
 
 /* ---- members and combinations ---- */
@@ -474,11 +596,7 @@ static alm_err score_block(void *context, size_t task, int worker, alm_error *er
     size_t first = task * c->scratch->block;
     size_t n = block_end(c, first) - first;
     for (size_t u = 0; u < s->unit_count; u++) {
-        if (s->unit[u].steps) {
-            ALM_TRY(score_net(c, p, u, first, n, error));
-        } else {
-            score_forest(c, p, u, first, n);
-        }
+        ALM_TRY(score_unit(c, p, u, first, n, error));
     }
     for (size_t i = 0; i < n; i++) {
         ALM_TRY(answer_row(c, p, first + i, i, error));

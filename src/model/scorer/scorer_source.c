@@ -1,6 +1,7 @@
 /* scorer_source.c: files of a scorer in memory and in a folder; writing one elsewhere. */
 #include <string.h>
 
+#include "model/import/mlflow_folder.h"
 #include "model/scorer/scorer_internal.h"
 
 static alm_err read_memory(void *context, const char *name, size_t limit, alm_arena *arena,
@@ -34,12 +35,12 @@ static alm_err read_folder(void *context, const char *name, size_t limit, alm_ar
 
 alm_scorer_source alm_scorer_memory(const alm_scorer_table *table)
 {
-    return (alm_scorer_source){read_memory, (void *)table};
+    return (alm_scorer_source){read_memory, (void *)table, NULL};
 }
 
 alm_scorer_source alm_scorer_in_folder(const alm_scorer_folder *folder)
 {
-    return (alm_scorer_source){read_folder, (void *)folder};
+    return (alm_scorer_source){read_folder, (void *)folder, NULL};
 }
 
 bool alm_scorer_is_folder(alm_fs *fs, const char *path)
@@ -53,12 +54,47 @@ bool alm_scorer_is_folder(alm_fs *fs, const char *path)
     return is;
 }
 
-alm_err alm_scorer_open(alm_fs *fs, const char *path, const char *name, alm_scorer **out,
+alm_err alm_scorer_open(const alm_env *env, const char *path, const char *name, alm_scorer **out,
                         alm_error *error)
 {
-    alm_scorer_folder folder = {fs, path};
+    alm_scorer_folder folder = {env->fs, path};
     alm_scorer_source source = alm_scorer_in_folder(&folder);
+    source.env = env;
     return alm_scorer_read(&source, name, out, error);
+}
+
+/* The bytes of a model file, or of that of an MLflow folder. */
+static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_str *out,
+                          alm_error *error)
+{
+    alm_fs_stat stat;
+    alm_mlflow_folder folder;
+    ALM_TRY(fs->ops->stat(fs, path, &stat, error));
+    if (stat.kind == ALM_FS_DIRECTORY) {
+        ALM_TRY(alm_mlflow_folder_read(fs, path, path, arena, &folder, error));
+        path = alm_path_join(arena, path, folder.data);
+    }
+    return alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, arena, out, error);
+}
+
+bool alm_scorer_is_onnx(alm_fs *fs, const char *path)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_str bytes;
+    bool is = read_model(fs, path, arena, &bytes, NULL) == ALM_OK && alm_model_file_is_onnx(bytes);
+    alm_arena_destroy(arena);
+    return is;
+}
+
+alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, const char *name,
+                             alm_scorer **out, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_str bytes;
+    alm_err code = read_model(env->fs, path, arena, &bytes, error);
+    code = code == ALM_OK ? alm_scorer_of_model_file(env, bytes, name, false, out, error) : code;
+    alm_arena_destroy(arena);
+    return code;
 }
 
 static alm_err save_part(const alm_scorer_part *part, const alm_scorer_source *source,

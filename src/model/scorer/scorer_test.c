@@ -511,7 +511,8 @@ static void model_file_is_a_scorer(void **state)
     const double *rows = case_rows(w->arena, ROWS, COLUMNS, 4);
     alm_scorer *s = NULL;
     /* softmax says its class only; its probabilities are those of softprob */
-    ok(w, alm_scorer_of_model_file(fixture(w, "xgb_softmax.ubj"), "m.ubj", false, &s, &w->error));
+    ok(w, alm_scorer_of_model_file(NULL, fixture(w, "xgb_softmax.ubj"), "m.ubj", false, &s,
+                                   &w->error));
     const alm_scorer_info *info = alm_scorer_describe(s);
     assert_int_equal(info->task, ALM_SCORER_CLASSES);
     assert_int_equal(info->class_count, 4);
@@ -521,7 +522,7 @@ static void model_file_is_a_scorer(void **state)
     answers a = predict(w, s, &columns, &batch);
     same_bits(a.value, alone(w, fixture(w, "xgb_softmax.ubj"), rows, ROWS, COLUMNS), ROWS);
     alm_scorer_destroy(s);
-    ok(w, alm_scorer_of_model_file(fixture(w, "cb_multiclass.cbm"), "m.cbm", false, &s,
+    ok(w, alm_scorer_of_model_file(NULL, fixture(w, "cb_multiclass.cbm"), "m.cbm", false, &s,
                                    &w->error));
     info = alm_scorer_describe(s);
     assert_int_equal(info->task, ALM_SCORER_CLASSES);
@@ -530,7 +531,7 @@ static void model_file_is_a_scorer(void **state)
     same_bits(a.probability, alone(w, fixture(w, "cb_multiclass.cbm"), rows, ROWS, COLUMNS),
               ROWS * info->class_count);
     alm_scorer_destroy(s);
-    ok(w, alm_scorer_of_model_file(fixture(w, "lg_breast_cancer.txt"), "m.txt", false, &s,
+    ok(w, alm_scorer_of_model_file(NULL, fixture(w, "lg_breast_cancer.txt"), "m.txt", false, &s,
                                    &w->error));
     info = alm_scorer_describe(s);
     assert_int_equal(info->task, ALM_SCORER_VALUE);
@@ -538,7 +539,8 @@ static void model_file_is_a_scorer(void **state)
     a = predict(w, s, &columns, &batch);
     same_bits(a.value, alone(w, fixture(w, "lg_breast_cancer.txt"), rows, ROWS, COLUMNS), ROWS);
     alm_scorer_destroy(s);
-    ok(w, alm_scorer_of_model_file(fixture(w, "xgb_targets.ubj"), "m.ubj", false, &s, &w->error));
+    ok(w, alm_scorer_of_model_file(NULL, fixture(w, "xgb_targets.ubj"), "m.ubj", false, &s,
+                                   &w->error));
     info = alm_scorer_describe(s);
     assert_true(info->horizon_count > 1);
     columns = (alm_scorer_columns){.row = info->row_column, .row_count = info->row_column_count};

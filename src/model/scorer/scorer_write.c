@@ -40,6 +40,13 @@ static void put_member(alm_json_writer *w, const alm_scorer *s, const almi_score
     if (s->info.task == ALM_SCORER_VALUE) {
         alm_json_put_i64(w, "output", (int64_t)m->output);
     }
+    if (m->remote) {
+        alm_json_key(w, "remote");
+        alm_remote_spec_write(w, m->remote);
+    }
+    if (m->result.size) {
+        alm_json_put_str(w, "result", m->result);
+    }
     put_file(w, "scaler", &m->scaler);
     if (m->steps) {
         alm_json_put_i64(w, "steps", (int64_t)m->steps);
