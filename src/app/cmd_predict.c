@@ -280,7 +280,7 @@ static alm_err open_bundle(almi_cli *cli, const alm_release *release, scored *ou
     if (out->is_signal) {
         return open_signal(cli, release, &out->model, error);
     }
-    ALM_TRY(alm_imported_open(cli->objects, bundle, cli->arena, &found, error));
+    ALM_TRY(alm_imported_open(&cli->env, cli->objects, bundle, cli->arena, &found, error));
     out->model = found.model;
     return ALM_OK;
 }
