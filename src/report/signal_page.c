@@ -115,7 +115,7 @@ static void verdicts(const almi_page *page, const alm_signal_figures *f)
     for (size_t i = 0; i < f->horizon_count; i++) {
         const alm_signal_horizon_figures *h = &f->horizon[i];
         alm_buffer_printf(page->out, "<p><strong class=\"%s\">%s</strong> ",
-                          h->edge ? "good" : "warn",
+                          h->edge && (!h->has_side || h->knows_side) ? "good" : "warn",
                           !h->edge                         ? "No edge."
                           : h->has_side && !h->knows_side ? "Edge, but not in which way."
                                                            : "Edge.");
