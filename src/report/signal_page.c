@@ -25,6 +25,15 @@ static size_t edges_of(const alm_signal_figures *f)
     return edges;
 }
 
+static size_t sides_of(const alm_signal_figures *f)
+{
+    size_t sides = 0;
+    for (size_t i = 0; i < f->horizon_count; i++) {
+        sides += f->horizon[i].knows_side;
+    }
+    return sides;
+}
+
 /* "2020-03-06" of a stamp. */
 static void put_day(alm_buffer *out, alm_str stamp)
 {
@@ -67,7 +76,7 @@ static void card(alm_buffer *out, const char *name, const char *value, const cha
 static void cards(const almi_page *page, const alm_signal_figures *f)
 {
     char value[64];
-    char why[128];
+    char why[160];
     double worst = 0;
     int64_t fewest = INT64_MAX;
     for (size_t i = 0; i < f->horizon_count; i++) {
@@ -79,16 +88,19 @@ static void cards(const almi_page *page, const alm_signal_figures *f)
                    f->horizon_count);
     card(page->out, "horizons with an edge", value,
          "better than always saying how often each class comes, by more than chance");
+    (void)snprintf(value, sizeof value, "%zu <small>of %zu</small>", sides_of(f),
+                   f->horizon_count);
+    card(page->out, "horizons that know which way", value,
+         "better than the share of ups in training, where prices moved to a side");
     (void)snprintf(value, sizeof value, "%.3f", worst);
     card(page->out, "largest calibration error", value,
          "how far the confidence is off on average, at the worst horizon");
     (void)snprintf(value, sizeof value, "%lld",
                    (long long)(f->horizon_count ? fewest : 0));
-    card(page->out, "test samples", value, "per horizon, at least; they overlap in time");
-    (void)snprintf(value, sizeof value, "%zu", f->symbol_count);
-    (void)snprintf(why, sizeof why, "%lld purged folds, embargo of %lld bars",
-                   (long long)f->folds, (long long)f->embargo);
-    card(page->out, "symbols", value, why);
+    (void)snprintf(why, sizeof why, "per horizon, at least; they overlap in time. %zu symbol%s, "
+                   "%lld purged folds, embargo of %lld bars", f->symbol_count,
+                   plural(f->symbol_count), (long long)f->folds, (long long)f->embargo);
+    card(page->out, "test samples", value, why);
     almi_html(page->out, "</ul>\n");
 }
 
@@ -101,10 +113,13 @@ static void verdicts(const almi_page *page, const alm_signal_figures *f)
                       "blocks of time that do not overlap. Most signals on prices have none; a "
                       "page that says so is worth more than one that does not.");
     for (size_t i = 0; i < f->horizon_count; i++) {
+        const alm_signal_horizon_figures *h = &f->horizon[i];
         alm_buffer_printf(page->out, "<p><strong class=\"%s\">%s</strong> ",
-                          f->horizon[i].edge ? "good" : "warn",
-                          f->horizon[i].edge ? "Edge." : "No edge.");
-        almi_html_text(page->out, f->horizon[i].verdict);
+                          h->edge && (!h->has_side || h->knows_side) ? "good" : "warn",
+                          !h->edge                         ? "No edge."
+                          : h->has_side && !h->knows_side ? "Edge, but not in which way."
+                                                           : "Edge.");
+        almi_html_text(page->out, h->verdict);
         almi_html(page->out, "</p>\n");
     }
     almi_section_close(page);

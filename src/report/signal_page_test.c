@@ -68,6 +68,8 @@ static void has_every_section(void **state)
     static const char *const parts[] = {
         "<!doctype html>", "Signal swing-1</title>", "desk &lt;1&gt;", "asked for as live",
         "<section id=\"verdict\"", "Horizon 5: better &lt;than&gt; the prior.", "No edge.",
+        "Edge, but not in which way.",
+        "horizons that know which way</span><span class=\"value\">0 <small>of 2",
         "<section id=\"figures\"", "0.9800", "its member net", "logistic regression",
         "<section id=\"reliability\"", "said 0.625, came 0.500, 10 samples",
         "<section id=\"balance\"", "<section id=\"confusion\"",

@@ -129,6 +129,21 @@ static alm_err read_window(const alm_json *horizon, const char *key, alm_arena *
     return alm_json_get_i64(window, "samples", &out->samples, error);
 }
 
+static alm_err read_side(const alm_json *h, alm_signal_horizon_figures *out, alm_error *error)
+{
+    alm_str finding;
+    const alm_json *side = alm_json_member(h, "side");
+    out->has_side = side && alm_json_kind_of(side) != ALM_JSON_NULL;
+    if (!out->has_side) {
+        return ALM_OK;
+    }
+    ALM_TRY(alm_json_get_str(side, "finding", &finding, error));
+    out->knows_side = alm_str_is(finding, "better");
+    ALM_TRY(alm_json_get_double(side, "log_loss", &out->side_log_loss, error));
+    ALM_TRY(alm_json_get_double(side, "prior_log_loss", &out->side_prior_log_loss, error));
+    return alm_json_get_i64(side, "samples", &out->side_samples, error);
+}
+
 static alm_err read_horizon(const alm_json *h, alm_arena *arena, alm_signal_horizon_figures *out,
                             alm_error *error)
 {
@@ -145,6 +160,7 @@ static alm_err read_horizon(const alm_json *h, alm_arena *arena, alm_signal_hori
         ALM_TRY(read_named(h, "logistic", arena, classes, &out->logistic, error));
     }
     ALM_TRY(read_members(h, arena, out, error));
+    ALM_TRY(read_side(h, out, error));
     ALM_TRY(alm_json_get_i64(h, "purged", &out->purged, error));
     ALM_TRY(read_window(h, "train", arena, &out->train, error));
     ALM_TRY(read_window(h, "test", arena, &out->test, error));

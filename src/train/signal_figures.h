@@ -43,6 +43,10 @@ typedef struct alm_signal_horizon_figures {
     alm_signal_window train, test;
     alm_str verdict; /* a sentence */
     bool edge;       /* better than the prior, and not by chance */
+    bool has_side;   /* of which way only, over the test samples whose class is not 0: */
+    bool knows_side; /* better than the share of ups in training, and not by chance */
+    double side_log_loss, side_prior_log_loss;
+    int64_t side_samples;
 } alm_signal_horizon_figures;
 
 typedef struct alm_signal_symbol_figures {

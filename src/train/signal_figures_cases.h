@@ -18,6 +18,9 @@
     "{\"label\":1,\"test\":2,\"train\":10}],\"edge\":" edge ",\"logistic\":" logistic              \
     ",\"members\":[" CASE_SCORE("0.99", ",\"name\":\"boost\"") "," CASE_SCORE(                     \
         "1.25", ",\"name\":\"net\"") "],\"prior\":" CASE_SCORE("1.0", "") ",\"purged\":7,"         \
+    "\"side\":{\"blocks\":12,\"finding\":\"no_difference_shown\",\"log_loss\":0.7,"                \
+    "\"log_loss_lower_by\":-0.01,\"prior_log_loss\":0.69,\"samples\":6,"                           \
+    "\"standard_error\":0.02},"                                                                    \
     "\"test\":" CASE_WINDOW("2020-03-02T09:30:00.000000Z", "2020-06-30T15:30:00.000000Z", "10")    \
     ",\"train\":" CASE_WINDOW("2019-01-02T09:30:00.000000Z", "2020-02-27T15:30:00.000000Z",        \
                               "100") ",\"verdict\":\"Horizon " bars                                \

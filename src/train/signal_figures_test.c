@@ -35,6 +35,8 @@ static void reads_a_report(void **state)
     assert_int_equal(h->answer.bin[1].count, 10);
     assert_true(h->answer.bin[1].probability == 0.625);
     assert_int_equal(h->test.samples, 10);
+    assert_true(h->has_side && !h->knows_side && h->side_log_loss == 0.7);
+    assert_int_equal(h->side_samples, 6);
     assert_true(h->edge && !f.horizon[1].edge && !f.horizon[1].has_logistic);
     assert_int_equal(f.symbol_count, 2);
     assert_int_equal(f.symbol[1].first.size, 0);
@@ -76,6 +78,8 @@ static void refuses_what_it_cannot_show(void **state)
         {"\"prior\":{", "\"prior\":7,\"priors\":{", ALM_ERR_CORRUPT, "prior: figures are missing"},
         {"\"edge\":true", "\"edge\":1", ALM_ERR_CORRUPT, "edge"},
         {"\"symbols\":[{\"bars\":120", "\"symbols\":[{\"bar\":120", ALM_ERR_CORRUPT, "bars"},
+        {"\"side\":{\"blocks\"", "\"side\":{\"block\"", ALM_OK, ""},
+        {"\"samples\":6,", "", ALM_ERR_CORRUPT, "samples"},
         {"{\"almanac", "[{\"almanac", ALM_ERR_CORRUPT, "report.json"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -80,6 +80,12 @@ static void its_report_can_be_shown(void **state)
     assert_int_equal(said, h->test.samples);
     assert_int_equal(binned, h->test.samples);
     assert_true(h->prior.log_loss > 0 && h->verdict.size > 0);
+    int64_t sides = 0;
+    for (size_t i = 0; i < h->class_count; i++) {
+        sides += h->label[i] != 0 ? h->test_count[i] : 0;
+    }
+    assert_true(h->has_side);
+    assert_int_equal(h->side_samples, sides);
     alm_registry_close(d.registry);
 }
 
