@@ -298,7 +298,8 @@ static alm_err attribute_window(void *context, size_t i, int worker, alm_error *
         code = attribute(&p, j->out + i * j->size, &j->facts[i], error);
     }
     alm_heap_free(memory);
-    return code == ALM_OK ? code : alm_error_wrap(error, code, "window %zu", i + 1);
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "window %llu",
+                                                  (unsigned long long)(j->request.first + i + 1));
 }
 
 static alm_err check_request(job *j, alm_error *error)

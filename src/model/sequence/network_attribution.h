@@ -42,6 +42,7 @@ typedef struct alm_attribution_request {
     double tolerance; /* of the sum of the magnitudes; 0: ALM_ATTRIBUTION_TOLERANCE */
     size_t evaluations_max; /* gradients for a window; 0: ALM_ATTRIBUTION_EVALUATIONS */
     alm_pool *pool;         /* of windows; NULL: the caller's thread */
+    uint64_t first;         /* windows before these: messages count from there */
 } alm_attribution_request;
 
 typedef struct alm_attribution_facts {
