@@ -1,7 +1,7 @@
 /* forest_explain.h: one way to explain a forest's raw scores, and the check that they add up.
  *
- * The ways are those of forest.h (docs/explanations.md says which is for what); this gives them one
- * shape: per row, for every output, one number per feature and last the expected value, which sum to
+ * The ways are those of forest.h (docs/explanations.md says which is for what); here they have one
+ * shape: per row, for every output, one number per feature and last the expected value; they sum to
  * the raw score. Every row is checked for that before it is given out: a contribution that does not
  * add up is an error with the row's number, never a number in a file. Immutable and shared by
  * threads; borrows the forest. A scratch belongs to one thread at a time. */

@@ -71,6 +71,9 @@ static alm_err create_unit(alm_scorer_explainer *e, size_t u, alm_error *error)
     if (unit->model->network) {
         x->baseline = gather_baseline(e, u);
         code = alm_network_explainer_create(unit->model->network, &x->net, error);
+    } else if (!unit->model->forest) {
+        code = alm_fail(error, ALM_ERR_UNSUPPORTED, "is neither a forest nor a net of almanac's "
+                        "own, so there is no explanation of it");
     } else {
         alm_forest_explain_options options = {
             .way = e->options.strict ? ALM_EXPLAIN_STRICT : ALM_EXPLAIN_FAST};

@@ -16,8 +16,8 @@
 
 typedef struct alm_scorer_explain_options {
     bool strict;            /* of forests: the library's own bits (ALM_EXPLAIN_STRICT) */
-    const double *baseline; /* of nets: a window of the binding's steps and columns. NULL: 0 in every
-                             * column, behind the scaler where there is one (so its centre) */
+    const double *baseline; /* of nets: a window of the binding's steps and columns. NULL: 0 in
+                             * every column, behind the scaler where there is one (its centre) */
     double tolerance;       /* of nets: as of alm_attribution_request */
     size_t evaluations_max;
 } alm_scorer_explain_options;
