@@ -14,6 +14,17 @@ struct almanac_model {
     almanac_info info;
 };
 
+struct almanac_session {
+    alm_arena *arena;
+    almanac_model *model; /* held */
+    alm_pool *pool;       /* NULL: the caller's thread */
+    alm_scorer_binding *binding;
+    alm_scorer_scratch *scratch;
+    size_t row_count;
+    const char *const *ignored;
+    size_t ignored_count;
+};
+
 /* The status of an internal code, and its message into the caller's error. */
 almanac_status almi_capi_status(alm_err code, const alm_error *from, almanac_error *error);
 almanac_status almi_capi_invalid(almanac_error *error, const char *message);

@@ -6,17 +6,6 @@
 
 #define THREADS_MAX 1024
 
-struct almanac_session {
-    alm_arena *arena;
-    almanac_model *model; /* held */
-    alm_pool *pool;       /* NULL: the caller's thread */
-    alm_scorer_binding *binding;
-    alm_scorer_scratch *scratch;
-    size_t row_count;
-    const char *const *ignored;
-    size_t ignored_count;
-};
-
 static uint64_t monotonic_ns(void)
 {
     struct timespec now;
