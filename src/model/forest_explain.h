@@ -49,10 +49,10 @@ typedef struct alm_explain_rows {
 } alm_explain_rows;
 
 /* out is n x output_count x width. No allocation. ALM_ERR_NUMERIC names the first row that does not
- * add up to its raw score, within the rounding of the way: of the sum over the trees of their
- * largest leaf 1e-11 where sums are float64, 1e-6 where the score is a sum of floats (XGBoost,
- * ONNX), and of the library's own recursion 1e-8 in float64, 1e-4 in float. `out` may hold a part
- * then, and is not to be used. */
+ * add up to its raw score, within the rounding of the way. Of the sum over the trees of their
+ * largest leaf that is 1e-11 where sums are float64; 1e-6 and 2^-24 for every tree where the score
+ * is a sum of floats (XGBoost, ONNX); of the library's own recursion 1e-8 in float64, in float 1e-4
+ * and 2^-23 for every tree. `out` may hold a part then, and is not to be used. */
 ALM_NODISCARD alm_err alm_forest_explain_rows(const alm_forest_explain *explain,
                                               alm_forest_explain_scratch *scratch,
                                               const alm_explain_rows *rows, double *out,
