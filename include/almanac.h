@@ -8,6 +8,7 @@
  *   almanac_session    the caller's columns matched by name, and the memory for calls, once
  *   almanac_predict    a table, or one row; no allocation (but see OTHER RUNTIMES)
  *   almanac_stream_... raw OHLCV bars instead, of a model that takes them: one stream per symbol
+ *   almanac_explain    what each column contributes to what each member says
  *
  * OWNERSHIP. Whoever opens closes: almanac_close, almanac_session_close and almanac_stream_close
  * take NULL, in any order; a model lives until its last session and stream are closed. Everything
@@ -244,6 +245,62 @@ ALMANAC_API almanac_status almanac_predict_stream(almanac_session *session,
 ALMANAC_API almanac_status almanac_predict_bars(almanac_session *session, const almanac_bar *bars,
                                                 size_t count, almanac_answers *answers,
                                                 almanac_error *error);
+
+/* ---- contributions ----
+ *
+ * What the columns of each member contribute to what its model says, before calibrators and before
+ * members are combined: TreeSHAP of a forest's raw scores, integrated gradients of a net's outputs.
+ * docs/explanations.md says how to read them. An explainer is like a session: the caller's columns
+ * matched by name, memory, and one caller at a time; almanac_explainer_close takes NULL, and a
+ * model lives until its last explainer is closed. */
+
+typedef struct almanac_explainer almanac_explainer;
+
+typedef struct almanac_explain_options {
+    size_t size;
+    int strict;             /* of forests: LightGBM's or XGBoost's own bits, with their rounding */
+    const double *baseline; /* of nets: a window, steps x columns as given in. NULL: 0 in every
+                             * column, behind the scaler where there is one */
+    double tolerance;       /* of nets: of the sum of the magnitudes; 0: 1e-4 */
+    size_t gradients_max;   /* of nets: for an output of a window; 0: 20000 */
+} almanac_explain_options;
+#define ALMANAC_EXPLAIN_OPTIONS_INIT { sizeof(almanac_explain_options), 0, NULL, 0, 0 }
+
+/* `columns` as of almanac_session_open; its threads share the nets' windows. `options` may be NULL.
+ * ALMANAC_UNSUPPORTED names a member that cannot be explained. */
+ALMANAC_API almanac_status almanac_explainer_open(almanac_model *model,
+                                                  const almanac_columns *columns,
+                                                  const almanac_explain_options *options,
+                                                  almanac_explainer **explainer,
+                                                  almanac_error *error);
+ALMANAC_API void almanac_explainer_close(almanac_explainer *explainer);
+
+/* Where the numbers of a member are. Output k of member m (its classes' scores or probabilities; 1
+ * for values) has n = (steps of m, or 1) x (columns of m) numbers from first[m] + k (n + 1) on, the
+ * oldest step first, then what is expected: the forest's mean, or the net's output for the
+ * baseline. All n + 1 sum to the output. */
+typedef struct almanac_explained {
+    size_t size;
+    size_t width; /* numbers of a row */
+    size_t member_count;
+    const size_t *first, *outputs;
+    const size_t *steps; /* 0: rows */
+    const size_t *columns;
+    const char *const *const *names; /* of every member: its columns */
+} almanac_explained;
+#define ALMANAC_EXPLAINED_INIT { sizeof(almanac_explained), 0, 0, NULL, NULL, NULL, NULL, NULL }
+
+/* Fills what explained->size covers. */
+ALMANAC_API almanac_status almanac_explainer_describe(const almanac_explainer *explainer,
+                                                      almanac_explained *explained,
+                                                      almanac_error *error);
+
+/* contributions: batch->count x width. Every row is checked to add up: ALMANAC_NUMERIC names the
+ * row and the member that does not, or a net's window that did not reach the tolerance, or a value
+ * that cannot be taken; then `contributions` is not to be used. */
+ALMANAC_API almanac_status almanac_explain(almanac_explainer *explainer,
+                                           const almanac_batch *batch, double *contributions,
+                                           almanac_error *error);
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,13 @@ static const almi_option options[] = {
     {"output", "FILE", "write a file instead of standard output, Parquet when it ends with "
                        ".parquet, else CSV; there as a whole or not"},
     {"raw", NULL, "raw scores, before the objective's transform"},
-    {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP)"},
+    {"fast", NULL, "transforms by vectors: within an ulp, but not the library's bits"},
+    {"contributions", NULL, "and what each column contributes to the raw score (TreeSHAP); of a "
+                            "scorer, for each of its members"},
+    {"strict", NULL, "contributions in the bits of LightGBM or XGBoost, with their rounding"},
+    {"background", "FILE", "contributions against these rows (interventional TreeSHAP)"},
+    {"background-sample", "N", "of which so many are drawn, always the same (default: all)"},
+    {"interactions", NULL, "instead: what each column and each pair of columns contributes"},
     {"category-codes", NULL, "the rows hold the numbers of categories (pandas codes, CatBoost)"},
     {"members", NULL, "of a scorer: and what each of its models says"},
     {"group", "COLUMN", "tells the series of nets and the symbols of bars apart, and stands in "
@@ -79,7 +85,7 @@ static alm_err read_bar_names(almi_cli *cli, alm_predict_bars *out, alm_error *e
 
 static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *error)
 {
-    int64_t block = ALM_PREDICT_BLOCK_DEFAULT;
+    int64_t block = ALM_PREDICT_BLOCK_DEFAULT, sample = 0;
     const char *model = almi_option_text(cli, "model");
     if ((model != NULL) == (almi_option_text(cli, "release") != NULL)) {
         return alm_fail(error, ALM_ERR_USAGE, "almanac predict needs %s", model
@@ -89,6 +95,12 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
     if (block < 1 || block > ALM_PREDICT_BLOCK_MAX) {
         return alm_fail(error, ALM_ERR_USAGE, "--block takes 1 to %d rows, not %lld",
                         ALM_PREDICT_BLOCK_MAX, (long long)block);
+    }
+    ALM_TRY(almi_option_i64(cli, "background-sample", &sample, error));
+    if (sample < 0 || (sample == 0 && almi_option_text(cli, "background-sample")) ||
+        sample > ALM_PREDICT_BACKGROUND_MAX) {
+        return alm_fail(error, ALM_ERR_USAGE, "--background-sample takes 1 to %d rows, not %lld",
+                        ALM_PREDICT_BACKGROUND_MAX, (long long)sample);
     }
     const char *output = almi_option_text(cli, "output");
     bool to_rows = output && strcmp(output, cli->argument[0]) == 0;
@@ -102,6 +114,11 @@ static alm_err read_options(almi_cli *cli, alm_predict_options *out, alm_error *
                                  .contributions = almi_option_flag(cli, "contributions"),
                                  .members = almi_option_flag(cli, "members"),
                                  .group = almi_option_text(cli, "group"),
+                                 .fast = almi_option_flag(cli, "fast"),
+                                 .strict = almi_option_flag(cli, "strict"),
+                                 .background = almi_option_text(cli, "background"),
+                                 .background_sample = (size_t)sample,
+                                 .interactions = almi_option_flag(cli, "interactions"),
                                  .category_codes = almi_option_flag(cli, "category-codes")};
     return read_bar_names(cli, &out->bars, error);
 }
@@ -206,6 +223,22 @@ static void note_rows(almi_cli *cli, const alm_predict_facts *facts, alm_instant
               almi_option_text(cli, "output"), seconds > 0 ? seconds : 0);
 }
 
+/* What a reader of contributions must know. */
+static void note_explained(almi_cli *cli, const alm_predict_options *asked,
+                           const alm_predict_facts *facts)
+{
+    if (asked->contributions && asked->scorer) {
+        almi_note(cli, "contributions explain what each member says, not how they are combined");
+    }
+    if (asked->background) {
+        bool all = facts->background_used == facts->background_rows;
+        almi_note(cli, "background: %llu of the %llu rows of %s%s",
+                  (unsigned long long)facts->background_used,
+                  (unsigned long long)facts->background_rows, asked->background,
+                  all ? "" : ", drawn by a fixed seed");
+    }
+}
+
 static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
                           alm_error *error)
 {
@@ -246,6 +279,7 @@ static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_o
     const alm_predict_facts *facts = alm_predict_describe(predict);
     show_label(cli, by);
     note_columns(cli, by, facts);
+    note_explained(cli, asked, facts);
     alm_err code = write_rows(cli, predict, by, error);
     if (code == ALM_OK && facts->rows == 0) {
         almi_note(cli, "%s has a header and no rows", asked->path);
@@ -374,12 +408,18 @@ const almi_command almi_cmd_predict = {
             "open, high, low, close, volume and, for several, symbol; the rows of a symbol in the "
             "order of time. Symbol and time stand in front of the answers. The release of a "
             "signal is one; its bars have the columns of the project's source.\n"
+            "Contributions sum to the raw score with 'expected', or the row is an error: "
+            "'contribution_COLUMN', of several scores 'contribution_0_COLUMN', of a scorer "
+            "'contribution_MEMBER_COLUMN' (what its members say, not how they are combined); "
+            "of pairs 'interaction_COLUMN' and 'interaction_A*B', both halves together. "
+            "docs/explanations.md says which kind answers what.\n"
             "A model file is not approved, and every answer says so: on standard error, and as "
             "'approved' in JSON; releases can be. Pickles and other files "
             "that can run code are never opened. For "
             "predictions that are recorded, reproducible and approved, see 'almanac run'.",
     .example = "almanac predict --model model.txt rows.csv\n"
                "almanac predict --model model.txt rows.csv.gz --contributions --output out.csv\n"
+               "almanac predict --model model.txt rows.csv --contributions --background train.csv\n"
                "almanac predict --model FOLDER rows.csv --members\n"
                "almanac predict --model FOLDER bars.parquet --output answers.parquet",
     ALMI_OPTIONS(options),

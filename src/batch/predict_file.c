@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/rng.h"
+#include "batch/predict_explain.h"
 #include "batch/predict_parquet.h"
 #include "batch/predict_rows.h"
 #include "batch/predict_scorer.h"
@@ -13,6 +15,7 @@
 #define NAMES_SHOWN_BYTES 300
 #define NONCE_BYTES 8
 static const char PARQUET[] = ".parquet";
+#define BACKGROUND_SEED 1
 
 struct alm_predict {
     const alm_env *env;
@@ -31,11 +34,10 @@ struct alm_predict {
     size_t contribution_count;
     double *values, *raw, *scores, *contributions; /* of a block; the last of a piece */
     size_t piece_rows;
-    alm_forest_explainer *explainer;
-    alm_forest_scratch *scratch;
+    almi_predict_explain *explain; /* NULL: nothing is explained */
     /* Of the block that goes into a Parquet file. */
     const double *answers;
-    size_t filled, taken; /* rows */
+    size_t filled, taken; /* rows; those before them are in facts.rows */
 };
 
 /* ---- which column is which ---- */
@@ -208,8 +210,6 @@ static void list_ignored(alm_predict *p)
 
 static void name_output(alm_predict *p)
 {
-    const alm_model_file_info *model = p->model;
-    size_t outputs = model->forest.output_count, features = model->forest.feature_count;
     alm_str *name = ALM_NEW_ARRAY(p->arena, alm_str, p->facts.column_count);
     size_t at = 0;
     for (size_t i = 0; i < p->score_count; i++) {
@@ -218,15 +218,6 @@ static void name_output(alm_predict *p)
         name[at++] = alm_str_of(p->score_count == 1
                                     ? one
                                     : alm_arena_printf(p->arena, "%s_%zu", many, i));
-    }
-    for (size_t k = 0; p->options.contributions && k < outputs; k++) {
-        const char *number = outputs == 1 ? "" : alm_arena_printf(p->arena, "_%zu", k);
-        for (size_t i = 0; i < features; i++) {
-            name[at++] = alm_str_of(alm_arena_printf(p->arena, "contribution%s_" ALM_STR_FMT,
-                                                     number,
-                                                     ALM_STR_ARG(model->feature_names[i])));
-        }
-        name[at++] = alm_str_of(alm_arena_printf(p->arena, "expected%s", number));
     }
     p->facts.outputs = name;
 }
@@ -242,6 +233,112 @@ static alm_err try_doubles(size_t rows, size_t width, double **out, alm_error *e
     return ALM_OK;
 }
 
+/* ---- explaining ---- */
+
+/* Row `i` of a background file takes this place among `limit`, or none: a reservoir. */
+static size_t background_place(uint64_t i, size_t limit)
+{
+    if (i < limit) {
+        return (size_t)i;
+    }
+    double u = alm_rng_uniform(BACKGROUND_SEED, ALM_RNG_EXPLAIN_BACKGROUND, i, 0);
+    uint64_t at = (uint64_t)(u * (double)(i + 1));
+    return at < limit ? (size_t)at : SIZE_MAX;
+}
+
+/* The rows of an opened file into `kept`, which has room for the limit. */
+static alm_err take_background(alm_predict *p, almi_predict_rows *rows, double *kept,
+                               alm_error *error)
+{
+    size_t width = p->feature_count, sample = p->options.background_sample;
+    size_t limit = sample ? sample : ALM_PREDICT_BACKGROUND_MAX;
+    uint64_t count = 0;
+    for (size_t n = 1; n > 0;) {
+        ALM_TRY(almi_predict_rows_next(rows, p->options.block_rows, p->values, &n, error));
+        for (size_t i = 0; i < n; i++, count++) {
+            size_t at = background_place(count, limit);
+            if (at != SIZE_MAX) {
+                memcpy(kept + at * width, p->values + i * width, width * sizeof *kept);
+            }
+        }
+        if (!sample && count > limit) {
+            return alm_fail(error, ALM_ERR_LIMIT, "%s has more than %d rows: a part of them as a "
+                            "background must be asked for, with --background-sample",
+                            p->options.background, ALM_PREDICT_BACKGROUND_MAX);
+        }
+    }
+    p->facts.background_rows = count;
+    p->facts.background_used = count < limit ? count : limit;
+    return count ? ALM_OK : alm_fail(error, ALM_ERR_INVALID, "%s has no rows to be a background",
+                                     p->options.background);
+}
+
+/* The background's columns are found as those of the rows are, in its own header. */
+static alm_err read_background(alm_predict *p, double *kept, alm_error *error)
+{
+    alm_predict other = {.env = p->env, .options = p->options, .model = p->model,
+                         .features = p->features, .feature_count = p->feature_count,
+                         .arena = p->arena};
+    other.options.name = p->options.background;
+    ALM_TRY(almi_predict_rows_open(p->env->fs, p->options.background, p->options.background,
+                                   &other.rows, error));
+    alm_err code = place_columns(&other, error);
+    if (code == ALM_OK) {
+        code = almi_predict_rows_choose(other.rows, other.place, p->feature_count, error);
+    }
+    code = code == ALM_OK ? take_background(p, other.rows, kept, error) : code;
+    almi_predict_rows_close(other.rows);
+    return code;
+}
+
+/* The explanation's columns follow the predictions. */
+static void append_names(alm_predict *p)
+{
+    const alm_str *more = almi_predict_explain_names(p->explain, &p->contribution_count);
+    size_t count = p->score_count + p->contribution_count;
+    alm_str *name = ALM_NEW_ARRAY(p->arena, alm_str, count);
+    memcpy(name, p->facts.outputs, p->score_count * sizeof *name);
+    memcpy(name + p->score_count, more, p->contribution_count * sizeof *name);
+    p->facts.outputs = name;
+    p->facts.column_count = count;
+}
+
+static alm_err open_explain(alm_predict *p, alm_error *error)
+{
+    almi_background background = {0};
+    double *kept = NULL;
+    alm_err code = ALM_OK;
+    if (p->options.background) {
+        size_t sample = p->options.background_sample;
+        ALM_TRY(try_doubles(sample ? sample : ALM_PREDICT_BACKGROUND_MAX, p->feature_count, &kept,
+                            error));
+        code = read_background(p, kept, error);
+        background = (almi_background){kept, (size_t)p->facts.background_used};
+    }
+    if (code == ALM_OK) {
+        code = almi_predict_explain_create(&p->options, &background, &p->explain, error);
+    }
+    alm_heap_free(kept);
+    ALM_TRY(code);
+    append_names(p);
+    size_t fit = PIECE_VALUES / p->contribution_count;
+    p->piece_rows = fit < 1 ? 1 : fit < p->options.block_rows ? fit : p->options.block_rows;
+    return try_doubles(p->piece_rows, p->contribution_count, &p->contributions, error);
+}
+
+/* The n rows of the block from `at` on, at most piece_rows, into `contributions`. */
+static alm_err explain_piece(alm_predict *p, size_t at, size_t n, alm_error *error)
+{
+    if (!p->explain || n == 0) {
+        return ALM_OK;
+    }
+    size_t width = p->feature_count;
+    const double *raw = p->model ? p->raw + at * p->model->forest.output_count : NULL;
+    alm_explain_rows rows = {p->values + at * width, n, width, raw, p->facts.rows + at};
+    alm_err code = almi_predict_explain_rows(p->explain, &rows, p->contributions, error);
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "%s", p->options.name);
+}
+
 static alm_err make_room(alm_predict *p, alm_error *error)
 {
     size_t rows = p->options.block_rows;
@@ -251,18 +348,7 @@ static alm_err make_room(alm_predict *p, alm_error *error)
         ALM_TRY(try_doubles(rows, p->model->forest.output_count, &p->raw, error));
     }
     p->piece_rows = rows;
-    if (!p->options.contributions) {
-        return ALM_OK;
-    }
-    size_t fit = PIECE_VALUES / p->contribution_count;
-    p->piece_rows = fit < 1 ? 1 : fit < rows ? fit : rows;
-    ALM_TRY(try_doubles(p->piece_rows, p->contribution_count, &p->contributions, error));
-    const alm_forest *forest = alm_model_file_forest(p->options.model);
-    alm_err code = alm_forest_explainer_create(forest, &p->explainer, error);
-    if (code != ALM_OK) {
-        return alm_error_wrap(error, code, ALM_STR_FMT, ALM_STR_ARG(p->model->name));
-    }
-    return alm_forest_scratch_create(p->explainer, &p->scratch, error);
+    return almi_predict_explains(&p->options) ? open_explain(p, error) : ALM_OK;
 }
 
 static alm_err check_options(alm_predict *p, alm_error *error)
@@ -274,9 +360,9 @@ static alm_err check_options(alm_predict *p, alm_error *error)
         return alm_fail(error, ALM_ERR_INVALID, "a block has 1 to %d rows, not %zu",
                         ALM_PREDICT_BLOCK_MAX, options->block_rows);
     }
-    if (!p->model && (options->raw || options->contributions || options->category_codes)) {
-        return alm_fail(error, ALM_ERR_INVALID, "a scorer has no raw scores and no contributions, "
-                        "and its document says whether rows hold category codes");
+    if (!p->model && (options->raw || options->category_codes || options->fast)) {
+        return alm_fail(error, ALM_ERR_INVALID, "a scorer has no raw scores and no fast "
+                        "transforms, and its document says whether rows hold category codes");
     }
     const alm_predict_bars *bars = &options->bars;
     bool named = bars->time || bars->open || bars->high || bars->low || bars->close ||
@@ -285,6 +371,7 @@ static alm_err check_options(alm_predict *p, alm_error *error)
         return alm_fail(error, ALM_ERR_INVALID, "the model takes no bars, whose columns could be "
                         "named");
     }
+    ALM_TRY(almi_predict_explain_check(options, error));
     if (p->model && options->members) {
         return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " is one model: members are those of "
                         "a scorer's folder", ALM_STR_ARG(p->model->name));
@@ -303,9 +390,7 @@ static void shape_model(alm_predict *p)
     p->feature_count = forest->feature_count;
     p->facts.is_raw = p->options.raw || !p->model->transform.is_known;
     p->score_count = p->facts.is_raw ? forest->output_count : p->model->transform.output_count;
-    p->contribution_count = forest->output_count * (forest->feature_count + 1);
-    p->facts.column_count =
-        p->score_count + (p->options.contributions ? p->contribution_count : 0);
+    p->facts.column_count = p->score_count;
     name_output(p);
 }
 
@@ -378,8 +463,7 @@ void alm_predict_close(alm_predict *p)
     if (!p) {
         return;
     }
-    alm_forest_scratch_destroy(p->scratch);
-    alm_forest_explainer_destroy(p->explainer);
+    almi_predict_explain_destroy(p->explain);
     almi_predict_scorer_destroy(p->scorer);
     alm_heap_free(p->values);
     alm_heap_free(p->raw);
@@ -509,14 +593,15 @@ static alm_err score_block(alm_predict *p, size_t n, const double **out, alm_err
     if (p->facts.is_raw) {
         *out = p->raw;
     } else {
-        alm_transform_apply(&p->model->transform, p->raw, n, p->scores);
+        (p->options.fast ? alm_transform_apply_fast : alm_transform_apply)(&p->model->transform,
+                                                                           p->raw, n, p->scores);
     }
     return ALM_OK;
 }
 
 alm_err alm_predict_next(alm_predict *p, const double **answers, size_t *rows, alm_error *error)
 {
-    alm_assert(!p->options.contributions);
+    alm_assert(!p->explain);
     ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, rows, error));
     ALM_TRY(score_block(p, *rows, answers, error));
     p->facts.rows += *rows;
@@ -531,8 +616,7 @@ static alm_err put_block(alm_predict *p, const writer *w, size_t n, alm_error *e
         size_t in_piece = i % p->piece_rows;
         if (p->contributions && in_piece == 0) {
             size_t count = n - i < p->piece_rows ? n - i : p->piece_rows;
-            alm_forest_contributions(p->explainer, p->scratch, p->values + i * p->feature_count,
-                                     count, p->feature_count, p->contributions);
+            ALM_TRY(explain_piece(p, i, count, error));
         }
         put_row(p, w, i, scores + i * p->score_count,
                 p->contributions ? p->contributions + in_piece * p->contribution_count : NULL);
@@ -581,7 +665,8 @@ alm_err alm_predict_write_csv(alm_predict *p, const alm_predict_sink *sink, alm_
 
 /* ---- JSON ---- */
 
-/* Reads every row of the file once. A scorer may refuse a number, so it is asked. */
+/* Reads every row of the file once. A scorer may refuse a number, so it is asked. Explanations are
+ * not made twice: one that fails leaves half a document, and an exit status. */
 static alm_err check_rows(alm_predict *p, alm_error *error)
 {
     almi_predict_rows *unread = p->rows, *rows = NULL;
@@ -660,21 +745,18 @@ static alm_err next_slice(void *context, size_t limit, almi_predict_slice *out, 
 {
     alm_predict *p = context;
     if (p->taken == p->filled) {
+        p->facts.rows += p->filled;
         p->taken = 0;
         ALM_TRY(almi_predict_rows_next(p->rows, p->options.block_rows, p->values, &p->filled,
                                        error));
         ALM_TRY(score_block(p, p->filled, &p->answers, error));
-        p->facts.rows += p->filled;
         alm_env_progress(p->env, "predict", p->facts.rows, p->filled ? 0 : p->facts.rows);
     }
     size_t at = p->taken, n = p->filled - at < limit ? p->filled - at : limit;
     n = n < p->piece_rows ? n : p->piece_rows;
     const alm_str *series = almi_predict_rows_texts(p->rows);
     const alm_instant *times = almi_predict_rows_instants(p->rows);
-    if (p->contributions && n > 0) {
-        alm_forest_contributions(p->explainer, p->scratch, p->values + at * p->feature_count, n,
-                                 p->feature_count, p->contributions);
-    }
+    ALM_TRY(explain_piece(p, at, n, error));
     *out = (almi_predict_slice){.rows = n,
                                 .scores = p->answers + at * p->score_count,
                                 .contributions = p->contributions,

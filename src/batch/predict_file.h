@@ -21,7 +21,9 @@
  * `p_0`, `p_1`, ... of several classes; `raw` and `raw_0`, ... where they are raw scores: when they
  * were asked for, or when the model's objective is not known. Contributions (TreeSHAP, to the raw
  * score) follow as `contribution_NAME` and `expected`, of several scores as `contribution_0_NAME`
- * and `expected_0`. Bytes do not depend on the block, and memory not on the number of rows.
+ * and `expected_0`; predict_explain.h has the other names, docs/explanations.md what they mean. A
+ * row whose contributions do not sum to its score is an error. Bytes do not depend on the block,
+ * and memory not on the number of rows.
  *
  * A prediction belongs to one thread at a time. */
 #ifndef ALM_BATCH_PREDICT_FILE_H
@@ -33,6 +35,7 @@
 
 #define ALM_PREDICT_BLOCK_DEFAULT 1000
 #define ALM_PREDICT_BLOCK_MAX 65536
+#define ALM_PREDICT_BACKGROUND_MAX 65536
 
 /* Names of the columns of bars; NULL: as the member is called. */
 typedef struct alm_predict_bars {
@@ -54,6 +57,13 @@ typedef struct alm_predict_options {
     const char *group;
     alm_predict_bars bars;
     size_t states_bytes; /* of all series; 0: ALMI_PREDICT_STATES_BYTES_MAX */
+    bool fast;           /* of a model: transforms by alm_transform_apply_fast */
+    /* How contributions are made: in the library's own bits, or against the rows of a file, of
+     * which so many are drawn (0: all, at most ALM_PREDICT_BACKGROUND_MAX). */
+    bool strict;
+    const char *background;
+    size_t background_sample;
+    bool interactions; /* instead of contributions: of pairs of columns */
 } alm_predict_options;
 
 typedef struct alm_predict_facts {
@@ -66,6 +76,7 @@ typedef struct alm_predict_facts {
     const char *series, *time; /* columns in front of the outputs, or NULL */
     uint64_t rows;    /* written so far */
     uint64_t missing; /* of these, with an answer that is missing */
+    uint64_t background_rows, background_used; /* rows in that file, and those that are used */
 } alm_predict_facts;
 
 typedef struct alm_predict_sink {

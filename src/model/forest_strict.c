@@ -6,7 +6,7 @@
  * for each different pattern of sides so far, and the library's arithmetic is done once a slot
  * (forest_strict_sums.c). Then every row adds the values of its slots in the order in which the
  * library would have met the leaves. Nothing else decides about the bits, so they do not depend on
- * the rows beside. */
+ * the rows beside. A row alone in trees of few levels takes the library's own walk (walk_alone). */
 #include <string.h>
 
 #include "model/forest_parting.h"
@@ -433,6 +433,17 @@ static void walk_tree(alm_forest_strict_scratch *s)
     walk_node(s, 0, 0, NULL);
 }
 
+/* One row in a tree of few levels. */
+static void walk_alone(const alm_forest_strict_scratch *s)
+{
+    const alm_forest_strict *e = s->strict;
+    const almi_tree *tree = s->tree;
+    almi_strict_alone walk = {tree, s->parting.rows.value, e->share + e->share_base[s->tree_index],
+                              tree->plain_value ? tree->plain_value : tree->leaf_value,
+                              &e->tables, e->single ? (void *)s->phi : (void *)s->alone};
+    e->sums->alone(&walk);
+}
+
 /* ---- one tree, one row: the additions ---- */
 
 /* Leaves in the order of the library: the side that the row takes comes first. */
@@ -489,7 +500,11 @@ static void explain_block(alm_forest_strict_scratch *s, double *out)
             continue;
         }
         s->alone = out + s->tree->output * width;
-        walk_tree(s);
+        if (s->count == 1 && e->shape.depth_max <= ALMI_STRICT_ALONE_MAX) {
+            walk_alone(s);
+        } else {
+            walk_tree(s);
+        }
         for (size_t r = 0; r < s->count; r++) {
             double *row = out + (r * info->output_count + s->tree->output) * width;
             if (s->count > 1) {

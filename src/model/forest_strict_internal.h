@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/forest_internal.h"
+
 #define ALMI_STRICT_VECTOR_BYTES 32
 
 /* Numbers of the library's type that depend on nothing else. */
@@ -23,6 +25,18 @@ typedef struct almi_strict_leaf {
     double value;
 } almi_strict_leaf;
 
+/* One row in a tree of at most ALMI_STRICT_ALONE_MAX levels, by the library's own recursion: slots,
+ * which rows share, cost more there than they save. */
+#define ALMI_STRICT_ALONE_MAX 8
+typedef struct almi_strict_alone {
+    const almi_tree *tree;
+    const double *row;
+    const double *share; /* [inner node][left, right] */
+    const double *value; /* [leaf] */
+    const almi_strict_tables *tables;
+    void *sum; /* [feature] of the library's type: the values are added to it */
+} almi_strict_alone;
+
 /* The library's arithmetic in one type of number. A state is its array of `pweight`, size + 1
  * numbers of that type, with a vector of zeros behind it that may be overwritten and one number
  * before it that is never used; shares and values are passed as doubles that hold such a number. */
@@ -37,6 +51,7 @@ typedef struct almi_strict_sums {
     /* value[j - 1] = what element j gets; one[j]: whether the row passes its conditions, 0 or 1. */
     void (*values)(const almi_strict_leaf *leaf, const void *state, const uint8_t *one,
                    double *value);
+    void (*alone)(const almi_strict_alone *walk);
 } almi_strict_sums;
 
 extern const almi_strict_sums ALMI_STRICT_DOUBLE, ALMI_STRICT_SINGLE;

@@ -18,6 +18,6 @@
 #include "model/forest_strict_sums.inc"
 
 const almi_strict_sums ALMI_STRICT_DOUBLE = {sizeof(double), tables_double, extend_double,
-                                             unwind_double, values_double};
+                                             unwind_double, values_double, alone_double};
 const almi_strict_sums ALMI_STRICT_SINGLE = {sizeof(float), tables_single, extend_single,
-                                             unwind_single, values_single};
+                                             unwind_single, values_single, alone_single};

@@ -135,6 +135,11 @@ static void check_random(bool xgboost, forest_shape shape, double tolerance)
                                             shape.features, alone + i * width);
         }
         assert_memory_equal(alone, strict, ROWS * width * sizeof(double));
+        for (size_t i = 0; i < ROWS; i++) {
+            alm_forest_contributions_strict(o.strict, o.scratch, rows + i * shape.features, 1,
+                                            shape.features, alone + i * width);
+        }
+        assert_memory_equal(alone, strict, ROWS * width * sizeof(double));
         alm_forest_scratch_destroy(scratch);
         alm_forest_explainer_destroy(explainer);
         close_opened(&o);
@@ -148,6 +153,11 @@ static void random_forests_agree_with_the_fast_way(void **state)
     for (int xgboost = 0; xgboost < 2; xgboost++) {
         double tolerance = xgboost ? 1e-4 : 1e-9;
         check_random(xgboost, (forest_shape){.trees = 8, .outputs = 1, .features = 6, .leaves = 31,
+                                             .grid = 4}, tolerance);
+        /* Of few levels, where a row alone goes another way; features come again on a path. */
+        check_random(xgboost, (forest_shape){.trees = 9, .outputs = 2, .features = 3, .leaves = 9,
+                                             .grid = 4, .categories = true}, tolerance);
+        check_random(xgboost, (forest_shape){.trees = 9, .outputs = 1, .features = 2, .leaves = 4,
                                              .grid = 4}, tolerance);
         check_random(xgboost, (forest_shape){.trees = 5, .outputs = 3, .features = 12,
                                              .leaves = 40, .grid = 8, .categories = true},

@@ -70,4 +70,13 @@ ALM_NODISCARD alm_err alm_transform_parse(const alm_transform_spec *spec, alm_tr
  * through as in the library. Any thread. */
 void alm_transform_apply(const alm_transform *transform, const double *raw, size_t n, double *out);
 
+/* The same formulas by num/vector_elementary.h, in double: sigmoids, softmax, exp and log(1 + exp)
+ * are within 1 ulp of the correctly rounded value (of a float, when `single`), with the same bits
+ * on every CPU, 1.1 to 4 times as fast. They are not the library's bits: its own error is in
+ * those, of an ulp or a few. Beyond the range of its exp they differ as numbers: where the library
+ * gives 0 for a sigmoid below -709 this is the denormal, and its log(1 + exp(x)) is infinite from
+ * 710 on, this one x. The other kinds are as above. `raw` and `out` may be the same memory. */
+void alm_transform_apply_fast(const alm_transform *transform, const double *raw, size_t n,
+                              double *out);
+
 #endif

@@ -369,6 +369,101 @@ static void other_runtimes_serve_too(void **state)
     almanac_close(model);
 }
 
+/* ---- contributions ---- */
+
+static double sum(const double *from, size_t count)
+{
+    double total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += from[i];
+    }
+    return total;
+}
+
+/* Each member's numbers sum to its raw score, whose sigmoid is what the model file alone says. */
+static void contributions_sum_to_each_member(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/almanac_embedding_XXXXXX", store[COLUMNS + 1][8];
+    double boost[ROWS_MAX], more[ROWS_MAX];
+    static double numbers[ROWS_MAX * (COLUMNS + 1 + 6)], again[COLUMNS + 1 + 6];
+    almanac_columns columns = ALMANAC_COLUMNS_INIT;
+    almanac_explained facts = ALMANAC_EXPLAINED_INIT;
+    almanac_explainer *explainer = NULL;
+    almanac_batch batch = ALMANAC_BATCH_INIT;
+    make_folder(folder);
+    columns.rows = backwards(store, wide);
+    columns.row_count = COLUMNS + 1;
+    columns.threads = 2;
+    almanac_model *model = open_golden(folder);
+    ok(almanac_explainer_open(model, &columns, NULL, &explainer, &error));
+    almanac_close(model); /* the explainer holds it */
+    ok(almanac_explainer_describe(explainer, &facts, &error));
+    assert_true(facts.width == COLUMNS + 1 + 6 && facts.member_count == 2);
+    assert_true(facts.first[0] == 0 && facts.first[1] == COLUMNS + 1);
+    assert_true(facts.outputs[1] == 1 && facts.steps[1] == 0 && facts.columns[1] == 5);
+    assert_string_equal(facts.names[1][0], "c5");
+    batch.count = row_count;
+    batch.rows = wide;
+    ok(almanac_explain(explainer, &batch, numbers, &error));
+    predict_alone(boost, more);
+    for (size_t i = 0; i < row_count; i++) {
+        const double *own = numbers + i * facts.width;
+        /* a sum of 31 doubles through a sigmoid; the second is a sum of floats */
+        assert_true(fabs(1 / (1 + exp(-sum(own, COLUMNS + 1))) - boost[i]) < 1e-12);
+        assert_true(fabs(1 / (1 + exp(-sum(own + COLUMNS + 1, 6))) - more[i]) < 1e-5);
+        batch.count = 1;
+        batch.rows = wide + i * (COLUMNS + 1);
+        ok(almanac_explain(explainer, &batch, again, &error));
+        assert_memory_equal(again, own, sizeof again);
+    }
+    almanac_explainer_close(explainer);
+    almanac_explainer_close(NULL);
+    remove_folder(folder);
+}
+
+static void misuse_of_explainers_is_an_error(void **state)
+{
+    (void)state;
+    almanac_explainer *explainer = NULL;
+    almanac_explained facts = ALMANAC_EXPLAINED_INIT;
+    almanac_explain_options options = ALMANAC_EXPLAIN_OPTIONS_INIT;
+    almanac_batch batch = ALMANAC_BATCH_INIT;
+    double numbers[COLUMNS + 1], strict[COLUMNS + 1];
+    expect(almanac_explainer_open(NULL, NULL, NULL, &explainer, &error), ALMANAC_INVALID,
+           "a model and a place");
+    almanac_model *model = open_golden(GOLDEN "cb_symmetric.cbm");
+    options.strict = 1;
+    expect(almanac_explainer_open(model, NULL, &options, &explainer, &error), ALMANAC_UNSUPPORTED,
+           "member model");
+    assert_null(explainer);
+    almanac_close(model);
+    model = open_golden(GOLDEN "lg_dart_breast_cancer.model");
+    options.size = 3;
+    expect(almanac_explainer_open(model, NULL, &options, &explainer, &error), ALMANAC_INVALID,
+           "size");
+    options.size = sizeof options;
+    batch.count = 1;
+    batch.rows = rows;
+    ok(almanac_explainer_open(model, NULL, &options, &explainer, &error));
+    ok(almanac_explain(explainer, &batch, strict, &error));
+    expect(almanac_explain(explainer, &batch, NULL, &error), ALMANAC_INVALID, "memory");
+    expect(almanac_explain(NULL, &batch, numbers, &error), ALMANAC_INVALID, "explainer");
+    expect(almanac_explainer_describe(explainer, NULL, &error), ALMANAC_INVALID, "struct");
+    facts.size = offsetof(almanac_explained, member_count);
+    ok(almanac_explainer_describe(explainer, &facts, &error));
+    assert_true(facts.width == COLUMNS + 1 && facts.member_count == 0);
+    almanac_explainer_close(explainer);
+    ok(almanac_explainer_open(model, NULL, NULL, &explainer, &error));
+    ok(almanac_explain(explainer, &batch, numbers, &error));
+    assert_memory_not_equal(numbers, strict, sizeof strict);
+    for (size_t i = 0; i <= COLUMNS; i++) {
+        assert_true(fabs(numbers[i] - strict[i]) < 1e-9); /* its recursion divides */
+    }
+    almanac_explainer_close(explainer);
+    almanac_close(model);
+}
+
 static void misuse_is_an_error(void **state)
 {
     (void)state;
@@ -422,6 +517,8 @@ int main(void)
         cmocka_unit_test(files_in_memory_serve_too),
         cmocka_unit_test(other_runtimes_serve_too),
         cmocka_unit_test(misuse_is_an_error),
+        cmocka_unit_test(contributions_sum_to_each_member),
+        cmocka_unit_test(misuse_of_explainers_is_an_error),
     };
     return cmocka_run_group_tests(tests, read_golden, NULL);
 }

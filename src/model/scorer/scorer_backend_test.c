@@ -130,7 +130,8 @@ static void bind(world *w, const alm_scorer *scorer, asked *a, alm_pool *pool)
     for (size_t i = 0; i < ROWS * STEPS * 4; i++) {
         a->windows[i] = (double)alm_rng_next_below(&rng, 64) / 8 - 4;
     }
-    a->batch = (alm_scorer_batch){ROWS, 0, a->rows, 4, a->windows};
+    a->batch = (alm_scorer_batch){.count = ROWS, .rows = a->rows, .stride = 4,
+                                  .windows = a->windows};
     a->columns = (alm_scorer_columns){NAMES, 4, NAMES, 4, STEPS};
     if (alm_scorer_bind(scorer, &a->columns, &a->binding, &w->files.error) != ALM_OK ||
         alm_scorer_scratch_create(a->binding, pool, &a->scratch, &w->files.error) != ALM_OK) {
