@@ -25,8 +25,10 @@
  *
  * OTHER RUNTIMES. ONNX graphs that are no tree ensembles need ONNX Runtime, members on a server
  * libcurl; both are loaded when such a model is opened (ALMANAC_NOT_FOUND says that they are not
- * there). Calls then allocate, their last bits may depend on the machine and on the rows beside,
- * and those to a server take up to their document's deadline for each block of 256 rows.
+ * there). ONNX Runtime reports to its maker unless ORT_DISABLE_TELEMETRY is 1: set it before
+ * threads start, else opening the first such graph does. Calls then allocate, their last bits may
+ * depend on the machine and on the rows beside, and those to a server take up to their document's
+ * deadline for each block of 256 rows.
  *
  * VERSIONS. Structs that may grow begin with their size; the ALMANAC_..._INIT values set it, so
  * that a program keeps working with a newer library. With an older library a member that it does

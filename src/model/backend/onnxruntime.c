@@ -7,12 +7,14 @@
 #include "model/backend/onnxruntime.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TABLE_VERSION = 1, LOG_FATAL = 4, SEQUENTIAL = 0, OPTIMISE_BASIC = 1, TYPE_TENSOR = 1,
        ALLOCATOR_DEVICE = 0, MEMORY_DEFAULT = 0, NOT_IMPLEMENTED = 9 };
 #define INPUTS_MAX 4096
 #define SESSION_ARENA_BYTES 4096
+#define TELEMETRY_VARIABLE "ORT_DISABLE_TELEMETRY"
 
 typedef struct ort_status ort_status;
 typedef struct ort_env ort_env;
@@ -33,7 +35,9 @@ typedef struct ort_table {
     int (*error_code)(const ort_status *);
     const char *(*error_message)(const ort_status *);
     ort_status *(*create_env)(int level, const char *id, ort_env **);
-    void *slot_4[4];
+    void *slot_4[2];
+    ort_status *(*disable_telemetry)(const ort_env *);
+    void *slot_7;
     ort_status *(*create_session)(const ort_env *, const void *, size_t, const ort_options *,
                                   ort_session **);
     ort_status *(*run)(ort_session *, const void *run_options, const char *const *input_names,
@@ -154,11 +158,26 @@ static alm_err load_table(almi_ort *o, void *library, alm_error *error)
     return ALM_OK;
 }
 
+/* Official builds report to their maker: a thread that uploads, and an identifier of the device in
+ * a file of the user's. Only this variable keeps all of it from being made, and only before the
+ * library starts; the call of the table comes too late for the first report. */
+static alm_err forbid_telemetry(const almi_ort *o, alm_error *error)
+{
+    const char *set = getenv(TELEMETRY_VARIABLE);
+    if (set && strcmp(set, "1") == 0) {
+        return ALM_OK;
+    }
+    return setenv(TELEMETRY_VARIABLE, "1", 1) == 0
+               ? ALM_OK : alm_fail(error, ALM_ERR_MEMORY, "%s: the environment has no room for "
+                                   TELEMETRY_VARIABLE, o->name);
+}
+
 static alm_err open_library(almi_ort *o, const char *named, alm_error *error)
 {
     static const char *const NAMES[] = {"libonnxruntime.so.1", "libonnxruntime.so"};
     int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
     void *library = NULL;
+    ALM_TRY(forbid_telemetry(o, error));
     if (named && named[0]) {
         library = dlopen(named, flags);
         if (!library) {
@@ -200,6 +219,7 @@ static alm_err create_session(almi_ort *o, alm_str bytes, alm_error *error)
 {
     ort_options *options = NULL;
     ORT_TRY(o->t->create_env(LOG_FATAL, "almanac", &o->env));
+    ORT_TRY(o->t->disable_telemetry(o->env)); /* of one that somebody else started */
     ORT_TRY(o->t->create_memory(ALLOCATOR_DEVICE, MEMORY_DEFAULT, &o->memory));
     ORT_TRY(o->t->create_options(&options));
     alm_err code = set_options(o, options, error);

@@ -4,7 +4,10 @@
  *   1. the file that ALMANAC_ONNXRUNTIME names, when that is set (it must then be it);
  *   2. libonnxruntime.so.1, then libonnxruntime.so, where the dynamic linker looks: the run path of
  *      the program (third_party/lib of a build), LD_LIBRARY_PATH, the system's folders.
- * It is never unloaded, since it is not made for that.
+ * It is never unloaded, since it is not made for that. Official builds report what they do to their
+ * maker, from a thread of their own: before it is loaded, ORT_DISABLE_TELEMETRY=1 is put into the
+ * environment of the process, which is the one thing that prevents all of that. Whoever has threads
+ * that read the environment sets it himself before they start; then nothing is written.
  *
  * A session uses the caller's thread only, in sequence, with the basic graph optimisations (which
  * fold constants and join nodes, and do not depend on the processor), without profiling, log or

@@ -1,4 +1,5 @@
 /* ONNX Runtime through the slots that onnxruntime.c declares: a wrong one shows in a real model. */
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,6 +127,37 @@ static void node_cases(void **state)
     alm_arena_destroy(arena);
 }
 
+static size_t count_threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    size_t count = 0;
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(folder);
+    return count;
+}
+
+/* No thread computes beside the caller, and none tells anybody about it. */
+static void no_thread_is_started(void **state)
+{
+    alm_arena *arena = alm_arena_create(0);
+    almi_ort *session = NULL;
+    float values[6] = {1, 2, 3, 4, 5, 6};
+    size_t wanted = 0, before = count_threads();
+    almi_ort_tensor result, rows = {ALMI_ORT_FLOAT, 2, {2, 3}, values, 6};
+    almi_ort_call call = {&rows, &wanted, 1};
+    (void)state;
+    assert_int_equal(unsetenv("ORT_DISABLE_TELEMETRY"), 0);
+    assert_int_equal(open_model(arena, FOLDER "linear.onnx", &session, NULL), ALM_OK);
+    assert_int_equal(almi_ort_run(session, &call, arena, &result, NULL), ALM_OK);
+    assert_int_equal(count_threads(), before);
+    assert_string_equal(getenv("ORT_DISABLE_TELEMETRY"), "1");
+    almi_ort_close(session);
+    alm_arena_destroy(arena);
+}
+
 static void ports_are_described(void **state)
 {
     alm_arena *arena = alm_arena_create(0);
@@ -199,6 +231,7 @@ static void library_is_named_when_it_is_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_thread_is_started), /* first: it starts but once */
         cmocka_unit_test(node_cases),
         cmocka_unit_test(ports_are_described),
         cmocka_unit_test(wrong_calls_are_errors),

@@ -65,7 +65,8 @@ alm_scorer_source alm_scorer_in_folder(const alm_scorer_folder *folder);
  * whose SHA-256 the document says is checked before it is parsed. ALM_ERR_INVALID: the document
  * (place and key are named) or what does not fit together; ALM_ERR_NOT_FOUND: a file;
  * ALM_ERR_CORRUPT: a file that is damaged or of another hash; ALM_ERR_UNSUPPORTED: a model that
- * cannot serve; ALM_ERR_LIMIT. */
+ * cannot serve; ALM_ERR_LIMIT; errors of alm_onnx_backend_open and alm_remote_backend_open. No
+ * server is asked. */
 ALM_NODISCARD alm_err alm_scorer_read(const alm_scorer_source *source, const char *name,
                                       alm_scorer **out, alm_error *error);
 /* Is it a folder to be opened as a scorer: with `scorer.json`, or at least no MLflow model? */

@@ -143,6 +143,12 @@ static alm_err parse_graph(const alm_env *env, const almi_scorer_bytes *from,
     return ALM_OK;
 }
 
+static alm_err fail_result(const char *name, const char *what, alm_error *error)
+{
+    return alm_fail(error, ALM_ERR_INVALID, "`result` is for ONNX graphs, and %s is read as %s",
+                    name, what);
+}
+
 static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, almi_scorer_model *m,
                           alm_error *error)
 {
@@ -153,10 +159,7 @@ static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, alm
     }
     ALM_TRY(code);
     take_forest(m, forest);
-    return from->result.size == 0
-               ? ALM_OK
-               : alm_fail(error, ALM_ERR_INVALID, "`result` is for ONNX graphs, and %s is read as "
-                          "a forest", from->name);
+    return from->result.size == 0 ? ALM_OK : fail_result(from->name, "a forest", error);
 }
 
 alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,
@@ -164,6 +167,9 @@ alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *fro
 {
     if (!from->description.data && !alm_str_starts_with(from->bytes, NET_MAGIC)) {
         return parse_file(env, from, m, error);
+    }
+    if (from->result.size > 0) {
+        return fail_result(from->name, "a net", error);
     }
     if (from->description.data) {
         ALM_TRY(alm_network_import_torch(from->bytes, from->description, from->name, &m->network,
