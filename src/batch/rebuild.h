@@ -27,7 +27,8 @@ typedef struct alm_rebuild_result {
 } alm_rebuild_result;
 
 /* ALM_OK also when the hashes differ: see `identical`. ALM_ERR_CONFLICT when commit, engine source,
- * LightGBM library or model definition are not those of the record; the message names which.
+ * a training library or the definition of model or signal are not those of the record; the message
+ * names which.
  * ALM_ERR_UNSUPPORTED for an imported release. Results in `arena`. */
 ALM_NODISCARD alm_err alm_rebuild(const alm_env *env, const alm_rebuild_options *options,
                                   alm_arena *arena, alm_rebuild_result *out, alm_error *error);
