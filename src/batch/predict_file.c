@@ -368,8 +368,7 @@ static alm_err check_options(alm_predict *p, alm_error *error)
     bool named = bars->time || bars->open || bars->high || bars->low || bars->close ||
                  bars->volume;
     if (named && !(options->scorer && alm_scorer_describe(options->scorer)->bars.data)) {
-        return alm_fail(error, ALM_ERR_INVALID, "the model takes no bars, whose columns could be "
-                        "named");
+        return alm_fail(error, ALM_ERR_INVALID, "the model takes no bars to be named");
     }
     ALM_TRY(almi_predict_explain_check(options, error));
     if (p->model && options->members) {

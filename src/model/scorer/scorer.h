@@ -215,7 +215,7 @@ typedef struct alm_scorer_output {
  * scaler (infinite), a net or a server (not finite) cannot take: nothing is written then. It also
  * names row and horizon when a model's own sums overflow and no class can be told: then `out` holds
  * a part of the answers, and is not to be used; so it is after an error of a member that is not
- * ours (alm_backend_predict), and when such a member answers a class with what is no probability. */
+ * ours (alm_backend_predict), and when it answers a class with what is no probability. */
 ALM_NODISCARD alm_err alm_scorer_predict(alm_scorer_scratch *scratch,
                                          const alm_scorer_batch *batch,
                                          const alm_scorer_output *out, alm_error *error);
