@@ -494,7 +494,7 @@ static void data_is_refused(void **state)
                                "need 5 bars before it");
     c = open_small();
     c->symbol[0].count = c->symbol[1].count = 9;
-    refuse(c, ALM_ERR_INVALID, "are too few: more bars, shorter warm-ups or another test_share");
+    refuse(c, ALM_ERR_INVALID, "are too few: more bars, a smaller embargo or another test_share");
     c = open_small();
     c->spec.profit = 5;
     refuse(c, ALM_ERR_INVALID, "horizon 1: class 1 occurs in none of the 964 samples of the train");

@@ -467,7 +467,7 @@ static alm_err check_samples(const almi_signal *s, const almi_signal_horizon *h,
 {
     if (h->train.count < (size_t)s->spec->folds || h->test.count < 1) {
         return alm_fail(error, ALM_ERR_INVALID, "signals." ALM_STR_FMT ", horizon %d: %zu training "
-                        "samples and %zu of the test are too few: more bars, shorter warm-ups or "
+                        "samples and %zu of the test are too few: more bars, a smaller embargo or "
                         "another test_share are needed", ALM_STR_ARG(s->spec->name), h->bars,
                         h->train.count, h->test.count);
     }
