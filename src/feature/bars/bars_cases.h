@@ -145,7 +145,7 @@ static inline void case_bars(case_market market, uint64_t seed, alm_bar *bars, s
 }
 
 static inline void case_bar_rows(const alm_bars_plan *plan, const alm_bar *bars, size_t count,
-                             double *out)
+                                 double *out)
 {
     alm_err code = alm_bars_rows(plan, bars, count, out, alm_bars_plan_width(plan), NULL);
     alm_assert(code == ALM_OK);
