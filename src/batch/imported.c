@@ -304,6 +304,16 @@ static alm_err save_scorer(importing *i, const char *path, manifest *m, alm_erro
     return alm_scorer_save(i->model.scorer, &source, put_part, i->objects, error);
 }
 
+/* A forest, or another ONNX graph, which is a scorer of one member. */
+static alm_err load_file(importing *i, const char *path, alm_model_bytes *file, alm_error *error)
+{
+    alm_fs *fs = i->env->fs;
+    alm_err code = alm_model_file_load(fs, path, i->arena, file, &i->model.file, error);
+    return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
+               ? alm_scorer_open_onnx(i->env, path, i->arena, file, &i->model.scorer, error)
+               : code;
+}
+
 /* What is checked is what was stored, whatever happens to the files meanwhile. */
 static alm_err import_all(importing *i, alm_error *error)
 {
@@ -314,8 +324,7 @@ static alm_err import_all(importing *i, alm_error *error)
     alm_digest expected;
     manifest m = {.path = path};
     ALM_TRY(is_scorer ? alm_scorer_open(i->env, path, path, &i->model.scorer, error)
-                      : alm_model_file_load(i->env->fs, path, i->arena, &file, &i->model.file,
-                                            error));
+                      : load_file(i, path, &file, error));
     i->result.description = alm_imported_model_description(&i->model, i->arena);
     i->result.has_expected = request->expected_path != NULL;
     if (i->result.has_expected) {
@@ -402,7 +411,10 @@ static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer
     ALM_TRY(get_digest(root, "model", &digest, error));
     ALM_TRY(alm_objects_get(o->objects, &digest, ALM_MODEL_FILE_BYTES_MAX, o->arena, &bytes,
                             error));
-    return alm_model_file_parse(bytes, name, &out->file, error);
+    alm_err code = alm_model_file_parse(bytes, name, &out->file, error);
+    return code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(bytes)
+               ? alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error)
+               : code;
 }
 
 static alm_err open_manifest(const opening *o, const alm_json *root, alm_imported *out,

@@ -405,8 +405,8 @@ static alm_err find_ensemble(const almi_onnx_import *import, const almi_onnx_gra
         const almi_onnx_node *first = graph->node_count > 0 ? &graph->node[0] : NULL;
         return alm_fail(import->error, ALM_ERR_UNSUPPORTED,
                         "%s: the graph has no tree ensemble (its first operator is '" ALM_STR_FMT
-                        "'); ONNX Runtime runs it, in `almanac predict` and as a member of a "
-                        "scorer", import->name,
+                        "'): ONNX Runtime would run it, and a forest is expected here",
+                        import->name,
                         first ? (int)(first->op.size < 60 ? first->op.size : 60) : 0,
                         first ? first->op.data : "");
     }

@@ -81,10 +81,13 @@ ALM_NODISCARD alm_err alm_scorer_open(const alm_env *env, const char *path, cons
 ALM_NODISCARD alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
                                                bool category_codes, alm_scorer **out,
                                                alm_error *error);
-/* Is `path` (a file, or an MLflow folder) an ONNX file? Then the same from there. */
+/* Is `path` (a file, or an MLflow folder) an ONNX file? Then the same from there, which messages
+ * call `path`; its bytes go into `arena`, its name behind a folder is that of the file in it. */
 bool alm_scorer_is_onnx(alm_fs *fs, const char *path);
-ALM_NODISCARD alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, const char *name,
-                                           alm_scorer **out, alm_error *error);
+typedef struct alm_model_bytes alm_model_bytes; /* model_file.h */
+ALM_NODISCARD alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, alm_arena *arena,
+                                           alm_model_bytes *bytes, alm_scorer **out,
+                                           alm_error *error);
 void alm_scorer_destroy(alm_scorer *scorer); /* takes NULL */
 
 /* The canonical document. */

@@ -64,7 +64,7 @@ alm_err alm_scorer_open(const alm_env *env, const char *path, const char *name, 
 }
 
 /* The bytes of a model file, or of that of an MLflow folder. */
-static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_str *out,
+static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *out,
                           alm_error *error)
 {
     alm_fs_stat stat;
@@ -74,27 +74,28 @@ static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_st
         ALM_TRY(alm_mlflow_folder_read(fs, path, path, arena, &folder, error));
         path = alm_path_join(arena, path, folder.data);
     }
-    return alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, arena, out, error);
+    out->name = alm_arena_copy_text(arena, path, strlen(path));
+    return alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, arena, &out->content, error);
 }
 
 bool alm_scorer_is_onnx(alm_fs *fs, const char *path)
 {
     alm_arena *arena = alm_arena_create(0);
-    alm_str bytes;
-    bool is = read_model(fs, path, arena, &bytes, NULL) == ALM_OK && alm_model_file_is_onnx(bytes);
+    alm_model_bytes bytes;
+    bool is = read_model(fs, path, arena, &bytes, NULL) == ALM_OK &&
+              alm_model_file_is_onnx(bytes.content);
     alm_arena_destroy(arena);
     return is;
 }
 
-alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, const char *name,
-                             alm_scorer **out, alm_error *error)
+alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, alm_arena *arena,
+                             alm_model_bytes *bytes, alm_scorer **out, alm_error *error)
 {
-    alm_arena *arena = alm_arena_create(0);
-    alm_str bytes;
-    alm_err code = read_model(env->fs, path, arena, &bytes, error);
-    code = code == ALM_OK ? alm_scorer_of_model_file(env, bytes, name, false, out, error) : code;
-    alm_arena_destroy(arena);
-    return code;
+    alm_model_bytes found;
+    ALM_TRY(read_model(env->fs, path, arena, &found, error));
+    ALM_TRY(alm_scorer_of_model_file(env, found.content, path, false, out, error));
+    *bytes = found;
+    return ALM_OK;
 }
 
 static alm_err save_part(const alm_scorer_part *part, const alm_scorer_source *source,
