@@ -340,7 +340,7 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
 
 static bool is_quick(const alm_forest *forest)
 {
-    return forest->quick != NULL && forest->kernel->level >= ALM_VECTORS_V4;
+    return forest->quick != NULL && forest->kernel->level >= ALM_VECTORS_V3;
 }
 
 static void score_rows(const alm_forest *forest, const double *rows, size_t n, size_t stride,
@@ -367,7 +367,10 @@ static size_t walk_rows_of(const alm_forest *forest)
         leaves += forest->fast[t].leaf_count;
     }
     size_t rows = 6 + (trees > 0 ? leaves / trees / 16 : 0);
-    return is_quick(forest) ? 20 : rows < 22 ? rows : 22;
+    if (is_quick(forest)) {
+        return forest->kernel->level >= ALM_VECTORS_V4 ? 30 : 24;
+    }
+    return rows < 22 ? rows : 22;
 }
 
 static bool can_be_wide(const alm_forest *forest)
