@@ -1,22 +1,23 @@
 /* forest_quick.c: one row against 64 trees at once.
  *
- * QuickScorer (Lucchese et al. 2015) with the trees as byte lanes of a vector. A tree's leaves stand
- * in an order in which those of one side of a node, the first side, come directly before those of
- * the other. A test that sends the row to the other side strikes out the leaves of the first one,
- * whether the row gets to that node or not; the first leaf that is left over is the one reached.
+ * QuickScorer (Lucchese et al. 2015) with the trees as byte lanes of a vector. A tree's leaves
+ * stand in an order in which those of one side of a node, the first side, come directly before
+ * those of the other. A test that sends the row to the other side strikes out the leaves of the
+ * first one, whether the row gets to that node or not; the first leaf that is left over is the one
+ * reached.
  *
  * Leaves go by eights: a byte says which of eight leaves are struck. A node matters only to the
  * eights that its first side reaches into, so the first side is the one with fewer leaves: then
- * there are little more such pairs than nodes, whatever the shape of the tree. A slot holds one pair
- * for each of 64 trees: 64 codes come from registers by permutation, are compared, and strike out.
- * No branch or address depends on the row but the look-up of the values.
+ * there are little more such pairs than nodes, whatever the shape of the tree. A slot holds one
+ * pair for each of 64 trees: 64 codes come from registers by permutation, are compared, and strike
+ * out. No branch or address depends on the row but the look-up of the values.
  *
  * Codes and limits are compared as signed bytes, so both are stored with the highest bit turned;
  * where the right side is the first one, the bits of the code are turned as well, and
  * code <= limit becomes 255 - code > 254 - limit.
  *
- * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one end
- * to the other, so they need not fit a cache. */
+ * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
+ * end to the other, so they need not fit a cache. */
 #include <string.h>
 
 #include "model/forest_kernel.h"
@@ -68,138 +69,165 @@ static bool is_quick(const alm_forest *forest)
     return fits;
 }
 
-/* One tree on its way into a batch. */
+/* Leaves first .. first + size are struck when the row goes to the other side of the node. */
+typedef struct span {
+    uint16_t node, first, size;
+    bool flipped; /* they are on the right side */
+} span;
+
+/* The trees of a batch on their way into it. */
 typedef struct placing {
-    const almi_tree *tree;
-    const almi_test *test;
+    const alm_forest *forest;
     quick_batch *batch;
-    size_t lane; /* of the batch */
-    unsigned next;              /* leaf in order */
-    uint16_t size[LEAVES_MAX];  /* leaves below an inner node */
-    uint32_t used[EIGHTS_MAX];  /* pairs of each eight so far */
+    struct {
+        span node[LEAVES_MAX];     /* inner nodes from the root on */
+        uint16_t leaf[LEAVES_MAX]; /* in order */
+        uint16_t node_count;
+    } tree[TREES];
 } placing;
 
-/* Leaves below; trees of 256 leaves are not deeper than 255. */
-static unsigned count_leaves(placing *p, int32_t at)
+/* size[node] = leaves below, of the whole tree. `stack` has room for all nodes. */
+static void count_leaves(const almi_tree *tree, uint16_t *size, int32_t *stack)
 {
-    if (at < 0) {
-        return 1;
+    size_t nodes = 0;
+    if (tree->leaf_count > 1) {
+        stack[nodes++] = 0;
     }
-    unsigned size = count_leaves(p, p->tree->left[at]) + count_leaves(p, p->tree->right[at]);
-    p->size[at] = (uint16_t)size;
-    return size;
-}
-
-static unsigned size_of(const placing *p, int32_t at)
-{
-    return at < 0 ? 1 : p->size[at];
-}
-
-/* One pair: leaves begin .. end of an eight are struck when the row goes to the other side. */
-static void place_pair(const placing *p, unsigned eight, uint32_t slot, int32_t node, bool flipped)
-{
-    unsigned first = eight * EIGHT, begin = p->next > first ? p->next - first : 0;
-    int32_t side = flipped ? p->tree->right[node] : p->tree->left[node];
-    unsigned end = p->next + size_of(p, side) - first;
-    end = end < EIGHT ? end : EIGHT;
-    almi_test test = p->test[node];
-    quick_slot *to = &p->batch->slot[slot];
-    unsigned limit = flipped ? UINT8_MAX - 1 - test.code : test.code;
-    to->lane[p->lane] = (uint8_t)test.lane;
-    to->flip[p->lane] = flipped ? UINT8_MAX : 0;
-    to->limit[p->lane] = (uint8_t)(limit ^ SIGN);
-    to->strike[p->lane] = (uint8_t)((1u << end) - (1u << begin));
-}
-
-/* Numbers the leaves below `at` and counts the pairs of each eight; places them, and the values,
- * when the batch has slots. */
-static void place_leaves(placing *p, int32_t at)
-{
-    const almi_tree *tree = p->tree;
-    quick_batch *batch = p->batch;
-    if (at < 0) {
-        if (batch->slot != NULL) {
-            batch->value[p->lane * batch->width + p->next] = tree->leaf_value[~at];
+    for (size_t i = 0; i < nodes; i++) { /* parents before children */
+        int32_t left = tree->left[stack[i]], right = tree->right[stack[i]];
+        if (left >= 0) {
+            stack[nodes++] = left;
         }
-        p->next++;
-        return;
-    }
-    bool flipped = size_of(p, tree->right[at]) < size_of(p, tree->left[at]);
-    int32_t side = flipped ? tree->right[at] : tree->left[at];
-    unsigned last = (p->next + size_of(p, side) - 1) / EIGHT;
-    for (unsigned eight = p->next / EIGHT; eight <= last; eight++) {
-        uint32_t slot = (eight > 0 ? batch->slot_end[eight - 1] : 0) + p->used[eight]++;
-        if (batch->slot != NULL) {
-            place_pair(p, eight, slot, at, flipped);
+        if (right >= 0) {
+            stack[nodes++] = right;
         }
     }
-    place_leaves(p, side);
-    place_leaves(p, flipped ? tree->left[at] : tree->right[at]);
+    while (nodes > 0) {
+        int32_t at = stack[--nodes], left = tree->left[at], right = tree->right[at];
+        unsigned sum = left >= 0 ? size[left] : 1;
+        size[at] = (uint16_t)(sum + (right >= 0 ? size[right] : 1));
+    }
 }
 
-static void place_tree(const alm_forest *forest, quick_batch *batch, size_t t, placing *p)
+static unsigned size_of(const uint16_t *size, int32_t at)
 {
-    const almi_tree *tree = &forest->tree[t];
-    int32_t root = tree->leaf_count > 1 ? 0 : ~0;
-    p->tree = tree;
-    p->test = forest->test[t];
-    p->batch = batch;
-    p->lane = t % TREES;
-    p->next = 0;
-    memset(p->used, 0, sizeof p->used);
-    count_leaves(p, root);
-    place_leaves(p, root);
+    return at < 0 ? 1 : size[at];
 }
 
-/* How many slots each eight needs: as many as its largest tree has pairs. */
-static void count_slots(const alm_forest *forest, quick_batch *batch, size_t begin, size_t end)
+/* Puts the leaves of tree k of the batch in order; a stack holds the sides still to be visited. */
+static void order_leaves(placing *p, size_t k, const almi_tree *tree)
 {
-    placing p;
+    uint16_t size[LEAVES_MAX];
+    int32_t stack[LEAVES_MAX];
+    size_t waiting = 1, leaves = 0, nodes = 0;
+    count_leaves(tree, size, stack);
+    stack[0] = tree->leaf_count > 1 ? 0 : ~0;
+    while (waiting > 0) {
+        int32_t at = stack[--waiting];
+        if (at < 0) {
+            p->tree[k].leaf[leaves++] = (uint16_t)~at;
+            continue;
+        }
+        int32_t left = tree->left[at], right = tree->right[at];
+        bool flipped = size_of(size, right) < size_of(size, left);
+        stack[waiting++] = flipped ? left : right;
+        stack[waiting++] = flipped ? right : left;
+        p->tree[k].node[nodes++] =
+            (span){(uint16_t)at, (uint16_t)leaves, (uint16_t)size_of(size, stack[waiting - 1]),
+                   flipped};
+    }
+    p->tree[k].node_count = (uint16_t)nodes;
+}
+
+/* How many slots each eight needs: as many as a tree has pairs in it at most. */
+static void count_slots(const placing *p)
+{
     uint32_t most[EIGHTS_MAX] = {0}, sum = 0;
-    for (size_t t = begin; t < end; t++) {
-        size_t leaves = forest->tree[t].leaf_count;
-        place_tree(forest, batch, t, &p);
-        for (size_t e = 0; e < EIGHTS_MAX; e++) {
-            most[e] = p.used[e] > most[e] ? p.used[e] : most[e];
+    for (size_t k = 0; k < p->batch->tree_count; k++) {
+        uint32_t own[EIGHTS_MAX] = {0};
+        for (size_t i = 0; i < p->tree[k].node_count; i++) {
+            span s = p->tree[k].node[i];
+            for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
+                own[e]++;
+            }
         }
-        batch->width = leaves > batch->width ? leaves : batch->width;
-        batch->output[t - begin] = forest->tree[t].output;
+        for (size_t e = 0; e < EIGHTS_MAX; e++) {
+            most[e] = own[e] > most[e] ? own[e] : most[e];
+        }
     }
     for (size_t e = 0; e < EIGHTS_MAX; e++) {
         sum += most[e];
-        batch->slot_end[e] = sum;
+        p->batch->slot_end[e] = sum;
     }
-    batch->eight_count = (unsigned)((batch->width + EIGHT - 1) / EIGHT);
-    batch->tree_count = end - begin;
 }
 
-static alm_err build_batch(alm_forest *forest, quick_batch *batch, size_t begin, alm_error *error)
+static void place_pair(quick_slot *to, size_t k, almi_test test, span s, size_t eight)
 {
-    placing p;
-    size_t end = begin + TREES;
-    end = end < forest->info.tree_count ? end : forest->info.tree_count;
-    count_slots(forest, batch, begin, end);
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, TREES * batch->width, batch->value, error));
+    size_t from = eight * EIGHT, begin = s.first > from ? s.first - from : 0;
+    size_t end = s.first + s.size - from;
+    end = end < EIGHT ? end : EIGHT;
+    unsigned limit = s.flipped ? UINT8_MAX - 1 - test.code : test.code;
+    to->lane[k] = (uint8_t)test.lane;
+    to->flip[k] = s.flipped ? UINT8_MAX : 0;
+    to->limit[k] = (uint8_t)(limit ^ SIGN);
+    to->strike[k] = (uint8_t)((1u << end) - (1u << begin));
+}
+
+static void place_tree(const placing *p, size_t k, size_t t)
+{
+    quick_batch *batch = p->batch;
+    uint32_t next[EIGHTS_MAX] = {0}; /* slot of each eight */
+    memcpy(next + 1, batch->slot_end, (EIGHTS_MAX - 1) * sizeof *next);
+    for (size_t i = 0; i < p->tree[k].node_count; i++) {
+        span s = p->tree[k].node[i];
+        almi_test test = p->forest->test[t][s.node];
+        for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
+            place_pair(&batch->slot[next[e]++], k, test, s, e);
+        }
+    }
+    for (size_t i = 0; i < p->forest->tree[t].leaf_count; i++) {
+        batch->value[k * batch->width + i] = p->forest->tree[t].leaf_value[p->tree[k].leaf[i]];
+    }
+}
+
+static alm_err build_batch(placing *p, alm_arena *arena, size_t begin, alm_error *error)
+{
+    const alm_forest *forest = p->forest;
+    quick_batch *batch = p->batch;
+    size_t left = forest->info.tree_count - begin;
+    batch->tree_count = left < TREES ? left : TREES;
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        const almi_tree *tree = &forest->tree[begin + k];
+        order_leaves(p, k, tree);
+        batch->output[k] = tree->output;
+        batch->width = tree->leaf_count > batch->width ? tree->leaf_count : batch->width;
+    }
+    count_slots(p);
+    batch->eight_count = (unsigned)((batch->width + EIGHT - 1) / EIGHT);
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count * batch->width, batch->value, error));
     /* One more, so that there are slots also where no tree has a node. */
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, batch->slot_end[EIGHTS_MAX - 1] + 1, batch->slot,
-                              error));
-    for (size_t t = begin; t < end; t++) {
-        place_tree(forest, batch, t, &p);
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_end[EIGHTS_MAX - 1] + 1, batch->slot, error));
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        place_tree(p, k, begin + k);
     }
     return ALM_OK;
 }
 
-alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
         return ALM_OK;
     }
     almi_quick *quick = NULL;
+    placing *p = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 1, p, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
+    p->forest = forest;
     for (size_t i = 0; i < quick->batch_count; i++) {
-        ALM_TRY(build_batch(forest, &quick->batch[i], i * TREES, error));
+        p->batch = &quick->batch[i];
+        ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
     }
     forest->quick = quick;
     return ALM_OK;
@@ -371,9 +399,10 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
 
 #else
 
-alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     (void)forest;
+    (void)scratch;
     (void)error;
     return ALM_OK;
 }
