@@ -46,6 +46,58 @@ void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_
     }
 }
 
+/* Outputs n .. n + CHUNK of ALMI_LANES_ROWS rows: their sums are the registers. */
+ALM_INLINE void affine_block(const float *const *x, const float *restrict w, size_t k_count,
+                             size_t n_count, float *const *out, size_t n)
+{
+    float sum[ALMI_LANES_ROWS][CHUNK];
+    const float *from[ALMI_LANES_ROWS];
+    ALM_UNROLLED
+    for (size_t r = 0; r < ALMI_LANES_ROWS; r++) {
+        from[r] = x[r];
+        memcpy(sum[r], out[r] + n, sizeof sum[r]);
+    }
+    for (size_t k = 0; k < k_count; k++) {
+        const float *row = w + k * n_count + n;
+        ALM_UNROLLED
+        for (size_t r = 0; r < ALMI_LANES_ROWS; r++) {
+            float own = from[r][k];
+            for (size_t i = 0; i < CHUNK; i++) {
+                sum[r][i] = fmaf(own, row[i], sum[r][i]);
+            }
+        }
+    }
+    ALM_UNROLLED
+    for (size_t r = 0; r < ALMI_LANES_ROWS; r++) {
+        memcpy(out[r] + n, sum[r], sizeof sum[r]);
+    }
+}
+
+ALM_WIDE_VECTORS
+static void affine_blocks(const float *const *x, const float *w, size_t k_count, size_t n_count,
+                          float *const *out)
+{
+    size_t n = 0;
+    for (; n + CHUNK <= n_count; n += CHUNK) {
+        affine_block(x, w, k_count, n_count, out, n);
+    }
+    for (size_t r = 0; r < ALMI_LANES_ROWS && n < n_count; r++) {
+        affine_lanes(x[r], w + n, k_count, n_count, n_count - n, out[r] + n);
+    }
+}
+
+void almi_lanes_affine_rows(const float *const *x, const float *w, size_t k_count, size_t n_count,
+                            float *const *out, size_t rows)
+{
+    size_t r = 0;
+    for (; r + ALMI_LANES_ROWS <= rows; r += ALMI_LANES_ROWS) {
+        affine_blocks(x + r, w, k_count, n_count, out + r);
+    }
+    for (; r < rows; r++) {
+        almi_lanes_affine(x[r], w, k_count, n_count, out[r]);
+    }
+}
+
 ALM_INLINE void outer_lanes(float x, const float *restrict d, size_t lanes, float *restrict row)
 {
     for (size_t n = 0; n < lanes; n++) {

@@ -12,6 +12,11 @@
 /* out[n] += sum of x[k] w[k * n_count + n] over k in order. */
 void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_count, float *out);
 
+/* The same for several x and out, with the same bits; w is read once for ALMI_LANES_ROWS rows. */
+#define ALMI_LANES_ROWS 8
+void almi_lanes_affine_rows(const float *const *x, const float *w, size_t k_count, size_t n_count,
+                            float *const *out, size_t rows);
+
 /* w[k * n_count + n] += x[k] d[n]. */
 void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_count, float *w);
 

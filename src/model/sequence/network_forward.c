@@ -59,19 +59,16 @@ size_t almi_tape_size(const alm_network *network, size_t steps, bool dropped)
 
 /* ---- one step of a layer ---- */
 
-static void lstm_step(const float *p, const almi_layer *layer, const float *x, const float *before,
-                      float *record)
+/* From the sums of the gates on. */
+static void lstm_finish(const float *p, const almi_layer *layer, const float *before,
+                        float *record)
 {
     size_t units = layer->spec.units;
-    const float *h_before = before + layer->hidden;
     const float *c_before = before + 4 * units;
     float *gate = record;
     float *c = record + 4 * units;
     float *c_tanh = record + 5 * units;
     float *h = record + 6 * units;
-    memcpy(gate, p + layer->b, 4 * units * sizeof *gate);
-    almi_lanes_affine(x, p + layer->w, layer->inputs, 4 * units, gate);
-    almi_lanes_affine(h_before, p + layer->u, units, 4 * units, gate);
     const float *peep = layer->spec.peepholes ? p + layer->c : NULL;
     for (size_t n = 0; peep && n < units; n++) {
         gate[n] = fmaf(peep[n], c_before[n], gate[n]);
@@ -90,6 +87,29 @@ static void lstm_step(const float *p, const almi_layer *layer, const float *x, c
     almi_lanes_tanh(c_tanh, units);
     for (size_t n = 0; n < units; n++) {
         h[n] = gate[3 * units + n] * c_tanh[n];
+    }
+}
+
+/* One step of several windows: their products with W and U are made together. */
+static void lstm_steps(const alm_network *network, size_t l, const almi_tape *tape, size_t count,
+                       size_t step)
+{
+    const float *p = network->parameter;
+    const almi_layer *layer = &network->layer[l];
+    size_t gates = 4 * layer->spec.units;
+    const float *x[ALMI_LANES_ROWS], *before[ALMI_LANES_ROWS], *h_before[ALMI_LANES_ROWS];
+    float *record[ALMI_LANES_ROWS];
+    for (size_t i = 0; i < count; i++) {
+        x[i] = almi_tape_seen(&tape[i], l, step, 0);
+        before[i] = step ? almi_tape_at(&tape[i], l + 1, step - 1) : tape[i].zero;
+        h_before[i] = before[i] + layer->hidden;
+        record[i] = almi_tape_at(&tape[i], l + 1, step);
+        memcpy(record[i], p + layer->b, gates * sizeof *p);
+    }
+    almi_lanes_affine_rows(x, p + layer->w, layer->inputs, gates, record, count);
+    almi_lanes_affine_rows(h_before, p + layer->u, layer->spec.units, gates, record, count);
+    for (size_t i = 0; i < count; i++) {
+        lstm_finish(p, layer, before[i], record[i]);
     }
 }
 
@@ -185,7 +205,7 @@ void almi_layer_step(const alm_network *network, size_t l, const almi_tape *tape
     float *record = almi_tape_at(tape, l + 1, step);
     switch (layer->spec.kind) {
     case ALM_LAYER_LSTM:
-        lstm_step(network->parameter, layer, x, before, record);
+        lstm_steps(network, l, tape, 1, step);
         break;
     case ALM_LAYER_GRU:
         gru_step(network->parameter, layer, x, before, record);
@@ -193,6 +213,19 @@ void almi_layer_step(const alm_network *network, size_t l, const almi_tape *tape
     case ALM_LAYER_TCN:
         tcn_step(network->parameter, layer, tape, l + 1, step);
         break;
+    }
+}
+
+/* The same step of up to ALMI_LANES_ROWS windows. */
+static void layer_steps(const alm_network *network, size_t l, const almi_tape *tape, size_t count,
+                        size_t step)
+{
+    if (network->layer[l].spec.kind == ALM_LAYER_LSTM) {
+        lstm_steps(network, l, tape, count, step);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        almi_layer_step(network, l, &tape[i], step);
     }
 }
 
@@ -288,19 +321,33 @@ const float *alm_network_hidden(const alm_network_state *state)
     return almi_tape_seen(&state->tape, stage, state->step - 1, 0);
 }
 
-alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
+/* x comes after `done` other steps. */
+static alm_err check_step(const alm_network *network, const double *x, size_t done,
+                          alm_error *error)
 {
-    const alm_network *network = state->network;
     for (size_t f = 0; f < network->spec.feature_count; f++) {
         if (!isfinite((float)x[f])) {
             return alm_fail(error, ALM_ERR_NUMERIC, "step %zu, feature %zu is %g: a net takes "
-                            "finite numbers of the size of a float", state->step + 1, f + 1, x[f]);
+                            "finite numbers of the size of a float", done + 1, f + 1, x[f]);
         }
     }
-    float *seen = almi_tape_at(&state->tape, 0, state->step);
+    return ALM_OK;
+}
+
+static void take_step(const alm_network *network, const almi_tape *tape, const double *x,
+                      size_t step)
+{
+    float *seen = almi_tape_at(tape, 0, step);
     for (size_t f = 0; f < network->spec.feature_count; f++) {
         seen[f] = (float)x[f];
     }
+}
+
+alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
+{
+    const alm_network *network = state->network;
+    ALM_TRY(check_step(network, x, state->step, error));
+    take_step(network, &state->tape, x, state->step);
     for (size_t l = 0; l < network->spec.layer_count; l++) {
         almi_layer_step(network, l, &state->tape, state->step);
     }
@@ -314,32 +361,69 @@ alm_err alm_network_step(alm_network_state *state, const double *x, double *out,
 
 /* ---- windows ---- */
 
+static alm_err check_windows(const alm_network *network, const alm_network_windows *windows,
+                             alm_error *error)
+{
+    size_t features = network->spec.feature_count;
+    for (size_t i = 0; i < windows->count; i++) {
+        const double *x = windows->values + i * windows->steps * features;
+        for (size_t t = 0; t < windows->steps; t++) {
+            alm_err code = check_step(network, x + t * features, t, error);
+            if (code != ALM_OK) {
+                return alm_error_wrap(error, code, "window %zu", i + 1);
+            }
+        }
+    }
+    return ALM_OK;
+}
+
+/* Windows side by side from states of zeros, step by step as alm_network_step does it. */
+static void run_windows(const alm_network *network, const double *values, size_t steps,
+                        alm_network_state *const *state, size_t count, double *out)
+{
+    size_t features = network->spec.feature_count;
+    almi_tape tape[ALMI_LANES_ROWS];
+    for (size_t i = 0; i < count; i++) {
+        alm_network_state_reset(state[i]);
+        tape[i] = state[i]->tape;
+    }
+    for (size_t t = 0; t < steps; t++) {
+        for (size_t i = 0; i < count; i++) {
+            take_step(network, &tape[i], values + (i * steps + t) * features, t);
+        }
+        for (size_t l = 0; l < network->spec.layer_count; l++) {
+            layer_steps(network, l, tape, count, t);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        state[i]->step = steps;
+        almi_head(network, alm_network_hidden(state[i]), state[i]->raw);
+        almi_finish(network, state[i]->raw, out + i * network->spec.output_count);
+    }
+}
+
 alm_err alm_network_predict(const alm_network *network, const alm_network_windows *windows,
                             alm_arena *scratch, double *out, alm_error *error)
 {
     size_t n = windows->count;
     size_t steps = windows->steps;
-    size_t features = network->spec.feature_count;
-    size_t outputs = network->spec.output_count;
+    (void)scratch; /* results go straight to `out`: nothing fails once the first is written */
     if (steps == 0 && n > 0) {
         return alm_fail(error, ALM_ERR_INVALID, "a window needs at least one step");
     }
-    double *result = ALM_NEW_ARRAY(scratch, double, n * outputs);
-    alm_network_state *state = NULL;
-    ALM_TRY(alm_network_state_create(network, &state, error));
+    ALM_TRY(check_windows(network, windows, error));
+    alm_network_state *state[ALMI_LANES_ROWS] = {NULL};
     alm_err code = ALM_OK;
-    for (size_t i = 0; code == ALM_OK && i < n; i++) {
-        alm_network_state_reset(state);
-        for (size_t t = 0; code == ALM_OK && t < steps; t++) {
-            bool last = t + 1 == steps;
-            code = alm_network_step(state, windows->values + (i * steps + t) * features,
-                                    last ? result + i * outputs : NULL, error);
-        }
-        code = code == ALM_OK ? code : alm_error_wrap(error, code, "window %zu", i + 1);
+    for (size_t i = 0; code == ALM_OK && i < ALMI_LANES_ROWS && i < n; i++) { /* side by side */
+        code = alm_network_state_create(network, &state[i], error);
     }
-    alm_network_state_destroy(state);
-    if (code == ALM_OK && n > 0) {
-        memcpy(out, result, n * outputs * sizeof *out);
+    for (size_t i = 0; code == ALM_OK && i < n; i += ALMI_LANES_ROWS) {
+        size_t count = n - i < ALMI_LANES_ROWS ? n - i : ALMI_LANES_ROWS;
+        run_windows(network, windows->values + i * steps * network->spec.feature_count, steps,
+                    state, count, out + i * network->spec.output_count);
+    }
+    for (size_t i = 0; i < ALMI_LANES_ROWS; i++) {
+        alm_network_state_destroy(state[i]);
     }
     return code;
 }

@@ -65,6 +65,38 @@ static void affine_is_the_plain_loop(void **state)
     }
 }
 
+static void rows_together_have_the_bits_of_each_alone(void **state)
+{
+    (void)state;
+    enum { ROWS = 19, K = 9, N = 70 };
+    static const size_t SIZES[] = {1, 15, 16, 33, N};
+    alm_rng rng = alm_rng_stream(1, 2);
+    static float x[ROWS][K], w[K * N], out[ROWS][N], want[ROWS][N];
+    const float *from[ROWS];
+    float *to[ROWS];
+    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+        size_t n_count = SIZES[s];
+        for (size_t i = 0; i < K * n_count; i++) {
+            w[i] = (float)alm_rng_next_normal(&rng);
+        }
+        for (size_t rows = 1; rows <= ROWS; rows++) {
+            for (size_t r = 0; r < rows; r++) {
+                from[r] = x[r];
+                to[r] = out[r];
+                for (size_t k = 0; k < K; k++) {
+                    x[r][k] = (float)alm_rng_next_normal(&rng);
+                }
+                for (size_t n = 0; n < N; n++) {
+                    out[r][n] = want[r][n] = (float)alm_rng_next_normal(&rng);
+                }
+                almi_lanes_affine(x[r], w, K, n_count, want[r]);
+            }
+            almi_lanes_affine_rows(from, w, K, n_count, to, rows);
+            assert_memory_equal(out, want, rows * sizeof *out);
+        }
+    }
+}
+
 static void sigmoid_and_tanh_are_close(void **state)
 {
     (void)state;
@@ -144,6 +176,28 @@ static void a_stream_is_a_window(void **state)
             alm_network_state_reset(stream);
         }
         alm_network_state_destroy(stream);
+        alm_network_destroy(network);
+    }
+}
+
+/* Windows are computed some at a time; what is beside one must not show. */
+static void windows_together_are_each_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 21 };
+    for (int number = 0; number < CASE_STACKS; number++) {
+        alm_network *network = make(number, ALM_HEAD_VALUES, 4);
+        alm_error error = {0};
+        double windows[COUNT * CASE_STEPS * CASE_FEATURES];
+        double all[COUNT * CASE_OUTPUTS], one[CASE_OUTPUTS];
+        case_windows(9, COUNT * CASE_STEPS * CASE_FEATURES, windows);
+        for (size_t count = 1; count <= COUNT; count++) {
+            assert_int_equal(predict(network, windows, count, CASE_STEPS, all, &error), ALM_OK);
+            size_t i = count - 1;
+            assert_int_equal(predict(network, windows + i * CASE_STEPS * CASE_FEATURES, 1,
+                                     CASE_STEPS, one, &error), ALM_OK);
+            assert_memory_equal(one, all + i * CASE_OUTPUTS, sizeof one);
+        }
         alm_network_destroy(network);
     }
 }
@@ -301,9 +355,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(affine_is_the_plain_loop),
+        cmocka_unit_test(rows_together_have_the_bits_of_each_alone),
         cmocka_unit_test(sigmoid_and_tanh_are_close),
         cmocka_unit_test(forward_is_the_formulas),
         cmocka_unit_test(a_stream_is_a_window),
+        cmocka_unit_test(windows_together_are_each_alone),
         cmocka_unit_test(heads_say_what_they_mean),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(impossible_shapes_are_refused),
