@@ -86,26 +86,39 @@ typedef struct placing {
     } tree[TREES];
 } placing;
 
-/* size[node] = leaves below, of the whole tree. `stack` has room for all nodes. */
-static void count_leaves(const almi_tree *tree, uint16_t *size, int32_t *stack)
+static uint16_t size_below(const almi_tree *tree, size_t at, const uint16_t *size)
 {
-    size_t nodes = 0;
-    if (tree->leaf_count > 1) {
-        stack[nodes++] = 0;
+    int32_t left = tree->left[at], right = tree->right[at];
+    return (uint16_t)((left >= 0 ? size[left] : 1) + (right >= 0 ? size[right] : 1));
+}
+
+/* size[node] = leaves below. Mostly children have higher numbers than their parent; where they have
+ * not, nodes are listed level by level first. */
+static void count_leaves(const almi_tree *tree, uint16_t *size)
+{
+    size_t inner_count = tree->leaf_count - 1, nodes = 0;
+    bool ascending = true;
+    for (size_t at = inner_count; at-- > 0;) {
+        int32_t left = tree->left[at], right = tree->right[at], own = (int32_t)at;
+        ascending = ascending && (left < 0 || left > own) && (right < 0 || right > own);
+        size[at] = ascending ? size_below(tree, at, size) : 0;
     }
-    for (size_t i = 0; i < nodes; i++) { /* parents before children */
-        int32_t left = tree->left[stack[i]], right = tree->right[stack[i]];
-        if (left >= 0) {
-            stack[nodes++] = left;
-        }
-        if (right >= 0) {
-            stack[nodes++] = right;
+    if (ascending) {
+        return;
+    }
+    uint16_t listed[LEAVES_MAX] = {0};
+    nodes = 1;
+    for (size_t i = 0; i < nodes; i++) {
+        int32_t child[2] = {tree->left[listed[i]], tree->right[listed[i]]};
+        for (size_t c = 0; c < 2; c++) {
+            if (child[c] >= 0) {
+                listed[nodes++] = (uint16_t)child[c];
+            }
         }
     }
     while (nodes > 0) {
-        int32_t at = stack[--nodes], left = tree->left[at], right = tree->right[at];
-        unsigned sum = left >= 0 ? size[left] : 1;
-        size[at] = (uint16_t)(sum + (right >= 0 ? size[right] : 1));
+        nodes--;
+        size[listed[nodes]] = size_below(tree, listed[nodes], size);
     }
 }
 
@@ -120,7 +133,7 @@ static void order_leaves(placing *p, size_t k, const almi_tree *tree)
     uint16_t size[LEAVES_MAX];
     int32_t stack[LEAVES_MAX];
     size_t waiting = 1, leaves = 0, nodes = 0;
-    count_leaves(tree, size, stack);
+    count_leaves(tree, size);
     stack[0] = tree->leaf_count > 1 ? 0 : ~0;
     while (waiting > 0) {
         int32_t at = stack[--waiting];
