@@ -204,6 +204,9 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 64,
                                .grid = 16, .categories = true},
                 "64 leaves");
+    check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 100,
+                               .grid = 16, .categories = true, .backwards = true},
+                "children with lower numbers than their parents");
     check_shape((forest_shape){.trees = 4, .outputs = 20, .features = 6, .leaves = 20,
                                .grid = 16},
                 "more outputs than a block keeps");
