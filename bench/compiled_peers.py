@@ -9,8 +9,9 @@ rows of 40 doubles each, in series order and from anywhere), and of each peer wh
     tl2cgen.so  the C of tl2cgen in 8 units, gcc -O3 -march=native
     model.onnx  onnxmltools: TreeEnsembleRegressor; the runtime adds trees in float
 
-A file that is there is not made again, so a second run takes no time; a peer that fails, or takes
-more than BENCH_COMPILE_SECONDS of processor time (3000), is said and left out.
+A file that is there is not made again, so a second run takes no time; a peer that fails, or one of
+whose processes takes more than BENCH_COMPILE_SECONDS (3000) of processor time, is said and left
+out.
 """
 import multiprocessing
 import os
@@ -156,4 +157,5 @@ def main():
                  os.path.join(own, file))
 
 
-main()
+if __name__ == "__main__":
+    main()

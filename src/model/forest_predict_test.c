@@ -57,10 +57,11 @@ static bool force(alm_forest *forest, alm_vector_level level, way how)
     case ROW_BY_ROW:
     case WITHOUT_VBMI:
         forest->has_vbmi = forest->has_vbmi && how == ROW_BY_ROW;
+        forest->by_quick = quick;
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
         return quick && (how == WITHOUT_VBMI || level == ALM_VECTORS_V3 || forest->has_vbmi);
     case WALKED:
-        forest->quick = NULL;
+        forest->by_quick = false;
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
         return true;
     case BLOCKS:
@@ -94,7 +95,6 @@ static void check_rows(const alm_forest *forest, const scored *s, size_t n, cons
 static void check_ways(alm_forest *forest, const scored *s, const char *what)
 {
     static const size_t sizes[] = {1, 2, 5, 8, 9, 63, 64, 65, 130, 255, 256, 257, 300, 513, ROWS};
-    const struct almi_quick *quick = forest->quick;
     for (int level = ALM_VECTORS_NONE; level <= ALM_VECTORS_V4; level++) {
         for (int how = 0; how < WAYS; how++) {
             char name[160];
@@ -103,7 +103,6 @@ static void check_ways(alm_forest *forest, const scored *s, const char *what)
             for (size_t i = 0; can && i < sizeof sizes / sizeof *sizes; i++) {
                 check_rows(forest, s, sizes[i], name);
             }
-            forest->quick = quick;
         }
     }
     assert_true(alm_forest_use_vectors(forest, alm_vector_level_bound()));

@@ -51,6 +51,8 @@ typedef struct quick_batch {
 typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
+    size_t slots;  /* of all batches */
+    size_t levels; /* that walks of ALMI_WALK_WIDTH trees would take */
 } almi_quick;
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -241,12 +243,33 @@ alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *erro
     for (size_t i = 0; i < quick->batch_count; i++) {
         p->batch = &quick->batch[i];
         ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
+        quick->slots += quick->batch[i].slot_end[EIGHTS_MAX - 1];
+    }
+    for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
+        size_t deepest = 0;
+        for (size_t i = t; i < forest->info.tree_count && i < t + ALMI_WALK_WIDTH; i++) {
+            deepest = forest->fast[i].depth > deepest ? forest->fast[i].depth : deepest;
+        }
+        quick->levels += deepest;
     }
     forest->quick = quick;
     return ALM_OK;
 }
 
 /* ---- scoring ---- */
+
+/* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
+#define SLOT_V4 30
+#define SLOT_V3 35
+#define WALKED_LEVEL 75
+
+bool almi_quick_is_sooner(const alm_forest *forest)
+{
+    const almi_quick *quick = forest->quick;
+    bool v4 = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+    return quick != NULL && forest->kernel->level >= ALM_VECTORS_V3 &&
+           quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
+}
 
 /* The first of eight leaves that is not struck, by halves of the byte; UINT8_MAX: none. */
 #define FIRST_FREE(from) \
@@ -310,51 +333,70 @@ ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
-/* The same for 32 of the trees with AVX2; `many`: more than 64 lanes. */
-ALMI_V3 ALM_INLINE void reach_32(const quick_batch *batch, const uint8_t *code, bool many,
-                                 size_t from, uint8_t *place)
+typedef struct free_tables {
+    __m256i low, high;
+} free_tables;
+
+ALMI_V3 ALM_INLINE __m256i first_free(__m256i struck, unsigned eight, const free_tables *of)
 {
-    __m256i table[LANES / 16];
+    __m256i nibble = _mm256_set1_epi8(15);
+    __m256i low = _mm256_shuffle_epi8(of->low, _mm256_and_si256(struck, nibble));
+    __m256i high = _mm256_shuffle_epi8(
+        of->high, _mm256_and_si256(_mm256_srli_epi16(struck, 4), nibble));
+    return _mm256_adds_epu8(_mm256_min_epu8(low, high),
+                            _mm256_set1_epi8((char)(eight * EIGHT)));
+}
+
+/* The same with AVX2 for 32 trees or 64; `many`: more than 64 lanes. */
+ALMI_V3 ALM_INLINE void reach_halves(const quick_batch *batch, const uint8_t *code, bool many,
+                                     size_t halves, uint8_t *place)
+{
+    __m256i table[LANES / 16], found[2] = {_mm256_set1_epi8(-1), _mm256_set1_epi8(-1)};
     for (size_t i = 0; i < (many ? LANES : LANES_FEW) / 16; i++) {
         table[i] =
             _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(code + 16 * i)));
     }
-    __m256i nibble = _mm256_set1_epi8(15), found = _mm256_set1_epi8(-1);
-    __m256i free_low =
-        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW));
-    __m256i free_high =
-        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH));
+    free_tables of = {
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW)),
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH))};
     const quick_slot *slot = batch->slot;
     for (unsigned e = 0; e < batch->eight_count; e++) {
-        __m256i struck = _mm256_setzero_si256();
+        __m256i struck[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
         for (const quick_slot *end = batch->slot + batch->slot_end[e]; slot < end; slot++) {
-            __m256i own = code_of(table, many, load_32(slot->lane + from));
-            own = _mm256_xor_si256(own, load_32(slot->flip + from));
-            __m256i other = _mm256_cmpgt_epi8(own, load_32(slot->limit + from));
-            struck = _mm256_or_si256(struck,
-                                     _mm256_and_si256(other, load_32(slot->strike + from)));
+            ALM_UNROLLED
+            for (size_t h = 0; h < halves; h++) {
+                __m256i own = code_of(table, many, load_32(slot->lane + 32 * h));
+                own = _mm256_xor_si256(own, load_32(slot->flip + 32 * h));
+                __m256i other = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
+                other = _mm256_and_si256(other, load_32(slot->strike + 32 * h));
+                struck[h] = _mm256_or_si256(struck[h], other);
+            }
         }
-        __m256i first = _mm256_min_epu8(
-            _mm256_shuffle_epi8(free_low, _mm256_and_si256(struck, nibble)),
-            _mm256_shuffle_epi8(free_high,
-                                _mm256_and_si256(_mm256_srli_epi16(struck, 4), nibble)));
-        first = _mm256_adds_epu8(first, _mm256_set1_epi8((char)(e * EIGHT)));
-        found = _mm256_min_epu8(found, first);
+        ALM_UNROLLED
+        for (size_t h = 0; h < halves; h++) {
+            found[h] = _mm256_min_epu8(found[h], first_free(struck[h], e, &of));
+        }
     }
-    _mm256_storeu_si256((__m256i *)(place + from), found);
+    for (size_t h = 0; h < halves; h++) {
+        _mm256_storeu_si256((__m256i *)(place + 32 * h), found[h]);
+    }
 }
 
 ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, uint8_t *place)
 {
-    for (size_t from = 0; from < batch->tree_count; from += 32) {
-        reach_32(batch, code, false, from, place);
+    if (batch->tree_count <= 32) {
+        reach_halves(batch, code, false, 1, place);
+    } else {
+        reach_halves(batch, code, false, 2, place);
     }
 }
 
 ALMI_V3 static void reach_v3_many(const quick_batch *batch, const uint8_t *code, uint8_t *place)
 {
-    for (size_t from = 0; from < batch->tree_count; from += 32) {
-        reach_32(batch, code, true, from, place);
+    if (batch->tree_count <= 32) {
+        reach_halves(batch, code, true, 1, place);
+    } else {
+        reach_halves(batch, code, true, 2, place);
     }
 }
 
@@ -418,6 +460,12 @@ alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *erro
     (void)scratch;
     (void)error;
     return ALM_OK;
+}
+
+bool almi_quick_is_sooner(const alm_forest *forest)
+{
+    (void)forest;
+    return false;
 }
 
 void almi_quick_score(const alm_forest *forest, const double *row, double *out)
