@@ -43,9 +43,10 @@ check-full: check test
 bench: build
 	bench/run
 
-# Scoring and explaining beside LightGBM's and XGBoost's C libraries; about five minutes.
+# Scoring and explaining beside LightGBM, XGBoost and what compiles their forests, nets beside ONNX
+# Runtime, loading; under ten minutes once the peers are compiled. DATA=<folder>: real sales.
 bench-inference: build
-	bench/run inference
+	DATA="$(DATA)" bench/run inference sequence load
 
 # DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
 accuracy: build

@@ -6,58 +6,39 @@
  * Forests of 100, 500 and 1000 trees with 31, 64 and 255 leaves from LightGBM, and of depth 6 from
  * XGBoost, are trained here on generated rows with structure, so their shape is that of learned
  * ones. A round measures ours (each vector level) and theirs one after the other in processor
- * time; printed are medians over the rounds and medians of the rounds' ratios, one JSON object a
- * line. The last lines are the least ratios over the forests. Raw scores that differ are counted
- * bit for bit. */
+ * time; printed are medians over the rounds (slow ones: at least three) and medians of the rounds'
+ * ratios, one JSON object a line. Rows come in the order of series; 500 trees also get rows in
+ * random order. The last lines are the least ratios over the forests. Raw scores that differ are
+ * counted bit for bit. */
 #include "base/rng.h"
+#include "bench_measure.h"
 #include "inference_peers.h"
 #include "model/forest.h"
 #include "train/lightgbm.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #define COLUMNS 40
 #define TRAIN_ROWS 20000
 #define ROWS 4096
 #define EXPLAIN_ROWS 512
-#define ROUNDS_MAX 99
-#define SECONDS_MIN 0.01 /* of one measurement */
+#define EXPLAIN_ROWS_PEER 64 /* LightGBM: its time per row does not depend on their number */
+#define SECONDS_ENOUGH 2.0   /* of one comparison; then three rounds have to do */
+#define ROUNDS_LEAST 3
 #define ROWS_PER_LOOK 128
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void check(alm_err code, const alm_error *error)
-{
-    if (code != ALM_OK) {
-        fprintf(stderr, "inference_bench: %s\n", error->message);
-        exit(alm_err_exit_status(code));
-    }
-}
-
-static void print_result(const char *name, double value, const char *unit)
-{
-    printf("{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"}\n", name, value, unit);
-    fflush(stdout);
-}
 
 /* ---- rows ---- */
 
-/* Neighbouring rows are alike, as the steps of one series are; floats, so that both libraries see
- * the same values. */
-static double *make_rows(size_t count, alm_rng *rng, alm_arena *arena)
+/* In series neighbouring rows are alike, as the steps of one series are; floats, so that both
+ * libraries see the same values. */
+static double *make_rows(size_t count, bool in_series, alm_rng *rng, alm_arena *arena)
 {
     double *rows = ALM_NEW_ARRAY(arena, double, count * COLUMNS);
     for (size_t i = 0; i < count; i++) {
         for (size_t f = 0; f < COLUMNS; f++) {
             double fresh = (double)(float)((double)alm_rng_next_below(rng, 100000) / 1000);
-            bool again = i % 28 && f < COLUMNS - 4;
+            bool again = in_series && i % 28 && f < COLUMNS - 4;
             rows[i * COLUMNS + f] = again ? rows[(i - 1) * COLUMNS + f] : fresh;
         }
     }
@@ -92,8 +73,8 @@ static float *to_floats(const double *values, size_t count, alm_arena *arena)
 typedef struct bench {
     peer_lightgbm lightgbm;
     peer_xgboost xgboost;
-    const double *train_rows, *train_labels, *rows;
-    const float *float_rows;
+    const double *train_rows, *train_labels, *rows, *random_rows;
+    const float *float_rows, *random_float_rows;
     double *ours, *theirs;
     size_t mismatches;
     int rounds;
@@ -199,29 +180,16 @@ typedef void caller(const subject *s, work what, size_t at, size_t n, double *ou
 static double time_of(const subject *s, caller *call, work what, size_t n, double *out)
 {
     size_t at = 0, done = 0;
-    double start = seconds_now(), used = 0;
-    while (used < SECONDS_MIN) {
+    double start = bench_seconds(), used = 0;
+    while (used < BENCH_SECONDS_MIN) {
         size_t until = done + ROWS_PER_LOOK;
         for (; done < until; done += n) {
             call(s, what, at, n, out);
             at = at + 2 * n <= ROWS ? at + n : 0;
         }
-        used = seconds_now() - start;
+        used = bench_seconds() - start;
     }
     return used / (double)done;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return values[count / 2];
 }
 
 /* Medians in seconds per row, and of the ratio theirs / ours. */
@@ -231,14 +199,20 @@ typedef struct figures {
 
 static figures compare(const subject *s, work what, size_t n)
 {
-    double ours[ROUNDS_MAX], theirs[ROUNDS_MAX], ratio[ROUNDS_MAX];
-    int rounds = s->b->rounds;
-    for (int i = 0; i < rounds; i++) {
-        ours[i] = time_of(s, our_call, what, n, s->b->ours);
-        theirs[i] = time_of(s, their_call, what, n, s->b->theirs);
-        ratio[i] = theirs[i] / ours[i];
+    double ours[BENCH_ROUNDS_MAX], theirs[BENCH_ROUNDS_MAX], ratio[BENCH_ROUNDS_MAX];
+    int rounds = 0;
+    double start = bench_seconds();
+    for (; rounds < s->b->rounds; rounds++) {
+        if (rounds >= ROUNDS_LEAST && bench_seconds() - start > SECONDS_ENOUGH) {
+            break;
+        }
+        size_t m = what == EXPLAIN && !s->is_xgboost ? EXPLAIN_ROWS_PEER : n;
+        ours[rounds] = time_of(s, our_call, what, n, s->b->ours);
+        theirs[rounds] = time_of(s, their_call, what, m, s->b->theirs);
+        ratio[rounds] = theirs[rounds] / ours[rounds];
     }
-    return (figures){median(theirs, rounds), median(ours, rounds), median(ratio, rounds)};
+    return (figures){bench_median(theirs, rounds), bench_median(ours, rounds),
+                     bench_median(ratio, rounds)};
 }
 
 /* All rows, in calls of n. */
@@ -273,11 +247,11 @@ static void print_figures(const char *subject_name, const char *what, const char
     char name[120];
     double ns = 1e9 / (double)trees;
     snprintf(name, sizeof name, "%s_%s_%s_almanac", subject_name, what, level);
-    print_result(name, f.ours * ns, "ns/row/tree");
+    bench_print(name, f.ours * ns, "ns/row/tree");
     snprintf(name, sizeof name, "%s_%s_%s_peer", subject_name, what, level);
-    print_result(name, f.theirs * ns, "ns/row/tree");
+    bench_print(name, f.theirs * ns, "ns/row/tree");
     snprintf(name, sizeof name, "%s_%s_%s_ratio", subject_name, what, level);
-    print_result(name, f.ratio, "x");
+    bench_print(name, f.ratio, "x");
 }
 
 /* Every size at which a batch may be slower than the library: calls of few rows and many. */
@@ -292,6 +266,31 @@ static void run_sizes(const subject *s, const char *name, const char *level, lea
         take_least(&to->any_size, f.ratio);
         count_mismatches(s, sizes[i]);
     }
+}
+
+static void swap_rows(bench *b)
+{
+    const double *rows = b->rows;
+    const float *floats = b->float_rows;
+    b->rows = b->random_rows;
+    b->float_rows = b->random_float_rows;
+    b->random_rows = rows;
+    b->random_float_rows = floats;
+}
+
+/* Rows that have nothing in common with the one before. */
+static void run_random(const subject *s, const char *name, const char *level, least *to)
+{
+    swap_rows(s->b);
+    figures batch = compare(s, SCORE, ROWS);
+    figures single = compare(s, SCORE_SINGLE, 1);
+    count_mismatches(s, ROWS);
+    count_mismatches(s, 1);
+    swap_rows(s->b);
+    print_figures(name, "batch_random", level, batch, s->trees);
+    print_figures(name, "single_random", level, single, s->trees);
+    take_least(&to->any_size, batch.ratio);
+    take_least(&to->any_size, single.ratio);
 }
 
 static void run_level(const subject *s, const char *name, alm_vector_level level, least *to)
@@ -315,6 +314,7 @@ static void run_level(const subject *s, const char *name, alm_vector_level level
     }
     if (s->trees == 500 && level != ALM_VECTORS_NONE) {
         run_sizes(s, name, names[level], to);
+        run_random(s, name, names[level], to);
     }
 }
 
@@ -322,15 +322,15 @@ static void run_shap(subject *s, const char *name, least *to)
 {
     alm_error error = {0};
     char what[120];
-    check(alm_forest_explainer_create(s->forest, &s->explainer, &error), &error);
-    check(alm_forest_scratch_create(s->explainer, &s->scratch, &error), &error);
+    bench_check(alm_forest_explainer_create(s->forest, &s->explainer, &error), &error);
+    bench_check(alm_forest_scratch_create(s->explainer, &s->scratch, &error), &error);
     figures f = compare(s, EXPLAIN, EXPLAIN_ROWS);
     snprintf(what, sizeof what, "%s_shap_almanac", name);
-    print_result(what, 1 / f.ours, "rows/s");
+    bench_print(what, 1 / f.ours, "rows/s");
     snprintf(what, sizeof what, "%s_shap_peer", name);
-    print_result(what, 1 / f.theirs, "rows/s");
+    bench_print(what, 1 / f.theirs, "rows/s");
     snprintf(what, sizeof what, "%s_shap_ratio", name);
-    print_result(what, f.ratio, "x");
+    bench_print(what, f.ratio, "x");
     take_least(&to->shap, f.ratio);
     alm_forest_scratch_destroy(s->scratch);
     alm_forest_explainer_destroy(s->explainer);
@@ -368,7 +368,7 @@ static void *train_lightgbm(bench *b, int leaves)
     alm_lightgbm_result result;
     alm_error error = {0};
     alm_arena *arena = alm_arena_create(0);
-    check(alm_lightgbm_train(&params, &data, arena, &result, &error), &error);
+    bench_check(alm_lightgbm_train(&params, &data, arena, &result, &error), &error);
     void *booster = NULL;
     int iterations = 0;
     char *text = alm_arena_copy_text(arena, result.text.data, result.text.size);
@@ -380,9 +380,9 @@ static void *train_lightgbm(bench *b, int leaves)
 static double load_seconds(alm_str text, alm_forest **out)
 {
     alm_error error = {0};
-    double start = seconds_now();
-    check(alm_forest_parse_lightgbm(text, "bench", out, &error), &error);
-    return seconds_now() - start;
+    double start = bench_seconds();
+    bench_check(alm_forest_parse_lightgbm(text, "bench", out, &error), &error);
+    return bench_seconds() - start;
 }
 
 static void run_lightgbm(bench *b, void *longest, int trees, int leaves, least *to)
@@ -401,7 +401,7 @@ static void run_lightgbm(bench *b, void *longest, int trees, int leaves, least *
                                      PEER_LIGHTGBM_PARAMETERS, &s.fast), "fast_init");
     snprintf(name, sizeof name, "lightgbm_%dx%d", trees, leaves);
     if (trees == 1000 && leaves == 255) {
-        print_result("load_1000x255", seconds * 1e3, "ms");
+        bench_print("load_1000x255", seconds * 1e3, "ms");
     }
     run_forest(&s, name, trees == 500, to);
     peer_check(b->lightgbm.fast_free(s.fast), "free");
@@ -443,7 +443,8 @@ static void run_xgboost(bench *b, void *longest, int trees, least *to)
     peer_check(b->xgboost.slice(longest, 0, trees, 1, &s.booster), "slice");
     peer_check(b->xgboost.set(s.booster, "nthread", "1"), "set");
     peer_check(b->xgboost.save(s.booster, "{\"format\":\"ubj\"}", &size, &bytes), "save");
-    check(alm_forest_parse_xgboost((alm_str){bytes, size}, "bench", &s.forest, &error), &error);
+    bench_check(alm_forest_parse_xgboost((alm_str){bytes, size}, "bench", &s.forest, &error),
+                &error);
     peer_check(b->xgboost.matrix(b->float_rows, EXPLAIN_ROWS, COLUMNS, NAN, &s.matrix), "matrix");
     snprintf(name, sizeof name, "xgboost_%dxdepth6", trees);
     run_forest(&s, name, trees == 500, to);
@@ -476,42 +477,45 @@ static void run_all(bench *b, const char *xgboost_path)
             run_xgboost(b, longest, trees[t], &xgboost);
         }
         peer_check(b->xgboost.free_booster(longest), "free");
-        print_result("forest_batch_vs_xgboost_depth6", xgboost.batch, "x");
-        print_result("forest_batch_vs_xgboost_depth6_avx2", xgboost.batch_half, "x");
-        print_result("forest_any_size_vs_xgboost_min", xgboost.any_size, "x");
-        print_result("shap_vs_xgboost_min", xgboost.shap, "x");
+        bench_print("forest_batch_vs_xgboost_depth6", xgboost.batch, "x");
+        bench_print("forest_batch_vs_xgboost_depth6_avx2", xgboost.batch_half, "x");
+        bench_print("forest_any_size_vs_xgboost_min", xgboost.any_size, "x");
+        bench_print("shap_vs_xgboost_min", xgboost.shap, "x");
     }
-    print_result("forest_batch_vs_lightgbm_31_leaves", of[0].batch, "x");
-    print_result("forest_batch_vs_lightgbm_64_leaves", of[1].batch, "x");
-    print_result("forest_batch_vs_lightgbm_255_leaves", of[2].batch, "x");
-    print_result("forest_batch_vs_lightgbm_31_leaves_avx2", of[0].batch_half, "x");
-    print_result("forest_batch_vs_lightgbm_255_leaves_avx2", of[2].batch_half, "x");
-    print_result("forest_single_vs_lightgbm_fast_31_leaves", of[0].single, "x");
-    print_result("forest_single_vs_lightgbm_fast_255_leaves", of[2].single, "x");
-    print_result("forest_single_vs_lightgbm_fast_min",
+    bench_print("forest_batch_vs_lightgbm_31_leaves", of[0].batch, "x");
+    bench_print("forest_batch_vs_lightgbm_64_leaves", of[1].batch, "x");
+    bench_print("forest_batch_vs_lightgbm_255_leaves", of[2].batch, "x");
+    bench_print("forest_batch_vs_lightgbm_31_leaves_avx2", of[0].batch_half, "x");
+    bench_print("forest_batch_vs_lightgbm_255_leaves_avx2", of[2].batch_half, "x");
+    bench_print("forest_single_vs_lightgbm_fast_31_leaves", of[0].single, "x");
+    bench_print("forest_single_vs_lightgbm_fast_255_leaves", of[2].single, "x");
+    bench_print("forest_single_vs_lightgbm_fast_min",
                  smaller(of[0].single, smaller(of[1].single, of[2].single)), "x");
-    print_result("forest_any_size_vs_lightgbm_min",
+    bench_print("forest_any_size_vs_lightgbm_min",
                  smaller(of[0].any_size, smaller(of[1].any_size, of[2].any_size)), "x");
-    print_result("shap_vs_lightgbm_min", smaller(of[0].shap, smaller(of[1].shap, of[2].shap)),
+    bench_print("shap_vs_lightgbm_min", smaller(of[0].shap, smaller(of[1].shap, of[2].shap)),
                  "x");
-    print_result("raw_score_mismatches", (double)b->mismatches, "");
+    bench_print("raw_score_mismatches", (double)b->mismatches, "");
 }
 
 int main(int argc, char **argv)
 {
     int64_t rounds = 5;
     if (argc > 3 || (argc > 1 && (!alm_str_to_i64(alm_str_of(argv[1]), &rounds) || rounds < 1 ||
-                                  rounds > ROUNDS_MAX))) {
-        fprintf(stderr, "usage: inference_bench [rounds, 1 to %d] [libxgboost.so]\n", ROUNDS_MAX);
+                                  rounds > BENCH_ROUNDS_MAX))) {
+        fprintf(stderr, "usage: inference_bench [rounds, 1 to %d] [libxgboost.so]\n",
+                BENCH_ROUNDS_MAX);
         return alm_err_exit_status(ALM_ERR_USAGE);
     }
     alm_arena *arena = alm_arena_create(0);
     alm_rng rng = alm_rng_stream(1, 1);
     bench b = {.rounds = (int)rounds, .arena = arena, .lightgbm = peer_lightgbm_open()};
-    b.train_rows = make_rows(TRAIN_ROWS, &rng, arena);
+    b.train_rows = make_rows(TRAIN_ROWS, true, &rng, arena);
     b.train_labels = make_labels(b.train_rows, TRAIN_ROWS, &rng, arena);
-    b.rows = make_rows(ROWS, &rng, arena);
+    b.rows = make_rows(ROWS, true, &rng, arena);
+    b.random_rows = make_rows(ROWS, false, &rng, arena);
     b.float_rows = to_floats(b.rows, (size_t)ROWS * COLUMNS, arena);
+    b.random_float_rows = to_floats(b.random_rows, (size_t)ROWS * COLUMNS, arena);
     b.ours = ALM_NEW_ARRAY(arena, double, (size_t)ROWS * (COLUMNS + 1));
     b.theirs = ALM_NEW_ARRAY(arena, double, (size_t)ROWS * (COLUMNS + 1));
     run_all(&b, argc > 2 ? argv[2] : NULL);

@@ -1,5 +1,6 @@
-/* Peers of inference_bench: the C interfaces of LightGBM and XGBoost, opened when they are there.
- * Only what is called is declared, as their headers have it; every handle is a void pointer. */
+/* Peers of inference_bench and compiled_bench: the C interfaces of LightGBM and XGBoost, opened
+ * when they are there. Only what is called is declared, as their headers have it; every handle is a
+ * void pointer. */
 #ifndef ALM_BENCH_INFERENCE_PEERS_H
 #define ALM_BENCH_INFERENCE_PEERS_H
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- LightGBM (linked into the program already) ---- */
+/* ---- LightGBM (among the libraries of the build, found by the runpath of the program) ---- */
 
 enum { PEER_FLOAT64 = 1, PEER_ROW_MAJOR = 1, PEER_RAW = 1, PEER_CONTRIBUTION = 3 };
 #define PEER_LIGHTGBM_PARAMETERS "num_threads=1 verbosity=-1"
@@ -32,7 +33,7 @@ static inline void peer_symbol(void *library, const char *name, void *function)
 {
     void *found = dlsym(library, name);
     if (found == NULL) {
-        fprintf(stderr, "inference_bench: %s\n", dlerror());
+        fprintf(stderr, "bench: %s\n", dlerror());
         exit(EXIT_FAILURE);
     }
     /* The standard has no cast from data to function pointers; POSIX promises the same shape. */
@@ -42,7 +43,11 @@ static inline void peer_symbol(void *library, const char *name, void *function)
 static inline peer_lightgbm peer_lightgbm_open(void)
 {
     peer_lightgbm p;
-    void *all = dlopen(NULL, RTLD_NOW);
+    void *all = dlopen("lib_lightgbm.so", RTLD_NOW | RTLD_LOCAL);
+    if (all == NULL) {
+        fprintf(stderr, "bench: %s\n", dlerror());
+        exit(EXIT_FAILURE);
+    }
     peer_symbol(all, "LGBM_BoosterLoadModelFromString", &p.load);
     peer_symbol(all, "LGBM_BoosterSaveModelToString", &p.save);
     peer_symbol(all, "LGBM_BoosterPredictForMat", &p.batch);
@@ -76,7 +81,7 @@ static inline bool peer_xgboost_open(const char *path, peer_xgboost *p)
 {
     void *library = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (library == NULL) {
-        fprintf(stderr, "inference_bench: without XGBoost: %s\n",
+        fprintf(stderr, "bench: without XGBoost: %s\n",
                 path != NULL ? dlerror() : "no library was named");
         return false;
     }
@@ -98,7 +103,7 @@ static inline bool peer_xgboost_open(const char *path, peer_xgboost *p)
 static inline void peer_check(int status, const char *what)
 {
     if (status != 0) {
-        fprintf(stderr, "inference_bench: %s failed\n", what);
+        fprintf(stderr, "bench: %s failed\n", what);
         exit(EXIT_FAILURE);
     }
 }

@@ -179,10 +179,31 @@ typedef struct decimal {
     int64_t exponent;
 } decimal;
 
+/* Eight digits at once: pairs of neighbours become numbers below 100, those below 10^4, those below
+ * 10^8. False when one is no digit, or bytes lie the other way round. */
+static bool eight_digits(const char *at, uint64_t *out)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0), zeros = UINT64_C(0x3030303030303030);
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || (eight & high) != zeros ||
+        ((eight + UINT64_C(0x0606060606060606)) & high) != zeros) {
+        return false;
+    }
+    eight -= zeros;
+    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    *out = (eight * 10000 + (eight >> 32)) & UINT64_C(0xFFFFFFFF);
+    return true;
+}
+
 /* Appends the digits from `at` on to *digits, which may overflow; the place behind them. */
 static const char *take_digits(const char *at, const char *end, uint64_t *digits)
 {
-    uint64_t value = *digits;
+    uint64_t value = *digits, eight = 0;
+    for (; end - at >= 8 && eight_digits(at, &eight); at += 8) {
+        value = value * 100000000 + eight;
+    }
     for (; at < end && (unsigned)(*at - '0') <= 9; at++) {
         value = value * 10 + (uint64_t)(*at - '0');
     }

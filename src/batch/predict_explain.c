@@ -28,15 +28,15 @@ static alm_err check_scorer(const alm_predict_options *o, alm_error *error)
                         "the --contributions of each member",
                         o->background ? "--background" : "--interactions");
     }
-    if (o->contributions && info->steps > 0) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " has a net, which is explained "
-                        "for windows of %zu steps and not for rows of a file; use it through "
-                        "include/almanac.h", ALM_STR_ARG(info->name), info->steps);
-    }
     if (o->contributions && info->bars.data) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " takes bars, and its members are "
                         "explained on the columns that it makes of them: these are no rows of a "
                         "file", ALM_STR_ARG(info->name));
+    }
+    if (o->contributions && info->steps > 0) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, ALM_STR_FMT " has a net, which is explained "
+                        "for windows of %zu steps and not for rows of a file; use it through "
+                        "include/almanac.h", ALM_STR_ARG(info->name), info->steps);
     }
     return ALM_OK;
 }

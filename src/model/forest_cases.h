@@ -16,6 +16,7 @@ typedef struct forest_shape {
     bool categories;      /* one node in four */
     uint64_t grid;        /* thresholds are multiples of 1 / grid */
     bool no_counts;
+    bool backwards;       /* children have lower numbers than their parents, but for the root */
     bool dart;            /* XGBoost only: a weight for every tree */
     bool linear;          /* LightGBM only: most leaves of most trees are linear models */
 } forest_shape;
@@ -177,6 +178,32 @@ static inline void case_grow(alm_rng *rng, const forest_shape *shape, bool const
     }
 }
 
+static inline void case_swap(void *array, size_t size, size_t a, size_t b)
+{
+    char *at = array, kept[sizeof(uint64_t)];
+    memcpy(kept, at + a * size, size);
+    memcpy(at + a * size, at + b * size, size);
+    memcpy(at + b * size, kept, size);
+}
+
+/* The same tree with its inner nodes behind the root numbered from the last to the first. */
+static inline void case_number_backwards(case_tree *tree)
+{
+    size_t inner = tree->leaves - 1;
+    for (size_t a = 1, b = inner - 1; inner > 0 && a < b; a++, b--) {
+        case_swap(tree->feature, sizeof *tree->feature, a, b);
+        case_swap(tree->threshold, sizeof *tree->threshold, a, b);
+        case_swap(tree->decision, sizeof *tree->decision, a, b);
+        case_swap(tree->left, sizeof *tree->left, a, b);
+        case_swap(tree->right, sizeof *tree->right, a, b);
+        case_swap(tree->node_count, sizeof *tree->node_count, a, b);
+    }
+    for (size_t i = 0; i < inner; i++) {
+        tree->left[i] = tree->left[i] > 0 ? (int)inner - tree->left[i] : tree->left[i];
+        tree->right[i] = tree->right[i] > 0 ? (int)inner - tree->right[i] : tree->right[i];
+    }
+}
+
 /* A whole model text in `arena`. Every fifth tree is a single leaf. */
 static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uint64_t seed)
 {
@@ -193,6 +220,9 @@ static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uin
     case_tree *tree = ALM_NEW(arena, case_tree);
     for (size_t t = 0; t < shape->trees * shape->outputs; t++) {
         case_grow(&rng, shape, t % 5 == 4, tree);
+        if (shape->backwards) {
+            case_number_backwards(tree);
+        }
         alm_buffer_printf(&out, "Tree=%zu\n", t);
         case_write_tree(&out, tree, shape->no_counts);
         if (shape->linear && t % 4 != 3) {

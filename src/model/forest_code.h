@@ -47,10 +47,11 @@ ALM_INLINE double almi_compared(almi_lane_kind kind, double x)
     if (almi_has_doubles_below(kind)) {
         return x;
     }
+    if (kind == ALMI_LANE_NAN_IS_ZERO) {
+        return fabs(x) > ALMI_ZERO_MAX ? x : 0.0; /* NaN is not above; one choice, no branch */
+    }
     x = fabs(x) <= ALMI_ZERO_MAX ? 0.0 : x;
     switch (kind) {
-    case ALMI_LANE_NAN_IS_ZERO:
-        return isnan(x) ? 0.0 : x;
     case ALMI_LANE_ZERO_LEFT:
     case ALMI_LANE_ZERO_RIGHT:
         return x == 0.0 ? NAN : x;

@@ -238,6 +238,7 @@ struct alm_forest {
     almi_group *group;
     size_t group_count;
     const struct almi_quick *quick; /* one row against many trees at once; NULL: cannot be */
+    bool by_quick;                  /* single rows go that way */
     /* What scores, whatever it is with the same bits. */
     const struct almi_kernel *kernel;
     size_t walk_rows; /* up to so many rows are scored one by one */

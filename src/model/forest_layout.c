@@ -266,7 +266,7 @@ alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *er
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.order, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.slot, error));
     ALM_TRY(make_groups(forest, &g, error));
-    ALM_TRY(almi_quick_build(forest, error));
+    ALM_TRY(almi_quick_build(forest, scratch, error));
     alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));
     return ALM_OK;
 }

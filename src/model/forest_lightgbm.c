@@ -105,6 +105,48 @@ static bool next_item(alm_str *list, alm_str *item)
     return at > begin;
 }
 
+/* Digits at the start of eight bytes, at most seven, and their number; 0: none, or more. Without
+ * branches: lengths of numbers are hard to foresee. */
+static unsigned few_digits(const char *at, uint32_t *out)
+{
+    uint64_t eight, sign = UINT64_C(0x8080808080808080);
+    memcpy(&eight, at, sizeof eight);
+    eight ^= UINT64_C(0x3030303030303030);
+    uint64_t others = ((eight + UINT64_C(0x7676767676767676)) | eight) & sign; /* above 9 */
+    unsigned count = others != 0 ? (unsigned)__builtin_ctzll(others) / 8 : 0;
+    if (count == 0 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+        return 0;
+    }
+    eight <<= 64 - 8 * count; /* zeros in front */
+    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    *out = (uint32_t)(eight * 10000 + (eight >> 32));
+    return count;
+}
+
+/* Next item when it is a whole number of up to seven digits, written as usual, and not near the
+ * end of the list; most are. False, and nothing is taken, when it is anything else. */
+static bool next_small(alm_str *list, alm_str *item, int64_t *out)
+{
+    const char *at = list->data, *end = at + list->size;
+    while (at < end && is_blank(*at)) {
+        at++;
+    }
+    const char *begin = at;
+    uint32_t value = 0;
+    bool negative = at < end && *at == '-';
+    at += negative;
+    unsigned count = end - at >= 8 ? few_digits(at, &value) : 0;
+    bool usual = count > 0 && is_blank(at[count]) && (*at != '0' || (count == 1 && !negative));
+    if (usual) {
+        at += count;
+        *item = (alm_str){begin, (size_t)(at - begin)};
+        *list = (alm_str){at, (size_t)(end - at)};
+        *out = negative ? -(int64_t)value : value;
+    }
+    return usual;
+}
+
 static bool item_double(alm_str item, double *out)
 {
     if (alm_str_to_double(item, out)) {
@@ -167,13 +209,18 @@ static alm_err read_doubles(reader *r, const tree_text *text, tree_key key, size
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, value, r->error));
     alm_str list = text->value[key], item;
     size_t i = 0;
-    for (; next_item(&list, &item) && i < count; i++) {
-        if (!item_double(item, &value[i])) {
+    for (; i < count; i++) {
+        int64_t whole = 0;
+        if (next_small(&list, &item, &whole)) {
+            value[i] = (double)whole;
+        } else if (!next_item(&list, &item)) {
+            break;
+        } else if (!item_double(item, &value[i])) {
             return bad_item(r, text, key, count, item);
         }
     }
     *out = value;
-    return i == count && item.size == 0 ? ALM_OK : check_list(r, text, key, count);
+    return i == count && !next_item(&list, &item) ? ALM_OK : check_list(r, text, key, count);
 }
 
 typedef struct integers {
@@ -192,9 +239,14 @@ static alm_err read_integers(reader *r, const tree_text *text, tree_key key, int
     ALM_TRY(almi_forest_array(r->forest->arena, want.count, want.size, &value, r->error));
     alm_str list = text->value[key], item;
     size_t i = 0;
-    for (; next_item(&list, &item) && i < want.count; i++) {
+    for (; i < want.count; i++) {
         int64_t number = 0;
-        if (!alm_str_to_i64(item, &number) || number < want.low || number > want.high) {
+        bool small = next_small(&list, &item, &number);
+        if (!small && !next_item(&list, &item)) {
+            break;
+        }
+        bool is_number = small || alm_str_to_i64(item, &number);
+        if (!is_number || number < want.low || number > want.high) {
             return bad_item(r, text, key, want.count, item);
         }
         if (want.size == 1) {
@@ -204,7 +256,8 @@ static alm_err read_integers(reader *r, const tree_text *text, tree_key key, int
         }
     }
     *out = value;
-    return i == want.count && item.size == 0 ? ALM_OK : check_list(r, text, key, want.count);
+    return i == want.count && !next_item(&list, &item) ? ALM_OK
+                                                       : check_list(r, text, key, want.count);
 }
 
 /* ---- one tree ---- */

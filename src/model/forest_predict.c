@@ -346,17 +346,12 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
     }
 }
 
-static bool is_quick(const alm_forest *forest)
-{
-    return forest->quick != NULL && forest->kernel->level >= ALM_VECTORS_V4;
-}
-
 static void score_rows(const alm_forest *forest, const double *rows, size_t n, size_t stride,
                        double *out)
 {
     for (size_t i = 0; i < n; i++) {
         double *to = out + i * forest->info.output_count;
-        if (is_quick(forest)) {
+        if (forest->by_quick) {
             almi_quick_score(forest, rows + i * stride, to);
         } else {
             walk_row(forest, rows + i * stride, to);
@@ -375,7 +370,7 @@ static size_t walk_rows_of(const alm_forest *forest)
         leaves += forest->fast[t].leaf_count;
     }
     size_t rows = 6 + (trees > 0 ? leaves / trees / 16 : 0);
-    return is_quick(forest) ? 20 : rows < 22 ? rows : 22;
+    return forest->by_quick ? 30 : rows < 22 ? rows : 22;
 }
 
 static bool can_be_wide(const alm_forest *forest)
@@ -404,6 +399,7 @@ bool alm_forest_use_vectors(alm_forest *forest, alm_vector_level level)
         forest->kernel = &almi_kernel_v3;
     }
 #endif
+    forest->by_quick = almi_quick_is_sooner(forest);
     forest->walk_rows = walk_rows_of(forest);
     forest->wide_rows = can_be_wide(forest) ? ALMI_WIDE_ROWS : SIZE_MAX;
     return true;

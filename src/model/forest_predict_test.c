@@ -50,17 +50,18 @@ static bool force(alm_forest *forest, alm_vector_level level, way how)
     if (!alm_forest_use_vectors(forest, level)) {
         return false;
     }
-    bool quick = forest->quick != NULL && level == ALM_VECTORS_V4;
+    bool quick = forest->quick != NULL && level >= ALM_VECTORS_V3;
     switch (how) {
     case AS_CHOSEN:
         return true;
     case ROW_BY_ROW:
     case WITHOUT_VBMI:
         forest->has_vbmi = forest->has_vbmi && how == ROW_BY_ROW;
+        forest->by_quick = quick;
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
-        return quick && (how == WITHOUT_VBMI || forest->has_vbmi);
+        return quick && (how == WITHOUT_VBMI || level == ALM_VECTORS_V3 || forest->has_vbmi);
     case WALKED:
-        forest->quick = NULL;
+        forest->by_quick = false;
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
         return true;
     case BLOCKS:
@@ -94,7 +95,6 @@ static void check_rows(const alm_forest *forest, const scored *s, size_t n, cons
 static void check_ways(alm_forest *forest, const scored *s, const char *what)
 {
     static const size_t sizes[] = {1, 2, 5, 8, 9, 63, 64, 65, 130, 255, 256, 257, 300, 513, ROWS};
-    const struct almi_quick *quick = forest->quick;
     for (int level = ALM_VECTORS_NONE; level <= ALM_VECTORS_V4; level++) {
         for (int how = 0; how < WAYS; how++) {
             char name[160];
@@ -103,7 +103,6 @@ static void check_ways(alm_forest *forest, const scored *s, const char *what)
             for (size_t i = 0; can && i < sizeof sizes / sizeof *sizes; i++) {
                 check_rows(forest, s, sizes[i], name);
             }
-            forest->quick = quick;
         }
     }
     assert_true(alm_forest_use_vectors(forest, alm_vector_level_bound()));
@@ -164,7 +163,7 @@ static void random_xgboost_forests_score_like_the_oracle(void **state)
     check_xgboost((forest_shape){.trees = 20, .outputs = 1, .features = 3, .leaves = 64,
                                  .grid = 10, .categories = true},
                   "one output with categories");
-    check_xgboost((forest_shape){.trees = 8, .outputs = 1, .features = 2, .leaves = 256,
+    check_xgboost((forest_shape){.trees = 18, .outputs = 1, .features = 2, .leaves = 256,
                                  .grid = 100, .chain = true},
                   "256 leaves, chains, several lanes a feature");
     check_xgboost((forest_shape){.trees = 4, .outputs = 2, .features = 4, .leaves = 257,
@@ -189,7 +188,7 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 20, .outputs = 3, .features = 9, .leaves = 31, .grid = 8,
                                .categories = true},
                 "three outputs with categories");
-    check_shape((forest_shape){.trees = 8, .outputs = 1, .features = 2, .leaves = 256,
+    check_shape((forest_shape){.trees = 18, .outputs = 1, .features = 2, .leaves = 256,
                                .grid = 100, .chain = true},
                 "256 leaves, chains, several lanes a feature");
     check_shape((forest_shape){.trees = 8, .outputs = 1, .features = 4, .leaves = 257,
@@ -204,6 +203,9 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 64,
                                .grid = 16, .categories = true},
                 "64 leaves");
+    check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 100,
+                               .grid = 16, .categories = true, .backwards = true},
+                "children with lower numbers than their parents");
     check_shape((forest_shape){.trees = 4, .outputs = 20, .features = 6, .leaves = 20,
                                .grid = 16},
                 "more outputs than a block keeps");
@@ -256,25 +258,28 @@ static void trees_have_the_forms_that_fit_them(void **state)
 {
     (void)state;
     bool v4 = alm_vector_level_bound() == ALM_VECTORS_V4;
-    forest_shape shape = {.trees = 5, .outputs = 1, .features = 20, .leaves = 32, .grid = 16};
+    bool v3 = alm_vector_level_bound() >= ALM_VECTORS_V3;
+    forest_shape shape = {.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16};
     forms has = forms_of(shape);
     assert_true(has.blend && has.step && has.plane && !has.leaf_at);
-    assert_true(has.quick == v4 && has.wide == v4);
+    assert_true(has.quick == v3 && has.wide == v4);
     shape.leaves = 33;
     has = forms_of(shape);
-    assert_true(has.plane && has.quick == v4 && has.wide == v4);
+    assert_true(has.plane && has.quick == v3 && has.wide == v4);
     shape.outputs = 5;
     assert_false(forms_of(shape).wide);
-    shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 32, .grid = 16,
+    shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16,
                            .linear = true};
     has = forms_of(shape);
     assert_true(has.blend && has.step && !has.quick && !has.wide);
-    shape = (forest_shape){.trees = 5, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
+    shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
     has = forms_of(shape);
-    assert_true(has.blend && !has.plane && !has.quick && has.wide == v4);
+    assert_true(has.blend && !has.plane && has.quick == v3 && has.wide == v4);
+    shape.trees = 15;
+    assert_false(forms_of(shape).quick);
     shape.leaves = 257;
     has = forms_of(shape);
-    assert_true(!has.blend && has.step && !has.leaf_at && !has.wide);
+    assert_true(!has.blend && has.step && !has.leaf_at && !has.wide && !has.quick);
     shape.leaves = 1100;
     assert_true(forms_of(shape).leaf_at);
     shape.features = 3000;

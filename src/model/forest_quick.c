@@ -1,34 +1,49 @@
-/* forest_quick.c: one row against 64 trees at once, with AVX-512.
+/* forest_quick.c: one row against 64 trees at once.
  *
- * QuickScorer (Lucchese et al. 2015) with the trees as lanes of a vector. A tree's leaves stand in
- * their order from left to right as bits of a word, the first one highest. A test that sends the
- * row right strikes out the leaves on its left, whether the row gets to that node or not; the first
- * leaf that is left over is the one reached. Slot i holds the i-th inner node of each of 64 trees:
- * 64 codes come from registers by permutation, are compared, and strike out where they are above
- * the limit. No branch or address depends on the row but the look-up of the values.
+ * QuickScorer (Lucchese et al. 2015) with the trees as byte lanes of a vector. A tree's leaves
+ * stand in an order in which those of one side of a node, the first side, come directly before
+ * those of the other. A test that sends the row to the other side strikes out the leaves of the
+ * first one, whether the row gets to that node or not; the first leaf that is left over is the one
+ * reached.
  *
- * For trees with up to 64 leaves and forests with up to 128 lanes; words of leaves have 32 bits or
- * 64. The tables are read from one end to the other, so they need not fit a cache. */
+ * Leaves go by eights: a byte says which of eight leaves are struck. A node matters only to the
+ * eights that its first side reaches into, so the first side is the one with fewer leaves: then
+ * there are little more such pairs than nodes, whatever the shape of the tree. A slot holds one
+ * pair for each of 64 trees: 64 codes come from registers by permutation, are compared, and strike
+ * out. No branch or address depends on the row but the look-up of the values.
+ *
+ * Codes and limits are compared as signed bytes, so both are stored with the highest bit turned;
+ * where the right side is the first one, the bits of the code are turned as well, and
+ * code <= limit becomes 255 - code > 254 - limit.
+ *
+ * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
+ * end to the other, so they need not fit a cache. */
 #include <string.h>
 
 #include "model/forest_kernel.h"
 
 #define TREES 64
-#define LEAVES_MAX 64
+#define TREES_MIN 16 /* of a forest: fewer are walked sooner */
+#define LEAVES_MAX 256
+#define EIGHT 8
+#define EIGHTS_MAX (LEAVES_MAX / EIGHT)
 #define LANES 128
+#define LANES_FEW 64
+#define SIGN 0x80
 
 typedef struct quick_slot {
     uint8_t lane[TREES];
-    uint8_t limit[TREES]; /* UINT8_MAX where the tree has no such node */
+    uint8_t flip[TREES];   /* UINT8_MAX: the right side is the first one */
+    uint8_t limit[TREES];
+    uint8_t strike[TREES]; /* leaves of the eight; 0 where the tree has no such pair */
 } quick_slot;
 
 typedef struct quick_batch {
     quick_slot *slot;
-    /* [slot][tree] bits of the leaves that are not on the left of the node; one of them is NULL */
-    uint32_t *keep32;
-    uint64_t *keep64;
-    size_t slot_count;
-    double *value; /* [tree][width] leaves from left to right; XGBoost: floats */
+    uint32_t slot_end[EIGHTS_MAX]; /* of each eight */
+    unsigned eight_count;
+    size_t width;  /* leaves of the largest tree */
+    double *value; /* [tree][width] in the order of the leaves; XGBoost: floats */
     uint32_t output[TREES];
     size_t tree_count;
 } quick_batch;
@@ -36,7 +51,8 @@ typedef struct quick_batch {
 typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
-    unsigned width; /* 32 or 64: bits of a word of leaves */
+    size_t slots;  /* of all batches */
+    size_t levels; /* that walks of ALMI_WALK_WIDTH trees would take */
 } almi_quick;
 
 #if ALM_HAS_VECTOR_LEVELS
@@ -46,94 +62,195 @@ typedef struct almi_quick {
 
 static bool is_quick(const alm_forest *forest)
 {
-    bool fits = forest->lane_count <= LANES && forest->info.leaf_count_max <= LEAVES_MAX &&
-                forest->single_values && forest->group_count == 1 &&
-                !forest->info.has_linear_leaves;
+    bool fits = forest->info.tree_count >= TREES_MIN && forest->lane_count <= LANES &&
+                forest->info.leaf_count_max <= LEAVES_MAX && forest->single_values &&
+                forest->group_count == 1 && !forest->info.has_linear_leaves;
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = forest->fast[t].step != NULL;
     }
     return fits;
 }
 
-/* One tree on its way into a batch. */
+/* Leaves first .. first + size are struck when the row goes to the other side of the node. */
+typedef struct span {
+    uint16_t node, first, size;
+    bool flipped; /* they are on the right side */
+} span;
+
+/* The trees of a batch on their way into it. */
 typedef struct placing {
     const alm_forest *forest;
     quick_batch *batch;
-    size_t t;
-    unsigned width;
-    unsigned next; /* leaf from the left */
+    struct {
+        span node[LEAVES_MAX];     /* inner nodes from the root on */
+        uint16_t leaf[LEAVES_MAX]; /* in order */
+        uint16_t node_count;
+    } tree[TREES];
 } placing;
 
-/* Bits of the leaves from `first` on, the first leaf in the highest of 64. */
-static uint64_t leaves_from(unsigned first)
+static uint16_t size_below(const almi_tree *tree, size_t at, const uint16_t *size)
 {
-    return UINT64_MAX >> first; /* a tree has a leaf behind each node's left side: below 64 */
+    int32_t left = tree->left[at], right = tree->right[at];
+    return (uint16_t)((left >= 0 ? size[left] : 1) + (right >= 0 ? size[right] : 1));
 }
 
-/* Numbers the leaves below `at` from left to right. Trees of 64 leaves are not deeper than 63. */
-static void place_leaves(placing *p, int32_t at)
+/* size[node] = leaves below. Mostly children have higher numbers than their parent; where they have
+ * not, nodes are listed level by level first. */
+static void count_leaves(const almi_tree *tree, uint16_t *size)
 {
-    const almi_tree *tree = &p->forest->tree[p->t];
-    size_t k = p->t % TREES;
-    if (at < 0) {
-        p->batch->value[k * p->width + p->next++] = tree->leaf_value[~at];
+    size_t inner_count = tree->leaf_count - 1, nodes = 0;
+    bool ascending = true;
+    for (size_t at = inner_count; at-- > 0;) {
+        int32_t left = tree->left[at], right = tree->right[at], own = (int32_t)at;
+        ascending = ascending && (left < 0 || left > own) && (right < 0 || right > own);
+        size[at] = ascending ? size_below(tree, at, size) : 0;
+    }
+    if (ascending) {
         return;
     }
-    unsigned first = p->next;
-    place_leaves(p, tree->left[at]);
-    uint64_t keep = ~(leaves_from(first) & ~leaves_from(p->next));
-    almi_test test = p->forest->test[p->t][at];
-    p->batch->slot[at].lane[k] = (uint8_t)test.lane;
-    p->batch->slot[at].limit[k] = (uint8_t)test.code;
-    if (p->width == 32) {
-        p->batch->keep32[(size_t)at * TREES + k] = (uint32_t)(keep >> 32);
-    } else {
-        p->batch->keep64[(size_t)at * TREES + k] = keep;
+    uint16_t listed[LEAVES_MAX] = {0};
+    nodes = 1;
+    for (size_t i = 0; i < nodes; i++) {
+        int32_t child[2] = {tree->left[listed[i]], tree->right[listed[i]]};
+        for (size_t c = 0; c < 2; c++) {
+            if (child[c] >= 0) {
+                listed[nodes++] = (uint16_t)child[c];
+            }
+        }
     }
-    place_leaves(p, tree->right[at]);
+    while (nodes > 0) {
+        nodes--;
+        size[listed[nodes]] = size_below(tree, listed[nodes], size);
+    }
 }
 
-static alm_err build_batch(alm_forest *forest, unsigned width, quick_batch *batch, size_t begin,
-                           alm_error *error)
+static unsigned size_of(const uint16_t *size, int32_t at)
 {
-    alm_arena *arena = forest->arena;
-    size_t end = begin + TREES;
-    end = end < forest->info.tree_count ? end : forest->info.tree_count;
-    for (size_t t = begin; t < end; t++) {
-        size_t inner_count = forest->tree[t].leaf_count - 1;
-        batch->slot_count = inner_count > batch->slot_count ? inner_count : batch->slot_count;
-        batch->output[t - begin] = forest->tree[t].output;
+    return at < 0 ? 1 : size[at];
+}
+
+/* Puts the leaves of tree k of the batch in order; a stack holds the sides still to be visited. */
+static void order_leaves(placing *p, size_t k, const almi_tree *tree)
+{
+    uint16_t size[LEAVES_MAX];
+    int32_t stack[LEAVES_MAX];
+    size_t waiting = 1, leaves = 0, nodes = 0;
+    count_leaves(tree, size);
+    stack[0] = tree->leaf_count > 1 ? 0 : ~0;
+    while (waiting > 0) {
+        int32_t at = stack[--waiting];
+        if (at < 0) {
+            p->tree[k].leaf[leaves++] = (uint16_t)~at;
+            continue;
+        }
+        int32_t left = tree->left[at], right = tree->right[at];
+        bool flipped = size_of(size, right) < size_of(size, left);
+        stack[waiting++] = flipped ? left : right;
+        stack[waiting++] = flipped ? right : left;
+        p->tree[k].node[nodes++] =
+            (span){(uint16_t)at, (uint16_t)leaves, (uint16_t)size_of(size, stack[waiting - 1]),
+                   flipped};
     }
-    batch->tree_count = end - begin;
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count, batch->slot, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, (size_t)TREES * width, batch->value, error));
-    if (width == 32) {
-        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count * TREES, batch->keep32, error));
-    } else {
-        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_count * TREES, batch->keep64, error));
+    p->tree[k].node_count = (uint16_t)nodes;
+}
+
+/* How many slots each eight needs: as many as a tree has pairs in it at most. */
+static void count_slots(const placing *p)
+{
+    uint32_t most[EIGHTS_MAX] = {0}, sum = 0;
+    for (size_t k = 0; k < p->batch->tree_count; k++) {
+        uint32_t own[EIGHTS_MAX] = {0};
+        for (size_t i = 0; i < p->tree[k].node_count; i++) {
+            span s = p->tree[k].node[i];
+            for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
+                own[e]++;
+            }
+        }
+        for (size_t e = 0; e < EIGHTS_MAX; e++) {
+            most[e] = own[e] > most[e] ? own[e] : most[e];
+        }
     }
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        memset(batch->slot[i].limit, UINT8_MAX, TREES);
+    for (size_t e = 0; e < EIGHTS_MAX; e++) {
+        sum += most[e];
+        p->batch->slot_end[e] = sum;
     }
-    for (size_t t = begin; t < end; t++) {
-        placing p = {forest, batch, t, width, 0};
-        place_leaves(&p, forest->tree[t].leaf_count > 1 ? 0 : ~0);
+}
+
+static void place_pair(quick_slot *to, size_t k, almi_test test, span s, size_t eight)
+{
+    size_t from = eight * EIGHT, begin = s.first > from ? s.first - from : 0;
+    size_t end = s.first + s.size - from;
+    end = end < EIGHT ? end : EIGHT;
+    unsigned limit = s.flipped ? UINT8_MAX - 1 - test.code : test.code;
+    to->lane[k] = (uint8_t)test.lane;
+    to->flip[k] = s.flipped ? UINT8_MAX : 0;
+    to->limit[k] = (uint8_t)(limit ^ SIGN);
+    to->strike[k] = (uint8_t)((1u << end) - (1u << begin));
+}
+
+static void place_tree(const placing *p, size_t k, size_t t)
+{
+    quick_batch *batch = p->batch;
+    uint32_t next[EIGHTS_MAX] = {0}; /* slot of each eight */
+    memcpy(next + 1, batch->slot_end, (EIGHTS_MAX - 1) * sizeof *next);
+    for (size_t i = 0; i < p->tree[k].node_count; i++) {
+        span s = p->tree[k].node[i];
+        almi_test test = p->forest->test[t][s.node];
+        for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
+            place_pair(&batch->slot[next[e]++], k, test, s, e);
+        }
+    }
+    for (size_t i = 0; i < p->forest->tree[t].leaf_count; i++) {
+        batch->value[k * batch->width + i] = p->forest->tree[t].leaf_value[p->tree[k].leaf[i]];
+    }
+}
+
+static alm_err build_batch(placing *p, alm_arena *arena, size_t begin, alm_error *error)
+{
+    const alm_forest *forest = p->forest;
+    quick_batch *batch = p->batch;
+    size_t left = forest->info.tree_count - begin;
+    batch->tree_count = left < TREES ? left : TREES;
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        const almi_tree *tree = &forest->tree[begin + k];
+        order_leaves(p, k, tree);
+        batch->output[k] = tree->output;
+        batch->width = tree->leaf_count > batch->width ? tree->leaf_count : batch->width;
+    }
+    count_slots(p);
+    batch->eight_count = (unsigned)((batch->width + EIGHT - 1) / EIGHT);
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count * batch->width, batch->value, error));
+    /* One more, so that there are slots also where no tree has a node. */
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_end[EIGHTS_MAX - 1] + 1, batch->slot, error));
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        place_tree(p, k, begin + k);
     }
     return ALM_OK;
 }
 
-alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
-    if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V4) {
+    if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
         return ALM_OK;
     }
     almi_quick *quick = NULL;
+    placing *p = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 1, p, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
-    quick->width = forest->info.leaf_count_max <= 32 ? 32 : LEAVES_MAX;
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
+    p->forest = forest;
     for (size_t i = 0; i < quick->batch_count; i++) {
-        ALM_TRY(build_batch(forest, quick->width, &quick->batch[i], i * TREES, error));
+        p->batch = &quick->batch[i];
+        ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
+        quick->slots += quick->batch[i].slot_end[EIGHTS_MAX - 1];
+    }
+    for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
+        size_t deepest = 0;
+        for (size_t i = t; i < forest->info.tree_count && i < t + ALMI_WALK_WIDTH; i++) {
+            deepest = forest->fast[i].depth > deepest ? forest->fast[i].depth : deepest;
+        }
+        quick->levels += deepest;
     }
     forest->quick = quick;
     return ALM_OK;
@@ -141,127 +258,170 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 
 /* ---- scoring ---- */
 
-/* Which of the 64 trees go right in this slot; the codes in two registers. */
-ALMI_V4_VBMI ALM_INLINE __mmask64 right_by_bytes(const quick_slot *slot, const uint8_t *code)
+/* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
+#define SLOT_V4 30
+#define SLOT_V3 35
+#define WALKED_LEVEL 75
+
+bool almi_quick_is_sooner(const alm_forest *forest)
 {
-    __m512i lane = _mm512_loadu_si512(slot->lane);
-    __m512i limit = _mm512_loadu_si512(slot->limit);
-    __m512i low = _mm512_load_si512(code), high = _mm512_load_si512(code + 64);
-    return _mm512_cmpgt_epu8_mask(_mm512_permutex2var_epi8(low, lane, high), limit);
+    const almi_quick *quick = forest->quick;
+    bool v4 = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+    return quick != NULL && forest->kernel->level >= ALM_VECTORS_V3 &&
+           quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
 }
 
-/* The same for 32 trees without VBMI: 16-bit codes in four registers. */
-ALMI_V4 ALM_INLINE __mmask32 right_of_32(const quick_slot *slot, size_t from, const uint8_t *code)
+/* The first of eight leaves that is not struck, by halves of the byte; UINT8_MAX: none. */
+#define FIRST_FREE(from) \
+    from, from + 1, from, from + 2, from, from + 1, from, from + 3, from, from + 1, from, \
+        from + 2, from, from + 1, from, (char)UINT8_MAX
+static const char FIRST_FREE_LOW[16] = {FIRST_FREE(0)};
+static const char FIRST_FREE_HIGH[16] = {FIRST_FREE(4)};
+
+/* place[k] = place in order of the leaf that the row reaches in tree k; 64 trees with VBMI. */
+ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, uint8_t *place)
 {
-    __m512i lane =
-        _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(slot->lane + from)));
-    __m512i limit =
-        _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(slot->limit + from)));
-    __m512i c[4];
-    for (size_t i = 0; i < 4; i++) {
-        c[i] = _mm512_cvtepu8_epi16(_mm256_load_si256((const __m256i *)(code + 32 * i)));
+    __m512i low = _mm512_load_si512(code), high = _mm512_load_si512(code + LANES_FEW);
+    __m512i nibble = _mm512_set1_epi8(15), found = _mm512_set1_epi8(-1);
+    __m512i free_low =
+        _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW));
+    __m512i free_high =
+        _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH));
+    const quick_slot *slot = batch->slot;
+    for (unsigned e = 0; e < batch->eight_count; e++) {
+        __m512i struck = _mm512_setzero_si512();
+        for (const quick_slot *end = batch->slot + batch->slot_end[e]; slot < end; slot++) {
+            __m512i own = _mm512_permutex2var_epi8(low, _mm512_loadu_si512(slot->lane), high);
+            own = _mm512_xor_si512(own, _mm512_loadu_si512(slot->flip));
+            __mmask64 other = _mm512_cmpgt_epi8_mask(own, _mm512_loadu_si512(slot->limit));
+            struck = _mm512_or_si512(struck, _mm512_maskz_loadu_epi8(other, slot->strike));
+        }
+        __m512i first = _mm512_min_epu8(
+            _mm512_shuffle_epi8(free_low, _mm512_and_si512(struck, nibble)),
+            _mm512_shuffle_epi8(free_high,
+                                _mm512_and_si512(_mm512_srli_epi16(struck, 4), nibble)));
+        first = _mm512_adds_epu8(first, _mm512_set1_epi8((char)(e * EIGHT)));
+        found = _mm512_min_epu8(found, first);
     }
-    __m512i low = _mm512_permutex2var_epi16(c[0], lane, c[1]);
-    __m512i high = _mm512_permutex2var_epi16(c[2], lane, c[3]);
-    __mmask32 is_high = _mm512_test_epi16_mask(lane, _mm512_set1_epi16(64));
-    return _mm512_cmpgt_epu16_mask(_mm512_mask_blend_epi16(is_high, low, high), limit);
+    _mm512_storeu_si512(place, found);
 }
 
-ALMI_V4 ALM_INLINE void strike32(const uint32_t *keep, __mmask64 right, __m512i *kept)
+/* Of four tables with 16 codes each the one that bits 4 and 5 name, moved to the highest bit. */
+ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, __m256i lane, __m256i bit_4,
+                                      __m256i bit_5)
 {
-    ALM_UNROLLED
-    for (size_t i = 0; i < 4; i++) {
-        kept[i] = _mm512_mask_and_epi32(kept[i], (__mmask16)(right >> (16 * i)), kept[i],
-                                        _mm512_loadu_si512(keep + 16 * i));
+    __m256i first = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
+                                       _mm256_shuffle_epi8(table[1], lane), bit_4);
+    __m256i second = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[2], lane),
+                                        _mm256_shuffle_epi8(table[3], lane), bit_4);
+    return _mm256_blendv_epi8(first, second, bit_5);
+}
+
+ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, bool many, __m256i lane)
+{
+    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
+    __m256i low = code_of_64(table, lane, bit_4, bit_5);
+    if (!many) {
+        return low;
+    }
+    __m256i high = code_of_64(table + 4, lane, bit_4, bit_5);
+    return _mm256_blendv_epi8(low, high, _mm256_slli_epi16(lane, 1));
+}
+
+ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+typedef struct free_tables {
+    __m256i low, high;
+} free_tables;
+
+ALMI_V3 ALM_INLINE __m256i first_free(__m256i struck, unsigned eight, const free_tables *of)
+{
+    __m256i nibble = _mm256_set1_epi8(15);
+    __m256i low = _mm256_shuffle_epi8(of->low, _mm256_and_si256(struck, nibble));
+    __m256i high = _mm256_shuffle_epi8(
+        of->high, _mm256_and_si256(_mm256_srli_epi16(struck, 4), nibble));
+    return _mm256_adds_epu8(_mm256_min_epu8(low, high),
+                            _mm256_set1_epi8((char)(eight * EIGHT)));
+}
+
+/* The same with AVX2 for 32 trees or 64; `many`: more than 64 lanes. */
+ALMI_V3 ALM_INLINE void reach_halves(const quick_batch *batch, const uint8_t *code, bool many,
+                                     size_t halves, uint8_t *place)
+{
+    __m256i table[LANES / 16], found[2] = {_mm256_set1_epi8(-1), _mm256_set1_epi8(-1)};
+    for (size_t i = 0; i < (many ? LANES : LANES_FEW) / 16; i++) {
+        table[i] =
+            _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(code + 16 * i)));
+    }
+    free_tables of = {
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW)),
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH))};
+    const quick_slot *slot = batch->slot;
+    for (unsigned e = 0; e < batch->eight_count; e++) {
+        __m256i struck[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+        for (const quick_slot *end = batch->slot + batch->slot_end[e]; slot < end; slot++) {
+            ALM_UNROLLED
+            for (size_t h = 0; h < halves; h++) {
+                __m256i own = code_of(table, many, load_32(slot->lane + 32 * h));
+                own = _mm256_xor_si256(own, load_32(slot->flip + 32 * h));
+                __m256i other = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
+                other = _mm256_and_si256(other, load_32(slot->strike + 32 * h));
+                struck[h] = _mm256_or_si256(struck[h], other);
+            }
+        }
+        ALM_UNROLLED
+        for (size_t h = 0; h < halves; h++) {
+            found[h] = _mm256_min_epu8(found[h], first_free(struck[h], e, &of));
+        }
+    }
+    for (size_t h = 0; h < halves; h++) {
+        _mm256_storeu_si256((__m256i *)(place + 32 * h), found[h]);
     }
 }
 
-ALMI_V4 ALM_INLINE void strike64(const uint64_t *keep, __mmask64 right, __m512i *kept)
+ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, uint8_t *place)
 {
-    ALM_UNROLLED
-    for (size_t i = 0; i < 8; i++) {
-        kept[i] = _mm512_mask_and_epi64(kept[i], (__mmask8)(right >> (8 * i)), kept[i],
-                                        _mm512_loadu_si512(keep + 8 * i));
-    }
-}
-
-typedef __mmask64 right_fn(const quick_slot *slot, const uint8_t *code);
-
-/* position[k] = the leaf that the row reaches in tree k, counted from the left. */
-ALMI_V4 ALM_INLINE void reach32(right_fn *right, const quick_batch *batch, const uint8_t *code,
-                                uint32_t *position)
-{
-    __m512i all = _mm512_set1_epi32(-1), kept[4] = {all, all, all, all};
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        strike32(batch->keep32 + i * TREES, right(&batch->slot[i], code), kept);
-    }
-    ALM_UNROLLED
-    for (size_t i = 0; i < 4; i++) {
-        _mm512_storeu_si512(position + 16 * i, _mm512_lzcnt_epi32(kept[i]));
-    }
-}
-
-ALMI_V4 ALM_INLINE void reach64(right_fn *right, const quick_batch *batch, const uint8_t *code,
-                                uint32_t *position)
-{
-    __m512i all = _mm512_set1_epi32(-1), kept[8] = {all, all, all, all, all, all, all, all};
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        strike64(batch->keep64 + i * TREES, right(&batch->slot[i], code), kept);
-    }
-    ALM_UNROLLED
-    for (size_t i = 0; i < 8; i++) {
-        __m256i found = _mm512_cvtepi64_epi32(_mm512_lzcnt_epi64(kept[i]));
-        _mm256_storeu_si256((__m256i *)(position + 8 * i), found);
-    }
-}
-
-ALMI_V4_VBMI static void reach_by_bytes(const quick_batch *batch, const uint8_t *code,
-                                        uint32_t *position)
-{
-    if (batch->keep32 != NULL) {
-        reach32(right_by_bytes, batch, code, position);
+    if (batch->tree_count <= 32) {
+        reach_halves(batch, code, false, 1, place);
     } else {
-        reach64(right_by_bytes, batch, code, position);
+        reach_halves(batch, code, false, 2, place);
     }
 }
 
-ALMI_V4 ALM_INLINE __mmask64 right_by_words(const quick_slot *slot, const uint8_t *code)
+ALMI_V3 static void reach_v3_many(const quick_batch *batch, const uint8_t *code, uint8_t *place)
 {
-    __mmask64 low = right_of_32(slot, 0, code), high = right_of_32(slot, 32, code);
-    return low | high << 32;
-}
-
-ALMI_V4 static void reach_by_words(const quick_batch *batch, const uint8_t *code,
-                                   uint32_t *position)
-{
-    if (batch->keep32 != NULL) {
-        reach32(right_by_words, batch, code, position);
+    if (batch->tree_count <= 32) {
+        reach_halves(batch, code, true, 1, place);
     } else {
-        reach64(right_by_words, batch, code, position);
+        reach_halves(batch, code, true, 2, place);
     }
 }
 
-static void add_batch(const alm_forest *forest, const quick_batch *batch,
-                      const uint32_t *position, double *out)
+static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
+                      double *out)
 {
-    size_t width = forest->quick->width;
+    const double *value = batch->value;
+    size_t width = batch->width;
     bool floats = almi_forest_is_single(forest);
     if (forest->info.output_count > 1) {
         for (size_t k = 0; k < batch->tree_count; k++) {
             double *sum = &out[batch->output[k]];
-            double value = batch->value[k * width + position[k]];
-            *sum = floats ? (double)((float)*sum + (float)value) : *sum + value;
+            double own = value[k * width + place[k]];
+            *sum = floats ? (double)((float)*sum + (float)own) : *sum + own;
         }
     } else if (floats) {
         float sum = (float)out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += (float)batch->value[k * width + position[k]];
+            sum += (float)value[k * width + place[k]];
         }
         out[0] = (double)sum;
     } else {
         double sum = out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += batch->value[k * width + position[k]];
+            sum += value[k * width + place[k]];
         }
         out[0] = sum;
     }
@@ -274,25 +434,38 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
         out[i] = almi_forest_base(forest, i);
     }
     _Alignas(64) uint8_t code[LANES] = {0};
-    uint32_t position[TREES];
+    uint8_t place[TREES];
     almi_row_encode(forest, NULL, forest->lane_count, row, code);
+    for (size_t i = 0; i < LANES; i++) {
+        code[i] ^= SIGN;
+    }
+    bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
     for (size_t i = 0; i < quick->batch_count; i++) {
-        if (forest->has_vbmi) {
-            reach_by_bytes(&quick->batch[i], code, position);
+        if (wide) {
+            reach_v4(&quick->batch[i], code, place);
+        } else if (forest->lane_count <= LANES_FEW) {
+            reach_v3(&quick->batch[i], code, place);
         } else {
-            reach_by_words(&quick->batch[i], code, position);
+            reach_v3_many(&quick->batch[i], code, place);
         }
-        add_batch(forest, &quick->batch[i], position, out);
+        add_batch(forest, &quick->batch[i], place, out);
     }
 }
 
 #else
 
-alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     (void)forest;
+    (void)scratch;
     (void)error;
     return ALM_OK;
+}
+
+bool almi_quick_is_sooner(const alm_forest *forest)
+{
+    (void)forest;
+    return false;
 }
 
 void almi_quick_score(const alm_forest *forest, const double *row, double *out)

@@ -53,58 +53,43 @@ void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_
     }
 }
 
-ALM_INLINE void load_lanes(const float *from, size_t lanes, float *restrict to)
+/* Outputs n .. n + CHUNK of ALMI_LANES_TOGETHER vectors: their sums are the registers. */
+ALM_INLINE void affine_block(const float *const *x, const float *restrict w, size_t k_count,
+                             size_t n_count, float *const *out, size_t n)
 {
-    for (size_t n = 0; n < lanes; n++) {
-        to[n] = from[n];
+    float sum[ALMI_LANES_TOGETHER][CHUNK];
+    const float *from[ALMI_LANES_TOGETHER];
+    ALM_UNROLLED
+    for (size_t r = 0; r < ALMI_LANES_TOGETHER; r++) {
+        from[r] = x[r];
+        memcpy(sum[r], out[r] + n, sizeof sum[r]);
     }
-}
-
-ALM_INLINE void add_lanes(float x, const float *restrict row, size_t lanes, float *restrict sum)
-{
-    for (size_t n = 0; n < lanes; n++) {
-        sum[n] = fmaf(x, row[n], sum[n]);
-    }
-}
-
-/* Four arrays by name, because one of four rows would not stay in registers. */
-ALM_INLINE void affine_together(const float *const *x, const float *restrict w, size_t k_count,
-                                size_t n_count, size_t lanes, float *const *out)
-{
-    float a[CHUNK], b[CHUNK], c[CHUNK], d[CHUNK];
-    load_lanes(out[0], lanes, a);
-    load_lanes(out[1], lanes, b);
-    load_lanes(out[2], lanes, c);
-    load_lanes(out[3], lanes, d);
     for (size_t k = 0; k < k_count; k++) {
-        const float *row = w + k * n_count;
-        add_lanes(x[0][k], row, lanes, a);
-        add_lanes(x[1][k], row, lanes, b);
-        add_lanes(x[2][k], row, lanes, c);
-        add_lanes(x[3][k], row, lanes, d);
+        const float *row = w + k * n_count + n;
+        ALM_UNROLLED
+        for (size_t r = 0; r < ALMI_LANES_TOGETHER; r++) {
+            float own = from[r][k];
+            for (size_t i = 0; i < CHUNK; i++) {
+                sum[r][i] = fmaf(own, row[i], sum[r][i]);
+            }
+        }
     }
-    load_lanes(a, lanes, out[0]);
-    load_lanes(b, lanes, out[1]);
-    load_lanes(c, lanes, out[2]);
-    load_lanes(d, lanes, out[3]);
+    ALM_UNROLLED
+    for (size_t r = 0; r < ALMI_LANES_TOGETHER; r++) {
+        memcpy(out[r] + n, sum[r], sizeof sum[r]);
+    }
 }
-
-_Static_assert(ALMI_LANES_TOGETHER == 4, "written out above");
 
 ALM_WIDE_VECTORS
 void almi_lanes_affine_many(const float *const *x, const float *w, size_t k_count, size_t n_count,
                             float *const *out)
 {
     size_t n = 0;
-    float *at[ALMI_LANES_TOGETHER] = {out[0], out[1], out[2], out[3]};
     for (; n + CHUNK <= n_count; n += CHUNK) {
-        affine_together(x, w + n, k_count, n_count, CHUNK, at);
-        for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
-            at[i] += CHUNK;
-        }
+        affine_block(x, w, k_count, n_count, out, n);
     }
-    if (n < n_count) {
-        affine_together(x, w + n, k_count, n_count, n_count - n, at);
+    for (size_t r = 0; r < ALMI_LANES_TOGETHER && n < n_count; r++) {
+        affine_lanes(x[r], w + n, k_count, n_count, n_count - n, out[r] + n);
     }
 }
 

@@ -14,7 +14,7 @@ void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_
 
 /* The same for ALMI_LANES_TOGETHER vectors, which share the reading of w: out[i][n] += sum of
  * x[i][k] w[k * n_count + n]. The bits are those of one at a time. */
-#define ALMI_LANES_TOGETHER 4
+#define ALMI_LANES_TOGETHER 8
 void almi_lanes_affine_many(const float *const *x, const float *w, size_t k_count, size_t n_count,
                             float *const *out);
 

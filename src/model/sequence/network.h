@@ -96,7 +96,7 @@ ALM_NODISCARD alm_err alm_network_step(alm_network_state *state, const double *x
 /* The same step of `count` states of one net, each by itself, with the bits of one at a time: the
  * weights are read once for ALM_NETWORK_TOGETHER of them. x: count x features; out: count x
  * output_count, or NULL. A refused input (the first is named) moves no state. */
-#define ALM_NETWORK_TOGETHER 4
+#define ALM_NETWORK_TOGETHER 8
 ALM_NODISCARD alm_err alm_network_step_many(alm_network_state *const *state, size_t count,
                                             const double *x, double *out, alm_error *error);
 /* Last layer's output at the last step (units of it): for tests and for nets without a head. */

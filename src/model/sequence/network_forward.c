@@ -338,12 +338,14 @@ const float *alm_network_hidden(const alm_network_state *state)
     return almi_tape_seen(&state->tape, stage, state->step - 1, 0);
 }
 
-static alm_err check_input(const alm_network_state *state, const double *x, alm_error *error)
+/* x comes behind `done` other steps. */
+static alm_err check_input(const alm_network *network, const double *x, size_t done,
+                           alm_error *error)
 {
-    for (size_t f = 0; f < state->network->spec.feature_count; f++) {
+    for (size_t f = 0; f < network->spec.feature_count; f++) {
         if (!isfinite((float)x[f])) {
             return alm_fail(error, ALM_ERR_NUMERIC, "step %zu, feature %zu is %g: a net takes "
-                            "finite numbers of the size of a float", state->step + 1, f + 1, x[f]);
+                            "finite numbers of the size of a float", done + 1, f + 1, x[f]);
         }
     }
     return ALM_OK;
@@ -368,7 +370,7 @@ static void finish_step(alm_network_state *state, double *out)
 
 alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
 {
-    ALM_TRY(check_input(state, x, error));
+    ALM_TRY(check_input(state->network, x, state->step, error));
     take_input(state, x);
     for (size_t l = 0; l < state->network->spec.layer_count; l++) {
         almi_layer_step(state->network, l, &state->tape, state->step);
@@ -401,60 +403,94 @@ static void layer_step_many(const alm_network *network, size_t l, alm_network_st
     }
 }
 
-alm_err alm_network_step_many(alm_network_state *const *state, size_t count, const double *x,
-                              double *out, alm_error *error)
+static void step_all(alm_network_state *const *state, size_t count, const double *x, double *out)
 {
     _Static_assert(ALM_NETWORK_TOGETHER == ALMI_LANES_TOGETHER, "one number");
-    const alm_network *network = count ? state[0]->network : NULL;
-    for (size_t i = 0; i < count; i++) {
-        ALM_TRY(check_input(state[i], x + i * network->spec.feature_count, error));
-    }
+    const alm_network *network = state[0]->network;
     for (size_t i = 0; i < count; i++) {
         take_input(state[i], x + i * network->spec.feature_count);
     }
-    size_t in_fours = count - count % ALMI_LANES_TOGETHER;
-    for (size_t l = 0; l < (count ? network->spec.layer_count : 0); l++) {
-        for (size_t i = 0; i < in_fours; i += ALMI_LANES_TOGETHER) {
+    size_t whole = count - count % ALMI_LANES_TOGETHER;
+    for (size_t l = 0; l < network->spec.layer_count; l++) {
+        for (size_t i = 0; i < whole; i += ALMI_LANES_TOGETHER) {
             layer_step_many(network, l, state + i);
         }
-        for (size_t i = in_fours; i < count; i++) {
+        for (size_t i = whole; i < count; i++) {
             almi_layer_step(network, l, &state[i]->tape, state[i]->step);
         }
     }
     for (size_t i = 0; i < count; i++) {
         finish_step(state[i], out ? out + i * network->spec.output_count : NULL);
     }
+}
+
+alm_err alm_network_step_many(alm_network_state *const *state, size_t count, const double *x,
+                              double *out, alm_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const alm_network *network = state[i]->network;
+        ALM_TRY(check_input(network, x + i * network->spec.feature_count, state[i]->step, error));
+    }
+    if (count > 0) {
+        step_all(state, count, x, out);
+    }
     return ALM_OK;
 }
 
-/* ---- windows ---- */
+/* All of them before the first is computed, so that a refusal leaves the outputs untouched. */
+static alm_err check_windows(const alm_network *network, const alm_network_windows *windows,
+                             alm_error *error)
+{
+    const double *x = windows->values;
+    for (size_t i = 0; i < windows->count; i++) {
+        for (size_t t = 0; t < windows->steps; t++, x += network->spec.feature_count) {
+            alm_err code = check_input(network, x, t, error);
+            if (code != ALM_OK) {
+                return alm_error_wrap(error, code, "window %zu", i + 1);
+            }
+        }
+    }
+    return ALM_OK;
+}
+
+/* Of `count` windows from zero; `x` has room for a step of each. */
+static void run_windows(alm_network_state *const *state, size_t count, size_t steps,
+                        const double *values, double *x, double *out)
+{
+    size_t features = state[0]->network->spec.feature_count;
+    for (size_t i = 0; i < count; i++) {
+        alm_network_state_reset(state[i]);
+    }
+    for (size_t t = 0; t < steps; t++) {
+        for (size_t i = 0; i < count; i++) {
+            memcpy(x + i * features, values + (i * steps + t) * features, features * sizeof *x);
+        }
+        step_all(state, count, x, t + 1 == steps ? out : NULL);
+    }
+}
 
 alm_err alm_network_predict(const alm_network *network, const alm_network_windows *windows,
                             alm_arena *scratch, double *out, alm_error *error)
 {
-    size_t n = windows->count;
-    size_t steps = windows->steps;
-    size_t features = network->spec.feature_count;
-    size_t outputs = network->spec.output_count;
+    size_t n = windows->count, steps = windows->steps;
+    size_t features = network->spec.feature_count, outputs = network->spec.output_count;
     if (steps == 0 && n > 0) {
         return alm_fail(error, ALM_ERR_INVALID, "a window needs at least one step");
     }
-    double *result = ALM_NEW_ARRAY(scratch, double, n * outputs);
-    alm_network_state *state = NULL;
-    ALM_TRY(alm_network_state_create(network, &state, error));
+    ALM_TRY(check_windows(network, windows, error));
+    double *x = ALM_NEW_ARRAY(scratch, double, ALM_NETWORK_TOGETHER * features);
+    alm_network_state *state[ALM_NETWORK_TOGETHER] = {NULL};
     alm_err code = ALM_OK;
-    for (size_t i = 0; code == ALM_OK && i < n; i++) {
-        alm_network_state_reset(state);
-        for (size_t t = 0; code == ALM_OK && t < steps; t++) {
-            bool last = t + 1 == steps;
-            code = alm_network_step(state, windows->values + (i * steps + t) * features,
-                                    last ? result + i * outputs : NULL, error);
-        }
-        code = code == ALM_OK ? code : alm_error_wrap(error, code, "window %zu", i + 1);
+    for (size_t i = 0; code == ALM_OK && i < ALM_NETWORK_TOGETHER && i < n; i++) {
+        code = alm_network_state_create(network, &state[i], error);
     }
-    alm_network_state_destroy(state);
-    if (code == ALM_OK && n > 0) {
-        memcpy(out, result, n * outputs * sizeof *out);
+    for (size_t i = 0; code == ALM_OK && i < n; i += ALM_NETWORK_TOGETHER) {
+        size_t count = n - i < ALM_NETWORK_TOGETHER ? n - i : ALM_NETWORK_TOGETHER;
+        run_windows(state, count, steps, windows->values + i * steps * features, x,
+                    out + i * outputs);
+    }
+    for (size_t i = 0; i < ALM_NETWORK_TOGETHER; i++) {
+        alm_network_state_destroy(state[i]);
     }
     return code;
 }

@@ -45,14 +45,20 @@ static void affine_is_the_plain_loop(void **state)
         size_t k_count = 7 + s;
         float x[32], w[32 * 370], out[370], want[370], d[370], grown[32 * 370];
         float beside[ALMI_LANES_TOGETHER][370];
-        const float *const inputs[] = {w, x, w + 1, x};
-        float *const outs[] = {beside[0], beside[1], beside[2], beside[3]};
+        const float *inputs[ALMI_LANES_TOGETHER];
+        float *outs[ALMI_LANES_TOGETHER];
+        for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+            inputs[i] = i % 2 ? x : w + i;
+            outs[i] = beside[i];
+        }
         for (size_t i = 0; i < k_count * n_count; i++) {
             w[i] = grown[i] = (float)alm_rng_next_normal(&rng);
         }
         for (size_t n = 0; n < n_count; n++) {
             out[n] = want[n] = d[n] = (float)alm_rng_next_normal(&rng);
-            beside[0][n] = beside[1][n] = beside[2][n] = beside[3][n] = d[n];
+        }
+        for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+            memcpy(beside[i], d, n_count * sizeof *d);
         }
         for (size_t k = 0; k < k_count; k++) {
             x[k] = (float)alm_rng_next_normal(&rng);
@@ -197,6 +203,28 @@ static void streams_beside_each_other_are_streams(void **state)
             alm_network_state_destroy(one[i]);
         }
         assert_int_equal(alm_network_step_many(many, 0, x, NULL, &error), ALM_OK);
+        alm_network_destroy(network);
+    }
+}
+
+/* Windows are computed some at a time; what is beside one must not show. */
+static void windows_together_are_each_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 21 };
+    for (int number = 0; number < CASE_STACKS; number++) {
+        alm_network *network = make(number, ALM_HEAD_VALUES, 4);
+        alm_error error = {0};
+        double windows[COUNT * CASE_STEPS * CASE_FEATURES];
+        double all[COUNT * CASE_OUTPUTS], one[CASE_OUTPUTS];
+        case_windows(9, COUNT * CASE_STEPS * CASE_FEATURES, windows);
+        for (size_t count = 1; count <= COUNT; count++) {
+            assert_int_equal(predict(network, windows, count, CASE_STEPS, all, &error), ALM_OK);
+            size_t i = count - 1;
+            assert_int_equal(predict(network, windows + i * CASE_STEPS * CASE_FEATURES, 1,
+                                     CASE_STEPS, one, &error), ALM_OK);
+            assert_memory_equal(one, all + i * CASE_OUTPUTS, sizeof one);
+        }
         alm_network_destroy(network);
     }
 }
@@ -358,6 +386,7 @@ int main(void)
         cmocka_unit_test(forward_is_the_formulas),
         cmocka_unit_test(a_stream_is_a_window),
         cmocka_unit_test(streams_beside_each_other_are_streams),
+        cmocka_unit_test(windows_together_are_each_alone),
         cmocka_unit_test(heads_say_what_they_mean),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(impossible_shapes_are_refused),
