@@ -308,6 +308,28 @@ const alm_json *alm_json_member_at(const alm_json *object, size_t index, alm_str
     return value;
 }
 
+alm_err alm_json_check_keys(const alm_json *object, const char *keys, alm_error *error)
+{
+    if (!object || alm_json_kind_of(object) != ALM_JSON_OBJECT) {
+        return alm_fail(error, ALM_ERR_INVALID, "an object is expected");
+    }
+    for (size_t i = 0; i < alm_json_count(object); i++) {
+        alm_str key;
+        bool known = false;
+        (void)alm_json_member_at(object, i, &key);
+        for (alm_str rest = alm_str_of(keys); rest.data && !known;) {
+            alm_str one = alm_str_split(&rest, ' ');
+            one.size -= one.data[one.size - 1] == '?';
+            known = alm_str_equal(one, key);
+        }
+        if (!known) {
+            return alm_fail(error, ALM_ERR_INVALID, "unknown key `%.*s`; known are: %s",
+                            key.size < 60 ? (int)key.size : 60, key.data, keys);
+        }
+    }
+    return ALM_OK;
+}
+
 bool alm_json_as_double(const alm_json *value, double *out) {
     if (value->kind == ALM_JSON_DOUBLE) {
         *out = value->as.real;

@@ -48,6 +48,11 @@ ALM_NODISCARD alm_err alm_json_get_bool(const alm_json *object, const char *key,
                                         alm_error *error);
 ALM_NODISCARD alm_err alm_json_get(const alm_json *object, const char *key, alm_json_kind kind,
                                    const alm_json **out, alm_error *error);
+/* Are all keys of an object among `keys`, which are separated by blanks, with "?" behind one that
+ * may be absent (which is not checked)? ALM_ERR_INVALID names the first that is not, and all that
+ * are known; also when `object` is none or NULL. */
+ALM_NODISCARD alm_err alm_json_check_keys(const alm_json *object, const char *keys,
+                                          alm_error *error);
 bool alm_json_as_double(const alm_json *value, double *out);
 bool alm_json_as_i64(const alm_json *value, int64_t *out);
 bool alm_json_as_str(const alm_json *value, alm_str *out);

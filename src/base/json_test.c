@@ -183,6 +183,21 @@ static void depth_is_bounded_with_a_place(void **state) {
                                     "[[[[[[[[[[[[[[[[[[[[\\\\\",\"[[[[[[[[[[[\"]"));
 }
 
+static void unknown_keys_are_named(void **state) {
+    (void)state;
+    alm_error error = {0};
+    alm_json_document *document = parse("[{\"name\":1,\"steps\":2},{\"name\":1,\"step\":2},{}]");
+    const alm_json *root = alm_json_root(document);
+    assert_int_equal(alm_json_check_keys(alm_json_at(root, 0), "name steps?", &error), ALM_OK);
+    assert_int_equal(alm_json_check_keys(alm_json_at(root, 2), "name steps?", &error), ALM_OK);
+    assert_int_equal(alm_json_check_keys(alm_json_at(root, 1), "name steps?", &error),
+                     ALM_ERR_INVALID);
+    assert_string_equal(error.message, "unknown key `step`; known are: name steps?");
+    assert_int_equal(alm_json_check_keys(root, "name", &error), ALM_ERR_INVALID);
+    assert_int_equal(alm_json_check_keys(NULL, "name", &error), ALM_ERR_INVALID);
+    alm_json_document_destroy(document);
+}
+
 static void integer_limits_are_exact(void **state) {
     (void)state;
     alm_json_document *document = parse("[9223372036854775807,-9223372036854775808,-0,-0.0]");
@@ -438,6 +453,7 @@ static void writer_reaches_depth_63(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unknown_keys_are_named),
         cmocka_unit_test(values_keep_kind_and_document_order),
         cmocka_unit_test(large_objects_are_found_by_name),
         cmocka_unit_test(malformed_text_is_refused_with_its_place),

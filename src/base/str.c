@@ -418,6 +418,24 @@ void alm_buffer_append(alm_buffer *buffer, const void *data, size_t size)
     }
 }
 
+void alm_buffer_u64(alm_buffer *buffer, uint64_t value)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+    alm_buffer_append(buffer, bytes, sizeof bytes);
+}
+
+uint64_t alm_u64_at(const char *data)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < 8; i++) {
+        value |= (uint64_t)(uint8_t)data[i] << (8 * i);
+    }
+    return value;
+}
+
 void alm_buffer_text(alm_buffer *buffer, const char *text)
 {
     alm_buffer_append(buffer, text, strlen(text));

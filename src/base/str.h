@@ -50,6 +50,8 @@ typedef struct alm_buffer {
 } alm_buffer;
 
 void alm_buffer_append(alm_buffer *buffer, const void *data, size_t size);
+void alm_buffer_u64(alm_buffer *buffer, uint64_t value); /* 8 bytes, the lowest first */
+uint64_t alm_u64_at(const char *data);                   /* such 8 bytes */
 void alm_buffer_text(alm_buffer *buffer, const char *text);
 void alm_buffer_str(alm_buffer *buffer, alm_str text);
 /* The text for a person to see on one line: control characters as \n, \t or \x1b. So what somebody

@@ -35,6 +35,17 @@ static void views_compare_bytewise(void **state)
     assert_true(alm_str_starts_with(empty, ""));
 }
 
+static void u64_has_its_lowest_byte_first(void **state)
+{
+    (void)state;
+    alm_buffer buffer = {0};
+    alm_buffer_u64(&buffer, UINT64_C(0x8070605040302010));
+    assert_int_equal(buffer.size, 8);
+    assert_memory_equal(buffer.data, "\x10\x20\x30\x40\x50\x60\x70\x80", 8);
+    assert_true(alm_u64_at(buffer.data) == UINT64_C(0x8070605040302010));
+    alm_buffer_deinit(&buffer);
+}
+
 static void trim_and_split(void **state)
 {
     (void)state;
@@ -557,6 +568,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_decimals_are_rounded_correctly),
         cmocka_unit_test(views_compare_bytewise),
+        cmocka_unit_test(u64_has_its_lowest_byte_first),
         cmocka_unit_test(trim_and_split),
         cmocka_unit_test(utf8_accepts_and_rejects),
         cmocka_unit_test(utf8_over_all_code_points),

@@ -260,22 +260,13 @@ alm_err alm_feature_emit(const alm_feature_state *state, uint32_t step, double s
 
 static const char MAGIC[8] = {'A', 'L', 'M', 'S', 'T', 'A', 'T', '1'};
 
-static void put_u64(alm_buffer *out, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    alm_buffer_append(out, bytes, sizeof bytes);
-}
-
 /* One NaN, no negative zero: equal states are equal bytes. */
 static void put_double(alm_buffer *out, double value)
 {
     uint64_t bits;
     value = value == value ? value + 0.0 : ALMI_NAN;
     memcpy(&bits, &value, sizeof bits);
-    put_u64(out, bits);
+    alm_buffer_u64(out, bits);
 }
 
 static void put_doubles(alm_buffer *out, const double *values, size_t count)
@@ -291,16 +282,16 @@ alm_err alm_feature_state_save(const alm_feature_state *state, alm_buffer *out, 
     size_t start = out->size;
     alm_buffer_append(out, MAGIC, sizeof MAGIC);
     alm_buffer_append(out, plan->version.bytes, sizeof plan->version.bytes);
-    put_u64(out, (uint64_t)(int64_t)state->replay.first_day);
-    put_u64(out, plan->static_count);
-    put_u64(out, plan->column_count);
-    put_u64(out, state->first_kept);
-    put_u64(out, state->next);
+    alm_buffer_u64(out, (uint64_t)(int64_t)state->replay.first_day);
+    alm_buffer_u64(out, plan->static_count);
+    alm_buffer_u64(out, plan->column_count);
+    alm_buffer_u64(out, state->first_kept);
+    alm_buffer_u64(out, state->next);
     put_doubles(out, state->statics, plan->static_count);
     put_doubles(out, (const double *)state->trailing, state->trailing_bytes / sizeof(double));
     for (size_t period = state->first_kept; period < state->next; period++) {
         size_t slot = period % plan->retain;
-        put_u64(out, state->states[slot]);
+        alm_buffer_u64(out, state->states[slot]);
         put_doubles(out, state->values + slot * plan->column_count, plan->column_count);
     }
     ALM_TRY(alm_buffer_status(out, error));
@@ -311,10 +302,7 @@ alm_err alm_feature_state_save(const alm_feature_state *state, alm_buffer *out, 
 
 static uint64_t take_u64(alm_str *rest)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < 8; i++) {
-        value |= (uint64_t)(uint8_t)rest->data[i] << (8 * i);
-    }
+    uint64_t value = alm_u64_at(rest->data);
     *rest = (alm_str){rest->data + 8, rest->size - 8};
     return value;
 }

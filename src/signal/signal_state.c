@@ -97,24 +97,6 @@ alm_err alm_signal_update(alm_signal_state *state, const alm_bar *bar, alm_error
 
 /* ---- checkpoints: magic, shape, size of the bars' state, it, windows' values, hash of all ---- */
 
-static void put_u64(alm_buffer *out, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    alm_buffer_append(out, bytes, sizeof bytes);
-}
-
-static uint64_t get_u64(const char *data)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < 8; i++) {
-        value |= (uint64_t)(uint8_t)data[i] << (8 * i);
-    }
-    return value;
-}
-
 #define SHAPE_AT (sizeof MAGIC)
 #define SIZE_AT (SHAPE_AT + ALM_DIGEST_BYTES)
 #define BARS_AT (SIZE_AT + 8)
@@ -128,13 +110,13 @@ alm_err alm_signal_state_save(const alm_signal_state *state, alm_buffer *out, al
     if (code == ALM_OK) {
         alm_buffer_append(out, MAGIC, sizeof MAGIC);
         alm_buffer_append(out, signal->shape.bytes, ALM_DIGEST_BYTES);
-        put_u64(out, bars.size);
+        alm_buffer_u64(out, bars.size);
         alm_buffer_append(out, bars.data, bars.size);
         const double *values = state->window ? alm_signal_window_view(state->window) : NULL;
         for (size_t i = 0; i < signal->steps * signal->window_width; i++) {
             uint64_t bits;
             memcpy(&bits, &values[i], sizeof bits);
-            put_u64(out, bits);
+            alm_buffer_u64(out, bits);
         }
         code = alm_buffer_status(out, error);
     }
@@ -163,7 +145,7 @@ static alm_err check_frame(const alm_signal *signal, alm_str bytes, alm_str *bar
         return alm_fail(error, ALM_ERR_CONFLICT, "the state belongs to a signal with other "
                         "windows: replay the symbol from its history");
     }
-    uint64_t size = get_u64(bytes.data + SIZE_AT);
+    uint64_t size = alm_u64_at(bytes.data + SIZE_AT);
     size_t room = body - BARS_AT;
     if (size > room || room - (size_t)size != values) {
         return alm_fail(error, ALM_ERR_CORRUPT, "the signal's state has %zu bytes for bars and "
@@ -179,7 +161,7 @@ static bool read_row(const char *data, size_t width, bool before_first, double *
     bool plausible = true;
     for (size_t i = 0; i < width; i++) {
         const double missing = NAN;
-        uint64_t bits = get_u64(data + 8 * i);
+        uint64_t bits = alm_u64_at(data + 8 * i);
         memcpy(&row[i], &bits, sizeof bits);
         bool is_missing = memcmp(&row[i], &missing, sizeof missing) == 0;
         plausible = plausible && (is_missing || (isfinite(row[i]) && !before_first));

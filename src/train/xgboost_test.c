@@ -1,26 +1,22 @@
 /* xgboost_test.c: training is deterministic, learns what XGBoost learns, and can be read. */
 #include <math.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/hash.h"
 #include "model/model_file.h"
 #include "num/elementary.h"
+#include "train/digest_cases.h"
 #include "train/lightgbm_cases.h"
 #include "train/xgboost.h"
 
 #define ROWS 6000
 #define BUSY_ROWS 3000
 #define CLASSES 3
-
-extern char **environ;
 
 /* The counts of lightgbm_cases.h as classes: few, some, many; or of two. */
 static lightgbm_case make_case(alm_arena *arena, size_t rows, uint64_t seed, int classes)
@@ -109,46 +105,12 @@ static void digest_all(char out[ALM_DIGEST_TEXT_BYTES])
     alm_arena_destroy(arena);
 }
 
-/* This program again as `xgboost_test digest`, with the C library told to ignore CPU features.
- * posix_spawn: a fork that trains would hang in OpenMP. */
-static void spawn_digest(const char *tunables, char out[ALM_DIGEST_TEXT_BYTES])
-{
-    char *arguments[] = {(char *)"xgboost_test", (char *)"digest", NULL};
-    char *environment[64] = {(char *)tunables};
-    size_t count = 1;
-    for (char **entry = environ; *entry != NULL && count < 63; entry++) {
-        if (strncmp(*entry, "GLIBC_TUNABLES=", 15) != 0) {
-            environment[count++] = *entry;
-        }
-    }
-    int ends[2], status = 0;
-    pid_t child = 0;
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], 1), 0);
-    assert_int_equal(posix_spawn_file_actions_addclose(&actions, ends[0]), 0);
-    assert_int_equal(posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environment),
-                     0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    size_t got = 0;
-    ssize_t part = 0;
-    while (got < 64 && (part = read(ends[0], out + got, 64 - got)) > 0) {
-        got += (size_t)part;
-    }
-    out[got] = '\0';
-    close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void same_model_on_a_cpu_without_avx2_and_fma(void **state)
 {
     (void)state;
     char here[ALM_DIGEST_TEXT_BYTES], plain[ALM_DIGEST_TEXT_BYTES];
     digest_all(here);
-    spawn_digest("GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F,-AVX512VL,-AVX", plain);
+    digest_without("xgboost_test", plain);
     assert_string_equal(here, plain);
 }
 

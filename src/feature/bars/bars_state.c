@@ -300,24 +300,6 @@ alm_err alm_bars_replay_rows(alm_bars_replay *replay, const alm_bar *bars, size_
 
 /* ---- checkpoints: magic, plan version, bars seen, time, words, hash of all before ---- */
 
-static void put_u64(alm_buffer *out, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    alm_buffer_append(out, bytes, sizeof bytes);
-}
-
-static uint64_t get_u64(const char *data)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < 8; i++) {
-        value |= (uint64_t)(uint8_t)data[i] << (8 * i);
-    }
-    return value;
-}
-
 #define WORDS_AT (sizeof MAGIC + ALM_DIGEST_BYTES + 16)
 
 alm_err alm_bars_state_save(const alm_bars_state *state, alm_buffer *out, alm_error *error)
@@ -325,10 +307,10 @@ alm_err alm_bars_state_save(const alm_bars_state *state, alm_buffer *out, alm_er
     size_t start = out->size;
     alm_buffer_append(out, MAGIC, sizeof MAGIC);
     alm_buffer_append(out, state->plan->version.bytes, ALM_DIGEST_BYTES);
-    put_u64(out, state->seen);
-    put_u64(out, (uint64_t)state->last);
+    alm_buffer_u64(out, state->seen);
+    alm_buffer_u64(out, (uint64_t)state->last);
     for (size_t i = 0; i < state->layout->words; i++) {
-        put_u64(out, alm_bits_of_double(state->words[i]));
+        alm_buffer_u64(out, alm_bits_of_double(state->words[i]));
     }
     ALM_TRY(alm_buffer_status(out, error));
     alm_digest digest = alm_hash_bytes(out->data + start, out->size - start);
@@ -383,10 +365,10 @@ alm_err alm_bars_state_load(const alm_bars_plan *plan, alm_str bytes, alm_bars_s
     alm_bars_state *state;
     ALM_TRY(check_frame(plan, bytes, error));
     ALM_TRY(allocate(plan, &plan->online, &state, error));
-    state->seen = get_u64(bytes.data + WORDS_AT - 16);
-    state->last = (alm_instant)get_u64(bytes.data + WORDS_AT - 8);
+    state->seen = alm_u64_at(bytes.data + WORDS_AT - 16);
+    state->last = (alm_instant)alm_u64_at(bytes.data + WORDS_AT - 8);
     for (size_t i = 0; i < plan->online.words; i++) {
-        state->words[i] = alm_double_of_bits(get_u64(bytes.data + WORDS_AT + 8 * i));
+        state->words[i] = alm_double_of_bits(alm_u64_at(bytes.data + WORDS_AT + 8 * i));
     }
     if (!is_plausible(state)) {
         alm_bars_state_destroy(state);

@@ -14,28 +14,6 @@ static const char *const PROTOCOL[] = {"kserve_v2", "tensorflow_serving", "torch
 
 /* ---- values ---- */
 
-static alm_err check_keys(const alm_json *object, const char *keys, alm_error *error)
-{
-    if (!object || alm_json_kind_of(object) != ALM_JSON_OBJECT) {
-        return alm_fail(error, ALM_ERR_INVALID, "an object is expected");
-    }
-    for (size_t i = 0; i < alm_json_count(object); i++) {
-        alm_str key;
-        bool known = false;
-        (void)alm_json_member_at(object, i, &key);
-        for (alm_str rest = alm_str_of(keys); rest.data && !known;) {
-            alm_str one = alm_str_split(&rest, ' ');
-            one.size -= one.data[one.size - 1] == '?';
-            known = alm_str_equal(one, key);
-        }
-        if (!known) {
-            return alm_fail(error, ALM_ERR_INVALID, "unknown key `%.*s`; known are: %s",
-                            key.size < 60 ? (int)key.size : 60, key.data, keys);
-        }
-    }
-    return ALM_OK;
-}
-
 /* Printable ASCII, so that a text can be a part of a request. */
 static bool is_plain(alm_str text, bool blanks)
 {
@@ -167,7 +145,7 @@ static alm_err take_token(const alm_json *object, alm_arena *arena, alm_remote_s
     if (!token) {
         return ALM_OK;
     }
-    alm_err code = check_keys(token, "environment? file?", error);
+    alm_err code = alm_json_check_keys(token, "environment? file?", error);
     code = code == ALM_OK
                ? take_text(token, "environment", arena, &spec->token_environment, error) : code;
     code = code == ALM_OK ? take_text(token, "file", arena, &spec->token_file, error) : code;
@@ -222,7 +200,7 @@ alm_err alm_remote_spec_read(const alm_json *object, alm_arena *arena, alm_remot
                              alm_error *error)
 {
     alm_remote_spec spec = {0};
-    ALM_TRY(check_keys(object, KEYS, error));
+    ALM_TRY(alm_json_check_keys(object, KEYS, error));
     ALM_TRY(take_protocol(object, &spec, error));
     if (!alm_json_member(object, "url")) {
         return alm_fail(error, ALM_ERR_INVALID, "`url` is missing: where the server is");

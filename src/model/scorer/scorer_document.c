@@ -11,29 +11,6 @@ const char *const ALMI_SCORER_COMBINATION[] = {"none", "mean", "soft_vote", "har
                                                "stacker"};
 #define COMBINATION_COUNT (sizeof ALMI_SCORER_COMBINATION / sizeof *ALMI_SCORER_COMBINATION)
 
-/* The keys of an object, separated by blanks; "?" behind one says that it may be absent. */
-static alm_err check_keys(const alm_json *object, const char *keys, alm_error *error)
-{
-    if (alm_json_kind_of(object) != ALM_JSON_OBJECT) {
-        return alm_fail(error, ALM_ERR_INVALID, "an object is expected");
-    }
-    for (size_t i = 0; i < alm_json_count(object); i++) {
-        alm_str key;
-        bool known = false;
-        (void)alm_json_member_at(object, i, &key);
-        for (alm_str rest = alm_str_of(keys); rest.data && !known;) {
-            alm_str one = alm_str_split(&rest, ' ');
-            one.size -= one.data[one.size - 1] == '?';
-            known = alm_str_equal(one, key);
-        }
-        if (!known) {
-            return alm_fail(error, ALM_ERR_INVALID, "unknown key `%.*s`; known are: %s",
-                            key.size < 60 ? (int)key.size : 60, key.data, keys);
-        }
-    }
-    return ALM_OK;
-}
-
 static alm_err take_text(const alm_json *value, const char *what, alm_arena *arena, alm_str *out,
                          alm_error *error)
 {
@@ -91,7 +68,7 @@ static alm_err take_file(const alm_json *object, const char *key, alm_arena *are
     const alm_json *value = alm_json_member(object, key);
     alm_str path, digest;
     if (!alm_json_as_str(value, &path)) {
-        alm_err code = check_keys(value, "path sha256", error);
+        alm_err code = alm_json_check_keys(value, "path sha256", error);
         code = code == ALM_OK ? alm_json_get_str(value, "path", &path, error) : code;
         code = code == ALM_OK ? alm_json_get_str(value, "sha256", &digest, error) : code;
         if (code != ALM_OK) {
@@ -206,8 +183,9 @@ static alm_err take_model(const alm_json *object, alm_scorer *s, almi_scorer_mem
 static alm_err take_member(const alm_json *object, alm_scorer *s, size_t *total,
                            almi_scorer_member *m, alm_error *error)
 {
-    ALM_TRY(check_keys(object, "calibrator? category_codes? classes? columns? description? model? "
-                       "name output? remote? result? scaler? steps?", error));
+    ALM_TRY(alm_json_check_keys(object, "calibrator? category_codes? classes? columns? "
+                                "description? model? name output? remote? result? scaler? steps?",
+                                error));
     ALM_TRY(take_name(object, s->arena, &m->name, error));
     ALM_TRY(take_model(object, s, m, error));
     ALM_TRY(take_optional_file(object, "scaler", s->arena, &m->scaler, error));
@@ -292,7 +270,7 @@ static alm_err take_combination(const alm_json *object, alm_scorer *s, almi_scor
     if (value) {
         alm_str name;
         size_t kind = 0;
-        ALM_TRY(check_keys(value, "file? kind weights?", error));
+        ALM_TRY(alm_json_check_keys(value, "file? kind weights?", error));
         ALM_TRY(alm_json_get_str(value, "kind", &name, error));
         while (kind < COMBINATION_COUNT && !alm_str_is(name, ALMI_SCORER_COMBINATION[kind])) {
             kind++;
@@ -313,7 +291,7 @@ static alm_err take_horizon(const alm_json *object, alm_scorer *s, size_t *total
                             almi_scorer_horizon *h, alm_error *error)
 {
     const alm_json *list = NULL;
-    ALM_TRY(check_keys(object, "calibrator? combination? members name", error));
+    ALM_TRY(alm_json_check_keys(object, "calibrator? combination? members name", error));
     ALM_TRY(take_name(object, s->arena, &h->name, error));
     ALM_TRY(alm_json_get(object, "members", ALM_JSON_ARRAY, &list, error));
     h->member_count = alm_json_count(list);
@@ -419,7 +397,7 @@ static alm_err take_document(const alm_json *root, alm_scorer *s, alm_error *err
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "format %lld is not known, %d is",
                         (long long)format, FORMAT);
     }
-    ALM_TRY(check_keys(root, "almanac_scorer bars? horizons labels? task", error));
+    ALM_TRY(alm_json_check_keys(root, "almanac_scorer bars? horizons labels? task", error));
     ALM_TRY(alm_json_get_str(root, "task", &task, error));
     if (alm_str_is(task, "classes")) {
         s->info.task = ALM_SCORER_CLASSES;
