@@ -394,6 +394,29 @@ static void missing_rows_lose_only_their_answer(void **state)
     alm_scorer_destroy(scorer);
 }
 
+/* A server that is asked in doubles gets them, in rows and in windows. */
+static void doubles_go_to_servers(void **state)
+{
+    static const char TEXT[] = DOCUMENT(
+        "\"value\"",
+        "{\"name\":\"w\",\"columns\":[\"a\",\"b\",\"c\"],\"steps\":2,\"remote\":{\"protocol\":"
+        "\"tensorflow_serving\",\"url\":\"http://h:80\",\"model\":\"line\",\"version\":null,"
+        "\"datatype\":\"FP64\",\"outputs\":2}}", "");
+    static double member[ROWS];
+    static asked a;
+    world *w = *state;
+    alm_scorer *scorer = must_read(w, TEXT);
+    alm_scorer_output out = {.member = member};
+    bind(w, scorer, &a, NULL);
+    a.windows[(STEPS - 1) * 4] = 1e300;
+    if (alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error) != ALM_OK) {
+        fail_msg("%s", w->files.error.message);
+    }
+    assert_true(member[0] == 1e300);
+    unbind(&a);
+    alm_scorer_destroy(scorer);
+}
+
 /* The identity is that of the document: other servers are other scorers, answers are not in it. */
 static void identity_is_the_document(void **state)
 {
@@ -452,6 +475,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_file_is_a_scorer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(servers_are_members, set_up, tear_down),
         cmocka_unit_test_setup_teardown(missing_rows_lose_only_their_answer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(doubles_go_to_servers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_is_the_document, set_up, tear_down),
         cmocka_unit_test_setup_teardown(remote_documents_are_refused, set_up, tear_down),
     };

@@ -194,6 +194,32 @@ static const double *window_of(const call *c, size_t u, size_t i)
     return c->batch->windows + i * stride + skipped * b->window_count;
 }
 
+static bool takes_doubles(const almi_scorer_unit *unit)
+{
+    const alm_backend *backend = unit->model->backend;
+    return backend && backend->info.input && strcmp(backend->info.input->type, "double") == 0;
+}
+
+typedef struct spot { /* in the window of a unit */
+    size_t step, column;
+} spot;
+
+static alm_err refuse_step(const call *c, size_t u, size_t i, spot at, alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    size_t place = b->place[u][at.column];
+    const char *kind = unit->model->network                    ? "a net"
+                       : unit->model->backend->info.is_remote ? "remote"
+                                                               : "a recurrent graph";
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
+                    ALM_STR_FMT " is %g: member %s is %s, and takes finite numbers of the size of "
+                    "a %s", row_number(c, i), b->steps - unit->steps + at.step + 1,
+                    ALM_STR_ARG(b->window[place]),
+                    window_of(c, u, i)[at.step * b->window_count + place], unit->user, kind,
+                    takes_doubles(unit) ? "double" : "float");
+}
+
 static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
 {
     const alm_scorer_binding *b = c->scratch->binding;
@@ -203,15 +229,10 @@ static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
         for (size_t k = 0; k < unit->model->inputs; k++) {
             size_t place = b->place[u][k];
             double value = window[t * b->window_count + place];
-            if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
-                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
-                                ALM_STR_FMT " is %g: member %s is %s, and takes finite numbers of "
-                                "the size of a float", row_number(c, i),
-                                b->steps - unit->steps + t + 1, ALM_STR_ARG(b->window[place]),
-                                value, unit->user,
-                                unit->model->network                    ? "a net"
-                                : unit->model->backend->info.is_remote ? "remote"
-                                                                        : "a recurrent graph");
+            double seen = scaled(unit->scaler, k, value);
+            seen = takes_doubles(unit) ? seen : (double)(float)seen;
+            if (!isfinite(value) || !isfinite(seen)) {
+                return refuse_step(c, u, i, (spot){t, k}, error);
             }
         }
     }
