@@ -286,11 +286,12 @@ static bool is_refused(const call *c, size_t u, size_t i)
            (unit->steps ? check_window(c, u, i, NULL) : check_row(c, u, i, NULL)) != ALM_OK;
 }
 
+/* Or one that overflowed. */
 static bool has_missing(const double *values, size_t count)
 {
     bool missing = false;
     for (size_t k = 0; k < count; k++) {
-        missing = missing || isnan(values[k]);
+        missing = missing || !isfinite(values[k]);
     }
     return missing;
 }
@@ -627,7 +628,8 @@ static alm_err answer_row(const call *c, const part *p, size_t i, size_t in_bloc
             const double *given = p->outputs + unit->at * c->scratch->block +
                                   in_block * unit->model->outputs;
             bool classes = s->info.task == ALM_SCORER_CLASSES;
-            if (c->batch->missing && classes && has_missing(given, unit->model->outputs)) {
+            const double *own = classes ? given : given + m->output;
+            if (c->batch->missing && has_missing(own, classes ? unit->model->outputs : 1)) {
                 put_missing(p->votes + j * width, width); /* calibrators take numbers only */
             } else {
                 member_row(s, m, given, p->votes + j * width, p->final);
