@@ -269,7 +269,7 @@ typedef struct almanac_explain_options {
 #define ALMANAC_EXPLAIN_OPTIONS_INIT { sizeof(almanac_explain_options), 0, NULL, 0, 0 }
 
 /* `columns` as of almanac_session_open; its threads share the nets' windows. `options` may be NULL.
- * ALMANAC_UNSUPPORTED names a member that cannot be explained. */
+ * ALMANAC_UNSUPPORTED names a member that cannot be explained; ALMANAC_NUMERIC: the baseline. */
 ALMANAC_API almanac_status almanac_explainer_open(almanac_model *model,
                                                   const almanac_columns *columns,
                                                   const almanac_explain_options *options,

@@ -5,11 +5,19 @@
 #include "base/http_loopback.h"
 #include "base/http_memory.h"
 
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -262,6 +270,60 @@ static void other_schemes_are_refused(void **state)
     assert_int_equal(out.failure, ALM_HTTP_BROKEN);
 }
 
+/* A network of this process alone, whose name server listens and never answers. */
+static bool enter_silence(const char *resolver)
+{
+    struct ifreq own = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(53),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) {
+        return false;
+    }
+    int server = socket(AF_INET, SOCK_DGRAM, 0);
+    return server >= 0 && ioctl(server, SIOCSIFFLAGS, &own) == 0 &&
+           bind(server, (struct sockaddr *)&port, sizeof port) == 0 &&
+           mount(resolver, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+}
+
+static int ask_in_silence(const char *resolver)
+{
+    alm_http *http = NULL;
+    alm_http_outcome out;
+    alm_arena *arena = alm_arena_create(0);
+    alm_http_request request = {.url = "http://nobody.example/", .deadline_ms = SOON_MS,
+                                .response_bytes_max = 10};
+    if (!enter_silence(resolver) || alm_http_curl_create(&http, NULL) != ALM_OK ||
+        http->ops->start(http, NULL) != ALM_OK) {
+        return 77;
+    }
+    (void)http->ops->send(http, &request, arena, &out, NULL);
+    /* The system's resolver gives up after 10 s. */
+    return out.failure == ALM_HTTP_TIMEOUT && out.elapsed_ms < 5000 ? 0 : 1;
+}
+
+static void a_silent_name_server_ends_with_the_deadline(void **state)
+{
+    static const char TEXT[] = "nameserver 127.0.0.1\n";
+    char resolver[] = "/tmp/alm_resolver_XXXXXX";
+    int status = 0, file = mkstemp(resolver);
+    (void)state;
+    assert_true(file >= 0 && write(file, TEXT, sizeof TEXT - 1) == sizeof TEXT - 1);
+    assert_int_equal(fchmod(file, 0644), 0);
+    close(file);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(ask_in_silence(resolver));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    unlink(resolver);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        skip(); /* no right to a network of one's own */
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void the_twin_counts_time(void **state)
 {
     fixture *f = *state;
@@ -283,6 +345,7 @@ int main(void)
         SUITE(set_up_memory),
         SUITE(set_up_curl),
         cmocka_unit_test_setup_teardown(other_schemes_are_refused, set_up_curl, tear_down),
+        cmocka_unit_test(a_silent_name_server_ends_with_the_deadline),
         cmocka_unit_test_setup_teardown(the_twin_counts_time, set_up_memory, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

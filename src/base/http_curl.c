@@ -166,6 +166,9 @@ static CURLcode set_up(const http_curl *self, CURL *handle, const alm_http_reque
         SET(POSTFIELDS, request->body.data)
     }
 #undef SET
+    /* A name server that is silent would be waited for beyond the deadline: the thread that asks it
+     * is left to end by itself. Before 7.87 libcurl does not know this, and waits. */
+    (void)self->curl.curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
     return code;
 }
 

@@ -22,6 +22,7 @@
 #define ALM_BACKEND_RANK_MAX 8
 #define ALM_BACKEND_COLUMNS_MAX (1 << 20)
 #define ALM_BACKEND_OUTPUTS_MAX 65536
+#define ALM_BACKEND_WINDOW_MAX (1 << 24) /* numbers of a window: 128 MiB */
 
 typedef struct alm_backend alm_backend;
 
@@ -45,7 +46,7 @@ typedef struct alm_backend_info {
     bool takes_windows;
     size_t steps;   /* of a window; 0: any number */
     size_t outputs; /* doubles that a row is answered with */
-    bool finite_only; /* a missing value cannot be sent */
+    bool finite_only; /* a missing value cannot be sent, or would be answered as if it were known */
     uint32_t deadline_ms; /* a call takes no longer; 0: it takes what it takes */
 } alm_backend_info;
 

@@ -240,6 +240,12 @@ static alm_err take_inputs(onnx_backend *self, const alm_onnx_options *options, 
                         options->name, info->steps, options->steps);
     }
     info->steps = options->steps ? options->steps : info->steps;
+    /* The model's word: a row of zeros of this size may be made below. */
+    if (info->steps > ALM_BACKEND_WINDOW_MAX / (info->columns ? info->columns : 1)) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s takes windows of %zu steps of %zu columns: at "
+                        "most %d numbers in all", options->name, info->steps, info->columns,
+                        ALM_BACKEND_WINDOW_MAX);
+    }
     name_columns(self);
     return ALM_OK;
 }
@@ -298,10 +304,12 @@ static alm_err measure_result(onnx_backend *self, alm_error *error)
         almi_ort_tensor result;
         size_t steps = info->takes_windows ? (info->steps ? info->steps : 1) : 1;
         alm_arena *scratch = alm_arena_create(0);
-        double *zeros = ALM_NEW_ARRAY(scratch, double, steps * info->columns);
+        void *zeros = NULL;
+        alm_err code =
+            alm_arena_try_alloc(scratch, steps * info->columns * sizeof(double), &zeros, error);
         alm_backend_batch batch = {zeros, 1, info->columns, steps, 0};
         piece p = {&batch, 0, 1, scratch};
-        alm_err code = run_piece(self, &p, &result, error);
+        code = code == ALM_OK ? run_piece(self, &p, &result, error) : code;
         width = code == ALM_OK ? (int64_t)result.count : 0;
         alm_arena_destroy(scratch);
         ALM_TRY(code);
@@ -332,7 +340,7 @@ static alm_err open_session(onnx_backend *self, const alm_env *env,
                             const alm_onnx_options *options, alm_error *error)
 {
     alm_backend_info *info = &self->backend.info;
-    ALM_TRY(almi_onnx_gate(options->bytes, options->name, error));
+    ALM_TRY(almi_onnx_gate(options->bytes, options->name, &info->finite_only, error));
     almi_ort_request request = {env ? alm_env_variable(env, ALMI_ORT_VARIABLE) : NULL,
                                 options->bytes, options->name};
     ALM_TRY(almi_ort_open(&request, &self->session, error));

@@ -8,7 +8,8 @@
  * columns are those of the inputs one after the other (an input of one column names it).
  * Windows: one input N x steps x k. N, the first dimension, is open, or 1 (then rows go one by
  * one). A value becomes the tensor's type: rounded to float (finite numbers beyond its range are
- * refused), or a whole number exactly (others, and missing ones, are refused).
+ * refused), or a whole number exactly (others, and missing ones, are refused). Recurrent graphs
+ * take finite numbers only (onnx_gate.h: why).
  *
  * Result: one output of float or double, N x k or N. Where the graph has several of these, `result`
  * says which. A sequence of maps (ZipMap) is refused with what to do. */

@@ -19,6 +19,7 @@ typedef struct gate {
     const char *name;
     alm_error *error;
     size_t nodes, depth;
+    bool is_recurrent, fills_in;
 } gate;
 
 typedef alm_err (*walk)(gate *g, alm_str message);
@@ -71,6 +72,13 @@ static alm_err check_sparse(gate *g, alm_str message)
 }
 
 /* ---- nodes ---- */
+
+static void note_operator(gate *g, alm_str op)
+{
+    g->is_recurrent = g->is_recurrent || alm_str_is(op, "LSTM") || alm_str_is(op, "GRU") ||
+                      alm_str_is(op, "RNN");
+    g->fills_in = g->fills_in || alm_str_is(op, "IsNaN") || alm_str_is(op, "Imputer");
+}
 
 static alm_err check_operator(const gate *g, alm_str op)
 {
@@ -145,6 +153,7 @@ static alm_err check_node(gate *g, alm_str message)
         }
         if (field.number == NODE_OP) {
             ALM_TRY(check_operator(g, field.bytes));
+            note_operator(g, field.bytes);
         } else if (field.number == NODE_DOMAIN) {
             ALM_TRY(check_domain(g, field.bytes));
         } else if (field.number == NODE_ATTRIBUTE) {
@@ -202,7 +211,7 @@ static alm_err check_kind(const gate *g, alm_str bytes)
     return wire.damaged ? damaged(g, "the model") : ALM_OK;
 }
 
-alm_err almi_onnx_gate(alm_str bytes, const char *name, alm_error *error)
+alm_err almi_onnx_gate(alm_str bytes, const char *name, bool *hides_missing, alm_error *error)
 {
     gate g = {.name = name, .error = error};
     almi_wire wire = {.rest = bytes};
@@ -219,8 +228,10 @@ alm_err almi_onnx_gate(alm_str bytes, const char *name, alm_error *error)
             ALM_TRY(check_graph(&g, field.bytes));
         }
     }
-    return graphs == 1 && g.nodes > 0
-               ? ALM_OK : alm_fail(error, ALM_ERR_CORRUPT, "%s: the model has %zu graphs with %zu "
-                                   "nodes: one that computes something is expected", name, graphs,
-                                   g.nodes);
+    if (graphs != 1 || g.nodes == 0) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "%s: the model has %zu graphs with %zu nodes: one "
+                        "that computes something is expected", name, graphs, g.nodes);
+    }
+    *hides_missing = g.is_recurrent && !g.fills_in;
+    return ALM_OK;
 }

@@ -18,7 +18,11 @@
 #define ALMI_ONNX_GATE_NODES_MAX 65536
 #define ALMI_ONNX_GATE_DEPTH_MAX 8 /* graphs in graphs */
 
-/* ALM_ERR_LIMIT, ALM_ERR_CORRUPT, ALM_ERR_UNSUPPORTED, ALM_ERR_DENIED (data in other files). */
-ALM_NODISCARD alm_err almi_onnx_gate(alm_str bytes, const char *name, alm_error *error);
+/* *hides_missing, set on success: ONNX Runtime's LSTM, GRU and RNN make some number out of NaN, so
+ * a graph with one of them would answer a missing value as if it were known. Not one that also has
+ * IsNaN or Imputer: that graph fills in what is missing itself.
+ * ALM_ERR_LIMIT, ALM_ERR_CORRUPT, ALM_ERR_UNSUPPORTED, ALM_ERR_DENIED (data in other files). */
+ALM_NODISCARD alm_err almi_onnx_gate(alm_str bytes, const char *name, bool *hides_missing,
+                                     alm_error *error);
 
 #endif

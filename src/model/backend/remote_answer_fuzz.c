@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         alm_assert(error.message[0] != '\0' && alm_str_is_utf8(alm_str_of(error.message), NULL));
     }
     alm_buffer reason = {0};
-    almi_remote_reason(body, &reason);
+    almi_remote_reason(body, ALM_STR("token"), &reason);
     alm_assert(reason.size <= 320 && alm_str_is_utf8(alm_buffer_view(&reason), NULL));
     alm_buffer_deinit(&reason);
     return 0;

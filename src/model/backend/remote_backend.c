@@ -169,11 +169,8 @@ static alm_err fail_status(const call *c, alm_error *error)
 {
     const alm_http_response *r = &c->outcome.response;
     alm_buffer reason = {0};
-    almi_remote_reason(r->body, &reason);
+    almi_remote_reason(r->body, c->token, &reason);
     alm_str said = alm_buffer_view(&reason);
-    if (c->token.size > 0 && memmem(r->body.data, r->body.size, c->token.data, c->token.size)) {
-        said = ALM_STR("(it repeats the token, so its words are not shown)");
-    }
     bool redirect = r->status >= 300 && r->status < 400;
     alm_err code = alm_fail(error, code_of(r->status), "status %d%s%s" ALM_STR_FMT, r->status,
                             redirect ? ", and redirects are not followed" : "",

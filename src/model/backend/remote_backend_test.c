@@ -305,6 +305,14 @@ static void tokens_stay_secret(void **state)
     PLAY(w, {.status = 403, .body = "{\"error\":\"Bearer open-sesame is not known\"}"});
     expect(w, ALM_ERR_DENIED, "status 403: (it repeats the token");
     assert_null(strstr(w->error.message, "sesame"));
+    /* JSON writes a text in more ways than one. */
+    w->secret = "open/sesame";
+    PLAY(w, {.status = 403, .body = "{\"error\":\"Bearer open\\/sesame is not known\"}"});
+    expect(w, ALM_ERR_DENIED, "status 403: (it repeats the token");
+    assert_null(strstr(w->error.message, "sesame"));
+    PLAY(w, {.status = 403, .body = "{\"detail\":\"Bearer open\\/sesame is not known\"}"});
+    expect(w, ALM_ERR_DENIED, "status 403: (it repeats the token");
+    assert_null(strstr(w->error.message, "sesame"));
     w->secret = "two words";
     expect(w, ALM_ERR_DENIED, "more than one word");
     assert_null(strstr(w->error.message, "two words"));

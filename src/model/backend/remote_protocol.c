@@ -2,6 +2,7 @@
 #include "model/backend/remote_protocol.h"
 
 #include <math.h>
+#include <string.h>
 
 #define REASON_BYTES 160
 
@@ -116,7 +117,12 @@ static void put_reason(alm_str text, alm_buffer *out)
     }
 }
 
-void almi_remote_reason(alm_str body, alm_buffer *out)
+static bool holds(alm_str text, alm_str secret)
+{
+    return secret.size > 0 && memmem(text.data, text.size, secret.data, secret.size) != NULL;
+}
+
+void almi_remote_reason(alm_str body, alm_str secret, alm_buffer *out)
 {
     alm_json_document *document = NULL;
     alm_str text = body;
@@ -131,6 +137,12 @@ void almi_remote_reason(alm_str body, alm_buffer *out)
             text = body;
         }
     }
-    put_reason(text, out);
+    /* A body shown as it came may have it with escapes, of which there are many. */
+    bool escapes = secret.size > 0 && text.data == body.data && holds(body, ALM_STR("\\"));
+    if (holds(body, secret) || holds(text, secret) || escapes) {
+        alm_buffer_text(out, "(it repeats the token, or may, so its words are not shown)");
+    } else {
+        put_reason(text, out);
+    }
     alm_json_document_destroy(document);
 }

@@ -33,8 +33,9 @@ const almi_remote_protocol *almi_remote_protocol_of(const alm_remote_spec *spec)
 ALM_NODISCARD alm_err almi_remote_take_answer(const alm_remote_spec *spec, alm_str body,
                                               size_t count, double *out, alm_error *error);
 /* What a server says of its error ({"error": text}, {"message": text}, else its first line), on one
- * line, visible, at most 160 bytes; empty when it says nothing. */
-void almi_remote_reason(alm_str body, alm_buffer *out);
+ * line, visible, at most 160 bytes; empty when it says nothing. Where `secret` (empty: none) stands
+ * in it, as it came or as JSON reads it, or may stand in it with escapes, that is said instead. */
+void almi_remote_reason(alm_str body, alm_str secret, alm_buffer *out);
 
 /* ---- pieces that protocols share ---- */
 /* [[..],[..]]: rows, or windows as lists of steps. */

@@ -199,8 +199,9 @@ typedef struct alm_scorer_batch {
     const double *windows; /* count x steps x window_count, oldest step first; or NULL */
     size_t window_stride;  /* doubles from a window to the next, as of windows that slide over
                             * neighbouring rows; 0: steps x window_count */
-    bool missing; /* what a net or a scaler cannot take is no error: the member's output of that
-                   * row is NaN, and so is every answer of its horizon; so is an overflow */
+    bool missing; /* what a net, a scaler, a graph or a server cannot take is no error: the member's
+                   * output of that row is NaN, and so is every answer of its horizon; so is an
+                   * overflow, and a graph's answer that is no number */
 } alm_scorer_batch;
 
 /* Caller's memory; each may be NULL. Width w: the classes, or 1 for VALUE. */

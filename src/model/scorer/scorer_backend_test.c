@@ -348,6 +348,75 @@ static void servers_are_members(void **state)
     alm_scorer_destroy(scorer);
 }
 
+/* With `missing`, what a server or a graph cannot take (or answers with no number) costs the answer
+ * of that row only. */
+static void missing_rows_lose_only_their_answer(void **state)
+{
+    static const char TEXT[] = DOCUMENT(
+        "\"value\"",
+        REMOTE("a", "\"a\",\"b\",\"c\"", "") "},"
+        "{\"name\":\"net\",\"model\":\"lstm.onnx\",\"steps\":4,\"columns\":[\"b\",\"c\",\"a\"]},"
+        "{\"name\":\"line\",\"model\":\"linear.onnx\",\"columns\":[\"b\",\"d\",\"c\"]}",
+        ",\"combination\":{\"kind\":\"mean\"}");
+    static double whole[ROWS * 3], member[ROWS * 3], value[ROWS];
+    static const size_t HOLE = 10, HUGE_ROW = 299, WINDOW = 20, GRAPH = 150;
+    static asked a;
+    world *w = *state;
+    alm_scorer *scorer = must_read(w, TEXT);
+    bind(w, scorer, &a, NULL);
+    alm_scorer_output out = {.member = whole};
+    assert_int_equal(alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error), ALM_OK);
+    a.rows[4 * HOLE + 1] = NAN; /* of both that take rows */
+    a.rows[4 * GRAPH + 3] = NAN; /* of the graph */
+    a.rows[4 * HUGE_ROW] = 1e300; /* no float */
+    for (size_t i = WINDOW; i < WINDOW + 3; i++) {
+        a.windows[((i + 1) * STEPS - 1) * 4 + 2] = NAN;
+    }
+    a.batch.missing = true;
+    out = (alm_scorer_output){.member = member, .value = value};
+    if (alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error) != ALM_OK) {
+        fail_msg("%s", w->files.error.message);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        bool row = i == HOLE || i == HUGE_ROW, window = i >= WINDOW && i < WINDOW + 3;
+        bool graph = i == HOLE || i == GRAPH;
+        assert_true(row ? isnan(member[3 * i]) : member[3 * i] == whole[3 * i]);
+        /* A graph in another batch may have other last bits of a float. */
+        assert_true(window ? isnan(member[3 * i + 1])
+                           : fabs(member[3 * i + 1] - whole[3 * i + 1]) < 1e-6);
+        assert_true(graph ? isnan(member[3 * i + 2]) : member[3 * i + 2] == whole[3 * i + 2]);
+        assert_true(isnan(value[i]) == (row || window || graph));
+    }
+    /* Nobody there is an error still. */
+    w->dead = true;
+    assert_int_equal(alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error), ALM_ERR_IO);
+    unbind(&a);
+    alm_scorer_destroy(scorer);
+}
+
+/* A server that is asked in doubles gets them, in rows and in windows. */
+static void doubles_go_to_servers(void **state)
+{
+    static const char TEXT[] = DOCUMENT(
+        "\"value\"",
+        "{\"name\":\"w\",\"columns\":[\"a\",\"b\",\"c\"],\"steps\":2,\"remote\":{\"protocol\":"
+        "\"tensorflow_serving\",\"url\":\"http://h:80\",\"model\":\"line\",\"version\":null,"
+        "\"datatype\":\"FP64\",\"outputs\":2}}", "");
+    static double member[ROWS];
+    static asked a;
+    world *w = *state;
+    alm_scorer *scorer = must_read(w, TEXT);
+    alm_scorer_output out = {.member = member};
+    bind(w, scorer, &a, NULL);
+    a.windows[(STEPS - 1) * 4] = 1e300;
+    if (alm_scorer_predict(a.scratch, &a.batch, &out, &w->files.error) != ALM_OK) {
+        fail_msg("%s", w->files.error.message);
+    }
+    assert_true(member[0] == 1e300);
+    unbind(&a);
+    alm_scorer_destroy(scorer);
+}
+
 /* The identity is that of the document: other servers are other scorers, answers are not in it. */
 static void identity_is_the_document(void **state)
 {
@@ -405,6 +474,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(documents_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_file_is_a_scorer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(servers_are_members, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(missing_rows_lose_only_their_answer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(doubles_go_to_servers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_is_the_document, set_up, tear_down),
         cmocka_unit_test_setup_teardown(remote_documents_are_refused, set_up, tear_down),
     };

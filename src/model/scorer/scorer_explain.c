@@ -1,6 +1,7 @@
 /* scorer_explain.c: units are explained once, in blocks, and copied to their members. */
 #include "model/scorer/scorer_explain.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "model/scorer/scorer_internal.h"
@@ -55,6 +56,24 @@ static double *gather_baseline(const alm_scorer_explainer *e, size_t u)
     return out;
 }
 
+/* What was gathered, with the names and numbers that the caller knows. */
+static alm_err check_baseline(const alm_scorer_explainer *e, size_t u, alm_error *error)
+{
+    const alm_scorer_binding *b = e->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    size_t inputs = unit->model->inputs, skipped = b->steps - unit->steps;
+    for (size_t i = 0; e->options.baseline && i < unit->steps * inputs; i++) {
+        size_t step = skipped + i / inputs, place = b->place[u][i % inputs];
+        if (!isfinite((float)e->unit[u].baseline[i])) {
+            return alm_fail(error, ALM_ERR_NUMERIC, "step %zu of the baseline, column " ALM_STR_FMT
+                            " is %g: a net takes finite numbers of the size of a float", step + 1,
+                            ALM_STR_ARG(b->window[place]),
+                            e->options.baseline[step * b->window_count + place]);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err create_unit(alm_scorer_explainer *e, size_t u, alm_error *error)
 {
     const almi_scorer_unit *unit = &e->binding->scorer->unit[u];
@@ -70,7 +89,9 @@ static alm_err create_unit(alm_scorer_explainer *e, size_t u, alm_error *error)
     alm_err code;
     if (unit->model->network) {
         x->baseline = gather_baseline(e, u);
-        code = alm_network_explainer_create(unit->model->network, &x->net, error);
+        code = check_baseline(e, u, error);
+        code = code == ALM_OK
+                   ? alm_network_explainer_create(unit->model->network, &x->net, error) : code;
     } else if (!unit->model->forest) {
         code = alm_fail(error, ALM_ERR_UNSUPPORTED, "is neither a forest nor a net of almanac's "
                         "own, so there is no explanation of it");

@@ -149,6 +149,13 @@ static unsigned long long row_number(const call *c, size_t i)
     return (unsigned long long)(c->batch->first + i + 1);
 }
 
+/* A net, a server and a recurrent graph do; another graph may know what to do with others. */
+static bool takes_finite(const almi_scorer_unit *unit)
+{
+    return unit->model->network ||
+           (unit->model->backend && unit->model->backend->info.finite_only);
+}
+
 static alm_err refuse_row(const call *c, size_t u, size_t i, size_t column, alm_error *error)
 {
     const alm_scorer_binding *b = c->scratch->binding;
@@ -157,15 +164,10 @@ static alm_err refuse_row(const call *c, size_t u, size_t i, size_t column, alm_
     return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, column " ALM_STR_FMT " is %g: member "
                     "%s %s", row_number(c, i), ALM_STR_ARG(b->row[place]),
                     c->batch->rows[i * c->batch->stride + place], unit->user,
-                    unit->scaler ? "scales it, and takes no infinite number"
-                                 : "sends it to a server, which takes finite numbers only");
-}
-
-/* A net and a server do; a graph may know what to do with others. */
-static bool takes_finite(const almi_scorer_unit *unit)
-{
-    return unit->model->network ||
-           (unit->model->backend && unit->model->backend->info.finite_only);
+                    !takes_finite(unit) ? "scales it, and takes no infinite number"
+                    : unit->model->backend->info.is_remote
+                        ? "sends it to a server, which takes finite numbers only"
+                        : "is a recurrent graph, and takes finite numbers only");
 }
 
 static alm_err check_row(const call *c, size_t u, size_t i, alm_error *error)
@@ -192,6 +194,32 @@ static const double *window_of(const call *c, size_t u, size_t i)
     return c->batch->windows + i * stride + skipped * b->window_count;
 }
 
+static bool takes_doubles(const almi_scorer_unit *unit)
+{
+    const alm_backend *backend = unit->model->backend;
+    return backend && backend->info.input && strcmp(backend->info.input->type, "double") == 0;
+}
+
+typedef struct spot { /* in the window of a unit */
+    size_t step, column;
+} spot;
+
+static alm_err refuse_step(const call *c, size_t u, size_t i, spot at, alm_error *error)
+{
+    const alm_scorer_binding *b = c->scratch->binding;
+    const almi_scorer_unit *unit = &b->scorer->unit[u];
+    size_t place = b->place[u][at.column];
+    const char *kind = unit->model->network                    ? "a net"
+                       : unit->model->backend->info.is_remote ? "remote"
+                                                               : "a recurrent graph";
+    return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
+                    ALM_STR_FMT " is %g: member %s is %s, and takes finite numbers of the size of "
+                    "a %s", row_number(c, i), b->steps - unit->steps + at.step + 1,
+                    ALM_STR_ARG(b->window[place]),
+                    window_of(c, u, i)[at.step * b->window_count + place], unit->user, kind,
+                    takes_doubles(unit) ? "double" : "float");
+}
+
 static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
 {
     const alm_scorer_binding *b = c->scratch->binding;
@@ -201,12 +229,10 @@ static alm_err check_window(const call *c, size_t u, size_t i, alm_error *error)
         for (size_t k = 0; k < unit->model->inputs; k++) {
             size_t place = b->place[u][k];
             double value = window[t * b->window_count + place];
-            if (!isfinite(value) || !isfinite((float)scaled(unit->scaler, k, value))) {
-                return alm_fail(error, ALM_ERR_NUMERIC, "row %llu, step %zu of its window, column "
-                                ALM_STR_FMT " is %g: member %s is %s, and takes finite numbers of "
-                                "the size of a float", row_number(c, i),
-                                b->steps - unit->steps + t + 1, ALM_STR_ARG(b->window[place]),
-                                value, unit->user, unit->model->network ? "a net" : "remote");
+            double seen = scaled(unit->scaler, k, value);
+            seen = takes_doubles(unit) ? seen : (double)(float)seen;
+            if (!isfinite(value) || !isfinite(seen)) {
+                return refuse_step(c, u, i, (spot){t, k}, error);
             }
         }
     }
@@ -256,8 +282,18 @@ static alm_err check_batch(const alm_scorer_scratch *scratch, const alm_scorer_b
 static bool is_refused(const call *c, size_t u, size_t i)
 {
     const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
-    return c->batch->missing && (unit->steps || unit->scaler) &&
+    return c->batch->missing && (unit->scaler || takes_finite(unit)) &&
            (unit->steps ? check_window(c, u, i, NULL) : check_row(c, u, i, NULL)) != ALM_OK;
+}
+
+/* Or one that overflowed. */
+static bool has_missing(const double *values, size_t count)
+{
+    bool missing = false;
+    for (size_t k = 0; k < count; k++) {
+        missing = missing || !isfinite(values[k]);
+    }
+    return missing;
 }
 
 static void put_missing(double *out, size_t count)
@@ -375,18 +411,19 @@ static alm_err check_probabilities(const call *c, const almi_scorer_unit *unit, 
 {
     size_t count = unit->model->outputs;
     double sum = 0;
-    bool inside = true;
+    size_t outside = count; /* the first that is */
     for (size_t k = 0; k < count; k++) {
         sum += p[k];
-        inside = inside && p[k] >= -1e-6 && p[k] <= 1 + 1e-6;
+        outside = outside == count && !(p[k] >= -1e-6 && p[k] <= 1 + 1e-6) ? k : outside;
     }
+    bool inside = outside == count;
     if (inside && (count == 1 || !unit->must_sum || fabs(sum - 1) <= PROBABILITY_SLACK)) {
         return ALM_OK;
     }
     return alm_fail(error, ALM_ERR_NUMERIC, "row %llu: member %s answers with what are no "
                     "probabilities (%s %g): end the model with a sigmoid or softmax",
-                    row_number(c, row), unit->user, inside ? "their sum is" : "the first is",
-                    inside ? sum : p[0]);
+                    row_number(c, row), unit->user, inside ? "their sum is" : "one is",
+                    inside ? sum : p[outside]);
 }
 
 typedef struct backend_run { /* rows [first, first + count) of a unit, one call */
@@ -396,20 +433,49 @@ typedef struct backend_run { /* rows [first, first + count) of a unit, one call 
 
 static alm_err call_backend(const call *c, const part *p, const backend_run *run, alm_error *error)
 {
-    size_t u = run->unit, first = run->first, n = run->count;
-    double *out = run->out;
-    const alm_scorer *s = c->scratch->binding->scorer;
-    const almi_scorer_unit *unit = &s->unit[u];
-    alm_backend_batch batch = {p->values, n, unit->model->inputs, unit->steps,
-                               c->batch->first + first};
-    gather(c, p, u, first, n);
+    const almi_scorer_model *model = c->scratch->binding->scorer->unit[run->unit].model;
+    alm_backend_batch batch = {p->values, run->count, model->inputs,
+                               c->scratch->binding->scorer->unit[run->unit].steps,
+                               c->batch->first + run->first};
+    gather(c, p, run->unit, run->first, run->count);
     alm_arena_reset(p->calls);
-    alm_err code = alm_backend_predict(unit->model->backend, &batch, p->calls, out, error);
+    return alm_backend_predict(model->backend, &batch, p->calls, run->out, error);
+}
+
+/* With `missing`, rows that a graph cannot take or has no number for are found by halving: what
+ * it makes of a missing value is not known before. Eight levels at most. */
+static alm_err ask_backend(const call *c, const part *p, const backend_run *run, alm_error *error)
+{
+    size_t width = c->scratch->binding->scorer->unit[run->unit].model->outputs;
+    size_t half = run->count / 2;
+    alm_err code = call_backend(c, p, run, error);
+    if (code != ALM_ERR_NUMERIC || !c->batch->missing) {
+        return code;
+    }
+    if (half == 0) {
+        put_missing(run->out, width);
+        return ALM_OK;
+    }
+    backend_run first = {run->unit, run->first, half, run->out};
+    backend_run second = {run->unit, run->first + half, run->count - half,
+                          run->out + half * width};
+    ALM_TRY(ask_backend(c, p, &first, error));
+    return ask_backend(c, p, &second, error);
+}
+
+static alm_err run_backend(const call *c, const part *p, const backend_run *run, alm_error *error)
+{
+    const alm_scorer *s = c->scratch->binding->scorer;
+    const almi_scorer_unit *unit = &s->unit[run->unit];
+    size_t width = unit->model->outputs;
+    alm_err code = ask_backend(c, p, run, error);
     if (code != ALM_OK) {
         return alm_error_wrap(error, code, "member %s", unit->user);
     }
-    for (size_t i = 0; s->info.task == ALM_SCORER_CLASSES && i < n; i++) {
-        ALM_TRY(check_probabilities(c, unit, first + i, out + i * unit->model->outputs, error));
+    for (size_t i = 0; s->info.task == ALM_SCORER_CLASSES && i < run->count; i++) {
+        if (!c->batch->missing || !has_missing(run->out + i * width, width)) {
+            ALM_TRY(check_probabilities(c, unit, run->first + i, run->out + i * width, error));
+        }
     }
     return ALM_OK;
 }
@@ -430,7 +496,7 @@ static alm_err score_backend(const call *c, const part *p, size_t u, size_t firs
             put_missing(out + i * width, width);
         } else {
             backend_run run = {u, first + i, end - i, out + i * width};
-            ALM_TRY(call_backend(c, p, &run, error));
+            ALM_TRY(run_backend(c, p, &run, error));
         }
     }
     return ALM_OK;
@@ -451,15 +517,6 @@ static alm_err score_unit(const call *c, const part *p, size_t u, size_t first, 
 }
 
 /* ---- members and combinations ---- */
-
-static bool has_missing(const double *values, size_t count)
-{
-    bool missing = false;
-    for (size_t k = 0; k < count; k++) {
-        missing = missing || isnan(values[k]);
-    }
-    return missing;
-}
 
 /* One row of a member: `given` is what its model says. */
 static void member_row(const alm_scorer *s, const almi_scorer_member *m, const double *given,
@@ -571,7 +628,8 @@ static alm_err answer_row(const call *c, const part *p, size_t i, size_t in_bloc
             const double *given = p->outputs + unit->at * c->scratch->block +
                                   in_block * unit->model->outputs;
             bool classes = s->info.task == ALM_SCORER_CLASSES;
-            if (c->batch->missing && classes && has_missing(given, unit->model->outputs)) {
+            const double *own = classes ? given : given + m->output;
+            if (c->batch->missing && has_missing(own, classes ? unit->model->outputs : 1)) {
                 put_missing(p->votes + j * width, width); /* calibrators take numbers only */
             } else {
                 member_row(s, m, given, p->votes + j * width, p->final);

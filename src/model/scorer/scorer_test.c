@@ -446,6 +446,35 @@ static void missing_windows_lose_only_their_answer(void **state)
     alm_scorer_destroy(s);
 }
 
+/* Two leaves of 1e308 have no sum. */
+static void overflow_is_missing(void **state)
+{
+    static const char TREE[] = "num_leaves=1\nnum_cat=0\nleaf_value=1e308\n\n";
+    static const char DOCUMENT[] =
+        "{\"almanac_scorer\":1,\"task\":\"value\",\"horizons\":[{\"name\":\"h\",\"members\":["
+        "{\"name\":\"m\",\"model\":\"large.txt\",\"columns\":[\"a\"]}]}]}";
+    scorer_case *w = *state;
+    alm_scorer *s = NULL;
+    alm_scorer_binding *b = NULL;
+    alm_scorer_scratch *scratch = NULL;
+    double row = 0, value = 4711, member = 4711;
+    scorer_case_put_text(w, "large.txt", alm_arena_printf(
+        w->arena, "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\n"
+        "feature_names=a\nobjective=regression\n\nTree=0\n%sTree=1\n%send of trees\n", TREE, TREE));
+    ok(w, scorer_case_read(w, DOCUMENT, &s));
+    const alm_scorer_info *info = alm_scorer_describe(s);
+    alm_scorer_columns columns = {.row = info->row_column, .row_count = 1};
+    alm_scorer_batch batch = {.count = 1, .rows = &row, .stride = 1, .missing = true};
+    alm_scorer_output out = {.value = &value, .member = &member};
+    ok(w, alm_scorer_bind(s, &columns, &b, &w->error));
+    ok(w, alm_scorer_scratch_create(b, NULL, &scratch, &w->error));
+    ok(w, alm_scorer_predict(scratch, &batch, &out, &w->error));
+    assert_true(isnan(value) && isnan(member));
+    alm_scorer_scratch_destroy(scratch);
+    alm_scorer_binding_destroy(b);
+    alm_scorer_destroy(s);
+}
+
 /* ---- several horizons without an ensemble ---- */
 
 /* Three horizons of one net of three outputs (computed once), and one of a forest; values. */
@@ -617,6 +646,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(boosting_votes_hard, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_and_net_are_stacked, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_windows_lose_only_their_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(overflow_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(horizons_stand_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(model_file_is_a_scorer, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_of_other_libraries_serve, setup, teardown),

@@ -137,6 +137,12 @@ def refused():
     save("two", model([h.make_node("Relu", ["x"], ["y"]), h.make_node("Tanh", ["x"], ["z"])], [x],
                       [y, value("z", ["N", 3])]))
     linear("fixed_four", rows=4)
+    # A window of 2^62 steps, and an output of which nobody knows the width before it runs.
+    last = [h.make_node("Shape", ["x"], ["s"]), h.make_node("Gather", ["s", "two"], ["last"]),
+            h.make_node("Concat", ["minus", "last"], ["to"], axis=0),
+            h.make_node("Reshape", ["x", "to"], ["y"])]
+    save("endless", model(last, [value("x", ["N", 1 << 62, 4])], [value("y", ["M", "K"])],
+                          [constant("two", [2], np.int64), constant("minus", [-1], np.int64)]))
 
 
 def numbers(array):
