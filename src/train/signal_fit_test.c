@@ -527,12 +527,19 @@ static void data_is_refused(void **state)
     refuse(c, ALM_ERR_INVALID, "horizon 1: class 1 occurs in none of the 964 samples of the train");
     c = open_small();
     c->spec.horizon[0] = CASE_BARS - 5;
-    refuse(c, ALM_ERR_INVALID, "horizon 695: no bar that can be learned from has a label: there are "
-                               "too few bars behind it");
+    refuse(c, ALM_ERR_INVALID, "horizon 695: no bar that can be learned from has a label: there "
+                               "are too few bars behind it");
     c = open_small();
     c->spec.embargo = 400;
     c->spec.folds = 2;
     refuse(c, ALM_ERR_INVALID, "horizon 1: ");
+    c = open_small(); /* a span that ends behind all instants is no short one */
+    for (size_t i = 0; i < 200; i++) {
+        c->bar[0][i].time = c->bar[1][i].time = (alm_instant)i * CASE_HOUR * 300000;
+    }
+    c->symbol[0].count = c->symbol[1].count = 200;
+    c->spec.embargo = 10000;
+    refuse(c, ALM_ERR_INVALID, "horizon 1: 0 training samples and ");
     c = open_small();
     c->env.memory_limit_bytes = 1000;
     refuse(c, ALM_ERR_LIMIT, "1400 bars of 4 features need about 0 MiB, the limit is 0");

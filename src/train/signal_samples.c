@@ -370,7 +370,7 @@ static alm_err list_candidates(almi_signal *s, alm_error *error)
 
 /* ---- labels ---- */
 
-/* Stamp of the bar `ahead` behind `bar`, or where it would be expected. */
+/* Stamp of the bar `ahead` behind `bar`, or where it would be expected, if that is an instant. */
 static alm_instant time_ahead(const alm_signal_symbol *symbol, size_t bar, size_t ahead)
 {
     size_t last = symbol->count - 1;
@@ -379,7 +379,9 @@ static alm_instant time_ahead(const alm_signal_symbol *symbol, size_t bar, size_
     }
     double length = (double)symbol->bars[last].time - (double)symbol->bars[0].time;
     double mean = last > 0 ? length / (double)last : 0;
-    return symbol->bars[last].time + (alm_instant)ceil(mean * (double)(bar + ahead - last));
+    double behind = ceil(mean * (double)(bar + ahead - last));
+    return (double)symbol->bars[last].time + behind < 0x1p63
+               ? symbol->bars[last].time + (alm_instant)behind : INT64_MAX;
 }
 
 /* Of a barrier's labels, those whose window is not whole: bars behind the last one, a bar without a
