@@ -271,6 +271,26 @@ static alm_err write_rows(almi_cli *cli, alm_predict *predict, const scored *by,
     return ALM_OK;
 }
 
+/* Rows that are not there, answers that are not there, and those that rest on less than they were
+ * trained on. */
+static void note_gaps(almi_cli *cli, const alm_predict_options *asked,
+                      const alm_predict_facts *facts)
+{
+    unsigned long long rows = (unsigned long long)facts->rows;
+    if (rows == 0) {
+        almi_note(cli, "%s has a header and no rows", asked->path);
+    }
+    if (facts->missing > 0) {
+        almi_note(cli, "%llu of %llu rows lack an answer: there the window of a net is not full "
+                  "yet, or holds a missing value", (unsigned long long)facts->missing, rows);
+    }
+    if (facts->early > 0) {
+        almi_note(cli, "%llu of %llu rows have an answer within the warm-up of their symbol: "
+                  "features are missing there that training had; give more bars before them",
+                  (unsigned long long)facts->early, rows);
+    }
+}
+
 static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_options *asked,
                             alm_error *error)
 {
@@ -281,13 +301,8 @@ static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_o
     note_columns(cli, by, facts);
     note_explained(cli, asked, facts);
     alm_err code = write_rows(cli, predict, by, error);
-    if (code == ALM_OK && facts->rows == 0) {
-        almi_note(cli, "%s has a header and no rows", asked->path);
-    }
-    if (code == ALM_OK && facts->missing > 0) {
-        almi_note(cli, "%llu of %llu rows lack an answer: there the window of a net is not full "
-                  "yet, or holds a missing value", (unsigned long long)facts->missing,
-                  (unsigned long long)facts->rows);
+    if (code == ALM_OK) {
+        note_gaps(cli, asked, facts);
     }
     alm_predict_close(predict);
     return code;

@@ -92,12 +92,6 @@ static void add_scores(sides *s, int32_t bars, const alm_signal_score *mine,
     }
 }
 
-static bool same_window(const alm_signal_window *a, const alm_signal_window *b)
-{
-    return alm_str_equal(a->first, b->first) && alm_str_equal(a->last, b->last) &&
-           a->samples == b->samples;
-}
-
 static void compare(sides *s)
 {
     for (size_t i = 0; i < s->mine->horizon_count; i++) {
@@ -112,7 +106,7 @@ static void compare(sides *s)
             const alm_signal_horizon_figures *theirs = &s->theirs.horizon[k];
             if (theirs->bars == mine->bars) {
                 add_scores(s, mine->bars, &mine->answer, &theirs->answer, s->incumbent.name,
-                           same_window(&mine->test, &theirs->test));
+                           alm_signal_tests_are_same(s->mine, i, &s->theirs, k));
             }
         }
     }

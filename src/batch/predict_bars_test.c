@@ -342,6 +342,40 @@ static void the_system_answers_as_where_it_was_made(void **state)
     alm_fs_destroy(real);
 }
 
+/* Forests answer from the first bar on, by features that training never lacked. */
+static void answers_within_the_warm_up_are_counted(void **state)
+{
+    world *w = *state;
+    alm_signal *signal = NULL;
+    alm_signal_scratch *scratch = NULL;
+    alm_predict *p = NULL;
+    alm_buffer text = {0};
+    alm_predict_sink sink = {append, &text};
+    uint64_t early = 0;
+    put_bars(w, false);
+    ok(w, alm_signal_create(w->scorer, &signal, &w->error));
+    ok(w, alm_signal_scratch_create(signal, NULL, &scratch, &w->error));
+    uint64_t warmup = alm_signal_describe(signal)->warmup_bars;
+    for (size_t k = 0; k < SYMBOLS; k++) {
+        signal_answers answers = case_signal_answers(w->arena, BARS);
+        alm_scorer_output all = case_signal_output(&answers, 0);
+        ok(w, alm_signal_rows(scratch, w->bars[k], BARS, &all, &w->error));
+        for (size_t i = 0; i < warmup; i++) {
+            const double *value = &answers.value[i * CASE_SIGNAL_HORIZONS];
+            early += !isnan(value[0]) || !isnan(value[1]);
+        }
+    }
+    assert_true(early > 0 && early < BARS);
+    alm_predict_options options = with_defaults(w, (alm_predict_options){0});
+    ok(w, alm_predict_open(&w->env, &options, &p, &w->error));
+    ok(w, alm_predict_write_csv(p, &sink, &w->error));
+    assert_int_equal(alm_predict_describe(p)->early, early);
+    alm_predict_close(p);
+    alm_buffer_deinit(&text);
+    alm_signal_scratch_destroy(scratch);
+    alm_signal_destroy(signal);
+}
+
 /* ---- memory ---- */
 
 typedef struct gauge {
@@ -542,6 +576,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_of_bars_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_of_features_are_answered_as_bars, setup, teardown),
         cmocka_unit_test_setup_teardown(the_system_answers_as_where_it_was_made, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_within_the_warm_up_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_does_not_grow_with_the_bars, setup, teardown),
         cmocka_unit_test_setup_teardown(parquet_in_and_out, setup, teardown),
         cmocka_unit_test_setup_teardown(json_has_null_for_what_is_missing, setup, teardown),

@@ -211,13 +211,12 @@ static void list_ignored(alm_predict *p)
 static void name_output(alm_predict *p)
 {
     alm_str *name = ALM_NEW_ARRAY(p->arena, alm_str, p->facts.column_count);
-    size_t at = 0;
     for (size_t i = 0; i < p->score_count; i++) {
         const char *one = p->facts.is_raw ? "raw" : "prediction";
         const char *many = p->facts.is_raw ? "raw" : "p";
-        name[at++] = alm_str_of(p->score_count == 1
-                                    ? one
-                                    : alm_arena_printf(p->arena, "%s_%zu", many, i));
+        name[i] = alm_str_of(p->score_count == 1
+                                 ? one
+                                 : alm_arena_printf(p->arena, "%s_%zu", many, i));
     }
     p->facts.outputs = name;
 }
@@ -577,6 +576,7 @@ static alm_err ask_scorer(alm_predict *p, size_t n, uint64_t first, alm_error *e
                                 almi_predict_rows_instants(p->rows)};
     alm_err code = almi_predict_scorer_block(p->scorer, &block, p->scores, error);
     p->facts.missing = almi_predict_scorer_missing(p->scorer);
+    p->facts.early = almi_predict_scorer_early(p->scorer);
     return code == ALM_OK ? code : alm_error_wrap(error, code, "%s", p->options.name);
 }
 

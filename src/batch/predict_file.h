@@ -76,6 +76,7 @@ typedef struct alm_predict_facts {
     const char *series, *time; /* columns in front of the outputs, or NULL */
     uint64_t rows;    /* written so far */
     uint64_t missing; /* of these, with an answer that is missing */
+    uint64_t early;   /* bars that have an answer within the warm-up of their symbol */
     uint64_t background_rows, background_used; /* rows in that file, and those that are used */
 } alm_predict_facts;
 

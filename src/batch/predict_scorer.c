@@ -27,7 +27,8 @@ struct almi_predict_scorer {
     const alm_str *names;
     size_t name_count;
     size_t piece; /* rows that are answered at a time, at most */
-    uint64_t missing;
+    uint64_t missing, early;
+    bool *warming; /* of a piece of bars: its symbol's warm-up is not over; else NULL */
     alm_scorer_output block; /* room for a piece */
 };
 
@@ -209,6 +210,7 @@ static alm_err open_bars(almi_predict_scorer *p, const almi_predict_scorer_optio
     p->piece = room < p->piece ? room : p->piece;
     p->columns = BAR_COLUMNS;
     p->column_count = sizeof BAR_COLUMNS / sizeof *BAR_COLUMNS;
+    p->warming = ALM_NEW_ARRAY(p->arena, bool, p->piece);
     almi_predict_series_ops ops = {create_state, destroy_state, p->signal,
                                    alm_signal_describe(p->signal)->state_bytes,
                                    options->states_bytes};
@@ -281,9 +283,14 @@ uint64_t almi_predict_scorer_missing(const almi_predict_scorer *p)
     return p->missing;
 }
 
+uint64_t almi_predict_scorer_early(const almi_predict_scorer *p)
+{
+    return p->early;
+}
+
 void almi_predict_scorer_restart(almi_predict_scorer *p)
 {
-    p->missing = 0;
+    p->missing = p->early = 0;
     if (p->series) {
         almi_predict_series_restart(p->series);
     }
@@ -314,16 +321,17 @@ static double *put_row(const almi_predict_scorer *p, size_t i, double *out)
     return out;
 }
 
-/* The answers of a piece, and whether some are missing. */
+/* The answers of a piece, and which of them are missing, or come early. */
 static void put_rows(almi_predict_scorer *p, size_t n, double *out)
 {
     size_t horizons = p->info->horizon_count;
     for (size_t i = 0; i < n; i++) {
-        bool missing = false;
+        size_t missing = 0;
         for (size_t h = 0; h < horizons; h++) {
-            missing = missing || isnan(p->block.value[i * horizons + h]);
+            missing += isnan(p->block.value[i * horizons + h]) != 0;
         }
-        p->missing += missing && p->series;
+        p->missing += missing > 0 && p->series;
+        p->early += missing < horizons && p->warming && p->warming[i];
         out = put_row(p, i, out);
     }
 }
@@ -379,8 +387,9 @@ static alm_err answer_rows(almi_predict_scorer *p, const almi_predict_block *blo
     return alm_scorer_predict(p->scratch, &batch, &p->block, error);
 }
 
+/* Bar i of the block, j of the piece. */
 static alm_err add_bar(const almi_predict_scorer *p, const almi_predict_block *block, size_t i,
-                       alm_error *error)
+                       size_t j, alm_error *error)
 {
     const double *v = block->values + i * p->column_count;
     const alm_bar bar = {block->times[i], v[0], v[1], v[2], v[3], v[4]};
@@ -388,6 +397,7 @@ static alm_err add_bar(const almi_predict_scorer *p, const almi_predict_block *b
     bool full = false;
     ALM_TRY(find_state(p, block, i, &state, error));
     ALM_TRY(alm_signal_update(state, &bar, error));
+    p->warming[j] = alm_signal_state_seen(state) <= alm_signal_describe(p->signal)->warmup_bars;
     return alm_signal_add(p->signal_scratch, state, &full, error);
 }
 
@@ -395,7 +405,7 @@ static alm_err answer_bars(almi_predict_scorer *p, const almi_predict_block *blo
                            size_t n, alm_error *error)
 {
     for (size_t j = 0; j < n; j++) {
-        alm_err code = add_bar(p, block, first + j, error);
+        alm_err code = add_bar(p, block, first + j, j, error);
         if (code != ALM_OK) {
             return fail_row(block, first + j, code, error);
         }

@@ -49,6 +49,9 @@ ALM_NODISCARD alm_err almi_predict_scorer_block(almi_predict_scorer *predict,
                                                 alm_error *error);
 /* Rows so far with an answer that is missing; 0 without looking back. */
 uint64_t almi_predict_scorer_missing(const almi_predict_scorer *predict);
+/* Rows so far with an answer although their symbol's warm-up was not over: members that take
+ * missing values gave it. 0 without bars. */
+uint64_t almi_predict_scorer_early(const almi_predict_scorer *predict);
 void almi_predict_scorer_restart(almi_predict_scorer *predict); /* as if no row had come */
 
 #endif

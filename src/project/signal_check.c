@@ -182,6 +182,12 @@ static alm_err check_signal(const checker *c, const alm_signal_spec *signal,
                              ALM_ERR_CONFIG, "combination: one is for a single member, there are "
                              "%zu", signal->member_count);
     }
+    if (signal->combination == ALM_SIGNAL_STACKED && signal->stacker_l2 == 0) {
+        return alm_yaml_fail(find(c, "signals", name, "stacker_l2", NULL), c->error,
+                             ALM_ERR_CONFIG, "stacker_l2 must be above 0 where members are "
+                             "stacked: their probabilities sum to 1, so nothing else says which "
+                             "weights are meant");
+    }
     if (signal->profit == 0 && signal->loss == 0) {
         return alm_yaml_fail(find(c, "signals", name, "profit", NULL), c->error, ALM_ERR_CONFIG,
                              "profit and loss are both 0: there would be one class only");

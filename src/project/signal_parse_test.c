@@ -214,6 +214,7 @@ static const struct {
      "30:5: scale macd(close, 12, 26, 9) has 3 columns: name one with .output"},
     {"combination: soft_vote", "combination: one",
      "31:5: combination: one is for a single member, there are 2"},
+    {"combination: soft_vote", "stacker_l2: 0", "31:5: stacker_l2 must be above 0 where "},
     {"features: [trend_line]", "features: [trend_lin]",
      "34:53: bars.features has no column trend_lin: did you mean trend_line?"},
     {"depth: 3", "leaves: 3",

@@ -255,3 +255,33 @@ bool alm_signal_figures_are(alm_str report)
     alm_json_document_destroy(document);
     return are;
 }
+
+/* ---- the same test ---- */
+
+static bool same_symbols(const alm_signal_figures *a, const alm_signal_figures *b)
+{
+    bool same = a->symbol_count == b->symbol_count;
+    for (size_t i = 0; same && i < a->symbol_count; i++) {
+        same = alm_str_equal(a->symbol[i].name, b->symbol[i].name);
+    }
+    return same;
+}
+
+static bool same_classes(const alm_signal_horizon_figures *a, const alm_signal_horizon_figures *b)
+{
+    bool same = a->class_count == b->class_count;
+    for (size_t i = 0; same && i < a->class_count; i++) {
+        same = a->label[i] == b->label[i] && a->test_count[i] == b->test_count[i];
+    }
+    return same;
+}
+
+bool alm_signal_tests_are_same(const alm_signal_figures *a, size_t i, const alm_signal_figures *b,
+                               size_t k)
+{
+    const alm_signal_horizon_figures *one = &a->horizon[i], *other = &b->horizon[k];
+    return one->bars == other->bars && alm_str_equal(one->test.first, other->test.first) &&
+           alm_str_equal(one->test.last, other->test.last) &&
+           one->test.samples == other->test.samples && same_classes(one, other) &&
+           same_symbols(a, b);
+}

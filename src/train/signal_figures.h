@@ -65,6 +65,11 @@ typedef struct alm_signal_figures {
     size_t symbol_count;
 } alm_signal_figures;
 
+/* Do horizon i of `a` and horizon k of `b` have the same test: of the same symbols, from the same
+ * first bar to the same last one, as many, and as many of every class? Where only the bars are the
+ * same (other barriers, another kind of label), a log loss is of another question. */
+bool alm_signal_tests_are_same(const alm_signal_figures *a, size_t i, const alm_signal_figures *b,
+                               size_t k);
 /* Is it such a report? */
 bool alm_signal_figures_are(alm_str report);
 /* Everything in `arena`. ALM_ERR_CORRUPT names what is missing; ALM_ERR_UNSUPPORTED: a newer

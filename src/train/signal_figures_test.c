@@ -96,11 +96,40 @@ static void refuses_what_it_cannot_show(void **state)
     assert_false(alm_signal_figures_are(ALM_STR("[1]")));
 }
 
+static void another_question_is_another_test(void **state)
+{
+    (void)state;
+    static const char *const changes[][2] = {
+        {"\"label\":-1,\"test\":4", "\"label\":-1,\"test\":3"}, /* other barriers */
+        {"\"label\":1,", "\"label\":2,"},
+        {"2020-06-30T15:30:00.000000Z\",\"samples\"", "2020-06-30T14:30:00.000000Z\",\"samples\""},
+        {"\"A&B\"", "\"A&D\""},
+        {"\"bars\":5", "\"bars\":6"},
+    };
+    alm_arena *arena = alm_arena_create(0);
+    alm_signal_figures a, b;
+    alm_error error = {0};
+    assert_int_equal(alm_signal_figures_read(alm_str_of(CASE_REPORT), arena, &a, &error), ALM_OK);
+    assert_true(alm_signal_tests_are_same(&a, 0, &a, 0));
+    assert_false(alm_signal_tests_are_same(&a, 0, &a, 1));
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        const char *at = strstr(CASE_REPORT, changes[i][0]);
+        assert_non_null(at);
+        alm_str text = alm_str_of(alm_arena_printf(arena, "%.*s%s%s", (int)(at - CASE_REPORT),
+                                                   CASE_REPORT, changes[i][1],
+                                                   at + strlen(changes[i][0])));
+        assert_int_equal(alm_signal_figures_read(text, arena, &b, &error), ALM_OK);
+        assert_false(alm_signal_tests_are_same(&a, 0, &b, 0));
+    }
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_report),
         cmocka_unit_test(refuses_what_it_cannot_show),
+        cmocka_unit_test(another_question_is_another_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,33 @@ static void spans_are_purged(void **state)
     case_close(c);
 }
 
+/* In front of a bar without a range, or without the close at the horizon, only labels are known
+ * whose barrier was touched before: samples of them alone would be chosen by their class. */
+static void no_sample_is_chosen_by_its_label(void **state)
+{
+    (void)state;
+    signal_case *c = case_open(5, true);
+    c->spec.label = ALM_SIGNAL_TRIPLE_BARRIER;
+    c->spec.member_count = 1;
+    c->bar[0][300].high = NAN;
+    c->bar[1][300].close = NAN;
+    almi_signal s = {.env = &c->env, .spec = &c->spec, .data = &c->data, .arena = c->arena};
+    must(c, almi_signal_open(&s, &c->error));
+    for (size_t h = 0; h < 2; h++) {
+        const almi_signal_samples *train = &s.horizon[h].train;
+        size_t ahead = (size_t)s.horizon[h].bars, beside = 0;
+        for (size_t i = 0; i < train->count; i++) {
+            almi_signal_candidate at = s.candidate[train->candidate[i]];
+            assert_false(at.symbol == 0 && at.bar + ahead >= 300 && at.bar < 300);
+            assert_false(at.symbol == 1 && at.bar + ahead == 300);
+            beside += at.symbol == 0 && (at.bar + ahead == 299 || at.bar == 300);
+        }
+        assert_int_equal(beside, 2);
+    }
+    almi_signal_close(&s);
+    case_close(c);
+}
+
 /* The labels of a fold do not reach the predictions of it, for every kind of member. */
 static void labels_of_a_fold_do_not_reach_it(void **state)
 {
@@ -499,9 +526,20 @@ static void data_is_refused(void **state)
     c->spec.profit = 5;
     refuse(c, ALM_ERR_INVALID, "horizon 1: class 1 occurs in none of the 964 samples of the train");
     c = open_small();
+    c->spec.horizon[0] = CASE_BARS - 5;
+    refuse(c, ALM_ERR_INVALID, "horizon 695: no bar that can be learned from has a label: there "
+                               "are too few bars behind it");
+    c = open_small();
     c->spec.embargo = 400;
     c->spec.folds = 2;
     refuse(c, ALM_ERR_INVALID, "horizon 1: ");
+    c = open_small(); /* a span that ends behind all instants is no short one */
+    for (size_t i = 0; i < 200; i++) {
+        c->bar[0][i].time = c->bar[1][i].time = (alm_instant)i * CASE_HOUR * 300000;
+    }
+    c->symbol[0].count = c->symbol[1].count = 200;
+    c->spec.embargo = 10000;
+    refuse(c, ALM_ERR_INVALID, "horizon 1: 0 training samples and ");
     c = open_small();
     c->env.memory_limit_bytes = 1000;
     refuse(c, ALM_ERR_LIMIT, "1400 bars of 4 features need about 0 MiB, the limit is 0");
@@ -516,6 +554,7 @@ int main(void)
         cmocka_unit_test(bars_of_the_test_change_no_model),
         cmocka_unit_test(bars_of_the_training_change_models),
         cmocka_unit_test(spans_are_purged),
+        cmocka_unit_test(no_sample_is_chosen_by_its_label),
         cmocka_unit_test(labels_of_a_fold_do_not_reach_it),
         cmocka_unit_test(same_bytes_for_any_number_of_threads),
         cmocka_unit_test(every_combination_comes_out_as_a_scorer),

@@ -370,7 +370,7 @@ static alm_err list_candidates(almi_signal *s, alm_error *error)
 
 /* ---- labels ---- */
 
-/* Stamp of the bar `ahead` behind `bar`, or where it would be expected. */
+/* Stamp of the bar `ahead` behind `bar`, or where it would be expected, if that is an instant. */
 static alm_instant time_ahead(const alm_signal_symbol *symbol, size_t bar, size_t ahead)
 {
     size_t last = symbol->count - 1;
@@ -379,7 +379,27 @@ static alm_instant time_ahead(const alm_signal_symbol *symbol, size_t bar, size_
     }
     double length = (double)symbol->bars[last].time - (double)symbol->bars[0].time;
     double mean = last > 0 ? length / (double)last : 0;
-    return symbol->bars[last].time + (alm_instant)ceil(mean * (double)(bar + ahead - last));
+    double behind = ceil(mean * (double)(bar + ahead - last));
+    return (double)symbol->bars[last].time + behind < 0x1p63
+               ? symbol->bars[last].time + (alm_instant)behind : INT64_MAX;
+}
+
+/* Of a barrier's labels, those whose window is not whole: bars behind the last one, a bar without a
+ * range, or no close at the horizon. Some of them are known, namely where a barrier was touched
+ * before that, which says something about them; so all are forgotten. */
+static void forget_selected(const alm_signal_symbol *symbol, size_t horizon, alm_bar_label *label)
+{
+    size_t broken = SIZE_MAX; /* the nearest bar behind i without a range */
+    for (size_t i = symbol->count; i-- > 0;) {
+        const alm_bar *bar = &symbol->bars[i];
+        size_t end = i + horizon;
+        if (end >= symbol->count || broken <= end || !isfinite(symbol->bars[end].close)) {
+            label[i].value = NAN;
+        }
+        if (!(isfinite(bar->high) && isfinite(bar->low) && bar->high >= bar->low)) {
+            broken = i;
+        }
+    }
 }
 
 static alm_err label_symbols(const almi_signal *s, int32_t bars, alm_arena *scratch,
@@ -403,6 +423,9 @@ static alm_err label_symbols(const almi_signal *s, int32_t bars, alm_arena *scra
         if (code != ALM_OK) {
             return alm_error_wrap(error, code, "labels of " ALM_STR_FMT,
                                   ALM_STR_ARG(symbol->name));
+        }
+        if (s->spec->label != ALM_SIGNAL_THRESHOLD) {
+            forget_selected(symbol, (size_t)bars, out[i]);
         }
     }
     return ALM_OK;
@@ -431,8 +454,6 @@ static almi_signal_samples part_of(const sample_list *list, size_t first, size_t
                                  end - first};
 }
 
-/* Bars of the last `horizon` have no sample: some of them would have a label, namely those whose
- * barrier was touched early, which says something about them. */
 static void list_samples(const almi_signal *s, almi_signal_horizon *h, alm_bar_label **labels,
                          sample_list *list)
 {
@@ -442,7 +463,7 @@ static void list_samples(const almi_signal *s, almi_signal_horizon *h, alm_bar_l
         almi_signal_candidate c = s->candidate[i];
         const alm_signal_symbol *symbol = &s->data->symbol[c.symbol];
         double value = labels[c.symbol][c.bar].value;
-        if (isnan(value) || c.bar + (size_t)h->bars >= symbol->count) {
+        if (isnan(value)) {
             continue;
         }
         uint32_t k = 0;
@@ -465,6 +486,12 @@ static void list_samples(const almi_signal *s, almi_signal_horizon *h, alm_bar_l
 
 static alm_err check_samples(const almi_signal *s, const almi_signal_horizon *h, alm_error *error)
 {
+    if (h->train.count + h->test.count + h->purged == 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "signals." ALM_STR_FMT ", horizon %d: no bar that "
+                        "can be learned from has a label: there are too few bars behind it, prices "
+                        "do not move (the scale is 0), or fields are missing",
+                        ALM_STR_ARG(s->spec->name), h->bars);
+    }
     if (h->train.count < (size_t)s->spec->folds || h->test.count < 1) {
         return alm_fail(error, ALM_ERR_INVALID, "signals." ALM_STR_FMT ", horizon %d: %zu training "
                         "samples and %zu of the test are too few: more bars, a smaller embargo or "
