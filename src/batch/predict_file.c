@@ -533,7 +533,7 @@ static size_t put_keys(const alm_predict *p, const writer *w, size_t i)
         }
     }
     if (times) {
-        alm_instant_text(times[i], text);
+        almi_predict_rows_time_text(p->rows, i, text);
         if (w->json) {
             alm_json_put_text(w->json, p->facts.time, text);
         } else {

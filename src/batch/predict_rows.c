@@ -22,6 +22,7 @@ struct almi_predict_rows {
     alm_arena *key_arena; /* of the rows that came last */
     alm_str *texts;
     alm_instant *instants;
+    bool *is_local; /* the instant stands in the file without a zone */
     uint64_t before; /* rows before these */
     alm_csv *csv; /* NULL: Parquet */
     /* Parquet */
@@ -41,11 +42,13 @@ static void make_room_for_keys(almi_predict_rows *rows, size_t limit)
     alm_arena_reset(rows->key_arena);
     rows->texts = NULL;
     rows->instants = NULL;
+    rows->is_local = NULL;
     if (rows->keys.text != SIZE_MAX) {
         rows->texts = ALM_NEW_ARRAY(rows->key_arena, alm_str, limit);
     }
     if (rows->keys.instant != SIZE_MAX) {
         rows->instants = ALM_NEW_ARRAY(rows->key_arena, alm_instant, limit);
+        rows->is_local = ALM_NEW_ARRAY(rows->key_arena, bool, limit);
     }
 }
 
@@ -65,6 +68,16 @@ static alm_err take_text(almi_predict_rows *rows, size_t row, alm_str text, alm_
 
 static alm_str shown(alm_str value);
 
+/* "Z", or an offset behind the date, whose own signs are among the first ten characters. */
+static bool has_zone(alm_str time)
+{
+    bool zoned = time.size > 0 && time.data[time.size - 1] == 'Z';
+    for (size_t i = sizeof "YYYY-MM-DD" - 1; i < time.size; i++) {
+        zoned = zoned || time.data[i] == '+' || time.data[i] == '-';
+    }
+    return zoned;
+}
+
 static alm_err take_instant(almi_predict_rows *rows, size_t row, alm_str text, alm_error *error)
 {
     alm_str part = shown(text);
@@ -75,6 +88,7 @@ static alm_err take_instant(almi_predict_rows *rows, size_t row, alm_str text, a
                         ALM_STR_ARG(rows->header[rows->keys.instant]), ALM_STR_ARG(part),
                         part.size < text.size ? "..." : "");
     }
+    rows->is_local[row] = !has_zone(alm_str_trim(text));
     return ALM_OK;
 }
 
@@ -91,6 +105,15 @@ const alm_str *almi_predict_rows_texts(const almi_predict_rows *rows)
 const alm_instant *almi_predict_rows_instants(const almi_predict_rows *rows)
 {
     return rows->instants;
+}
+
+void almi_predict_rows_time_text(const almi_predict_rows *rows, size_t row,
+                                 char out[ALM_INSTANT_TEXT_BYTES])
+{
+    alm_instant_text(rows->instants[row], out);
+    if (rows->is_local[row]) {
+        out[strlen(out) - 1] = '\0'; /* the Z */
+    }
 }
 
 /* ---- CSV ---- */
@@ -202,10 +225,12 @@ static bool holds_numbers(alm_str type)
     return alm_str_starts_with(type, "DECIMAL(");
 }
 
+static const char ZONED[] = "TIMESTAMP WITH TIME ZONE";
+
 /* Behind the numbers: first the text, then the instant. */
 static void choose_keys(almi_predict_rows *rows, alm_buffer *text)
 {
-    static const char *const TYPES[] = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S",
+    static const char *const TYPES[] = {"TIMESTAMP", ZONED, "TIMESTAMP_S",
                                         "TIMESTAMP_MS", "DATE"};
     const char *comma = rows->place_count ? ", " : "";
     if (rows->keys.text != SIZE_MAX) {
@@ -264,6 +289,7 @@ static alm_err take_keys(almi_predict_rows *rows, size_t row, alm_error *error)
         bool valid = alm_column_is_valid(column, i);
         if (valid && column->type == ALM_TYPE_INSTANT) {
             rows->instants[row] = column->values.instant[i];
+            rows->is_local[row] = !alm_str_is(rows->types[rows->keys.instant], ZONED);
             return ALM_OK;
         }
         ALM_TRY(take_instant(rows, row, valid && column->type == ALM_TYPE_TEXT

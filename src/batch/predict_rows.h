@@ -33,6 +33,9 @@ void almi_predict_rows_keys(almi_predict_rows *rows, const almi_predict_keys *ke
 #define ALMI_PREDICT_TEXT_MAX 200
 const alm_str *almi_predict_rows_texts(const almi_predict_rows *rows);
 const alm_instant *almi_predict_rows_instants(const almi_predict_rows *rows);
+/* One of them as text: with Z where the file says in which zone it is, else without. */
+void almi_predict_rows_time_text(const almi_predict_rows *rows, size_t row,
+                                 char out[ALM_INSTANT_TEXT_BYTES]);
 /* The next rows, at most `limit`: values is limit x count; *got == 0 at the end. */
 ALM_NODISCARD alm_err almi_predict_rows_next(almi_predict_rows *rows, size_t limit, double *values,
                                              size_t *got, alm_error *error);
