@@ -5,7 +5,6 @@
 
 #include "base/build_info.h"
 #include "capi/capi_internal.h"
-#include "model/import/mlflow_folder.h"
 #include "model/model_file.h"
 
 #define FORMAT_SCORER "scorer"
@@ -186,32 +185,18 @@ static alm_err describe_scorer(almanac_model *model, alm_error *error)
     return ALM_OK;
 }
 
-/* A model file, or that of an MLflow folder. */
-static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_str *out,
-                          alm_error *error)
-{
-    alm_fs_stat stat;
-    alm_mlflow_folder folder;
-    ALM_TRY(fs->ops->stat(fs, path, &stat, error));
-    if (stat.kind == ALM_FS_DIRECTORY) {
-        ALM_TRY(alm_mlflow_folder_read(fs, path, path, arena, &folder, error));
-        path = alm_path_join(arena, path, folder.data);
-    }
-    return alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, arena, out, error);
-}
-
 static alm_err open_path(const opening *o, almanac_model *model, alm_error *error)
 {
     alm_fs *fs = model->fs;
     alm_arena *arena = alm_arena_create(0);
-    alm_str bytes;
+    alm_model_bytes bytes;
     alm_err code;
     if (alm_scorer_is_folder(fs, o->path)) {
         code = alm_scorer_open(&model->env, o->path, o->name, &model->scorer, error);
         code = code == ALM_OK ? describe_scorer(model, error) : code;
     } else {
-        code = read_model(fs, o->path, arena, &bytes, error);
-        code = code == ALM_OK ? open_bytes(o, bytes, model, error) : code;
+        code = alm_model_file_read(fs, o->path, arena, &bytes, error);
+        code = code == ALM_OK ? open_bytes(o, bytes.content, model, error) : code;
     }
     alm_arena_destroy(arena);
     return code;

@@ -382,6 +382,17 @@ alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena, alm_
     return ALM_OK;
 }
 
+alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *out,
+                            alm_error *error)
+{
+    place at;
+    alm_str content;
+    ALM_TRY(find_place(fs, path, path, arena, &at, error));
+    ALM_TRY(alm_fs_read_all(fs, at.path, ALM_MODEL_FILE_BYTES_MAX, arena, &content, error));
+    *out = (alm_model_bytes){content, at.name};
+    return ALM_OK;
+}
+
 void alm_model_file_close(alm_model_file *file)
 {
     if (!file) {

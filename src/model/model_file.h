@@ -54,7 +54,10 @@ typedef struct alm_model_bytes {
 ALM_NODISCARD alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena,
                                           alm_model_bytes *bytes, alm_model_file **out,
                                           alm_error *error);
-/* The same from bytes in memory, which are not needed afterwards. */
+/* The bytes and the name alone; nothing is opened. */
+ALM_NODISCARD alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena,
+                                          alm_model_bytes *out, alm_error *error);
+/* Opens bytes in memory, which are not needed afterwards. */
 ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
                                            alm_error *error);
 void alm_model_file_close(alm_model_file *file); /* takes NULL */

@@ -1,7 +1,6 @@
 /* scorer_source.c: files of a scorer in memory and in a folder; writing one elsewhere. */
 #include <string.h>
 
-#include "model/import/mlflow_folder.h"
 #include "model/scorer/scorer_internal.h"
 
 static alm_err read_memory(void *context, const char *name, size_t limit, alm_arena *arena,
@@ -63,26 +62,11 @@ alm_err alm_scorer_open(const alm_env *env, const char *path, const char *name, 
     return alm_scorer_read(&source, name, out, error);
 }
 
-/* The bytes of a model file, or of that of an MLflow folder. */
-static alm_err read_model(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *out,
-                          alm_error *error)
-{
-    alm_fs_stat stat;
-    alm_mlflow_folder folder;
-    ALM_TRY(fs->ops->stat(fs, path, &stat, error));
-    if (stat.kind == ALM_FS_DIRECTORY) {
-        ALM_TRY(alm_mlflow_folder_read(fs, path, path, arena, &folder, error));
-        path = alm_path_join(arena, path, folder.data);
-    }
-    out->name = alm_arena_copy_text(arena, path, strlen(path));
-    return alm_fs_read_all(fs, path, ALM_MODEL_FILE_BYTES_MAX, arena, &out->content, error);
-}
-
 bool alm_scorer_is_onnx(alm_fs *fs, const char *path)
 {
     alm_arena *arena = alm_arena_create(0);
     alm_model_bytes bytes;
-    bool is = read_model(fs, path, arena, &bytes, NULL) == ALM_OK &&
+    bool is = alm_model_file_read(fs, path, arena, &bytes, NULL) == ALM_OK &&
               alm_model_file_is_onnx(bytes.content);
     alm_arena_destroy(arena);
     return is;
@@ -92,7 +76,7 @@ alm_err alm_scorer_open_onnx(const alm_env *env, const char *path, alm_arena *ar
                              alm_model_bytes *bytes, alm_scorer **out, alm_error *error)
 {
     alm_model_bytes found;
-    ALM_TRY(read_model(env->fs, path, arena, &found, error));
+    ALM_TRY(alm_model_file_read(env->fs, path, arena, &found, error));
     ALM_TRY(alm_scorer_of_model_file(env, found.content, path, false, out, error));
     *bytes = found;
     return ALM_OK;
