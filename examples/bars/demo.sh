@@ -10,44 +10,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-program=${ALMANAC:-$root/build/release/bin/almanac}
+. "$here/../demo_steps.sh"
 project=$root/build/demo/bars
 
 # The last quarter of the data stays unseen, also by the test: its bars are scored as new ones.
 start=2010-01-01
 end=2021-01-01
-who='Demo <demo@example.org>'
-
-bold='' plain=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
-began=$SECONDS
-
-say() { printf '\n%s\n' "$*"; }
-# Shows a command as one would type it, then runs it.
-show() {
-    printf '\n%s$ %s%s\n' "$bold" "$(quoted "$@")" "$plain"
-    shift
-    "$program" "$@"
-}
-# Words with anything but plain characters in single quotes.
-quoted() {
-    local word line=
-    for word in "$@"; do
-        case $word in
-        *[!A-Za-z0-9._/=:@%+,-]*) line+=" '${word//\'/\'\\\'\'}'" ;;
-        *) line+=" $word" ;;
-        esac
-    done
-    printf '%s' "${line# }"
-}
-# The value of a text member of a JSON document on standard input.
-member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1; }
-
-if [ ! -x "$program" ]; then
-    echo "demo.sh: there is no $program; run 'make build' first, or set ALMANAC" >&2
-    exit 1
-fi
 
 say "The project is a copy of examples/bars in a git repository of its own, build/demo/bars:
 training records a commit, and the tree that you are in may have changes."
@@ -56,14 +24,7 @@ mkdir -p "$project"
 cp -R "$here/almanac.yaml" "$here/data" "$project/"
 printf '%s\n' .almanac/ answers.csv report.html > "$project/.gitignore"
 cd "$project"
-export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-export GIT_AUTHOR_NAME=Demo GIT_AUTHOR_EMAIL=demo@example.org
-export GIT_COMMITTER_NAME=Demo GIT_COMMITTER_EMAIL=demo@example.org
-export GIT_AUTHOR_DATE='2021-04-01T00:00:00Z' GIT_COMMITTER_DATE='2021-04-01T00:00:00Z'
-git -c init.defaultBranch=main init -q .
-git add -A
-git -c core.autocrlf=false commit -qm 'The example of bars'
-printf 'commit %s\n' "$(git rev-parse HEAD)"
+one_commit 2021-04-01T00:00:00Z 'The example of bars'
 
 say "1. Is the project in order? Declarations are compiled, names looked up."
 show almanac check

@@ -10,44 +10,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-program=${ALMANAC:-$root/build/release/bin/almanac}
+. "$here/../demo_steps.sh"
 project=$root/build/demo/retail
 
 # The last four weeks of the data stay unseen: the forecast can be compared with them.
 start=2010-12-01
 end=2011-11-12
-who='Demo <demo@example.org>'
-
-bold='' plain=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
-began=$SECONDS
-
-say() { printf '\n%s\n' "$*"; }
-# Shows a command as one would type it, then runs it.
-show() {
-    printf '\n%s$ %s%s\n' "$bold" "$(quoted "$@")" "$plain"
-    shift
-    "$program" "$@"
-}
-# Words with anything but plain characters in single quotes.
-quoted() {
-    local word line=
-    for word in "$@"; do
-        case $word in
-        *[!A-Za-z0-9._/=:@%+,-]*) line+=" '${word//\'/\'\\\'\'}'" ;;
-        *) line+=" $word" ;;
-        esac
-    done
-    printf '%s' "${line# }"
-}
-# The value of a text member of a JSON document on standard input.
-member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1; }
-
-if [ ! -x "$program" ]; then
-    echo "demo.sh: there is no $program; run 'make build' first, or set ALMANAC" >&2
-    exit 1
-fi
 
 say "The project is a copy of examples/retail in a git repository of its own, build/demo/retail:
 training records a commit, and the tree that you are in may have changes."
@@ -56,14 +24,7 @@ mkdir -p "$project"
 cp -R "$here/almanac.yaml" "$here/example.key" "$here/data" "$project/"
 printf '.almanac/\n' > "$project/.gitignore"
 cd "$project"
-export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-export GIT_AUTHOR_NAME=Demo GIT_AUTHOR_EMAIL=demo@example.org
-export GIT_COMMITTER_NAME=Demo GIT_COMMITTER_EMAIL=demo@example.org
-export GIT_AUTHOR_DATE='2011-12-10T00:00:00Z' GIT_COMMITTER_DATE='2011-12-10T00:00:00Z'
-git -c init.defaultBranch=main init -q .
-git add -A
-git -c core.autocrlf=false commit -qm 'The retail example'
-printf 'commit %s\n' "$(git rev-parse HEAD)"
+one_commit 2011-12-10T00:00:00Z 'The retail example'
 
 say "1. Is the project in order?"
 show almanac check
