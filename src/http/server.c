@@ -26,6 +26,7 @@
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
 #define STREAM_BYTES ((size_t)64 << 10)
 #define GZIP_BYTES_MIN 1024
+#define SKIPPED_BYTES ((int64_t)64 << 10)
 #define GZIP_LEVEL 1
 #define KEPT_BYTES ((size_t)1 << 20) /* a connection gives larger buffers back */
 #define NS_PER_S 1000000000u
@@ -310,8 +311,22 @@ static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 
 /* ---- the body ---- */
 
+/* Refused before its body came: is it small enough to be read and dropped, so that the connection
+ * can go on? Else it ends with the reply. */
+static bool can_skip_body(const connection *c)
+{
+    int64_t length = 0;
+    alm_str text = alm_request_header(&c->request, "content-length");
+    bool is_chunked = alm_request_header(&c->request, "transfer-encoding").size > 0;
+    return !c->reply.closes && !is_chunked &&
+           (text.size == 0 || (alm_str_to_i64(text, &length) && length <= SKIPPED_BYTES));
+}
+
 static void take_body(connection *c, const char *data, size_t size)
 {
+    if (c->is_refused) {
+        return;
+    }
     size_t limit = c->worker->server->settings.body_bytes_max;
     if (c->is_too_large || size > limit - c->body.size) {
         c->is_too_large = true; /* the rest is read and dropped, then comes the reply */
@@ -368,14 +383,16 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     alm_server *server = c->worker->server;
     if (!c->is_begun) {
         begin(c, mhd, method, version);
-        return c->is_refused ? send_reply(c, mhd) : MHD_YES;
+        return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
     }
     if (*upload_size > 0) {
         take_body(c, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
-    open_body(c);
+    if (!c->is_refused) {
+        open_body(c);
+    }
     c->waiting_since_ns = now_ns(server); /* from here on for the client to take the reply */
     if (!c->is_refused) {
         server->handler.handle(server->handler.context, &c->request, c->slot, &c->reply);
