@@ -129,7 +129,8 @@ static void documents_say_the_same_as_the_check(void **state)
     static const char *const parts[] = {
         "\"required\":[\"name\"],\"additionalProperties\":false",
         "\"size\":{\"type\":\"string\",\"enum\":[\"day\",\"week\"]}",
-        "\"pair\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"number\"}}",
+        "\"pair\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,"
+        "\"items\":{\"type\":\"number\"}}",
         "\"maybe\":{\"type\":[\"number\",\"null\"]}",
         "\"counts\":{\"type\":\"object\",\"maxProperties\":2,\"additionalProperties\":{\"type\":"
         "\"integer\",\"minimum\":1,\"maximum\":5}}",
