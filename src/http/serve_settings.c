@@ -24,7 +24,8 @@ typedef struct tls_entry {
 static const almi_key TOP_KEYS[] = {
     {.key = "listen", .kind = ALMI_OTHER, .doc = "see `listen`"},
     {.key = "limits", .kind = ALMI_OTHER, .doc = "see `limits`"},
-    {.key = "tls", .kind = ALMI_OTHER, .doc = "see `tls`; without it connections are not encrypted"},
+    {.key = "tls", .kind = ALMI_OTHER,
+     .doc = "see `tls`; without it connections are not encrypted"},
     {.key = "access", .kind = ALMI_OTHER, .doc = "who may ask: see docs/access.md"},
 };
 
