@@ -133,8 +133,8 @@ static alm_err check_family(family_state *state, alm_error *error)
     if (!is_name(alm_str_of(family->name)) || !is_unit_named(family) ||
         (family->kind == ALM_METER_COUNTER) != ends_with(family->name, "_total") ||
         (family->kind == ALM_METER_INFO) != ends_with(family->name, "_info")) {
-        return alm_fail(error, ALM_ERR_USAGE, "\"%s\" is no name for its kind and unit: lower case, "
-                        "then _seconds or _bytes, then _total or _info", family->name);
+        return alm_fail(error, ALM_ERR_USAGE, "\"%s\" is no name for its kind and unit: lower "
+                        "case, then _seconds or _bytes, then _total or _info", family->name);
     }
     if (!family->help || !family->help[0] || !family->labels) {
         return alm_fail(error, ALM_ERR_USAGE, "%s needs a help text and labels (\"\" = none)",
