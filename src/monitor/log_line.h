@@ -21,7 +21,7 @@
 #define ALM_LOG_ID_BYTES_MAX 256       /* of request and trace id, as written */
 #define ALM_LOG_MESSAGE_BYTES_MAX 2048 /* as written */
 #define ALM_LOG_TEXT_BYTES_MAX 1024    /* of a field, as written */
-#define ALM_LOG_LINE_BYTES_MAX 20480   /* with the line break: more than all of the above together */
+#define ALM_LOG_LINE_BYTES_MAX 20480   /* with the line break: all of the above and more */
 
 typedef enum alm_log_field_kind {
     ALM_LOG_FIELD_TEXT,
