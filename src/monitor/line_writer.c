@@ -9,6 +9,8 @@
  *     sequentially consistent, so one of them sees the other, and nobody is left asleep. */
 #include "monitor/line_writer.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -34,7 +36,7 @@ struct alm_line_writer {
     size_t ring_bytes; /* a power of two */
     char *batch;       /* as long as a ring */
     alm_thread *thread;
-    alm_semaphore wake;
+    sem_t wake; /* a post never blocks, which no lock of ours can say */
     atomic_bool sleeping;
     atomic_bool stopping;
     atomic_uint_fast64_t failed;
@@ -130,7 +132,9 @@ static void sleep_until_woken(alm_line_writer *w, uint64_t done)
     if (has_work(w, done) && atomic_exchange(&w->sleeping, false)) {
         return;
     }
-    alm_semaphore_wait(&w->wake);
+    while (sem_wait(&w->wake) != 0) {
+        alm_assert(errno == EINTR);
+    }
 }
 
 static void writer_main(void *context)
@@ -161,7 +165,7 @@ static void writer_main(void *context)
 static void wake(alm_line_writer *w)
 {
     if (atomic_load(&w->sleeping) && atomic_exchange(&w->sleeping, false)) {
-        alm_semaphore_post(&w->wake);
+        alm_assert(sem_post(&w->wake) == 0);
     }
 }
 
@@ -200,12 +204,12 @@ alm_err alm_line_writer_create(alm_line_sink *sink, int workers, size_t ring_byt
     ALM_TRY(alm_heap_try(sizeof(alm_line_writer), &memory, error));
     alm_line_writer *w = memory;
     w->sink = sink;
-    alm_semaphore_init(&w->wake, 0);
+    alm_assert(sem_init(&w->wake, 0, 0) == 0);
     alm_mutex_init(&w->mutex);
     alm_condition_init(&w->flushed);
     alm_err code = allocate(w, (unsigned)workers, rounded, error);
     if (code == ALM_OK) {
-        code = alm_thread_start(writer_main, w, &w->thread, error);
+        code = alm_thread_start("log", writer_main, w, &w->thread, error);
     }
     if (code != ALM_OK) {
         alm_line_writer_destroy(w);
@@ -230,7 +234,7 @@ void alm_line_writer_destroy(alm_line_writer *writer)
     }
     alm_condition_deinit(&writer->flushed);
     alm_mutex_deinit(&writer->mutex);
-    alm_semaphore_deinit(&writer->wake);
+    alm_assert(sem_destroy(&writer->wake) == 0);
     alm_heap_free(writer->rings);
     alm_heap_free(writer->batch);
     alm_heap_free(writer);
