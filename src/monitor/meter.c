@@ -231,11 +231,21 @@ static alm_err family_init(family_state *state, alm_meters *meters, alm_error *e
     return ALM_OK;
 }
 
+/* OpenMetrics leaves out what the kind adds, so that is no difference. */
+static alm_str bare_name(const alm_meter_family *family)
+{
+    alm_str name = alm_str_of(family->name);
+    name.size -= family->kind == ALM_METER_COUNTER ? strlen("_total")
+                 : family->kind == ALM_METER_INFO  ? strlen("_info")
+                                                   : 0;
+    return name;
+}
+
 static alm_err check_unique(const alm_meter_family *family, size_t count, alm_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(family[i].name, family[j].name) == 0) {
+            if (alm_str_equal(bare_name(&family[i]), bare_name(&family[j]))) {
                 return alm_fail(error, ALM_ERR_USAGE, "two families are called %s",
                                 family[i].name);
             }

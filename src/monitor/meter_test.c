@@ -295,6 +295,8 @@ static void test_tables_that_break_a_rule(void **state)
     alm_error error = {0};
     assert_int_equal(alm_meters_create(twice, 2, 1, &meters, &error), ALM_ERR_USAGE);
     assert_non_null(strstr(error.message, "two families are called t_hits_total"));
+    twice[1] = TABLE[OPEN], twice[1].name = "t_hits"; /* as OpenMetrics calls the other */
+    assert_int_equal(alm_meters_create(twice, 2, 1, &meters, &error), ALM_ERR_USAGE);
     assert_int_equal(alm_meters_create(&good, 1, 0, &meters, &error), ALM_ERR_LIMIT);
     assert_null(meters);
 }

@@ -21,9 +21,11 @@
       "Requests answered, by route, method and status.")                                          \
     X(HTTP_DURATION, HISTOGRAM, SECONDS, "almanac_http_request_duration_seconds", "route", 64,    \
       "Time from the first byte of a request to the last of its answer being handed over.")       \
-    X(HTTP_IN_FLIGHT, LEVEL, NONE, "almanac_http_requests_in_flight", "", 0,                      \
+    X(HTTP_IN_FLIGHT, GAUGE, NONE, "almanac_http_requests_in_flight", "", 0,                      \
       "Requests being answered now.")                                                             \
-    X(HTTP_CONNECTIONS, LEVEL, NONE, "almanac_http_connections", "", 0, "Connections open now.")  \
+    X(HTTP_OPEN, GAUGE, NONE, "almanac_http_open_connections", "", 0, "Connections open now.")    \
+    X(HTTP_CONNECTIONS, COUNTER, NONE, "almanac_http_connections_total", "result", 8,             \
+      "Connections, by result: accepted, refused, timed_out.")                                    \
     X(HTTP_SHED, COUNTER, NONE, "almanac_http_requests_shed_total", "route reason", 128,          \
       "Requests refused with 503 because of overload.")                                           \
     X(HTTP_LIMITED, COUNTER, NONE, "almanac_http_requests_limited_total", "route", 64,            \
