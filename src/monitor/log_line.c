@@ -141,10 +141,18 @@ static void append_number(alm_buffer *out, double number)
     }
 }
 
+/* Without printf, which would take half of the time of a line. */
+static void append_key(alm_buffer *out, const char *key)
+{
+    alm_buffer_append(out, ",\"", 2);
+    alm_buffer_text(out, key);
+    alm_buffer_append(out, "\":", 2);
+}
+
 static bool append_field(alm_buffer *out, const alm_log_field *field)
 {
     alm_assert(is_key(field->key));
-    alm_buffer_printf(out, ",\"%s\":", field->key);
+    append_key(out, field->key);
     switch (field->kind) {
     case ALM_LOG_FIELD_TEXT: return append_quoted(out, field->text, ALM_LOG_TEXT_BYTES_MAX);
     case ALM_LOG_FIELD_INTEGER: alm_buffer_printf(out, "%" PRId64, field->integer); break;
@@ -160,7 +168,7 @@ static bool append_id(alm_buffer *out, const char *key, alm_str id)
     if (id.size == 0) {
         return true;
     }
-    alm_buffer_printf(out, ",\"%s\":", key);
+    append_key(out, key);
     return append_quoted(out, id, ALM_LOG_ID_BYTES_MAX);
 }
 
@@ -172,8 +180,11 @@ bool alm_log_line(const alm_log_event *event, alm_log_level limit, alm_buffer *o
     char time[ALM_INSTANT_TEXT_BYTES];
     size_t before = out->size;
     alm_instant_text(event->time, time);
-    alm_buffer_printf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
-                      alm_log_level_text(event->level));
+    alm_buffer_text(out, "{\"time\":\"");
+    alm_buffer_text(out, time);
+    alm_buffer_text(out, "\",\"level\":\"");
+    alm_buffer_text(out, alm_log_level_text(event->level));
+    alm_buffer_text(out, "\",\"message\":");
     bool whole = append_quoted(out, event->message, ALM_LOG_MESSAGE_BYTES_MAX);
     whole = append_id(out, "request_id", event->request_id) && whole;
     whole = append_id(out, "trace_id", event->trace_id) && whole;
