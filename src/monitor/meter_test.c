@@ -80,7 +80,7 @@ static void test_same_labels_are_one_meter(void **state)
 static void test_labels_are_bounded(void **state)
 {
     (void)state;
-    char text[200], name[8], wide[ALM_LABEL_BYTES_MAX + 2];
+    char text[200], name[16], wide[ALM_LABEL_BYTES_MAX + 2];
     alm_meters *meters = make(1);
     assert_int_equal(shown(meters, HITS, text, sizeof text), 0);
     for (int i = 0; i < 1000; i++) {
@@ -182,7 +182,7 @@ static alm_err count(void *context, size_t task, int worker, alm_error *error)
     for (uint64_t i = 0; i < ROUNDS; i++) {
         uint64_t draw = alm_rng_u64(7, ALM_RNG_TEST, task, i);
         size_t pick = (size_t)(draw % NAMES);
-        char name[8];
+        char name[32];
         snprintf(name, sizeof name, "%zu", pick);
         alm_meter *meter = alm_meters_get(c->meters, TIMES, name);
         alm_meter_observe(meter, worker, (draw >> 32) % 200);
