@@ -449,6 +449,21 @@ void alm_meters_retire(alm_meters *meters, alm_meter *meter)
     alm_mutex_unlock(&meters->mutex);
 }
 
+void alm_meters_retire_all(alm_meters *meters, size_t family, const alm_str *label, size_t count)
+{
+    family_state *state = state_of(meters, family);
+    alm_assert(count <= state->label_count);
+    alm_mutex_lock(&meters->mutex);
+    for (size_t i = 0; state->slot && i <= state->slot_mask; i++) {
+        alm_meter *meter = atomic_load_explicit(&state->slot[i], memory_order_relaxed);
+        if (meter && meter != state->other && has_labels(meter, label, count)) {
+            atomic_store_explicit(&state->slot[i], state->other, memory_order_release);
+            state->count--;
+        }
+    }
+    alm_mutex_unlock(&meters->mutex);
+}
+
 /* ---- moving ---- */
 
 static atomic_uint_fast64_t *cells_of(const alm_meter *meter, int worker)

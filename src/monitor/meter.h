@@ -87,6 +87,8 @@ alm_meter *alm_meters_find_texts(alm_meters *meters, size_t family, const char *
  * new one. For what comes and goes, as versions of models do: whoever still holds the meter may
  * move it, and nobody sees that. Its memory is kept until the end. "other" is never retired. */
 void alm_meters_retire(alm_meters *meters, alm_meter *meter);
+/* Retires all meters of a family whose first `count` labels have these values. */
+void alm_meters_retire_all(alm_meters *meters, size_t family, const alm_str *label, size_t count);
 
 /* Moves; which of them are allowed depends on the kind (a programmer error otherwise). */
 void alm_meter_add(alm_meter *meter, int worker, uint64_t amount);     /* COUNTER */

@@ -126,6 +126,16 @@ static void test_retired_meters_make_place(void **state)
     alm_meter *again = alm_meters_get(meters, HITS, "a", "b");
     assert_ptr_not_equal(again, old);
     assert_int_equal(total_of(again), 0);
+    (void)alm_meters_get(meters, HITS, "a", "c");
+    (void)alm_meters_get(meters, HITS, "b", "b");
+    alm_meters_retire_all(meters, HITS, &ALM_STR("a"), 1);
+    assert_int_equal(shown(meters, HITS, text, sizeof text), 1);
+    assert_string_equal(text, "b;");
+    (void)alm_meters_get(meters, HITS, "c", "1"); /* there is room for two again */
+    (void)alm_meters_get(meters, HITS, "d", "1");
+    assert_int_equal(shown(meters, HITS, text, sizeof text), 3);
+    alm_meters_retire_all(meters, HITS, NULL, 0);
+    assert_int_equal(shown(meters, HITS, text, sizeof text), 0);
     alm_meters_retire(meters, alm_meters_get(meters, BUILD, "other"));
     assert_int_equal(shown(meters, BUILD, text, sizeof text), 1);
     alm_meters_destroy(meters);

@@ -46,6 +46,16 @@ void alm_service_meters_take_process(alm_meters *meters, const alm_process_usage
     set(meters, ALM_SERVICE_HEAP_HELD, (double)alm_heap_held_bytes());
 }
 
+void alm_service_meters_forget_model(alm_meters *meters, alm_str model, alm_str version)
+{
+    alm_str label[] = {model, version};
+    for (size_t i = 0; i < ALM_SERVICE_METRICS; i++) {
+        if (alm_str_starts_with(alm_str_of(FAMILY[i].labels), "model version")) {
+            alm_meters_retire_all(meters, i, label, 2);
+        }
+    }
+}
+
 static const char *kind_text(alm_meter_kind kind)
 {
     switch (kind) {

@@ -88,6 +88,9 @@ typedef enum alm_service_metric {
 ALM_NODISCARD alm_err alm_service_meters_create(int workers, alm_meters **out, alm_error *error);
 /* Sets the process_* families, and the heap's. */
 void alm_service_meters_take_process(alm_meters *meters, const alm_process_usage *usage);
+/* Retires the series of an unloaded model, so that a service which loads a version a day does not
+ * run out of them. */
+void alm_service_meters_forget_model(alm_meters *meters, alm_str model, alm_str version);
 /* The table of docs/metrics.md: a line in Markdown per family. */
 void alm_service_metrics_table(alm_buffer *out);
 

@@ -64,6 +64,37 @@ static void test_process_and_build(void **state)
     alm_meters_destroy(meters);
 }
 
+/* A version a day for three years. */
+static void test_models_come_and_go(void **state)
+{
+    (void)state;
+    alm_meters *meters = make();
+    alm_buffer out = {0};
+    for (int i = 0; i < 1000; i++) {
+        char version[16];
+        snprintf(version, sizeof version, "demand-%d", i);
+        (void)alm_meters_get(meters, ALM_SERVICE_MODEL, "demand", version, "00ff", "true");
+        alm_meter_add(alm_meters_get(meters, ALM_SERVICE_PREDICTIONS, "demand", version, "model"),
+                      0, 1);
+        alm_meter_add(alm_meters_get(meters, ALM_SERVICE_PREDICTIONS, "demand", version,
+                                     "previous"), 0, 1);
+        if (i > 0) {
+            snprintf(version, sizeof version, "demand-%d", i - 1);
+            alm_service_meters_forget_model(meters, ALM_STR("demand"), alm_str_of(version));
+        }
+    }
+    assert_int_equal(alm_prometheus_write(meters, ALM_PROMETHEUS_TEXT, &out, NULL), ALM_OK);
+    assert_null(strstr(out.data, "\"other\""));
+    assert_null(strstr(out.data, "demand-998"));
+    size_t lines = 0;
+    for (const char *at = out.data; (at = strstr(at, "version=\"demand-999\"")); at++) {
+        lines++;
+    }
+    assert_int_equal(lines, 3);
+    alm_buffer_deinit(&out);
+    alm_meters_destroy(meters);
+}
+
 static void test_page_has_the_table(void **state)
 {
     (void)state;
@@ -105,6 +136,7 @@ int main(int count, char **argument)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_process_and_build),
+        cmocka_unit_test(test_models_come_and_go),
         cmocka_unit_test(test_page_has_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
