@@ -132,7 +132,8 @@ static const char *check_purpose(const alm_json *jwk, const public_key *key)
     return NULL;
 }
 
-/* Does the library take it? A point that is not on its curve is found here, not with a token. */
+/* Does the library take it? (A point beside its curve it finds with the first token only, which it
+ * then refuses as any other.) */
 static bool is_loadable(const public_key *key)
 {
     jwk_t *jwk = NULL;

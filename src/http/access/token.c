@@ -142,7 +142,8 @@ alm_err alm_token_parse(alm_str text, uint32_t algorithms, alm_arena *arena, alm
     while (rest.data && count < 3) {
         part[count++] = alm_str_split(&rest, '.');
     }
-    if (count != 3 || rest.data || part[0].size == 0 || part[2].size == 0) {
+    if (count != 3 || rest.data || part[0].size == 0 || part[1].size == 0 ||
+        part[2].size == 0) {
         return alm_fail(error, ALM_ERR_INVALID,
                         "the token has not the three parts header.payload.signature");
     }
