@@ -1,6 +1,7 @@
-"""Keys and tokens of another implementation: jwks.json, rotated.json and cases.json.
+"""Keys, tokens and hashes of other implementations: jwks.json, rotated.json, cases.json and
+api_keys.json.
 
-    python3 generate.py        (PyJWT 2.15.1, cryptography 50.0.2)
+    python3 generate.py        (PyJWT 2.15.1, cryptography 50.0.2, argon2-cffi 25.1.0)
 
 Writes beside itself. The keys are made for these files and thrown away, so every run gives other
 bytes. `NOW` is the time at which the test reads the tokens. A case says what must come of it:
@@ -12,6 +13,7 @@ import hmac
 import json
 import pathlib
 
+import argon2
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -223,3 +225,9 @@ def write(name, value):
 write("jwks.json", {"keys": KEYS})
 write("rotated.json", {"keys": ROTATED})
 write("cases.json", {"now": NOW, "cases": cases, "rotated": rotated})
+
+secret = hashlib.sha256(b"a secret of the test").hexdigest()
+hasher = argon2.PasswordHasher(time_cost=3, memory_cost=8192, parallelism=1, salt_len=16)
+write("api_keys.json", {"keys": [
+    {"id": "0123456789ab", "hash": hasher.hash(secret), "roles": ["trainer"],
+     "created": "2026-11-28T10:00:00Z", "note": f"alm_0123456789ab_{secret}"}]})
