@@ -222,7 +222,11 @@ alm_err alm_access_refresh(alm_access *access, uint64_t now_ns, bool *tokens_cha
 
 /* ---- who is it ---- */
 
-typedef enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_TOKEN, CREDENTIAL_API_KEY } credential_kind;
+typedef enum credential_kind {
+    CREDENTIAL_NONE,
+    CREDENTIAL_TOKEN,
+    CREDENTIAL_API_KEY
+} credential_kind;
 
 typedef struct given_text {
     credential_kind kind;

@@ -2,7 +2,7 @@
  *
  * Credentials are one of
  *   Authorization: Bearer <token>          a signed token (token.h, jose.h)
- *   X-API-Key: alm_<id>_<secret>           an API key (api_keys.h); also accepted as a Bearer value,
+ *   X-API-Key: alm_<id>_<secret>           an API key (api_keys.h); accepted as a Bearer value too,
  *                                          because many clients can send nothing else
  * Both at once, if they differ, are refused (400, as RFC 6750 asks). Another scheme than Bearer is
  * as good as none.

@@ -57,8 +57,8 @@ static const almi_key TOKENS_KEYS[] = {
      .fallback = "300", .doc = "the key set is read again after this long"},
     {.key = "retry_seconds", .kind = ALMI_U64, TOKENS(retry_s), .min = 1, .max = 3600,
      .fallback = "30",
-     .doc = "a token with an unknown key has the set read earlier, but never sooner than this after "
-            "the last time"},
+     .doc = "a token with an unknown key has the set read earlier, but never sooner than this "
+            "after the last time"},
     {.key = "deadline_ms", .kind = ALMI_U64, TOKENS(deadline_ms), .min = 100, .max = 60000,
      .fallback = "5000", .doc = "for the URL to answer"},
 };
@@ -124,10 +124,11 @@ static alm_err read_section(const almi_section *section, const alm_yaml *map, al
     return almi_section_read(section, map, arena, out, error);
 }
 
+/* `node` NULL: not given. */
 static alm_err read_algorithms(const alm_yaml *node, const tokens_entry *entry, uint32_t *out,
                                alm_error *error)
 {
-    uint32_t bits = entry->algorithm_count > 0 ? 0 : ALM_TOKEN_ALGORITHMS_ALL;
+    uint32_t bits = node ? 0 : ALM_TOKEN_ALGORITHMS_ALL;
     for (size_t i = 0; i < entry->algorithm_count; i++) {
         alm_token_algorithm algorithm;
         if (!alm_token_algorithm_parse(entry->algorithms[i], &algorithm)) {
@@ -153,8 +154,8 @@ static alm_err read_tokens(const alm_yaml *map, const char *folder, alm_arena *a
 {
     tokens_entry entry = {0};
     ALM_TRY(read_section(&TOKENS_SECTION, map, arena, &entry, error));
-    const alm_yaml *node = alm_yaml_member(map, "algorithms");
-    ALM_TRY(read_algorithms(node ? node : map, &entry, &entry.settings.algorithms, error));
+    ALM_TRY(read_algorithms(alm_yaml_member(map, "algorithms"), &entry,
+                            &entry.settings.algorithms, error));
     if (entry.settings.audience_count == 0) {
         return alm_yaml_fail(alm_yaml_member(map, "audience"), error, ALM_ERR_CONFIG,
                              "audience must not be empty");

@@ -78,7 +78,7 @@ static alm_err take_line(almi_audit_state *state, alm_str text, bool is_first, a
 {
     chain_line line;
     if (!read_line((alm_str){text.data, text.size - 1}, &line)) {
-        return alm_fail(error, ALM_ERR_CORRUPT, "is no record, or its hash is not that of its text");
+        return alm_fail(error, ALM_ERR_CORRUPT, "is no record, or its hash is not of its text");
     }
     bool follows = line.seq == state->head.seq + 1 &&
                    alm_digest_equal(&line.previous, &state->head.hash);

@@ -64,8 +64,9 @@ static alm_str file_text(alm_fs *fs, const char *path, alm_arena *arena)
 
 /* Generator, Python 3.11:
  *   import hashlib
- *   line = ('{"seq":1,"time":"2027-01-15T08:00:00.000000Z","who":"anna","kind":"token","action":"deploy",'
- *           '"object":"demand-3","outcome":"done","request_id":"r-1","detail":"","previous":"%s"'
+ *   line = ('{"seq":1,"time":"2027-01-15T08:00:00.000000Z","who":"anna","kind":"token",'
+ *           '"action":"deploy","object":"demand-3",'
+ *           '"outcome":"done","request_id":"r-1","detail":"","previous":"%s"'
  *           % ("0" * 64))
  *   print(hashlib.sha256(line.encode()).hexdigest()) */
 static void a_record_is_the_line_that_the_header_describes(void **state)

@@ -48,8 +48,8 @@ alm_err alm_rate_limit_create(const alm_rate_rule *rule, alm_rate_limit **out, a
         rule->window_s > ALM_RATE_WINDOW_S_MAX || rule->burst > ALM_RATE_REQUESTS_MAX ||
         rule->clients < 1 || rule->clients > ALM_RATE_CLIENTS_MAX) {
         return alm_fail(error, ALM_ERR_INVALID,
-                        "a rate limit needs 1 to %d requests in 1 to %d seconds, a burst of at most "
-                        "%d and room for 1 to %zu clients", ALM_RATE_REQUESTS_MAX,
+                        "a rate limit needs 1 to %d requests in 1 to %d seconds, a burst of at "
+                        "most %d and room for 1 to %zu clients", ALM_RATE_REQUESTS_MAX,
                         ALM_RATE_WINDOW_S_MAX, ALM_RATE_REQUESTS_MAX, ALM_RATE_CLIENTS_MAX);
     }
     uint64_t sets = 1;
@@ -111,8 +111,8 @@ static void release(rate_set *set)
 
 /* The client's bucket; `claim` gives it a place when it has none and there is one. NULL: it has
  * none, so it is full. */
-static rate_bucket *find(alm_rate_limit *limit, rate_set *set, const alm_short_hash *who, uint64_t now_ns,
-                    bool claim)
+static rate_bucket *find(alm_rate_limit *limit, rate_set *set, const alm_short_hash *who,
+                         uint64_t now_ns, bool claim)
 {
     rate_client *place = NULL;
     for (size_t i = 0; i < WAYS; i++) {

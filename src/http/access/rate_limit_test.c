@@ -129,8 +129,8 @@ static void random_arrivals_are_judged_exactly(void **state)
 }
 
 /* One request every 60/7 s, which is no whole number of nanoseconds, for ten years: the 7 a minute
- * are given to the last one, and one more is not. (A burst of 1 would cut the fractions off, which is
- * its meaning.) */
+ * are given to the last one, and one more is not. (A burst of 1 would cut the fractions off,
+ * which is its meaning.) */
 static void nothing_drifts_in_ten_years(void **state)
 {
     (void)state;

@@ -53,7 +53,7 @@ static cache_entry *set_of(alm_verified_cache *cache, const alm_digest *digest)
     return &cache->entries[(number & (cache->sets - 1)) * WAYS];
 }
 
-/* The digest of a guess tells nothing about that of a credential, so an ordinary comparison does. */
+/* The digest of a guess tells nothing about that of a credential, so memcmp will do. */
 static bool is_of(const cache_entry *entry, const alm_digest *digest)
 {
     return entry->used != 0 && memcmp(&entry->digest, digest, sizeof *digest) == 0;
