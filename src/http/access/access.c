@@ -418,6 +418,10 @@ static void identify(alm_access *access, const alm_access_request *request,
         }
     }
     verdict->was_remembered = false;
+    if (is_key && request->defers_hash) {
+        verdict->reason = ALM_ACCESS_DEFERRED;
+        return;
+    }
     verify(access, request, given, &digest, generation, work);
 }
 

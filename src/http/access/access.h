@@ -18,6 +18,12 @@
  * are remembered are. Hashes of API keys have one bucket for the whole service, so that hashing
  * can take only so much of it, however many addresses try.
  *
+ * A hash takes tens of milliseconds, which an event loop may not want to spend. With `defers_hash`
+ * it gets the verdict ALM_ACCESS_DEFERRED instead, which costs and counts nothing. Then a thread
+ * that may block asks the same without `defers_hash`, with a worker number of its own (one more than
+ * there are loops, given to alm_access_create), and its verdict is that of the request. How many
+ * wait for it is bounded by the caller.
+ *
  * Public routes (health, the API document) do not ask here at all.
  *
  * Thread safety: create, refresh and destroy by one thread (refresh blocks: a housekeeping thread);
@@ -92,6 +98,7 @@ typedef struct alm_access_request {
     alm_str api_key;       /* value of X-API-Key; empty: none */
     alm_str peer;          /* address of the client, without a port; empty: not known */
     bool is_loopback;      /* the peer is this machine */
+    bool defers_hash;      /* an API key that is not remembered gives ALM_ACCESS_DEFERRED */
     alm_role needed;
     alm_str model;         /* that it is about; empty: none in particular */
     alm_instant now;       /* civil time, for what expires */
@@ -101,6 +108,7 @@ typedef struct alm_access_request {
 /* X(name, text for metrics and logs, HTTP status) */
 #define ALM_ACCESS_REASON_MAP(X)                     \
     X(ALLOWED, "allowed", 200)                       \
+    X(DEFERRED, "deferred", 0)                       \
     X(TWO_CREDENTIALS, "two_credentials", 400)       \
     X(NO_CREDENTIALS, "no_credentials", 401)         \
     X(BAD_CREDENTIALS, "bad_credentials", 401)       \

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #include "base/fs_memory.h"
 #include "base/http_memory.h"
+#include "base/pool.h"
 #include "http/access/access_fixture.h"
 #include "http/access/api_keys.h"
 
@@ -111,7 +113,7 @@ static alm_access_verdict check(const alm_access_request *request)
 {
     alm_access_verdict verdict = alm_access_check(w.access, request, w.arena);
     assert_int_equal(verdict.status == 200, verdict.reason == ALM_ACCESS_ALLOWED);
-    assert_int_equal(verdict.status == 200, verdict.title == NULL);
+    assert_int_equal(verdict.status < 400, verdict.title == NULL);
     assert_true(verdict.status != 401 || verdict.challenge.size > 0);
     return verdict;
 }
@@ -284,6 +286,30 @@ static void an_api_key_is_hashed_once_for_all_workers(void **state)
     assert_int_equal(check(&request).status, 401);
 }
 
+static void a_loop_may_leave_the_hash_to_another_thread(void **state)
+{
+    (void)state;
+    open_access("api_keys: {file: api_keys.json, checks_per_minute: 1}\n");
+    alm_access_request request = request_with(w.api_key);
+    request.needed = ALM_ROLE_TRAINER;
+    request.defers_hash = true;
+    for (int i = 0; i < 3; i++) { /* and uses nothing up */
+        alm_access_verdict verdict = check(&request);
+        assert_int_equal(verdict.reason, ALM_ACCESS_DEFERRED);
+        assert_int_equal(verdict.status, 0);
+        assert_int_equal(verdict.identity.kind, ALM_IDENTITY_NONE);
+        assert_false(verdict.has_rate);
+    }
+    alm_access_request blocking = request;
+    blocking.worker = 1;
+    blocking.defers_hash = false;
+    assert_int_equal(check(&blocking).status, 200);
+    assert_int_equal(check(&request).status, 200);
+    assert_true(check(&request).was_remembered);
+    request.authorization = request_with(token("RS256")).authorization;
+    assert_int_equal(check(&request).status, 401); /* tokens are not put off */
+}
+
 static void a_wrong_api_key_says_nothing_more(void **state)
 {
     (void)state;
@@ -421,6 +447,101 @@ static void hashing_is_bounded_over_all_addresses(void **state)
     }
 }
 
+/* ---- threads and memory ---- */
+
+#define CHECKERS 3
+
+typedef struct traffic {
+    alm_access *access;
+    alm_str token, rotated;
+    atomic_bool stop;
+    atomic_int unexpected;
+    alm_str sets[2];
+} traffic;
+
+/* Task 0 swaps the key sets, the others are workers. */
+static alm_err check_or_rotate(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    traffic *t = context;
+    uint64_t now_ns = SECOND;
+    for (int round = 0; task == 0 && round < 200; round++) {
+        w.served = t->sets[round % 2];
+        now_ns += 300 * SECOND;
+        ALM_TRY(alm_access_refresh(t->access, now_ns, NULL, NULL, error));
+    }
+    if (task == 0) {
+        atomic_store(&t->stop, true);
+        return ALM_OK;
+    }
+    alm_arena *arena = alm_arena_create(0);
+    char header[2048];
+    for (uint64_t i = 0; !atomic_load(&t->stop); i++) {
+        alm_arena_reset(arena);
+        int size = snprintf(header, sizeof header, "Bearer " ALM_STR_FMT,
+                            ALM_STR_ARG(i % 2 ? t->token : t->rotated));
+        alm_access_request request = {
+            .worker = (int)task - 1,
+            .authorization = {header, (size_t)size},
+            .peer = ALM_STR("192.0.2.7"),
+            .now = NOW,
+            .now_ns = i * SECOND,
+        };
+        alm_access_verdict verdict = alm_access_check(t->access, &request, arena);
+        if (verdict.status != 200 && verdict.status != 401 && verdict.status != 429) {
+            atomic_fetch_add(&t->unexpected, 1);
+        }
+    }
+    alm_arena_destroy(arena);
+    return ALM_OK;
+}
+
+static void workers_check_while_keys_change(void **state)
+{
+    (void)state;
+    alm_access_settings settings;
+    alm_error error = {0};
+    alm_pool *pool = NULL;
+    assert_int_equal(read_settings(TOKENS, &settings, &error), ALM_OK);
+    assert_int_equal(alm_access_create(&w.env, &settings, true, CHECKERS, &w.access, &error),
+                     ALM_OK);
+    const alm_json *rotated = alm_json_member(alm_json_root(w.cases), "rotated");
+    traffic t = {.access = w.access, .token = token("ES256"),
+                 .rotated = golden_member(alm_json_at(rotated, 0), "token"),
+                 .sets = {golden_text("rotated.json", w.arena), w.served}};
+    atomic_init(&t.stop, false);
+    atomic_init(&t.unexpected, 0);
+    assert_int_equal(alm_pool_create(CHECKERS + 1, &pool, &error), ALM_OK);
+    assert_int_equal(alm_pool_run(pool, CHECKERS + 1, check_or_rotate, &t, &error), ALM_OK);
+    alm_pool_destroy(pool);
+    assert_int_equal(atomic_load(&t.unexpected), 0);
+    /* The last set in force is the old one; what the other verified is forgotten. */
+    for (int worker = 0; worker < CHECKERS; worker++) {
+        alm_access_request request = request_with(t.rotated);
+        request.worker = worker;
+        request.now_ns = UINT64_C(1) << 60;
+        assert_int_equal(check(&request).status, 401);
+    }
+}
+
+static void without_memory_nothing_is_opened(void **state)
+{
+    (void)state;
+    alm_access_settings settings;
+    alm_error error = {0};
+    assert_int_equal(read_settings(TOKENS KEYS, &settings, &error), ALM_OK);
+    size_t before = alm_heap_held_bytes();
+    alm_err code = ALM_ERR_MEMORY;
+    for (uint64_t nth = 1; code != ALM_OK; nth++) {
+        (void)alm_heap_fail_at(nth);
+        code = alm_access_create(&w.env, &settings, true, 2, &w.access, &error);
+        (void)alm_heap_fail_at(0);
+        assert_true(code == ALM_OK || code == ALM_ERR_MEMORY);
+        assert_true(code == ALM_OK || alm_heap_held_bytes() == before);
+        assert_true(nth < 1000);
+    }
+}
+
 /* ---- development ---- */
 
 static void development_is_for_loopback_only(void **state)
@@ -543,6 +664,7 @@ int main(void)
         CASE(only_allowed_algorithms_are_accepted),
         CASE(a_rotation_is_followed),
         CASE(an_api_key_is_hashed_once_for_all_workers),
+        CASE(a_loop_may_leave_the_hash_to_another_thread),
         CASE(a_wrong_api_key_says_nothing_more),
         CASE(what_is_not_set_up_is_not_accepted),
         CASE(no_credentials_are_challenged_without_an_error),
@@ -550,6 +672,8 @@ int main(void)
         CASE(the_501st_request_of_a_minute_is_too_many),
         CASE(failed_attempts_close_an_address_but_not_known_clients),
         CASE(hashing_is_bounded_over_all_addresses),
+        CASE(workers_check_while_keys_change),
+        CASE(without_memory_nothing_is_opened),
         CASE(development_is_for_loopback_only),
         CASE(settings_that_are_left_out_take_their_defaults),
         CASE(bad_settings_are_refused_with_their_place),

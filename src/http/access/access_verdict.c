@@ -117,7 +117,7 @@ void almi_access_explain(const alm_access_request *request, almi_access_work *wo
     verdict->type = "about:blank";
     if (verdict->status >= 429) {
         explain_later(work);
-    } else if (verdict->status != 200) {
+    } else if (verdict->status >= 400) {
         explain_denied(request, work);
     }
 }

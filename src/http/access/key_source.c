@@ -23,6 +23,7 @@ struct alm_key_source {
     alm_digest digest; /* of the content in force */
     int workers;
     bool started;      /* the clock was seen */
+    bool failed;       /* the last time */
     uint64_t read_ns;  /* when it was last tried */
 };
 
@@ -168,7 +169,7 @@ alm_err alm_key_source_refresh(alm_key_source *source, uint64_t now_ns, bool *ch
     }
     uint64_t elapsed = now_ns > source->read_ns ? now_ns - source->read_ns : 0;
     bool wanted = atomic_load(&source->wanted);
-    uint64_t pause_s = wanted ? source->place.retry_s : source->place.refresh_s;
+    uint64_t pause_s = wanted || source->failed ? source->place.retry_s : source->place.refresh_s;
     if (pause_s < source->place.retry_s) {
         pause_s = source->place.retry_s;
     }
@@ -182,6 +183,7 @@ alm_err alm_key_source_refresh(alm_key_source *source, uint64_t now_ns, bool *ch
     alm_arena *scratch = alm_arena_create(0);
     alm_err code = read_content(source, scratch, &moved, error);
     alm_arena_destroy(scratch);
+    source->failed = code != ALM_OK;
     if (code == ALM_OK && changed) {
         *changed = moved;
     }

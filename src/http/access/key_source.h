@@ -1,7 +1,8 @@
 /* key_source.h: a file or URL whose content becomes an immutable object (a key set, the API keys),
  * read again from time to time and swapped without a lock for readers.
  *
- * The last good object stays when a later content cannot be had or is not accepted. Each accepted
+ * The last good object stays when a later content cannot be had or is not accepted, and reading is
+ * tried again after `retry_s`. Each accepted
  * new content has a new generation; the same bytes keep it. A generation read before `enter` is
  * never newer than the object entered, so what is derived from the object and kept with that
  * generation is stale as soon as the generation moves.
