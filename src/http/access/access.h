@@ -20,9 +20,9 @@
  *
  * A hash takes tens of milliseconds, which an event loop may not want to spend. With `defers_hash`
  * it gets the verdict ALM_ACCESS_DEFERRED instead, which costs and counts nothing. Then a thread
- * that may block asks the same without `defers_hash`, with a worker number of its own (one more than
- * there are loops, given to alm_access_create), and its verdict is that of the request. How many
- * wait for it is bounded by the caller.
+ * that may block asks the same without `defers_hash`, with a worker number of its own (one more
+ * than there are loops, given to alm_access_create), and its verdict is that of the request. How
+ * many wait for it is bounded by the caller.
  *
  * Public routes (health, the API document) do not ask here at all.
  *
