@@ -79,7 +79,7 @@ typedef struct alm_reply_stream {
 typedef struct alm_reply {
     int status;               /* 0: not answered yet */
     const char *content_type; /* a literal, or in the request's arena; NULL: no body */
-    alm_buffer *body;         /* the worker's memory, empty at the start */
+    alm_buffer *body;         /* the connection's memory, empty at the start */
     alm_reply_stream stream;  /* instead of `body`, when `next` is set */
     alm_header header[ALM_REPLY_HEADERS_MAX]; /* besides the server's own */
     size_t header_count;

@@ -40,10 +40,9 @@ struct alm_schema {
     bool is_open;            /* OBJECT: further keys are accepted and not looked at */
     bool is_nullable;
     const alm_schema *items; /* ARRAY, MAP */
-    size_t count_min, count_max; /* ARRAY, MAP: items; strings: bytes. 0 as a maximum: 65536 */
+    size_t count_min, count_max; /* items; of texts characters. 0 as a maximum: 65536 */
     double min, max;         /* NUMBER, INTEGER; both 0: not bounded */
     const char *const *choices; /* STRING: NULL terminated */
-    const char *example;     /* JSON text */
 };
 
 /* The commonest ones. */

@@ -8,7 +8,8 @@
  * is larger than `head_bytes_max` is refused by the library itself, with a page of its own.
  *
  * Time: a connection must send a whole request within `request_seconds` of its start or of the
- * previous reply, however slowly it sends, else it is closed (408 where it waited for a body).
+ * previous reply, however slowly it sends, and take the reply (or the next piece of it) within as
+ * many; else it is closed. So idle connections end, too.
  *
  * Stopping is graceful: alm_server_drain closes the listening socket and ends connections with
  * their next reply; alm_server_stop waits for requests that run, at most `drain_seconds`.
@@ -39,7 +40,7 @@ typedef struct alm_server_settings {
     uint16_t port;            /* 0: any free one */
     int workers;              /* event loops, >= 1 */
     uint32_t connections_max; /* of all workers; more are closed at once */
-    uint32_t connections_per_address_max; /* 0: not bounded */
+    uint32_t connections_per_address_max; /* of each worker; 0: not bounded */
     size_t head_bytes_max;    /* memory for the head of a request */
     size_t body_bytes_max;    /* also of an inflated body */
     uint32_t headers_max;
@@ -53,8 +54,9 @@ typedef struct alm_server_settings {
 extern const alm_server_settings alm_server_defaults;
 
 /* Listens when it returns. ALM_ERR_IO: the address cannot be used, with the reason; ALM_ERR_CONFIG:
- * settings; ALM_ERR_INVALID: certificate or key. `handler` is copied. */
-ALM_NODISCARD alm_err alm_server_start(const alm_server_settings *settings,
+ * settings; ALM_ERR_INVALID: certificate or key. `handler` and `settings` are copied; `env`,
+ * whose monotonic clock is needed, is borrowed, and so are the texts of the settings. */
+ALM_NODISCARD alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                                        const alm_server_handler *handler, alm_server **out,
                                        alm_error *error);
 uint16_t alm_server_port(const alm_server *server);
@@ -62,7 +64,7 @@ uint16_t alm_server_port(const alm_server *server);
 typedef struct alm_server_counts {
     uint64_t connections; /* open */
     uint64_t requests;    /* at work now */
-    uint64_t accepted, refused, timed_out; /* connections since the start */
+    uint64_t accepted, timed_out; /* connections since the start */
 } alm_server_counts;
 alm_server_counts alm_server_count(const alm_server *server);
 
