@@ -1,5 +1,4 @@
-/* access_fixture.h: the golden tokens of tests/golden/access, for the tests of this folder. Include
- * it behind cmocka.h. */
+/* access_fixture.h: the golden tokens of tests/golden/access, for the tests of this folder. */
 #ifndef ALM_HTTP_ACCESS_ACCESS_FIXTURE_H
 #define ALM_HTTP_ACCESS_ACCESS_FIXTURE_H
 
@@ -15,11 +14,9 @@ static inline alm_str golden_text(const char *name, alm_arena *arena)
     alm_fs *fs = NULL;
     alm_error error = {0};
     alm_str text = {0};
-    assert_int_equal(alm_fs_real_create(&fs, &error), ALM_OK);
+    alm_assert(alm_fs_real_create(&fs, &error) == ALM_OK);
     char *path = alm_path_join(arena, GOLDEN, name);
-    if (alm_fs_read_all(fs, path, (size_t)1 << 20, arena, &text, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    alm_assert(alm_fs_read_all(fs, path, (size_t)1 << 20, arena, &text, &error) == ALM_OK);
     alm_fs_destroy(fs);
     return text;
 }
@@ -28,16 +25,14 @@ static inline alm_json_document *golden_json(const char *name, alm_arena *arena)
 {
     alm_json_document *document = NULL;
     alm_error error = {0};
-    if (alm_json_parse(golden_text(name, arena), name, &document, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
+    alm_assert(alm_json_parse(golden_text(name, arena), name, &document, &error) == ALM_OK);
     return document;
 }
 
 static inline alm_str golden_member(const alm_json *object, const char *key)
 {
     alm_str text = {0};
-    assert_int_equal(alm_json_get_str(object, key, &text, NULL), ALM_OK);
+    alm_assert(alm_json_get_str(object, key, &text, NULL) == ALM_OK);
     return text;
 }
 
@@ -50,7 +45,7 @@ static inline alm_str golden_token(const alm_json_document *cases, const char *n
             return golden_member(alm_json_at(list, i), "token");
         }
     }
-    fail_msg("no golden token is called %s", name);
+    alm_assert(!"a golden token is called so");
     return (alm_str){0};
 }
 

@@ -204,11 +204,19 @@ alm_err alm_api_keys_parse(alm_str text, const char *name, alm_api_keys **out, a
                         ALM_API_KEYS_BYTES_MAX);
     }
     alm_json_document *document = NULL;
-    ALM_TRY(alm_json_parse(text, name, &document, error));
+    alm_err code = alm_json_parse(text, name, &document, error);
+    if (code != ALM_OK) {
+        /* The message may quote what stands at the place, and that may be a hash. */
+        char *quote = error ? strstr(error->message, " near ") : NULL;
+        if (quote) {
+            *quote = '\0';
+        }
+        return code;
+    }
     alm_arena *arena = alm_arena_create(0);
     alm_api_keys *keys = ALM_NEW(arena, alm_api_keys);
     keys->arena = arena;
-    alm_err code = read_records(alm_json_root(document), keys, error);
+    code = read_records(alm_json_root(document), keys, error);
     alm_json_document_destroy(document);
     if (code != ALM_OK) {
         (void)alm_error_wrap(error, code, "%s", name);

@@ -205,6 +205,29 @@ static void bad_files_are_refused_with_a_reason(void **state)
     alm_api_keys_destroy(keys);
 }
 
+static void no_message_quotes_the_file(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {
+        "{\"keys\":[{\"hash\":\"$argon2id\" \"id\":1}]}",
+        "{\"keys\":[{\"hash\":\"$argon2id",
+        "$argon2id",
+        "{\"keys\":[{\"id\":\"$argon2id\"}]}",
+        "{\"keys\":[{\"hash\":\"$argon2id\",\"hash\":\"$argon2id\"}]}",
+    };
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        alm_api_keys *keys = NULL;
+        alm_error error = {0};
+        assert_int_equal(alm_api_keys_parse(alm_str_of(FILES[i]), "keys.json", &keys, &error),
+                         ALM_ERR_INVALID);
+        if (!strstr(error.message, "keys.json") || strstr(error.message, "argon")) {
+            fail_msg("%s", error.message);
+        }
+        assert_int_equal(alm_api_keys_parse(alm_str_of(FILES[i]), "keys.json", &keys, NULL),
+                         ALM_ERR_INVALID);
+    }
+}
+
 static void bad_descriptions_make_no_key(void **state)
 {
     (void)state;
@@ -258,6 +281,7 @@ int main(void)
         CASE(a_removed_key_is_gone),
         CASE(only_the_form_of_a_key_is_one),
         CASE(bad_files_are_refused_with_a_reason),
+        CASE(no_message_quotes_the_file),
         CASE(bad_descriptions_make_no_key),
         CASE(a_failing_call_keeps_the_old_file),
     };
