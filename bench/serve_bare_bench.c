@@ -1,6 +1,6 @@
 /* serve_bare_bench.c: the bare HTTP library as a server, to measure ours against: one event loop,
- * bodies are read and dropped, every reply is the same 200 bytes of JSON. Prints its port; ends when
- * standard input does.
+ * bodies are read and dropped, every reply is the same 200 bytes of JSON. Prints its port; ends
+ * when standard input does.
  *
  *     serve_bare_bench */
 #include <dlfcn.h>

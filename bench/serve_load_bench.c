@@ -1,16 +1,16 @@
-/* serve_load_bench.c: a load on one server at 127.0.0.1: keep-alive connections in one thread, every
- * request another one of the prepared bodies.
+/* serve_load_bench.c: a load on one server at 127.0.0.1: keep-alive connections in one thread,
+ * every request another one of the prepared bodies.
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
  *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|instances] [--seed N]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
- * requests a second are due at fixed times, whether or not the server keeps up, and a latency counts
- * from when a request was due (so it includes the time that it waited for a connection; nothing is
- * left out when the server stalls). The first tenth of the time is not counted.
+ * requests a second are due at fixed times, whether or not the server keeps up, and a latency
+ * counts from when a request was due (so it includes the time that it waited for a connection;
+ * nothing is left out when the server stalls). The first tenth of the time is not counted.
  *
- * Bodies: `oip` is {"inputs":[{"name":"input","shape":[rows,columns],"datatype":"FP64","data":[..]}]},
- * `instances` {"instances":[[..],..]}, 4096 different ones.
+ * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
+ * {"instances":[[..],..]}; 4096 different ones.
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
  * rate, and of the latencies median, p95, p99, p999 and the largest, in microseconds. */
@@ -340,7 +340,7 @@ static options read_options(int argc, char **argv)
     }
     if (o.port < 1 || o.connections < 1 || o.connections > CONNECTIONS_MAX || o.seconds <= 0 ||
         o.rows < 1 || o.columns < 1) {
-        fprintf(stderr, "serve_load_bench: --port, --connections, --rows, --columns or --seconds\n");
+        fprintf(stderr, "serve_load_bench: port, connections, rows, columns or seconds\n");
         exit(2);
     }
     return o;

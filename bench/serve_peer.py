@@ -1,5 +1,5 @@
-"""What most people serve a LightGBM model with: FastAPI on uvicorn, one process, pydantic checks the
-body, the Python package predicts. `python serve_peer.py MODEL PORT`; {"instances": [[...], ...]} at
+"""What most people serve a LightGBM model with: FastAPI on uvicorn, one process, pydantic checks
+the body, the Python package predicts. `python serve_peer.py MODEL PORT`; {"instances": [[...], ...]} at
 /predict, as bench/serve_load_bench.c sends with --form instances."""
 import sys
 
