@@ -30,8 +30,10 @@ static alm_err sync_nothing(alm_line_sink *sink, alm_error *error)
 
 alm_line_sink *almi_stderr_sink(alm_arena *arena)
 {
-    static const alm_line_sink_ops ops = {
-        .name = "standard error", .write = write_lines, .sync = sync_nothing, .close = sync_nothing};
+    static const alm_line_sink_ops ops = {.name = "standard error",
+                                          .write = write_lines,
+                                          .sync = sync_nothing,
+                                          .close = sync_nothing};
     alm_line_sink *made = ALM_NEW(arena, alm_line_sink);
     made->ops = &ops;
     return made;

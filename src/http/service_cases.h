@@ -33,11 +33,20 @@ static inline void cases_service_start(cases_service *out)
     alm_assert(alm_service_meters_create(1, &out->service.meters, NULL) == ALM_OK);
     alm_observer_options options = {.env = &out->env, .meters = out->service.meters};
     alm_assert(alm_observer_create(&options, &out->service.observer, NULL) == ALM_OK);
+    /* Access is off: the peer of all cases is this machine. */
+    alm_access_settings settings = {.development = true,
+                                    .limits = {.requests_per_minute = 1000000,
+                                               .failures_per_minute = 60,
+                                               .clients = 16},
+                                    .remembered = 16};
+    alm_assert(alm_access_create(&out->env, &settings, true, 1, &out->service.access, NULL) ==
+               ALM_OK);
     atomic_store(&out->service.is_ready, true);
 }
 
 static inline void cases_service_stop(cases_service *service)
 {
+    alm_access_destroy(service->service.access);
     alm_observer_destroy(service->service.observer);
     alm_meters_destroy(service->service.meters);
     alm_fs_destroy(service->env.fs);

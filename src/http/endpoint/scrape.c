@@ -15,8 +15,9 @@ static void take_over(alm_service *service)
     if (alm_process_read(&here, &usage, NULL) == ALM_OK) {
         alm_service_meters_take_process(meters, &usage);
     }
-    if (service->server) {
-        alm_server_counts counts = alm_server_count(service->server);
+    const alm_server *server = atomic_load(&service->server);
+    if (server) {
+        alm_server_counts counts = alm_server_count(server);
         set(meters, ALM_SERVICE_HTTP_OPEN, (double)counts.connections);
         set(meters, ALM_SERVICE_HTTP_IN_FLIGHT, (double)counts.requests);
         alm_meter_follow(alm_meters_get(meters, ALM_SERVICE_HTTP_CONNECTIONS, "accepted"),
@@ -51,7 +52,7 @@ static void run(const alm_call *call, alm_reply *reply)
     {{200, ALM_TYPE_TEXT, NULL, "The metrics."},                                           \
      {200, "application/openmetrics-text", NULL, "The metrics, where Accept asks for it."}}
 
-const alm_route almi_route_metrics = {
+const alm_route almi_route_scrape = {
     .method = ALM_METHOD_GET,
     .path = "/metrics",
     .operation = "getMetrics",
@@ -63,7 +64,7 @@ const alm_route almi_route_metrics = {
     .run = run,
 };
 
-const alm_route almi_route_metrics_of_api = {
+const alm_route almi_route_scrape_of_api = {
     .method = ALM_METHOD_GET,
     .path = "/api/v1/metrics",
     .operation = "getMetricsOfApi",
