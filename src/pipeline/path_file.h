@@ -1,7 +1,7 @@
 /* path_file.h: what a run leaves behind so that the sample paths of one node can be made again
  * without its panel: the question of a planner about one product at one store.
  *
- * The paths themselves are large and are never stored for leaves; what determines them is small: the
+ * The paths themselves are large and never stored for leaves; what determines them is small: the
  * marginal (mean per step, shape), the ranks at the templates (a few bits each), and the node's
  * rows of the reconciliation's multipliers. From these alm_paths_make and alm_leaf_adjust give the
  * bits that the run itself read its quantiles and stock-out risk from. Aggregates are sums over
@@ -63,8 +63,8 @@ ALM_NODISCARD alm_err alm_path_file_of_run(alm_objects *objects, const alm_diges
                                            alm_error *error);
 void alm_path_file_close(alm_path_file *file); /* takes NULL */
 
-/* Paths of a node by its name, bit-equal to those of the run, in `arena`. Where an aggregate has the
- * name of a series, the series is meant. ALM_ERR_NOT_FOUND: the run has no such node. */
+/* Paths of a node by its name, bit-equal to those of the run, in `arena`. Where an aggregate has a
+ * series' name, the series is meant. ALM_ERR_NOT_FOUND: the run has no such node. */
 ALM_NODISCARD alm_err alm_paths_of_node(const alm_path_file *file, alm_str node, alm_arena *arena,
                                         alm_node_paths *out, alm_error *error);
 
