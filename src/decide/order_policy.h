@@ -6,8 +6,8 @@
  *           for whole demand the sum over r + 1 .. r + Q instead (Zheng 1992; Federgruen, Zheng
  *           1992).
  *   (s, S)  order up to S when the position is <= s at a review, demand per review independent:
- *           cost per review = (K + sum_j m(j) g(S - j)) / sum_j m(j), j = 0 .. S - s - 1, with m the
- *           renewal density of demand per review (Zheng, Federgruen 1991). Whole demand.
+ *           cost per review = (K + sum_j m(j) g(S - j)) / sum_j m(j), j = 0 .. S - s - 1, with m
+ *           the renewal density of demand per review (Zheng, Federgruen 1991). Whole demand.
  * K: cost of an order. All are exact for the values that were given, nothing is fitted. Of equally
  * good ones the smallest lot. Pure; thread safe. */
 #ifndef ALM_DECIDE_ORDER_POLICY_H

@@ -8,6 +8,76 @@
 #include "base/rng.h"
 #include "decide/order_policy_cases.h"
 
+/* ---- the normal and the lognormal distribution as values ---- */
+
+static double normal_density(double z)
+{
+    return exp(-z * z / 2) / sqrt(2 * acos(-1.0));
+}
+
+static double normal_share(double z)
+{
+    return erfc(-z / sqrt(2.0)) / 2;
+}
+
+/* Edge number i of `cells` of equal probability, by Newton's method from the edge before. */
+static double normal_edge(size_t i, size_t cells, double before)
+{
+    double u = (double)i / (double)cells;
+    double z = isfinite(before) ? before + 1 / ((double)cells * normal_density(before)) : -5.5;
+    z = fmin(z, 5.5);
+    for (int k = 0; k < 100; k++) {
+        double step = (normal_share(z) - u) / normal_density(z);
+        z -= fmax(-.5, fmin(.5, step));
+        if (fabs(step) < 1e-15 * (1 + fabs(z))) {
+            break;
+        }
+    }
+    return z;
+}
+
+/* A million cells of equal probability, each as its mean: what depends on means of pieces (costs)
+ * is off by 1e-12, a quantile by half a cell: 1e-6 / density. */
+#define NORMAL_CELLS ((size_t)1000000)
+
+static alm_demand cells_demand(double (*mean_below)(double z, const double *parameters),
+                                      const double *parameters, alm_arena *arena)
+{
+    double *value = ALM_NEW_ARRAY(arena, double, NORMAL_CELLS);
+    double edge = -INFINITY;
+    double below = 0;
+    for (size_t i = 0; i < NORMAL_CELLS; i++) {
+        edge = i + 1 < NORMAL_CELLS ? normal_edge(i + 1, NORMAL_CELLS, edge) : INFINITY;
+        double next = mean_below(edge, parameters);
+        value[i] = (next - below) * (double)NORMAL_CELLS;
+        below = next;
+    }
+    alm_demand demand;
+    alm_err code = alm_demand_of(value, NULL, NORMAL_CELLS, arena, &demand, NULL);
+    alm_assert(code == ALM_OK);
+    return demand;
+}
+
+/* E[D; Z <= z] of D = mean + deviation Z. */
+static double normal_below(double z, const double *p)
+{
+    return isfinite(z) ? p[0] * normal_share(z) - p[1] * normal_density(z) : p[0];
+}
+
+/* And of D = exp(mu + sigma Z). */
+static double lognormal_below(double z, const double *p)
+{
+    double mean = exp(p[0] + p[1] * p[1] / 2);
+    return isfinite(z) ? mean * normal_share(z - p[1]) : mean;
+}
+
+static alm_demand normal_demand(double mean, double deviation, alm_arena *arena)
+{
+    return cells_demand(normal_below, (double[]){mean, deviation}, arena);
+}
+
+/* ---- published answers ---- */
+
 static void expect_close(const policy_case *c, const char *what, double got)
 {
     double want = case_number(c, what);

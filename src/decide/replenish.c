@@ -527,7 +527,8 @@ alm_err alm_replenish(const alm_demand_paths *demand, const alm_stock_position *
     look_ahead(&p, advice.order, &advice.with, &same);
     if (!isfinite(advice.order) || !isfinite(advice.with.cost) ||
         !isfinite(advice.without.cost)) {
-        return alm_fail(error, ALM_ERR_NUMERIC, "demand, stock or costs are too large to be summed");
+        return alm_fail(error, ALM_ERR_NUMERIC, "demand, stock or costs are too large to be "
+                        "summed");
     }
     *out = advice;
     return ALM_OK;

@@ -22,18 +22,18 @@
  *                whole demand, else found to the last bit.
  *   reorder point   order when the position is at or below it: the level. safety stock = reorder
  *                point - E[D(L + R)].
- *   order up to  the reorder point, when an order costs nothing. Otherwise a lot of least cost lies
+ *   order up to  the reorder point, when an order costs nothing. Otherwise a lot of least cost is
  *                on top (order_policy.h): (s, S) for a cost goal, whole demand and R >= 1, which
  *                moves the reorder point too; else (r, Q).
  *   position     on hand (negative: backorders) + receipts due on days 1 .. L + R.
- *   order        up to the level, then up to a whole number of packs, at least the minimum, and down
- *                to what maximum and capacity leave. Without a pack size whole demand is ordered in
- *                ones.
+ *   order        up to the level, then up to a whole number of packs, at least the minimum, and
+ *                down to what maximum and capacity leave. Without a pack size whole demand is
+ *                ordered in ones.
  *
  * What comes of it is counted on the paths, day by day, with and without the order: over days
  * 1 .. L + R (the longest L), a day's missing units are backordered or lost, cost = order (if
- * placed) + holding for what is left each evening + shortage for each unit once. Levels are those of
- * backorders in either case; where sales are lost they are on the safe side.
+ * placed) + holding for what is left each evening + shortage for each unit once. Levels are those
+ * of backorders in either case; where sales are lost they are on the safe side.
  *
  * Sums are exact before they are rounded, so that the order of the paths changes no bit. Pure: no
  * clock, no files; thread safe. */
