@@ -316,13 +316,16 @@ static double service_level(const planner *p)
     return alm_demand_quantile(&p->protect, level);
 }
 
-/* (s, S) where it applies; *done stays false where it does not, which the advice's policy says. */
+/* (s, S) where it applies, its unit costs being those of the days between two reviews; *done stays
+ * false where it does not, which the advice's policy says. */
 static alm_err choose_ss(planner *p, alm_lot_costs costs, alm_replenish_advice *out, bool *done,
                          alm_error *error)
 {
     alm_demand review;
     alm_order_levels levels;
     alm_error reason = {0};
+    costs.unit.holding *= (double)p->review;
+    costs.unit.shortage *= (double)p->review;
     ALM_TRY(demand_of_review(p, &review, error));
     alm_err code = alm_ss_best(&review, &p->protect, costs, p->scratch, &levels, &reason);
     if (code != ALM_OK) {

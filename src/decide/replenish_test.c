@@ -506,6 +506,33 @@ static void lots_have_least_cost(void **state)
     assert_true(larger > 1.5 * lot && larger < 3 * lot); /* about the root of four */
 }
 
+/* Holding costs are per day: reviewing every third day instead of every day moves the lot by less
+ * than the demand of a review, where costs counted once per review would enlarge it by the root of
+ * three. */
+static void lots_do_not_grow_with_the_review_period(void **state)
+{
+    (void)state;
+    scene s;
+    make_scene(&s, 1);
+    for (size_t i = 0; i < PATHS * STEPS; i++) {
+        s.values[i] = poisson_of(4, alm_rng_uniform(8, ALM_RNG_TEST, i, 0));
+    }
+    s.terms = (alm_replenish_terms){.lead_time = s.lead, .lead_time_count = 1, .review = 1,
+                                    .goal = ALM_SERVICE_COST, .holding_cost = .02,
+                                    .shortage_cost = .4, .order_cost = 50};
+    s.lead[0] = (alm_lead_time){2, 1};
+    s.stock = (alm_stock_position){0, NULL};
+    double lots[2];
+    for (int k = 0; k < 2; k++) {
+        s.terms.review = 1 + 2 * k;
+        const alm_replenish_advice *a = must_advise(&s);
+        assert_int_equal(a->policy, ALM_ORDER_S_S);
+        lots[k] = a->order_up_to - a->reorder_point;
+    }
+    assert_true(fabs(lots[0] - sqrt(2 * 50 * 4 / .02)) < 12); /* near the classical lot */
+    assert_true(fabs(lots[1] - lots[0]) < 12);
+}
+
 typedef void (*spoil)(scene *s);
 
 static void no_paths(scene *s) { s->demand.paths = 0; }
@@ -616,6 +643,7 @@ int main(void)
         cmocka_unit_test(no_demand_needs_no_stock),
         cmocka_unit_test(lead_time_zero_arrives_at_once),
         cmocka_unit_test(lots_have_least_cost),
+        cmocka_unit_test(lots_do_not_grow_with_the_review_period),
         cmocka_unit_test(what_makes_no_sense_is_named),
         cmocka_unit_test(the_lot_makes_the_fill_rate),
     };

@@ -336,7 +336,7 @@ static alm_err make_leaf(const alm_path_file *f, const leaf_record *leaf, alm_ar
         alm_leaf_adjustment adjustment = {leaf->variance, (uint32_t)f->levels, nodes};
         alm_leaf_adjust(adjustment, values, f->lambda, f->width, values);
     }
-    *out = (alm_node_paths){.values = values, .whole = f->counts && !f->adjusted};
+    *out = (alm_node_paths){.values = values};
     place_stock(f, leaf, arena, out);
     return ALM_OK;
 }
@@ -345,7 +345,7 @@ static alm_err read_values(const alm_path_file *f, record *r, alm_arena *arena,
                            alm_node_paths *out, alm_error *error)
 {
     if (r->aggregate) {
-        *out = (alm_node_paths){.whole = f->counts && !f->adjusted};
+        *out = (alm_node_paths){0};
         return take_doubles(r, f->width, &out->values) ? ALM_OK
                                                         : broken("a record is cut off", error);
     }
@@ -368,6 +368,8 @@ alm_err alm_paths_of_node(const alm_path_file *f, alm_str node, alm_arena *arena
             return broken("a sample path is not finite", error);
         }
     }
+    paths.counts = f->counts;
+    paths.whole = f->counts && !f->adjusted;
     paths.paths = f->paths;
     paths.steps = f->steps;
     paths.mean = paths.values + f->paths * f->steps;

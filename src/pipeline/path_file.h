@@ -47,7 +47,8 @@ typedef struct alm_node_paths {
     size_t paths, steps;
     const double *values;   /* paths x steps, row-major, reconciled, >= 0 */
     const double *mean;     /* steps, reconciled */
-    bool whole;             /* counts that nothing adjusted: every value is an integer */
+    bool counts;            /* the target is counted in ones */
+    bool whole;             /* and nothing adjusted the paths: every value is an integer */
     bool has_stock;
     double on_hand;         /* with has_stock; as it was given, perhaps negative */
     const double *receipts; /* steps, with has_stock: on order, by day due */

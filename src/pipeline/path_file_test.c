@@ -121,6 +121,7 @@ static void expect_same_paths(tap *t, const alm_path_file *file, bool adjusted)
         assert_int_equal(paths.paths, t->method->paths);
         assert_memory_equal(paths.values, t->values[i], t->width * sizeof(double));
         assert_ptr_equal(paths.mean, paths.values + paths.paths * steps);
+        assert_true(paths.counts == t->method->counts);
         assert_true(paths.whole == !adjusted);
         assert_true(paths.has_stock == t->forecasts[i].has_stock);
         if (paths.has_stock) {
