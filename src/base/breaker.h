@@ -6,8 +6,8 @@
  *   slow_share    the same of those that were slow (a call that failed is not slow as well).
  * Open: no call is made for `open_ms`. Then half open: one call tries, the others are still
  * refused; a good one closes the breaker and forgets the window, any other opens it again for the
- * same time. Slow calls are good ones where `slow_share` is off. A clock that was set back counts as
- * time that has passed.
+ * same time. Slow calls are good ones where `slow_share` is off. A clock that was set back counts
+ * as time that has passed.
  *
  * The window moves in tenths: a call counts for at least .9 and at most 1 of `window_ms`.
  *
