@@ -212,7 +212,7 @@ static const broken BROKEN[] = {
     {"    max_change: 0.5\n", "    levels: [shop]\n    max_change: 0.5\n",
      "32:5: series keys choose series: leave `levels` out"},
     {"levels: [shop, series]", "levels: [shops]",
-     "35:37: there is no level shops: did you mean shop?"},
+     "35:39: there is no level shops: did you mean shop?"},
     {"  sums: {applies_to: orders, levels: [shop, series], max: 5000}", "  sums: 5000",
      "35:3: policies.NAME must be a map, not a single value"},
 };
