@@ -27,7 +27,7 @@ static const almi_key DEPLOYMENT[] = {
     {.key = "previous", .kind = ALMI_BOOL, AT(alm_deployment_spec, previous), .fallback = "false",
      .doc = "may the release promoted before answer when this one cannot? The answer names it"},
     {.key = "stale_days_max", .kind = ALMI_I32, AT(alm_deployment_spec, stale_days_max),
-     .max = 3650, .fallback = "7",
+     .max = 36500, .fallback = "7",
      .doc = "a committed run answers up to so many days behind its prediction date"},
     {.key = "rule", .kind = ALMI_CHOICE, AT(alm_deployment_spec, rule), .choices = RULES,
      .fallback = "seasonal_naive", .doc = "what answers when nothing else can"},

@@ -186,7 +186,7 @@ static const broken BROKEN[] = {
      "20:26: purpose what if may have only letters, digits, '.', '_' and '-'"},
     {"previous: true", "previous: yes", "21:5: previous must be true or false, not yes"},
     {"stale_days_max: 3", "stale_days_max: -1",
-     "22:5: stale_days_max must be between 0 and 3650, not -1"},
+     "22:5: stale_days_max must be between 0 and 36500, not -1"},
     {"rule: mean", "rule: naive",
      "23:5: rule must be one of seasonal_naive, mean, none, not naive"},
     {"deadline_ms: 20", "deadline_ms: 0", "24:5: deadline_ms must be between 1 and 60000, not 0"},
