@@ -82,7 +82,7 @@ void alm_committed_at(const alm_committed_run *run, size_t index, alm_committed_
 /* Value `key` of a series' name, of `keys` in all; false for an aggregate. */
 bool alm_committed_key(const alm_committed_node *node, size_t keys, size_t key, alm_str *out);
 /* The lines of a step (from 1) into out[ALM_COMMITTED_LINES_MAX], as stored; returns their number.
- * The sum of a step's lines is its mean. */
+ * They sum to the step's mean; there are none where that is 0. */
 size_t alm_committed_explanation(const alm_committed_run *run, const alm_committed_node *node,
                                  int32_t step, alm_committed_line *out);
 
