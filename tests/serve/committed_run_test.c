@@ -286,7 +286,8 @@ static alm_committed_node leaf_with_stock(served *v, alm_str keys[2])
     for (size_t i = 0; i < alm_committed_run_facts(run)->nodes; i++) {
         alm_committed_at(run, i, &node);
         int32_t last = SYNTHETIC_HORIZON - 1;
-        if (node.stockout_probability && node.mean[last] > 0 && !isnan(node.stockout_probability[last]) &&
+        if (node.stockout_probability && node.mean[last] > 0 &&
+            !isnan(node.stockout_probability[last]) &&
             (!best.mean || node.stockout_probability[last] > best.stockout_probability[last])) {
             best = node;
         }
