@@ -7,21 +7,21 @@
 #include "serve/committed_run.h"
 
 /* Texts by number, each once. */
-typedef struct almi_names {
+typedef struct almi_dictionary {
     alm_arena *arena; /* borrowed */
     alm_str *text;
     size_t count, capacity;
     uint32_t *slot; /* number + 1; 0: free */
     size_t slots;   /* a power of two, at least twice the capacity */
-} almi_names;
+} almi_dictionary;
 
 /* Room for `capacity` different texts, in `arena`. */
-ALM_NODISCARD alm_err almi_names_init(almi_names *names, size_t capacity, alm_arena *arena,
-                                      alm_error *error);
+ALM_NODISCARD alm_err almi_dictionary_init(almi_dictionary *names, size_t capacity,
+                                           alm_arena *arena, alm_error *error);
 /* The number of the text, which is added when it is new; UINT32_MAX: there is no room. */
-uint32_t almi_names_add(almi_names *names, alm_str text);
+uint32_t almi_dictionary_add(almi_dictionary *names, alm_str text);
 /* UINT32_MAX: it is not there. */
-uint32_t almi_names_find(const almi_names *names, alm_str text);
+uint32_t almi_dictionary_find(const almi_dictionary *names, alm_str text);
 
 #define ALMI_LEVELS_MAX 64
 #define ALMI_METHODS_MAX 256
@@ -33,8 +33,8 @@ struct alm_committed_run {
     alm_committed_facts facts;
     /* The name of a node is its level's number as two bytes, then its text: node names are unique
      * within a level only. Numbers are in the order of the file. */
-    almi_names nodes;
-    almi_names levels, methods, features;
+    almi_dictionary nodes;
+    almi_dictionary levels, methods, features;
     uint16_t *method;   /* nodes */
     alm_str *fallback;  /* nodes */
     double *mean, *base_mean;        /* nodes x steps */

@@ -296,11 +296,11 @@ static alm_err allocate_columns(loader *l)
         ALM_TRY(allocate(l, (size_t)l->lines * sizeof(uint32_t), &run->line_feature));
         ALM_TRY(allocate(l, (size_t)l->lines * sizeof(double), &run->line_contribution));
     }
-    ALM_TRY(almi_names_init(&run->nodes, nodes, run->arena, l->error));
-    ALM_TRY(almi_names_init(&run->levels, ALMI_LEVELS_MAX, run->arena, l->error));
-    ALM_TRY(almi_names_init(&run->methods, ALMI_METHODS_MAX, run->arena, l->error));
+    ALM_TRY(almi_dictionary_init(&run->nodes, nodes, run->arena, l->error));
+    ALM_TRY(almi_dictionary_init(&run->levels, ALMI_LEVELS_MAX, run->arena, l->error));
+    ALM_TRY(almi_dictionary_init(&run->methods, ALMI_METHODS_MAX, run->arena, l->error));
     size_t features = l->has_lines ? ALMI_FEATURES_MAX : 1;
-    ALM_TRY(almi_names_init(&run->features, features, run->arena, l->error));
+    ALM_TRY(almi_dictionary_init(&run->features, features, run->arena, l->error));
     void *filled = NULL;
     ALM_TRY(alm_arena_try_alloc(l->scratch, rows, &filled, l->error));
     l->filled = filled;
@@ -358,13 +358,13 @@ static alm_err take_node(loader *l, const alm_table *table, size_t row, size_t *
     alm_committed_run *run = l->run;
     char key[ALMI_NODE_NAME_BYTES_MAX];
     size_t before = run->nodes.count;
-    uint32_t level = almi_names_add(&run->levels, cell(&table->columns[LEVEL], row));
-    uint32_t method = almi_names_add(&run->methods, cell(&table->columns[METHOD], row));
+    uint32_t level = almi_dictionary_add(&run->levels, cell(&table->columns[LEVEL], row));
+    uint32_t method = almi_dictionary_add(&run->methods, cell(&table->columns[METHOD], row));
     if (level == UINT32_MAX || method == UINT32_MAX) {
         return fail_run(l, "it has more levels or methods than are known to us");
     }
     size_t size = almi_node_key(level, cell(&table->columns[NODE], row), key);
-    uint32_t node = size ? almi_names_add(&run->nodes, (alm_str){key, size}) : UINT32_MAX;
+    uint32_t node = size ? almi_dictionary_add(&run->nodes, (alm_str){key, size}) : UINT32_MAX;
     if (node == UINT32_MAX) {
         return fail_run(l, size ? "a node has not every step" : "the name of a node is too long");
     }
@@ -391,7 +391,7 @@ static alm_err take_lines(loader *l, const alm_column *column, size_t row, size_
     run->line_count[at] = (uint8_t)count;
     for (size_t i = 0; i < (size_t)count; i++, l->line_count++) {
         double value;
-        uint32_t feature = almi_names_add(&run->features, cell(&column[1 + 2 * i], row));
+        uint32_t feature = almi_dictionary_add(&run->features, cell(&column[1 + 2 * i], row));
         ALM_TRY(take_number(l, &column[2 + 2 * i], row, &value));
         if (feature == UINT32_MAX || isnan(value)) {
             return fail_run(l, "a line of an explanation has no number, or there are too many "

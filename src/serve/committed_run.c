@@ -15,7 +15,8 @@ static uint64_t hash_of(alm_str text)
     return hash * 0x9e3779b97f4a7c15u ^ hash >> 29;
 }
 
-alm_err almi_names_init(almi_names *names, size_t capacity, alm_arena *arena, alm_error *error)
+alm_err almi_dictionary_init(almi_dictionary *names, size_t capacity, alm_arena *arena,
+                             alm_error *error)
 {
     size_t slots = 16;
     while (slots < 2 * capacity) {
@@ -25,13 +26,13 @@ alm_err almi_names_init(almi_names *names, size_t capacity, alm_arena *arena, al
     void *slot = NULL;
     ALM_TRY(alm_arena_try_alloc(arena, capacity * sizeof(alm_str), &text, error));
     ALM_TRY(alm_arena_try_alloc(arena, slots * sizeof(uint32_t), &slot, error));
-    *names = (almi_names){.arena = arena, .text = text, .capacity = capacity, .slot = slot,
-                          .slots = slots};
+    *names = (almi_dictionary){.arena = arena, .text = text, .capacity = capacity, .slot = slot,
+                               .slots = slots};
     return ALM_OK;
 }
 
 /* The slot of the text, or the free one where it belongs. */
-static size_t slot_of(const almi_names *names, alm_str text)
+static size_t slot_of(const almi_dictionary *names, alm_str text)
 {
     size_t at = (size_t)hash_of(text) & (names->slots - 1);
     while (names->slot[at] != 0 && !alm_str_equal(names->text[names->slot[at] - 1], text)) {
@@ -40,13 +41,13 @@ static size_t slot_of(const almi_names *names, alm_str text)
     return at;
 }
 
-uint32_t almi_names_find(const almi_names *names, alm_str text)
+uint32_t almi_dictionary_find(const almi_dictionary *names, alm_str text)
 {
     size_t at = slot_of(names, text);
     return names->slot[at] ? names->slot[at] - 1 : UINT32_MAX;
 }
 
-uint32_t almi_names_add(almi_names *names, alm_str text)
+uint32_t almi_dictionary_add(almi_dictionary *names, alm_str text)
 {
     size_t at = slot_of(names, text);
     if (names->slot[at] != 0) {
@@ -120,7 +121,7 @@ static bool find_at_level(const alm_committed_run *run, uint32_t level, alm_str 
 {
     char key[ALMI_NODE_NAME_BYTES_MAX];
     size_t size = almi_node_key(level, node, key);
-    uint32_t found = size ? almi_names_find(&run->nodes, (alm_str){key, size}) : UINT32_MAX;
+    uint32_t found = size ? almi_dictionary_find(&run->nodes, (alm_str){key, size}) : UINT32_MAX;
     *index = found;
     return found != UINT32_MAX;
 }
@@ -178,7 +179,7 @@ alm_err alm_committed_find(const alm_committed_run *run, alm_str node, alm_str l
 {
     uint32_t index = UINT32_MAX;
     alm_str wanted = level.size ? level : ALM_STR("series");
-    uint32_t number = almi_names_find(&run->levels, wanted);
+    uint32_t number = almi_dictionary_find(&run->levels, wanted);
     bool found = number != UINT32_MAX && find_at_level(run, number, node, &index);
     if (!found && level.size > 0) {
         return fail_missing(run, node, level, error);

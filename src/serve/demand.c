@@ -77,6 +77,10 @@ static alm_err choose_days(work *w, alm_error *error)
             return fail_days(facts, error);
         }
     }
+    if (days == 0) { /* all of a run that is not there */
+        return alm_fail(error, ALM_ERR_UNAVAILABLE, ALM_STR_FMT,
+                        ALM_STR_ARG(w->target.source->problem));
+    }
     if (days < 1 || days > ALM_COMMITTED_STEPS_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "a horizon has 1 to %d days",
                         ALM_COMMITTED_STEPS_MAX);
@@ -100,7 +104,7 @@ static alm_step_result ask_run(work *w, const alm_committed_source *source, alm_
         return ALM_STEP_ABSENT;
     }
     const alm_committed_facts *facts = alm_committed_run_facts(run);
-    if (alm_online_is_stale(w->online, w->target.route, run)) {
+    if (!w->request->stored_only && alm_online_is_stale(w->online, w->target.route, run)) {
         (void)alm_fail(error, ALM_ERR_UNAVAILABLE, "run " ALM_STR_FMT " is %lld days old, the "
                        "route allows %d", ALM_STR_ARG(facts->run_id),
                        (long long)alm_online_age_days(w->online, run),
@@ -221,6 +225,9 @@ static size_t set_steps(work *w, alm_ladder_step *step)
     if (!model) {
         batch.share += spec->shares.model;
         step[0] = batch;
+        if (w->request->stored_only) {
+            return 1;
+        }
         step[1] = before;
         step[2] = rule;
         return 3;
@@ -514,6 +521,6 @@ alm_err alm_node_predictions(const alm_online *online, const alm_online_ask *ask
         alm_buffer_deinit(&known);
         return code;
     }
-    alm_demand_request request = {.ask = *ask, .from = ALM_DATE_NONE};
+    alm_demand_request request = {.ask = *ask, .from = ALM_DATE_NONE, .stored_only = true};
     return alm_demand(online, &request, arena, out, error);
 }

@@ -47,6 +47,7 @@ typedef struct alm_demand_request {
     const alm_demand_model *model;    /* NULL: committed numbers */
     const alm_demand_model *previous; /* the release promoted before, kept warm; NULL: none */
     const alm_rule_history *history;  /* recent sales for the rule; NULL: the run's means */
+    bool stored_only; /* the run of the release or nobody, however old: reading, not answering */
 } alm_demand_request;
 
 typedef struct alm_demand_period {
@@ -80,8 +81,8 @@ typedef struct alm_demand_answer {
 ALM_NODISCARD alm_err alm_demand(const alm_online *online, const alm_demand_request *request,
                                  alm_arena *arena, alm_demand_answer *out, alm_error *error);
 
-/* Everything that the run holds about a node, day by day: as alm_demand with horizon 0. The release
- * must be named (ALM_ERR_USAGE lists those that are served). */
+/* Everything that the run in force holds about a node, day by day, however old it is: as alm_demand
+ * with horizon 0 and `stored_only`. The release must be named (ALM_ERR_USAGE lists the known). */
 ALM_NODISCARD alm_err alm_node_predictions(const alm_online *online, const alm_online_ask *ask,
                                            alm_arena *arena, alm_demand_answer *out,
                                            alm_error *error);

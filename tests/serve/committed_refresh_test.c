@@ -5,11 +5,11 @@
 
 #include <cmocka.h>
 
-#include "online_fixture.h"
+#include "served_fixture.h"
 
 static int setup(void **state)
 {
-    online_fixture *o = online_create();
+    served_fixture *o = online_create();
     online_run(o, "r1", "demand-1", "2011-12-01", 0);
     online_promote(o, "demand-1");
     *state = o;
@@ -22,14 +22,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool refresh(online_fixture *o)
+static bool refresh(served_fixture *o)
 {
     bool changed = false;
     OK(o->f, alm_committed_refresh(o->committed, o->now, &changed, &o->f->error));
     return changed;
 }
 
-static const alm_committed_route *route(online_fixture *o, const char *name)
+static const alm_committed_route *route(served_fixture *o, const char *name)
 {
     const alm_committed_set *set = alm_committed_current(o->committed);
     const alm_committed_route *found = alm_committed_set_route(set, alm_str_of(name));
@@ -49,7 +49,7 @@ static void expect_run(const alm_committed_source *source, const char *run_id, c
 
 static void reads_what_is_in_force(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     const alm_committed_set *set = alm_committed_current(o->committed);
     assert_int_equal(set->routes, 0);
@@ -84,7 +84,7 @@ static void reads_what_is_in_force(void **state)
 
 static void does_nothing_when_nothing_is_new(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     const alm_committed_set *set = alm_committed_current(o->committed);
@@ -94,7 +94,7 @@ static void does_nothing_when_nothing_is_new(void **state)
 
 static void takes_a_newer_run_and_a_superseding_one(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     const alm_committed_run *first = route(o, "shop")->current.run;
@@ -119,7 +119,7 @@ static void takes_a_newer_run_and_a_superseding_one(void **state)
 
 static void a_run_that_the_registry_does_not_know_yet_counts(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     fixture_run run = {.run_id = "r2", .release = "demand-1", .date = "2011-12-02",
                        .snapshot = "snapshot one", .has_fan = true, .skip_registry = true};
@@ -130,7 +130,7 @@ static void a_run_that_the_registry_does_not_know_yet_counts(void **state)
 
 static void a_promotion_and_a_rollback_move_the_route(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     online_run(o, "r2", "demand-2", "2011-12-01", 1);
     online_promote(o, "demand-2");
@@ -151,7 +151,7 @@ static void a_promotion_and_a_rollback_move_the_route(void **state)
 
 static void a_release_beside_is_served_by_name(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     const alm_str beside[] = {ALM_STR("previous"), ALM_STR("demand-2"), ALM_STR("demand-9")};
     o->schedule.beside = beside;
     o->schedule.beside_count = 3;
@@ -176,7 +176,7 @@ static void a_release_beside_is_served_by_name(void **state)
 
 static void without_a_run_the_route_says_so(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     o->deployment[0].release = ALM_STR("staging");
     o->deployment[1].release = ALM_STR("demand-2");
     online_open(o, 0);
@@ -191,7 +191,7 @@ static void without_a_run_the_route_says_so(void **state)
 
 static void a_damaged_run_leaves_the_one_before_it(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     online_run(o, "r2", "demand-1", "2011-12-02", 1);
@@ -219,7 +219,7 @@ static void a_damaged_run_leaves_the_one_before_it(void **state)
 
 static void a_repaired_run_is_taken(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     online_run(o, "r2", "demand-1", "2011-12-02", 1);
@@ -237,7 +237,7 @@ static void a_repaired_run_is_taken(void **state)
 
 static void a_run_without_a_fan_file_is_refused(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     fixture_run bare = {.run_id = "r2", .release = "demand-1", .date = "2011-12-02",
                         .snapshot = "snapshot one"};
@@ -252,7 +252,7 @@ static void a_run_without_a_fan_file_is_refused(void **state)
 
 static void unreadable_stores_leave_everything(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     const alm_committed_run *run = route(o, "shop")->current.run;
@@ -277,7 +277,7 @@ static void unreadable_stores_leave_everything(void **state)
 /* Every call of the file system fails once: there is always the old set or the new one, whole. */
 static void any_failing_call_leaves_old_or_new(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     online_run(o, "r2", "demand-1", "2011-12-02", 1);
@@ -305,7 +305,7 @@ static void any_failing_call_leaves_old_or_new(void **state)
 /* The same with the heap's allocations, of which the engine's are none. */
 static void any_failing_allocation_leaves_old_or_new(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     online_run(o, "r2", "demand-1", "2011-12-02", 1);
@@ -328,7 +328,7 @@ static void any_failing_allocation_leaves_old_or_new(void **state)
 
 static void the_memory_limit_holds_for_old_and_new_together(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     assert_true(refresh(o));
     uint64_t one = alm_committed_current(o->committed)->bytes;
@@ -374,7 +374,7 @@ static void rows_that_are_no_run_are_refused(void **state)
          "the name of a node is too long"},
         {"DELETE FROM rows", "its rows are not a number of nodes with the same steps"},
     };
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     read_fixture *f = o->f;
     online_open(o, 0);
     alm_run_catalog catalog;

@@ -8,14 +8,14 @@
 
 #include <cmocka.h>
 
-#include "online_fixture.h"
+#include "served_fixture.h"
 #include "serve/stockout_answer.h"
 
 /* r1 (demand-1) and r2 (demand-2) of 2011-12-01, five days; demand-2 is production, demand-1 was.
  * mean(a|UK, step) = 10 x 5 + step, with r2's shift of 1 a node more: node 5 of the fixture. */
 static int setup(void **state)
 {
-    online_fixture *o = online_create();
+    served_fixture *o = online_create();
     online_run(o, "r1", "demand-1", "2011-12-01", 0);
     online_run(o, "r2", "demand-2", "2011-12-01", 1);
     online_promote(o, "demand-1");
@@ -33,7 +33,7 @@ static int teardown(void **state)
 #define OLD(step) (50.0 + (step))
 #define NEW(step) (55.0 + (step))
 
-static void refresh(online_fixture *o)
+static void refresh(served_fixture *o)
 {
     bool changed = false;
     if (!o->committed) {
@@ -50,7 +50,7 @@ static alm_demand_request asking(const char *route)
                                 .from = ALM_DATE_NONE};
 }
 
-static alm_err demand(online_fixture *o, const alm_demand_request *request,
+static alm_err demand(served_fixture *o, const alm_demand_request *request,
                       alm_demand_answer *out)
 {
     alm_online online = online_now(o);
@@ -58,7 +58,7 @@ static alm_err demand(online_fixture *o, const alm_demand_request *request,
     return alm_demand(&online, request, o->f->arena, out, &o->f->error);
 }
 
-static alm_demand_answer answer_to(online_fixture *o, const alm_demand_request *request)
+static alm_demand_answer answer_to(served_fixture *o, const alm_demand_request *request)
 {
     alm_demand_answer out;
     OK(o->f, demand(o, request, &out));
@@ -78,7 +78,7 @@ static void expect_by(const alm_demand_answer *a, alm_ladder_by by, alm_ladder_w
 
 static void the_routes_release_answers(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     alm_demand_request request = asking("shop");
     alm_demand_answer a = answer_to(o, &request);
@@ -101,7 +101,7 @@ static void the_routes_release_answers(void **state)
 
 static void a_named_release_answers_or_nobody(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     alm_demand_request request = asking("shop");
     request.ask.release = ALM_STR("demand-1");
@@ -124,7 +124,7 @@ static void a_named_release_answers_or_nobody(void **state)
 
 static void unknown_nodes_and_days_are_the_callers(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     alm_demand_answer a;
     alm_demand_request request = asking("shop");
@@ -170,7 +170,7 @@ static void unknown_nodes_and_days_are_the_callers(void **state)
 
 static void the_previous_release_stands_in_where_the_route_allows_it(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_run(o, "r3", "demand-1", "2011-12-04", 0); /* demand-2 has none of that day */
     o->now = alm_instant_of_date(o->f->start + 5);
     refresh(o);
@@ -193,7 +193,7 @@ static void the_previous_release_stands_in_where_the_route_allows_it(void **stat
 
 static void the_rule_goes_by_the_old_run_or_by_sales(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     o->now = alm_instant_of_date(o->f->start + 9);
     refresh(o);
     alm_demand_request request = asking("shop");
@@ -229,13 +229,14 @@ static void the_rule_goes_by_the_old_run_or_by_sales(void **state)
 
 static void without_any_run_sales_are_all_there_is(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     o->schedule.name = ALM_STR("weekly");
     o->deployment[0].schedule = ALM_STR("weekly");
     refresh(o);
     alm_demand_answer a;
     alm_demand_request request = asking("shop");
-    REFUSED(o->f, ALM_ERR_INVALID, "a horizon has 1 to 400 days", demand(o, &request, &a));
+    REFUSED(o->f, ALM_ERR_UNAVAILABLE, "no run of demand-2 on schedule weekly is in force",
+            demand(o, &request, &a)); /* all of what? */
     request.horizon = 3;
     REFUSED(o->f, ALM_ERR_UNAVAILABLE,
             "batch: not_there, no run of demand-2 on schedule weekly is in force",
@@ -255,7 +256,7 @@ static void without_any_run_sales_are_all_there_is(void **state)
 /* ---- computations ---- */
 
 typedef struct machine {
-    online_fixture *o;
+    served_fixture *o;
     alm_step_result result;
     double value;
     uint64_t takes_ns;
@@ -281,7 +282,7 @@ static alm_step_result compute(void *context, alm_date first, int32_t days, uint
 
 static void a_computation_falls_down_the_ladder(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     machine now = {o, ALM_STEP_ANSWERED, 58, 0, 0};
     machine before = {o, ALM_STEP_ANSWERED, 51, 0, 0};
@@ -321,7 +322,7 @@ static void a_computation_falls_down_the_ladder(void **state)
 
 static void a_breaker_skips_a_broken_model(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     machine now = {o, ALM_STEP_FAILED, 58, 0, 0};
     alm_breaker breaker;
@@ -343,7 +344,7 @@ static void a_breaker_skips_a_broken_model(void **state)
 
 static void purposes_are_approved_or_refused(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     static const char *const OWN[] = {"stockout_check", "what_if"};
     const alm_str more[] = {ALM_STR("markdown")};
     alm_deployment_spec *spec = &o->deployment[0];
@@ -362,7 +363,7 @@ static void purposes_are_approved_or_refused(void **state)
 
 static void limits_hold_on_every_step(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     const alm_str nodes[] = {ALM_STR("a|*")};
     const alm_policy_spec policies[] = {
         {.name = ALM_STR("cap"), .nodes = nodes, .node_count = 1, .has_max = true, .max = 57.5},
@@ -415,7 +416,7 @@ static void limits_hold_on_every_step(void **state)
 
 static void days_are_added_up_to_weeks_and_months(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_run(o, "r3", "demand-2", "2011-12-30", 1); /* a Friday, to Tuesday */
     o->now = alm_instant_of_date(o->f->start + 29);
     refresh(o);
@@ -450,7 +451,7 @@ static void days_are_added_up_to_weeks_and_months(void **state)
 
 static void a_newer_run_that_is_damaged_is_mentioned(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     online_run(o, "r3", "demand-2", "2011-12-02", 1);
     online_damage(o, "r3");
@@ -464,7 +465,7 @@ static void a_newer_run_that_is_damaged_is_mentioned(void **state)
 
 static void without_stock_there_is_no_risk(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     refresh(o);
     alm_online online = online_now(o);
     alm_stockout_request request = {.ask = {.route = ALM_STR("shop"), .keys = UK, .key_count = 2}};
@@ -473,9 +474,37 @@ static void without_stock_there_is_no_risk(void **state)
             alm_stockout(&online, &request, o->f->arena, &a, &o->f->error));
 }
 
+static void reading_a_node_is_the_store_however_old(void **state)
+{
+    served_fixture *o = *state;
+    o->now += 1000 * DAY_US;
+    refresh(o);
+    alm_online online = online_now(o);
+    alm_online_ask ask = {.route = ALM_STR("shop"), .node = ALM_STR("a|UK"),
+                          .release = ALM_STR("demand-1")};
+    alm_demand_answer a;
+    OK(o->f, alm_node_predictions(&online, &ask, o->f->arena, &a, &o->f->error));
+    expect_by(&a, ALM_LADDER_BATCH, ALM_LADDER_WHY_ASKED, "demand-1");
+    assert_int_equal(a.label.age_days, 1000);
+    assert_int_equal(a.periods, 5);
+    assert_true(a.period[4].mean == OLD(5));
+    ask.release = ALM_STR("demand-9");
+    REFUSED(o->f, ALM_ERR_NOT_FOUND, "demand-9",
+            alm_node_predictions(&online, &ask, o->f->arena, &a, &o->f->error));
+    /* Without its run there is nothing to read, and no other release stands in. */
+    o->schedule.name = ALM_STR("weekly");
+    o->deployment[0].schedule = ALM_STR("weekly");
+    online_close(o);
+    refresh(o);
+    online = online_now(o);
+    ask.release = ALM_STR("production");
+    REFUSED(o->f, ALM_ERR_UNAVAILABLE, "no run of demand-2 on schedule weekly is in force",
+            alm_node_predictions(&online, &ask, o->f->arena, &a, &o->f->error));
+}
+
 static void before_the_first_refresh_nothing_is_known(void **state)
 {
-    online_fixture *o = *state;
+    served_fixture *o = *state;
     online_open(o, 0);
     alm_demand_request request = asking("shop");
     alm_demand_answer a;
@@ -501,6 +530,7 @@ int main(void)
         TEST(days_are_added_up_to_weeks_and_months),
         TEST(a_newer_run_that_is_damaged_is_mentioned),
         TEST(without_stock_there_is_no_risk),
+        TEST(reading_a_node_is_the_store_however_old),
         TEST(before_the_first_refresh_nothing_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

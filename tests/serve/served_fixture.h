@@ -1,10 +1,10 @@
-/* online_fixture.h: the made-up runs of batch/read_fixture.h behind routes, for tests of what is
+/* served_fixture.h: the made-up runs of batch/read_fixture.h behind routes, for tests of what is
  * served. The loader has handles of its own on a file system that can be made to fail.
  *
  * Route "shop": schedule nightly, alias production, with the previous release. Route "pinned": any
  * schedule of model demand, release demand-1, nothing below the batch. */
-#ifndef ALM_TESTS_SERVE_ONLINE_FIXTURE_H
-#define ALM_TESTS_SERVE_ONLINE_FIXTURE_H
+#ifndef ALM_TESTS_SERVE_SERVED_FIXTURE_H
+#define ALM_TESTS_SERVE_SERVED_FIXTURE_H
 
 #include "base/fs_fault.h"
 #include "batch/read_fixture.h"
@@ -12,7 +12,7 @@
 
 #define DAY_US ((alm_instant)86400 * 1000000)
 
-typedef struct online_fixture {
+typedef struct served_fixture {
     read_fixture *f;
     alm_fs *fault;
     alm_project project;
@@ -25,14 +25,14 @@ typedef struct online_fixture {
     alm_committed *committed;
     uint64_t clock_ns;
     alm_instant now;
-} online_fixture;
+} served_fixture;
 
 static inline uint64_t online_clock(void *context)
 {
-    return ((online_fixture *)context)->clock_ns += 1000;
+    return ((served_fixture *)context)->clock_ns += 1000;
 }
 
-static inline void online_note(online_fixture *o, alm_ledger_action action, const char *release,
+static inline void online_note(served_fixture *o, alm_ledger_action action, const char *release,
                                const char *alias)
 {
     alm_ledger_entry entry;
@@ -43,14 +43,14 @@ static inline void online_note(online_fixture *o, alm_ledger_action action, cons
                                          &o->f->error));
 }
 
-static inline void online_promote(online_fixture *o, const char *release)
+static inline void online_promote(served_fixture *o, const char *release)
 {
     online_note(o, ALM_LEDGER_COMPARE, release, NULL);
     online_note(o, ALM_LEDGER_APPROVE, release, NULL);
     online_note(o, ALM_LEDGER_PROMOTE, release, "production");
 }
 
-static inline void online_project(online_fixture *o)
+static inline void online_project(served_fixture *o)
 {
     const alm_ladder_shares shares = {0.6, 0.2, 0.1, 0.1};
     o->keys[0] = ALM_STR("sku");
@@ -71,7 +71,7 @@ static inline void online_project(online_fixture *o)
                                .deployments = o->deployment, .deployment_count = 2};
 }
 
-static inline void online_open(online_fixture *o, uint64_t memory_limit_bytes)
+static inline void online_open(served_fixture *o, uint64_t memory_limit_bytes)
 {
     read_fixture *f = o->f;
     const char *objects = alm_path_join(f->arena, alm_path_directory(f->arena, f->root), "objects");
@@ -86,17 +86,17 @@ static inline void online_open(online_fixture *o, uint64_t memory_limit_bytes)
     fixture_must(f, alm_committed_create(&options, &o->committed, &f->error));
 }
 
-static inline online_fixture *online_create(void)
+static inline served_fixture *online_create(void)
 {
     read_fixture *f = read_fixture_create();
-    online_fixture *o = ALM_NEW(f->arena, online_fixture);
+    served_fixture *o = ALM_NEW(f->arena, served_fixture);
     o->f = f;
     o->now = alm_instant_of_date(f->start) + DAY_US / 2;
     online_project(o);
     return o;
 }
 
-static inline void online_close(online_fixture *o)
+static inline void online_close(served_fixture *o)
 {
     alm_committed_destroy(o->committed);
     alm_epoch_destroy(o->epoch);
@@ -107,7 +107,7 @@ static inline void online_close(online_fixture *o)
     o->epoch = NULL;
 }
 
-static inline void online_destroy(online_fixture *o)
+static inline void online_destroy(served_fixture *o)
 {
     if (o->committed) {
         online_close(o);
@@ -115,7 +115,7 @@ static inline void online_destroy(online_fixture *o)
     read_fixture_destroy(o->f);
 }
 
-static inline void online_run(online_fixture *o, const char *run_id, const char *release,
+static inline void online_run(served_fixture *o, const char *run_id, const char *release,
                               const char *date, double shift)
 {
     fixture_run run = {.run_id = run_id, .release = release, .date = date,
@@ -123,14 +123,14 @@ static inline void online_run(online_fixture *o, const char *run_id, const char 
     (void)fixture_add_run(o->f, &run);
 }
 
-static inline alm_online online_now(online_fixture *o)
+static inline alm_online online_now(served_fixture *o)
 {
     return (alm_online){.project = &o->project, .set = alm_committed_current(o->committed),
                         .clock = {online_clock, o}, .now = o->now};
 }
 
 /* Writes nonsense over the fan file of a committed run. */
-static inline void online_damage(online_fixture *o, const char *run_id)
+static inline void online_damage(served_fixture *o, const char *run_id)
 {
     read_fixture *f = o->f;
     alm_batch_run run;
