@@ -148,15 +148,16 @@ static alm_step_result ask_previous_run(void *context, uint64_t until_ns, alm_er
 static alm_step_result ask_model(work *w, const alm_demand_model *model, uint64_t until_ns,
                                  alm_error *error)
 {
-    alm_step_result result =
-        model->run(model->context, w->first, w->days, until_ns, w->mean, error);
+    double *mean = ALM_NEW_ARRAY(w->arena, double, (size_t)w->days);
+    alm_step_result result = model->run(model->context, w->first, w->days, until_ns, mean, error);
     for (int32_t day = 0; result == ALM_STEP_ANSWERED && day < w->days; day++) {
-        if (!isfinite(w->mean[day])) {
+        if (!isfinite(mean[day])) {
             (void)alm_fail(error, ALM_ERR_NUMERIC, "the model gave a number that is not finite");
             result = ALM_STEP_FAILED;
         }
     }
     if (result == ALM_STEP_ANSWERED) {
+        w->mean = mean;
         w->model_version = model->model_version;
     }
     return result;

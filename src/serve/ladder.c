@@ -66,6 +66,8 @@ static alm_ladder_why why_of(alm_step_result result)
         return ALM_LADDER_WHY_ABSENT;
     case ALM_STEP_STALE:
         return ALM_LADDER_WHY_STALE;
+    case ALM_STEP_LATE:
+        return ALM_LADDER_WHY_LATE;
     default:
         return ALM_LADDER_WHY_FAILED;
     }
@@ -73,7 +75,8 @@ static alm_ladder_why why_of(alm_step_result result)
 
 static alm_call_outcome health_of(const turn *t, alm_step_result result, uint64_t took, bool late)
 {
-    if (result == ALM_STEP_FAILED || (result == ALM_STEP_ANSWERED && late)) {
+    if (result == ALM_STEP_FAILED || result == ALM_STEP_LATE ||
+        (result == ALM_STEP_ANSWERED && late)) {
         return ALM_CALL_FAILED;
     }
     return t->step->slow_ns > 0 && took > t->step->slow_ns ? ALM_CALL_SLOW : ALM_CALL_GOOD;
@@ -123,13 +126,12 @@ static bool ask(turn *t)
         t->code = t->error.code;
         return true;
     }
-    if (result == ALM_STEP_ANSWERED && !late) {
+    if (result == ALM_STEP_ANSWERED) {
         t->out->by = step->by;
+        t->out->is_late = late;
         return true;
     }
-    bool answered = result == ALM_STEP_ANSWERED;
-    add_miss(t->out, step->by, answered ? ALM_LADDER_WHY_LATE : why_of(result),
-             answered ? "" : t->error.message);
+    add_miss(t->out, step->by, why_of(result), t->error.message);
     return false;
 }
 

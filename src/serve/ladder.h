@@ -3,10 +3,10 @@
  *            not allowed, nothing there, breaker open, no time left
  *          +--------------------------------------------------------+
  *          |                                                        v
- *   step n + --- asked --- failed, stale, late ------------------> step n + 1 ... -> refused
+ *   step n + --- asked --- failed, stale, gave up in time -------> step n + 1 ... -> refused
  *                 |
- *                 +--- answered in time --> hard limits --> the answer, with who and why
- *                 +--- the caller's own error -----------> that error; no step below is asked
+ *                 +--- answered --> hard limits --> the answer, with who and why
+ *                 +--- the caller's own error ----> that error; no step below is asked
  *
  * The order is that of the array. Usual are
  *   a computation: model, previous (the release promoted before, kept warm), batch (the committed
@@ -14,11 +14,12 @@
  *   committed numbers: batch, previous (its committed run), rule.
  *
  * Time. Step n may take until start + deadline x (share 1 + ... + share n): what a step leaves goes
- * to the next ones. An answer that comes later than that is not given out, and a step whose time is
- * over before it begins is not asked. Steps are called in the caller's thread: they are told their
- * time and must keep to it.
+ * to the next ones. Steps are called in the caller's thread: they are told their time, and give up
+ * when it is over (LATE). A step whose time is over before it begins is not asked. An answer that
+ * comes too late all the same is given out, and says so (`is_late`): the time is spent, so that a
+ * lesser answer from below would gain nothing. The breaker counts it as a failure.
  *
- * A breaker (base/breaker.h) learns from what its step did: failed and late count as failed, slower
+ * A breaker (base/breaker.h) learns from what its step did: failed and late are failures, slower
  * than `slow_ns` as slow; the caller's own error, a stale answer and an empty step say nothing
  * about its health and count as good. */
 #ifndef ALM_SERVE_LADDER_H
@@ -66,6 +67,7 @@ typedef enum alm_step_result {
     ALM_STEP_ABSENT, /* no model is loaded, no run is in force */
     ALM_STEP_STALE,  /* what is there is too old */
     ALM_STEP_FAILED,
+    ALM_STEP_LATE,   /* it gave up when its time was over */
     ALM_STEP_CALLER  /* the caller's own error: unknown node, horizon too long */
 } alm_step_result;
 
@@ -108,6 +110,7 @@ typedef struct alm_ladder_miss { /* a step that did not answer */
 typedef struct alm_ladder_outcome {
     alm_ladder_by by;
     alm_ladder_why why; /* of the first miss; ASKED: the first step answered */
+    bool is_late;       /* the answer came after its step's time */
     alm_ladder_miss miss[ALM_LADDER_STEPS_MAX];
     size_t misses;
     size_t clamped;

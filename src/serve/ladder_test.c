@@ -125,7 +125,8 @@ static void failed(stage *s, size_t step)
 static void late(stage *s, size_t step)
 {
     static const uint64_t UNTIL[] = {60 * MS, 80 * MS, 90 * MS, 100 * MS};
-    s->actor[step].takes_ns = 77 + UNTIL[step] - s->now + 1;
+    s->actor[step].takes_ns = 77 + UNTIL[step] - s->now;
+    s->actor[step].result = ALM_STEP_LATE;
     for (size_t i = 0; i < step; i++) {
         s->actor[i].takes_ns = 0;
     }
@@ -226,6 +227,7 @@ static void a_step_without_time_is_not_asked(void **state)
     stage s;
     set(&s);
     s.actor[0].takes_ns = 85 * MS; /* beyond the end of `previous` too */
+    s.actor[0].result = ALM_STEP_LATE;
     assert_int_equal(run(&s), ALM_OK);
     assert_int_equal(s.out.by, ALM_LADDER_BATCH);
     assert_int_equal(s.out.miss[0].why, ALM_LADDER_WHY_LATE);
@@ -233,8 +235,23 @@ static void a_step_without_time_is_not_asked(void **state)
     assert_int_equal(s.actor[1].asked, 0);
     set(&s);
     s.actor[0].takes_ns = 100 * MS;
+    s.actor[0].result = ALM_STEP_FAILED;
     assert_int_equal(run(&s), ALM_ERR_UNAVAILABLE); /* a whole deadline is gone */
     assert_int_equal(s.actor[3].asked, 0);
+}
+
+/* The time is spent: an answer from below would be no sooner and worth less. */
+static void a_late_answer_is_given_out_and_says_so(void **state)
+{
+    (void)state;
+    static const uint64_t TAKES[] = {60 * MS, 60 * MS + 1, 1000 * MS};
+    for (size_t i = 0; i < 3; i++) {
+        stage s;
+        set(&s);
+        s.actor[0].takes_ns = TAKES[i];
+        expect(&s, ALM_LADDER_MODEL, ALM_LADDER_WHY_ASKED);
+        assert_int_equal(s.out.is_late, i > 0);
+    }
 }
 
 static void limits_hold_for_every_step(void **state)
@@ -281,7 +298,7 @@ static void the_breaker_learns_from_its_step(void **state)
     s.actor[0].result = ALM_STEP_ANSWERED;
     s.actor[0].takes_ns = 61 * MS; /* late is failed: 2 of 4 */
     assert_int_equal(run(&s), ALM_OK);
-    assert_int_equal(s.out.miss[0].why, ALM_LADDER_WHY_LATE);
+    assert_true(s.out.by == ALM_LADDER_MODEL && s.out.is_late);
     assert_int_equal(alm_breaker_state_of(&breaker), ALM_BREAKER_OPEN);
     s.actor[0].takes_ns = 1000;
     int asked = s.actor[0].asked;
@@ -336,6 +353,7 @@ int main(void)
         cmocka_unit_test(the_callers_own_error_stops_it),
         cmocka_unit_test(what_a_step_leaves_goes_to_the_next),
         cmocka_unit_test(a_step_without_time_is_not_asked),
+        cmocka_unit_test(a_late_answer_is_given_out_and_says_so),
         cmocka_unit_test(limits_hold_for_every_step),
         cmocka_unit_test(the_breaker_learns_from_its_step),
         cmocka_unit_test(a_long_reason_is_cut_at_a_character),

@@ -304,6 +304,10 @@ static void a_computation_falls_down_the_ladder(void **state)
     assert_true(a.period[0].mean == 51);
     now = (machine){o, ALM_STEP_ANSWERED, 58, 31000000, 0}; /* its share is 30 of 50 ms */
     a = answer_to(o, &request);
+    expect_by(&a, ALM_LADDER_MODEL, ALM_LADDER_WHY_ASKED, "demand-2");
+    assert_true(a.label.outcome.is_late);
+    now.result = ALM_STEP_LATE; /* it gave up */
+    a = answer_to(o, &request);
     expect_by(&a, ALM_LADDER_PREVIOUS, ALM_LADDER_WHY_LATE, "demand-1");
     before.result = ALM_STEP_FAILED;
     a = answer_to(o, &request);

@@ -219,6 +219,7 @@ void almi_answer_put_label(const alm_online_label *label, alm_json_writer *json)
     alm_json_put_text(json, "served_by", alm_ladder_by_text(outcome->by));
     alm_json_put_text(json, "reason", alm_ladder_why_text(outcome->why));
     alm_json_put_bool(json, "degraded", label->is_degraded);
+    alm_json_put_bool(json, "late", outcome->is_late);
     alm_json_key(json, "misses");
     alm_json_open_array(json);
     for (size_t i = 0; i < outcome->misses; i++) {

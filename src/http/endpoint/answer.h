@@ -52,6 +52,7 @@ void almi_answer_refuse(const almi_answering *answering, const alm_error *error,
     {"served_by", &almi_schema_served_by, true, "The step of the ladder that answered."},         \
     {"reason", &almi_schema_reason, true, "Why the first step did not; `asked_for` when it did."}, \
     {"degraded", &alm_schema_boolean, true, "Not the first step."},                               \
+    {"late", &alm_schema_boolean, true, "It came after the time of its step."},                   \
     {"misses", &almi_schema_misses, true, "Steps that did not answer, in order."},                \
     {"route", &alm_schema_string, true, "The deployment."},                                       \
     {"asked_release", &alm_schema_string, true, "The release as it was asked for."},              \
