@@ -17,7 +17,7 @@ typedef struct almi_serve_runs {
  * Without --project and without a project here nothing is served of one, and a note says so. */
 ALM_NODISCARD alm_err almi_serve_runs_open(almi_cli *cli, int workers, almi_serve_runs *out,
                                            alm_service *service, alm_error *error);
-/* Looks for what is new; problems are logged, once each. */
+/* Looks for what is new; problems are logged when something has changed. */
 void almi_serve_runs_renew(almi_serve_runs *runs);
 /* After the server has stopped. */
 void almi_serve_runs_close(almi_serve_runs *runs);

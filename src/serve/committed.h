@@ -86,8 +86,8 @@ ALM_NODISCARD alm_err alm_committed_create(const alm_committed_options *options,
                                            alm_committed **out, alm_error *error);
 /* No worker is inside. Takes NULL. */
 void alm_committed_destroy(alm_committed *committed);
-/* *changed: a new set was published. An error is that of the stores, and the set then says it. That
- * a single run cannot be loaded is no error here: its route says it. */
+/* *changed: a new set was published. An error is that of the stores; the current set then says it,
+ * and holds what it held. That a single run cannot be loaded is no error: its route says it. */
 ALM_NODISCARD alm_err alm_committed_refresh(alm_committed *committed, alm_instant now,
                                             bool *changed, alm_error *error);
 /* Inside an epoch, or in the thread that refreshes. Never NULL. */

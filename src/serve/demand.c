@@ -24,6 +24,12 @@ const char *alm_granularity_text(alm_granularity granularity)
 
 /* ---- an answer while it is made ---- */
 
+typedef struct reference { /* the last committed means of the node, by day */
+    const double *mean;
+    alm_date first;
+    int32_t steps;
+} reference;
+
 typedef struct work {
     const alm_online *online;
     const alm_demand_request *request;
@@ -38,6 +44,8 @@ typedef struct work {
     alm_committed_node node;      /* in `run` */
     bool is_of_run;               /* the numbers are the run's */
     alm_str model_version;        /* of a model */
+    alm_limits limits; /* of the node, and what they go by; set before they hold */
+    reference last;
     alm_demand_answer *out;
 } work;
 
@@ -248,12 +256,6 @@ static size_t set_steps(work *w, alm_ladder_step *step)
 
 /* ---- limits ---- */
 
-typedef struct reference { /* the last committed means of the node, by day */
-    const double *mean;
-    alm_date first;
-    int32_t steps;
-} reference;
-
 static reference reference_of(const work *w)
 {
     alm_committed_node node;
@@ -312,12 +314,14 @@ static size_t clamp_days(void *context, alm_ladder_by by)
     (void)by;
     size_t changed = 0;
     name_node(w);
-    alm_limits limits = limits_of(w);
-    reference r = reference_of(w);
+    w->limits = limits_of(w);
+    if (w->limits.change_by.size > 0) {
+        w->last = reference_of(w);
+    }
     memcpy(w->before, w->mean, (size_t)w->days * sizeof(double));
-    for (int32_t day = 0; alm_limits_any(&limits) && day < w->days; day++) {
-        double last = reference_at(&r, w->first + day);
-        w->mean[day] = alm_limits_clamp(&limits, last, w->before[day], &w->by[day]);
+    for (int32_t day = 0; alm_limits_any(&w->limits) && day < w->days; day++) {
+        double last = reference_at(&w->last, w->first + day);
+        w->mean[day] = alm_limits_clamp(&w->limits, last, w->before[day], &w->by[day]);
         changed += w->by[day].size > 0;
     }
     return changed;
@@ -363,14 +367,13 @@ static alm_err choose_interval(const work *w, size_t *low, size_t *high, alm_err
 }
 
 /* Of one day, within the limits, into the arena. */
-static const double *quantiles_of(const work *w, const alm_limits *limits, const reference *r,
-                                  int32_t day)
+static const double *quantiles_of(const work *w, int32_t day)
 {
     const alm_committed_facts *facts = alm_committed_run_facts(w->run);
     size_t step = (size_t)w->out->first_step - 1 + (size_t)day;
     double *out = ALM_NEW_ARRAY(w->arena, double, facts->quantiles);
     for (size_t q = 0; q < facts->quantiles; q++) {
-        out[q] = alm_limits_clamp(limits, reference_at(r, w->first + day),
+        out[q] = alm_limits_clamp(&w->limits, reference_at(&w->last, w->first + day),
                                   w->node.quantile[q * (size_t)facts->steps + step], NULL);
     }
     return out;
@@ -439,8 +442,6 @@ static alm_err make_periods(work *w, alm_error *error)
         out->low_level = low == SIZE_MAX ? NOT_KNOWN : facts->quantile[low];
         out->high_level = low == SIZE_MAX ? NOT_KNOWN : facts->quantile[high];
     }
-    alm_limits limits = limits_of(w);
-    reference r = reference_of(w);
     for (int32_t day = 0; day < w->days;) {
         int64_t rest = (int64_t)period_end(w->first + day, w->request->granularity) - w->first;
         int32_t to = rest < w->days - 1 ? (int32_t)rest : w->days - 1;
@@ -448,7 +449,7 @@ static alm_err make_periods(work *w, alm_error *error)
         *p = add_up(w, day, to);
         out->has_sums |= to > day;
         if (has_quantiles && to == day) {
-            p->quantile = quantiles_of(w, &limits, &r, day);
+            p->quantile = quantiles_of(w, day);
             p->low = low == SIZE_MAX ? NOT_KNOWN : p->quantile[low];
             p->high = low == SIZE_MAX ? NOT_KNOWN : p->quantile[high];
         }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/pool.h"
 #include "served_fixture.h"
 #include "serve/stockout_answer.h"
 
@@ -517,6 +518,85 @@ static void before_the_first_refresh_nothing_is_known(void **state)
             demand(o, &request, &a));
 }
 
+/* ---- threads ---- */
+
+enum { SWAPS = 40 };
+
+typedef struct race {
+    served_fixture *o;
+    atomic_bool over;
+} race;
+
+static uint64_t own_clock(void *context)
+{
+    return ++*(uint64_t *)context;
+}
+
+/* Back and forth between two releases, each of which is the other's previous one or none. */
+static alm_err swap_releases(race *r, alm_error *error)
+{
+    served_fixture *o = r->o;
+    for (int i = 0; i < SWAPS; i++) {
+        bool changed = false;
+        if (i % 2 == 0) {
+            online_note(o, ALM_LEDGER_ROLLBACK, "", "production");
+        } else {
+            online_note(o, ALM_LEDGER_PROMOTE, "demand-2", "production");
+        }
+        ALM_TRY(alm_committed_refresh(o->committed, o->now, &changed, error));
+    }
+    atomic_store(&r->over, true);
+    return ALM_OK;
+}
+
+static alm_err read_on(race *r, size_t worker, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    uint64_t ticks = 0;
+    alm_err code = ALM_OK;
+    for (bool last = false; code == ALM_OK && !last;) {
+        last = atomic_load(&r->over);
+        alm_arena_reset(arena);
+        alm_epoch_enter(r->o->epoch, worker);
+        alm_online online = {.project = &r->o->project, .now = r->o->now,
+                             .set = alm_committed_current(r->o->committed),
+                             .clock = {own_clock, &ticks}};
+        alm_demand_request request = asking("shop");
+        alm_demand_answer a;
+        code = alm_demand(&online, &request, arena, &a, error);
+        if (code == ALM_OK) {
+            bool is_new = alm_str_is(a.label.model_version, "demand-2");
+            bool is_old = alm_str_is(a.label.model_version, "demand-1");
+            bool whole = (is_new && alm_str_is(a.label.run->run_id, "r2") &&
+                          a.period[2].mean == NEW(3)) ||
+                         (is_old && alm_str_is(a.label.run->run_id, "r1") &&
+                          a.period[2].mean == OLD(3));
+            code = whole ? ALM_OK : alm_fail(error, ALM_ERR_CORRUPT, "a mixed answer");
+        }
+        alm_epoch_leave(r->o->epoch, worker);
+    }
+    alm_arena_destroy(arena);
+    return code;
+}
+
+static alm_err run_race(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    return task == 0 ? swap_releases(context, error) : read_on(context, task - 1, error);
+}
+
+static void readers_see_one_release_or_the_other(void **state)
+{
+    served_fixture *o = *state;
+    refresh(o);
+    race r = {.o = o};
+    alm_pool *pool = NULL;
+    OK(o->f, alm_pool_create(3, &pool, &o->f->error));
+    OK(o->f, alm_pool_run(pool, 3, run_race, &r, &o->f->error));
+    alm_pool_destroy(pool);
+    assert_int_equal(alm_epoch_reclaim(o->epoch), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -535,6 +615,7 @@ int main(void)
         TEST(a_newer_run_that_is_damaged_is_mentioned),
         TEST(without_stock_there_is_no_risk),
         TEST(reading_a_node_is_the_store_however_old),
+        TEST(readers_see_one_release_or_the_other),
         TEST(before_the_first_refresh_nothing_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
