@@ -1,7 +1,8 @@
 /* online.h: what an online answer is given from, and what every answer says about itself.
  *
- * Operations (demand.h, stockout_answer.h) work on a set that is read inside an epoch, and their
- * answers are views into its runs: an answer is written out before the epoch is left. */
+ * Operations (demand_answer.h, stockout_answer.h) work on a set that is read inside an epoch, and
+ * their answers are views into its runs: an answer is written out before the epoch is left.
+ */
 #ifndef ALM_SERVE_ONLINE_H
 #define ALM_SERVE_ONLINE_H
 

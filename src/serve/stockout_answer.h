@@ -15,7 +15,7 @@
  * largest first: they say what makes the demand that uses the stock up. Their sum is the demand
  * over the horizon as the run has it (before limits).
  *
- * Errors as in demand.h; ALM_ERR_NOT_FOUND too when the node has no stock position. */
+ * Errors as in demand_answer.h; ALM_ERR_NOT_FOUND too when the node has no stock position. */
 #ifndef ALM_SERVE_STOCKOUT_ANSWER_H
 #define ALM_SERVE_STOCKOUT_ANSWER_H
 

@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "batch/batch_fixture.h"
 #include "batch/query.h"
-#include "serve/demand.h"
+#include "serve/demand_answer.h"
 #include "serve/stockout_answer.h"
 
 typedef struct served {

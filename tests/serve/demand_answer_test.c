@@ -1,5 +1,5 @@
 /* Demand through route, ladder and limits; every step is reached by breaking those above it. */
-#include "serve/demand.h"
+#include "serve/demand_answer.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* demand.h: demand of one node, from the first step of the ladder that can answer.
+/* demand_answer.h: demand of one node, from the first step of the ladder that can answer.
  *
  * Without computations the committed run answers (batch, previous, rule) with its own numbers, bit
  * for bit. With them the order is model, previous (computed), batch, rule. Hard limits of the
@@ -12,8 +12,8 @@
  * Errors are the caller's: ALM_ERR_NOT_FOUND (route, release, node), ALM_ERR_USAGE (route or level
  * is not clear), ALM_ERR_INVALID (days outside of the run, an interval that is not stored); or
  * ALM_ERR_UNAVAILABLE (nobody can answer now). Pure: no clock, no I/O; memory is the arena's. */
-#ifndef ALM_SERVE_DEMAND_H
-#define ALM_SERVE_DEMAND_H
+#ifndef ALM_SERVE_DEMAND_ANSWER_H
+#define ALM_SERVE_DEMAND_ANSWER_H
 
 #include "serve/online.h"
 #include "serve/rule.h"

@@ -1,4 +1,4 @@
-#include "serve/demand.h"
+#include "serve/demand_answer.h"
 
 #include <math.h>
 #include <string.h>
