@@ -4,7 +4,7 @@
 
 #include "serve/committed_run.h"
 
-bool alm_pattern_matches(alm_str pattern, alm_str text)
+bool alm_policy_pattern_matches(alm_str pattern, alm_str text)
 {
     size_t p = 0;
     size_t t = 0;
@@ -67,7 +67,7 @@ static bool is_for(const alm_policies *policies, const alm_policy_spec *policy, 
                         : alm_str_is(level, "series");
     bool named = policy->node_count == 0;
     for (size_t i = 0; at_level && !named && i < policy->node_count; i++) {
-        named = alm_pattern_matches(policy->nodes[i], node);
+        named = alm_policy_pattern_matches(policy->nodes[i], node);
     }
     return at_level && named && has_keys(policies, policy, node, level);
 }

@@ -32,6 +32,6 @@ bool alm_limits_any(const alm_limits *limits);
 double alm_limits_clamp(const alm_limits *limits, double reference, double value, alm_str *by);
 
 /* `*` stands for any text, also for none. */
-bool alm_pattern_matches(alm_str pattern, alm_str text);
+bool alm_policy_pattern_matches(alm_str pattern, alm_str text);
 
 #endif

@@ -25,7 +25,7 @@ static void patterns(void **state)
         {"*|north", "a|north", true}, {"*ab", "aaab", true}, {"abc", "ab", false},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-        if (alm_pattern_matches(alm_str_of(CASES[i].pattern), alm_str_of(CASES[i].text)) !=
+        if (alm_policy_pattern_matches(alm_str_of(CASES[i].pattern), alm_str_of(CASES[i].text)) !=
             CASES[i].matches) {
             print_error("%s on %s\n", CASES[i].pattern, CASES[i].text);
             fail();
@@ -54,7 +54,7 @@ static void patterns_equal_a_plain_definition(void **state)
         for (size_t i = 0; i < (bits >> 3) % 8; i++) {
             text[i] = "ab"[(bits >> (24 + i)) & 1];
         }
-        assert_int_equal(alm_pattern_matches(alm_str_of(pattern), alm_str_of(text)),
+        assert_int_equal(alm_policy_pattern_matches(alm_str_of(pattern), alm_str_of(text)),
                          slow_match(pattern, text));
     }
 }
