@@ -11,8 +11,7 @@
 
 typedef struct web {
     served_fixture *o;
-    alm_env env;
-    alm_service service;
+    cases_service cases;
 } web;
 
 static alm_instant env_now(void *context)
@@ -32,10 +31,14 @@ static int setup(void **state)
     fixture_must(o->f, alm_committed_refresh(o->committed, o->now, &changed, &o->f->error));
     web *w = ALM_NEW(o->f->arena, web);
     w->o = o;
-    w->env = (alm_env){.now = env_now, .context = w};
-    w->service = (alm_service){.env = &w->env, .version = "0", .project = &o->project,
-                               .committed = o->committed, .epoch = o->epoch,
-                               .clock = {online_clock, o}};
+    cases_service_start(&w->cases);
+    w->cases.env.now = env_now;
+    w->cases.env.context = w;
+    alm_service *service = &w->cases.service;
+    service->project = &o->project;
+    service->committed = o->committed;
+    service->epoch = o->epoch;
+    service->clock = (alm_ladder_clock){online_clock, o};
     *state = w;
     return 0;
 }
@@ -43,6 +46,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     web *w = *state;
+    cases_service_stop(&w->cases);
     online_destroy(w->o);
     return 0;
 }
@@ -55,7 +59,8 @@ static alm_json_document *ask(web *w, alm_method method, const char *target, con
     cases_answer answer;
     alm_error error = {0};
     char pointer[ALM_POINTER_BYTES];
-    cases_ask_service(&w->service, method, target, body ? JSON : NULL, alm_str_of(body), &answer);
+    cases_ask_service(&w->cases.service, method, target, body ? JSON : NULL, alm_str_of(body),
+                      &answer);
     if (answer.reply.status != status) {
         fail_msg("%s %s gave %d: %s", target, body ? body : "", answer.reply.status,
                  answer.body.data);
@@ -291,7 +296,7 @@ static void models_are_listed_with_where_they_answer(void **state)
 static void without_a_project_it_says_so(void **state)
 {
     web *w = *state;
-    w->service.committed = NULL;
+    w->cases.service.committed = NULL;
     alm_json_document_destroy(get(w, "/api/v1/models", 503));
     expect_problem(w, "demand", "{\"node\":\"a|UK\"}", 503, "no project is served here");
 }
