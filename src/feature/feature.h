@@ -170,6 +170,11 @@ bool alm_feature_plan_is_anchored(const alm_feature_plan *plan);
  * the newest origin, online calls a `known_stride`. What lies beyond counts as not known. */
 size_t alm_feature_plan_ahead(const alm_feature_plan *plan);
 
+/* Does any feature read that column of the schema? Column 0 is always looked at for its states. */
+bool alm_feature_plan_reads(const alm_feature_plan *plan, size_t column);
+/* Memory of one online state. */
+size_t alm_feature_plan_state_bytes(const alm_feature_plan *plan);
+
 /* Canonical plan.json, and back. A plan from a file whose operator revisions this engine does not
  * have is refused with ALM_ERR_UNSUPPORTED and the operator's name. */
 void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out);

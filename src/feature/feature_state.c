@@ -56,15 +56,20 @@ static void place_parts(alm_feature_state *state)
     state->replay.statics = state->statics;
 }
 
-alm_err alm_feature_state_create(const alm_feature_plan *plan, alm_date first_day,
-                                 const double *statics, alm_feature_state **out, alm_error *error)
+size_t alm_feature_plan_state_bytes(const alm_feature_plan *plan)
 {
     alm_feature_state measure = {.plan = plan, .trailing_bytes = trailing_size(plan)};
     place_parts(&measure);
+    return measure.bytes;
+}
+
+alm_err alm_feature_state_create(const alm_feature_plan *plan, alm_date first_day,
+                                 const double *statics, alm_feature_state **out, alm_error *error)
+{
     void *memory;
-    ALM_TRY(alm_heap_try(measure.bytes, &memory, error));
+    ALM_TRY(alm_heap_try(alm_feature_plan_state_bytes(plan), &memory, error));
     alm_feature_state *state = memory;
-    *state = (alm_feature_state){.plan = plan, .trailing_bytes = measure.trailing_bytes,
+    *state = (alm_feature_state){.plan = plan, .trailing_bytes = trailing_size(plan),
                                  .replay = {.plan = plan, .layout = &plan->online,
                                             .first_day = first_day}};
     place_parts(state);
