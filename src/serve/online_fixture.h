@@ -22,7 +22,7 @@ enum {
     SHOP_PERIODS = 75, /* of the first snapshot */
     SHOP_MORE = 7,     /* days that may close */
     SHOP_HORIZON = 7,
-    SHOP_AHEAD = 12,   /* of the plan: horizon and a look for events */
+    SHOP_AHEAD = 12,   /* days of calendar behind all others */
     SHOP_DAYS = SHOP_PERIODS + SHOP_MORE,
     SHOP_FACTS_MAX = 20000
 };
@@ -39,7 +39,8 @@ typedef struct shop_options {
     bool stockouts;   /* days without stock are flagged */
     bool finite;      /* no feature that looks at all of the past */
     bool recursive;
-    const char *extra_feature; /* a line of YAML; NULL: none */
+    bool stranger;    /* a feature reads what no event can tell */
+    bool shelf;       /* out-of-stock flags come from another source */
 } shop_options;
 
 typedef struct shop_fact {
@@ -330,6 +331,8 @@ static inline void shop_write_plans(const shop *s)
     }
     shop_put(s, "calendar.csv", &calendar);
     shop_put(s, "plan.csv", &plan);
+    fixture_put(s->f, "visitors.csv", "date,visitors\n2024-01-02,5\n");
+    fixture_put(s->f, "shelf.csv", "date,sku,store,left\n2024-01-02,a1,north,1\n");
     fixture_put(s->f, "skus.csv", "sku,range\na1,red\nb2,red\nc3,blue\n"); /* d4 has none */
 }
 
@@ -354,6 +357,9 @@ static inline void shop_write_plans(const shop *s)
     "  plan: {files: plan.csv, time: date, keys: [sku], known_in_advance: true,\n"                \
     "    columns: {date: date, sku: text, planned: f64}}\n"                                       \
     "  skus: {files: skus.csv, keys: [sku], columns: {sku: text, range: text}}\n"                 \
+    "  visitors: {files: visitors.csv, time: date, columns: {date: date, visitors: f64}}\n"       \
+    "  shelf: {files: shelf.csv, time: date, keys: [sku, store],\n"                               \
+    "    columns: {date: date, sku: text, store: text, left: f64}}\n"                             \
     "  stock:\n"                                                                                  \
     "    files: stock.csv\n"                                                                      \
     "    time: date\n"                                                                            \
@@ -375,6 +381,7 @@ static inline void shop_write_plans(const shop *s)
     "    planned: {source: plan}\n"                                                               \
     "    on_hand: {source: stock}\n"                                                              \
     "    receipts: {source: stock}\n"                                                             \
+    "    visitors: {source: visitors}\n"                                                          \
     "  attributes:\n"                                                                             \
     "    range: {source: skus, key: sku}\n"                                                       \
     "  groups: [range, store, total]\n"                                                           \
@@ -451,11 +458,15 @@ static inline void shop_open(shop *s, fixture *f, const shop_options *options)
     const shop_options *o = options;
     const char *features = alm_arena_printf(
         f->arena, "%s%s%s", o->recursive ? SHOP_RECURSIVE : SHOP_FINITE,
-        o->recursive || o->finite ? "" : SHOP_ANCHORED, o->extra_feature ? o->extra_feature : "");
+        o->recursive || o->finite ? "" : SHOP_ANCHORED,
+        o->stranger ? "  - {name: visitors_age, op: lag, column: visitors, age: 0}\n" : "");
+    const char *available = o->shelf       ? "  available: {source: shelf, column: left}\n"
+                            : o->stockouts ? "  available: {source: stock, column: on_hand}\n"
+                                           : "";
     fixture_open(f, alm_arena_printf(
         f->arena, SHOP_YAML, o->known_at ? "    known_at: known\n" : "", o->delay,
         o->known_at ? ", known: instant" : "", o->stock_delay, o->unknown ? "unknown" : "zero",
-        o->stockouts ? "  available: {source: stock, column: on_hand}\n" : "", features,
+        available, features,
         o->recursive ? "    recursive: true\n    blocks: [[1, 7]]\n" : "    blocks: [[1, 7]]\n"));
 }
 
@@ -466,7 +477,7 @@ static inline alm_panel_source *shop_panels(shop *s, int end, int more)
     alm_snapshot *snapshot = ALM_NEW(s->f->arena, alm_snapshot);
     alm_panel_source *source = NULL;
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = ALM_DATE_NONE,
-                                 .future = SHOP_AHEAD + more, .membership_date = ALM_DATE_NONE,
+                                 .future = SHOP_HORIZON + more, .membership_date = ALM_DATE_NONE,
                                  .block_series = 3};
     alm_date_text(fixture_date(SHOP_START) + end, text);
     alm_err code = fixture_take(s->f, SHOP_START, text, snapshot);

@@ -124,7 +124,7 @@ struct alm_online {
     alm_date start;
     size_t periods; /* of the snapshot */
     size_t cap;
-    size_t future;  /* periods behind `cap` of which the future is known */
+    size_t future;  /* periods behind an origin of which a row sees what is known in advance */
     size_t delay;       /* publication delay of the target */
     size_t stock_delay; /* of the stock source's rows */
     size_t lag;         /* periods by which the feature state is behind the origin */

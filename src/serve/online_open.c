@@ -116,10 +116,9 @@ static alm_err describe(alm_online *online, const alm_online_options *options, a
     const alm_panel *nodes = alm_panel_source_aggregates(options->source);
     const alm_feature_schema *schema = alm_panel_source_schema(options->source);
     const alm_series_spec *series = &online->project->series;
-    size_t ahead = alm_feature_plan_ahead(online->plan);
     online->start = nodes->start;
     online->periods = nodes->periods;
-    online->future = ahead > options->horizon ? ahead : options->horizon;
+    online->future = options->horizon;
     if (nodes->future < online->future) {
         return alm_fail(error, ALM_ERR_INCOMPLETE, "the panel has %zu days behind its end; a "
                         "forecast needs %zu, and one more for every day that may close",
@@ -158,8 +157,8 @@ static alm_err check_memory(const alm_online *online, uint64_t limit, alm_error 
     uint64_t all = series * online->series_count + shared;
     if (limit && all > limit) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu series need %llu bytes each online (of them "
-                        "%llu twice for the state of a plan), together %llu MB; the limit is %llu MB: "
-                        "give it more, or serve the committed predictions", online->series_count,
+                        "%llu twice for the state of a plan), together %llu MB; the limit is %llu "
+                        "MB: give it more, or serve the committed predictions", online->series_count,
                         (unsigned long long)series, (unsigned long long)state,
                         (unsigned long long)(all >> 20), (unsigned long long)(limit >> 20));
     }

@@ -647,7 +647,7 @@ void alm_online_panel(const alm_online *online, const alm_online_now *now, size_
     *out = (alm_panel){
         .start = online->start,
         .periods = periods,
-        .future = online->cap + online->future - periods,
+        .future = online->future,
         .series_count = 1,
         .first_series = series,
         .keys = online->keys + series * online->key_count,
@@ -667,7 +667,7 @@ alm_err alm_online_features(const alm_online *online, const alm_online_rows *row
 {
     const alm_feature_state *state = rows->now->series[rows->series]->state;
     size_t width = alm_feature_plan_width(online->plan);
-    size_t stride = alm_feature_plan_ahead(online->plan);
+    size_t stride = online->future;
     size_t next = rows->now->origin + 1 - online->lag; /* the state's */
     double *known = ALM_NEW_ARRAY(arena, double, online->column_count * stride);
     for (size_t c = 0; c < online->column_count; c++) {

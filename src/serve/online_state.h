@@ -2,15 +2,15 @@
  *
  * START. The panels of a snapshot are read block by block; the history of every column that the
  * plan reads stays in memory, and each series gets the feature state (feature/feature.h) of its
- * last day. From then on it is the snapshot plus events: whoever opens again with the same snapshot and
- * the same events has the same bits.
+ * last day. From then on it is the snapshot plus events: whoever opens again with the same snapshot
+ * and the same events has the same bits.
  *
  * DAYS. `end` is the first day that is not over. Events move days; a day that is not over moves no
  * feature, because batch features are values of days that are over. alm_online_advance closes days:
  * what has no event gets the project's rule (zero, missing, closed), sums over groups are added up
  * in the order of the batch, every state moves on by one period. What is said later about a day
- * that is over replaces it: states retract. A group's sum of a corrected day is added up again, and all
- * its members retract where the plan reads it.
+ * that is over replaces it: states retract. A group's sum of a corrected day is added up again, and
+ * all its members retract where the plan reads it.
  *
  * THE SAME BITS AS BATCH. After events and advances to `end`, every feature of every series at
  * every step is bit for bit that of alm_feature_rows over a panel that ends at `end`, of a snapshot
@@ -52,11 +52,10 @@ typedef struct alm_online alm_online;
 typedef struct alm_online_options {
     const alm_project *project;   /* this and the plan are borrowed until close */
     const alm_feature_plan *plan; /* compiled against the source's schema */
-    /* Opened to the snapshot's end, with `future` days behind it: those of the horizon (or what the
-     * plan looks ahead, if that is more) and one for every day that may close before the next
-     * snapshot. Read once; not needed afterwards. */
+    /* Opened to the snapshot's end, with as many days behind it as the horizon has and one for every
+     * day that may close before the next snapshot. Read once; not needed afterwards. */
     alm_panel_source *source;
-    size_t horizon;
+    size_t horizon; /* of what is known in advance, a row sees as many days, as in a run */
     size_t workers;          /* 1 to ALM_ONLINE_WORKERS_MAX */
     alm_instant known_until; /* ALM_EVENT_NOT_SAID: midnight of the snapshot's end */
     uint64_t memory_limit_bytes; /* 0: none */

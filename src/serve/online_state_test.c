@@ -1,242 +1,296 @@
-/* Online features are those of a batch over the same history, bit for bit. */
-#include "serve/online_fixture.h"
-
+/* A restart, readers beside a writer, and what the online state refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-typedef struct run { /* an online state over the first snapshot */
-    shop s;
-    alm_panel_source *source;
-    alm_feature_plan *plan;
-    alm_online *online;
-    alm_arena *arena;
-    size_t width;
-    size_t steps;
-} run;
+#include "base/fs_memory.h"
+#include "serve/online_cases.h"
+#include "store/event_log.h"
 
-static alm_err open_online(run *r, uint64_t limit)
-{
-    alm_online_options options = {.project = r->s.f->project, .plan = r->plan,
-                                  .source = r->source, .horizon = SHOP_HORIZON, .workers = 2,
-                                  .known_until = ALM_EVENT_NOT_SAID,
-                                  .memory_limit_bytes = limit};
-    return alm_online_open(&options, &r->online, &r->s.f->error);
-}
+/* ---- a restart ---- */
 
-static void start(run *r, fixture *f, const shop_options *options)
+static void assert_same_state(run *a, run *b)
 {
-    *r = (run){.arena = alm_arena_create(0)};
-    shop_open(&r->s, f, options);
-    r->source = shop_panels(&r->s, SHOP_PERIODS, SHOP_MORE);
-    alm_err code = alm_project_plan(f->project, &f->project->models[0],
-                                    alm_panel_source_schema(r->source), &r->plan, &f->error);
-    if (code != ALM_OK) {
-        fail_msg("%s", f->error.message);
+    const alm_online_now *x = alm_online_enter(a->online, 0);
+    const alm_online_now *y = alm_online_enter(b->online, 1);
+    assert_int_equal(x->end, y->end);
+    assert_int_equal(x->events, y->events);
+    assert_memory_equal(&x->profile, &y->profile, sizeof x->profile);
+    size_t cells = a->width * SHOP_HORIZON;
+    double *one = ALM_NEW_ARRAY(a->arena, double, cells);
+    double *two = ALM_NEW_ARRAY(a->arena, double, cells);
+    for (size_t s = 0; s < SHOP_SERIES; s++) {
+        alm_online_rows rows = {x, s, 2, SHOP_HORIZON};
+        must(a, alm_online_features(a->online, &rows, a->arena, one, &a->s.f->error));
+        rows.now = y;
+        must(b, alm_online_features(b->online, &rows, a->arena, two, &a->s.f->error));
+        assert_memory_equal(one, two, cells * sizeof *one);
+        assert_true(same(x->series[s]->scale, y->series[s]->scale));
+        assert_memory_equal(x->series[s]->target, y->series[s]->target,
+                            (x->origin + 1) * sizeof(double));
+        assert_memory_equal(x->series[s]->states, y->series[s]->states, x->origin + 1);
     }
-    r->width = alm_feature_plan_width(r->plan);
-    r->steps = options->recursive ? 1 : SHOP_HORIZON;
+    alm_online_leave(b->online, 1);
+    alm_online_leave(a->online, 0);
 }
 
-static void stop(run *r)
+static void ignore(alm_event_append *append)
 {
-    alm_online_close(r->online);
-    alm_feature_plan_destroy(r->plan);
-    alm_panel_source_close(r->source);
-    alm_arena_destroy(r->arena);
+    assert_int_equal(append->outcome, ALM_EVENT_STORED);
 }
 
-static void must(run *r, alm_err code)
-{
-    if (code != ALM_OK) {
-        fail_msg("%s", r->s.f->error.message);
-    }
-}
-
-static void tell(run *r, shop_fact *fact)
+static void log_fact(run *r, alm_event_log *log, const shop_fact *fact, size_t number)
 {
     alm_str keys[2];
     alm_event_value value;
     alm_event event = shop_event(&r->s, fact, keys, &value);
-    alm_online_effect effect = ALM_ONLINE_IN_SNAPSHOT;
-    must(r, alm_online_apply(r->online, &event, fact->known_at, &effect, &r->s.f->error));
-    assert_int_equal(effect, ALM_ONLINE_COUNTED);
-    fact->told = true;
-}
-
-/* All facts that are told before the day closes, in a random order. */
-static void tell_day(run *r, int day)
-{
-    size_t *list = ALM_NEW_ARRAY(r->arena, size_t, r->s.facts);
+    alm_buffer bytes = {0};
     size_t count = 0;
-    for (size_t i = 0; i < r->s.facts; i++) {
-        if (r->s.fact[i].told_at == day) {
-            list[count++] = i;
-        }
-    }
-    for (size_t i = count; i > 1; i--) {
-        size_t other = (size_t)alm_rng_next_below(&r->s.rng, i);
-        size_t kept = list[i - 1];
-        list[i - 1] = list[other];
-        list[other] = kept;
-    }
-    for (size_t i = 0; i < count; i++) {
-        tell(r, &r->s.fact[list[i]]);
-        if (alm_rng_next_below(&r->s.rng, 9) == 0) {
-            must(r, alm_online_publish(r->online, &r->s.f->error));
-        }
-    }
+    must(r, alm_event_check(&event, r->s.f->project, fact->known_at, &r->s.f->error));
+    alm_event_write(&event, &bytes);
+    alm_event_append append = {.id = alm_str_of(alm_arena_printf(r->arena, "fact-%zu", number)),
+                               .content = alm_buffer_view(&bytes),
+                               .received = fact->known_at,
+                               .done = ignore};
+    alm_event_log_submit(log, &append);
+    must(r, alm_event_log_commit(log, &count, &r->s.f->error));
+    alm_buffer_deinit(&bytes);
 }
 
-static bool same(double a, double b)
+static alm_err replay_fact(void *context, const alm_event_record *record, alm_error *error)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+    run *r = context;
+    alm_event event;
+    alm_online_effect effect;
+    ALM_TRY(alm_event_read(record->content, r->arena, &event, error));
+    return alm_online_apply(r->online, &event, record->received, &effect, error);
 }
 
-/* ---- beside a batch ---- */
-
-static void compare_history(const run *r, const alm_online_now *now, const alm_panel *panel,
-                            size_t i)
-{
-    const alm_online_series *seen = now->series[panel->first_series + i];
-    size_t published = panel->periods - (r->s.o.known_at ? 0 : (size_t)r->s.o.delay);
-    for (size_t t = 0; t < published; t++) {
-        uint8_t state = panel->state[i * panel->periods + t];
-        double value = alm_panel_value(panel, 0, i, t);
-        if (state != seen->states[t] || !same(value, seen->target[t])) {
-            fail_msg("seed %d, %zu days: series %zu, day %zu is %g (%d), not %g (%d)",
-                     (int)r->s.o.seed, panel->periods, panel->first_series + i, t,
-                     seen->target[t], seen->states[t], value, state);
-        }
-    }
-    alm_history_view past = {.panel = panel, .series = i, .origin = panel->periods - 1,
-                             .delay = (size_t)r->s.o.delay};
-    assert_true(same(alm_history_scale(&past, r->arena), seen->scale));
-}
-
-static void compare_features(run *r, const alm_online_now *now, const alm_panel *panel, size_t i)
-{
-    alm_feature_row rows[SHOP_HORIZON];
-    double *expected = ALM_NEW_ARRAY(r->arena, double, SHOP_HORIZON * r->width);
-    double *got = ALM_NEW_ARRAY(r->arena, double, SHOP_HORIZON * r->width);
-    double scale = now->series[panel->first_series + i]->scale;
-    scale = scale > 0 ? scale : 1;
-    size_t lag = r->s.o.recursive ? (size_t)r->s.o.delay : 0;
-    for (uint32_t h = 0; h < r->steps; h++) {
-        rows[h] = (alm_feature_row){(uint32_t)(panel->periods - 1 - lag), h + 1, scale};
-    }
-    must(r, alm_feature_rows(r->plan, panel, i, rows, r->steps, expected, r->width, r->arena,
-                             &r->s.f->error));
-    alm_online_rows asked = {now, panel->first_series + i, scale, r->steps};
-    must(r, alm_online_features(r->online, &asked, r->arena, got, &r->s.f->error));
-    for (size_t k = 0; k < r->steps * r->width; k++) {
-        if (!same(expected[k], got[k])) {
-            fail_msg("seed %d, %zu days: series %zu, step %zu, feature %s is %.17g, not %.17g",
-                     (int)r->s.o.seed, panel->periods, panel->first_series + i,
-                     k / r->width + 1, alm_feature_plan_name(r->plan, k % r->width), got[k],
-                     expected[k]);
-        }
-    }
-}
-
-static void compare_profile(const run *r, const alm_online_now *now, alm_panel_source *source)
-{
-    const alm_panel *nodes = alm_panel_source_aggregates(source);
-    double *total = ALM_NEW_ARRAY(r->arena, double, nodes->periods);
-    uint8_t *closed = ALM_NEW_ARRAY(r->arena, uint8_t, nodes->periods);
-    alm_profile_totals(nodes, alm_panel_source_hierarchy(source), total, closed);
-    alm_profile expected = alm_profile_of(total, closed, nodes->start, nodes->periods - 1,
-                                          (size_t)r->s.o.delay);
-    for (int k = 0; k < 7; k++) {
-        assert_true(same(expected.weekday[k], now->profile.weekday[k]));
-    }
-}
-
-/* A snapshot of the same history, up to `end`. */
-static void compare_with_batch(run *r, int end)
-{
-    shop_write(&r->s);
-    alm_panel_source *source = shop_panels(&r->s, end, 0);
-    const alm_online_now *now = alm_online_enter(r->online, 0);
-    assert_int_equal(now->end, fixture_date(SHOP_START) + end);
-    assert_int_equal(now->origin, end - 1);
-    size_t seen = 0;
-    compare_profile(r, now, source);
-    for (;;) {
-        alm_panel panel;
-        must(r, alm_panel_source_next(source, r->arena, &panel, &r->s.f->error));
-        if (panel.series_count == 0) {
-            break;
-        }
-        for (size_t i = 0; i < panel.series_count; i++, seen++) {
-            compare_history(r, now, &panel, i);
-            compare_features(r, now, &panel, i);
-        }
-    }
-    assert_int_equal(seen, SHOP_SERIES);
-    alm_online_leave(r->online, 0);
-    alm_panel_source_close(source);
-    alm_arena_reset(r->arena);
-}
-
-static void days_go_by(fixture *f, const shop_options *options)
+/* Snapshot and log make the state: told and closed day by day, or all at once after a restart. */
+static void test_restart(void **state)
 {
     run r;
-    start(&r, f, options);
+    run again;
+    alm_fs *fs = NULL;
+    alm_event_log *log = NULL;
+    fixture *f = *state;
+    shop_options o = {.seed = 21, .delay = 1, .stock_delay = 2, .stockouts = true};
+    assert_int_equal(alm_fs_memory_create(&fs, &f->error), ALM_OK);
+    start(&r, f, &o);
+    again = r;
+    again.online = NULL;
     must(&r, open_online(&r, 0));
-    compare_with_batch(&r, SHOP_PERIODS);
+    alm_event_log_options options = {.folder = "/events", .segment_bytes = 4096};
+    must(&r, alm_event_log_open(fs, &options, NULL, &log, &f->error));
     for (int day = SHOP_PERIODS; day < SHOP_DAYS; day++) {
-        tell_day(&r, day);
-        must(&r, alm_online_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
-        if (day == SHOP_PERIODS || day % 3 == 0 || day == SHOP_DAYS - 1) {
-            compare_with_batch(&r, day + 1);
+        for (size_t i = 0; i < r.s.facts; i++) {
+            if (r.s.fact[i].told_at == day) {
+                log_fact(&r, log, &r.s.fact[i], i);
+                tell(&r, &r.s.fact[i]);
+            }
         }
+        must(&r, alm_online_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
     }
+    alm_event_log_close(log);
+    must(&r, open_online(&again, 0));
+    must(&r, alm_event_log_open(fs, &options, &(alm_event_sink){replay_fact, &again}, &log,
+                                &f->error));
+    must(&r, alm_online_advance(again.online, fixture_date(SHOP_START) + SHOP_DAYS, &f->error));
+    assert_same_state(&r, &again);
+    alm_event_log_close(log);
+    alm_fs_destroy(fs);
+    alm_online_close(again.online);
     stop(&r);
 }
 
-static void test_plain(void **state)
-{
-    days_go_by(*state, &(shop_options){.seed = 1});
-}
+/* ---- readers beside a writer ---- */
 
-static void test_publication_delay(void **state)
-{
-    days_go_by(*state, &(shop_options){.seed = 2, .delay = 2, .stock_delay = 1});
-}
+typedef struct crowd {
+    run *r;
+    _Atomic bool is_over;
+    _Atomic size_t looks;
+} crowd;
 
-static void test_stockouts(void **state)
+static alm_err write_days(crowd *c, alm_error *error)
 {
-    days_go_by(*state, &(shop_options){.seed = 3, .stockouts = true});
-    days_go_by(*state, &(shop_options){.seed = 4, .stockouts = true, .stock_delay = 3});
-}
-
-static void test_gaps_are_unknown(void **state)
-{
-    days_go_by(*state, &(shop_options){.seed = 5, .unknown = true, .delay = 1, .finite = true});
-}
-
-static void test_known_at(void **state)
-{
-    days_go_by(*state, &(shop_options){.seed = 6, .known_at = true, .delay = 1});
-}
-
-static void test_recursive(void **state)
-{
-    days_go_by(*state, &(shop_options){.seed = 7, .recursive = true});
-    days_go_by(*state, &(shop_options){.seed = 8, .recursive = true, .delay = 2});
-}
-
-static void test_random_histories(void **state)
-{
-    for (uint64_t seed = 100; seed < 108; seed++) {
-        shop_options o = {.seed = seed, .delay = (int)(seed % 3), .stock_delay = (int)(seed % 4),
-                          .stockouts = seed % 2, .known_at = seed % 5 == 0,
-                          .finite = seed % 3 == 1, .unknown = seed % 4 == 2};
-        days_go_by(*state, &o);
+    run *r = c->r;
+    for (int day = SHOP_PERIODS; day < SHOP_DAYS; day++) {
+        tell_day(r, day);
+        ALM_TRY(alm_online_advance(r->online, fixture_date(SHOP_START) + day + 1, error));
     }
+    return ALM_OK;
+}
+
+/* All of it, as of one origin. */
+static alm_err look(crowd *c, size_t worker, alm_arena *arena, alm_error *error)
+{
+    const run *r = c->r;
+    const alm_online_now *now = alm_online_enter(r->online, worker);
+    double *out = ALM_NEW_ARRAY(arena, double, SHOP_HORIZON * r->width);
+    alm_err code = now->end == now->start + (alm_date)now->origin + 1 ? ALM_OK : ALM_ERR_INVALID;
+    for (size_t s = 0; s < now->series_count && code == ALM_OK; s++) {
+        alm_panel panel;
+        alm_online_panel(r->online, now, s, arena, &panel);
+        alm_history_view past = {.panel = &panel, .origin = now->origin, .delay = 0};
+        double scale = alm_history_scale(&past, arena);
+        alm_online_rows rows = {now, s, scale > 0 ? scale : 1, SHOP_HORIZON};
+        code = alm_online_features(r->online, &rows, arena, out, error);
+        code = code == ALM_OK && !same(scale, now->series[s]->scale) ? ALM_ERR_INVALID : code;
+    }
+    alm_online_leave(r->online, worker);
+    return code;
+}
+
+static alm_err crowd_task(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    crowd *c = context;
+    if (task == 0) {
+        alm_err code = write_days(c, error);
+        atomic_store(&c->is_over, true);
+        return code;
+    }
+    alm_arena *arena = alm_arena_create(0);
+    alm_err code = ALM_OK;
+    do {
+        alm_arena_reset(arena);
+        code = look(c, task - 1, arena, error);
+        atomic_fetch_add(&c->looks, 1);
+    } while (code == ALM_OK && !atomic_load(&c->is_over));
+    alm_arena_destroy(arena);
+    return code;
+}
+
+static void test_readers_beside_a_writer(void **state)
+{
+    run r;
+    fixture *f = *state;
+    alm_pool *pool = NULL;
+    start(&r, f, &(shop_options){.seed = 31});
+    must(&r, open_online(&r, 0));
+    assert_int_equal(alm_pool_create(3, &pool, &f->error), ALM_OK);
+    crowd c = {.r = &r};
+    must(&r, alm_pool_run(pool, 3, crowd_task, &c, &f->error));
+    assert_true(atomic_load(&c.looks) >= 2);
+    compare_with_batch(&r, SHOP_DAYS);
+    alm_pool_destroy(pool);
+    stop(&r);
+}
+
+/* ---- what is refused ---- */
+
+static void expect_failure(run *r, alm_err code, alm_err expected, const char *word)
+{
+    assert_int_equal(code, expected);
+    if (!strstr(r->s.f->error.message, word)) {
+        fail_msg("'%s' does not say '%s'", r->s.f->error.message, word);
+    }
+}
+
+static alm_err check_event(run *r, alm_event *event)
+{
+    const alm_online_now *now = alm_online_enter(r->online, 0);
+    alm_err code = alm_online_check(r->online, now, event, &r->s.f->error);
+    alm_online_leave(r->online, 0);
+    return code;
+}
+
+static void test_events_that_cannot_count(void **state)
+{
+    run r;
+    fixture *f = *state;
+    alm_date first = fixture_date(SHOP_START);
+    alm_online_effect effect;
+    start(&r, f, &(shop_options){.seed = 41, .delay = 1, .stock_delay = 2});
+    must(&r, open_online(&r, 0));
+    alm_str keys[] = {ALM_STR("b2"), ALM_STR("south")}; /* series 3, from day 50 on */
+    alm_event e = {.kind = ALM_EVENT_SALE, .keys = keys, .key_count = 2, .quantity = 1,
+                   .known_at = ALM_EVENT_NOT_SAID, .day = first + SHOP_PERIODS};
+    must(&r, check_event(&r, &e));
+    e.day++;
+    must(&r, check_event(&r, &e)); /* tomorrow: a shop in another time zone */
+    e.day++;
+    expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "future");
+    e.day = first + 49;
+    expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "2024-02-20");
+    e.day = first + 50;
+    must(&r, check_event(&r, &e));
+    keys[1] = ALM_STR("west");
+    expect_failure(&r, check_event(&r, &e), ALM_ERR_NOT_FOUND, "b2|west");
+    keys[1] = ALM_STR("south");
+    /* Published in the snapshot, and known before its end. */
+    alm_instant end = alm_instant_of_date(first + SHOP_PERIODS);
+    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    assert_int_equal(effect, ALM_ONLINE_IN_SNAPSHOT);
+    must(&r, alm_online_apply(r.online, &e, end + 1, &effect, &f->error));
+    assert_int_equal(effect, ALM_ONLINE_COUNTED);
+    e.day = first + SHOP_PERIODS - 1; /* not published in it */
+    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    assert_int_equal(effect, ALM_ONLINE_COUNTED);
+    e.kind = ALM_EVENT_STOCK_COUNT;
+    must(&r, check_event(&r, &e));
+    e.day = first + SHOP_PERIODS - 3;
+    expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "stock of that day");
+    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    assert_int_equal(effect, ALM_ONLINE_IN_SNAPSHOT);
+    e.day = first + SHOP_DAYS;
+    assert_int_equal(alm_online_apply(r.online, &e, end, &effect, &f->error), ALM_ERR_INVALID);
+    alm_err code = alm_online_advance(r.online, first + SHOP_DAYS + 1, &f->error);
+    expect_failure(&r, code, ALM_ERR_LIMIT, "calendar");
+    must(&r, alm_online_advance(r.online, first, &f->error)); /* nothing to do */
+    must(&r, alm_online_advance(r.online, first + SHOP_DAYS, &f->error));
+    stop(&r);
+}
+
+static void test_projects_that_cannot_be_followed(void **state)
+{
+    run r;
+    fixture *f = *state;
+    start(&r, f, &(shop_options){.seed = 51});
+    expect_failure(&r, open_online(&r, 1000), ALM_ERR_LIMIT, "bytes each");
+    stop(&r);
+    start(&r, f, &(shop_options){.seed = 52, .stranger = true});
+    expect_failure(&r, open_online(&r, 0), ALM_ERR_UNSUPPORTED, "feature visitors_age reads");
+    stop(&r);
+    start(&r, f, &(shop_options){.seed = 53, .stockouts = true, .shelf = true});
+    expect_failure(&r, open_online(&r, 0), ALM_ERR_UNSUPPORTED, "available");
+    stop(&r);
+    start(&r, f, &(shop_options){.seed = 54});
+    alm_panel_source_close(r.source);
+    r.source = shop_panels(&r.s, SHOP_PERIODS, -1);
+    expect_failure(&r, open_online(&r, 0), ALM_ERR_INCOMPLETE, "behind its end");
+    stop(&r);
+}
+
+/* Every allocation of a day fails once: readers keep what they have, and nothing else breaks. */
+static void test_no_memory(void **state)
+{
+    run r;
+    fixture *f = *state;
+    start(&r, f, &(shop_options){.seed = 61});
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth = nth * 2 + 1) {
+        must(&r, open_online(&r, 0));
+        tell(&r, &r.s.fact[r.s.facts - 1]);
+        (void)alm_heap_fail_at(nth);
+        alm_err code = alm_online_advance(r.online, fixture_date(SHOP_START) + SHOP_PERIODS + 2,
+                                          &f->error);
+        (void)alm_heap_fail_at(0);
+        failed = code != ALM_OK;
+        const alm_online_now *now = alm_online_enter(r.online, 0);
+        assert_int_equal(now->origin, failed ? SHOP_PERIODS - 1 : SHOP_PERIODS + 1);
+        alm_online_leave(r.online, 0);
+        if (failed) {
+            assert_int_equal(code, ALM_ERR_MEMORY);
+            expect_failure(&r, alm_online_publish(r.online, &f->error), ALM_ERR_INCOMPLETE,
+                           "open it again");
+        }
+        alm_online_close(r.online);
+        r.online = NULL;
+    }
+    stop(&r);
 }
 
 #define ON(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -244,9 +298,11 @@ static void test_random_histories(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON(test_plain),    ON(test_publication_delay), ON(test_stockouts),
-        ON(test_gaps_are_unknown), ON(test_known_at),  ON(test_recursive),
-        ON(test_random_histories),
+        ON(test_restart),
+        ON(test_readers_beside_a_writer),
+        ON(test_events_that_cannot_count),
+        ON(test_projects_that_cannot_be_followed),
+        ON(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
