@@ -157,8 +157,9 @@ static alm_err check_memory(const alm_online *online, uint64_t limit, alm_error 
     uint64_t all = series * online->series_count + shared;
     if (limit && all > limit) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu series need %llu bytes each online (of them "
-                        "%llu twice for the state of a plan), together %llu MB; the limit is %llu "
-                        "MB: give it more, or serve the committed predictions", online->series_count,
+                        "%llu twice for the state of a plan), together %llu MB; the limit is "
+                        "%llu MB: give it more, or serve the committed predictions",
+                        online->series_count,
                         (unsigned long long)series, (unsigned long long)state,
                         (unsigned long long)(all >> 20), (unsigned long long)(limit >> 20));
     }

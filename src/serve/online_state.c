@@ -431,23 +431,36 @@ alm_err alm_online_apply(alm_online *online, const alm_event *event, alm_instant
 
 /* ---- corrections ---- */
 
-static alm_err retract(alm_online *online, size_t series, size_t period, alm_error *error)
+/* Periods of one series whose columns have changed. */
+static alm_err retract(alm_online *online, const almi_change *changed, size_t count,
+                       alm_error *error)
 {
+    size_t series = changed[0].series;
     almi_view *draft = NULL;
-    alm_error reason = {0};
     ALM_TRY(draft_of(online, series, &draft, error));
-    if (period >= online->pushed) {
-        return ALM_OK;
+    size_t kept = alm_feature_state_kept(draft->state);
+    size_t width = online->column_count;
+    alm_arena_reset(online->scratch);
+    alm_feature_cells *cells = ALM_NEW_ARRAY(online->scratch, alm_feature_cells, count);
+    double *values = ALM_NEW_ARRAY(online->scratch, double, count * width);
+    size_t used = 0;
+    bool beyond = false;
+    for (size_t i = 0; i < count; i++) {
+        size_t period = changed[i].period;
+        if (period >= online->pushed || online->pushed - period > kept) {
+            beyond = beyond || period < online->pushed;
+            continue;
+        }
+        almi_values_at(online, &draft->history, series, period);
+        memcpy(values + used * width, online->values, width * sizeof *values);
+        cells[used] = (alm_feature_cells){(uint32_t)(online->pushed - 1 - period),
+                                          values + used * width,
+                                          (alm_period_state)draft->history.states[period]};
+        used++;
     }
-    almi_values_at(online, &draft->history, series, period);
-    alm_err code = alm_feature_retract(draft->state, (uint32_t)(online->pushed - 1 - period),
-                                       online->values,
-                                       (alm_period_state)draft->history.states[period], &reason);
-    if (code != ALM_ERR_LIMIT) {
-        return code == ALM_OK ? ALM_OK : alm_fail(error, code, "%s", reason.message);
-    }
-    if (!alm_feature_plan_is_anchored(online->plan)) {
-        return ALM_OK; /* no window reaches back as far */
+    /* Without ANCHORED operators no window reaches back as far as what is beyond. */
+    if (!beyond || !alm_feature_plan_is_anchored(online->plan)) {
+        return alm_feature_retract_all(draft->state, cells, used, error);
     }
     alm_feature_state *state = NULL;
     ALM_TRY(almi_replay_series(online, &draft->history, series, online->pushed, &state, error));
@@ -500,8 +513,12 @@ static alm_err rework(alm_online *online, almi_changes *changed, alm_error *erro
     ALM_TRY(regroup(online, changed, error));
     online->dirty.count = 0;
     almi_changes_sort(changed);
-    for (size_t i = 0; i < changed->count; i++) {
-        ALM_TRY(retract(online, changed->item[i].series, changed->item[i].period, error));
+    for (size_t i = 0, n; i < changed->count; i += n) {
+        for (n = 1; i + n < changed->count &&
+                    changed->item[i + n].series == changed->item[i].series;) {
+            n++;
+        }
+        ALM_TRY(retract(online, changed->item + i, n, error));
     }
     return ALM_OK;
 }

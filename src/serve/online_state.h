@@ -52,8 +52,8 @@ typedef struct alm_online alm_online;
 typedef struct alm_online_options {
     const alm_project *project;   /* this and the plan are borrowed until close */
     const alm_feature_plan *plan; /* compiled against the source's schema */
-    /* Opened to the snapshot's end, with as many days behind it as the horizon has and one for every
-     * day that may close before the next snapshot. Read once; not needed afterwards. */
+    /* Opened to the snapshot's end, with as many days behind it as the horizon has and one for
+     * every day that may close before the next snapshot. Read once; not needed afterwards. */
     alm_panel_source *source;
     size_t horizon; /* of what is known in advance, a row sees as many days, as in a run */
     size_t workers;          /* 1 to ALM_ONLINE_WORKERS_MAX */

@@ -2,13 +2,13 @@
  *
  * What a run does for one leaf before it looks at the others (pipeline/base_forecast.h): history,
  * features, forest, blend, shape, calibration; then the sample paths of the leaf and their
- * quantiles. For the history of the committed run every number is bit for bit that of the run's base
- * forecast.
+ * quantiles. For the history of the committed run every number is bit for bit that of the run's
+ * base forecast.
  *
  * NOT RECONCILED. A run then adjusts leaves so that forecasts of the aggregates' own agree with
- * them; that needs every leaf. So the answer says `not_reconciled` where the method gives aggregates
- * a forecast of their own. Where they are sums of their leaves a run adjusts nothing, and mean and
- * quantiles are those that it commits.
+ * them; that needs every leaf. So the answer says `not_reconciled` where the method gives
+ * aggregates a forecast of their own. Where they are sums of their leaves a run adjusts nothing,
+ * and mean and quantiles are those that it commits.
  *
  * A series that is too young (ALM_FALLBACK_COLD_START) borrows its level from other leaves: it is
  * refused with ALM_ERR_INCOMPLETE, and the committed forecast is what there is. */
