@@ -179,6 +179,39 @@ static void test_readers_beside_a_writer(void **state)
     stop(&r);
 }
 
+/* Published corrections and closed days are not seen by who came in before. */
+static void test_a_reader_keeps_what_it_saw(void **state)
+{
+    run r;
+    fixture *f = *state;
+    start(&r, f, &(shop_options){.seed = 32});
+    must(&r, open_online(&r, 0));
+    const alm_online_now *before = alm_online_enter(r.online, 0);
+    double *kept = ALM_NEW_ARRAY(r.arena, double, SHOP_HORIZON * r.width);
+    double *again = ALM_NEW_ARRAY(r.arena, double, SHOP_HORIZON * r.width);
+    alm_online_rows rows = {before, 0, 1, SHOP_HORIZON};
+    must(&r, alm_online_features(r.online, &rows, r.arena, kept, &f->error));
+    double target = before->series[0]->target[SHOP_PERIODS - 2];
+    shop_fact *fact = shop_add(&r.s, 0, SHOP_PERIODS - 2, ALM_EVENT_CORRECTION, target + 50);
+    fact->known_at += 5 * SHOP_DAY;
+    tell(&r, fact);
+    must(&r, alm_online_publish(r.online, &f->error));
+    for (int day = 1; day <= 3; day++) {
+        alm_date end = fixture_date(SHOP_START) + SHOP_PERIODS + day;
+        must(&r, alm_online_advance(r.online, end, &f->error));
+    }
+    assert_int_equal(before->origin, SHOP_PERIODS - 1);
+    assert_true(same(before->series[0]->target[SHOP_PERIODS - 2], target));
+    must(&r, alm_online_features(r.online, &rows, r.arena, again, &f->error));
+    assert_memory_equal(kept, again, SHOP_HORIZON * r.width * sizeof *kept);
+    const alm_online_now *after = alm_online_enter(r.online, 1);
+    assert_int_equal(after->origin, SHOP_PERIODS + 2);
+    assert_true(after->series[0]->target[SHOP_PERIODS - 2] == target + 50);
+    alm_online_leave(r.online, 1);
+    alm_online_leave(r.online, 0);
+    stop(&r);
+}
+
 /* ---- what is refused ---- */
 
 static void expect_failure(run *r, alm_err code, alm_err expected, const char *word)
@@ -300,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON(test_restart),
         ON(test_readers_beside_a_writer),
+        ON(test_a_reader_keeps_what_it_saw),
         ON(test_events_that_cannot_count),
         ON(test_projects_that_cannot_be_followed),
         ON(test_no_memory),
