@@ -339,9 +339,16 @@ alm_err alm_online_check(const alm_online *online, const alm_online_now *now,
     alm_date last = alm_online_last_end(online) - 1;
     last = now->end + 1 < last ? now->end + 1 : last;
     ALM_TRY(check_day(online, series, event->day, last, error));
-    if (is_of_stock(event) && event->day < online->start + (alm_date)published(online, event)) {
+    if (event->day >= online->start + (alm_date)published(online, event)) {
+        return ALM_OK;
+    }
+    if (is_of_stock(event)) {
         return alm_fail(error, ALM_ERR_INVALID, "the snapshot has the stock of that day: correct "
                         "the source, and the next snapshot shows it");
+    }
+    if (event->known_at == ALM_EVENT_NOT_SAID) {
+        return alm_fail(error, ALM_ERR_INVALID, "the snapshot has that day: say `known_at`, which "
+                        "tells whether it has this event, too");
     }
     return ALM_OK;
 }

@@ -115,9 +115,11 @@ typedef struct alm_online_now {
 const alm_online_now *alm_online_enter(alm_online *online, size_t worker);
 void alm_online_leave(alm_online *online, size_t worker);
 
-/* Can the event be counted? Its series is known, its day is not before the first of the series, not
- * behind tomorrow (seen from `now`), and, for stock, not published in the snapshot. To be asked,
- * and answered to the sender, before the event goes into the log. */
+/* Can the event be counted? Its series is known, its day is not before the first of the series and
+ * not behind tomorrow (seen from `now`). Of a day that is published in the snapshot there is no
+ * stock to be told, and of sales it must be said when they became known: an event that is sent
+ * again after its id was forgotten would count twice otherwise. To be asked, and answered to the
+ * sender, before the event goes into the log. */
 ALM_NODISCARD alm_err alm_online_check(const alm_online *online, const alm_online_now *now,
                                        const alm_event *event, alm_error *error);
 

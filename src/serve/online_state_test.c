@@ -249,10 +249,13 @@ static void test_events_that_cannot_count(void **state)
     e.day = first + 49;
     expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "2024-02-20");
     e.day = first + 50;
+    expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "say `known_at`");
+    e.known_at = alm_instant_of_date(first + SHOP_PERIODS) + 1;
     must(&r, check_event(&r, &e));
     keys[1] = ALM_STR("west");
     expect_failure(&r, check_event(&r, &e), ALM_ERR_NOT_FOUND, "b2|west");
     keys[1] = ALM_STR("south");
+    e.known_at = ALM_EVENT_NOT_SAID;
     /* Published in the snapshot, and known before its end. */
     alm_instant end = alm_instant_of_date(first + SHOP_PERIODS);
     must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
