@@ -13,12 +13,12 @@ foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef microhttpd
 endforeach()
 find_package(Threads REQUIRED)
 
-set(ALM_LINK_base crypto jansson yaml zstd)
+set(ALM_LINK_base crypto jansson yaml z zstd)
 set(ALM_LINK_num sleef)
-set(ALM_LINK_table duckdb z)
+set(ALM_LINK_table duckdb)
 set(ALM_LINK_store sqlite3)
 set(ALM_LINK_train _lightgbm xgboost)
-set(ALM_LINK_http microhttpd rhonabwy sodium z)
+set(ALM_LINK_http microhttpd rhonabwy sodium)
 set(ALM_LINK_ALL ${ALM_LINK_base} ${ALM_LINK_num} ${ALM_LINK_table} ${ALM_LINK_store}
   ${ALM_LINK_train} ${ALM_LINK_http})
 
