@@ -5,6 +5,10 @@
 #include "base/json.h"
 
 #define DAY_MICROSECONDS INT64_C(86400000000)
+/* 0001-01-01 and 9999-12-31: what base/date.h can write. */
+#define DAY_MIN (-719162)
+#define DAY_MAX 2932896
+#define COLUMN_BYTES_MAX 255
 
 static const char *const KIND_TEXT[ALM_EVENT_KINDS] = {
 #define ALM_EVENT_KIND_TEXT(name, text) [ALM_EVENT_##name] = text,
@@ -73,7 +77,7 @@ static alm_err check_values(const alm_event *event, const alm_project *project, 
     }
     for (size_t i = 0; i < event->value_count; i++) {
         const alm_event_value *value = &event->values[i];
-        if (!is_own_column(project, value->column)) {
+        if (value->column.size > COLUMN_BYTES_MAX || !is_own_column(project, value->column)) {
             return alm_fail(error, ALM_ERR_INVALID, "'" ALM_STR_FMT "' is no column of the series' "
                             "own source: events say those alone", ALM_STR_ARG(value->column));
         }
@@ -100,7 +104,7 @@ static alm_err check_instants(const alm_event *event, alm_instant received, alm_
         return alm_fail(error, ALM_ERR_INVALID, "known_at lies more than a day before the event's "
                         "day");
     }
-    if (event->known_at > received && event->known_at - received > DAY_MICROSECONDS) {
+    if (event->known_at - DAY_MICROSECONDS > received) {
         return alm_fail(error, ALM_ERR_INVALID, "known_at lies more than a day in the future");
     }
     return ALM_OK;
@@ -115,6 +119,9 @@ alm_err alm_event_check(const alm_event *event, const alm_project *project, alm_
                         alm_event_kind_text(event->kind));
     }
     ALM_TRY(check_keys(event, project, error));
+    if (event->day < DAY_MIN || event->day > DAY_MAX) {
+        return alm_fail(error, ALM_ERR_INVALID, "the event's day is no day of the years 1 to 9999");
+    }
     if (!(event->quantity >= 0) || event->quantity > ALM_EVENT_QUANTITY_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "a quantity is a number from 0 to %g; what goes "
                         "back is an event of the kind return", ALM_EVENT_QUANTITY_MAX);
@@ -139,8 +146,8 @@ static void write_values(alm_json_writer *json, const alm_event *event)
         }
         written |= UINT64_C(1) << least;
         alm_str name = event->values[least].column;
-        char text[256];
-        alm_assert(name.size < sizeof text); /* a name of the project file */
+        char text[COLUMN_BYTES_MAX + 1];
+        alm_assert(name.size <= COLUMN_BYTES_MAX);
         for (size_t i = 0; i <= name.size; i++) {
             text[i] = i < name.size ? name.data[i] : '\0';
         }

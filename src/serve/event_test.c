@@ -99,6 +99,16 @@ static void test_check_instants(void **state)
     assert_int_equal(check(&e, false, "future"), ALM_ERR_INVALID);
     e.known_at = INT64_MAX;
     assert_int_equal(check(&e, false, "future"), ALM_ERR_INVALID);
+    e = sale();
+    const alm_date days[] = {ALM_DATE_NONE, -719163, 2932897, INT32_MAX};
+    for (size_t i = 0; i < 4; i++) {
+        e.day = days[i];
+        e.known_at = 0;
+        assert_int_equal(check(&e, false, "9999"), ALM_ERR_INVALID);
+    }
+    e.day = 2932896;
+    e.known_at = ALM_EVENT_NOT_SAID;
+    assert_int_equal(check(&e, false, NULL), ALM_OK);
 }
 
 static void expect_bytes(const alm_event *event, const char *text)
