@@ -9,45 +9,35 @@
 
 static void test_plain(void **state)
 {
-    days_go_by(*state, &(shop_options){.seed = 1}, 1);
+    days_go_by(*state, &(shop_options){.seed = 1}, 2);
 }
 
 static void test_publication_delay(void **state)
 {
-    days_go_by(*state, &(shop_options){.seed = 2, .delay = 2, .stock_delay = 1}, 2);
+    days_go_by(*state, &(shop_options){.seed = 2, .delay = 2, .stock_delay = 1}, 4);
 }
 
 static void test_stockouts(void **state)
 {
-    days_go_by(*state, &(shop_options){.seed = 3, .stockouts = true}, 3);
-    days_go_by(*state, &(shop_options){.seed = 4, .stockouts = true, .stock_delay = 3}, 3);
+    days_go_by(*state, &(shop_options){.seed = 3, .stockouts = true}, 6);
+    days_go_by(*state, &(shop_options){.seed = 4, .stockouts = true, .stock_delay = 3}, 6);
 }
 
 static void test_gaps_are_unknown(void **state)
 {
     shop_options o = {.seed = 5, .unknown = true, .delay = 1, .finite = true};
-    days_go_by(*state, &o, 3);
+    days_go_by(*state, &o, 6);
 }
 
 static void test_known_at(void **state)
 {
-    days_go_by(*state, &(shop_options){.seed = 6, .known_at = true, .delay = 1}, 2);
+    days_go_by(*state, &(shop_options){.seed = 6, .known_at = true, .delay = 1}, 3);
 }
 
 static void test_recursive(void **state)
 {
-    days_go_by(*state, &(shop_options){.seed = 7, .recursive = true}, 4);
-    days_go_by(*state, &(shop_options){.seed = 8, .recursive = true, .delay = 2}, 4);
-}
-
-static void test_random_histories(void **state)
-{
-    for (uint64_t seed = 100; seed < 106; seed++) {
-        shop_options o = {.seed = seed, .delay = (int)(seed % 3), .stock_delay = (int)(seed % 4),
-                          .stockouts = seed % 2, .known_at = seed % 5 == 0,
-                          .finite = seed % 3 == 1, .unknown = seed % 4 == 2};
-        days_go_by(*state, &o, 5);
-    }
+    days_go_by(*state, &(shop_options){.seed = 7, .recursive = true}, 6);
+    days_go_by(*state, &(shop_options){.seed = 8, .recursive = true, .delay = 2}, 6);
 }
 
 #define ON(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -57,7 +47,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON(test_plain),    ON(test_publication_delay), ON(test_stockouts),
         ON(test_gaps_are_unknown), ON(test_known_at),  ON(test_recursive),
-        ON(test_random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
