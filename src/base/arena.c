@@ -5,10 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- the heap: the one place that calls the system allocator ---- */
 
 #define HEAP_ALIGN 64
+/* Blocks from here on are aligned to pages of this size, and the kernel is asked for such pages:
+ * clearing 4 KiB at a time takes a third of the time of whoever fills a large block once. */
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define HUGE_BLOCK_BYTES (2 * HUGE_PAGE_BYTES)
 
 /* Lies right before the caller's part. */
 typedef struct heap_head {
@@ -21,18 +26,34 @@ static _Thread_local uint64_t fail_at;
 static _Thread_local uint64_t heap_calls;
 static atomic_size_t held_bytes;
 
+/* Whole pages only, so that none is larger than what it holds. Where it is refused, nothing is lost
+ * but time. */
+static void use_huge_pages(char *memory, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE_BLOCK_BYTES) {
+        (void)madvise(memory, size - size % HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+    }
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
 /* Aligned by hand: glibc before 2.38 cannot give a block of aligned_alloc again to an equal request
  * (its bug 14581), so arenas that come and go would make the process grow; a run once took 600 MiB
  * where it held 60. */
 static void *heap_take(size_t size)
 {
-    const size_t extra = sizeof(heap_head) + HEAP_ALIGN;
+    const size_t align = size >= HUGE_BLOCK_BYTES ? HUGE_PAGE_BYTES : HEAP_ALIGN;
+    const size_t extra = sizeof(heap_head) + align;
     char *start = size <= SIZE_MAX - extra ? calloc(1, size + extra) : NULL;
     if (!start) {
         return NULL;
     }
     uintptr_t first = (uintptr_t)start + sizeof(heap_head);
-    char *memory = start + sizeof(heap_head) + (HEAP_ALIGN - first % HEAP_ALIGN) % HEAP_ALIGN;
+    char *memory = start + sizeof(heap_head) + (align - first % align) % align;
+    use_huge_pages(memory, size);
     heap_head head = {start, size};
     memcpy(memory - sizeof head, &head, sizeof head);
     atomic_fetch_add_explicit(&held_bytes, size, memory_order_relaxed);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 alm_str alm_str_of(const char *text)
 {
     return text ? (alm_str){text, strlen(text)} : (alm_str){"", 0};
@@ -179,30 +181,16 @@ typedef struct decimal {
     int64_t exponent;
 } decimal;
 
-/* Eight digits at once: pairs of neighbours become numbers below 100, those below 10^4, those below
- * 10^8. False when one is no digit, or bytes lie the other way round. */
-static bool eight_digits(const char *at, uint64_t *out)
-{
-    uint64_t eight;
-    memcpy(&eight, at, sizeof eight);
-    uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0), zeros = UINT64_C(0x3030303030303030);
-    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || (eight & high) != zeros ||
-        ((eight + UINT64_C(0x0606060606060606)) & high) != zeros) {
-        return false;
-    }
-    eight -= zeros;
-    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
-    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
-    *out = (eight * 10000 + (eight >> 32)) & UINT64_C(0xFFFFFFFF);
-    return true;
-}
-
 /* Appends the digits from `at` on to *digits, which may overflow; the place behind them. */
 static const char *take_digits(const char *at, const char *end, uint64_t *digits)
 {
-    uint64_t value = *digits, eight = 0;
-    for (; end - at >= 8 && eight_digits(at, &eight); at += 8) {
-        value = value * 100000000 + eight;
+    uint64_t value = *digits;
+    for (; end - at >= 8; at += 8) {
+        alm_digits eight = alm_digits_at(at);
+        if (eight.count < 8) {
+            break;
+        }
+        value = value * 100000000 + eight.value;
     }
     for (; at < end && (unsigned)(*at - '0') <= 9; at++) {
         value = value * 10 + (uint64_t)(*at - '0');
@@ -247,23 +235,26 @@ static bool split_decimal(alm_str a, decimal *out)
     return true;
 }
 
+/* Powers of ten that are doubles. */
+#define EXACT_POWER_MAX 22
+static const double EXACT_POWER[EXACT_POWER_MAX + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
  * microsecond, so the common forms are read directly and exactly: at most 15 digits and a power of
  * ten up to 22 are exact doubles, so one multiplication or division of them is correctly rounded;
  * up to 19 digits and 27 decimals (what writing 17 digits gives) take a division of integers. */
 static bool short_decimal(alm_str a, double *out)
 {
-    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     decimal d;
     double value = 0;
     if (!split_decimal(a, &d)) {
         return false;
     }
-    if (d.count <= 15 && d.exponent >= -22 && d.exponent <= 22) {
-        value = d.exponent < 0 ? (double)d.digits / POWERS[-d.exponent]
-                               : (double)d.digits * POWERS[d.exponent];
+    if (d.count <= 15 && d.exponent >= -EXACT_POWER_MAX && d.exponent <= EXACT_POWER_MAX) {
+        value = d.exponent < 0 ? (double)d.digits / EXACT_POWER[-d.exponent]
+                               : (double)d.digits * EXACT_POWER[d.exponent];
     } else if (d.digits > 0 && d.exponent >= -27 && d.exponent < 0) {
         value = decimal_quotient(d.digits, (unsigned)-d.exponent);
     } else {
@@ -271,6 +262,47 @@ static bool short_decimal(alm_str a, double *out)
     }
     *out = a.data[0] == '-' ? -value : value;
     return true;
+}
+
+/* What a plain decimal takes at most, and what is read of it: a sign, seven digits, a point, and
+ * three times eight digits. */
+#define PLAIN_BYTES 33
+#define PLAIN_DIGITS 19 /* are below 2^64 */
+
+size_t alm_str_take_decimal(alm_str a, double *out)
+{
+    static const uint32_t POWER[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
+                                      100000000};
+    if (a.size < PLAIN_BYTES + 1) {
+        return 0;
+    }
+    const char *at = a.data + (a.data[0] == '-');
+    alm_digits whole = alm_digits_at(at);
+    at += whole.count;
+    if (whole.count == 0 || whole.count == 8 || *at != '.') {
+        return 0;
+    }
+    alm_digits part[3] = {alm_digits_at(at + 1), alm_digits_at(at + 9), alm_digits_at(at + 17)};
+    part[1].count = part[0].count == 8 ? part[1].count : 0;
+    part[2].count = part[1].count == 8 ? part[2].count : 0;
+    unsigned places = part[0].count + part[1].count + part[2].count;
+    at += 1 + places;
+    uint64_t digits = whole.value;
+    digits = digits * POWER[part[0].count] + part[0].value;
+    digits = digits * POWER[part[1].count] + (part[1].count > 0 ? part[1].value : 0);
+    digits = digits * POWER[part[2].count] + (part[2].count > 0 ? part[2].value : 0);
+    bool fits = whole.count + places <= PLAIN_DIGITS || (whole.value == 0 && places <= PLAIN_DIGITS);
+    if (places == 0 || !fits || *at == 'e' || *at == 'E') {
+        return 0;
+    }
+    double value = 0;
+    if (digits < (uint64_t)1 << 53) {
+        value = (double)digits / EXACT_POWER[places];
+    } else {
+        value = decimal_quotient(digits, places);
+    }
+    *out = a.data[0] == '-' ? -value : value;
+    return (size_t)(at - a.data);
 }
 
 static bool is_number_text(alm_str a)

@@ -281,6 +281,51 @@ static void floats_are_rounded_once(void **state)
     }
 }
 
+/* Gives the bytes taken, once the value was found to be that of the whole reader. */
+static size_t take_decimal(const char *text)
+{
+    double value = 77, whole = 77;
+    size_t size = alm_str_take_decimal(alm_str_of(text), &value);
+    if (size == 0) {
+        assert_true(value == 77);
+    } else if (!alm_str_to_double((alm_str){text, size}, &whole) ||
+               memcmp(&value, &whole, sizeof value) != 0) {
+        fail_msg("'%s' gives %a, expected %a", text, value, whole);
+    }
+    return size;
+}
+
+static void plain_decimals_are_taken_from_a_longer_text(void **state)
+{
+    (void)state;
+#define BEHIND " 1.5 and what is there behind the number"
+    assert_int_equal(take_decimal("59.500000000000007" BEHIND), 18);
+    assert_int_equal(take_decimal("-0.33360551558426882" BEHIND), 20);
+    assert_int_equal(take_decimal("0.0000000000000000001" BEHIND), 21);
+    assert_int_equal(take_decimal("-0.0" BEHIND), 4);
+    assert_int_equal(take_decimal("9999999.999999999999" BEHIND), 20);
+    assert_int_equal(take_decimal("9007199.254740993\n" BEHIND), 17);
+    assert_int_equal(take_decimal("1.12345678-" BEHIND), 10);
+    assert_int_equal(take_decimal("1.1234567812345678x" BEHIND), 18);
+    /* Not plain, or not enough of it. */
+    static const char *OTHERS[] = {
+        "", "1.5", "59.50000000000000712345678901234", "-" BEHIND, "." BEHIND, "5." BEHIND,
+        "5" BEHIND, ".5" BEHIND, "+1.5" BEHIND, "--1.5" BEHIND, "1.5e-05" BEHIND, "1.5E5" BEHIND,
+        "12345678.5" BEHIND, "1.1234567890123456789" BEHIND, "nan" BEHIND,
+        "0.000000000000000000000000000001" BEHIND};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        assert_int_equal(take_decimal(OTHERS[i]), 0);
+    }
+    alm_rng rng = alm_rng_stream(1, 32);
+    for (int i = 0; i < 300000; i++) {
+        char text[100];
+        double value = alm_rng_next_uniform(&rng) * (i % 4 == 0 ? 1 : i % 4 == 1 ? 1e7 : 100);
+        snprintf(text, sizeof text, "%.*g" BEHIND, 1 + i % 19, value);
+        (void)take_decimal(text);
+    }
+#undef BEHIND
+}
+
 static void texts_that_are_no_number_are_rejected(void **state)
 {
     (void)state;
@@ -576,6 +621,7 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(doubles_are_read_correctly_rounded),
         cmocka_unit_test(floats_are_rounded_once),
+        cmocka_unit_test(plain_decimals_are_taken_from_a_longer_text),
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),

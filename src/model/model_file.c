@@ -133,14 +133,15 @@ static alm_err take_names(alm_model_file *file, alm_error *error)
 static bool lightgbm_categories(alm_str content)
 {
     static const char KEY[] = "\npandas_categorical:";
-    alm_str lists = {NULL, 0};
-    const char *end = content.data + content.size;
-    for (const char *at = content.data; at;) {
-        at = memmem(at, (size_t)(end - at), KEY, sizeof KEY - 1);
-        if (at) {
-            at += sizeof KEY - 1;
-            lists = (alm_str){at, (size_t)(end - at)};
+    alm_str lists = {NULL, 0}, rest = content;
+    const char *line; /* end of the one before it; from the end on, where it is */
+    while (lists.data == NULL && rest.size > 0 &&
+           (line = memrchr(rest.data, '\n', rest.size)) != NULL) {
+        alm_str from = {line, content.size - (size_t)(line - content.data)};
+        if (alm_str_starts_with(from, KEY)) {
+            lists = (alm_str){line + sizeof KEY - 1, from.size - (sizeof KEY - 1)};
         }
+        rest.size = (size_t)(line - rest.data);
     }
     if (!lists.data) {
         return false;
