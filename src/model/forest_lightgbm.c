@@ -16,9 +16,8 @@
 
 typedef struct header {
     int64_t class_count, tree_per_iteration, feature_max;
-    alm_str names;
+    alm_str names, tree_sizes;
     size_t name_count, tree_size_count;
-    bool has_tree_sizes;
 } header;
 
 static size_t count_items(alm_str list)
@@ -62,7 +61,7 @@ static alm_err read_header_line(almi_reader *r, alm_str line, header *head)
         head->name_count = count_items(value);
     }
     if (alm_str_is(key, "tree_sizes")) {
-        head->has_tree_sizes = true;
+        head->tree_sizes = value;
         head->tree_size_count = count_items(value);
     }
     return ALM_OK;
@@ -127,7 +126,7 @@ static alm_err read_trees(almi_reader *r, const header *head, size_t count)
             return almi_corrupt(r, r->line, "expected the next tree or 'end of trees'");
         }
     }
-    bool sizes_differ = head->has_tree_sizes && head->tree_size_count != count;
+    bool sizes_differ = head->tree_sizes.data != NULL && head->tree_size_count != count;
     if (count % info->output_count != 0 || sizes_differ) {
         return almi_corrupt(r, r->line, "the number of trees does not fit the header");
     }
@@ -136,12 +135,107 @@ static alm_err read_trees(almi_reader *r, const header *head, size_t count)
     return ALM_OK;
 }
 
+/* ---- all trees at once, where the header says where they lie ---- */
+
+typedef struct sized_trees {
+    const almi_reader *r;
+    const char **begin; /* [count + 1] */
+    size_t count;
+} sized_trees;
+
+/* False when the sizes of the header lead anywhere else than from one line `Tree=` to the next and
+ * behind the last to the end of the trees. */
+static bool find_sized(const almi_reader *r, const header *head, const char *first,
+                       sized_trees *sized)
+{
+    alm_str list = head->tree_sizes, item, line;
+    const char *at = first;
+    size_t i = 0;
+    for (; i < sized->count && almi_next_item(&list, &item); i++) {
+        int64_t size = 0;
+        alm_str rest = {at, (size_t)(r->end - at)};
+        if (!is_tree_start(rest) || !alm_str_to_i64(item, &size) || size <= 0 ||
+            (uint64_t)size >= rest.size || at[size - 1] != '\n') {
+            return false;
+        }
+        sized->begin[i] = at;
+        at += size;
+    }
+    sized->begin[i] = at;
+    almi_reader behind = {.rest = {at, (size_t)(r->end - at)}};
+    do {
+        if (!almi_next_line(&behind, &line)) {
+            return false;
+        }
+    } while (line.size == 0);
+    return i == sized->count && is_trees_end(line) && count_trees(behind.rest) == 0;
+}
+
+static alm_err read_some(void *context, size_t task, int worker, alm_error *error)
+{
+    const sized_trees *sized = context;
+    alm_forest *forest = sized->r->forest;
+    size_t begin = task * ALMI_TASK_TREES;
+    for (size_t t = begin; t < sized->count && t < begin + ALMI_TASK_TREES; t++) {
+        almi_reader own = *sized->r;
+        alm_str line;
+        own.arena = forest->worker_arena[worker];
+        own.error = error;
+        own.one_tree = true;
+        /* Without the end of its last line, behind which there would be an empty one. */
+        own.rest = (alm_str){sized->begin[t],
+                             (size_t)(sized->begin[t + 1] - sized->begin[t]) - 1};
+        (void)almi_next_line(&own, &line);
+        ALM_TRY(almi_read_tree(&own, t, &forest->tree[t]));
+        while (almi_next_line(&own, &line)) {
+            if (line.size > 0) {
+                return almi_corrupt(&own, own.line, "something follows a tree");
+            }
+        }
+    }
+    return ALM_OK;
+}
+
+/* Reads all trees, several at once. Only memory that cannot be had is an error; for all others,
+ * *done stays false, nothing is left but memory, and read_trees says what is wrong and where. */
+static alm_err read_sized_trees(almi_reader *r, const header *head, const char *first, bool *done)
+{
+    alm_forest *forest = r->forest;
+    sized_trees sized = {.r = r, .count = head->tree_size_count};
+    alm_error own = {0};
+    if (sized.count == 0 || sized.count % forest->info.output_count != 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized.count + 1, sized.begin, r->error));
+    if (!find_sized(r, head, first, &sized)) {
+        return ALM_OK;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized.count, forest->tree, r->error));
+    alm_err code = alm_pool_run(forest->pool, almi_task_count(sized.count), read_some, &sized,
+                                &own);
+    if (code == ALM_ERR_MEMORY) {
+        if (r->error != NULL) {
+            *r->error = own;
+        }
+        return code;
+    }
+    *done = code == ALM_OK;
+    return ALM_OK;
+}
+
+static alm_err read_one_by_one(almi_reader *r, const header *head, alm_str text)
+{
+    size_t count = count_trees(text);
+    ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, r->forest->tree, r->error));
+    return read_trees(r, head, count);
+}
+
 static alm_err read_text(almi_reader *r)
 {
     header head = {.class_count = -1, .tree_per_iteration = -1, .feature_max = -1};
-    size_t count = count_trees(r->rest);
-    alm_str line = {NULL, 0};
-    bool at_tree = false;
+    alm_forest_info *info = &r->forest->info;
+    alm_str line = {NULL, 0}, text = r->rest;
+    bool at_tree = false, done = false;
     if (!almi_next_line(r, &line) || !alm_str_is(alm_str_trim(line), "tree")) {
         return almi_corrupt(r, 1, "the first line is not 'tree'");
     }
@@ -155,17 +249,23 @@ static alm_err read_text(almi_reader *r)
         }
     }
     ALM_TRY(use_header(r, &head));
-    ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, r->forest->tree, r->error));
-    ALM_TRY(read_trees(r, &head, count));
+    ALM_TRY(read_sized_trees(r, &head, line.data, &done));
+    if (done) {
+        info->tree_count = head.tree_size_count;
+        info->iteration_count = info->tree_count / info->output_count;
+    } else {
+        ALM_TRY(read_one_by_one(r, &head, text));
+    }
     return almi_forest_finish(r->forest, r->name, r->error);
 }
 
-alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
-                                  alm_error *error)
+alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name, alm_forest **out,
+                                 alm_error *error)
 {
     alm_forest *forest = NULL;
-    ALM_TRY(almi_forest_create(&forest, error));
-    almi_reader r = {.rest = text, .end = text.data + text.size, .name = name, .forest = forest, .arena = forest->arena, .error = error};
+    ALM_TRY(almi_forest_create_by(pool, text.size, &forest, error));
+    almi_reader r = {.rest = text, .end = text.data + text.size, .name = name, .forest = forest,
+                     .arena = forest->arena, .error = error};
     alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r);
     if (code != ALM_OK) {
         alm_forest_destroy(forest);
@@ -173,4 +273,10 @@ alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **o
     }
     *out = forest;
     return ALM_OK;
+}
+
+alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
+                                  alm_error *error)
+{
+    return alm_forest_read_lightgbm(NULL, text, name, out, error);
 }

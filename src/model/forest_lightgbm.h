@@ -13,6 +13,7 @@ typedef struct almi_reader {
     const char *name;
     alm_forest *forest;
     alm_arena *arena; /* for the arrays of the trees */
+    bool one_tree;    /* `rest` is that of one tree: a line `Tree=` is wrong in it */
     alm_error *error;
 } almi_reader;
 

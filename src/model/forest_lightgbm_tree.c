@@ -250,6 +250,9 @@ static alm_err collect_keys(almi_reader *r, tree_text *text)
         if (!almi_split_key(line, &key, &value)) {
             return almi_corrupt(r, r->line, "a line without '=' inside a tree");
         }
+        if (r->one_tree && alm_str_is(key, "Tree")) {
+            return almi_corrupt(r, r->line, "a tree begins inside a tree");
+        }
         for (int i = 0; i < KEY_COUNT; i++) {
             if (!alm_str_is(key, TREE_KEY[i])) {
                 continue;

@@ -228,21 +228,38 @@ static alm_err build_batch(placing *p, alm_arena *arena, size_t begin, alm_error
     return ALM_OK;
 }
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+typedef struct building {
+    const alm_forest *forest;
+    almi_quick *quick;
+} building;
+
+static alm_err build_one(void *context, size_t task, int worker, alm_error *error)
+{
+    const building *b = context;
+    alm_arena *scratch = alm_arena_create(sizeof(placing));
+    placing *p = NULL;
+    alm_err code = ALMI_FOREST_ARRAY(scratch, 1, p, error);
+    if (code == ALM_OK) {
+        p->forest = b->forest;
+        p->batch = &b->quick->batch[task];
+        code = build_batch(p, b->forest->worker_arena[worker], task * TREES, error);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
         return ALM_OK;
     }
     almi_quick *quick = NULL;
-    placing *p = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 1, p, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
-    p->forest = forest;
+    building b = {forest, quick};
+    ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_one, &b, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
-        p->batch = &quick->batch[i];
-        ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
         quick->slots += quick->batch[i].slot_end[EIGHTS_MAX - 1];
     }
     for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
@@ -454,10 +471,9 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
 
 #else
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     (void)forest;
-    (void)scratch;
     (void)error;
     return ALM_OK;
 }
