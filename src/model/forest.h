@@ -10,6 +10,7 @@
 #ifndef ALM_MODEL_FOREST_H
 #define ALM_MODEL_FOREST_H
 
+#include "base/hash.h"
 #include "base/pool.h"
 #include "base/str.h"
 #include "base/wide_vectors.h"
@@ -49,10 +50,12 @@ typedef struct alm_forest_info {
  * ALM_ERR_UNSUPPORTED: another version. */
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
-/* The same by the threads of a pool (may be NULL), which no one else may use meanwhile. The forest
- * and the errors are the same for any number of them. */
+/* The same by the threads of a pool (may be NULL), which nobody else may use meanwhile. The forest
+ * and the errors are the same for any number of them. They also make the SHA-256 of the text, which
+ * goes to `digest`, unless that is NULL. */
 ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
-                                               alm_forest **out, alm_error *error);
+                                               alm_digest *digest, alm_forest **out,
+                                               alm_error *error);
 
 /* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1
  * removed; the first bytes say which. gbtree, dart and gblinear, any objective of XGBoost 3.2,

@@ -139,6 +139,8 @@ static alm_err read_trees(almi_reader *r, const header *head, size_t count)
 
 typedef struct sized_trees {
     const almi_reader *r;
+    alm_str text;       /* the whole */
+    alm_digest *digest; /* OPTIONAL: where its hash goes */
     const char **begin; /* [count + 1] */
     size_t count;
 } sized_trees;
@@ -175,7 +177,14 @@ static alm_err read_some(void *context, size_t task, int worker, alm_error *erro
 {
     const sized_trees *sized = context;
     alm_forest *forest = sized->r->forest;
-    size_t begin = task * ALMI_TASK_TREES;
+    /* The hash comes first: no task takes longer. */
+    if (task == 0) {
+        if (sized->digest != NULL) {
+            *sized->digest = alm_hash_bytes(sized->text.data, sized->text.size);
+        }
+        return ALM_OK;
+    }
+    size_t begin = (task - 1) * ALMI_TASK_TREES;
     for (size_t t = begin; t < sized->count && t < begin + ALMI_TASK_TREES; t++) {
         almi_reader own = *sized->r;
         alm_str line;
@@ -198,20 +207,21 @@ static alm_err read_some(void *context, size_t task, int worker, alm_error *erro
 
 /* Reads all trees, several at once. Only memory that cannot be had is an error; for all others,
  * *done stays false, nothing is left but memory, and read_trees says what is wrong and where. */
-static alm_err read_sized_trees(almi_reader *r, const header *head, const char *first, bool *done)
+static alm_err read_sized_trees(almi_reader *r, const header *head, const char *first,
+                                sized_trees *sized, bool *done)
 {
     alm_forest *forest = r->forest;
-    sized_trees sized = {.r = r, .count = head->tree_size_count};
     alm_error own = {0};
-    if (sized.count == 0 || sized.count % forest->info.output_count != 0) {
+    sized->count = head->tree_size_count;
+    if (sized->count == 0 || sized->count % forest->info.output_count != 0) {
         return ALM_OK;
     }
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized.count + 1, sized.begin, r->error));
-    if (!find_sized(r, head, first, &sized)) {
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized->count + 1, sized->begin, r->error));
+    if (!find_sized(r, head, first, sized)) {
         return ALM_OK;
     }
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized.count, forest->tree, r->error));
-    alm_err code = alm_pool_run(forest->pool, almi_task_count(sized.count), read_some, &sized,
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized->count, forest->tree, r->error));
+    alm_err code = alm_pool_run(forest->pool, 1 + almi_task_count(sized->count), read_some, sized,
                                 &own);
     if (code == ALM_ERR_MEMORY) {
         if (r->error != NULL) {
@@ -223,18 +233,22 @@ static alm_err read_sized_trees(almi_reader *r, const header *head, const char *
     return ALM_OK;
 }
 
-static alm_err read_one_by_one(almi_reader *r, const header *head, alm_str text)
+static alm_err read_one_by_one(almi_reader *r, const header *head, sized_trees *sized)
 {
-    size_t count = count_trees(text);
+    size_t count = count_trees(sized->text);
+    if (sized->digest != NULL) {
+        *sized->digest = alm_hash_bytes(sized->text.data, sized->text.size);
+    }
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, r->forest->tree, r->error));
     return read_trees(r, head, count);
 }
 
-static alm_err read_text(almi_reader *r)
+static alm_err read_text(almi_reader *r, alm_digest *digest)
 {
     header head = {.class_count = -1, .tree_per_iteration = -1, .feature_max = -1};
     alm_forest_info *info = &r->forest->info;
-    alm_str line = {NULL, 0}, text = r->rest;
+    sized_trees sized = {.r = r, .text = r->rest, .digest = digest};
+    alm_str line = {NULL, 0};
     bool at_tree = false, done = false;
     if (!almi_next_line(r, &line) || !alm_str_is(alm_str_trim(line), "tree")) {
         return almi_corrupt(r, 1, "the first line is not 'tree'");
@@ -249,24 +263,24 @@ static alm_err read_text(almi_reader *r)
         }
     }
     ALM_TRY(use_header(r, &head));
-    ALM_TRY(read_sized_trees(r, &head, line.data, &done));
+    ALM_TRY(read_sized_trees(r, &head, line.data, &sized, &done));
     if (done) {
         info->tree_count = head.tree_size_count;
         info->iteration_count = info->tree_count / info->output_count;
     } else {
-        ALM_TRY(read_one_by_one(r, &head, text));
+        ALM_TRY(read_one_by_one(r, &head, &sized));
     }
     return almi_forest_finish(r->forest, r->name, r->error);
 }
 
-alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name, alm_forest **out,
-                                 alm_error *error)
+alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
+                                 alm_digest *digest, alm_forest **out, alm_error *error)
 {
     alm_forest *forest = NULL;
     ALM_TRY(almi_forest_create_by(pool, text.size, &forest, error));
     almi_reader r = {.rest = text, .end = text.data + text.size, .name = name, .forest = forest,
                      .arena = forest->arena, .error = error};
-    alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r);
+    alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r, digest);
     if (code != ALM_OK) {
         alm_forest_destroy(forest);
         return code;
@@ -278,5 +292,5 @@ alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
 alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                   alm_error *error)
 {
-    return alm_forest_read_lightgbm(NULL, text, name, out, error);
+    return alm_forest_read_lightgbm(NULL, text, name, NULL, out, error);
 }

@@ -157,6 +157,9 @@ typedef struct format {
     bool (*is)(alm_str content);
     /* NULL: known and not read; `refusal` says why, and what to do. */
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
+    /* OPTIONAL: the same by several threads, the hash of the bytes included. */
+    alm_err (*parse_by)(alm_pool *pool, alm_str content, const char *name, alm_digest *digest,
+                        alm_forest **out, alm_error *error);
     alm_transform_library library;
     bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
     const char *category_remedy;         /* OPTIONAL: what to do then, behind the model's name */
@@ -180,6 +183,7 @@ typedef struct format {
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
     {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
+     .parse_by = alm_forest_read_lightgbm,
      .library = ALM_TRANSFORM_LIGHTGBM, .categories = lightgbm_categories,
      .category_remedy = PANDAS_CODES, .generic = "Column_"},
     {.name = "XGBoost", .is = is_xgboost, .parse = alm_forest_parse_xgboost,
@@ -268,13 +272,25 @@ static void describe(alm_model_file *file)
         shape, DIGEST_SHOWN, digest));
 }
 
-static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_error *error)
+static alm_err parse_forest(alm_model_file *file, const format *kind, alm_str content,
+                            alm_pool *pool, alm_error *error)
 {
     alm_model_file_info *info = &file->info;
+    if (kind->parse_by) {
+        return kind->parse_by(pool, content, info->name.data, &info->digest, &file->forest, error);
+    }
     ALM_TRY(kind->parse(content, info->name.data, &file->forest, error));
+    info->digest = alm_hash_bytes(content.data, content.size);
+    return ALM_OK;
+}
+
+static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_pool *pool,
+                    alm_error *error)
+{
+    alm_model_file_info *info = &file->info;
+    ALM_TRY(parse_forest(file, kind, content, pool, error));
     info->format = kind->name;
     info->forest = alm_forest_describe(file->forest);
-    info->digest = alm_hash_bytes(content.data, content.size);
     alm_transform_spec spec = {.library = kind->library,
                                .objective = info->forest.objective,
                                .averaged = info->forest.averaged,
@@ -296,8 +312,8 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     return ALM_OK;
 }
 
-alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
-                             alm_error *error)
+alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *name,
+                                alm_model_file **out, alm_error *error)
 {
     const format *kind = find_format(content);
     if (!kind) {
@@ -312,13 +328,19 @@ alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file *
     alm_model_file *file = memory;
     file->arena = alm_arena_create(0);
     file->info.name = alm_str_of(alm_arena_copy_text(file->arena, name, strlen(name)));
-    alm_err code = fill(file, kind, content, error);
+    alm_err code = fill(file, kind, content, pool, error);
     if (code != ALM_OK) {
         alm_model_file_close(file);
         return code;
     }
     *out = file;
     return ALM_OK;
+}
+
+alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
+                             alm_error *error)
+{
+    return alm_model_file_parse_by(NULL, content, name, out, error);
 }
 
 /* Where a model lies: a file, or the one of an MLflow folder. */
@@ -343,12 +365,12 @@ static alm_err find_place(alm_fs *fs, const char *path, const char *name, alm_ar
 }
 
 /* What is in the file of a folder must be what the folder says. */
-static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str *content,
+static alm_err open_place(const alm_env *env, const place *at, alm_arena *arena, alm_str *content,
                           alm_model_file **out, alm_error *error)
 {
     alm_model_file *file = NULL;
-    ALM_TRY(alm_fs_read_all(fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
-    ALM_TRY(alm_model_file_parse(*content, at->name, &file, error));
+    ALM_TRY(alm_fs_read_all(env->fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
+    ALM_TRY(alm_model_file_parse_by(env->pool, *content, at->name, &file, error));
     if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
         alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
                                 "of %s", at->name, at->flavour, file->info.format);
@@ -359,26 +381,26 @@ static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str
     return ALM_OK;
 }
 
-alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
-                            alm_error *error)
+alm_err alm_model_file_open(const alm_env *env, const char *path, const char *name,
+                            alm_model_file **out, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
     place at;
     alm_str content;
-    alm_err code = find_place(fs, path, name, arena, &at, error);
+    alm_err code = find_place(env->fs, path, name, arena, &at, error);
     if (code == ALM_OK) {
-        code = open_place(fs, &at, arena, &content, out, error);
+        code = open_place(env, &at, arena, &content, out, error);
     }
     alm_arena_destroy(arena);
     return code;
 }
 
-alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *bytes,
-                            alm_model_file **out, alm_error *error)
+alm_err alm_model_file_load(const alm_env *env, const char *path, alm_arena *arena,
+                            alm_model_bytes *bytes, alm_model_file **out, alm_error *error)
 {
     place at;
-    ALM_TRY(find_place(fs, path, path, arena, &at, error));
-    ALM_TRY(open_place(fs, &at, arena, &bytes->content, out, error));
+    ALM_TRY(find_place(env->fs, path, path, arena, &at, error));
+    ALM_TRY(open_place(env, &at, arena, &bytes->content, out, error));
     bytes->name = at.name;
     return ALM_OK;
 }
