@@ -149,29 +149,53 @@ bool alm_str_to_i64(alm_str a, int64_t *out)
 
 __extension__ typedef unsigned __int128 wide;
 
+/* A power of five moved up to the highest bit, by how many bits, and its reciprocal: the lower half
+ * of 2^128 / power, rounded down. */
+typedef struct divisor {
+    uint64_t power, reciprocal;
+    int moved;
+} divisor;
+#define MOVED(five) ((uint64_t)(five) << __builtin_clzll(five))
+#define DIVISOR(five) {MOVED(five), (uint64_t)(~(wide)0 / MOVED(five)), __builtin_clzll(five)}
+static const divisor DIVISORS[] = {
+    DIVISOR(1u), DIVISOR(5u), DIVISOR(25u), DIVISOR(125u), DIVISOR(625u), DIVISOR(3125u),
+    DIVISOR(15625u), DIVISOR(78125u), DIVISOR(390625u), DIVISOR(1953125u), DIVISOR(9765625u),
+    DIVISOR(48828125u), DIVISOR(244140625u), DIVISOR(1220703125u), DIVISOR(6103515625u),
+    DIVISOR(30517578125u), DIVISOR(152587890625u), DIVISOR(762939453125u),
+    DIVISOR(3814697265625u), DIVISOR(19073486328125u), DIVISOR(95367431640625u),
+    DIVISOR(476837158203125u), DIVISOR(2384185791015625u), DIVISOR(11920928955078125u),
+    DIVISOR(59604644775390625u), DIVISOR(298023223876953125u), DIVISOR(1490116119384765625u),
+    DIVISOR(7450580596923828125u)};
+
+/* The quotient; bit 0 is set also when it is not whole. high < d->power. Moeller and Granlund,
+ * "Improved division by invariant integers" (2011), algorithm 4. */
+static inline uint64_t divide(uint64_t high, uint64_t low, const divisor *d)
+{
+    wide product = (wide)d->reciprocal * high + ((wide)high << 64 | low);
+    uint64_t quotient = (uint64_t)(product >> 64) + 1, rest = low - quotient * d->power;
+    bool above = rest > (uint64_t)product;
+    quotient -= above;
+    rest += above ? d->power : 0;
+    bool below = rest >= d->power;
+    quotient += below;
+    rest -= below ? d->power : 0;
+    return quotient | (rest != 0);
+}
+
 /* digits / 10^places, correctly rounded, for digits > 0 and places up to 27, the last for which
  * 5^places fits 63 bits. One division of whole numbers gives at least 62 bits of the quotient, and
- * its remainder whether there is more behind them; a double takes 53. */
+ * whether there is more behind them; a double takes 53. */
 static double decimal_quotient(uint64_t digits, unsigned places)
 {
-    static const uint64_t POWERS[] = {
-        UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625), UINT64_C(3125),
-        UINT64_C(15625), UINT64_C(78125), UINT64_C(390625), UINT64_C(1953125), UINT64_C(9765625),
-        UINT64_C(48828125), UINT64_C(244140625), UINT64_C(1220703125), UINT64_C(6103515625),
-        UINT64_C(30517578125), UINT64_C(152587890625), UINT64_C(762939453125),
-        UINT64_C(3814697265625), UINT64_C(19073486328125), UINT64_C(95367431640625),
-        UINT64_C(476837158203125), UINT64_C(2384185791015625), UINT64_C(11920928955078125),
-        UINT64_C(59604644775390625), UINT64_C(298023223876953125), UINT64_C(1490116119384765625),
-        UINT64_C(7450580596923828125)};
-    int up = __builtin_clzll(digits), down = __builtin_clzll(POWERS[places]);
-    uint64_t divisor = POWERS[places] << down;
-    wide dividend = (wide)(digits << up) << 63;
-    uint64_t quotient = (uint64_t)(dividend / divisor);
-    quotient |= quotient * (wide)divisor != dividend;
-    uint64_t scale_bits = (uint64_t)(1023 + down - up - (int)places - 63) << 52;
+    const divisor *d = &DIVISORS[places];
+    int up = __builtin_clzll(digits);
+    uint64_t high = digits << up;
+    uint64_t quotient = divide(high >> 1, high << 63, d);
+    int64_t half = (int64_t)(quotient >> 1 | (quotient & 1)); /* signed ones convert faster */
+    uint64_t scale_bits = (uint64_t)(1023 + d->moved - up - (int)places - 62) << 52;
     double scale;
     memcpy(&scale, &scale_bits, sizeof scale);
-    return (double)quotient * scale; /* a power of two, far from the subnormal numbers */
+    return (double)half * scale; /* a power of two, far from the subnormal numbers */
 }
 
 /* Parts of a decimal: digits * 10^exponent. */
@@ -282,15 +306,14 @@ size_t alm_str_take_decimal(alm_str a, double *out)
     if (whole.count == 0 || whole.count == 8 || *at != '.') {
         return 0;
     }
-    alm_digits part[3] = {alm_digits_at(at + 1), alm_digits_at(at + 9), alm_digits_at(at + 17)};
-    part[1].count = part[0].count == 8 ? part[1].count : 0;
-    part[2].count = part[1].count == 8 ? part[2].count : 0;
-    unsigned places = part[0].count + part[1].count + part[2].count;
-    at += 1 + places;
     uint64_t digits = whole.value;
-    digits = digits * POWER[part[0].count] + part[0].value;
-    digits = digits * POWER[part[1].count] + (part[1].count > 0 ? part[1].value : 0);
-    digits = digits * POWER[part[2].count] + (part[2].count > 0 ? part[2].value : 0);
+    alm_digits part = {0, 8};
+    unsigned places = 0;
+    for (at++; part.count == 8 && places <= PLAIN_DIGITS; at += part.count) {
+        part = alm_digits_at(at);
+        digits = digits * POWER[part.count] + part.value;
+        places += part.count;
+    }
     bool fits = whole.count + places <= PLAIN_DIGITS || (whole.value == 0 && places <= PLAIN_DIGITS);
     if (places == 0 || !fits || *at == 'e' || *at == 'E') {
         return 0;

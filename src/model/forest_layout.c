@@ -82,28 +82,6 @@ static void order_nodes(const almi_tree *tree, writing *w)
     }
 }
 
-static uint16_t operand(const writing *w, int32_t child)
-{
-    return child >= 0 ? w->slot[child] : (uint16_t)~child;
-}
-
-static alm_err make_blend(writing *w, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &w->forest->tree[t];
-    size_t count = tree->leaf_count - 1;
-    almi_blend *node = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, count, node, error));
-    for (size_t i = 0; i < count; i++) {
-        size_t from = (size_t)w->order[count - 1 - i];
-        almi_test test = w->forest->test[t][from];
-        node[i] = (almi_blend){test.code * 0x01010101u, (uint16_t)w->group->local[test.lane],
-                               operand(w, tree->left[from]), operand(w, tree->right[from])};
-        w->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
-    }
-    w->forest->fast[t].blend = node;
-    return ALM_OK;
-}
-
 static alm_err make_levels(const writing *w, size_t t, alm_error *error)
 {
     size_t depth = w->forest->tree[t].symmetric_depth;
@@ -216,6 +194,50 @@ static bool has_lanes(const writing *w, size_t t)
     return true;
 }
 
+/* Steps and blends of a tree of bytes at once: the nodes are numbered breadth first while they are
+ * listed. Nothing is decided by a branch, because a child is as often a leaf as not: what a leaf
+ * writes in place of a node is written again when the node's turn comes. */
+static alm_err make_small(writing *w, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &w->forest->tree[t];
+    const almi_test *tests = w->forest->test[t];
+    size_t inner_count = tree->leaf_count - 1, count = 1, level_end = 0, next = 1;
+    almi_blend *blend = NULL;
+    almi_step *step = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count, blend, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, step, error));
+    w->order[0] = 0;
+    w->slot[0] = 0; /* here: of the node at that place in the order */
+    step[0] = step_of(0, UINT8_MAX, 0);
+    w->depth = 0;
+    for (size_t i = 0; i < inner_count; i++, next += 2) {
+        w->depth += i == level_end;
+        level_end = i == level_end ? count : level_end;
+        int32_t node = w->order[i], left = tree->left[node], right = tree->right[node];
+        uint32_t lane = w->group->local[tests[node].lane], code = tests[node].code;
+        uint16_t operands[2];
+        operands[0] = (uint16_t)(left >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
+                                           : (size_t)~left);
+        w->order[count] = left;
+        w->slot[count] = (uint16_t)next;
+        count += left >= 0;
+        operands[1] = (uint16_t)(right >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
+                                            : (size_t)~right);
+        w->order[count] = right;
+        w->slot[count] = (uint16_t)(next + 1);
+        count += right >= 0;
+        blend[inner_count - 1 - i] =
+            (almi_blend){code * 0x01010101u, (uint16_t)lane, operands[0], operands[1]};
+        step[w->slot[i]] = step_of(lane, code, next);
+        step[next] = step_of((uint32_t)~left & UINT8_MAX, UINT8_MAX, next);
+        step[next + 1] = step_of((uint32_t)~right & UINT8_MAX, UINT8_MAX, next + 1);
+    }
+    w->forest->fast[t].blend = blend;
+    w->forest->fast[t].step = step;
+    w->forest->fast[t].depth = w->depth;
+    return ALM_OK;
+}
+
 static alm_err make_tree(writing *w, size_t t, alm_error *error)
 {
     const almi_tree *tree = &w->forest->tree[t];
@@ -223,15 +245,14 @@ static alm_err make_tree(writing *w, size_t t, alm_error *error)
     if (!has_lanes(w, t)) {
         return ALM_OK;
     }
+    if (tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0) {
+        return make_small(w, t, error);
+    }
     order_nodes(tree, w);
     if (tree->symmetric_depth > 0) {
         ALM_TRY(make_levels(w, t, error));
     }
-    if (tree->leaf_count <= ALMI_STEP_LEAVES_MAX) {
-        ALM_TRY(make_steps(w, t, error));
-    }
-    bool blends = tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0;
-    return blends ? make_blend(w, t, error) : ALM_OK;
+    return tree->leaf_count <= ALMI_STEP_LEAVES_MAX ? make_steps(w, t, error) : ALM_OK;
 }
 
 static alm_err make_some(void *context, size_t task, int worker, alm_error *error)
@@ -246,9 +267,9 @@ static alm_err make_some(void *context, size_t task, int worker, alm_error *erro
         leaves = forest->tree[t].leaf_count > leaves ? forest->tree[t].leaf_count : leaves;
     }
     alm_arena *scratch = alm_arena_create(SCRATCH_BYTES);
-    alm_err code = ALMI_FOREST_ARRAY(scratch, leaves, w.order, error);
+    alm_err code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.order, error);
     if (code == ALM_OK) {
-        code = ALMI_FOREST_ARRAY(scratch, leaves, w.slot, error);
+        code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.slot, error);
     }
     for (size_t t = begin; code == ALM_OK && t < end; t++) {
         code = make_tree(&w, t, error);

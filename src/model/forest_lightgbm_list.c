@@ -14,8 +14,22 @@ typedef struct scan {
     uint64_t ends; /* bit i: byte i of the window is a blank, or the end of the list */
 } scan;
 
-/* The blanks among eight bytes as the bits 0 .. 7. */
-static uint64_t blanks_of(const char *at)
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* Bit i: byte i of a window is a blank. */
+static inline uint64_t blanks_of(const char *at)
+{
+    uint64_t found = 0;
+    for (unsigned i = 0; i < WINDOW; i += 16) {
+        __m128i some = _mm_loadu_si128((const __m128i *)(at + i));
+        uint64_t equal = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, _mm_set1_epi8(' ')));
+        found |= equal << i;
+    }
+    return found;
+}
+#else
+static uint64_t blanks_of_eight(const char *at)
 {
     const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
     uint64_t eight;
@@ -25,15 +39,22 @@ static uint64_t blanks_of(const char *at)
     return zeros * UINT64_C(0x0102040810204080) >> 56;
 }
 
-static bool load_window(scan *s)
+static uint64_t blanks_of(const char *at)
+{
+    uint64_t found = 0;
+    for (unsigned i = 0; i < WINDOW; i += 8) {
+        found |= blanks_of_eight(at + i) << i;
+    }
+    return found;
+}
+#endif
+
+static inline bool load_window(scan *s)
 {
     if (s->window > s->last || s->window > s->end) {
         return false;
     }
-    s->ends = 0;
-    for (unsigned i = 0; i < WINDOW / 8; i++) {
-        s->ends |= blanks_of(s->window + 8 * i) << (8 * i);
-    }
+    s->ends = blanks_of(s->window);
     if (s->end - s->window < WINDOW) {
         uint64_t end = (uint64_t)1 << (s->end - s->window);
         s->ends = (s->ends & (end - 1)) | end;
@@ -99,7 +120,7 @@ size_t almi_list_integers(almi_list *list, int32_t *out, size_t most)
 static inline bool decimal(const char *begin, const char *end, double *out)
 {
     int32_t whole;
-    if (small_number(begin, end, &whole)) {
+    if (end - begin <= 8 && small_number(begin, end, &whole)) {
         *out = *begin == '-' ? -(double)-whole : (double)whole; /* -0 has a sign */
         return true;
     }
