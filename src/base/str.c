@@ -185,7 +185,7 @@ static inline uint64_t divide(uint64_t high, uint64_t low, const divisor *d)
 /* digits / 10^places, correctly rounded, for digits > 0 and places up to 27, the last for which
  * 5^places fits 63 bits. One division of whole numbers gives at least 62 bits of the quotient, and
  * whether there is more behind them; a double takes 53. */
-static double decimal_quotient(uint64_t digits, unsigned places)
+static inline double decimal_quotient(uint64_t digits, unsigned places)
 {
     const divisor *d = &DIVISORS[places];
     int up = __builtin_clzll(digits);

@@ -156,6 +156,18 @@ static alm_err check_tree(tree_check *check, const almi_tree *tree)
     return ALM_OK;
 }
 
+/* Every child is a leaf, or an inner node behind its parent. */
+static bool children_follow(const int32_t *child, size_t inner_count)
+{
+    bool fine = true;
+    for (size_t node = 0; node < inner_count; node++) {
+        int64_t to = child[node];
+        fine &= (to >= -(int64_t)inner_count - 1) & (to < (int64_t)inner_count) &
+                ((to < 0) | (to > (int64_t)node));
+    }
+    return fine;
+}
+
 /* Whether a tree without categories is fine whose children come behind their parents, as they
  * mostly do: then each node and leaf, met once as a child, is reached from the root. One pass, in
  * which nothing depends on what was found before; false: check_tree finds out. */
@@ -167,24 +179,21 @@ static bool is_plain(tree_check *check, const almi_tree *tree)
     columns = check->forest->info.feature_count + check->forest->ctr_count;
     memset(check->seen, 0, inner_count + tree->leaf_count);
     for (size_t node = 0; node < inner_count; node++) {
-        fine &= (size_t)tree->feature[node] < columns && !isnan(tree->threshold[node]);
+        fine &= ((size_t)tree->feature[node] < columns) & !isnan(tree->threshold[node]);
         /* No category, and none of the missing types that are unknown. */
-        fine &= (tree->decision[node] & ALMI_DECISION_CATEGORY) == 0 &&
-                tree->decision[node] < (ALMI_MISSING_NAN + 1) << ALMI_DECISION_MISSING_SHIFT;
+        fine &= (tree->decision[node] & ALMI_DECISION_CATEGORY) == 0;
+        fine &= tree->decision[node] < (ALMI_MISSING_NAN + 1) << ALMI_DECISION_MISSING_SHIFT;
     }
+    fine = fine && children_follow(tree->left, inner_count) &&
+           children_follow(tree->right, inner_count);
+    unsigned again = 0;
     for (size_t node = 0; fine && node < inner_count; node++) {
-        for (int side = 0; side < 2; side++) {
-            int32_t child = side == 0 ? tree->left[node] : tree->right[node];
-            size_t leaf = (size_t)~child;
-            fine = child >= 0 ? (size_t)child > node && (size_t)child < inner_count
-                              : leaf < tree->leaf_count;
-            if (!fine || seen[child]) {
-                return false;
-            }
-            seen[child] = 1;
-        }
+        again |= seen[tree->left[node]];
+        seen[tree->left[node]] = 1;
+        again |= seen[tree->right[node]];
+        seen[tree->right[node]] = 1;
     }
-    return fine;
+    return fine && again == 0;
 }
 
 typedef struct check_context {

@@ -51,10 +51,10 @@ typedef struct alm_forest_info {
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
 /* The same by the threads of a pool (may be NULL), which nobody else may use meanwhile. The forest
- * and the errors are the same for any number of them. They also make the SHA-256 of the text, which
- * goes to `digest`, unless that is NULL. */
+ * and the errors are the same for any number of them. On the way they mostly go on with
+ * the hash of the text (may be NULL) to its end. */
 ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
-                                               alm_digest *digest, alm_forest **out,
+                                               alm_hash_begun *hash, alm_forest **out,
                                                alm_error *error);
 
 /* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1

@@ -139,8 +139,8 @@ static alm_err read_trees(almi_reader *r, const header *head, size_t count)
 
 typedef struct sized_trees {
     const almi_reader *r;
-    alm_str text;       /* the whole */
-    alm_digest *digest; /* OPTIONAL: where its hash goes */
+    alm_str text;         /* the whole */
+    alm_hash_begun *hash; /* OPTIONAL: of the text, to go on to its end */
     const char **begin; /* [count + 1] */
     size_t count;
 } sized_trees;
@@ -179,8 +179,8 @@ static alm_err read_some(void *context, size_t task, int worker, alm_error *erro
     alm_forest *forest = sized->r->forest;
     /* The hash comes first: no task takes longer. */
     if (task == 0) {
-        if (sized->digest != NULL) {
-            *sized->digest = alm_hash_bytes(sized->text.data, sized->text.size);
+        if (sized->hash != NULL) {
+            alm_hash_go_on(sized->hash, sized->text, sized->text.size);
         }
         return ALM_OK;
     }
@@ -236,18 +236,15 @@ static alm_err read_sized_trees(almi_reader *r, const header *head, const char *
 static alm_err read_one_by_one(almi_reader *r, const header *head, sized_trees *sized)
 {
     size_t count = count_trees(sized->text);
-    if (sized->digest != NULL) {
-        *sized->digest = alm_hash_bytes(sized->text.data, sized->text.size);
-    }
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, r->forest->tree, r->error));
     return read_trees(r, head, count);
 }
 
-static alm_err read_text(almi_reader *r, alm_digest *digest)
+static alm_err read_text(almi_reader *r, alm_hash_begun *hash)
 {
     header head = {.class_count = -1, .tree_per_iteration = -1, .feature_max = -1};
     alm_forest_info *info = &r->forest->info;
-    sized_trees sized = {.r = r, .text = r->rest, .digest = digest};
+    sized_trees sized = {.r = r, .text = r->rest, .hash = hash};
     alm_str line = {NULL, 0};
     bool at_tree = false, done = false;
     if (!almi_next_line(r, &line) || !alm_str_is(alm_str_trim(line), "tree")) {
@@ -274,13 +271,13 @@ static alm_err read_text(almi_reader *r, alm_digest *digest)
 }
 
 alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
-                                 alm_digest *digest, alm_forest **out, alm_error *error)
+                                 alm_hash_begun *hash, alm_forest **out, alm_error *error)
 {
     alm_forest *forest = NULL;
     ALM_TRY(almi_forest_create_by(pool, text.size, &forest, error));
     almi_reader r = {.rest = text, .end = text.data + text.size, .name = name, .forest = forest,
                      .arena = forest->arena, .error = error};
-    alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r, digest);
+    alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r, hash);
     if (code != ALM_OK) {
         alm_forest_destroy(forest);
         return code;

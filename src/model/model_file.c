@@ -157,8 +157,8 @@ typedef struct format {
     bool (*is)(alm_str content);
     /* NULL: known and not read; `refusal` says why, and what to do. */
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
-    /* OPTIONAL: the same by several threads, the hash of the bytes included. */
-    alm_err (*parse_by)(alm_pool *pool, alm_str content, const char *name, alm_digest *digest,
+    /* OPTIONAL: the same by several threads, which go on with the hash of the bytes, too. */
+    alm_err (*parse_by)(alm_pool *pool, alm_str content, const char *name, alm_hash_begun *hash,
                         alm_forest **out, alm_error *error);
     alm_transform_library library;
     bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
@@ -272,23 +272,15 @@ static void describe(alm_model_file *file)
         shape, DIGEST_SHOWN, digest));
 }
 
-static alm_err parse_forest(alm_model_file *file, const format *kind, alm_str content,
-                            alm_pool *pool, alm_error *error)
+static alm_err fill(alm_model_file *file, const format *kind, alm_fs_content *content,
+                    alm_pool *pool, alm_error *error)
 {
     alm_model_file_info *info = &file->info;
-    if (kind->parse_by) {
-        return kind->parse_by(pool, content, info->name.data, &info->digest, &file->forest, error);
-    }
-    ALM_TRY(kind->parse(content, info->name.data, &file->forest, error));
-    info->digest = alm_hash_bytes(content.data, content.size);
-    return ALM_OK;
-}
-
-static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_pool *pool,
-                    alm_error *error)
-{
-    alm_model_file_info *info = &file->info;
-    ALM_TRY(parse_forest(file, kind, content, pool, error));
+    const char *name = info->name.data;
+    ALM_TRY(kind->parse_by
+                ? kind->parse_by(pool, content->bytes, name, &content->hash, &file->forest, error)
+                : kind->parse(content->bytes, name, &file->forest, error));
+    info->digest = alm_hash_finish(&content->hash, content->bytes);
     info->format = kind->name;
     info->forest = alm_forest_describe(file->forest);
     alm_transform_spec spec = {.library = kind->library,
@@ -302,7 +294,7 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     }
     ALM_TRY(take_names(file, error));
     info->has_pandas_categories = info->forest.has_category_names ||
-                                  (kind->categories && kind->categories(content));
+                                  (kind->categories && kind->categories(content->bytes));
     info->category_remedy = info->has_pandas_categories ? kind->category_remedy : NULL;
     info->is_generic = is_generic(info, kind->generic);
     if (!info->feature_names) {
@@ -312,9 +304,10 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     return ALM_OK;
 }
 
-alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *name,
-                                alm_model_file **out, alm_error *error)
+static alm_err parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
+                             alm_model_file **out, alm_error *error)
 {
+    alm_str content = from->bytes;
     const format *kind = find_format(content);
     if (!kind) {
         return fail_unknown(content, name, error);
@@ -328,13 +321,20 @@ alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *nam
     alm_model_file *file = memory;
     file->arena = alm_arena_create(0);
     file->info.name = alm_str_of(alm_arena_copy_text(file->arena, name, strlen(name)));
-    alm_err code = fill(file, kind, content, pool, error);
+    alm_err code = fill(file, kind, from, pool, error);
     if (code != ALM_OK) {
         alm_model_file_close(file);
         return code;
     }
     *out = file;
     return ALM_OK;
+}
+
+alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *name,
+                                alm_model_file **out, alm_error *error)
+{
+    alm_fs_content from = {.bytes = content};
+    return parse_content(pool, &from, name, out, error);
 }
 
 alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
@@ -369,8 +369,10 @@ static alm_err open_place(const alm_env *env, const place *at, alm_arena *arena,
                           alm_model_file **out, alm_error *error)
 {
     alm_model_file *file = NULL;
-    ALM_TRY(alm_fs_read_all(env->fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
-    ALM_TRY(alm_model_file_parse_by(env->pool, *content, at->name, &file, error));
+    alm_fs_content read;
+    ALM_TRY(alm_fs_read_hashing(env, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, &read, error));
+    *content = read.bytes;
+    ALM_TRY(parse_content(env->pool, &read, at->name, &file, error));
     if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
         alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
                                 "of %s", at->name, at->flavour, file->info.format);
