@@ -288,44 +288,36 @@ static bool short_decimal(alm_str a, double *out)
     return true;
 }
 
-/* What a plain decimal takes at most, and what is read of it: a sign, seven digits, a point, and
- * three times eight digits. */
-#define PLAIN_BYTES 33
 #define PLAIN_DIGITS 19 /* are below 2^64 */
 
-size_t alm_str_take_decimal(alm_str a, double *out)
+bool alm_str_plain_decimal(alm_str a, double *out)
 {
-    static const uint32_t POWER[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
-                                      100000000};
-    if (a.size < PLAIN_BYTES + 1) {
-        return 0;
-    }
+    static const uint32_t POWER[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
     const char *at = a.data + (a.data[0] == '-');
     alm_digits whole = alm_digits_at(at);
     at += whole.count;
-    if (whole.count == 0 || whole.count == 8 || *at != '.') {
-        return 0;
+    ptrdiff_t left = a.data + a.size - at - 1, places = left;
+    /* Seven digits at most, so that the byte behind them is in the text. */
+    bool fits = whole.count > 0 && whole.count < 8 && left > 0 && left <= PLAIN_DIGITS;
+    if (!fits || *at != '.' || (whole.value > 0 && whole.count + places > PLAIN_DIGITS)) {
+        return false;
     }
-    uint64_t digits = whole.value;
-    alm_digits part = {0, 8};
-    unsigned places = 0;
-    for (at++; part.count == 8 && places <= PLAIN_DIGITS; at += part.count) {
-        part = alm_digits_at(at);
-        digits = digits * POWER[part.count] + part.value;
-        places += part.count;
+    uint64_t digits = whole.value, bad = 0, others;
+    for (at++; left >= 8; left -= 8, at += 8) {
+        digits = digits * 100000000 + alm_digits_value(alm_digits_load(at, &others));
+        bad |= others;
     }
-    bool fits = whole.count + places <= PLAIN_DIGITS || (whole.value == 0 && places <= PLAIN_DIGITS);
-    if (places == 0 || !fits || *at == 'e' || *at == 'E') {
-        return 0;
+    unsigned shift = 8 * (7 - (unsigned)left); /* zeros in front */
+    uint64_t rest = alm_digits_load(at, &others) << shift << 8;
+    bad |= others << shift << 8;
+    digits = digits * POWER[left] + alm_digits_value(rest);
+    if (bad != 0) {
+        return false;
     }
-    double value = 0;
-    if (digits < (uint64_t)1 << 53) {
-        value = (double)digits / EXACT_POWER[places];
-    } else {
-        value = decimal_quotient(digits, places);
-    }
+    double value = digits < (uint64_t)1 << 53 ? (double)digits / EXACT_POWER[places]
+                                              : decimal_quotient(digits, (unsigned)places);
     *out = a.data[0] == '-' ? -value : value;
-    return (size_t)(at - a.data);
+    return true;
 }
 
 static bool is_number_text(alm_str a)

@@ -5,7 +5,7 @@
 #include "base/digits.h"
 
 #define WINDOW 64   /* bytes whose blanks are one word */
-#define REACH 40    /* bytes behind the start of a number that may be looked at */
+#define REACH 16    /* bytes behind the end of a number that may be looked at */
 
 /* Ends of numbers, in windows. */
 typedef struct scan {
@@ -124,8 +124,7 @@ static inline bool decimal(const char *begin, const char *end, double *out)
         *out = *begin == '-' ? -(double)-whole : (double)whole; /* -0 has a sign */
         return true;
     }
-    size_t readable = (size_t)(end - begin) + REACH;
-    return begin + alm_str_take_decimal((alm_str){begin, readable}, out) == end;
+    return alm_str_plain_decimal((alm_str){begin, (size_t)(end - begin)}, out);
 }
 
 size_t almi_list_doubles(almi_list *list, double *out, size_t most)

@@ -18,7 +18,7 @@ typedef struct almi_list {
 
 /* -1234567 .. 1234567: up to seven digits */
 size_t almi_list_integers(almi_list *list, int32_t *out, size_t most);
-/* whole numbers of up to seven digits, and the decimals of alm_str_take_decimal */
+/* whole numbers of up to seven digits, and the decimals of alm_str_plain_decimal */
 size_t almi_list_doubles(almi_list *list, double *out, size_t most);
 
 #endif
