@@ -71,7 +71,8 @@ static alm_err use_header(almi_reader *r, const header *head)
 {
     int64_t outputs = head->tree_per_iteration >= 0 ? head->tree_per_iteration : head->class_count;
     if (outputs < 1 || outputs > OUTPUTS_MAX) {
-        return almi_corrupt(r, r->line, "num_class or num_tree_per_iteration is missing or impossible");
+        return almi_corrupt(r, r->line,
+                            "num_class or num_tree_per_iteration is missing or impossible");
     }
     /* The names bound the number of features by the size of the text. */
     if (head->feature_max < 0 || (uint64_t)head->feature_max + 1 != head->name_count) {

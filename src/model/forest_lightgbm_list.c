@@ -15,7 +15,7 @@ typedef struct scan {
 } scan;
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 
 /* Bit i: byte i of a window is a blank. */
 static inline uint64_t blanks_of(const char *at)

@@ -173,8 +173,8 @@ static size_t list_of(const char *text, double *value, int32_t *whole, size_t mo
     alm_buffer_text(&out, "key=");
     alm_buffer_text(&out, text);
     alm_str list = {out.data + 4, out.size - 4};
-    alm_buffer_text(&out, "\nsomething=1 2 3 4 5 6 7 8 9 that comes behind it in the same text, as it "
-                          "always does in one of LightGBM: a hundred bytes and more of that\n");
+    alm_buffer_text(&out, "\nsomething=1 2 3 4 5 6 7 8 9 that comes behind it in the same text, "
+                          "as in LightGBM's always: a hundred bytes and more of that\n");
     list.data = out.data + 4; /* it may have moved */
     almi_list doubles = {list, out.data + out.size}, integers = doubles;
     size_t count = almi_list_doubles(&doubles, value, most);
@@ -205,8 +205,8 @@ static void lists_are_read_as_far_as_they_are_usual(void **state)
         const char *text;
         size_t count;
     } STOPS[] = {{"1 2  3", 2}, {"1 2\t3", 1}, {"1 +2", 1}, {"1 12345678 2", 1}, {"1 2 ", 2},
-                 {" 1 2", 2}, {"  1", 0}, {"1 nan", 1}, {"1 1e5", 1}, {"1 1.5e-05 2", 1}, {"1 --2", 1},
-                 {"1 2x", 1}, {"1 -", 1}, {"1 .5", 1}, {"1 5. 2", 1}, {"1 2,5", 1}, {"1 2\r", 1}};
+                 {" 1 2", 2}, {"  1", 0}, {"1 nan", 1}, {"1 1e5", 1}, {"1 1.5e-05 2", 1},
+                 {"1 --2", 1}, {"1 2x", 1}, {"1 -", 1}, {"1 .5", 1}, {"1 5. 2", 1}, {"1 2,5", 1}, {"1 2\r", 1}};
     for (size_t i = 0; i < sizeof STOPS / sizeof *STOPS; i++) {
         size_t count = list_of(STOPS[i].text, value, whole, 9, &rest);
         if (count != STOPS[i].count) {

@@ -336,7 +336,8 @@ static alm_err read_categories(almi_reader *r, const tree_text *text, almi_tree 
         ascending = ascending && tree->category_begin[i] <= tree->category_begin[i + 1];
     }
     if (!ascending) {
-        return almi_corrupt(r, text->line[KEY_CAT_BOUNDARIES], "cat_boundaries do not ascend from 0");
+        return almi_corrupt(r, text->line[KEY_CAT_BOUNDARIES],
+                            "cat_boundaries do not ascend from 0");
     }
     integers word = {tree->category_begin[tree->category_count], 0, UINT32_MAX, 4};
     ALM_TRY(read_integers(r, text, KEY_CAT_THRESHOLD, word, &value));
@@ -358,7 +359,8 @@ static alm_err read_terms(almi_reader *r, const tree_text *text, const almi_tree
     for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
         terms += ((const uint32_t *)value)[leaf];
         if (terms > INT32_MAX) {
-            return almi_corrupt(r, text->line[KEY_NUM_FEATURES], "num_features has an impossible sum");
+            return almi_corrupt(r, text->line[KEY_NUM_FEATURES],
+                                "num_features has an impossible sum");
         }
         begin[leaf + 1] = (uint32_t)terms;
     }

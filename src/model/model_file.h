@@ -39,9 +39,9 @@ typedef struct alm_model_file_info {
     const char *category_remedy; /* then, a sentence that goes on behind the model's name */
 } alm_model_file_info;
 
-/* The threads of env->pool (may be NULL) help, if the format can be read by several; nobody else
- * may use the pool meanwhile. `path` is what is opened, a file or an MLflow model folder (import/mlflow_folder.h); `name`
- * (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
+/* The threads of env->pool (may be NULL) help, where the format can be read by several; nobody else
+ * may use the pool meanwhile. `path` is what is opened, a file or an MLflow model folder
+ * (import/mlflow_folder.h); `name` (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
  * ALM_ERR_LIMIT above the bound; ALM_ERR_UNSUPPORTED for a format that is known and not read, or
  * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
 ALM_NODISCARD alm_err alm_model_file_open(const alm_env *env, const char *path, const char *name,

@@ -252,7 +252,8 @@ static void a_file_is_opened_through_the_file_system(void **state)
                      ALM_ERR_NOT_FOUND);
     alm_str text = fixture(arena, "model_simple.txt");
     assert_int_equal(alm_fs_write_all(fs, "m.txt", text, &error), ALM_OK);
-    assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "m.txt", "m.txt", &file, &error), ALM_OK);
+    assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "m.txt", "m.txt", &file, &error),
+                     ALM_OK);
     assert_int_equal(alm_forest_describe(alm_model_file_forest(file)).tree_count, 2);
     alm_model_file_close(file);
     alm_fs_destroy(fs);
