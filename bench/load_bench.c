@@ -5,8 +5,9 @@
  * PATH is a model file or a scorer's folder; everything that opening does counts: starting THREADS
  * threads (1: only the caller's), reading, SHA-256, parsing, layouts. `cold` first asks the kernel
  * to forget the pages of the file (a scorer: of model.txt in it). Printed are wall and processor
- * time (of all threads) of opening, the wall time of the first row scored after it (a model file, when a file with its values is given), and the most memory that the process has
- * held, the read file included. */
+ * time (of all threads) of opening, the wall time of the first row scored after it (a model file,
+ * when a file with its values is given), and the most memory that the process has held, the read
+ * file included. */
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>

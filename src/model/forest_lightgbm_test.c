@@ -206,7 +206,8 @@ static void lists_are_read_as_far_as_they_are_usual(void **state)
         size_t count;
     } STOPS[] = {{"1 2  3", 2}, {"1 2\t3", 1}, {"1 +2", 1}, {"1 12345678 2", 1}, {"1 2 ", 2},
                  {" 1 2", 2}, {"  1", 0}, {"1 nan", 1}, {"1 1e5", 1}, {"1 1.5e-05 2", 1},
-                 {"1 --2", 1}, {"1 2x", 1}, {"1 -", 1}, {"1 .5", 1}, {"1 5. 2", 1}, {"1 2,5", 1}, {"1 2\r", 1}};
+                 {"1 --2", 1}, {"1 2x", 1}, {"1 -", 1}, {"1 .5", 1}, {"1 5. 2", 1},
+                 {"1 2,5", 1}, {"1 2\r", 1}};
     for (size_t i = 0; i < sizeof STOPS / sizeof *STOPS; i++) {
         size_t count = list_of(STOPS[i].text, value, whole, 9, &rest);
         if (count != STOPS[i].count) {
