@@ -34,9 +34,9 @@ alm_err almi_forest_create_by(alm_pool *pool, size_t source_bytes, alm_forest **
     return ALM_OK;
 }
 
-alm_err almi_forest_create(alm_forest **out, alm_error *error)
+alm_err almi_forest_create(size_t source_bytes, alm_forest **out, alm_error *error)
 {
-    return almi_forest_create_by(NULL, 0, out, error);
+    return almi_forest_create_by(NULL, source_bytes, out, error);
 }
 
 void alm_forest_destroy(alm_forest *forest)

@@ -250,9 +250,9 @@ struct alm_forest {
     bool has_vbmi;    /* the CPU permutes bytes (AVX-512 VBMI) */
 };
 
-/* Creates an empty forest with its arena. The second form: one that the threads of a pool (may be
- * NULL) make, from so many bytes. */
-ALM_NODISCARD alm_err almi_forest_create(alm_forest **out, alm_error *error);
+/* Creates an empty forest with its arena, to be made from so many bytes; in the second form by the
+ * threads of a pool (may be NULL). */
+ALM_NODISCARD alm_err almi_forest_create(size_t source_bytes, alm_forest **out, alm_error *error);
 ALM_NODISCARD alm_err almi_forest_create_by(alm_pool *pool, size_t source_bytes, alm_forest **out,
                                             alm_error *error);
 /* Trees of one task: enough that its start costs nothing, and never cut by the number of threads.
