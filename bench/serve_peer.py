@@ -1,6 +1,6 @@
 """What most people serve a LightGBM model with: FastAPI on uvicorn, one process, pydantic checks
-the body, the Python package predicts. `python serve_peer.py MODEL PORT`; {"instances": [[...], ...]} at
-/predict, as bench/serve_load_bench.c sends with --form instances."""
+the body, the Python package predicts. `python serve_peer.py MODEL PORT`: {"instances": [[..], ..]}
+at /predict, as bench/serve_load_bench.c sends with --form instances."""
 import sys
 
 import lightgbm

@@ -142,7 +142,16 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     alm_assert(reply->status != 0);
 }
 
+static void done(void *context, const alm_request *request, void *slot, const alm_reply *reply,
+                 bool sent)
+{
+    const alm_service *service = context;
+    const admitted *found = slot;
+    alm_observer_done(service->observer, request, found ? found->route : NULL, reply, sent);
+}
+
 alm_server_handler alm_service_handler(alm_service *service)
 {
-    return (alm_server_handler){.admit = admit, .handle = handle, .context = service};
+    return (alm_server_handler){
+        .admit = admit, .handle = handle, .done = done, .context = service};
 }
