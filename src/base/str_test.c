@@ -281,6 +281,56 @@ static void floats_are_rounded_once(void **state)
     }
 }
 
+/* Whether a text is a plain decimal; its value must be that of the whole reader. */
+static bool is_plain_decimal(const char *text)
+{
+    char inside[200];
+    double value = 77, whole = 77;
+    snprintf(inside, sizeof inside, "%s 123456789", text);
+    bool is = alm_str_plain_decimal((alm_str){inside, strlen(text)}, &value);
+    if (is && (!alm_str_to_double(alm_str_of(text), &whole) ||
+               memcmp(&value, &whole, sizeof value) != 0)) {
+        fail_msg("'%s' gives %a, expected %a", text, value, whole);
+    }
+    assert_true(is || value == 77);
+    return is;
+}
+
+static void plain_decimals_are_those_of_the_whole_reader(void **state)
+{
+    (void)state;
+    static const char *PLAIN[] = {
+        "59.500000000000007", "-0.33360551558426882", "0.0000000000000000001", "-0.0", "5.5",
+        "9999999.999999999999", "9007199.254740993", "1.12345678", "1.1234567812345678",
+        "0.9999999999999999999", "-007.5", "9007199.254740992", "0.9007199254740993"};
+    static const char *OTHERS[] = {
+        "", "-", ".", "5.", "5", ".5", "+1.5", "--1.5", "1.5e-05", "1.5E5", "12345678.5", "nan",
+        "1.1234567890123456789", "0.00000000000000000001", "1.1234567x", "1.12345678x", "1.x",
+        "1.1234567812345678x", "1..5", "1.5.5", "1,5", "1.-5", "12345678"};
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
+        if (!is_plain_decimal(PLAIN[i])) {
+            fail_msg("'%s' is not plain", PLAIN[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        if (is_plain_decimal(OTHERS[i])) {
+            fail_msg("'%s' is plain", OTHERS[i]);
+        }
+    }
+    /* What stands behind the end is no part of it. */
+    double value = 77;
+    assert_true(alm_str_plain_decimal((alm_str){"12.575757575757", 4}, &value) && value == 12.5);
+    assert_false(alm_str_plain_decimal((alm_str){"12.575757575757", 3}, &value));
+    assert_false(alm_str_plain_decimal((alm_str){"1234.5757575757", 2}, &value));
+    alm_rng rng = alm_rng_stream(1, 32);
+    for (int i = 0; i < 300000; i++) {
+        char text[40];
+        value = alm_rng_next_uniform(&rng) * (i % 4 == 0 ? 1 : i % 4 == 1 ? 1e7 : 100);
+        snprintf(text, sizeof text, "%.*g", 1 + i % 19, value);
+        (void)is_plain_decimal(text);
+    }
+}
+
 static void texts_that_are_no_number_are_rejected(void **state)
 {
     (void)state;
@@ -563,6 +613,49 @@ static void long_decimals_are_rounded_correctly(void **state)
     }
 }
 
+/* Where numbers are written without printf, they are those that printf writes: at random, near
+ * powers of ten and two, exactly between two decimals. */
+static void assert_as_printf(double value)
+{
+    char text[32], expected[40] = "";
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+        if (strtod(expected, NULL) == value) {
+            break;
+        }
+    }
+    size_t size = alm_double_text(value, text);
+    if (size != strlen(expected) || strcmp(text, expected) != 0) {
+        fail_msg("%a is written as '%s', by printf as '%s'", value, text, expected);
+    }
+}
+
+static void doubles_are_written_as_by_printf(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(17, 1);
+    for (int i = 0; i < 200000; i++) {
+        int exponent = (int)alm_rng_next_below(&rng, 70) - 16; /* 1e-5 to 1e16 */
+        double value = ldexp(1 + alm_rng_next_uniform(&rng), exponent);
+        assert_as_printf(i % 2 ? value : -value);
+        /* Few decimals, as prices have. */
+        assert_as_printf((double)alm_rng_next_below(&rng, 10000000) / 1000);
+        /* Few bits: ties between decimals. */
+        assert_as_printf(ldexp((double)alm_rng_next_below(&rng, 1024), exponent - 10));
+    }
+    for (int power = -6; power <= 17; power++) {
+        char text[16];
+        snprintf(text, sizeof text, "1e%d", power);
+        double up = strtod(text, NULL), down = up;
+        for (int i = 0; i < 100; i++) {
+            assert_as_printf(up);
+            assert_as_printf(down);
+            up = nextafter(up, INFINITY);
+            down = nextafter(down, 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,11 +669,13 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(doubles_are_read_correctly_rounded),
         cmocka_unit_test(floats_are_rounded_once),
+        cmocka_unit_test(plain_decimals_are_those_of_the_whole_reader),
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
         cmocka_unit_test(control_characters_become_visible),
+        cmocka_unit_test(doubles_are_written_as_by_printf),
         cmocka_unit_test(buffers_grow),
         cmocka_unit_test(buffers_remember_a_failed_allocation),
     };

@@ -105,7 +105,7 @@ void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t r
 #define ALMI_WALK_WIDTH 8
 
 /* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
-ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error);
+ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
 /* Is it faster than a walk, with the kernel in use? By the shape of the forest alone. */
 bool almi_quick_is_sooner(const alm_forest *forest);
 void almi_quick_score(const alm_forest *forest, const double *row, double *out);

@@ -7,17 +7,28 @@
 
 /* Rows of pieces of a value: floats have two, doubles four. */
 #define PIECES_MAX 4
+#define SCRATCH_BYTES 4096 /* of a task, for trees of a usual size */
 
 typedef struct layout {
+    alm_forest *forest;
     uint32_t *local;  /* [lane] position in the list of the group being closed */
     uint32_t *stamp;  /* [lane] number of the last group that has it */
     uint32_t current; /* number of the group, from 1 */
     uint32_t *list;   /* lanes of the group being built */
     size_t count;
+    bool one_group;   /* has all lanes and trees */
+    size_t tree_begin, tree_end; /* of the group being closed */
+} layout;
+
+/* Some trees of the group being closed, which one worker writes down. */
+typedef struct writing {
+    alm_forest *forest;
+    const layout *group;
+    alm_arena *arena;
     int32_t *order;   /* inner nodes of a tree, breadth first */
     uint16_t *slot;   /* [inner node] its number in the form being written */
     uint32_t depth;   /* of the tree in `order` */
-} layout;
+} writing;
 
 /* The first node of each level is enough for a symmetric tree: 0, 1, 3, 7, ... */
 static size_t next_asked(const almi_tree *tree, size_t node)
@@ -49,63 +60,40 @@ static bool add_tree_lanes(layout *g, const alm_forest *forest, size_t t)
 }
 
 /* Lists the inner nodes level by level, so parents come before children. */
-static void order_nodes(const almi_tree *tree, layout *g)
+static void order_nodes(const almi_tree *tree, writing *w)
 {
     size_t count = 0, level_end = 0;
-    g->depth = 0;
+    w->depth = 0;
     if (tree->leaf_count > 1) {
-        g->order[count++] = 0;
+        w->order[count++] = 0;
     }
     for (size_t i = 0; i < count; i++) {
         if (i == level_end) {
             level_end = count;
-            g->depth++;
+            w->depth++;
         }
-        int32_t left = tree->left[g->order[i]], right = tree->right[g->order[i]];
+        int32_t left = tree->left[w->order[i]], right = tree->right[w->order[i]];
         if (left >= 0) {
-            g->order[count++] = left;
+            w->order[count++] = left;
         }
         if (right >= 0) {
-            g->order[count++] = right;
+            w->order[count++] = right;
         }
     }
 }
 
-static uint16_t operand(const layout *g, int32_t child)
+static alm_err make_levels(const writing *w, size_t t, alm_error *error)
 {
-    return child >= 0 ? g->slot[child] : (uint16_t)~child;
-}
-
-static alm_err make_blend(alm_forest *forest, layout *g, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &forest->tree[t];
-    size_t count = tree->leaf_count - 1;
-    almi_blend *node = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, node, error));
-    for (size_t i = 0; i < count; i++) {
-        size_t from = (size_t)g->order[count - 1 - i];
-        almi_test test = forest->test[t][from];
-        node[i] = (almi_blend){test.code * 0x01010101u, (uint16_t)g->local[test.lane],
-                               operand(g, tree->left[from]), operand(g, tree->right[from])};
-        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
-    }
-    forest->fast[t].blend = node;
-    return ALM_OK;
-}
-
-static alm_err make_levels(alm_forest *forest, const layout *g, size_t t, alm_error *error)
-{
-    size_t depth = forest->tree[t].symmetric_depth;
+    size_t depth = w->forest->tree[t].symmetric_depth;
     almi_blend *level = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, depth, level, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, depth, level, error));
     for (size_t i = 0; i < depth; i++) {
-        almi_test test = forest->test[t][((size_t)1 << i) - 1];
+        almi_test test = w->forest->test[t][((size_t)1 << i) - 1];
         level[depth - 1 - i] = (almi_blend){.limit = test.code * 0x01010101u,
-                                            .lane = (uint16_t)g->local[test.lane]};
+                                            .lane = (uint16_t)w->group->local[test.lane]};
     }
-    forest->fast[t].level = level;
-    forest->fast[t].symmetric_depth = (uint32_t)depth;
-    forest->has_symmetric = true;
+    w->forest->fast[t].level = level;
+    w->forest->fast[t].symmetric_depth = (uint32_t)depth;
     return ALM_OK;
 }
 
@@ -115,11 +103,11 @@ static almi_step step_of(uint32_t lane, uint32_t limit, size_t next)
 }
 
 /* A leaf at once; of an inner node only the position, until its turn comes. */
-static void place_child(layout *g, almi_step *step, uint16_t *leaf_at, size_t position,
+static void place_child(writing *w, almi_step *step, uint16_t *leaf_at, size_t position,
                         int32_t child)
 {
     if (child >= 0) {
-        g->slot[child] = (uint16_t)position;
+        w->slot[child] = (uint16_t)position;
         return;
     }
     step[position] = step_of(leaf_at == NULL ? (uint32_t)~child : 0, UINT8_MAX, position);
@@ -128,46 +116,46 @@ static void place_child(layout *g, almi_step *step, uint16_t *leaf_at, size_t po
     }
 }
 
-static alm_err make_steps(alm_forest *forest, layout *g, size_t t, alm_error *error)
+static alm_err make_steps(writing *w, size_t t, alm_error *error)
 {
-    const almi_tree *tree = &forest->tree[t];
+    const almi_tree *tree = &w->forest->tree[t];
     size_t inner_count = tree->leaf_count - 1, next = 1;
     almi_step *step = NULL;
     uint16_t *leaf_at = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, step, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, step, error));
     if (tree->leaf_count > ALMI_STEP_LANES) {
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, inner_count + tree->leaf_count, leaf_at, error));
+        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, leaf_at, error));
     }
-    place_child(g, step, leaf_at, 0, inner_count > 0 ? 0 : ~0);
+    place_child(w, step, leaf_at, 0, inner_count > 0 ? 0 : ~0);
     for (size_t i = 0; i < inner_count; i++, next += 2) {
-        int32_t node = g->order[i];
-        almi_test test = forest->test[t][node];
-        step[g->slot[node]] = step_of(g->local[test.lane], test.code, next);
-        place_child(g, step, leaf_at, next, tree->left[node]);
-        place_child(g, step, leaf_at, next + 1, tree->right[node]);
+        int32_t node = w->order[i];
+        almi_test test = w->forest->test[t][node];
+        step[w->slot[node]] = step_of(w->group->local[test.lane], test.code, next);
+        place_child(w, step, leaf_at, next, tree->left[node]);
+        place_child(w, step, leaf_at, next + 1, tree->right[node]);
     }
-    forest->fast[t].step = step;
-    forest->fast[t].leaf_at = leaf_at;
-    forest->fast[t].depth = g->depth;
+    w->forest->fast[t].step = step;
+    w->forest->fast[t].leaf_at = leaf_at;
+    w->forest->fast[t].depth = w->depth;
     return ALM_OK;
 }
 
-static alm_err make_values(alm_forest *forest, size_t t, alm_error *error)
+static alm_err make_values(const writing *w, size_t t, alm_error *error)
 {
-    const almi_tree *tree = &forest->tree[t];
-    almi_fast_tree *fast = &forest->fast[t];
-    size_t count = tree->leaf_count * tree->leaf_width, width = forest->plane_width;
+    const almi_tree *tree = &w->forest->tree[t];
+    almi_fast_tree *fast = &w->forest->fast[t];
+    size_t count = tree->leaf_count * tree->leaf_width, width = w->forest->plane_width;
     bool floats = almi_tree_is_single(tree);
     float *single = NULL;
     uint16_t *plane = NULL;
     if (floats) {
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
+        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, count, single, error));
         for (size_t i = 0; i < count; i++) {
             single[i] = (float)tree->leaf_value[i];
         }
     }
     if (tree->leaf_width == 1 && tree->leaf_count <= width) {
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, PIECES_MAX * width, plane, error));
+        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, PIECES_MAX * width, plane, error));
         size_t pieces = floats ? sizeof(float) / 2 : sizeof(double) / 2;
         for (size_t i = 0; i < count; i++) {
             uint16_t piece[PIECES_MAX];
@@ -193,24 +181,101 @@ static int compare_lanes(const void *left, const void *right)
 
 /* A tree with more lanes than a group holds is alone in its group's list of trees to be walked
  * literally: nothing is made of it. */
-static alm_err make_tree(alm_forest *forest, layout *g, size_t t, alm_error *error)
+static bool has_lanes(const writing *w, size_t t)
 {
-    const almi_tree *tree = &forest->tree[t];
-    ALM_TRY(make_values(forest, t, error));
-    for (size_t node = 0; node + 1 < tree->leaf_count; node = next_asked(tree, node)) {
-        if (g->stamp[forest->test[t][node].lane] != g->current) {
-            return ALM_OK;
+    const almi_tree *tree = &w->forest->tree[t];
+    const layout *g = w->group;
+    for (size_t node = 0; node + 1 < tree->leaf_count && !g->one_group;
+         node = next_asked(tree, node)) {
+        if (g->stamp[w->forest->test[t][node].lane] != g->current) {
+            return false;
         }
     }
-    order_nodes(tree, g);
+    return true;
+}
+
+/* Steps and blends of a tree of bytes at once: the nodes are numbered breadth first while they are
+ * listed. Nothing is decided by a branch, because a child is as often a leaf as not: what a leaf
+ * writes in place of a node is written again when the node's turn comes. */
+static alm_err make_small(writing *w, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &w->forest->tree[t];
+    const almi_test *tests = w->forest->test[t];
+    size_t inner_count = tree->leaf_count - 1, count = 1, level_end = 0, next = 1;
+    almi_blend *blend = NULL;
+    almi_step *step = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count, blend, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, step, error));
+    w->order[0] = 0;
+    w->slot[0] = 0; /* here: of the node at that place in the order */
+    step[0] = step_of(0, UINT8_MAX, 0);
+    w->depth = 0;
+    for (size_t i = 0; i < inner_count; i++, next += 2) {
+        w->depth += i == level_end;
+        level_end = i == level_end ? count : level_end;
+        int32_t node = w->order[i], left = tree->left[node], right = tree->right[node];
+        uint32_t lane = w->group->local[tests[node].lane], code = tests[node].code;
+        uint16_t operands[2];
+        operands[0] = (uint16_t)(left >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
+                                           : (size_t)~left);
+        w->order[count] = left;
+        w->slot[count] = (uint16_t)next;
+        count += left >= 0;
+        operands[1] = (uint16_t)(right >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
+                                            : (size_t)~right);
+        w->order[count] = right;
+        w->slot[count] = (uint16_t)(next + 1);
+        count += right >= 0;
+        blend[inner_count - 1 - i] =
+            (almi_blend){code * 0x01010101u, (uint16_t)lane, operands[0], operands[1]};
+        step[w->slot[i]] = step_of(lane, code, next);
+        step[next] = step_of((uint32_t)~left & UINT8_MAX, UINT8_MAX, next);
+        step[next + 1] = step_of((uint32_t)~right & UINT8_MAX, UINT8_MAX, next + 1);
+    }
+    w->forest->fast[t].blend = blend;
+    w->forest->fast[t].step = step;
+    w->forest->fast[t].depth = w->depth;
+    return ALM_OK;
+}
+
+static alm_err make_tree(writing *w, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &w->forest->tree[t];
+    ALM_TRY(make_values(w, t, error));
+    if (!has_lanes(w, t)) {
+        return ALM_OK;
+    }
+    if (tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0) {
+        return make_small(w, t, error);
+    }
+    order_nodes(tree, w);
     if (tree->symmetric_depth > 0) {
-        ALM_TRY(make_levels(forest, g, t, error));
+        ALM_TRY(make_levels(w, t, error));
     }
-    if (tree->leaf_count <= ALMI_STEP_LEAVES_MAX) {
-        ALM_TRY(make_steps(forest, g, t, error));
+    return tree->leaf_count <= ALMI_STEP_LEAVES_MAX ? make_steps(w, t, error) : ALM_OK;
+}
+
+static alm_err make_some(void *context, size_t task, int worker, alm_error *error)
+{
+    const layout *g = context;
+    alm_forest *forest = g->forest;
+    writing w = {.forest = forest, .group = g, .arena = forest->worker_arena[worker]};
+    size_t begin = g->tree_begin + task * ALMI_TASK_TREES, end = begin + ALMI_TASK_TREES;
+    size_t leaves = 1;
+    end = end < g->tree_end ? end : g->tree_end;
+    for (size_t t = begin; t < end; t++) {
+        leaves = forest->tree[t].leaf_count > leaves ? forest->tree[t].leaf_count : leaves;
     }
-    bool blends = tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0;
-    return blends ? make_blend(forest, g, t, error) : ALM_OK;
+    alm_arena *scratch = alm_arena_create(SCRATCH_BYTES);
+    alm_err code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.order, error);
+    if (code == ALM_OK) {
+        code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.slot, error);
+    }
+    for (size_t t = begin; code == ALM_OK && t < end; t++) {
+        code = make_tree(&w, t, error);
+    }
+    alm_arena_destroy(scratch);
+    return code;
 }
 
 static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t end,
@@ -225,19 +290,32 @@ static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t e
     for (size_t i = 0; i < g->count; i++) {
         g->local[list[i]] = (uint32_t)i;
     }
-    for (size_t t = begin; t < end; t++) {
-        ALM_TRY(make_tree(forest, g, t, error));
-    }
+    g->tree_begin = begin;
+    g->tree_end = end;
+    ALM_TRY(alm_pool_run(forest->pool, almi_task_count(end - begin), make_some, g, error));
     forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
     g->count = 0;
     g->current++;
     return ALM_OK;
 }
 
+/* All lanes fit one group, and each of them is some tree's. */
+static alm_err make_one_group(alm_forest *forest, layout *g, alm_error *error)
+{
+    g->one_group = true;
+    for (; g->count < forest->lane_count; g->count++) {
+        g->list[g->count] = (uint32_t)g->count;
+    }
+    return close_group(forest, g, 0, forest->info.tree_count, error);
+}
+
 static alm_err make_groups(alm_forest *forest, layout *g, alm_error *error)
 {
     size_t begin = 0, tree_count = forest->info.tree_count;
     g->current = 1;
+    if (forest->lane_count <= ALMI_GROUP_LANES) {
+        return make_one_group(forest, g, error);
+    }
     for (size_t t = 0; t < tree_count; t++) {
         if (!add_tree_lanes(g, forest, t)) {
             ALM_TRY(close_group(forest, g, begin, t, error));
@@ -252,21 +330,20 @@ static alm_err make_groups(alm_forest *forest, layout *g, alm_error *error)
 alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     size_t tree_count = forest->info.tree_count, leaf_count_max = forest->info.leaf_count_max;
-    layout g = {0};
+    layout g = {.forest = forest};
     forest->plane_width = leaf_count_max <= 32 ? 32 : 64;
     forest->single_values = true;
     for (size_t t = 0; t < tree_count; t++) {
         forest->single_values = forest->single_values && forest->tree[t].leaf_width == 1;
+        forest->has_symmetric = forest->has_symmetric || forest->tree[t].symmetric_depth > 0;
     }
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree_count, forest->fast, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree_count + 1, forest->group, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.order, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.slot, error));
     ALM_TRY(make_groups(forest, &g, error));
-    ALM_TRY(almi_quick_build(forest, scratch, error));
+    ALM_TRY(almi_quick_build(forest, error));
     alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));
     return ALM_OK;
 }

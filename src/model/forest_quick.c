@@ -74,7 +74,7 @@ static bool is_quick(const alm_forest *forest)
 /* Leaves first .. first + size are struck when the row goes to the other side of the node. */
 typedef struct span {
     uint16_t node, first, size;
-    bool flipped; /* they are on the right side */
+    uint8_t flip; /* UINT8_MAX: they are on the right side */
 } span;
 
 /* The trees of a batch on their way into it. */
@@ -82,76 +82,63 @@ typedef struct placing {
     const alm_forest *forest;
     quick_batch *batch;
     struct {
-        span node[LEAVES_MAX];     /* inner nodes from the root on */
-        uint16_t leaf[LEAVES_MAX]; /* in order */
+        span node[LEAVES_MAX];
+        uint16_t place[LEAVES_MAX]; /* of each leaf in the order */
         uint16_t node_count;
     } tree[TREES];
 } placing;
 
-static uint16_t size_below(const almi_tree *tree, size_t at, const uint16_t *size)
+/* Inner nodes, parents before children. Mostly their numbers are such an order. */
+static void list_nodes(const almi_tree *tree, uint16_t *listed)
 {
-    int32_t left = tree->left[at], right = tree->right[at];
-    return (uint16_t)((left >= 0 ? size[left] : 1) + (right >= 0 ? size[right] : 1));
-}
-
-/* size[node] = leaves below. Mostly children have higher numbers than their parent; where they have
- * not, nodes are listed level by level first. */
-static void count_leaves(const almi_tree *tree, uint16_t *size)
-{
-    size_t inner_count = tree->leaf_count - 1, nodes = 0;
+    size_t inner_count = tree->leaf_count - 1, count = inner_count > 0;
     bool ascending = true;
-    for (size_t at = inner_count; at-- > 0;) {
+    for (size_t at = 0; at < inner_count; at++) {
         int32_t left = tree->left[at], right = tree->right[at], own = (int32_t)at;
-        ascending = ascending && (left < 0 || left > own) && (right < 0 || right > own);
-        size[at] = ascending ? size_below(tree, at, size) : 0;
+        ascending &= (left < 0) | (left > own);
+        ascending &= (right < 0) | (right > own);
+        listed[at] = (uint16_t)at;
     }
-    if (ascending) {
-        return;
-    }
-    uint16_t listed[LEAVES_MAX] = {0};
-    nodes = 1;
-    for (size_t i = 0; i < nodes; i++) {
+    for (size_t i = 0; !ascending && i < count; i++) {
         int32_t child[2] = {tree->left[listed[i]], tree->right[listed[i]]};
         for (size_t c = 0; c < 2; c++) {
             if (child[c] >= 0) {
-                listed[nodes++] = (uint16_t)child[c];
+                listed[count++] = (uint16_t)child[c];
             }
         }
     }
-    while (nodes > 0) {
-        nodes--;
-        size[listed[nodes]] = size_below(tree, listed[nodes], size);
-    }
 }
 
-static unsigned size_of(const uint16_t *size, int32_t at)
-{
-    return at < 0 ? 1 : size[at];
-}
-
-/* Puts the leaves of tree k of the batch in order; a stack holds the sides still to be visited. */
+/* Puts the leaves of tree k of the batch in order. Both arrays go by children, leaves being below
+ * 0; their loops have no branches that a tree's shape decides. */
 static void order_leaves(placing *p, size_t k, const almi_tree *tree)
 {
-    uint16_t size[LEAVES_MAX];
-    int32_t stack[LEAVES_MAX];
-    size_t waiting = 1, leaves = 0, nodes = 0;
-    count_leaves(tree, size);
-    stack[0] = tree->leaf_count > 1 ? 0 : ~0;
-    while (waiting > 0) {
-        int32_t at = stack[--waiting];
-        if (at < 0) {
-            p->tree[k].leaf[leaves++] = (uint16_t)~at;
-            continue;
-        }
-        int32_t left = tree->left[at], right = tree->right[at];
-        bool flipped = size_of(size, right) < size_of(size, left);
-        stack[waiting++] = flipped ? left : right;
-        stack[waiting++] = flipped ? right : left;
-        p->tree[k].node[nodes++] =
-            (span){(uint16_t)at, (uint16_t)leaves, (uint16_t)size_of(size, stack[waiting - 1]),
-                   flipped};
+    uint16_t sizes[2 * LEAVES_MAX], begins[2 * LEAVES_MAX] = {0}, listed[LEAVES_MAX];
+    uint16_t *size = sizes + LEAVES_MAX;   /* leaves below */
+    uint16_t *begin = begins + LEAVES_MAX; /* place of the first of them */
+    size_t inner_count = tree->leaf_count - 1;
+    list_nodes(tree, listed);
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        size[-1 - (ptrdiff_t)leaf] = 1;
     }
-    p->tree[k].node_count = (uint16_t)nodes;
+    for (size_t i = inner_count; i-- > 0;) {
+        size_t at = listed[i];
+        size[at] = (uint16_t)(size[tree->left[at]] + size[tree->right[at]]);
+    }
+    for (size_t i = 0; i < inner_count; i++) {
+        size_t at = listed[i];
+        int32_t left = tree->left[at], right = tree->right[at];
+        bool flipped = size[right] < size[left];
+        uint16_t first = flipped ? size[right] : size[left];
+        begin[left] = (uint16_t)(begin[at] + (flipped ? first : 0));
+        begin[right] = (uint16_t)(begin[at] + (flipped ? 0 : first));
+        p->tree[k].node[i] =
+            (span){(uint16_t)at, begin[at], first, flipped ? UINT8_MAX : 0};
+    }
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        p->tree[k].place[leaf] = begin[-1 - (ptrdiff_t)leaf];
+    }
+    p->tree[k].node_count = (uint16_t)inner_count;
 }
 
 /* How many slots each eight needs: as many as a tree has pairs in it at most. */
@@ -181,9 +168,9 @@ static void place_pair(quick_slot *to, size_t k, almi_test test, span s, size_t 
     size_t from = eight * EIGHT, begin = s.first > from ? s.first - from : 0;
     size_t end = s.first + s.size - from;
     end = end < EIGHT ? end : EIGHT;
-    unsigned limit = s.flipped ? UINT8_MAX - 1 - test.code : test.code;
+    unsigned limit = s.flip ? UINT8_MAX - 1 - test.code : test.code;
     to->lane[k] = (uint8_t)test.lane;
-    to->flip[k] = s.flipped ? UINT8_MAX : 0;
+    to->flip[k] = s.flip;
     to->limit[k] = (uint8_t)(limit ^ SIGN);
     to->strike[k] = (uint8_t)((1u << end) - (1u << begin));
 }
@@ -201,7 +188,7 @@ static void place_tree(const placing *p, size_t k, size_t t)
         }
     }
     for (size_t i = 0; i < p->forest->tree[t].leaf_count; i++) {
-        batch->value[k * batch->width + i] = p->forest->tree[t].leaf_value[p->tree[k].leaf[i]];
+        batch->value[k * batch->width + p->tree[k].place[i]] = p->forest->tree[t].leaf_value[i];
     }
 }
 
@@ -228,21 +215,38 @@ static alm_err build_batch(placing *p, alm_arena *arena, size_t begin, alm_error
     return ALM_OK;
 }
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+typedef struct building {
+    const alm_forest *forest;
+    almi_quick *quick;
+} building;
+
+static alm_err build_one(void *context, size_t task, int worker, alm_error *error)
+{
+    const building *b = context;
+    alm_arena *scratch = alm_arena_create(sizeof(placing));
+    placing *p = NULL;
+    alm_err code = ALMI_FOREST_ARRAY(scratch, 1, p, error);
+    if (code == ALM_OK) {
+        p->forest = b->forest;
+        p->batch = &b->quick->batch[task];
+        code = build_batch(p, b->forest->worker_arena[worker], task * TREES, error);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
         return ALM_OK;
     }
     almi_quick *quick = NULL;
-    placing *p = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 1, p, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
     quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
-    p->forest = forest;
+    building b = {forest, quick};
+    ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_one, &b, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
-        p->batch = &quick->batch[i];
-        ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
         quick->slots += quick->batch[i].slot_end[EIGHTS_MAX - 1];
     }
     for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
@@ -454,10 +458,9 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
 
 #else
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     (void)forest;
-    (void)scratch;
     (void)error;
     return ALM_OK;
 }
