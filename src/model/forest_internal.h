@@ -146,13 +146,13 @@ typedef struct almi_run {
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
+    almi_lane_kind rule;     /* almi_rule_of(kind); lanes of one rule follow each other */
     uint32_t size;           /* power of two > number of thresholds, at least ALMI_SEARCH_WAYS */
     const double *threshold; /* size, ascending, filled up with what no x is above; NULL: a set */
     /* Numbers in the order of the thresholds: of a float all of it, of a double the upper half
-     * (almi_key_of), filled up with INT32_MAX; and the last of each ALMI_SEARCH_WAYS of them, the
-     * first step of a search of two. */
-    const int32_t *key;   /* size */
-    const int32_t *pivot; /* ALMI_SEARCH_WAYS */
+     * (almi_key_of), filled up with INT32_MAX. Before them the last of each ALMI_SEARCH_WAYS of
+     * them, the first step of a search of two. */
+    const int32_t *key; /* -ALMI_SEARCH_WAYS .. size */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -204,12 +204,26 @@ typedef struct almi_fast_tree {
     const uint16_t *plane;
 } almi_fast_tree;
 
+/* Loops over values and codes run over so many, so that they have a fixed length. */
+#define ALMI_CHUNK_ROWS 64
+
+/* Consecutive lanes of a group, from position `begin` to `end`, that have thresholds and one rule,
+ * and whose features are at most ALMI_CHUNK_ROWS columns, from `first` on: for one row their values
+ * are prepared together. */
+typedef struct almi_window {
+    uint32_t begin, end;
+    uint32_t first;
+    almi_lane_kind rule;
+} almi_window;
+
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
 #define ALMI_GROUP_LANES ALMI_STEP_LANES
 typedef struct almi_group {
     size_t tree_begin, tree_end;
     const uint32_t *lane; /* lanes of the forest that the group uses */
     size_t lane_count;
+    const almi_window *window; /* category sets follow behind the last one */
+    size_t window_count;
 } almi_group;
 
 struct almi_kernel;
@@ -232,7 +246,6 @@ struct alm_forest {
     almi_fast_tree *fast; /* [tree] */
     uint32_t plane_width; /* 32 or 64 */
     bool single_values;   /* no leaf has several values */
-    bool has_categories;  /* some lanes are sets */
     bool has_derived;     /* CatBoost: some lanes are of hashes or of a ctr */
     bool has_symmetric;   /* some trees are */
     almi_group *group;
@@ -330,9 +343,23 @@ static inline int32_t almi_key_of_float(float x)
     return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
 }
 
+/* The first of the kinds that make the same number to search for of a value; they differ in where a
+ * missing one goes. */
+static inline almi_lane_kind almi_rule_of(almi_lane_kind kind)
+{
+    switch (kind) {
+    case ALMI_LANE_NAN_RIGHT:
+    case ALMI_LANE_ZERO_RIGHT:
+    case ALMI_LANE_FLOAT_RIGHT:
+    case ALMI_LANE_DOUBLE_RIGHT:
+        return kind - 1;
+    default:
+        return kind;
+    }
+}
+
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */
-#define ALMI_CHUNK_ROWS 64
 #define ALMI_BLOCK_ROWS_MAX 512
 typedef struct almi_rows {
     const double *value;
@@ -344,9 +371,8 @@ typedef struct almi_rows {
  * one categorical feature should follow each other: they share one conversion. */
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride);
-/* code[i] = code of one row in lane list[i] (in lane i when list is NULL); at most
- * ALMI_GROUP_LANES of them. */
-void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
-                     const double *row, uint8_t *code);
+/* code[i] = code of one row in lane i of the group. */
+void almi_row_encode(const alm_forest *forest, const almi_group *group, const double *row,
+                     uint8_t *code);
 
 #endif

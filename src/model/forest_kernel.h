@@ -26,11 +26,19 @@ typedef struct almi_pending {
     const almi_bytes *leaf; /* [count] */
 } almi_pending;
 
-/* Lanes list[0 .. count) of all; the first ones when list is NULL. */
+/* Values as they are compared, and what is searched for. */
+typedef struct almi_numbers {
+    _Alignas(64) double value[ALMI_CHUNK_ROWS];
+    int32_t key[ALMI_CHUNK_ROWS];
+} almi_numbers;
+
+/* Lanes list[0 .. count) of all, of one window. */
 typedef struct almi_row_lanes {
     const almi_lane *all;
     const uint32_t *list;
     size_t count;
+    uint32_t first; /* feature, that of the first number */
+    almi_lane_kind rule;
 } almi_row_lanes;
 
 typedef struct almi_kernel {
@@ -39,8 +47,8 @@ typedef struct almi_kernel {
     void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
     /* Code of any value as it stands in a row, in a lane with thresholds. */
     uint8_t (*code)(const almi_lane *lane, double value);
-    /* Codes of one row in all of the lanes that have thresholds. */
-    void (*row_codes)(const almi_row_lanes *lanes, const double *row, uint8_t *code);
+    /* Codes of one row's numbers in a window's lanes; what NaN gets means nothing. */
+    void (*search_row)(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code);
     /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
     uint64_t (*changes)(const double *value);
     /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
@@ -105,7 +113,7 @@ void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t r
 #define ALMI_WALK_WIDTH 8
 
 /* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
-ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error);
+ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
 /* Is it faster than a walk, with the kernel in use? By the shape of the forest alone. */
 bool almi_quick_is_sooner(const alm_forest *forest);
 void almi_quick_score(const alm_forest *forest, const double *row, double *out);

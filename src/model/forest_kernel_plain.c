@@ -40,9 +40,9 @@ static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
 /* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
@@ -90,7 +90,7 @@ static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .search = search,
                                        .code = code_of,
-                                       .row_codes = row_codes,
+                                       .search_row = search_row,
                                        .changes = changes,
                                        .leaves = leaves,
                                        .add = add,

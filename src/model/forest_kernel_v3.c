@@ -19,10 +19,7 @@ ALMI_V3 ALM_INLINE uint32_t count16(const int32_t *keys, __m256i key)
 ALMI_V3 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
     __m256i key = _mm256_set1_epi32(value);
-    uint32_t block = 0;
-    if (lane->size > ALMI_SEARCH_WAYS) {
-        block = ALMI_SEARCH_WAYS * count16(lane->pivot, key);
-    }
+    uint32_t block = ALMI_SEARCH_WAYS * count16(lane->key - ALMI_SEARCH_WAYS, key);
     return (uint8_t)(block + count16(lane->key + block, key));
 }
 
@@ -54,9 +51,9 @@ ALMI_V3 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V3 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+ALMI_V3 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
 ALMI_V3 ALM_INLINE __m256i blend(const uint8_t *code, __m256i above, const uint8_t *left,
@@ -121,7 +118,7 @@ ALMI_V3 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
                                     .search = search,
                                     .code = code_of,
-                                    .row_codes = row_codes,
+                                    .search_row = search_row,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

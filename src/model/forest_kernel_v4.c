@@ -12,12 +12,10 @@
 ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
     __m512i key = _mm512_set1_epi32(value);
-    uint32_t block = 0;
-    if (lane->size > ALMI_SEARCH_WAYS) {
-        __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->pivot));
-        block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
-    }
-    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->key + block));
+    const int32_t *pivot = lane->key - ALMI_SEARCH_WAYS;
+    __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(pivot));
+    uint32_t block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
+    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(lane->key + block));
     return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 
@@ -44,9 +42,9 @@ ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V4 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+ALMI_V4 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
 ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
@@ -173,7 +171,7 @@ ALMI_V4 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
                                     .search = search,
                                     .code = code_of,
-                                    .row_codes = row_codes,
+                                    .search_row = search_row,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

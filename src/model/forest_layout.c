@@ -213,6 +213,27 @@ static alm_err make_tree(alm_forest *forest, layout *g, size_t t, alm_error *err
     return blends ? make_blend(forest, g, t, error) : ALM_OK;
 }
 
+/* The windows of a group's lanes. */
+static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *error)
+{
+    almi_window *window = NULL, *last = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, group->lane_count, window, error));
+    for (uint32_t i = 0; i < group->lane_count; i++) {
+        const almi_lane *lane = &forest->lane[group->lane[i]];
+        if (lane->kind >= ALMI_LANE_CATEGORY) {
+            break; /* they are the last of all lanes */
+        }
+        if (last == NULL || lane->rule != last->rule ||
+            lane->feature - last->first >= ALMI_CHUNK_ROWS) {
+            last = &window[group->window_count++];
+            *last = (almi_window){i, i, lane->feature, lane->rule};
+        }
+        last->end++;
+    }
+    group->window = window;
+    return ALM_OK;
+}
+
 static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t end,
                            alm_error *error)
 {
@@ -228,7 +249,10 @@ static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t e
     for (size_t t = begin; t < end; t++) {
         ALM_TRY(make_tree(forest, g, t, error));
     }
-    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
+    almi_group *group = &forest->group[forest->group_count++];
+    *group = (almi_group){
+        .tree_begin = begin, .tree_end = end, .lane = list, .lane_count = g->count};
+    ALM_TRY(make_windows(forest, group, error));
     g->count = 0;
     g->current++;
     return ALM_OK;
@@ -266,7 +290,7 @@ alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *er
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.order, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.slot, error));
     ALM_TRY(make_groups(forest, &g, error));
-    ALM_TRY(almi_quick_build(forest, scratch, error));
+    ALM_TRY(almi_quick_build(forest, error));
     alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));
     return ALM_OK;
 }

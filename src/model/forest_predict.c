@@ -334,7 +334,7 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
     start_rows(forest, 1, out);
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
-        almi_row_encode(forest, group->lane, group->lane_count, row, byte);
+        almi_row_encode(forest, group, row, byte);
         for (size_t i = 0; i < group->lane_count; i++) {
             code[i] = (uint32_t)byte[i] << ALMI_STEP_LIMIT_SHIFT;
         }
