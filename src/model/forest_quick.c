@@ -194,44 +194,45 @@ ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *
     }
 }
 
-ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, uint8_t *place)
+/* `lanes` that there are codes of. */
+ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                                  uint8_t *place)
 {
+    bool many = lanes > LANES_FEW;
     if (batch->half_count == 1) {
-        reach_512(batch, code, false, 1, place);
+        many ? reach_512(batch, code, true, 1, place) : reach_512(batch, code, false, 1, place);
     } else {
-        reach_512(batch, code, false, HALVES, place);
+        many ? reach_512(batch, code, true, HALVES, place)
+             : reach_512(batch, code, false, HALVES, place);
     }
 }
 
-ALMI_V4_VBMI static void reach_v4_many(const quick_batch *batch, const uint8_t *code,
-                                       uint8_t *place)
+/* Of up to four tables with 16 codes each the one that bits 4 and 5, moved to the highest bit, name.
+ * A blend is three instructions on some CPUs, so none is wasted. */
+ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, size_t tables, __m256i lane,
+                                      __m256i bit_4, __m256i bit_5)
 {
-    if (batch->half_count == 1) {
-        reach_512(batch, code, true, 1, place);
-    } else {
-        reach_512(batch, code, true, HALVES, place);
-    }
-}
-
-/* Of four tables with 16 codes each the one that bits 4 and 5 name, moved to the highest bit. */
-ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, __m256i lane, __m256i bit_4,
-                                      __m256i bit_5)
-{
-    __m256i first = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
-                                       _mm256_shuffle_epi8(table[1], lane), bit_4);
-    __m256i second = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[2], lane),
-                                        _mm256_shuffle_epi8(table[3], lane), bit_4);
-    return _mm256_blendv_epi8(first, second, bit_5);
-}
-
-ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, bool many, __m256i lane)
-{
-    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
-    __m256i low = code_of_64(table, lane, bit_4, bit_5);
-    if (!many) {
+    __m256i low = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
+                                     _mm256_shuffle_epi8(table[1], lane), bit_4);
+    if (tables <= 2) {
         return low;
     }
-    __m256i high = code_of_64(table + 4, lane, bit_4, bit_5);
+    __m256i high = _mm256_shuffle_epi8(table[2], lane);
+    if (tables > 3) {
+        high = _mm256_blendv_epi8(high, _mm256_shuffle_epi8(table[3], lane), bit_4);
+    }
+    return _mm256_blendv_epi8(low, high, bit_5);
+}
+
+/* tables: 2, 3, 4 or 8 */
+ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, size_t tables, __m256i lane)
+{
+    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
+    __m256i low = code_of_64(table, tables, lane, bit_4, bit_5);
+    if (tables <= 4) {
+        return low;
+    }
+    __m256i high = code_of_64(table + 4, 4, lane, bit_4, bit_5);
     return _mm256_blendv_epi8(low, high, _mm256_slli_epi16(lane, 1));
 }
 
@@ -241,11 +242,12 @@ ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
 }
 
 /* The same with AVX2, for 32 trees twice. */
-ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, bool many,
+ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, size_t tables,
                                   size_t half, uint8_t *place)
 {
     __m256i table[LANES / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
-    for (size_t i = 0; i < (many ? LANES : LANES_FEW) / 16; i++) {
+    ALM_UNROLLED
+    for (size_t i = 0; i < tables; i++) {
         __m128i own = _mm_load_si128((const __m128i *)(code + 16 * i));
         own = _mm_xor_si128(own, _mm_set1_epi8((char)SIGN));
         table[i] = _mm256_broadcastsi128_si256(own);
@@ -255,7 +257,7 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code,
     for (size_t i = 0; i < batch->slot_count; i++, slot += batch->half_count) {
         ALM_UNROLLED
         for (size_t h = 0; h < 2; h++) {
-            __m256i own = code_of(table, many, load_32(slot->lane + 32 * h));
+            __m256i own = code_of(table, tables, load_32(slot->lane + 32 * h));
             __m256i right = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
             __m256i not_before = _mm256_max_epu8(reached[h], load_32(slot->begin + 32 * h));
             not_before = _mm256_cmpeq_epi8(not_before, reached[h]);
@@ -270,17 +272,20 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code,
     }
 }
 
-ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, uint8_t *place)
+/* `lanes` that there are codes of. */
+ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                             uint8_t *place)
 {
-    for (size_t h = 0; h < batch->half_count; h++) {
-        reach_256(batch, code, false, h, place + h * TREES);
-    }
-}
-
-ALMI_V3 static void reach_v3_many(const quick_batch *batch, const uint8_t *code, uint8_t *place)
-{
-    for (size_t h = 0; h < batch->half_count; h++) {
-        reach_256(batch, code, true, h, place + h * TREES);
+    for (size_t h = 0; h < batch->half_count; h++, place += TREES) {
+        if (lanes <= 32) {
+            reach_256(batch, code, 2, h, place);
+        } else if (lanes <= 48) {
+            reach_256(batch, code, 3, h, place);
+        } else if (lanes <= 64) {
+            reach_256(batch, code, 4, h, place);
+        } else {
+            reach_256(batch, code, LANES / 16, h, place);
+        }
     }
 }
 
@@ -330,11 +335,12 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
     uint8_t place[HALVES * TREES];
     almi_row_encode(forest, &forest->group[0], row, code);
     bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
-    bool many = forest->lane_count > LANES_FEW;
-    void (*reach)(const quick_batch *batch, const uint8_t *code, uint8_t *place) =
-        wide ? many ? reach_v4_many : reach_v4 : many ? reach_v3_many : reach_v3;
     for (size_t i = 0; i < quick->batch_count; i++) {
-        reach(&quick->batch[i], code, place);
+        if (wide) {
+            reach_v4(&quick->batch[i], code, forest->lane_count, place);
+        } else {
+            reach_v3(&quick->batch[i], code, forest->lane_count, place);
+        }
         add_batch(forest, &quick->batch[i], place, out);
     }
 }
