@@ -257,13 +257,14 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         size *= 2;
     }
     double *threshold = NULL;
-    int32_t *key = NULL;
+    int32_t *key = NULL, *heap = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
     almi_lane_kind kind = table->split[begin].kind;
     bool floats = kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
     double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, heap, error));
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
@@ -283,12 +284,18 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
         pivot[i] = size > ALMI_SEARCH_WAYS && last < size ? key[last] : INT32_MAX;
     }
+    for (size_t half = size / 2, i = 1; half > 0; half /= 2) {
+        for (size_t at = half - 1; at < size; at += 2 * half) {
+            heap[i++] = key[at];
+        }
+    }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
                                                      .kind = kind,
                                                      .rule = almi_rule_of(kind),
                                                      .size = size,
                                                      .threshold = threshold,
-                                                     .key = key};
+                                                     .key = key,
+                                                     .heap = heap};
     return ALM_OK;
 }
 

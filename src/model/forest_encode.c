@@ -43,8 +43,8 @@ static uint8_t set_code(const almi_lane *lane, double x)
 
 /* A column of categories as bytes, and which of them are NaN (1, else 0). */
 typedef struct categories {
-    uint8_t value[ALMI_BLOCK_ROWS_MAX];
-    uint8_t missing[ALMI_BLOCK_ROWS_MAX];
+    uint8_t value[ALMI_CHUNK_ROWS];
+    uint8_t missing[ALMI_CHUNK_ROWS];
     const almi_lane *of; /* a lane of the feature and source that is in here, or NULL */
 } categories;
 
@@ -177,14 +177,10 @@ static void different_codes(const alm_forest *forest, const almi_lane *lane, alm
                             uint8_t *code)
 {
     bool missing = prepare(lane->rule, of->value, ALMI_CHUNK_ROWS, of->value, of->key);
-    forest->kernel->search(lane, of->key, code);
-    if (!almi_has_floats(lane->kind)) {
-        ALM_UNROLLED
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            if (lane->key[code[r]] == of->key[r]) {
-                code[r] = almi_finished(lane, of->value[r], code[r]);
-            }
-        }
+    uint64_t unsure = forest->kernel->search(lane, of->key, code);
+    for (; unsure != 0 && !almi_has_floats(lane->rule); unsure &= unsure - 1) {
+        size_t r = (size_t)__builtin_ctzll(unsure);
+        code[r] = almi_finished(lane, of->value[r], code[r]);
     }
     if (missing) {
         uint8_t missing_is = almi_missing_code(lane->kind);
@@ -215,26 +211,21 @@ static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const
                           const almi_rows *rows, uint8_t *code)
 {
     almi_numbers of;
-    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
-        size_t n = rows->count - base;
-        n = n < ALMI_CHUNK_ROWS ? n : ALMI_CHUNK_ROWS;
-        const double *from = column + base * rows->stride;
-        for (size_t r = 0; r < n; r++) {
-            of.value[r] = from[r * rows->stride];
-        }
-        for (size_t r = n; r < ALMI_CHUNK_ROWS; r++) {
-            of.value[r] = 0.0;
-        }
-        chunk_codes(forest, lane, &of, code + base);
+    for (size_t r = 0; r < rows->count; r++) {
+        of.value[r] = column[r * rows->stride];
     }
+    for (size_t r = rows->count; r < ALMI_CHUNK_ROWS; r++) {
+        of.value[r] = 0.0;
+    }
+    chunk_codes(forest, lane, &of, code);
 }
 
 /* ---- what is computed from the columns (CatBoost) ---- */
 
 /* What is computed from the columns and shared by lanes that follow each other. */
 typedef struct derived {
-    int32_t hash[ALMI_BLOCK_ROWS_MAX];  /* of the categories in column hash_of */
-    double value[ALMI_BLOCK_ROWS_MAX];  /* of the ctr with feature number value_of */
+    int32_t hash[ALMI_CHUNK_ROWS];  /* of the categories in column hash_of */
+    double value[ALMI_CHUNK_ROWS];  /* of the ctr with feature number value_of */
     uint32_t hash_of, value_of;         /* UINT32_MAX: nothing yet */
 } derived;
 
@@ -265,17 +256,24 @@ static void ctr_codes(const alm_forest *forest, const almi_lane *lane, const alm
 
 /* ---- all lanes ---- */
 
-void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
-                       const almi_rows *rows, uint8_t *code, size_t code_stride)
+/* Where lane i's codes go: code + i * stride. */
+typedef struct codes_of_lanes {
+    uint8_t *code;
+    size_t stride;
+} codes_of_lanes;
+
+/* Of one chunk: its rows stay in the fastest memory while their columns are read one by one. */
+static void encode_chunk(const alm_forest *forest, const uint32_t *list, size_t count,
+                         const almi_rows *rows, codes_of_lanes to)
 {
     categories converted;
     derived made;
     converted.of = NULL;
     made.hash_of = made.value_of = UINT32_MAX;
-    alm_assert(rows->count <= ALMI_BLOCK_ROWS_MAX);
-    for (size_t i = 0; i < count; i++, code += code_stride) {
+    for (size_t i = 0; i < count; i++) {
         const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
         const double *column = rows->value + lane->feature;
+        uint8_t *code = to.code + i * to.stride;
         if (lane->feature >= forest->info.feature_count) {
             ctr_codes(forest, lane, rows, &made, code);
         } else if (lane->kind >= ALMI_LANE_CATEGORY) {
@@ -285,6 +283,16 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
         } else {
             numeric_codes(forest, lane, column, rows, code);
         }
+    }
+}
+
+void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                       const almi_rows *rows, uint8_t *code, size_t code_stride)
+{
+    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
+        almi_rows chunk = {rows->value + base * rows->stride, rows->count - base, rows->stride};
+        chunk.count = chunk.count < ALMI_CHUNK_ROWS ? chunk.count : ALMI_CHUNK_ROWS;
+        encode_chunk(forest, list, count, &chunk, (codes_of_lanes){code + base, code_stride});
     }
 }
 

@@ -153,6 +153,9 @@ typedef struct almi_lane {
      * (almi_key_of), filled up with INT32_MAX. Before them the last of each ALMI_SEARCH_WAYS of
      * them, the first step of a search of two. */
     const int32_t *key; /* -ALMI_SEARCH_WAYS .. size */
+    /* The same numbers as a tree: entry 1 is the middle one, 2 i and 2 i + 1 those in the middle of
+     * what is below entry i and above it. */
+    const int32_t *heap; /* size */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */

@@ -43,8 +43,9 @@ typedef struct almi_row_lanes {
 
 typedef struct almi_kernel {
     alm_vector_level level;
-    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
-    void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
+    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. Bit r of
+     * the result: the next key is equal. */
+    uint64_t (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
     /* Code of any value as it stands in a row, in a lane with thresholds. */
     uint8_t (*code)(const almi_lane *lane, double value);
     /* Codes of one row's numbers in a window's lanes; what NaN gets means nothing. */

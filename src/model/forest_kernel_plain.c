@@ -18,11 +18,14 @@ ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t key)
     return (uint8_t)position;
 }
 
-static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
+    uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         code[r] = count_below(lane, key[r]);
+        equal |= (uint64_t)(lane->key[code[r]] == key[r]) << r;
     }
+    return equal;
 }
 
 static uint64_t changes(const double *value)

@@ -23,11 +23,14 @@ ALMI_V3 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
     return (uint8_t)(block + count16(lane->key + block, key));
 }
 
-ALMI_V3 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+ALMI_V3 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
+    uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         code[r] = count_below(lane, key[r]);
+        equal |= (uint64_t)(lane->key[code[r]] == key[r]) << r;
     }
+    return equal;
 }
 
 ALMI_V3 ALM_INLINE uint64_t four_changes(const double *value, const double *before)

@@ -19,10 +19,73 @@ ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
     return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 
-ALMI_V4 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+/* ---- 16 numbers at once in one lane ---- */
+
+#define KEYS 16 /* of a vector */
+#define PIECES_MAX (ALMI_LANE_THRESHOLDS_MAX / (2 * KEYS) + 1)
+
+/* table[at % size] of each; size: a power of two from KEYS on, known to the compiler. */
+ALMI_V4 ALM_INLINE __m512i entries(const int32_t *table, size_t size, __m512i at)
 {
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = count_below(lane, key[r]);
+    if (size == KEYS) {
+        return _mm512_permutexvar_epi32(at, _mm512_load_si512(table));
+    }
+    __m512i piece[PIECES_MAX];
+    size_t pieces = size / (2 * KEYS);
+    ALM_UNROLLED
+    for (size_t i = 0; i < pieces; i++) {
+        const int32_t *from = table + i * 2 * KEYS;
+        piece[i] = _mm512_permutex2var_epi32(_mm512_load_si512(from), at,
+                                             _mm512_load_si512(from + KEYS));
+    }
+    ALM_UNROLLED
+    for (size_t step = 1; step < pieces; step *= 2) {
+        __mmask16 odd = _mm512_test_epi32_mask(at, _mm512_set1_epi32((int)(2 * KEYS * step)));
+        ALM_UNROLLED
+        for (size_t i = 0; i < pieces; i += 2 * step) {
+            piece[i] = _mm512_mask_mov_epi32(piece[i], odd, piece[i + step]);
+        }
+    }
+    return piece[0];
+}
+
+/* Down the heap: an entry of it a level. */
+ALMI_V4 ALM_INLINE uint64_t search_in(const almi_lane *lane, size_t size, const int32_t *key,
+                                      uint8_t *code)
+{
+    __m512i one = _mm512_set1_epi32(1);
+    uint64_t equal = 0;
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r += KEYS) {
+        __m512i own = _mm512_loadu_si512(key + r), at = one;
+        ALM_UNROLLED
+        for (size_t level = 1; level < size; level *= 2) {
+            const int32_t *table = lane->heap + (level < KEYS ? 0 : level);
+            __m512i entry = entries(table, level < KEYS ? KEYS : level, at);
+            __mmask16 above = _mm512_cmpgt_epi32_mask(own, entry);
+            at = _mm512_add_epi32(at, at);
+            at = _mm512_mask_add_epi32(at, above, at, one);
+        }
+        at = _mm512_sub_epi32(at, _mm512_set1_epi32((int)size));
+        _mm_storeu_si128((__m128i *)(code + r), _mm512_cvtepi32_epi8(at));
+        uint64_t next = _mm512_cmpeq_epi32_mask(own, entries(lane->key, size, at));
+        equal |= next << r;
+    }
+    return equal;
+}
+
+ALMI_V4 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+{
+    switch (lane->size) {
+    case 16:
+        return search_in(lane, 16, key, code);
+    case 32:
+        return search_in(lane, 32, key, code);
+    case 64:
+        return search_in(lane, 64, key, code);
+    case 128:
+        return search_in(lane, 128, key, code);
+    default:
+        return search_in(lane, 256, key, code);
     }
 }
 
