@@ -178,6 +178,14 @@ typedef struct almi_blend {
     uint16_t left, right;
 } almi_blend;
 
+/* The node between two leaves that stand side by side: its left side ends with the one, its right
+ * side begins with the other. */
+typedef struct almi_between {
+    uint32_t limit; /* as of a blend */
+    uint32_t begin; /* the first leaf below the node, four times as well */
+    uint32_t lane;
+} almi_between;
+
 /* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
  * list), the position of its left child in the tree (the right one follows), its limit: right iff
  * the code is above it. A leaf is its own left child, where every row goes because no code is above
@@ -189,9 +197,12 @@ typedef uint32_t almi_step;
 #define ALMI_STEP_LANES (1u << ALMI_STEP_LANE_BITS)
 #define ALMI_STEP_LEAVES_MAX ((size_t)1 << (ALMI_STEP_NEXT_BITS - 1)) /* two nodes a leaf */
 
+/* Leaves are numbered from left to right, but those that almi_tree_add adds as they are in the
+ * literal tree; there is no `value` then. */
 typedef struct almi_fast_tree {
     size_t leaf_count;
     const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
+    const almi_between *between; /* leaf_count - 1; NULL: too many leaves or no `value` */
     const almi_step *step;   /* 2 * leaf_count - 1; NULL: too large, walk the literal tree */
     const uint16_t *leaf_at; /* [step] number of the leaf; NULL: it is the lane */
     uint32_t depth;          /* of the deepest leaf */
@@ -200,7 +211,7 @@ typedef struct almi_fast_tree {
      * bit d of the leaf's number, its operands mean nothing. 0: not such a tree. */
     uint32_t symmetric_depth;
     const almi_blend *level;
-    const double *value;     /* leaf_count x leaf_width */
+    const double *value;     /* NULL: several for a leaf, or models */
     const float *single;     /* XGBoost, ONNX: the same values as they are added */
     /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
      * up to 64 leaves of one value. Else NULL. */
@@ -300,6 +311,13 @@ static inline bool almi_forest_is_single(const alm_forest *forest)
 }
 /* Adds the leaf that a row reached to its scores, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, const double *row, double *score);
+/* The same for a tree with values. */
+static inline void almi_fast_add(const almi_fast_tree *tree, size_t leaf, double *score)
+{
+    double *sum = &score[tree->output];
+    *sum = tree->single != NULL ? (double)((float)*sum + tree->single[leaf])
+                                : *sum + tree->value[leaf];
+}
 /* ALM_ERR_UNSUPPORTED: a leaf that is a linear model has no contributions. */
 ALM_NODISCARD alm_err almi_check_leaves(const alm_forest *forest, alm_error *error);
 

@@ -78,29 +78,10 @@ extern const almi_kernel almi_kernel_v4;
 
 #define ALMI_WIDE_PARTS 4
 #define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
-/* One bit for each row. */
-typedef struct almi_word {
-    _Alignas(32) uint64_t part[ALMI_WIDE_PARTS];
-} almi_word;
-#define ALMI_WIDE_WORDS (2 * ALMI_BLEND_LEAVES) /* of scratch: leaves and inner nodes */
-/* Trees with few leaves go side by side, each in its part of the scratch. */
-#define ALMI_WIDE_SMALL 64
-#define ALMI_WIDE_TREES (ALMI_BLEND_LEAVES / ALMI_WIDE_SMALL)
-
-typedef struct almi_wide_tree {
-    const almi_blend *node;
-    size_t count;
-    almi_word *mask; /* [count] */
-    uint8_t *leaf;   /* of the first part; the others leaf_stride apart */
-} almi_wide_tree;
-
-/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. For trees of at most
- * ALMI_WIDE_SMALL leaves, and while those before them are not finished yet, since it takes a while
- * until a word can be read that was written in parts. */
-void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code);
-/* Leaf numbers in up to ALMI_WIDE_TREES such trees, or in one larger tree. */
-void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
-                      almi_word *reach, size_t leaf_stride);
+/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, leaf:
+ * the parts leaf_stride apart. */
+void almi_wide_leaves(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                      size_t leaf_stride);
 
 /* ---- one row ---- */
 

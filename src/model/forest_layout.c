@@ -8,6 +8,12 @@
 /* Rows of pieces of a value: floats have two, doubles four. */
 #define PIECES_MAX 4
 
+/* A node and the first leaf below it. */
+typedef struct between {
+    int32_t node;
+    uint32_t begin;
+} between;
+
 typedef struct layout {
     uint32_t *local;  /* [lane] position in the list of the group being closed */
     uint32_t *stamp;  /* [lane] number of the last group that has it */
@@ -16,6 +22,9 @@ typedef struct layout {
     size_t count;
     int32_t *order;   /* inner nodes of a tree, breadth first */
     uint16_t *slot;   /* [inner node] its number in the form being written */
+    uint32_t *place;  /* [leaf] its number there */
+    between *between; /* nodes from left to right */
+    between *open;    /* those whose right side is still to be visited */
     uint32_t depth;   /* of the tree in `order` */
 } layout;
 
@@ -71,9 +80,46 @@ static void order_nodes(const almi_tree *tree, layout *g)
     }
 }
 
+static bool has_values(const almi_tree *tree)
+{
+    return tree->leaf_width == 1 && tree->model == NULL;
+}
+
+/* Numbers the leaves. */
+static void order_leaves(const almi_tree *tree, layout *g)
+{
+    uint32_t leaves = 0, opened = 0;
+    int32_t next = tree->leaf_count > 1 ? 0 : ~0;
+    for (;;) {
+        for (; next >= 0; next = tree->left[next]) {
+            g->open[opened++] = (between){next, leaves};
+        }
+        g->place[~next] = has_values(tree) ? leaves : (uint32_t)~next;
+        if (opened == 0) {
+            return;
+        }
+        g->between[leaves++] = g->open[--opened];
+        next = tree->right[g->open[opened].node];
+    }
+}
+
 static uint16_t operand(const layout *g, int32_t child)
 {
-    return child >= 0 ? g->slot[child] : (uint16_t)~child;
+    return child >= 0 ? g->slot[child] : (uint16_t)g->place[~child];
+}
+
+static alm_err make_between(alm_forest *forest, const layout *g, size_t t, alm_error *error)
+{
+    size_t count = forest->tree[t].leaf_count - 1;
+    almi_between *to = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, to, error));
+    for (size_t i = 0; i < count; i++) {
+        almi_test test = forest->test[t][g->between[i].node];
+        to[i] = (almi_between){test.code * 0x01010101u, g->between[i].begin * 0x01010101u,
+                               g->local[test.lane]};
+    }
+    forest->fast[t].between = to;
+    return ALM_OK;
 }
 
 static alm_err make_blend(alm_forest *forest, layout *g, size_t t, alm_error *error)
@@ -122,9 +168,9 @@ static void place_child(layout *g, almi_step *step, uint16_t *leaf_at, size_t po
         g->slot[child] = (uint16_t)position;
         return;
     }
-    step[position] = step_of(leaf_at == NULL ? (uint32_t)~child : 0, UINT8_MAX, position);
+    step[position] = step_of(leaf_at == NULL ? g->place[~child] : 0, UINT8_MAX, position);
     if (leaf_at != NULL) {
-        leaf_at[position] = (uint16_t)~child;
+        leaf_at[position] = (uint16_t)g->place[~child];
     }
 }
 
@@ -152,37 +198,50 @@ static alm_err make_steps(alm_forest *forest, layout *g, size_t t, alm_error *er
     return ALM_OK;
 }
 
-static alm_err make_values(alm_forest *forest, size_t t, alm_error *error)
+static alm_err make_planes(alm_forest *forest, size_t t, alm_error *error)
+{
+    almi_fast_tree *fast = &forest->fast[t];
+    size_t width = forest->plane_width;
+    uint16_t *plane = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, PIECES_MAX * width, plane, error));
+    size_t pieces = fast->single != NULL ? sizeof(float) / 2 : sizeof(double) / 2;
+    for (size_t i = 0; i < fast->leaf_count; i++) {
+        uint16_t piece[PIECES_MAX];
+        memcpy(piece, fast->single != NULL ? (const void *)&fast->single[i] : &fast->value[i],
+               2 * pieces);
+        for (size_t k = 0; k < pieces; k++) {
+            plane[k * width + i] = piece[k];
+        }
+    }
+    fast->plane = plane;
+    return ALM_OK;
+}
+
+/* place: number of each leaf; NULL: as they are. */
+static alm_err make_values(alm_forest *forest, size_t t, const uint32_t *place, alm_error *error)
 {
     const almi_tree *tree = &forest->tree[t];
     almi_fast_tree *fast = &forest->fast[t];
-    size_t count = tree->leaf_count * tree->leaf_width, width = forest->plane_width;
-    bool floats = almi_tree_is_single(tree);
+    double *value = NULL;
     float *single = NULL;
-    uint16_t *plane = NULL;
-    if (floats) {
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, single, error));
-        for (size_t i = 0; i < count; i++) {
-            single[i] = (float)tree->leaf_value[i];
-        }
-    }
-    if (tree->leaf_width == 1 && tree->leaf_count <= width) {
-        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, PIECES_MAX * width, plane, error));
-        size_t pieces = floats ? sizeof(float) / 2 : sizeof(double) / 2;
-        for (size_t i = 0; i < count; i++) {
-            uint16_t piece[PIECES_MAX];
-            memcpy(piece, floats ? (const void *)&single[i] : &tree->leaf_value[i], 2 * pieces);
-            for (size_t k = 0; k < pieces; k++) {
-                plane[k * width + i] = piece[k];
-            }
-        }
-    }
-    fast->single = single;
-    fast->value = tree->leaf_value;
-    fast->plane = plane;
     fast->leaf_count = tree->leaf_count;
     fast->output = tree->output;
-    return ALM_OK;
+    if (!has_values(tree)) {
+        return ALM_OK;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree->leaf_count, value, error));
+    for (size_t i = 0; i < tree->leaf_count; i++) {
+        value[place != NULL ? place[i] : i] = tree->leaf_value[i];
+    }
+    fast->value = value;
+    if (almi_tree_is_single(tree)) {
+        ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree->leaf_count, single, error));
+        for (size_t i = 0; i < tree->leaf_count; i++) {
+            single[i] = (float)value[i];
+        }
+        fast->single = single;
+    }
+    return tree->leaf_count <= forest->plane_width ? make_planes(forest, t, error) : ALM_OK;
 }
 
 static int compare_lanes(const void *left, const void *right)
@@ -196,21 +255,26 @@ static int compare_lanes(const void *left, const void *right)
 static alm_err make_tree(alm_forest *forest, layout *g, size_t t, alm_error *error)
 {
     const almi_tree *tree = &forest->tree[t];
-    ALM_TRY(make_values(forest, t, error));
+    bool literal = tree->leaf_count > ALMI_STEP_LEAVES_MAX;
     for (size_t node = 0; node + 1 < tree->leaf_count; node = next_asked(tree, node)) {
-        if (g->stamp[forest->test[t][node].lane] != g->current) {
-            return ALM_OK;
-        }
+        literal = literal || g->stamp[forest->test[t][node].lane] != g->current;
+    }
+    if (literal) {
+        return make_values(forest, t, NULL, error);
     }
     order_nodes(tree, g);
+    order_leaves(tree, g);
+    ALM_TRY(make_values(forest, t, g->place, error));
     if (tree->symmetric_depth > 0) {
         ALM_TRY(make_levels(forest, g, t, error));
     }
-    if (tree->leaf_count <= ALMI_STEP_LEAVES_MAX) {
-        ALM_TRY(make_steps(forest, g, t, error));
+    ALM_TRY(make_steps(forest, g, t, error));
+    if (tree->leaf_count > ALMI_BLEND_LEAVES || tree->symmetric_depth > 0) {
+        return ALM_OK;
     }
-    bool blends = tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0;
-    return blends ? make_blend(forest, g, t, error) : ALM_OK;
+    ALM_TRY(make_blend(forest, g, t, error));
+    bool vectors = alm_vector_level_bound() >= ALM_VECTORS_V3;
+    return vectors && has_values(tree) ? make_between(forest, g, t, error) : ALM_OK;
 }
 
 /* The windows of a group's lanes. */
@@ -289,6 +353,9 @@ alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *er
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.order, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.slot, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.place, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.between, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaf_count_max, g.open, error));
     ALM_TRY(make_groups(forest, &g, error));
     ALM_TRY(almi_quick_build(forest, error));
     alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));

@@ -14,13 +14,7 @@
 /* 64 rows, or 256 in four parts. */
 typedef struct block {
     almi_bytes code[ALMI_GROUP_LANES]; /* [lane][part] */
-    union {
-        almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
-        struct {
-            almi_word reach[ALMI_WIDE_WORDS];
-            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of some trees and of the next */
-        } wide;
-    } scratch;
+    almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
     almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
     union {
         double sum[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS]; /* [output][part] */
@@ -88,8 +82,12 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
 static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
 {
     const almi_fast_tree *tree = &forest->fast[t];
-    forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                           b->scratch.operand, b->leaf[0][at]);
+    if (b->parts > 1) {
+        almi_wide_leaves(tree, b->code[0], b->leaf[0][at], sizeof b->leaf[0]);
+    } else {
+        forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
+                               b->operand, b->leaf[0][at]);
+    }
 }
 
 static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
@@ -110,62 +108,6 @@ static void add_group(const alm_forest *forest, const almi_group *group, const a
         }
     }
     add_pending(forest, begin, group->tree_end, b);
-}
-
-/* ---- the same for 256 rows ---- */
-
-/* Trees from t on that go side by side. */
-typedef struct some_trees {
-    size_t begin; /* of those that wait, t included */
-    size_t t, count;
-    almi_wide_tree tree[ALMI_WIDE_TREES];
-} some_trees;
-
-/* Whether the next tree may stand beside those taken. */
-static bool stands_beside(const alm_forest *forest, const some_trees *some)
-{
-    size_t t = some->t + some->count;
-    return some->count < ALMI_WIDE_TREES && joins(forest, some->begin, t) &&
-           forest->fast[some->t].leaf_count <= ALMI_WIDE_SMALL &&
-           forest->fast[t].leaf_count <= ALMI_WIDE_SMALL;
-}
-
-/* Takes the trees from t on, which wait with those from `begin` on; compares the nodes of small
- * ones. */
-static void take_trees(const alm_forest *forest, const almi_group *group, block *b, size_t phase,
-                       some_trees *some)
-{
-    some->count = 0;
-    while (some->t + some->count < group->tree_end &&
-           (some->count == 0 || stands_beside(forest, some))) {
-        size_t t = some->t + some->count;
-        almi_wide_tree *to = &some->tree[some->count];
-        to->node = forest->fast[t].blend;
-        to->count = forest->fast[t].leaf_count - 1;
-        to->mask = b->scratch.wide.mask[phase] + some->count * ALMI_WIDE_SMALL;
-        to->leaf = b->leaf[0][t - some->begin];
-        if (to->count < ALMI_WIDE_SMALL) {
-            almi_wide_compare(to, b->code[0]);
-        }
-        some->count++;
-    }
-}
-
-static void add_group_wide(const alm_forest *forest, const almi_group *group, block *b)
-{
-    some_trees now = {.begin = group->tree_begin, .t = group->tree_begin}, next;
-    take_trees(forest, group, b, 0, &now);
-    for (size_t phase = 1; now.count > 0; phase ^= 1, now = next) {
-        next.t = now.t + now.count;
-        bool waits = next.t < group->tree_end && joins(forest, now.begin, next.t);
-        next.begin = waits ? now.begin : next.t;
-        take_trees(forest, group, b, phase, &next);
-        almi_wide_leaves(now.tree, now.count, b->code[0], b->scratch.wide.reach,
-                         sizeof b->leaf[0]);
-        if (!waits) {
-            add_pending(forest, now.begin, next.t, b);
-        }
-    }
 }
 
 static void start_sums(const alm_forest *forest, block *b)
@@ -196,6 +138,16 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
 
 /* ---- sums in the result: many outputs, symmetric trees, leaves with several values or models */
 
+static void add_leaf(const alm_forest *forest, size_t t, uint32_t leaf, const double *row,
+                     double *out)
+{
+    if (forest->fast[t].value != NULL) {
+        almi_fast_add(&forest->fast[t], leaf, out);
+    } else {
+        almi_tree_add(&forest->tree[t], leaf, row, out);
+    }
+}
+
 static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
                               const almi_rows *rows, block *b, double *out)
 {
@@ -214,8 +166,8 @@ static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
             }
         }
         for (size_t r = 0; r < rows->count; r++) {
-            almi_tree_add(&forest->tree[t], leaf[r], rows->value + r * rows->stride,
-                          out + r * forest->info.output_count);
+            add_leaf(forest, t, leaf[r], rows->value + r * rows->stride,
+                     out + r * forest->info.output_count);
         }
     }
 }
@@ -248,9 +200,7 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
                           b->parts * ALMI_BLOCK_ROWS);
-        if (b->parts > 1) {
-            add_group_wide(forest, group, b);
-        } else if (in_block) {
+        if (in_block) {
             add_group(forest, group, rows, b);
         } else {
             add_group_to_rows(forest, group, rows, b, out);
@@ -269,7 +219,7 @@ static void score_blocks(const alm_forest *forest, size_t parts, const almi_rows
     leaves = leaves < ALMI_BLEND_LEAVES ? leaves : ALMI_BLEND_LEAVES;
     b.parts = parts;
     for (size_t leaf = 0; leaf < leaves && parts == 1; leaf++) {
-        memset(b.scratch.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
+        memset(b.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
     }
     for (size_t i = 0; i < n; i += block_rows) {
         size_t count = n - i < block_rows ? n - i : block_rows;
@@ -309,7 +259,7 @@ static void add_leaves(const alm_forest *forest, const some_leaves *some, const 
     const uint32_t *leaf = some->leaf;
     if (forest->info.output_count > 1 || forest->info.has_linear_leaves) {
         for (size_t i = 0; i < count; i++) {
-            almi_tree_add(&forest->tree[begin + i], leaf[i], row, out);
+            add_leaf(forest, begin + i, leaf[i], row, out);
         }
     } else if (almi_forest_is_single(forest)) {
         float sum = (float)out[0];
@@ -380,7 +330,7 @@ static bool can_be_wide(const alm_forest *forest)
         can = forest->group[g].lane_count <= ALMI_GROUP_LANES / ALMI_WIDE_PARTS;
     }
     for (size_t t = 0; t < forest->info.tree_count && can; t++) {
-        can = forest->fast[t].blend != NULL;
+        can = forest->fast[t].between != NULL;
     }
     return can;
 }

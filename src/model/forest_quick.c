@@ -41,9 +41,7 @@ typedef struct quick_slot {
 typedef struct quick_batch {
     quick_slot *slot; /* [slot][half] */
     size_t slot_count, half_count;
-    size_t width;  /* leaves of the largest tree */
-    double *value; /* [tree][width] in the order of the leaves; XGBoost: floats */
-    uint32_t output[HALVES * TREES];
+    const almi_fast_tree *tree;
     size_t tree_count;
 } quick_batch;
 
@@ -65,62 +63,35 @@ static bool is_quick(const alm_forest *forest)
                 forest->info.leaf_count_max <= LEAVES_MAX && forest->single_values &&
                 forest->group_count == 1 && !forest->info.has_linear_leaves;
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
-        fits = forest->fast[t].step != NULL;
+        fits = forest->fast[t].between != NULL;
     }
     return fits;
-}
-
-/* Puts tree k of the batch into its slots; a stack holds the nodes whose right side is still to be
- * visited, and the first leaf below each. */
-static void place_tree(const alm_forest *forest, quick_batch *batch, size_t k, size_t t)
-{
-    const almi_tree *tree = &forest->tree[t];
-    struct {
-        int32_t node;
-        uint8_t begin;
-    } open[LEAVES_MAX];
-    size_t opened = 0, leaves = 0, half = k / TREES, at = k % TREES;
-    int32_t next = tree->leaf_count > 1 ? 0 : ~0;
-    for (;;) {
-        for (; next >= 0; next = tree->left[next]) {
-            open[opened].node = next;
-            open[opened++].begin = (uint8_t)leaves;
-        }
-        batch->value[k * batch->width + leaves++] = tree->leaf_value[~next];
-        if (opened == 0) {
-            return;
-        }
-        opened--;
-        almi_test test = forest->test[t][open[opened].node];
-        quick_slot *to = &batch->slot[(leaves - 1) * batch->half_count + half];
-        to->lane[at] = (uint8_t)test.lane;
-        to->limit[at] = (uint8_t)(test.code ^ SIGN);
-        to->begin[at] = open[opened].begin;
-        next = tree->right[open[opened].node];
-    }
 }
 
 static alm_err build_batch(const alm_forest *forest, quick_batch *batch, size_t begin,
                            alm_error *error)
 {
     size_t left = forest->info.tree_count - begin;
+    batch->tree = &forest->fast[begin];
     batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
     batch->half_count = (batch->tree_count + TREES - 1) / TREES;
     for (size_t k = 0; k < batch->tree_count; k++) {
-        const almi_tree *tree = &forest->tree[begin + k];
-        batch->output[k] = tree->output;
-        batch->width = tree->leaf_count > batch->width ? tree->leaf_count : batch->width;
+        size_t nodes = batch->tree[k].leaf_count - 1;
+        batch->slot_count = nodes > batch->slot_count ? nodes : batch->slot_count;
     }
-    batch->slot_count = batch->width - 1;
     size_t slots = batch->slot_count * batch->half_count;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, batch->tree_count * batch->width, batch->value,
-                              error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, slots, batch->slot, error));
     for (size_t i = 0; i < slots; i++) {
         memset(batch->slot[i].limit, NEVER, TREES);
     }
     for (size_t k = 0; k < batch->tree_count; k++) {
-        place_tree(forest, batch, k, begin + k);
+        const almi_fast_tree *tree = &batch->tree[k];
+        for (size_t i = 0; i + 1 < tree->leaf_count; i++) {
+            quick_slot *to = &batch->slot[i * batch->half_count + k / TREES];
+            to->lane[k % TREES] = (uint8_t)tree->between[i].lane;
+            to->limit[k % TREES] = (uint8_t)(tree->between[i].limit ^ SIGN);
+            to->begin[k % TREES] = (uint8_t)tree->between[i].begin;
+        }
     }
     return ALM_OK;
 }
@@ -292,34 +263,22 @@ ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size
 static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
                       double *out)
 {
-    const double *value = batch->value;
-    size_t width = batch->width;
+    const almi_fast_tree *tree = batch->tree;
     bool floats = almi_forest_is_single(forest);
     if (forest->info.output_count > 1) {
         for (size_t k = 0; k < batch->tree_count; k++) {
-            double *sum = &out[batch->output[k]];
-            double own = value[k * width + place[k]];
-            *sum = floats ? (double)((float)*sum + (float)own) : *sum + own;
+            almi_fast_add(&tree[k], place[k], out);
         }
     } else if (floats) {
         float sum = (float)out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += (float)value[k * width + place[k]];
+            sum += tree[k].single[place[k]];
         }
         out[0] = (double)sum;
     } else {
         double sum = out[0];
-        size_t k = 0;
-        /* The sums of one batch wait for each other while the next one is searched: the fewer
-         * instructions, the more of both the CPU sees. */
-        for (; k + 8 <= batch->tree_count; k += 8) {
-            ALM_UNROLLED
-            for (size_t i = 0; i < 8; i++, value += width) {
-                sum += value[place[k + i]];
-            }
-        }
-        for (; k < batch->tree_count; k++, value += width) {
-            sum += value[place[k]];
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            sum += tree[k].value[place[k]];
         }
         out[0] = sum;
     }
