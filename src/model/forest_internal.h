@@ -181,10 +181,13 @@ typedef struct almi_blend {
 /* The node between two leaves that stand side by side: its left side ends with the one, its right
  * side begins with the other. */
 typedef struct almi_between {
-    uint32_t limit; /* as of a blend */
+    uint32_t limit; /* as of a blend, but the highest bit of each byte is turned */
     uint32_t begin; /* the first leaf below the node, four times as well */
     uint32_t lane;
 } almi_between;
+
+/* Vectors compare signed bytes sooner: codes that are compared so have their highest bit turned. */
+#define ALMI_CODE_SIGN 0x80
 
 /* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
  * list), the position of its left child in the tree (the right one follows), its limit: right iff

@@ -74,14 +74,17 @@ extern const almi_kernel almi_kernel_v4;
     __attribute__(( \
         target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt")))
 
-/* ---- 256 rows (V4 only) ---- */
+/* ---- 256 rows (V3 and V4) ---- */
 
 #define ALMI_WIDE_PARTS 4
 #define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
-/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, leaf:
- * the parts leaf_stride apart. */
-void almi_wide_leaves(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
-                      size_t leaf_stride);
+/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, turned
+ * (ALMI_CODE_SIGN); leaf: the parts leaf_stride apart. */
+void almi_wide_leaves_v3(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride);
+void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride);
+void almi_turn_codes(size_t lanes, uint8_t *code);
 
 /* ---- one row ---- */
 

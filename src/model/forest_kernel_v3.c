@@ -28,7 +28,9 @@ ALMI_V3 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_
     uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         code[r] = count_below(lane, key[r]);
-        equal |= (uint64_t)(lane->key[code[r]] == key[r]) << r;
+        if (lane->key[code[r]] == key[r]) {
+            equal |= UINT64_C(1) << r;
+        }
     }
     return equal;
 }

@@ -1,48 +1,127 @@
-/* forest_kernel_wide.c: leaf numbers of 256 rows at once, with AVX-512.
+/* forest_kernel_wide.c: leaf numbers of 256 rows at once, with AVX2 and AVX-512.
  *
  * The nodes of a tree are asked from left to right, in the order of the leaves that they part (see
  * forest_quick.c, where the trees are the lanes of the vectors; here the rows are). Each row keeps
  * the leaf that it would reach if the nodes that are not asked yet sent it to the left. These leaves
- * stay in registers, so a node costs two comparisons and a move for 64 rows, and no store; four
- * times 64, because each waits for the one before. */
+ * stay in registers, so a node costs two comparisons and a move, and no store; four vectors go side
+ * by side, because each waits for the node before. */
 #include "model/forest_kernel.h"
 
 #if ALM_HAS_VECTOR_LEVELS
 #include <immintrin.h>
 
-ALMI_V4 void almi_wide_leaves(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
-                              size_t leaf_stride)
+#define SIDE_BY_SIDE 4
+
+_Static_assert(ALMI_WIDE_PARTS == SIDE_BY_SIDE, "a vector of AVX-512 for each part");
+
+ALMI_V4 void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                                 size_t leaf_stride)
 {
     __m512i none = _mm512_setzero_si512(), one = _mm512_set1_epi8(1), next = one;
-    __m512i reached[ALMI_WIDE_PARTS] = {none, none, none, none};
+    __m512i reached[SIDE_BY_SIDE] = {none, none, none, none};
     const almi_between *end = tree->between + tree->leaf_count - 1;
     for (const almi_between *node = tree->between; node < end; node++) {
         const uint8_t *lane = code + (size_t)node->lane * ALMI_WIDE_ROWS;
         __m512i limit = _mm512_set1_epi32((int)node->limit);
         __m512i begin = _mm512_set1_epi32((int)node->begin);
         ALM_UNROLLED
-        for (size_t p = 0; p < ALMI_WIDE_PARTS; p++) {
-            __m512i own = _mm512_load_si512(lane + p * ALMI_BLOCK_ROWS);
-            __mmask64 right = _mm512_cmpgt_epu8_mask(own, limit);
-            right = _mm512_mask_cmpge_epu8_mask(right, reached[p], begin);
-            reached[p] = _mm512_mask_mov_epi8(reached[p], right, next);
+        for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+            __m512i own = _mm512_load_si512(lane + i * sizeof own);
+            __mmask64 right = _mm512_cmpgt_epi8_mask(own, limit);
+            right = _mm512_mask_cmpge_epu8_mask(right, reached[i], begin);
+            reached[i] = _mm512_mask_mov_epi8(reached[i], right, next);
         }
         next = _mm512_add_epi8(next, one);
     }
-    for (size_t p = 0; p < ALMI_WIDE_PARTS; p++) {
-        _mm512_store_si512(leaf + p * leaf_stride, reached[p]);
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+        _mm512_store_si512(leaf + i * leaf_stride, reached[i]);
+    }
+}
+
+ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
+{
+    return _mm256_load_si256((const __m256i *)from);
+}
+
+/* Of 128 rows. `few`: so few leaves that their numbers may be compared as signed bytes. */
+ALMI_V3 ALM_INLINE void leaves_of_128(const almi_fast_tree *tree, const uint8_t *code, bool few,
+                                      __m256i *reached)
+{
+    __m256i one = _mm256_set1_epi8(1), next = one;
+    const almi_between *end = tree->between + tree->leaf_count - 1;
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+        reached[i] = _mm256_setzero_si256();
+    }
+    for (const almi_between *node = tree->between; node < end; node++) {
+        const uint8_t *lane = code + (size_t)node->lane * ALMI_WIDE_ROWS;
+        __m256i limit = _mm256_set1_epi32((int)node->limit);
+        __m256i begin = _mm256_set1_epi32((int)node->begin);
+        ALM_UNROLLED
+        for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+            __m256i to = _mm256_cmpgt_epi8(load_32(lane + i * sizeof to), limit);
+            to = _mm256_and_si256(to, next);
+            if (few) {
+                to = _mm256_andnot_si256(_mm256_cmpgt_epi8(begin, reached[i]), to);
+            } else {
+                __m256i most = _mm256_max_epu8(begin, reached[i]);
+                to = _mm256_and_si256(_mm256_cmpeq_epi8(most, reached[i]), to);
+            }
+            /* No leaf so far is above the next one. */
+            reached[i] = _mm256_max_epu8(reached[i], to);
+        }
+        next = _mm256_add_epi8(next, one);
+    }
+}
+
+ALMI_V3 void almi_wide_leaves_v3(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                                 size_t leaf_stride)
+{
+    __m256i reached[SIDE_BY_SIDE];
+    for (size_t row = 0; row < ALMI_WIDE_ROWS; row += sizeof reached, code += sizeof reached) {
+        if (tree->leaf_count <= INT8_MAX + 1) {
+            leaves_of_128(tree, code, true, reached);
+        } else {
+            leaves_of_128(tree, code, false, reached);
+        }
+        for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+            size_t at = row + i * sizeof *reached;
+            uint8_t *to = leaf + at / ALMI_BLOCK_ROWS * leaf_stride + at % ALMI_BLOCK_ROWS;
+            _mm256_store_si256((__m256i *)to, reached[i]);
+        }
+    }
+}
+
+ALM_WIDE_VECTORS
+void almi_turn_codes(size_t lanes, uint8_t *code)
+{
+    for (; lanes > 0; lanes--, code += ALMI_WIDE_ROWS) {
+        for (size_t r = 0; r < ALMI_WIDE_ROWS; r++) {
+            code[r] ^= ALMI_CODE_SIGN;
+        }
     }
 }
 
 #else
 
-void almi_wide_leaves(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
-                      size_t leaf_stride)
+void almi_wide_leaves_v3(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride)
 {
     (void)tree;
     (void)code;
     (void)leaf;
     (void)leaf_stride;
+}
+
+void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride)
+{
+    almi_wide_leaves_v3(tree, code, leaf, leaf_stride);
+}
+
+void almi_turn_codes(size_t lanes, uint8_t *code)
+{
+    (void)lanes;
+    (void)code;
 }
 
 #endif

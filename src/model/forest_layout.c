@@ -115,8 +115,8 @@ static alm_err make_between(alm_forest *forest, const layout *g, size_t t, alm_e
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, to, error));
     for (size_t i = 0; i < count; i++) {
         almi_test test = forest->test[t][g->between[i].node];
-        to[i] = (almi_between){test.code * 0x01010101u, g->between[i].begin * 0x01010101u,
-                               g->local[test.lane]};
+        to[i] = (almi_between){(test.code ^ ALMI_CODE_SIGN) * 0x01010101u,
+                               g->between[i].begin * 0x01010101u, g->local[test.lane]};
     }
     forest->fast[t].between = to;
     return ALM_OK;

@@ -83,7 +83,9 @@ static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
 {
     const almi_fast_tree *tree = &forest->fast[t];
     if (b->parts > 1) {
-        almi_wide_leaves(tree, b->code[0], b->leaf[0][at], sizeof b->leaf[0]);
+        bool v4 = forest->kernel->level >= ALM_VECTORS_V4;
+        (v4 ? almi_wide_leaves_v4 : almi_wide_leaves_v3)(tree, b->code[0], b->leaf[0][at],
+                                                         sizeof b->leaf[0]);
     } else {
         forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
                                b->operand, b->leaf[0][at]);
@@ -200,6 +202,9 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
                           b->parts * ALMI_BLOCK_ROWS);
+        if (b->parts > 1) {
+            almi_turn_codes(group->lane_count, b->code[0]);
+        }
         if (in_block) {
             add_group(forest, group, rows, b);
         } else {
@@ -325,7 +330,7 @@ static size_t walk_rows_of(const alm_forest *forest)
 
 static bool can_be_wide(const alm_forest *forest)
 {
-    bool can = forest->kernel->level >= ALM_VECTORS_V4 && sums_in_block(forest, ALMI_WIDE_PARTS);
+    bool can = forest->kernel->level >= ALM_VECTORS_V3 && sums_in_block(forest, ALMI_WIDE_PARTS);
     for (size_t g = 0; g < forest->group_count && can; g++) {
         can = forest->group[g].lane_count <= ALMI_GROUP_LANES / ALMI_WIDE_PARTS;
     }

@@ -14,8 +14,6 @@
  * 64 codes come from registers by permutation, are compared, and where the leaf so far is not below
  * `begin` it becomes i + 1. No branch or address depends on the row but the look-up of the values.
  *
- * Codes and limits are compared as signed bytes, so both have the highest bit turned.
- *
  * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
  * end to the other, so they need not fit a cache. */
 #include <string.h>
@@ -28,8 +26,7 @@
 #define LEAVES_MAX 256
 #define LANES 128
 #define LANES_FEW 64
-#define SIGN 0x80
-#define NEVER (UINT8_MAX ^ SIGN) /* a limit that no code is above */
+#define NEVER (UINT8_MAX ^ ALMI_CODE_SIGN) /* a limit that no code is above */
 
 typedef struct quick_slot {
     uint8_t lane[TREES];
@@ -89,7 +86,7 @@ static alm_err build_batch(const alm_forest *forest, quick_batch *batch, size_t 
         for (size_t i = 0; i + 1 < tree->leaf_count; i++) {
             quick_slot *to = &batch->slot[i * batch->half_count + k / TREES];
             to->lane[k % TREES] = (uint8_t)tree->between[i].lane;
-            to->limit[k % TREES] = (uint8_t)(tree->between[i].limit ^ SIGN);
+            to->limit[k % TREES] = (uint8_t)tree->between[i].limit;
             to->begin[k % TREES] = (uint8_t)tree->between[i].begin;
         }
     }
@@ -142,7 +139,7 @@ bool almi_quick_is_sooner(const alm_forest *forest)
 ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *code, bool many,
                                        size_t halves, uint8_t *place)
 {
-    __m512i sign = _mm512_set1_epi8((char)SIGN), one = _mm512_set1_epi8(1), leaf = one;
+    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN), one = _mm512_set1_epi8(1), leaf = one;
     __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
     __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
     __m512i reached[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -220,7 +217,7 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code,
     ALM_UNROLLED
     for (size_t i = 0; i < tables; i++) {
         __m128i own = _mm_load_si128((const __m128i *)(code + 16 * i));
-        own = _mm_xor_si128(own, _mm_set1_epi8((char)SIGN));
+        own = _mm_xor_si128(own, _mm_set1_epi8((char)ALMI_CODE_SIGN));
         table[i] = _mm256_broadcastsi128_si256(own);
     }
     __m256i one = _mm256_set1_epi8(1), leaf = one;
