@@ -5,7 +5,7 @@
 #include "model/forest_kernel.h"
 
 /* Up to so many runs of equal values in a chunk, each is looked for by itself. */
-#define RUNS_MAX 16
+#define RUNS_MAX 8
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 

@@ -262,10 +262,10 @@ static void trees_have_the_forms_that_fit_them(void **state)
     forest_shape shape = {.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16};
     forms has = forms_of(shape);
     assert_true(has.blend && has.step && has.plane && !has.leaf_at);
-    assert_true(has.quick == v3 && has.wide == v4);
+    assert_true(has.quick == v3 && has.wide == v3);
     shape.leaves = 33;
     has = forms_of(shape);
-    assert_true(has.plane && has.quick == v3 && has.wide == v4);
+    assert_true(has.plane && has.quick == v3 && has.wide == v3);
     shape.outputs = 5;
     assert_false(forms_of(shape).wide);
     shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16,
@@ -274,7 +274,7 @@ static void trees_have_the_forms_that_fit_them(void **state)
     assert_true(has.blend && has.step && !has.quick && !has.wide);
     shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
     has = forms_of(shape);
-    assert_true(has.blend && !has.plane && has.quick == v3 && has.wide == v4);
+    assert_true(has.blend && !has.plane && has.quick == v3 && has.wide == v3);
     shape.trees = 15;
     assert_false(forms_of(shape).quick);
     shape.leaves = 257;
