@@ -169,25 +169,20 @@ typedef struct almi_test {
     uint32_t code;
 } almi_test;
 
-/* Operands of a blend: below ALMI_BLEND_LEAVES a leaf number, else ALMI_BLEND_LEAVES + position of
- * an earlier node of the same tree. Children come before parents; the root is last. */
-#define ALMI_BLEND_LEAVES 256
-typedef struct almi_blend {
+/* What a level of a symmetric tree asks. */
+typedef struct almi_level {
     uint32_t limit; /* the code, in each of four bytes: the cheapest load of a vector of them */
-    uint16_t lane;  /* position in the group's lane list */
-    uint16_t left, right;
-} almi_blend;
+    uint32_t lane;  /* position in the group's lane list */
+} almi_level;
 
 /* The node between two leaves that stand side by side: its left side ends with the one, its right
  * side begins with the other. */
+#define ALMI_BETWEEN_LEAVES 256 /* at most, so that a byte counts them */
 typedef struct almi_between {
-    uint32_t limit; /* as of a blend, but the highest bit of each byte is turned */
+    uint32_t limit; /* as of a level */
     uint32_t begin; /* the first leaf below the node, four times as well */
     uint32_t lane;
 } almi_between;
-
-/* Vectors compare signed bytes sooner: codes that are compared so have their highest bit turned. */
-#define ALMI_CODE_SIGN 0x80
 
 /* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
  * list), the position of its left child in the tree (the right one follows), its limit: right iff
@@ -200,12 +195,10 @@ typedef uint32_t almi_step;
 #define ALMI_STEP_LANES (1u << ALMI_STEP_LANE_BITS)
 #define ALMI_STEP_LEAVES_MAX ((size_t)1 << (ALMI_STEP_NEXT_BITS - 1)) /* two nodes a leaf */
 
-/* Leaves are numbered from left to right, but those that almi_tree_add adds as they are in the
- * literal tree; there is no `value` then. */
+/* Leaves are numbered from left to right. */
 typedef struct almi_fast_tree {
     size_t leaf_count;
-    const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
-    const almi_between *between; /* leaf_count - 1; NULL: too many leaves or no `value` */
+    const almi_between *between; /* leaf_count - 1; NULL: too many leaves for bytes */
     const almi_step *step;   /* 2 * leaf_count - 1; NULL: too large, walk the literal tree */
     const uint16_t *leaf_at; /* [step] number of the leaf; NULL: it is the lane */
     uint32_t depth;          /* of the deepest leaf */
@@ -213,8 +206,9 @@ typedef struct almi_fast_tree {
     /* CatBoost: a tree of that depth whose levels ask the same (forest_symmetric.c): level[d] is
      * bit d of the leaf's number, its operands mean nothing. 0: not such a tree. */
     uint32_t symmetric_depth;
-    const almi_blend *level;
-    const double *value;     /* NULL: several for a leaf, or models */
+    const almi_level *level;
+    const double *value;     /* NULL: several for a leaf, or models; then almi_tree_add adds */
+    const uint16_t *literal; /* its numbers of the leaves then; NULL: the same */
     const float *single;     /* XGBoost, ONNX: the same values as they are added */
     /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
      * up to 64 leaves of one value. Else NULL. */

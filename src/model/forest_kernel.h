@@ -52,9 +52,9 @@ typedef struct almi_kernel {
     void (*search_row)(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code);
     /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
     uint64_t (*changes)(const double *value);
-    /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
-    void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
-                   almi_bytes *operand, uint8_t *leaf);
+    /* Leaf number of each row in each of some consecutive trees with `between`. */
+    void (*leaves)(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                   almi_bytes *leaf);
     /* sum[row] += value of its leaf, tree after tree. */
     void (*add)(const almi_pending *pending, double *sum);
     void (*add_single)(const almi_pending *pending, float *sum);
@@ -65,6 +65,9 @@ extern const almi_kernel almi_kernel_plain;
 extern const almi_kernel almi_kernel_v3;
 extern const almi_kernel almi_kernel_v4;
 #endif
+
+/* Vectors compare signed bytes sooner: then codes have their highest bit turned. */
+#define ALMI_CODE_SIGN 0x80
 
 /* Functions of the levels; what is inlined into them takes their instructions. */
 #define ALMI_V3 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
@@ -78,8 +81,8 @@ extern const almi_kernel almi_kernel_v4;
 
 #define ALMI_WIDE_PARTS 4
 #define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
-/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, turned
- * (ALMI_CODE_SIGN); leaf: the parts leaf_stride apart. */
+/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, for V3
+ * turned; leaf: the parts leaf_stride apart. */
 void almi_wide_leaves_v3(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
                          size_t leaf_stride);
 void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,

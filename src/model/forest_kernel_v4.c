@@ -110,19 +110,48 @@ ALMI_V4 static void search_row(const almi_row_lanes *lanes, const almi_numbers *
     almi_search_row_by(count_below, lanes, of, code);
 }
 
-ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
-                           almi_bytes *operand, uint8_t *leaf)
+/* The leaves so far of 64 rows, behind one more node. */
+ALMI_V4 ALM_INLINE __m512i moved(const almi_between *node, const almi_bytes *code, __m512i next,
+                                 __m512i reached)
 {
-    __m512i v = _mm512_setzero_si512();
-    for (size_t i = 0; i < count; i++) {
-        __m512i c = _mm512_load_si512(code[node[i].lane]);
-        __m512i limit = _mm512_set1_epi32((int)node[i].limit);
-        __m512i left = _mm512_load_si512(operand[node[i].left]);
-        __m512i right = _mm512_load_si512(operand[node[i].right]);
-        v = _mm512_mask_blend_epi8(_mm512_cmpgt_epu8_mask(c, limit), left, right);
-        _mm512_store_si512(operand[ALMI_BLEND_LEAVES + i], v);
+    __m512i own = _mm512_load_si512(code[node->lane]);
+    __mmask64 right = _mm512_cmpgt_epu8_mask(own, _mm512_set1_epi32((int)node->limit));
+    right = _mm512_mask_cmpge_epu8_mask(right, reached, _mm512_set1_epi32((int)node->begin));
+    return _mm512_mask_mov_epi8(reached, right, next);
+}
+
+#define SIDE_BY_SIDE 4 /* trees, because each node waits for the one before */
+
+ALMI_V4 static void leaves(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                           almi_bytes *leaf)
+{
+    const __m512i none = _mm512_setzero_si512(), one = _mm512_set1_epi8(1);
+    for (size_t t = 0; t < count; t += SIDE_BY_SIDE) {
+        size_t nodes[SIDE_BY_SIDE], common = SIZE_MAX;
+        const almi_between *node[SIDE_BY_SIDE];
+        __m512i reached[SIDE_BY_SIDE] = {none, none, none, none}, next = one;
+        for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+            const almi_fast_tree *own = &tree[t + k < count ? t + k : t]; /* the rest for nothing */
+            node[k] = own->between;
+            nodes[k] = own->leaf_count - 1;
+            common = nodes[k] < common ? nodes[k] : common;
+        }
+        for (size_t i = 0; i < common; i++) {
+            ALM_UNROLLED
+            for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+                reached[k] = moved(&node[k][i], code, next, reached[k]);
+            }
+            next = _mm512_add_epi8(next, one);
+        }
+        for (size_t k = 0; k < SIDE_BY_SIDE && t + k < count; k++) {
+            __m512i own = next;
+            for (size_t i = common; i < nodes[k]; i++) {
+                reached[k] = moved(&node[k][i], code, own, reached[k]);
+                own = _mm512_add_epi8(own, one);
+            }
+            _mm512_store_si512(leaf[t + k], reached[k]);
+        }
     }
-    _mm512_store_si512(leaf, v);
 }
 
 /* ---- values by permutation ---- */

@@ -27,7 +27,7 @@ ALMI_V4 void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code
         ALM_UNROLLED
         for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
             __m512i own = _mm512_load_si512(lane + i * sizeof own);
-            __mmask64 right = _mm512_cmpgt_epi8_mask(own, limit);
+            __mmask64 right = _mm512_cmpgt_epu8_mask(own, limit);
             right = _mm512_mask_cmpge_epu8_mask(right, reached[i], begin);
             reached[i] = _mm512_mask_mov_epi8(reached[i], right, next);
         }
@@ -47,14 +47,14 @@ ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
 ALMI_V3 ALM_INLINE void leaves_of_128(const almi_fast_tree *tree, const uint8_t *code, bool few,
                                       __m256i *reached)
 {
-    __m256i one = _mm256_set1_epi8(1), next = one;
+    __m256i one = _mm256_set1_epi8(1), next = one, sign = _mm256_set1_epi8((char)ALMI_CODE_SIGN);
     const almi_between *end = tree->between + tree->leaf_count - 1;
     for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
         reached[i] = _mm256_setzero_si256();
     }
     for (const almi_between *node = tree->between; node < end; node++) {
         const uint8_t *lane = code + (size_t)node->lane * ALMI_WIDE_ROWS;
-        __m256i limit = _mm256_set1_epi32((int)node->limit);
+        __m256i limit = _mm256_xor_si256(_mm256_set1_epi32((int)node->limit), sign);
         __m256i begin = _mm256_set1_epi32((int)node->begin);
         ALM_UNROLLED
         for (size_t i = 0; i < SIDE_BY_SIDE; i++) {

@@ -80,11 +80,6 @@ static void order_nodes(const almi_tree *tree, layout *g)
     }
 }
 
-static bool has_values(const almi_tree *tree)
-{
-    return tree->leaf_width == 1 && tree->model == NULL;
-}
-
 /* Numbers the leaves. */
 static void order_leaves(const almi_tree *tree, layout *g)
 {
@@ -94,18 +89,13 @@ static void order_leaves(const almi_tree *tree, layout *g)
         for (; next >= 0; next = tree->left[next]) {
             g->open[opened++] = (between){next, leaves};
         }
-        g->place[~next] = has_values(tree) ? leaves : (uint32_t)~next;
+        g->place[~next] = leaves;
         if (opened == 0) {
             return;
         }
         g->between[leaves++] = g->open[--opened];
         next = tree->right[g->open[opened].node];
     }
-}
-
-static uint16_t operand(const layout *g, int32_t child)
-{
-    return child >= 0 ? g->slot[child] : (uint16_t)g->place[~child];
 }
 
 static alm_err make_between(alm_forest *forest, const layout *g, size_t t, alm_error *error)
@@ -115,39 +105,21 @@ static alm_err make_between(alm_forest *forest, const layout *g, size_t t, alm_e
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, to, error));
     for (size_t i = 0; i < count; i++) {
         almi_test test = forest->test[t][g->between[i].node];
-        to[i] = (almi_between){(test.code ^ ALMI_CODE_SIGN) * 0x01010101u,
-                               g->between[i].begin * 0x01010101u, g->local[test.lane]};
+        to[i] = (almi_between){test.code * 0x01010101u, g->between[i].begin * 0x01010101u,
+                               g->local[test.lane]};
     }
     forest->fast[t].between = to;
-    return ALM_OK;
-}
-
-static alm_err make_blend(alm_forest *forest, layout *g, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &forest->tree[t];
-    size_t count = tree->leaf_count - 1;
-    almi_blend *node = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, count, node, error));
-    for (size_t i = 0; i < count; i++) {
-        size_t from = (size_t)g->order[count - 1 - i];
-        almi_test test = forest->test[t][from];
-        node[i] = (almi_blend){test.code * 0x01010101u, (uint16_t)g->local[test.lane],
-                               operand(g, tree->left[from]), operand(g, tree->right[from])};
-        g->slot[from] = (uint16_t)(ALMI_BLEND_LEAVES + i);
-    }
-    forest->fast[t].blend = node;
     return ALM_OK;
 }
 
 static alm_err make_levels(alm_forest *forest, const layout *g, size_t t, alm_error *error)
 {
     size_t depth = forest->tree[t].symmetric_depth;
-    almi_blend *level = NULL;
+    almi_level *level = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, depth, level, error));
     for (size_t i = 0; i < depth; i++) {
         almi_test test = forest->test[t][((size_t)1 << i) - 1];
-        level[depth - 1 - i] = (almi_blend){.limit = test.code * 0x01010101u,
-                                            .lane = (uint16_t)g->local[test.lane]};
+        level[depth - 1 - i] = (almi_level){test.code * 0x01010101u, g->local[test.lane]};
     }
     forest->fast[t].level = level;
     forest->fast[t].symmetric_depth = (uint32_t)depth;
@@ -217,6 +189,18 @@ static alm_err make_planes(alm_forest *forest, size_t t, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err make_literal(alm_forest *forest, size_t t, const uint32_t *place,
+                            alm_error *error)
+{
+    uint16_t *literal = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, forest->tree[t].leaf_count, literal, error));
+    for (size_t i = 0; i < forest->tree[t].leaf_count; i++) {
+        literal[place[i]] = (uint16_t)i;
+    }
+    forest->fast[t].literal = literal;
+    return ALM_OK;
+}
+
 /* place: number of each leaf; NULL: as they are. */
 static alm_err make_values(alm_forest *forest, size_t t, const uint32_t *place, alm_error *error)
 {
@@ -226,8 +210,8 @@ static alm_err make_values(alm_forest *forest, size_t t, const uint32_t *place, 
     float *single = NULL;
     fast->leaf_count = tree->leaf_count;
     fast->output = tree->output;
-    if (!has_values(tree)) {
-        return ALM_OK;
+    if (tree->leaf_width > 1 || tree->model != NULL) {
+        return place != NULL ? make_literal(forest, t, place, error) : ALM_OK;
     }
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree->leaf_count, value, error));
     for (size_t i = 0; i < tree->leaf_count; i++) {
@@ -269,12 +253,8 @@ static alm_err make_tree(alm_forest *forest, layout *g, size_t t, alm_error *err
         ALM_TRY(make_levels(forest, g, t, error));
     }
     ALM_TRY(make_steps(forest, g, t, error));
-    if (tree->leaf_count > ALMI_BLEND_LEAVES || tree->symmetric_depth > 0) {
-        return ALM_OK;
-    }
-    ALM_TRY(make_blend(forest, g, t, error));
-    bool vectors = alm_vector_level_bound() >= ALM_VECTORS_V3;
-    return vectors && has_values(tree) ? make_between(forest, g, t, error) : ALM_OK;
+    bool bytes = tree->leaf_count <= ALMI_BETWEEN_LEAVES && tree->symmetric_depth == 0;
+    return bytes ? make_between(forest, g, t, error) : ALM_OK;
 }
 
 /* The windows of a group's lanes. */

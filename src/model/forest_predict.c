@@ -14,7 +14,6 @@
 /* 64 rows, or 256 in four parts. */
 typedef struct block {
     almi_bytes code[ALMI_GROUP_LANES]; /* [lane][part] */
-    almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
     almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
     union {
         double sum[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS]; /* [output][part] */
@@ -27,9 +26,6 @@ typedef struct block {
 
 static void add_pending(const alm_forest *forest, size_t begin, size_t end, block *b)
 {
-    if (begin == end) {
-        return;
-    }
     almi_pending pending = {.tree = &forest->fast[begin],
                             .count = end - begin,
                             .plane_width = forest->plane_width};
@@ -79,37 +75,43 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     }
 }
 
-static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
+/* So many trees from `begin` on that may wait together, all with `between`; 0: the first has not. */
+static size_t count_joined(const alm_forest *forest, const almi_group *group, size_t begin)
 {
-    const almi_fast_tree *tree = &forest->fast[t];
-    if (b->parts > 1) {
-        bool v4 = forest->kernel->level >= ALM_VECTORS_V4;
-        (v4 ? almi_wide_leaves_v4 : almi_wide_leaves_v3)(tree, b->code[0], b->leaf[0][at],
+    size_t t = begin;
+    while (t < group->tree_end && forest->fast[t].between != NULL && joins(forest, begin, t)) {
+        t++;
+    }
+    return t - begin;
+}
+
+static void find_leaves(const alm_forest *forest, size_t begin, size_t count, block *b)
+{
+    const almi_fast_tree *tree = &forest->fast[begin];
+    if (b->parts == 1) {
+        forest->kernel->leaves(tree, count, (const almi_bytes *)b->code, b->leaf[0]);
+        return;
+    }
+    bool v4 = forest->kernel->level >= ALM_VECTORS_V4;
+    for (size_t i = 0; i < count; i++) {
+        (v4 ? almi_wide_leaves_v4 : almi_wide_leaves_v3)(&tree[i], b->code[0], b->leaf[0][i],
                                                          sizeof b->leaf[0]);
-    } else {
-        forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                               b->operand, b->leaf[0][at]);
     }
 }
 
 static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
                       block *b)
 {
-    size_t begin = group->tree_begin; /* of the trees that wait */
-    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
-        const almi_fast_tree *tree = &forest->fast[t];
-        if (begin < t && (tree->blend == NULL || !joins(forest, begin, t))) {
-            add_pending(forest, begin, t, b);
-            begin = t;
-        }
-        if (tree->blend == NULL) {
-            add_walked(forest, t, rows, b);
-            begin = t + 1;
+    for (size_t t = group->tree_begin, count = 0; t < group->tree_end; t += count) {
+        count = count_joined(forest, group, t);
+        if (count > 0) {
+            find_leaves(forest, t, count, b);
+            add_pending(forest, t, t + count, b);
         } else {
-            find_leaves(forest, t, t - begin, b);
+            add_walked(forest, t, rows, b);
+            count = 1;
         }
     }
-    add_pending(forest, begin, group->tree_end, b);
 }
 
 static void start_sums(const alm_forest *forest, block *b)
@@ -143,10 +145,21 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
 static void add_leaf(const alm_forest *forest, size_t t, uint32_t leaf, const double *row,
                      double *out)
 {
-    if (forest->fast[t].value != NULL) {
-        almi_fast_add(&forest->fast[t], leaf, out);
+    const almi_fast_tree *tree = &forest->fast[t];
+    if (tree->value != NULL) {
+        almi_fast_add(tree, leaf, out);
     } else {
-        almi_tree_add(&forest->tree[t], leaf, row, out);
+        almi_tree_add(&forest->tree[t], tree->literal != NULL ? tree->literal[leaf] : leaf, row,
+                      out);
+    }
+}
+
+static void add_leaf_to_rows(const alm_forest *forest, size_t t, const uint32_t *leaf,
+                             const almi_rows *rows, double *out)
+{
+    for (size_t r = 0; r < rows->count; r++) {
+        add_leaf(forest, t, leaf[r], rows->value + r * rows->stride,
+                 out + r * forest->info.output_count);
     }
 }
 
@@ -154,22 +167,25 @@ static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
                               const almi_rows *rows, block *b, double *out)
 {
     uint32_t leaf[ALMI_BLOCK_ROWS];
-    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
+    for (size_t t = group->tree_begin, count = 0; t < group->tree_end; t += count) {
         if (forest->fast[t].symmetric_depth > 0) {
-            t = almi_symmetric_add(forest, t, group->tree_end, b->code[0], rows->count, out) - 1;
+            count = almi_symmetric_add(forest, t, group->tree_end, b->code[0], rows->count, out) -
+                    t;
             continue;
         }
-        if (forest->fast[t].blend == NULL) {
+        count = count_joined(forest, group, t);
+        if (count == 0) {
             walk_block(forest, t, b, rows, leaf);
-        } else {
-            find_leaves(forest, t, 0, b);
-            for (size_t r = 0; r < rows->count; r++) {
-                leaf[r] = b->leaf[0][0][r];
-            }
+            add_leaf_to_rows(forest, t, leaf, rows, out);
+            count = 1;
+            continue;
         }
-        for (size_t r = 0; r < rows->count; r++) {
-            add_leaf(forest, t, leaf[r], rows->value + r * rows->stride,
-                     out + r * forest->info.output_count);
+        find_leaves(forest, t, count, b);
+        for (size_t i = 0; i < count; i++) {
+            for (size_t r = 0; r < rows->count; r++) {
+                leaf[r] = b->leaf[0][i][r];
+            }
+            add_leaf_to_rows(forest, t + i, leaf, rows, out);
         }
     }
 }
@@ -202,7 +218,7 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
                           b->parts * ALMI_BLOCK_ROWS);
-        if (b->parts > 1) {
+        if (b->parts > 1 && forest->kernel->level == ALM_VECTORS_V3) {
             almi_turn_codes(group->lane_count, b->code[0]);
         }
         if (in_block) {
@@ -220,12 +236,8 @@ static void score_blocks(const alm_forest *forest, size_t parts, const almi_rows
                          double *out)
 {
     _Alignas(64) block b;
-    size_t leaves = forest->info.leaf_count_max, block_rows = parts * ALMI_BLOCK_ROWS;
-    leaves = leaves < ALMI_BLEND_LEAVES ? leaves : ALMI_BLEND_LEAVES;
+    size_t block_rows = parts * ALMI_BLOCK_ROWS;
     b.parts = parts;
-    for (size_t leaf = 0; leaf < leaves && parts == 1; leaf++) {
-        memset(b.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
-    }
     for (size_t i = 0; i < n; i += block_rows) {
         size_t count = n - i < block_rows ? n - i : block_rows;
         almi_rows part = {rows->value + i * rows->stride, count, rows->stride};

@@ -86,7 +86,7 @@ static alm_err build_batch(const alm_forest *forest, quick_batch *batch, size_t 
         for (size_t i = 0; i + 1 < tree->leaf_count; i++) {
             quick_slot *to = &batch->slot[i * batch->half_count + k / TREES];
             to->lane[k % TREES] = (uint8_t)tree->between[i].lane;
-            to->limit[k % TREES] = (uint8_t)tree->between[i].limit;
+            to->limit[k % TREES] = (uint8_t)(tree->between[i].limit ^ ALMI_CODE_SIGN);
             to->begin[k % TREES] = (uint8_t)tree->between[i].begin;
         }
     }
