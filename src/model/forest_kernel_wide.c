@@ -2,9 +2,9 @@
  *
  * The nodes of a tree are asked from left to right, in the order of the leaves that they part (see
  * forest_quick.c, where the trees are the lanes of the vectors; here the rows are). Each row keeps
- * the leaf that it would reach if the nodes that are not asked yet sent it to the left. These leaves
- * stay in registers, so a node costs two comparisons and a move, and no store; four vectors go side
- * by side, because each waits for the node before. */
+ * the leaf that it would reach if the nodes that are not asked yet sent it to the left. These stay
+ * in registers, so a node costs two comparisons and a move, and no store; four vectors go side by
+ * side, because each waits for the node before. */
 #include "model/forest_kernel.h"
 
 #if ALM_HAS_VECTOR_LEVELS

@@ -75,7 +75,7 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     }
 }
 
-/* So many trees from `begin` on that may wait together, all with `between`; 0: the first has not. */
+/* So many trees from `begin` on may wait together, all with `between`; 0: the first has not. */
 static size_t count_joined(const alm_forest *forest, const almi_group *group, size_t begin)
 {
     size_t t = begin;

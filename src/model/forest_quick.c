@@ -10,9 +10,10 @@
  * so far is not before the first one below the node, since what was asked before is all to the left
  * of what comes.
  *
- * So a tree of n leaves takes n - 1 steps whatever its shape, and step i does the same in all trees:
- * 64 codes come from registers by permutation, are compared, and where the leaf so far is not below
- * `begin` it becomes i + 1. No branch or address depends on the row but the look-up of the values.
+ * So a tree of n leaves takes n - 1 steps whatever its shape, and a step does the same in all of
+ * them: 64 codes come from registers by permutation, are compared, and where the leaf so far is not
+ * before the node it becomes the next one. No branch or address depends on the row but the look-up
+ * of the values.
  *
  * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
  * end to the other, so they need not fit a cache. */
@@ -122,8 +123,8 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 /* ---- scoring ---- */
 
 /* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
-#define SLOT_V4 30
-#define SLOT_V3 35
+#define SLOT_V4 25
+#define SLOT_V3 50
 #define WALKED_LEVEL 75
 
 bool almi_quick_is_sooner(const alm_forest *forest)
@@ -175,8 +176,8 @@ ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code,
     }
 }
 
-/* Of up to four tables with 16 codes each the one that bits 4 and 5, moved to the highest bit, name.
- * A blend is three instructions on some CPUs, so none is wasted. */
+/* Of up to four tables with 16 codes each the one that bits 4 and 5, moved to the highest bit,
+ * name. A blend is three instructions on some CPUs, so none is wasted. */
 ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, size_t tables, __m256i lane,
                                       __m256i bit_4, __m256i bit_5)
 {
