@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
-.PHONY: build demo demo-bars test check check-full bench bench-inference accuracy format clean \
+.PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy format clean \
   bootstrap
 
 build: bootstrap
@@ -47,6 +47,10 @@ bench: build
 # Runtime, loading; under ten minutes once the peers are compiled. DATA=<folder>: real sales.
 bench-inference: build
 	DATA="$(DATA)" bench/run inference sequence load
+
+# The service beside the bare HTTP library and FastAPI, on two quiet processors; three minutes.
+bench-serve: build
+	bench/run serve
 
 # DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
 accuracy: build

@@ -4,7 +4,8 @@ if(NOT EXISTS "${third}/INSTALLED")
   message(FATAL_ERROR "third_party/ is incomplete: run tools/bootstrap first")
 endif()
 
-foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef cmocka)
+foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef microhttpd
+    rhonabwy sodium cmocka)
   find_library(ALM_LIB_${library} NAMES ${library})
   if(NOT ALM_LIB_${library})
     message(FATAL_ERROR "lib${library} not found: run tools/bootstrap first")
@@ -12,13 +13,14 @@ foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef cmocka)
 endforeach()
 find_package(Threads REQUIRED)
 
-set(ALM_LINK_base crypto jansson yaml zstd)
+set(ALM_LINK_base crypto jansson yaml z zstd)
 set(ALM_LINK_num sleef)
-set(ALM_LINK_table duckdb z)
+set(ALM_LINK_table duckdb)
 set(ALM_LINK_store sqlite3)
 set(ALM_LINK_train _lightgbm xgboost)
+set(ALM_LINK_http microhttpd rhonabwy sodium)
 set(ALM_LINK_ALL ${ALM_LINK_base} ${ALM_LINK_num} ${ALM_LINK_table} ${ALM_LINK_store}
-  ${ALM_LINK_train})
+  ${ALM_LINK_train} ${ALM_LINK_http})
 
 # Only paths relative to the binary go into it: the tree may be moved, and two
 # checkouts in different folders make the same bytes.

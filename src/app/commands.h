@@ -24,6 +24,7 @@
     X(models_history)       \
     X(import)               \
     X(predict)              \
+    X(serve)                \
     X(run)                  \
     X(predictions_query)    \
     X(predictions_runs)     \

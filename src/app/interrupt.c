@@ -8,6 +8,7 @@
 
 /* Signal handlers can reach nothing but a global. */
 static volatile sig_atomic_t signal_came;
+static volatile sig_atomic_t is_patient;
 
 static void end_now(void)
 {
@@ -27,7 +28,9 @@ static void on_signal(int number)
         end_now();
     }
     signal_came = 1;
-    alarm(GRACE_SECONDS);
+    if (!is_patient) {
+        alarm(GRACE_SECONDS);
+    }
 }
 
 void almi_interrupt_install(void)
@@ -49,11 +52,18 @@ bool almi_interrupted(void)
     return signal_came != 0;
 }
 
+void almi_interrupt_be_patient(void)
+{
+    is_patient = 1;
+}
+
 alm_err almi_interrupt_check(alm_error *error)
 {
-    return signal_came ? alm_fail(error, ALM_ERR_INTERRUPTED,
-                                  "interrupted; what was not finished has left nothing behind")
-                       : ALM_OK;
+    if (!signal_came || is_patient) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INTERRUPTED,
+                    "interrupted; what was not finished has left nothing behind");
 }
 
 typedef struct wrapped {

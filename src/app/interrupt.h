@@ -11,6 +11,10 @@
 
 void almi_interrupt_install(void);
 bool almi_interrupted(void);
+/* For a command that serves until it is told to stop: from here on a signal only sets the flag, and
+ * files are written as before, so that what is at work ends in peace. A second one ends the process
+ * at once. */
+void almi_interrupt_be_patient(void);
 /* ALM_ERR_INTERRUPTED when a signal came. */
 ALM_NODISCARD alm_err almi_interrupt_check(alm_error *error);
 

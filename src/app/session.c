@@ -36,6 +36,14 @@ static alm_instant wall_clock(void *context)
     return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static uint64_t monotonic_ns(void *context)
+{
+    (void)context;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static const char *variable(void *context, const char *name)
 {
     (void)context;
@@ -145,6 +153,7 @@ alm_err almi_session_start(almi_cli *cli, alm_error *error)
     cli->env.fs = almi_interrupt_fs_create(cli->arena, real);
     cli->env.context = w;
     cli->env.now = wall_clock;
+    cli->env.monotonic_ns = monotonic_ns;
     cli->env.variable = variable;
     ALM_TRY(alm_http_curl_create(&cli->env.http, error));
     cli->env.log = write_log;

@@ -8,6 +8,11 @@ alm_instant alm_env_now(const alm_env *env)
     return env->now(env->context);
 }
 
+uint64_t alm_env_monotonic_ns(const alm_env *env)
+{
+    return env->monotonic_ns ? env->monotonic_ns(env->context) : 0;
+}
+
 const char *alm_env_variable(const alm_env *env, const char *name)
 {
     return env->variable ? env->variable(env->context, name) : NULL;

@@ -29,6 +29,8 @@ typedef struct alm_env {
     alm_fs *fs;
     alm_pool *pool; /* NULL: everything in the caller's thread */
     alm_instant (*now)(void *context);
+    /* Nanoseconds that only rise, for measuring and deadlines. May be NULL: then it is always 0. */
+    uint64_t (*monotonic_ns)(void *context);
     void (*log)(void *context, alm_log_level level, const char *message);
     void (*progress)(void *context, const alm_progress *progress); /* may be NULL */
     void *context;
@@ -39,6 +41,7 @@ typedef struct alm_env {
 } alm_env;
 
 alm_instant alm_env_now(const alm_env *env);
+uint64_t alm_env_monotonic_ns(const alm_env *env);
 const char *alm_env_variable(const alm_env *env, const char *name); /* NULL: not set */
 /* Only app/, http/ and batch/ log; a message is one line without a newline. */
 void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)

@@ -3,21 +3,21 @@
  * the lock costs nothing that could be measured. */
 #include "base/pool.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/thread.h"
 
 typedef struct worker {
     alm_pool *pool;
     int index;
-    pthread_t thread;
+    alm_thread *thread;
 } worker;
 
 struct alm_pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work_ready;
-    pthread_cond_t work_done;
+    alm_mutex lock;
+    alm_condition work_ready;
+    alm_condition work_done;
     int threads; /* the caller's included */
     worker *workers;
     int started;
@@ -48,25 +48,25 @@ static void drain(alm_pool *pool, int index)
 {
     while (pool->next < pool->count && pool->next < pool->failed_task) {
         size_t task = pool->next++;
-        pthread_mutex_unlock(&pool->lock);
+        alm_mutex_unlock(&pool->lock);
         alm_error error = {0};
         alm_err code = pool->task(pool->context, task, index, &error);
-        pthread_mutex_lock(&pool->lock);
+        alm_mutex_lock(&pool->lock);
         if (code != ALM_OK) {
             note_failure(pool, task, code, &error);
         }
     }
 }
 
-static void *worker_main(void *argument)
+static void worker_main(void *argument)
 {
     worker *self = argument;
     alm_pool *pool = self->pool;
     uint64_t seen = 0;
-    pthread_mutex_lock(&pool->lock);
+    alm_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->stopping && pool->batch == seen) {
-            pthread_cond_wait(&pool->work_ready, &pool->lock);
+            alm_condition_wait(&pool->work_ready, &pool->lock);
         }
         if (pool->stopping) {
             break;
@@ -75,11 +75,10 @@ static void *worker_main(void *argument)
         pool->busy++;
         drain(pool, self->index);
         if (--pool->busy == 0) {
-            pthread_cond_signal(&pool->work_done);
+            alm_condition_signal(&pool->work_done);
         }
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
+    alm_mutex_unlock(&pool->lock);
 }
 
 alm_err alm_pool_create(int threads, alm_pool **out, alm_error *error)
@@ -97,13 +96,13 @@ alm_err alm_pool_create(int threads, alm_pool **out, alm_error *error)
     }
     pool->workers = memory;
     pool->threads = threads;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work_ready, NULL);
-    pthread_cond_init(&pool->work_done, NULL);
+    alm_mutex_init(&pool->lock);
+    alm_condition_init(&pool->work_ready);
+    alm_condition_init(&pool->work_done);
     for (int i = 1; i < threads; i++) {
         worker *w = &pool->workers[i];
         *w = (worker){.pool = pool, .index = i};
-        if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+        if (alm_thread_start("worker", worker_main, w, &w->thread, NULL) != ALM_OK) {
             alm_pool_destroy(pool);
             return alm_fail(error, ALM_ERR_LIMIT, "the system refused to start thread %d of %d; "
                             "use fewer with --threads", i + 1, threads);
@@ -119,16 +118,16 @@ void alm_pool_destroy(alm_pool *pool)
     if (!pool) {
         return;
     }
-    pthread_mutex_lock(&pool->lock);
+    alm_mutex_lock(&pool->lock);
     pool->stopping = true;
-    pthread_cond_broadcast(&pool->work_ready);
-    pthread_mutex_unlock(&pool->lock);
+    alm_condition_broadcast(&pool->work_ready);
+    alm_mutex_unlock(&pool->lock);
     for (int i = 1; i <= pool->started; i++) {
-        pthread_join(pool->workers[i].thread, NULL);
+        alm_thread_join(pool->workers[i].thread);
     }
-    pthread_cond_destroy(&pool->work_done);
-    pthread_cond_destroy(&pool->work_ready);
-    pthread_mutex_destroy(&pool->lock);
+    alm_condition_deinit(&pool->work_done);
+    alm_condition_deinit(&pool->work_ready);
+    alm_mutex_deinit(&pool->lock);
     alm_heap_free(pool->workers);
     alm_heap_free(pool);
 }
@@ -161,7 +160,7 @@ alm_err alm_pool_run(alm_pool *pool, size_t count, alm_pool_task task, void *con
     if (!pool || pool->threads == 1 || count <= 1) {
         return run_alone(count, task, context, error);
     }
-    pthread_mutex_lock(&pool->lock);
+    alm_mutex_lock(&pool->lock);
     alm_assert(pool->busy == 0 && pool->next >= pool->count);
     pool->task = task;
     pool->context = context;
@@ -170,16 +169,16 @@ alm_err alm_pool_run(alm_pool *pool, size_t count, alm_pool_task task, void *con
     pool->failed_task = SIZE_MAX;
     pool->failed_code = ALM_OK;
     pool->batch++;
-    pthread_cond_broadcast(&pool->work_ready);
+    alm_condition_broadcast(&pool->work_ready);
     drain(pool, 0);
     while (pool->busy > 0) {
-        pthread_cond_wait(&pool->work_done, &pool->lock);
+        alm_condition_wait(&pool->work_done, &pool->lock);
     }
     pool->next = pool->count; /* a late worker finds nothing to do */
     alm_err code = pool->failed_code;
     if (code != ALM_OK && error) {
         *error = pool->failed;
     }
-    pthread_mutex_unlock(&pool->lock);
+    alm_mutex_unlock(&pool->lock);
     return code;
 }

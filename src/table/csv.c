@@ -2,7 +2,8 @@
 #include "table/csv.h"
 
 #include <string.h>
-#include <zlib.h>
+
+#include "base/gzip.h"
 
 #define RAW_BYTES ((size_t)1 << 16)
 #define TEXT_BYTES ((size_t)1 << 18)
@@ -23,10 +24,7 @@ struct alm_csv {
     size_t raw_size;
     size_t raw_at;
     /* text, inflated or the raw bytes themselves */
-    bool gzip;
-    bool member_open; /* inside a gzip member */
-    z_stream stream;
-    bool stream_ready;
+    alm_gunzip *gunzip; /* NULL: the file is text */
     uint8_t *text;
     size_t text_size;
     size_t text_at;
@@ -69,50 +67,21 @@ static alm_err read_raw(alm_csv *csv, alm_error *error)
     return ALM_OK;
 }
 
-static void *zlib_take(void *context, unsigned count, unsigned size)
-{
-    (void)context;
-    void *memory = NULL;
-    return alm_heap_try((size_t)count * size, &memory, NULL) == ALM_OK ? memory : Z_NULL;
-}
-
-static void zlib_give(void *context, void *memory)
-{
-    (void)context;
-    alm_heap_free(memory);
-}
-
-static alm_err inflate_start(alm_csv *csv, alm_error *error)
-{
-    csv->stream.zalloc = zlib_take;
-    csv->stream.zfree = zlib_give;
-    if (inflateInit2(&csv->stream, 15 + 16) != Z_OK) { /* + 16: a gzip header is demanded */
-        return alm_fail(error, ALM_ERR_MEMORY, "%s: out of memory", csv->name);
-    }
-    csv->stream_ready = true;
-    return ALM_OK;
-}
-
 static alm_err inflate_step(alm_csv *csv, alm_error *error)
 {
-    csv->stream.next_in = csv->raw + csv->raw_at;
-    csv->stream.avail_in = (unsigned)(csv->raw_size - csv->raw_at);
-    csv->stream.next_out = csv->text;
-    csv->stream.avail_out = TEXT_BYTES;
-    csv->member_open = true;
-    int status = inflate(&csv->stream, Z_NO_FLUSH);
-    csv->raw_at = csv->raw_size - csv->stream.avail_in;
-    csv->text_at = 0;
-    csv->text_size = TEXT_BYTES - csv->stream.avail_out;
-    if (status == Z_STREAM_END) { /* length and sum of the member are right */
-        csv->member_open = false;
-        (void)inflateReset(&csv->stream);
-    } else if (status != Z_OK && status != Z_BUF_ERROR) {
+    alm_gunzip_step step = {.in = csv->raw + csv->raw_at,
+                            .in_size = csv->raw_size - csv->raw_at,
+                            .out = csv->text,
+                            .out_size = TEXT_BYTES};
+    alm_error reason;
+    if (alm_gunzip_run(csv->gunzip, &step, &reason) != ALM_OK) {
         return alm_fail(error, ALM_ERR_CORRUPT,
                         "%s: the gzip file is damaged after row %llu (%s): copy it again",
-                        csv->name, (unsigned long long)csv->record_number,
-                        csv->stream.msg ? csv->stream.msg : "no reason given");
+                        csv->name, (unsigned long long)csv->record_number, reason.message);
     }
+    csv->raw_at = csv->raw_size - step.in_size;
+    csv->text_at = 0;
+    csv->text_size = step.out_size;
     return ALM_OK;
 }
 
@@ -126,14 +95,14 @@ static alm_err refill(alm_csv *csv, alm_error *error)
             ALM_TRY(read_raw(csv, error));
         }
         if (csv->raw_size == 0) {
-            if (csv->member_open) {
+            if (csv->gunzip && alm_gunzip_is_open(csv->gunzip)) {
                 return alm_fail(error, ALM_ERR_CORRUPT,
                                 "%s: the gzip file is cut off after row %llu: copy it again",
                                 csv->name, (unsigned long long)csv->record_number);
             }
             return ALM_OK;
         }
-        if (csv->gzip) {
+        if (csv->gunzip) {
             ALM_TRY(inflate_step(csv, error));
         } else {
             memcpy(csv->text, csv->raw, csv->raw_size);
@@ -397,9 +366,9 @@ static alm_err start(alm_csv *csv, const char *path, alm_error *error)
     ALM_TRY(csv->fs->ops->open(csv->fs, path, &csv->file, error));
     ALM_TRY(read_raw(csv, error));
     /* The content decides, not the name: files are renamed more often than converted. */
-    csv->gzip = csv->raw_size >= 2 && csv->raw[0] == 0x1f && csv->raw[1] == 0x8b;
-    if (csv->gzip) {
-        ALM_TRY(inflate_start(csv, error));
+    if (csv->raw_size >= 2 && csv->raw[0] == 0x1f && csv->raw[1] == 0x8b &&
+        alm_gunzip_create(&csv->gunzip, NULL) != ALM_OK) {
+        return alm_fail(error, ALM_ERR_MEMORY, "%s: out of memory", csv->name);
     }
     ALM_TRY(refill(csv, error));
     if (csv->text_size >= 3 && memcmp(csv->text, "\xef\xbb\xbf", 3) == 0) {
@@ -435,9 +404,7 @@ void alm_csv_close(alm_csv *csv)
     if (csv->file) {
         (void)csv->fs->ops->close(csv->fs, csv->file, NULL);
     }
-    if (csv->stream_ready) {
-        (void)inflateEnd(&csv->stream);
-    }
+    alm_gunzip_destroy(csv->gunzip);
     alm_heap_free(csv->raw);
     alm_heap_free(csv->text);
     alm_heap_free(csv->record);

@@ -1,0 +1,393 @@
+/* serve_load_bench.c: a load on one server at 127.0.0.1: keep-alive connections in one thread,
+ * every request another one of the prepared bodies.
+ *
+ *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
+ *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|instances] [--seed N]
+ *
+ * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
+ * requests a second are due at fixed times, whether or not the server keeps up, and a latency
+ * counts from when a request was due (so it includes the time that it waited for a connection;
+ * nothing is left out when the server stalls). The first tenth of the time is not counted.
+ *
+ * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
+ * {"instances":[[..],..]}; 4096 different ones.
+ *
+ * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
+ * rate, and of the latencies median, p95, p99, p999 and the largest, in microseconds. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "base/str.h"
+
+#define BODIES 4096
+#define CONNECTIONS_MAX 4096
+#define READ_BYTES 65536
+#define HEADERS_MAX 8
+
+typedef struct options {
+    int port, connections, columns, rows;
+    double seconds, rate;
+    const char *path, *form;
+    const char *header[HEADERS_MAX];
+    int headers;
+    uint64_t seed;
+} options;
+
+typedef struct client {
+    int fd;
+    bool busy;
+    double due;          /* when its request should have been sent */
+    const char *out;     /* of the request, not sent yet */
+    size_t out_size;
+    char in[READ_BYTES]; /* of the reply so far */
+    size_t in_size;
+} client;
+
+typedef struct load {
+    options o;
+    alm_str body[BODIES];
+    client *client;
+    int epoll;
+    uint64_t next_body;
+    double *latency; /* microseconds */
+    size_t latencies, room;
+    uint64_t errors, counted_errors;
+    double start, count_from;
+} load;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "serve_load_bench: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* ---- bodies ---- */
+
+static void put_row(alm_buffer *out, const load *l, uint64_t index)
+{
+    for (int c = 0; c < l->o.columns; c++) {
+        double u = alm_rng_uniform(l->o.seed, ALM_RNG_BENCH, index, (uint64_t)c);
+        alm_buffer_text(out, c > 0 ? "," : "");
+        alm_buffer_double(out, nearbyint((u * 200 - 100) * 1000) / 1000);
+    }
+}
+
+static void make_body(load *l, size_t index)
+{
+    bool is_oip = strcmp(l->o.form, "oip") == 0;
+    alm_buffer json = {0}, whole = {0};
+    if (is_oip) {
+        alm_buffer_printf(&json, "{\"inputs\":[{\"name\":\"input\",\"shape\":[%d,%d],"
+                          "\"datatype\":\"FP64\",\"data\":[", l->o.rows, l->o.columns);
+    } else {
+        alm_buffer_text(&json, "{\"instances\":[");
+    }
+    for (int r = 0; r < l->o.rows; r++) {
+        alm_buffer_text(&json, r > 0 ? "," : "");
+        alm_buffer_text(&json, is_oip ? "" : "[");
+        put_row(&json, l, (uint64_t)index * 1000 + (uint64_t)r);
+        alm_buffer_text(&json, is_oip ? "" : "]");
+    }
+    alm_buffer_text(&json, is_oip ? "]}]}" : "]}");
+    alm_buffer_printf(&whole, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                      "application/json\r\nContent-Length: %zu\r\n", l->o.path, json.size);
+    for (int i = 0; i < l->o.headers; i++) {
+        alm_buffer_printf(&whole, "%s\r\n", l->o.header[i]);
+    }
+    alm_buffer_text(&whole, "\r\n");
+    alm_buffer_str(&whole, alm_buffer_view(&json));
+    alm_buffer_deinit(&json);
+    l->body[index] = alm_buffer_view(&whole); /* kept until the end */
+}
+
+/* ---- connections ---- */
+
+static void open_client(load *l, client *c)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)l->o.port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = 1;
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        die("cannot connect");
+    }
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    (void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event);
+    c->busy = false;
+    c->in_size = 0;
+}
+
+static void count_error(load *l, client *c)
+{
+    l->errors++;
+    l->counted_errors += c->due >= l->count_from;
+    (void)close(c->fd);
+    open_client(l, c);
+}
+
+static void send_more(load *l, client *c)
+{
+    while (c->out_size > 0) {
+        ssize_t sent = send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+            (void)epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &event);
+            return;
+        }
+        if (sent <= 0) {
+            count_error(l, c);
+            return;
+        }
+        c->out += sent;
+        c->out_size -= (size_t)sent;
+    }
+}
+
+static void ask(load *l, client *c, double due)
+{
+    alm_str body = l->body[l->next_body++ % BODIES];
+    c->busy = true;
+    c->due = due;
+    c->in_size = 0;
+    c->out = body.data;
+    c->out_size = body.size;
+    send_more(l, c);
+}
+
+/* Is the reply whole? -1: it is none. */
+static int is_whole(client *c)
+{
+    c->in[c->in_size] = '\0';
+    const char *end = strstr(c->in, "\r\n\r\n");
+    const char *length = strcasestr(c->in, "\r\nContent-Length:");
+    if (!end) {
+        return 0;
+    }
+    if (!length || length > end) {
+        return -1;
+    }
+    size_t body = (size_t)strtoull(length + 17, NULL, 10);
+    return c->in_size >= (size_t)(end + 4 - c->in) + body;
+}
+
+static void count_latency(load *l, const client *c, double at)
+{
+    if (c->due < l->count_from) {
+        return;
+    }
+    if (l->latencies == l->room) {
+        l->room = l->room ? 2 * l->room : 1 << 20;
+        double *grown = realloc(l->latency, l->room * sizeof *grown);
+        if (!grown) {
+            die("memory");
+        }
+        l->latency = grown;
+    }
+    l->latency[l->latencies++] = 1e6 * (at - c->due);
+}
+
+/* True: the connection is free again. */
+static bool receive(load *l, client *c)
+{
+    ssize_t got = recv(c->fd, c->in + c->in_size, sizeof c->in - 1 - c->in_size, 0);
+    if (got < 0 && errno == EAGAIN) {
+        return false;
+    }
+    if (got <= 0) {
+        count_error(l, c);
+        return false;
+    }
+    c->in_size += (size_t)got;
+    int whole = is_whole(c);
+    if (whole == 0 && c->in_size < sizeof c->in - 1) {
+        return false;
+    }
+    c->busy = false;
+    if (whole < 0 || strncmp(c->in, "HTTP/1.1 200", 12) != 0) {
+        if (l->errors == 0) {
+            fprintf(stderr, "serve_load_bench: the first error:\n%.*s\n", 600, c->in);
+        }
+        l->errors++;
+        l->counted_errors += c->due >= l->count_from;
+        return true;
+    }
+    count_latency(l, c, now());
+    return true;
+}
+
+/* ---- the two kinds of load ---- */
+
+static void finish_events(load *l, int timeout, bool closed)
+{
+    struct epoll_event event[256];
+    int count = epoll_wait(l->epoll, event, 256, timeout);
+    for (int i = 0; i < count; i++) {
+        client *c = event[i].data.ptr;
+        if (event[i].events & EPOLLOUT) {
+            struct epoll_event back = {.events = EPOLLIN, .data.ptr = c};
+            (void)epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &back);
+            send_more(l, c);
+        }
+        bool is_free = (event[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && receive(l, c);
+        if (closed && (is_free || !c->busy)) {
+            ask(l, c, now());
+        }
+    }
+}
+
+static void run_closed(load *l)
+{
+    for (int i = 0; i < l->o.connections; i++) {
+        ask(l, &l->client[i], now());
+    }
+    while (now() < l->start + l->o.seconds) {
+        finish_events(l, 10, true);
+    }
+}
+
+static client *free_client(load *l, int *at)
+{
+    for (int i = 0; i < l->o.connections; i++) {
+        client *c = &l->client[(*at + i) % l->o.connections];
+        if (!c->busy) {
+            *at = (*at + i + 1) % l->o.connections;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void run_open(load *l)
+{
+    double gap = 1 / l->o.rate;
+    uint64_t sent = 0;
+    int at = 0;
+    double end = l->start + l->o.seconds;
+    for (double t = l->start; t < end; t = now()) {
+        client *c = NULL;
+        while (l->start + (double)sent * gap <= t && (c = free_client(l, &at))) {
+            ask(l, c, l->start + (double)sent * gap);
+            sent++;
+        }
+        finish_events(l, 0, false);
+    }
+}
+
+/* ---- the program ---- */
+
+static double number(const char *text)
+{
+    double value = 0;
+    if (!alm_str_to_double(alm_str_of(text), &value)) {
+        fprintf(stderr, "serve_load_bench: '%s' is no number\n", text);
+        exit(2);
+    }
+    return value;
+}
+
+static options read_options(int argc, char **argv)
+{
+    options o = {.connections = 16, .columns = 40, .rows = 1, .seconds = 5, .path = "/",
+                 .form = "oip", .seed = 1};
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const char *name = argv[i], *value = argv[i + 1];
+        int *integer = strcmp(name, "--port") == 0          ? &o.port
+                       : strcmp(name, "--connections") == 0 ? &o.connections
+                       : strcmp(name, "--columns") == 0     ? &o.columns
+                       : strcmp(name, "--rows") == 0        ? &o.rows
+                                                            : NULL;
+        if (integer) {
+            *integer = (int)number(value);
+        } else if (strcmp(name, "--seconds") == 0) {
+            o.seconds = number(value);
+        } else if (strcmp(name, "--rate") == 0) {
+            o.rate = number(value);
+        } else if (strcmp(name, "--seed") == 0) {
+            o.seed = (uint64_t)number(value);
+        } else if (strcmp(name, "--path") == 0) {
+            o.path = value;
+        } else if (strcmp(name, "--form") == 0) {
+            o.form = value;
+        } else if (strcmp(name, "--header") == 0 && o.headers < HEADERS_MAX) {
+            o.header[o.headers++] = value;
+        } else {
+            fprintf(stderr, "serve_load_bench: unknown option %s\n", name);
+            exit(2);
+        }
+    }
+    if (o.port < 1 || o.connections < 1 || o.connections > CONNECTIONS_MAX || o.seconds <= 0 ||
+        o.rows < 1 || o.columns < 1) {
+        fprintf(stderr, "serve_load_bench: port, connections, rows, columns or seconds\n");
+        exit(2);
+    }
+    return o;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile(const load *l, double level)
+{
+    if (l->latencies == 0) {
+        return NAN;
+    }
+    size_t at = (size_t)ceil(level * (double)l->latencies);
+    return l->latency[at > 0 ? at - 1 : 0];
+}
+
+int main(int argc, char **argv)
+{
+    static load l;
+    l.o = read_options(argc, argv);
+    l.client = calloc((size_t)l.o.connections, sizeof *l.client);
+    l.epoll = epoll_create1(0);
+    for (size_t i = 0; i < BODIES; i++) {
+        make_body(&l, i);
+    }
+    for (int i = 0; i < l.o.connections; i++) {
+        open_client(&l, &l.client[i]);
+    }
+    l.start = now();
+    l.count_from = l.start + l.o.seconds / 10;
+    if (l.o.rate > 0) {
+        run_open(&l);
+    } else {
+        run_closed(&l);
+    }
+    double counted = now() - l.count_from;
+    if (l.latencies > 0) {
+        qsort(l.latency, l.latencies, sizeof *l.latency, by_value);
+    }
+    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"median_us\":%.1f,"
+           "\"p95_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
+           l.latencies, (unsigned long long)l.counted_errors, counted,
+           (double)l.latencies / counted, quantile(&l, .5), quantile(&l, .95), quantile(&l, .99),
+           quantile(&l, .999), quantile(&l, 1));
+    return l.errors > 0 && l.latencies == 0;
+}

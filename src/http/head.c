@@ -1,0 +1,159 @@
+#include "http/head.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+
+bool almi_head_is_plain_id(alm_str text)
+{
+    if (text.size == 0 || text.size > 64) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool is_good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '.' || c == '_' || c == '-';
+        if (!is_good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_lower_hex(const char *text, size_t size)
+{
+    return strspn(text, "0123456789abcdef") >= size;
+}
+
+/* traceparent: 00-<32 digits>-<16 digits>-<2 digits>, neither id all zeros. */
+bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1])
+{
+    char copy[56];
+    if (text.size < 55 || (text.size > 55 && text.data[55] != '-')) {
+        return false;
+    }
+    memcpy(copy, text.data, 55);
+    copy[55] = '\0';
+    bool is_good = is_lower_hex(copy, 2) && strncmp(copy, "ff", 2) != 0 && copy[2] == '-' &&
+                   is_lower_hex(copy + 3, 32) && copy[35] == '-' && is_lower_hex(copy + 36, 16) &&
+                   copy[52] == '-' && is_lower_hex(copy + 53, 2) &&
+                   strspn(copy + 3, "0") < 32 && strspn(copy + 36, "0") < 16 &&
+                   (strncmp(copy, "00", 2) != 0 || text.size == 55);
+    if (is_good) {
+        memcpy(out, copy + 3, ALM_TRACE_ID_DIGITS);
+        out[ALM_TRACE_ID_DIGITS] = '\0';
+    }
+    return is_good;
+}
+
+bool almi_head_is_token(alm_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c)) {
+            return false;
+        }
+    }
+    return text.size > 0;
+}
+
+bool almi_head_is_clean_value(alm_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t count_headers(const alm_request *request, const char *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->header_count; i++) {
+        count += alm_str_is(request->header[i].name, name);
+    }
+    return count;
+}
+
+/* What a proxy in front may read in another way than we do (request smuggling); NULL: nothing. */
+const char *almi_head_framing_fault(const alm_request *request, const char *version)
+{
+    size_t lengths = count_headers(request, "content-length");
+    size_t codings = count_headers(request, "transfer-encoding");
+    if (lengths > 1) {
+        return "Content-Length is given more than once";
+    }
+    if (codings > 0 && lengths > 0) {
+        return "Content-Length and Transfer-Encoding exclude each other";
+    }
+    if (codings > 1 || (codings == 1 &&
+                        !alm_str_is(alm_request_header(request, "transfer-encoding"), "chunked"))) {
+        return "Transfer-Encoding may only be 'chunked'";
+    }
+    if (codings == 1 && strcmp(version, "HTTP/1.1") != 0) {
+        return "Transfer-Encoding needs HTTP/1.1";
+    }
+    alm_str length = alm_request_header(request, "content-length");
+    for (size_t i = 0; i < length.size; i++) {
+        if (length.data[i] < '0' || length.data[i] > '9') {
+            return "Content-Length is not a number";
+        }
+    }
+    if (count_headers(request, "host") > 1) {
+        return "Host is given more than once";
+    }
+    return NULL;
+}
+
+alm_method almi_head_method_of(const char *text)
+{
+#define METHOD_CASE(name)             \
+    if (strcmp(text, #name) == 0) {   \
+        return ALM_METHOD_##name;     \
+    }
+    ALM_METHOD_MAP(METHOD_CASE)
+#undef METHOD_CASE
+    return ALM_METHOD_OTHER;
+}
+
+/* "gzip", "*" or "gzip;q=.5" among what the client accepts, and not with a weight of 0. */
+bool almi_head_accepts_gzip(const alm_request *request)
+{
+    alm_str rest = alm_request_header(request, "accept-encoding");
+    while (rest.data && rest.size > 0) {
+        alm_str weight = alm_str_split(&rest, ',');
+        alm_str coding = alm_str_trim(alm_str_split(&weight, ';'));
+        bool is_gzip = coding.size == 4 && strncasecmp(coding.data, "gzip", 4) == 0;
+        if (!is_gzip) {
+            continue;
+        }
+        alm_str text = weight.data ? alm_str_trim(weight) : ALM_STR("");
+        double q = 1;
+        if (alm_str_starts_with(text, "q=")) {
+            (void)alm_str_to_double((alm_str){text.data + 2, text.size - 2}, &q);
+        }
+        return q > 0;
+    }
+    return false;
+}
+
+socklen_t almi_parse_address(const char *text, uint16_t port, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons(port);
+        return sizeof *in;
+    }
+    if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        return sizeof *in6;
+    }
+    return 0;
+}

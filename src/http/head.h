@@ -1,0 +1,24 @@
+/* head.h: rules for the head of a request that need no connection; internal to the server. */
+#ifndef ALM_HTTP_HEAD_H
+#define ALM_HTTP_HEAD_H
+
+#include <sys/socket.h>
+
+#include "http/exchange.h"
+
+/* 1 to 64 of [A-Za-z0-9._-]: a client's X-Request-ID that goes into logs as it is. */
+bool almi_head_is_plain_id(alm_str text);
+/* The trace id of a traceparent (W3C, version 00 and later ones); false: not a valid one. */
+bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1]);
+bool almi_head_is_token(alm_str text);       /* RFC 9110, not empty: the name of a field */
+bool almi_head_is_clean_value(alm_str text); /* without control characters but tab */
+/* What a proxy in front may read in another way than we do (request smuggling): several lengths,
+ * a length beside a coding, unknown codings. NULL: nothing. `version`: "HTTP/1.1". */
+const char *almi_head_framing_fault(const alm_request *request, const char *version);
+alm_method almi_head_method_of(const char *text);
+/* gzip is among what the client accepts, with a weight above 0. */
+bool almi_head_accepts_gzip(const alm_request *request);
+/* An IPv4 or IPv6 address with a port; its size, or 0. */
+socklen_t almi_parse_address(const char *text, uint16_t port, struct sockaddr_storage *out);
+
+#endif

@@ -1,0 +1,156 @@
+#include "http/serve_settings.h"
+
+#include <stddef.h>
+
+#include "project/yaml_section.h"
+
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+typedef struct listen_entry {
+    alm_str address;
+    int32_t port, workers;
+} listen_entry;
+
+typedef struct limits_entry {
+    int32_t body_mib, head_kib, headers, connections, connections_per_address, request_seconds,
+        drain_seconds;
+} limits_entry;
+
+typedef struct tls_entry {
+    alm_str certificate, key;
+} tls_entry;
+
+static const almi_key TOP_KEYS[] = {
+    {.key = "listen", .kind = ALMI_OTHER, .doc = "see `listen`"},
+    {.key = "limits", .kind = ALMI_OTHER, .doc = "see `limits`"},
+    {.key = "tls", .kind = ALMI_OTHER,
+     .doc = "see `tls`; without it connections are not encrypted"},
+    {.key = "access", .kind = ALMI_OTHER, .doc = "who may ask: see docs/access.md"},
+};
+
+static const almi_key LISTEN_KEYS[] = {
+    {.key = "address", .kind = ALMI_TEXT, .offset = offsetof(listen_entry, address),
+     .fallback = "127.0.0.1", .doc = "an IPv4 or IPv6 address of this machine; `0.0.0.0`: all"},
+    {.key = "port", .kind = ALMI_I32, .offset = offsetof(listen_entry, port), .min = 0,
+     .max = 65535, .fallback = "3003", .doc = "0 takes a free one"},
+    {.key = "workers", .kind = ALMI_I32, .offset = offsetof(listen_entry, workers), .min = 0,
+     .max = 256, .fallback = "0", .doc = "event loops; 0: as many as threads"},
+};
+
+#define LIMIT(field) .kind = ALMI_I32, .offset = offsetof(limits_entry, field)
+static const almi_key LIMITS_KEYS[] = {
+    {.key = "body_mib", LIMIT(body_mib), .min = 1, .max = 1024, .fallback = "16",
+     .doc = "of a body, also when it is inflated"},
+    {.key = "head_kib", LIMIT(head_kib), .min = 1, .max = 1024, .fallback = "16",
+     .doc = "of the head of a request"},
+    {.key = "headers", LIMIT(headers), .min = 8, .max = 1000, .fallback = "64",
+     .doc = "header fields of a request"},
+    {.key = "connections", LIMIT(connections), .min = 1, .max = 1000000, .fallback = "4096",
+     .doc = "open at a time; more are closed at once"},
+    {.key = "connections_per_address", LIMIT(connections_per_address), .min = 0, .max = 1000000,
+     .fallback = "0", .doc = "of one address, of each event loop; 0: not bounded"},
+    {.key = "request_seconds", LIMIT(request_seconds), .min = 1, .max = 3600, .fallback = "75",
+     .doc = "to send a whole request, to take a reply, and of an idle connection"},
+    {.key = "drain_seconds", LIMIT(drain_seconds), .min = 0, .max = 3600, .fallback = "30",
+     .doc = "for what is at work when the server is told to stop"},
+};
+
+static const almi_key TLS_KEYS[] = {
+    {.key = "certificate", .kind = ALMI_TEXT, .offset = offsetof(tls_entry, certificate),
+     .required = true, .doc = "file with the certificate and its chain (PEM)"},
+    {.key = "key", .kind = ALMI_TEXT, .offset = offsetof(tls_entry, key), .required = true,
+     .doc = "file with its private key (PEM)"},
+};
+
+static const almi_section TOP = {
+    .name = "serve.yaml", .doc = "Everything may be left out.", .keys = TOP_KEYS,
+    .key_count = COUNT(TOP_KEYS)};
+static const almi_section LISTEN = {
+    .name = "listen", .doc = "Where.", .keys = LISTEN_KEYS, .key_count = COUNT(LISTEN_KEYS)};
+static const almi_section LIMITS = {
+    .name = "limits", .doc = "What a client may take up.", .keys = LIMITS_KEYS,
+    .key_count = COUNT(LIMITS_KEYS)};
+static const almi_section TLS = {
+    .name = "tls", .doc = "Encrypted connections.", .keys = TLS_KEYS,
+    .key_count = COUNT(TLS_KEYS)};
+
+/* A section that may be left out: then its defaults. */
+static alm_err read_section(const almi_section *section, const alm_yaml *top, alm_arena *arena,
+                            void *out, alm_error *error)
+{
+    const alm_yaml none = {.kind = ALM_YAML_MAP, .file = ALM_SERVE_SETTINGS_FILE};
+    const alm_yaml *map = top ? alm_yaml_member(top, section->name) : NULL;
+    if (map) {
+        ALM_TRY(almi_yaml_expect(map, ALM_YAML_MAP, section->name, error));
+    }
+    return almi_section_read(section, map ? map : &none, arena, out, error);
+}
+
+static alm_err read_pem(alm_fs *fs, const char *folder, alm_str name, alm_arena *arena,
+                        alm_str *out, alm_error *error)
+{
+    /* NUL terminated behind its end, as the TLS library wants it. */
+    return alm_fs_read_all(fs, alm_path_join(arena, folder, name.data), FILE_BYTES_MAX, arena, out,
+                           error);
+}
+
+static void take_limits(const limits_entry *limits, alm_server_settings *out)
+{
+    out->body_bytes_max = (size_t)limits->body_mib << 20;
+    out->head_bytes_max = (size_t)limits->head_kib << 10;
+    out->headers_max = (uint32_t)limits->headers;
+    out->connections_max = (uint32_t)limits->connections;
+    out->connections_per_address_max = (uint32_t)limits->connections_per_address;
+    out->request_seconds = (uint32_t)limits->request_seconds;
+    out->drain_seconds = (uint32_t)limits->drain_seconds;
+}
+
+static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
+                        alm_serve_settings *out, alm_error *error)
+{
+    listen_entry listen;
+    limits_entry limits;
+    tls_entry tls;
+    alm_server_settings *server = &out->server;
+    ALM_TRY(read_section(&LISTEN, top, arena, &listen, error));
+    ALM_TRY(read_section(&LIMITS, top, arena, &limits, error));
+    *server = alm_server_defaults;
+    server->address = listen.address.data;
+    server->port = (uint16_t)listen.port;
+    server->workers = listen.workers > 0 ? listen.workers : 1;
+    out->has_workers = listen.workers > 0;
+    take_limits(&limits, server);
+    if (top && alm_yaml_member(top, "tls")) {
+        ALM_TRY(read_section(&TLS, top, arena, &tls, error));
+        ALM_TRY(read_pem(fs, out->folder, tls.certificate, arena, &server->certificate, error));
+        ALM_TRY(read_pem(fs, out->folder, tls.key, arena, &server->key, error));
+    }
+    out->access = top ? alm_yaml_member(top, "access") : NULL;
+    return ALM_OK;
+}
+
+alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
+                                alm_serve_settings *out, alm_error *error)
+{
+    alm_serve_settings made = {.folder = path ? alm_path_directory(arena, path) : "."};
+    alm_yaml *top = NULL;
+    char unused;
+    if (path) {
+        alm_str text;
+        ALM_TRY(alm_fs_read_all(fs, path, FILE_BYTES_MAX, arena, &text, error));
+        ALM_TRY(alm_yaml_parse(text, ALM_SERVE_SETTINGS_FILE, arena, &top, error));
+        ALM_TRY(almi_section_read(&TOP, top, arena, &unused, error));
+    }
+    ALM_TRY(read_top(fs, top, arena, &made, error));
+    *out = made;
+    return ALM_OK;
+}
+
+void alm_serve_settings_document(alm_buffer *out)
+{
+    static const almi_section *const sections[] = {&TOP, &LISTEN, &LIMITS, &TLS};
+    for (size_t i = 0; i < COUNT(sections); i++) {
+        almi_section_document(sections[i], out);
+    }
+}

@@ -1,0 +1,27 @@
+/* serve_settings.h: serve.yaml, what is the machine's and not the project's: where to listen,
+ * limits, TLS, access. Strict as almanac.yaml: an unknown key, a wrong type or a value out of range
+ * is one ALM_ERR_CONFIG "serve.yaml:LINE:COLUMN: ...". Secrets do not stand in it, only the names
+ * of files that hold them. */
+#ifndef ALM_HTTP_SERVE_SETTINGS_H
+#define ALM_HTTP_SERVE_SETTINGS_H
+
+#include "base/fs.h"
+#include "base/yaml.h"
+#include "http/server.h"
+
+#define ALM_SERVE_SETTINGS_FILE "serve.yaml"
+
+typedef struct alm_serve_settings {
+    alm_server_settings server; /* certificate and key are read in */
+    bool has_workers;           /* said in the file */
+    const alm_yaml *access;     /* the map of http/access; NULL: there is none */
+    const char *folder;         /* of the file: paths in it are relative to this */
+} alm_serve_settings;
+
+/* `path` may be NULL: the defaults. Everything lives in `arena`. */
+ALM_NODISCARD alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
+                                              alm_serve_settings *out, alm_error *error);
+/* Markdown tables of the keys, for docs/serving.md. */
+void alm_serve_settings_document(alm_buffer *out);
+
+#endif

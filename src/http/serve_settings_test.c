@@ -1,0 +1,131 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/fs_memory.h"
+#include "http/serve_settings.h"
+
+typedef struct fixture {
+    alm_fs *fs;
+    alm_arena *arena;
+    alm_serve_settings settings;
+    alm_error error;
+} fixture;
+
+static void start(fixture *f)
+{
+    *f = (fixture){.arena = alm_arena_create(0)};
+    assert_int_equal(alm_fs_memory_create(&f->fs, NULL), ALM_OK);
+    assert_int_equal(alm_fs_make_directories(f->fs, "/p", NULL), ALM_OK);
+}
+
+static void stop(fixture *f)
+{
+    alm_fs_destroy(f->fs);
+    alm_arena_destroy(f->arena);
+}
+
+static void put(fixture *f, const char *path, const char *text)
+{
+    assert_int_equal(alm_fs_write_all(f->fs, path, alm_str_of(text), NULL), ALM_OK);
+}
+
+static alm_err read_file(fixture *f)
+{
+    return alm_serve_settings_read(f->fs, "/p/serve.yaml", f->arena, &f->settings, &f->error);
+}
+
+static void nothing_gives_the_defaults(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    assert_int_equal(alm_serve_settings_read(f.fs, NULL, f.arena, &f.settings, NULL), ALM_OK);
+    const alm_server_settings *server = &f.settings.server;
+    assert_string_equal(server->address, alm_server_defaults.address);
+    assert_int_equal(server->port, alm_server_defaults.port);
+    assert_int_equal(server->body_bytes_max, alm_server_defaults.body_bytes_max);
+    assert_int_equal(server->head_bytes_max, alm_server_defaults.head_bytes_max);
+    assert_int_equal(server->headers_max, alm_server_defaults.headers_max);
+    assert_int_equal(server->connections_max, alm_server_defaults.connections_max);
+    assert_int_equal(server->request_seconds, alm_server_defaults.request_seconds);
+    assert_int_equal(server->drain_seconds, alm_server_defaults.drain_seconds);
+    assert_false(f.settings.has_workers);
+    assert_null(f.settings.access);
+    stop(&f);
+}
+
+static void everything_that_is_said_is_taken(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    put(&f, "/p/c.pem", "CERT");
+    put(&f, "/p/k.pem", "KEY");
+    put(&f, "/p/serve.yaml",
+        "listen: {address: \"::1\", port: 8443, workers: 3}\n"
+        "limits: {body_mib: 2, head_kib: 8, headers: 20, connections: 100,\n"
+        "         connections_per_address: 5, request_seconds: 9, drain_seconds: 0}\n"
+        "tls: {certificate: c.pem, key: k.pem}\n"
+        "access: {development: true}\n");
+    assert_int_equal(read_file(&f), ALM_OK);
+    const alm_server_settings *server = &f.settings.server;
+    assert_string_equal(server->address, "::1");
+    assert_int_equal(server->port, 8443);
+    assert_int_equal(server->workers, 3);
+    assert_true(f.settings.has_workers);
+    assert_int_equal(server->body_bytes_max, 2 << 20);
+    assert_int_equal(server->head_bytes_max, 8 << 10);
+    assert_int_equal(server->headers_max, 20);
+    assert_int_equal(server->connections_max, 100);
+    assert_int_equal(server->connections_per_address_max, 5);
+    assert_int_equal(server->request_seconds, 9);
+    assert_int_equal(server->drain_seconds, 0);
+    assert_string_equal(server->certificate.data, "CERT");
+    assert_string_equal(server->key.data, "KEY");
+    assert_non_null(f.settings.access);
+    assert_string_equal(f.settings.folder, "/p");
+    stop(&f);
+}
+
+static void faults_are_told_with_their_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+        alm_err code;
+    } cases[] = {
+        {"lisen: {}\n", "serve.yaml:1:1: unknown key lisen", ALM_ERR_CONFIG},
+        {"listen:\n  port: 70000\n", "serve.yaml:2:3", ALM_ERR_CONFIG},
+        {"listen: 80\n", "serve.yaml:1:1", ALM_ERR_CONFIG},
+        {"limits: {headers: many}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"tls: {certificate: c.pem}\n", "key", ALM_ERR_CONFIG},
+        {"tls: {certificate: c.pem, key: k.pem}\n", "c.pem", ALM_ERR_NOT_FOUND},
+    };
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put(&f, "/p/serve.yaml", cases[i].text);
+        alm_serve_settings before = f.settings;
+        assert_int_equal(read_file(&f), cases[i].code);
+        if (!strstr(f.error.message, cases[i].message)) {
+            fail_msg("%s: %s", cases[i].text, f.error.message);
+        }
+        assert_memory_equal(&before, &f.settings, sizeof before);
+    }
+    stop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_gives_the_defaults),
+        cmocka_unit_test(everything_that_is_said_is_taken),
+        cmocka_unit_test(faults_are_told_with_their_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,752 @@
+/* server.c: the only file that includes libmicrohttpd.
+ *
+ * A worker is a thread with a daemon of its own that runs in it (MHD_run_wait), so everything of a
+ * connection is touched by one thread: no lock, and between two waits the worker looks for
+ * connections whose time is over. All daemons accept from one listening socket. */
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/gzip.h"
+#include "base/hash.h"
+#include "base/thread.h"
+#include "http/head.h"
+
+#define BACKLOG 1024
+#define TICK_MS 100
+#define REPLY_HEAD_BYTES ((size_t)16 << 10)
+#define STREAM_BYTES ((size_t)64 << 10)
+#define GZIP_BYTES_MIN 1024
+#define SKIPPED_BYTES ((int64_t)64 << 10)
+#define GZIP_LEVEL 1
+#define KEPT_BYTES ((size_t)1 << 20) /* a connection gives larger buffers back */
+#define NS_PER_S 1000000000u
+
+typedef struct worker worker;
+
+/* One socket and the exchange that runs on it. */
+typedef struct connection {
+    worker *worker;
+    struct connection *previous, *next;
+    int socket;
+    char peer[INET6_ADDRSTRLEN];
+    bool is_loopback;
+    uint64_t waiting_since_ns; /* start, or end of the previous exchange */
+    alm_arena *arena;
+    alm_buffer body, reply_body, inflated, packed, piece;
+    /* of the exchange at hand */
+    bool is_begun, is_refused, is_too_large, is_expired;
+    alm_header *header;
+    alm_str target;
+    alm_request request;
+    alm_reply reply;
+    void *slot;
+    size_t piece_at;
+    bool stream_over;
+} connection;
+
+struct worker {
+    alm_server *server;
+    int index;
+    struct MHD_Daemon *daemon;
+    alm_thread *thread;
+    connection *first;
+    uint64_t id_state; /* of request ids */
+    atomic_bool quiesced;
+};
+
+struct alm_server {
+    const alm_env *env;
+    alm_server_settings settings;
+    alm_server_handler handler;
+    int socket;
+    uint16_t port;
+    worker *worker;
+    int started;
+    atomic_bool draining, stopping;
+    _Atomic uint64_t connections, requests, accepted, timed_out;
+};
+
+const alm_server_settings alm_server_defaults = {
+    .address = "127.0.0.1",
+    .port = 3003,
+    .workers = 1,
+    .connections_max = 4096,
+    .head_bytes_max = (size_t)16 << 10,
+    .body_bytes_max = (size_t)16 << 20,
+    .headers_max = 64,
+    .request_seconds = 75,
+    .drain_seconds = 30,
+};
+
+static uint64_t now_ns(const alm_server *server)
+{
+    return alm_env_monotonic_ns(server->env);
+}
+
+/* ---- ids ---- */
+
+/* splitmix64: ids need to differ, not to be secret. */
+static uint64_t next_id(worker *w)
+{
+    uint64_t z = w->id_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void name_request(connection *c)
+{
+    worker *w = c->worker;
+    alm_request *request = &c->request;
+    request->id = alm_request_header(request, "x-request-id");
+    if (!almi_head_is_plain_id(request->id)) {
+        char *made = alm_arena_printf(c->arena, "%016llx", (unsigned long long)next_id(w));
+        request->id = (alm_str){made, 16};
+    }
+    if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
+        uint64_t high = next_id(w) | 1; /* never all zeros */
+        snprintf(request->trace_id, sizeof request->trace_id, "%016llx%016llx",
+                 (unsigned long long)high, (unsigned long long)next_id(w));
+    }
+}
+
+/* ---- the head ---- */
+
+typedef struct head {
+    connection *connection;
+    size_t count;
+    const char *fault; /* NULL: none */
+} head;
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    head *h = context;
+    connection *c = h->connection;
+    if (h->count == c->worker->server->settings.headers_max) {
+        h->fault = "too many header fields";
+        return MHD_NO;
+    }
+    alm_header *header = &c->header[h->count];
+    char *lower = alm_arena_alloc(c->arena, name_size + 1);
+    for (size_t i = 0; i < name_size; i++) {
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    }
+    header->name = (alm_str){lower, name_size};
+    header->value = (alm_str){value ? value : "", value ? value_size : 0};
+    if (!almi_head_is_token(header->name) || !almi_head_is_clean_value(header->value)) {
+        h->fault = "a header field is not well formed";
+        return MHD_NO;
+    }
+    h->count++;
+    return MHD_YES;
+}
+
+static void refuse(connection *c, int status, const char *detail)
+{
+    alm_problem problem = {.status = status, .detail = alm_str_of(detail)};
+    alm_reply_problem(&c->reply, &c->request, &problem);
+    c->reply.closes = true;
+    c->is_refused = true;
+}
+
+static bool is_too_long(const connection *c)
+{
+    int64_t length = 0;
+    alm_str text = alm_request_header(&c->request, "content-length");
+    return text.size > 0 &&
+           (!alm_str_to_i64(text, &length) ||
+            (uint64_t)length > c->worker->server->settings.body_bytes_max);
+}
+
+/* The head is complete. Refusals are replies that are already set. */
+static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
+                  const char *version)
+{
+    alm_server *server = c->worker->server;
+    c->header = ALM_NEW_ARRAY(c->arena, alm_header, server->settings.headers_max);
+    head h = {.connection = c};
+    (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &h);
+    alm_str path = c->target;
+    alm_str query = path;
+    path = alm_str_split(&query, '?');
+    c->request = (alm_request){.method = almi_head_method_of(method),
+                               .target = c->target,
+                               .path = path,
+                               .query = query.data ? query : ALM_STR(""),
+                               .header = c->header,
+                               .header_count = h.count,
+                               .body = ALM_STR(""),
+                               .peer = alm_str_of(c->peer),
+                               .is_loopback = c->is_loopback,
+                               .is_secure = server->settings.key.size > 0,
+                               .received_ns = now_ns(server),
+                               .worker = c->worker->index,
+                               .arena = c->arena};
+    c->reply = (alm_reply){.body = &c->reply_body};
+    c->is_begun = true;
+    atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+    name_request(c);
+    const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
+    if (fault) {
+        refuse(c, 400, fault);
+    } else if (c->request.method == ALM_METHOD_OTHER) {
+        refuse(c, 501, "this method is not known here");
+    } else if (is_too_long(c)) {
+        refuse(c, 413, "the body is larger than this server takes");
+    } else if (server->handler.admit) {
+        server->handler.admit(server->handler.context, &c->request, &c->reply, &c->slot);
+        c->is_refused = c->reply.status != 0;
+    }
+}
+
+/* ---- the reply ---- */
+
+static ssize_t read_stream(void *context, uint64_t position, char *out, size_t room)
+{
+    (void)position;
+    connection *c = context;
+    alm_reply_stream *stream = &c->reply.stream;
+    while (c->piece_at == c->piece.size) {
+        alm_error error;
+        if (c->stream_over) {
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        }
+        alm_buffer_clear(&c->piece);
+        c->piece_at = 0;
+        if (stream->next(stream->context, &c->piece, &c->stream_over, &error) != ALM_OK ||
+            c->piece.failed) {
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+    }
+    size_t size = c->piece.size - c->piece_at;
+    size = size < room ? size : room;
+    memcpy(out, c->piece.data + c->piece_at, size);
+    c->piece_at += size;
+    c->waiting_since_ns = now_ns(c->worker->server);
+    return (ssize_t)size;
+}
+
+static bool pack(connection *c)
+{
+    alm_buffer_clear(&c->packed);
+    return c->reply_body.size >= GZIP_BYTES_MIN && c->reply.content_type &&
+           almi_head_accepts_gzip(&c->request) &&
+           alm_gzip_all(alm_buffer_view(&c->reply_body), GZIP_LEVEL, &c->packed, NULL) == ALM_OK;
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *make_response(connection *c)
+{
+    alm_reply *reply = &c->reply;
+    struct MHD_Response *response = NULL;
+    bool is_packed = false;
+    if (reply->stream.next) {
+        c->stream_over = false;
+        c->piece_at = 0;
+        alm_buffer_clear(&c->piece);
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, c,
+                                                     NULL);
+    } else {
+        is_packed = pack(c);
+        const alm_buffer *body = is_packed ? &c->packed : &c->reply_body;
+        response = MHD_create_response_from_buffer(body->size, body->data, MHD_RESPMEM_PERSISTENT);
+    }
+    if (!response) {
+        return NULL;
+    }
+    if (reply->content_type) {
+        add_header(response, "Content-Type", reply->content_type);
+    }
+    if (is_packed) {
+        add_header(response, "Content-Encoding", "gzip");
+    }
+    if (c->reply_body.size >= GZIP_BYTES_MIN) {
+        add_header(response, "Vary", "Accept-Encoding");
+    }
+    alm_str id = c->request.id;
+    add_header(response, "X-Request-ID", alm_arena_copy_text(c->arena, id.data, id.size));
+    for (size_t i = 0; i < reply->header_count; i++) {
+        const alm_header *header = &reply->header[i];
+        add_header(response, header->name.data,
+                   alm_arena_copy_text(c->arena, header->value.data, header->value.size));
+    }
+    if (reply->closes || alm_server_is_draining(c->worker->server)) {
+        add_header(response, "Connection", "close");
+    }
+    return response;
+}
+
+static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
+{
+    alm_assert(c->reply.status >= 200 && c->reply.status <= 599);
+    if (c->reply_body.failed) {
+        refuse(c, 503, "out of memory"); /* the text fits into what there is, or is empty */
+        alm_buffer_clear(&c->reply_body);
+        c->reply_body.failed = false;
+    }
+    struct MHD_Response *response = make_response(c);
+    if (!response) {
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_queue_response(mhd, (unsigned)c->reply.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- the body ---- */
+
+/* Refused before its body came: is it small enough to be read and dropped, so that the connection
+ * can go on? Else it ends with the reply. */
+static bool can_skip_body(const connection *c)
+{
+    int64_t length = 0;
+    alm_str text = alm_request_header(&c->request, "content-length");
+    bool is_chunked = alm_request_header(&c->request, "transfer-encoding").size > 0;
+    return !c->reply.closes && !is_chunked &&
+           (text.size == 0 || (alm_str_to_i64(text, &length) && length <= SKIPPED_BYTES));
+}
+
+static void take_body(connection *c, const char *data, size_t size)
+{
+    if (c->is_refused) {
+        return;
+    }
+    size_t limit = c->worker->server->settings.body_bytes_max;
+    if (c->is_too_large || size > limit - c->body.size) {
+        c->is_too_large = true; /* the rest is read and dropped, then comes the reply */
+        return;
+    }
+    alm_buffer_append(&c->body, data, size);
+}
+
+/* The body as the client meant it, or a refusal. */
+static void open_body(connection *c)
+{
+    alm_buffer *body = &c->body;
+    alm_str coding = alm_request_header(&c->request, "content-encoding");
+    if (c->is_too_large) {
+        refuse(c, 413, "the body is larger than this server takes");
+        return;
+    }
+    if (body->failed) {
+        refuse(c, 503, "out of memory");
+        return;
+    }
+    if (coding.size > 0 && body->size > 0 && !alm_str_is(coding, "identity")) {
+        alm_error error;
+        if (!alm_str_is(coding, "gzip")) {
+            refuse(c, 415, "Content-Encoding may be gzip or identity");
+            return;
+        }
+        alm_buffer_clear(&c->inflated);
+        alm_err code = alm_gunzip_all(alm_buffer_view(body),
+                                      c->worker->server->settings.body_bytes_max, &c->inflated,
+                                      &error);
+        if (code != ALM_OK) {
+            refuse(c, code == ALM_ERR_LIMIT ? 413 : code == ALM_ERR_MEMORY ? 503 : 400,
+                   alm_arena_printf(c->arena, "the body's gzip: %s", error.message));
+            return;
+        }
+        body = &c->inflated;
+    }
+    if (body->size > 0) {
+        c->request.body = alm_buffer_view(body);
+    }
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **state)
+{
+    (void)url;
+    (void)context;
+    connection *c = *state;
+    if (!c) {
+        return MHD_NO;
+    }
+    alm_server *server = c->worker->server;
+    if (!c->is_begun) {
+        begin(c, mhd, method, version);
+        return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
+    }
+    if (*upload_size > 0) {
+        take_body(c, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (!c->is_refused) {
+        open_body(c);
+    }
+    c->waiting_since_ns = now_ns(server); /* from here on for the client to take the reply */
+    if (!c->is_refused) {
+        server->handler.handle(server->handler.context, &c->request, c->slot, &c->reply);
+    }
+    return send_reply(c, mhd);
+}
+
+/* ---- connections ---- */
+
+/* Paths are decoded by the router, segment by segment. */
+static size_t leave_escaped(void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void)context;
+    (void)mhd;
+    return strlen(text);
+}
+
+/* Called with the address as it came, before the head is read; what it returns is the state. */
+static void *on_target(void *context, const char *uri, struct MHD_Connection *mhd)
+{
+    (void)context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    connection *c = info->socket_context;
+    if (!c) {
+        return NULL; /* there was no memory for it */
+    }
+    size_t size = strlen(uri);
+    c->target = (alm_str){alm_arena_copy_text(c->arena, uri, size), size};
+    return c;
+}
+
+static void keep_little(alm_buffer *buffer)
+{
+    if (buffer->capacity > KEPT_BYTES) {
+        alm_buffer_deinit(buffer);
+    }
+    buffer->size = 0;
+    buffer->failed = false;
+}
+
+static void finish(connection *c, bool sent)
+{
+    alm_server *server = c->worker->server;
+    if (c->is_begun) {
+        if (c->reply.stream.close) {
+            c->reply.stream.close(c->reply.stream.context);
+        }
+        if (server->handler.done) {
+            server->handler.done(server->handler.context, &c->request, c->slot, &c->reply, sent);
+        }
+        atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
+    }
+    c->is_begun = c->is_refused = c->is_too_large = false;
+    c->slot = NULL;
+    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        keep_little(buffers[i]);
+    }
+    alm_arena_reset(c->arena);
+    c->waiting_since_ns = now_ns(server);
+}
+
+static void on_completed(void *context, struct MHD_Connection *mhd, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)context;
+    (void)mhd;
+    if (*state) {
+        finish(*state, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        *state = NULL;
+    }
+}
+
+static void describe_peer(connection *c, const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        (void)inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof c->peer);
+        c->is_loopback = (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)address;
+        (void)inet_ntop(AF_INET6, &in->sin6_addr, c->peer, sizeof c->peer);
+        c->is_loopback = IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) != 0;
+    }
+}
+
+static connection *open_connection(worker *w, struct MHD_Connection *mhd)
+{
+    void *memory = NULL;
+    if (alm_heap_try(sizeof(connection), &memory, NULL) != ALM_OK) {
+        return NULL;
+    }
+    connection *c = memory;
+    c->worker = w;
+    c->arena = alm_arena_create(0);
+    c->socket =
+        (int)MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    describe_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    c->waiting_since_ns = now_ns(w->server);
+    c->next = w->first;
+    if (w->first) {
+        w->first->previous = c;
+    }
+    w->first = c;
+    atomic_fetch_add_explicit(&w->server->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->server->accepted, 1, memory_order_relaxed);
+    return c;
+}
+
+static void close_connection(connection *c)
+{
+    worker *w = c->worker;
+    if (c->previous) {
+        c->previous->next = c->next;
+    } else {
+        w->first = c->next;
+    }
+    if (c->next) {
+        c->next->previous = c->previous;
+    }
+    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        alm_buffer_deinit(buffers[i]);
+    }
+    alm_arena_destroy(c->arena);
+    alm_heap_free(c);
+    atomic_fetch_sub_explicit(&w->server->connections, 1, memory_order_relaxed);
+}
+
+static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = open_connection(context, mhd);
+    } else if (*socket_context) {
+        close_connection(*socket_context);
+        *socket_context = NULL;
+    }
+}
+
+/* ---- workers ---- */
+
+/* A shut socket is noticed by the library, which then ends the connection in its own way. */
+static void end_expired(worker *w)
+{
+    uint64_t now = now_ns(w->server);
+    uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
+    for (connection *c = w->first; c; c = c->next) {
+        if (!c->is_expired && now - c->waiting_since_ns > limit) {
+            c->is_expired = true;
+            (void)shutdown(c->socket, SHUT_RDWR);
+            atomic_fetch_add_explicit(&w->server->timed_out, 1, memory_order_relaxed);
+        }
+    }
+}
+
+static void stop_accepting(worker *w)
+{
+    MHD_socket socket = MHD_quiesce_daemon(w->daemon);
+    if (socket != MHD_INVALID_SOCKET) {
+        (void)close(socket);
+    }
+    atomic_store(&w->quiesced, true);
+}
+
+static void worker_main(void *context)
+{
+    worker *w = context;
+    uint64_t looked = now_ns(w->server);
+    while (!atomic_load(&w->server->stopping)) {
+        (void)MHD_run_wait(w->daemon, TICK_MS);
+        uint64_t now = now_ns(w->server);
+        if (now - looked >= (uint64_t)TICK_MS * 1000000) {
+            looked = now;
+            end_expired(w);
+        }
+        if (alm_server_is_draining(w->server) && !atomic_load(&w->quiesced)) {
+            stop_accepting(w);
+        }
+    }
+    MHD_stop_daemon(w->daemon);
+    w->daemon = NULL;
+}
+
+static alm_err start_worker(alm_server *server, int index, alm_error *error)
+{
+    worker *w = &server->worker[index];
+    const alm_server_settings *s = &server->settings;
+    unsigned flags = MHD_USE_EPOLL | (s->key.size > 0 ? MHD_USE_TLS : 0);
+    unsigned share = (s->connections_max + (unsigned)s->workers - 1) / (unsigned)s->workers;
+    int listening = dup(server->socket);
+    if (listening < 0) {
+        return alm_fail(error, ALM_ERR_IO, "the listening socket: %s", strerror(errno));
+    }
+    w->server = server;
+    w->index = index;
+    alm_random_bytes(&w->id_state, sizeof w->id_state);
+    struct MHD_OptionItem secure[] = {
+        {s->key.size > 0 ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0, (void *)s->key.data},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)s->certificate.data},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    w->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, w, MHD_OPTION_LISTEN_SOCKET, listening,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->head_bytes_max + REPLY_HEAD_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, share, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        s->connections_per_address_max, MHD_OPTION_URI_LOG_CALLBACK, on_target, w,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, w, MHD_OPTION_NOTIFY_CONNECTION, on_connection, w,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+        secure, MHD_OPTION_END);
+    if (!w->daemon) {
+        (void)close(listening);
+        return s->key.size > 0
+                   ? alm_fail(error, ALM_ERR_INVALID, "the server does not start with this "
+                              "certificate and key: are they PEM, and do they fit together?")
+                   : alm_fail(error, ALM_ERR_IO, "the server does not start: %s", strerror(errno));
+    }
+    alm_err code = alm_thread_start("http", worker_main, w, &w->thread, error);
+    if (code != ALM_OK) {
+        MHD_stop_daemon(w->daemon);
+        w->daemon = NULL;
+    }
+    return code;
+}
+
+/* ---- the server ---- */
+
+static alm_err check_settings(const alm_server_settings *s, alm_error *error)
+{
+    if (s->workers < 1 || s->workers > 256) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a server has 1 to 256 workers, not %d", s->workers);
+    }
+    if (s->connections_max == 0 || s->headers_max == 0 || s->request_seconds == 0 ||
+        s->head_bytes_max < 1024) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a server needs at least one connection, header and "
+                        "second, and 1024 bytes for a head");
+    }
+    if ((s->key.size > 0) != (s->certificate.size > 0)) {
+        return alm_fail(error, ALM_ERR_CONFIG, "TLS needs both a certificate and its key");
+    }
+    return ALM_OK;
+}
+
+static alm_err listen_at(alm_server *server, alm_error *error)
+{
+    const char *address = server->settings.address;
+    struct sockaddr_storage at;
+    socklen_t size = almi_parse_address(address, server->settings.port, &at);
+    if (size == 0) {
+        return alm_fail(error, ALM_ERR_CONFIG, "'%s' is no IPv4 or IPv6 address to listen at",
+                        address);
+    }
+    int one = 1;
+    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    }
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 || listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
+        int reason = errno;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return alm_fail(error, ALM_ERR_IO, "cannot listen at %s port %u: %s%s", address,
+                        (unsigned)server->settings.port, strerror(reason),
+                        reason == EADDRINUSE ? "; another program does, choose another port" : "");
+    }
+    server->socket = fd;
+    server->port = ntohs(at.ss_family == AF_INET
+                             ? ((struct sockaddr_in *)(void *)&at)->sin_port
+                             : ((struct sockaddr_in6 *)(void *)&at)->sin6_port);
+    return ALM_OK;
+}
+
+alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
+                         const alm_server_handler *handler, alm_server **out, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(check_settings(settings, error));
+    ALM_TRY(alm_heap_try(sizeof(alm_server), &memory, error));
+    alm_server *server = memory;
+    server->env = env;
+    server->settings = *settings;
+    server->handler = *handler;
+    server->socket = -1;
+    alm_err code = alm_heap_try((size_t)settings->workers * sizeof(worker), &memory, error);
+    server->worker = code == ALM_OK ? memory : NULL;
+    code = code == ALM_OK ? listen_at(server, error) : code;
+    while (code == ALM_OK && server->started < settings->workers) {
+        code = start_worker(server, server->started, error);
+        server->started += code == ALM_OK;
+    }
+    if (code != ALM_OK) {
+        alm_server_stop(server);
+        return code;
+    }
+    *out = server;
+    return ALM_OK;
+}
+
+uint16_t alm_server_port(const alm_server *server)
+{
+    return server->port;
+}
+
+alm_server_counts alm_server_count(const alm_server *server)
+{
+    return (alm_server_counts){.connections = atomic_load(&server->connections),
+                               .requests = atomic_load(&server->requests),
+                               .accepted = atomic_load(&server->accepted),
+                               .timed_out = atomic_load(&server->timed_out)};
+}
+
+void alm_server_drain(alm_server *server)
+{
+    if (!atomic_exchange(&server->draining, true) && server->socket >= 0) {
+        (void)close(server->socket); /* the workers close theirs, the last one ends listening */
+        server->socket = -1;
+    }
+}
+
+bool alm_server_is_draining(const alm_server *server)
+{
+    return atomic_load(&server->draining);
+}
+
+static bool is_quiet(const alm_server *server)
+{
+    for (int i = 0; i < server->started; i++) {
+        if (!atomic_load(&server->worker[i].quiesced)) {
+            return false;
+        }
+    }
+    return atomic_load(&server->requests) == 0;
+}
+
+void alm_server_stop(alm_server *server)
+{
+    if (!server) {
+        return;
+    }
+    alm_server_drain(server);
+    uint64_t start = now_ns(server);
+    uint64_t limit = (uint64_t)server->settings.drain_seconds * NS_PER_S;
+    while (!is_quiet(server) && now_ns(server) - start < limit) {
+        struct timespec pause = {.tv_nsec = 5000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    atomic_store(&server->stopping, true);
+    for (int i = 0; i < server->started; i++) {
+        alm_thread_join(server->worker[i].thread);
+    }
+    alm_heap_free(server->worker);
+    alm_heap_free(server);
+}

@@ -1,0 +1,75 @@
+/* server.h: the HTTP server (libmicrohttpd): one event loop per worker over one listening socket.
+ *
+ * It reads requests within limits, hands each to one handler on the worker's thread, and sends the
+ * reply. What is wrong with a request as HTTP is answered here: framing that two servers may read
+ * differently (Content-Length beside Transfer-Encoding, several lengths, unknown codings) is 400
+ * and the end of the connection, a body above the limit 413, an unknown method 501. Every reply has
+ * X-Request-ID; bodies of 1 KiB and more are compressed for clients that accept gzip. A head that
+ * is larger than `head_bytes_max` is refused by the library itself, with a page of its own.
+ *
+ * Time: a connection must send a whole request within `request_seconds` of its start or of the
+ * previous reply, however slowly it sends, and take the reply (or the next piece of it) within as
+ * many; else it is closed. So idle connections end, too.
+ *
+ * Stopping is graceful: alm_server_drain closes the listening socket and ends connections with
+ * their next reply; alm_server_stop waits for requests that run, at most `drain_seconds`.
+ *
+ * Thread safety: start, drain and stop from one thread; the handler runs on `workers` threads. */
+#ifndef ALM_HTTP_SERVER_H
+#define ALM_HTTP_SERVER_H
+
+#include "base/env.h"
+#include "http/exchange.h"
+
+typedef struct alm_server alm_server;
+
+/* Sets reply->status and what goes with it; never fails. */
+typedef struct alm_server_handler {
+    /* The head is there, the body is not: a reply that is set here is sent at once and the body is
+     * never read. `slot` is kept for `handle`. */
+    void (*admit)(void *context, const alm_request *request, alm_reply *reply, void **slot);
+    void (*handle)(void *context, const alm_request *request, void *slot, alm_reply *reply);
+    /* The reply was sent, or could not be (then `sent` is false). NULL: nobody asks. */
+    void (*done)(void *context, const alm_request *request, void *slot, const alm_reply *reply,
+                 bool sent);
+    void *context;
+} alm_server_handler;
+
+typedef struct alm_server_settings {
+    const char *address;      /* IPv4 or IPv6, to listen at; "127.0.0.1" */
+    uint16_t port;            /* 0: any free one */
+    int workers;              /* event loops, >= 1 */
+    uint32_t connections_max; /* of all workers; more are closed at once */
+    uint32_t connections_per_address_max; /* of each worker; 0: not bounded */
+    size_t head_bytes_max;    /* memory for the head of a request */
+    size_t body_bytes_max;    /* also of an inflated body */
+    uint32_t headers_max;
+    uint32_t request_seconds;
+    uint32_t drain_seconds;
+    alm_str certificate, key; /* PEM; both or neither: TLS */
+} alm_server_settings;
+
+/* 127.0.0.1, port 3003, one worker, 4096 connections, 16 KiB heads, 16 MiB bodies, 64 headers, 75
+ * seconds, 30 seconds. */
+extern const alm_server_settings alm_server_defaults;
+
+/* Listens when it returns. ALM_ERR_IO: the address cannot be used, with the reason; ALM_ERR_CONFIG:
+ * settings; ALM_ERR_INVALID: certificate or key. `handler` and `settings` are copied; `env`,
+ * whose monotonic clock is needed, is borrowed, and so are the texts of the settings. */
+ALM_NODISCARD alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
+                                       const alm_server_handler *handler, alm_server **out,
+                                       alm_error *error);
+uint16_t alm_server_port(const alm_server *server);
+
+typedef struct alm_server_counts {
+    uint64_t connections; /* open */
+    uint64_t requests;    /* at work now */
+    uint64_t accepted, timed_out; /* connections since the start */
+} alm_server_counts;
+alm_server_counts alm_server_count(const alm_server *server);
+
+void alm_server_drain(alm_server *server);
+bool alm_server_is_draining(const alm_server *server);
+void alm_server_stop(alm_server *server); /* takes NULL */
+
+#endif

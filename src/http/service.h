@@ -1,0 +1,29 @@
+/* service.h: what endpoints work on, and the handler that stands between the server and them.
+ *
+ * The handler finds the route, asks whether the caller may (access), reads and checks the body by
+ * the route's schema, and calls the endpoint. What it does not let through is a problem reply.
+ *
+ * Thread safety: a service is made before the server starts and changed by nobody; what changes
+ * inside it (models, committed runs, keys) is published by its owner. */
+#ifndef ALM_HTTP_SERVICE_H
+#define ALM_HTTP_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "base/env.h"
+#include "http/route.h"
+#include "http/server.h"
+
+struct alm_service {
+    const alm_env *env;
+    const char *version;      /* of almanac */
+    atomic_bool is_ready;     /* loaded and warm; false again when it drains */
+    alm_instant started;
+    const alm_buffer *openapi; /* the document, written once */
+    const alm_buffer *reference;
+};
+
+/* The handler over a service, which it borrows. */
+alm_server_handler alm_service_handler(alm_service *service);
+
+#endif
