@@ -281,6 +281,56 @@ static void floats_are_rounded_once(void **state)
     }
 }
 
+/* Whether a text is a plain decimal; its value must be that of the whole reader. */
+static bool is_plain_decimal(const char *text)
+{
+    char inside[200];
+    double value = 77, whole = 77;
+    snprintf(inside, sizeof inside, "%s 123456789", text);
+    bool is = alm_str_plain_decimal((alm_str){inside, strlen(text)}, &value);
+    if (is && (!alm_str_to_double(alm_str_of(text), &whole) ||
+               memcmp(&value, &whole, sizeof value) != 0)) {
+        fail_msg("'%s' gives %a, expected %a", text, value, whole);
+    }
+    assert_true(is || value == 77);
+    return is;
+}
+
+static void plain_decimals_are_those_of_the_whole_reader(void **state)
+{
+    (void)state;
+    static const char *PLAIN[] = {
+        "59.500000000000007", "-0.33360551558426882", "0.0000000000000000001", "-0.0", "5.5",
+        "9999999.999999999999", "9007199.254740993", "1.12345678", "1.1234567812345678",
+        "0.9999999999999999999", "-007.5", "9007199.254740992", "0.9007199254740993"};
+    static const char *OTHERS[] = {
+        "", "-", ".", "5.", "5", ".5", "+1.5", "--1.5", "1.5e-05", "1.5E5", "12345678.5", "nan",
+        "1.1234567890123456789", "0.00000000000000000001", "1.1234567x", "1.12345678x", "1.x",
+        "1.1234567812345678x", "1..5", "1.5.5", "1,5", "1.-5", "12345678"};
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
+        if (!is_plain_decimal(PLAIN[i])) {
+            fail_msg("'%s' is not plain", PLAIN[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        if (is_plain_decimal(OTHERS[i])) {
+            fail_msg("'%s' is plain", OTHERS[i]);
+        }
+    }
+    /* What stands behind the end is no part of it. */
+    double value = 77;
+    assert_true(alm_str_plain_decimal((alm_str){"12.575757575757", 4}, &value) && value == 12.5);
+    assert_false(alm_str_plain_decimal((alm_str){"12.575757575757", 3}, &value));
+    assert_false(alm_str_plain_decimal((alm_str){"1234.5757575757", 2}, &value));
+    alm_rng rng = alm_rng_stream(1, 32);
+    for (int i = 0; i < 300000; i++) {
+        char text[40];
+        value = alm_rng_next_uniform(&rng) * (i % 4 == 0 ? 1 : i % 4 == 1 ? 1e7 : 100);
+        snprintf(text, sizeof text, "%.*g", 1 + i % 19, value);
+        (void)is_plain_decimal(text);
+    }
+}
+
 static void texts_that_are_no_number_are_rejected(void **state)
 {
     (void)state;
@@ -576,6 +626,7 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(doubles_are_read_correctly_rounded),
         cmocka_unit_test(floats_are_rounded_once),
+        cmocka_unit_test(plain_decimals_are_those_of_the_whole_reader),
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),

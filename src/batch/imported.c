@@ -308,7 +308,7 @@ static alm_err save_scorer(importing *i, const char *path, manifest *m, alm_erro
 static alm_err load_file(importing *i, const char *path, alm_model_bytes *file, alm_error *error)
 {
     alm_fs *fs = i->env->fs;
-    alm_err code = alm_model_file_load(fs, path, i->arena, file, &i->model.file, error);
+    alm_err code = alm_model_file_load(i->env, path, i->arena, file, &i->model.file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
                ? alm_scorer_open_onnx(i->env, path, i->arena, file, &i->model.scorer, error)
                : code;
@@ -411,7 +411,8 @@ static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer
     ALM_TRY(get_digest(root, "model", &digest, error));
     ALM_TRY(alm_objects_get(o->objects, &digest, ALM_MODEL_FILE_BYTES_MAX, o->arena, &bytes,
                             error));
-    alm_err code = alm_model_file_parse(bytes, name, &out->file, error);
+    alm_err code = alm_model_file_parse_by(o->env != NULL ? o->env->pool : NULL, bytes, name,
+                                           &out->file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(bytes)
                ? alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error)
                : code;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/wide_vectors.h"
 #include "model/forest.h"
 
@@ -242,6 +243,9 @@ struct almi_quick;
 
 struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
+    alm_pool *pool;   /* while it is made; NULL afterwards, or when one thread makes it */
+    alm_arena **worker_arena; /* of the pool's threads: own as much; the first is `arena` */
+    int worker_count;
     alm_forest_info info;
     const double *base; /* [output] where the sums start; NULL: 0 */
     const float *weight; /* XGBoost's gblinear: [feature][output], and no trees; else NULL */
@@ -270,8 +274,18 @@ struct alm_forest {
     bool has_vbmi;    /* the CPU permutes bytes (AVX-512 VBMI) */
 };
 
-/* Creates an empty forest with its arena. */
-ALM_NODISCARD alm_err almi_forest_create(alm_forest **out, alm_error *error);
+/* Creates an empty forest with its arena, to be made from so many bytes; in the second form by the
+ * threads of a pool (may be NULL). */
+ALM_NODISCARD alm_err almi_forest_create(size_t source_bytes, alm_forest **out, alm_error *error);
+ALM_NODISCARD alm_err almi_forest_create_by(alm_pool *pool, size_t source_bytes, alm_forest **out,
+                                            alm_error *error);
+/* Trees of one task: enough that its start costs nothing, and never cut by the number of threads.
+ * What is made of a tree lies in the arena of the worker that makes it. */
+#define ALMI_TASK_TREES 16
+static inline size_t almi_task_count(size_t tree_count)
+{
+    return (tree_count + ALMI_TASK_TREES - 1) / ALMI_TASK_TREES;
+}
 /* Zeroed array in `arena`; the only place where a product of sizes is formed. */
 ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t size, void **out,
                                         alm_error *error);

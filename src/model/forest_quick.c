@@ -66,11 +66,17 @@ static bool is_quick(const alm_forest *forest)
     return fits;
 }
 
-static alm_err build_batch(const alm_forest *forest, quick_batch *batch, size_t begin,
-                           alm_error *error)
+typedef struct building {
+    const alm_forest *forest;
+    almi_quick *quick;
+} building;
+
+static alm_err build_batch(void *context, size_t task, int worker, alm_error *error)
 {
-    size_t left = forest->info.tree_count - begin;
-    batch->tree = &forest->fast[begin];
+    const building *b = context;
+    quick_batch *batch = &b->quick->batch[task];
+    size_t begin = task * HALVES * TREES, left = b->forest->info.tree_count - begin;
+    batch->tree = &b->forest->fast[begin];
     batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
     batch->half_count = (batch->tree_count + TREES - 1) / TREES;
     for (size_t k = 0; k < batch->tree_count; k++) {
@@ -78,7 +84,7 @@ static alm_err build_batch(const alm_forest *forest, quick_batch *batch, size_t 
         batch->slot_count = nodes > batch->slot_count ? nodes : batch->slot_count;
     }
     size_t slots = batch->slot_count * batch->half_count;
-    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, slots, batch->slot, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(b->forest->worker_arena[worker], slots, batch->slot, error));
     for (size_t i = 0; i < slots; i++) {
         memset(batch->slot[i].limit, NEVER, TREES);
     }
@@ -104,10 +110,10 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
     quick->batch_count = (forest->info.tree_count + trees - 1) / trees;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
+    building b = {forest, quick};
+    ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_batch, &b, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
-        quick_batch *batch = &quick->batch[i];
-        ALM_TRY(build_batch(forest, batch, i * trees, error));
-        quick->slots += batch->slot_count * batch->half_count;
+        quick->slots += quick->batch[i].slot_count * quick->batch[i].half_count;
     }
     for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
         size_t deepest = 0;
