@@ -5,8 +5,8 @@ JOBS  ?= $(shell nproc)
 FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
-.PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy format clean \
-  bootstrap
+.PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy \
+  format clean bootstrap
 
 build: bootstrap
 	@cmake --preset release

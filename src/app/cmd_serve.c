@@ -4,16 +4,41 @@
 
 #include "app/interrupt.h"
 #include "app/session.h"
+#include "app/stderr_sink.h"
 #include "base/build_info.h"
+#include "base/thread.h"
+#include "http/serve_settings.h"
 #include "http/service.h"
+#include "monitor/log_line.h"
 
 #define LOOK_NS 50000000 /* for a signal that came just before the wait began */
+#define CARE_NS 1000000000u
+#define RING_BYTES ((size_t)1 << 20)
 
 static const almi_option options[] = {
+    {"settings", "FILE", "where to listen, limits, TLS, access (default: serve.yaml of the "
+                         "project, where there is one)"},
     {"address", "IP", "where to listen (default: 127.0.0.1, this machine only)"},
     {"port", "N", "0 takes a free one (default: PORT of the environment, else 3003)"},
     {"workers", "N", "event loops (default: --threads)"},
+    {"development", NULL, "nobody is asked who he is; on a loopback address only"},
 };
+
+/* Everything of one server, made in this order and unmade in the other. */
+typedef struct serving {
+    almi_cli *cli;
+    alm_serve_settings settings;
+    alm_buffer openapi, reference;
+    alm_line_writer *writer;
+    alm_service service;
+    /* What is looked after while it serves. */
+    alm_thread *carer;
+    alm_mutex lock;
+    alm_condition ending;
+    bool is_ending;
+} serving;
+
+/* ---- settings ---- */
 
 static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
 {
@@ -30,20 +55,145 @@ static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err read_settings(const almi_cli *cli, alm_server_settings *out, alm_error *error)
+/* --settings, else the project's serve.yaml when there is one; NULL: none. */
+static const char *settings_path(almi_cli *cli)
 {
-    int64_t workers = cli->threads;
+    const char *path = almi_option_text(cli, "settings");
+    if (path || almi_open_project(cli, NULL) != ALM_OK) {
+        return path;
+    }
+    path = alm_path_join(cli->arena, cli->project->directory, ALM_SERVE_SETTINGS_FILE);
+    return alm_fs_exists(cli->env.fs, path) ? path : NULL;
+}
+
+static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *error)
+{
     const char *address = almi_option_text(cli, "address");
-    *out = alm_server_defaults;
-    out->address = address ? address : out->address;
-    ALM_TRY(read_port(cli, &out->port, error));
+    ALM_TRY(alm_serve_settings_read(cli->env.fs, settings_path(cli), cli->arena, out, error));
+    int64_t workers = out->has_workers ? out->server.workers : cli->threads;
+    out->server.address = address ? address : out->server.address;
+    ALM_TRY(read_port(cli, &out->server.port, error));
     ALM_TRY(almi_option_i64(cli, "workers", &workers, error));
     if (workers < 1 || workers > 256) {
         return alm_fail(error, ALM_ERR_USAGE, "--workers takes 1 to 256, not %lld",
                         (long long)workers);
     }
-    out->workers = (int)workers;
+    out->server.workers = (int)workers;
     return ALM_OK;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* ---- access ---- */
+
+static alm_err open_access(serving *s, alm_error *error)
+{
+    almi_cli *cli = s->cli;
+    bool is_off = almi_option_flag(cli, "development");
+    alm_yaml *off = NULL;
+    alm_access_settings access;
+    if (!s->settings.access && !is_off) {
+        return alm_fail(error, ALM_ERR_CONFIG,
+                        "nobody has access: name tokens or API keys below 'access' in %s "
+                        "(docs/access.md), or try it on this machine with --development",
+                        ALM_SERVE_SETTINGS_FILE);
+    }
+    if (is_off) {
+        ALM_TRY(alm_yaml_parse(ALM_STR("development: true\n"), "--development", cli->arena, &off,
+                               error));
+    }
+    ALM_TRY(alm_access_settings_read(is_off ? off : s->settings.access, s->settings.folder,
+                                     cli->arena, &access, error));
+    return alm_access_create(&cli->env, &access, is_loopback(s->settings.server.address),
+                             s->settings.server.workers, &s->service.access, error);
+}
+
+/* ---- what is looked after ---- */
+
+static void care(serving *s)
+{
+    alm_error error;
+    bool tokens = false;
+    bool keys = false;
+    alm_observer *observer = s->service.observer;
+    if (alm_access_refresh(s->service.access, alm_env_monotonic_ns(&s->cli->env), &tokens, &keys,
+                           &error) != ALM_OK) {
+        alm_observer_log(observer, ALM_LOG_WARN, "access: %s; the keys before stay in force",
+                         error.message);
+    }
+    if (tokens || keys) {
+        alm_observer_log(observer, ALM_LOG_INFO, "access: %s read again",
+                         tokens && keys ? "token and API keys" : tokens ? "token keys"
+                                                                        : "API keys");
+    }
+}
+
+static void care_until_the_end(void *context)
+{
+    serving *s = context;
+    alm_mutex_lock(&s->lock);
+    while (!s->is_ending) {
+        (void)alm_condition_wait_ns(&s->ending, &s->lock, CARE_NS);
+        if (!s->is_ending) {
+            alm_mutex_unlock(&s->lock);
+            care(s);
+            alm_mutex_lock(&s->lock);
+        }
+    }
+    alm_mutex_unlock(&s->lock);
+}
+
+static void end_care(serving *s)
+{
+    alm_mutex_lock(&s->lock);
+    s->is_ending = true;
+    alm_condition_signal(&s->ending);
+    alm_mutex_unlock(&s->lock);
+    alm_thread_join(s->carer);
+}
+
+/* ---- the service ---- */
+
+static alm_err open_observer(serving *s, alm_error *error)
+{
+    almi_cli *cli = s->cli;
+    int workers = s->settings.server.workers;
+    alm_log_level level = cli->quiet ? ALM_LOG_ERROR : ALM_LOG_INFO;
+    const char *text = alm_env_variable(&cli->env, "LOG_LEVEL"); /* a known one: session.c */
+    (void)alm_log_level_parse(alm_str_of(text), &level);
+    ALM_TRY(alm_service_meters_create(workers, &s->service.meters, error));
+    ALM_TRY(alm_line_writer_create(almi_stderr_sink(cli->arena), workers, RING_BYTES, &s->writer,
+                                   error));
+    s->service.writer = s->writer;
+    alm_observer_options observed = {
+        .env = &cli->env, .meters = s->service.meters, .writer = s->writer, .level = level};
+    return alm_observer_create(&observed, &s->service.observer, error);
+}
+
+static alm_err open_serving(serving *s, alm_error *error)
+{
+    alm_openapi_write(&s->openapi);
+    alm_reference_write(&s->reference);
+    s->service.env = &s->cli->env;
+    s->service.version = ALM_ENGINE_VERSION;
+    s->service.started = alm_env_now(&s->cli->env);
+    s->service.openapi = &s->openapi;
+    s->service.reference = &s->reference;
+    ALM_TRY(open_observer(s, error));
+    return open_access(s, error);
+}
+
+static void close_serving(serving *s)
+{
+    alm_access_destroy(s->service.access);
+    alm_observer_destroy(s->service.observer);
+    alm_line_writer_destroy(s->writer);
+    alm_meters_destroy(s->service.meters);
+    alm_buffer_deinit(&s->openapi);
+    alm_buffer_deinit(&s->reference);
 }
 
 /* Until SIGINT or SIGTERM. */
@@ -55,51 +205,58 @@ static void wait_for_the_end(void)
     }
 }
 
-/* Not ready first, so that whoever sends requests here stops before the socket closes. */
-static void stop(almi_cli *cli, alm_service *service, alm_server *server)
+static alm_err serve(serving *s, alm_error *error)
 {
-    atomic_store(&service->is_ready, false);
-    alm_server_counts counts = alm_server_count(server);
-    almi_note(cli, "stopping; %llu requests are at work", (unsigned long long)counts.requests);
+    almi_cli *cli = s->cli;
+    alm_server_handler handler = alm_service_handler(&s->service);
+    const alm_server_settings *settings = &s->settings.server;
+    alm_server *server = NULL;
+    almi_interrupt_be_patient();
+    ALM_TRY(alm_server_start(&cli->env, settings, &handler, &server, error));
+    atomic_store(&s->service.server, server);
+    alm_err code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
+    if (code == ALM_OK) {
+        bool is_ip6 = strchr(settings->address, ':') != NULL;
+        atomic_store(&s->service.is_ready, true);
+        almi_note(cli, "listening at %s://%s%s%s:%u, its interface at /reference; Ctrl-C stops",
+                  settings->key.size > 0 ? "https" : "http", is_ip6 ? "[" : "", settings->address,
+                  is_ip6 ? "]" : "", (unsigned)alm_server_port(server));
+        wait_for_the_end();
+        /* Not ready first, so that whoever sends requests here stops before the socket closes. */
+        atomic_store(&s->service.is_ready, false);
+        almi_note(cli, "stopping; %llu requests are at work",
+                  (unsigned long long)alm_server_count(server).requests);
+        end_care(s);
+    }
     alm_server_stop(server);
+    return code;
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
 {
-    alm_server_settings settings;
-    alm_server *server = NULL;
-    alm_buffer openapi = {0};
-    alm_buffer reference = {0};
-    ALM_TRY(read_settings(cli, &settings, error));
-    alm_openapi_write(&openapi);
-    alm_reference_write(&reference);
-    alm_service service = {.env = &cli->env,
-                           .version = ALM_ENGINE_VERSION,
-                           .started = alm_env_now(&cli->env),
-                           .openapi = &openapi,
-                           .reference = &reference};
-    alm_server_handler handler = alm_service_handler(&service);
-    almi_interrupt_be_patient();
-    alm_err code = alm_server_start(&cli->env, &settings, &handler, &server, error);
-    if (code == ALM_OK) {
-        atomic_store(&service.is_ready, true);
-        almi_note(cli, "listening at http://%s:%u, its interface at /reference; Ctrl-C stops",
-                  settings.address, (unsigned)alm_server_port(server));
-        wait_for_the_end();
-        stop(cli, &service, server);
-    }
-    alm_buffer_deinit(&openapi);
-    alm_buffer_deinit(&reference);
+    serving s = {.cli = cli};
+    ALM_TRY(read_settings(cli, &s.settings, error));
+    alm_mutex_init(&s.lock);
+    alm_condition_init(&s.ending);
+    alm_err code = open_serving(&s, error);
+    code = code == ALM_OK ? serve(&s, error) : code;
+    close_serving(&s);
+    alm_condition_deinit(&s.ending);
+    alm_mutex_deinit(&s.lock);
     return code;
 }
 
 const almi_command almi_cmd_serve = {
     .name = "serve",
     .summary = "answer over HTTP until it is told to stop",
-    .text = "Listens on this machine only unless --address says otherwise. SIGTERM and Ctrl-C end "
-            "it gracefully: it is not ready any more, takes no new connections, and answers what "
-            "is at work; a second one ends it at once.",
-    .example = "almanac serve --port 8080",
+    .text = "Listens on this machine only unless --address or the settings say otherwise. Who may "
+            "ask is said below 'access' of the settings; docs/serving.md and docs/access.md have "
+            "every key. Its log is lines of JSON on standard error, from LOG_LEVEL on (default: "
+            "info, which has refused requests; debug has all).\n"
+            "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
+            "connections, and answers what is at work; a second one ends it at once.",
+    .example = "almanac serve --development\n"
+               "almanac serve --settings serve.yaml --address 0.0.0.0 --port 8080",
     ALMI_OPTIONS(options),
     .run = run,
 };

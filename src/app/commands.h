@@ -26,6 +26,7 @@
     X(predict)              \
     X(serve)                \
     X(run)                  \
+    X(optimize)             \
     X(predictions_query)    \
     X(predictions_runs)     \
     X(predictions_diff)     \

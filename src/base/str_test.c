@@ -613,6 +613,49 @@ static void long_decimals_are_rounded_correctly(void **state)
     }
 }
 
+/* Where numbers are written without printf, they are those that printf writes: at random, near
+ * powers of ten and two, exactly between two decimals. */
+static void assert_as_printf(double value)
+{
+    char text[32], expected[40] = "";
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+        if (strtod(expected, NULL) == value) {
+            break;
+        }
+    }
+    size_t size = alm_double_text(value, text);
+    if (size != strlen(expected) || strcmp(text, expected) != 0) {
+        fail_msg("%a is written as '%s', by printf as '%s'", value, text, expected);
+    }
+}
+
+static void doubles_are_written_as_by_printf(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(17, 1);
+    for (int i = 0; i < 200000; i++) {
+        int exponent = (int)alm_rng_next_below(&rng, 70) - 16; /* 1e-5 to 1e16 */
+        double value = ldexp(1 + alm_rng_next_uniform(&rng), exponent);
+        assert_as_printf(i % 2 ? value : -value);
+        /* Few decimals, as prices have. */
+        assert_as_printf((double)alm_rng_next_below(&rng, 10000000) / 1000);
+        /* Few bits: ties between decimals. */
+        assert_as_printf(ldexp((double)alm_rng_next_below(&rng, 1024), exponent - 10));
+    }
+    for (int power = -6; power <= 17; power++) {
+        char text[16];
+        snprintf(text, sizeof text, "1e%d", power);
+        double up = strtod(text, NULL), down = up;
+        for (int i = 0; i < 100; i++) {
+            assert_as_printf(up);
+            assert_as_printf(down);
+            up = nextafter(up, INFINITY);
+            down = nextafter(down, 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +675,7 @@ int main(void)
         cmocka_unit_test(texts_of_doubles),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
         cmocka_unit_test(control_characters_become_visible),
+        cmocka_unit_test(doubles_are_written_as_by_printf),
         cmocka_unit_test(buffers_grow),
         cmocka_unit_test(buffers_remember_a_failed_allocation),
     };

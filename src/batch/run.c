@@ -29,6 +29,7 @@ typedef struct run {
     alm_run_files files;
     alm_predictions_file *table_files;
     alm_digest fan_object;
+    alm_digest paths_object;
     alm_digest manifest;
 } run;
 
@@ -336,9 +337,11 @@ static void put_files(const run *r, const alm_digest *digests, alm_json_writer *
         alm_json_close_object(w);
     }
     alm_json_close_array(w);
-    char fan[ALM_DIGEST_TEXT_BYTES];
-    alm_digest_text(&r->fan_object, fan);
-    alm_json_put_text(w, "fan_object", fan);
+    char object[ALM_DIGEST_TEXT_BYTES];
+    alm_digest_text(&r->fan_object, object);
+    alm_json_put_text(w, "fan_object", object);
+    alm_digest_text(&r->paths_object, object);
+    alm_json_put_text(w, "paths_object", object);
 }
 
 /* A hook of the commit: staging has read the data files, so their digests are known. */
@@ -475,6 +478,7 @@ static alm_err commit(run *r, alm_run_result *out, alm_error *error)
     const alm_run_options *o = r->options;
     describe_files(r);
     ALM_TRY(alm_objects_put_file(o->objects, r->files.fan_path, &r->fan_object, error));
+    ALM_TRY(alm_objects_put_file(o->objects, r->files.paths_path, &r->paths_object, error));
     alm_ledger_head head;
     ALM_TRY(alm_ledger_get_head(o->registry, &head, error));
     alm_predictions_request request = {.file = r->table_files,

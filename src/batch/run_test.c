@@ -8,6 +8,9 @@
 #include "base/fs_fault.h"
 #include "batch/batch_fixture.h"
 #include "batch/verify.h"
+#include "decide/stockout.h"
+#include "num/quantile.h"
+#include "pipeline/path_file.h"
 #include "table/sql.h"
 
 static alm_err run(shop *s, alm_run_result *out)
@@ -166,6 +169,70 @@ static void the_fan_is_the_steps_by_node(void **state)
         }
     }
     alm_sql_close(sql);
+    shop_close(&s);
+}
+
+/* What a reader of one node makes again from the committed run is what the run published. */
+static void expect_rows_of_paths(shop *s, alm_str run_key)
+{
+    fixture *f = s->f;
+    const char *fan = NULL;
+    const char *steps = NULL;
+    files_of(s, run_key, &fan, &steps);
+    const char *select = alm_arena_printf(
+        f->arena, "SELECT node, forecast_horizon::BIGINT, mean, q05, q10, q50, q90, q95, "
+        "stockout_probability FROM read_parquet(%s)", fan);
+    static const double LEVELS[] = {.05, .1, .5, .9, .95};
+    const alm_predictions_commit *commit = alm_predictions_find(s->predictions, run_key);
+    alm_path_file *file = NULL;
+    alm_sql *sql = NULL;
+    alm_table rows;
+    assert_int_equal(alm_path_file_of_run(f->objects, &commit->manifest, 1 << 24, &file,
+                                          &f->error), ALM_OK);
+    assert_int_equal(alm_sql_open(&(alm_sql_options){.threads = 1}, &sql, &f->error), ALM_OK);
+    assert_int_equal(alm_sql_collect(sql, select, 10000, f->arena, &rows, &f->error), ALM_OK);
+    assert_int_equal(rows.rows, 50 * SYNTHETIC_HORIZON);
+    for (size_t r = 0; r < rows.rows; r++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_node_paths paths;
+        assert_int_equal(alm_paths_of_node(file, rows.columns[0].values.text[r], arena, &paths,
+                                           &f->error), ALM_OK);
+        size_t h = (size_t)rows.columns[1].values.i64[r] - 1;
+        assert_true(rows.columns[2].values.f64[r] == paths.mean[h]);
+        double *column = ALM_NEW_ARRAY(arena, double, paths.paths);
+        for (size_t p = 0; p < paths.paths; p++) {
+            column[p] = paths.values[p * paths.steps + h];
+        }
+        alm_sort_doubles(column, paths.paths);
+        for (size_t k = 0; k < 5; k++) {
+            assert_true(rows.columns[3 + k].values.f64[r] ==
+                        alm_quantile_sorted(column, paths.paths, LEVELS[k]));
+        }
+        if (paths.has_stock) {
+            alm_stockout risk = {.probability = ALM_NEW_ARRAY(arena, double, paths.steps),
+                                 .shortfall = ALM_NEW_ARRAY(arena, double, paths.steps)};
+            alm_stockout_of_paths(paths.values, paths.paths, paths.steps, paths.on_hand,
+                                  paths.receipts, &risk);
+            assert_true(rows.columns[8].values.f64[r] == risk.probability[h]);
+        }
+        alm_arena_destroy(arena);
+    }
+    alm_sql_close(sql);
+    alm_path_file_close(file);
+}
+
+static void a_node_can_be_asked_for_its_paths(void **state)
+{
+    shop s;
+    shop_open(*state, NULL, &s);
+    expect_rows_of_paths(&s, must_run(&s).run_key);
+    alm_method method = synthetic_method(20);
+    method.weight[ALM_CLASS_aggregate] = .5; /* with reconciliation */
+    shop_release(&s, &method);
+    shop_note(&s, ALM_LEDGER_APPROVE, "demand-2", NULL);
+    s.options.release = ALM_STR("demand-2");
+    expect_rows_of_paths(&s, must_run(&s).run_key);
+    expect_verified(&s);
     shop_close(&s);
 }
 
@@ -544,6 +611,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_second_run_changes_nothing),
         CASE(the_fan_is_the_steps_by_node),
+        CASE(a_node_can_be_asked_for_its_paths),
         CASE(threads_do_not_change_a_byte),
         CASE(other_data_for_the_date_must_supersede),
         CASE(short_sales_are_named),

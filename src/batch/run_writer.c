@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "pipeline/path_file.h"
 #include "table/row_sort.h"
 #include "table/sql.h"
 
@@ -24,6 +25,7 @@ struct alm_run_writer {
     alm_arena *arena;
     alm_arena *row_arena; /* names and explanations of one block */
     alm_sql *sql;
+    alm_path_writer *paths;
     alm_row_sort **sorts; /* one per step */
     alm_row_sort *sort;   /* the one that is being filled */
     const char **names;   /* of the sorted columns: those that are not constant */
@@ -63,7 +65,7 @@ static void choose_columns(alm_run_writer *w)
     alm_assert(strcmp(w->names[0], "node") == 0);
 }
 
-static alm_err open_sorts(alm_run_writer *w, alm_error *error)
+static alm_err open_files(alm_run_writer *w, alm_error *error)
 {
     size_t steps = (size_t)w->method->horizon;
     choose_columns(w);
@@ -79,6 +81,9 @@ static alm_err open_sorts(alm_run_writer *w, alm_error *error)
             .name = alm_arena_printf(w->arena, "step-%zu", step + 1)};
         ALM_TRY(alm_row_sort_create(&options, &w->sorts[step], error));
     }
+    w->files.paths_path = alm_arena_printf(w->arena, "%s/paths", w->scratch);
+    ALM_TRY(alm_path_writer_open(w->env->fs, w->files.paths_path, w->method,
+                                 alm_panel_source_hierarchy(w->source), &w->paths, error));
     /* One thread: the order of rows in a file is part of its hash. */
     alm_sql_options options = {1, ENGINE_MEMORY, w->scratch};
     return alm_sql_open(&options, &w->sql, error);
@@ -98,7 +103,7 @@ alm_err alm_run_writer_open(const alm_env *env, const alm_run_writer_options *op
                           .arena = arena,
                           .row_arena = alm_arena_create(0)};
     alm_prediction_columns_of(options->project, arena, &w->columns);
-    alm_err code = open_sorts(w, error);
+    alm_err code = open_files(w, error);
     if (code != ALM_OK) {
         alm_run_writer_close(w);
         return code;
@@ -113,6 +118,7 @@ void alm_run_writer_close(alm_run_writer *w)
         for (int32_t step = 0; w->sorts && step < w->method->horizon; step++) {
             alm_row_sort_destroy(w->sorts[step]);
         }
+        alm_path_writer_close(w->paths);
         alm_sql_close(w->sql);
         alm_buffer_deinit(&w->json);
         alm_arena_destroy(w->row_arena);
@@ -250,13 +256,16 @@ static alm_err write_block(void *context, const alm_forecast_block *block, alm_e
     alm_run_writer *w = context;
     alm_arena_reset(w->row_arena);
     node_names *names = ALM_NEW_ARRAY(w->row_arena, node_names, block->count);
+    alm_str *nodes = ALM_NEW_ARRAY(w->row_arena, alm_str, block->count);
     for (size_t i = 0; i < block->count; i++) {
         names[i] = names_of(w, block, &block->forecasts[i]);
+        nodes[i] = names[i].node;
         w->files.fallbacks[block->forecasts[i].fallback]++;
     }
     for (size_t step = 0; step < block->steps; step++) {
         ALM_TRY(add_rows(w, block, names, step, error));
     }
+    ALM_TRY(alm_path_writer_block(w->paths, block, nodes, error));
     *(block->aggregates ? &w->files.aggregates : &w->files.leaves) += (int64_t)block->count;
     return ALM_OK;
 }
@@ -450,6 +459,7 @@ static alm_err write_fan(alm_run_writer *w, alm_error *error)
 alm_err alm_run_writer_finish(alm_run_writer *w, alm_run_files *out, alm_error *error)
 {
     size_t steps = (size_t)w->method->horizon;
+    ALM_TRY(alm_path_writer_finish(w->paths, error));
     w->files.step_paths = ALM_NEW_ARRAY(w->arena, const char *, steps);
     for (size_t step = 0; step < steps; step++) {
         ALM_TRY(write_step(w, step, error));

@@ -1,4 +1,5 @@
-/* run_writer.h: forecasts of a pipeline run as Parquet files: one per step, and one fan file.
+/* run_writer.h: forecasts of a pipeline run as Parquet files, one per step and one fan file, and
+ * what the sample paths of each node are made of (pipeline/path_file.h).
  *
  * Rows are sorted by node, one sort per step with a share of a fixed memory, and go from there into
  * the files row group by row group: what stands in memory does not grow with the number of series.
@@ -37,6 +38,7 @@ alm_forecast_sink alm_run_writer_sink(alm_run_writer *writer);
 typedef struct alm_run_files {
     const char **step_paths; /* horizon of them */
     const char *fan_path;
+    const char *paths_path;
     int64_t rows_per_step;
     int64_t leaves, aggregates;
     int64_t fallbacks[ALM_FALLBACK_COUNT]; /* series */

@@ -260,6 +260,10 @@ static void check_manifest(verifier *v, const alm_predictions_commit *commit)
     if (fan.size > 0) {
         check_named(v, ALM_VERIFY_FAN, commit, "fan file", fan);
     }
+    alm_str paths = almi_manifest_text(manifest, "paths_object", v->arena);
+    if (paths.size > 0) { /* none in a run of an engine before it */
+        check_named(v, ALM_VERIFY_FAN, commit, "file of sample paths", paths);
+    }
     check_named(v, ALM_VERIFY_LINEAGE, commit, "snapshot manifest",
                 almi_manifest_text(manifest, "snapshot_manifest_object", v->arena));
     check_named(v, ALM_VERIFY_LINEAGE, commit, "bundle",

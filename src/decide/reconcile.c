@@ -190,18 +190,23 @@ void alm_reconciler_round(const alm_reconciler *r, const double *targets, const 
     }
 }
 
-void alm_reconciler_adjust(const alm_reconciler *r, uint32_t leaf, const double *base,
-                           const double *lambda, size_t width, double *out)
+alm_leaf_adjustment alm_reconciler_leaf(const alm_reconciler *r, uint32_t leaf)
 {
     const alm_hierarchy *h = r->hierarchy;
-    const uint32_t *nodes = h->node_of_leaf + (size_t)leaf * h->level_count;
-    double variance = r->leaf_variance[leaf];
+    return (alm_leaf_adjustment){.variance = r->leaf_variance[leaf],
+                                 .level_count = h->level_count,
+                                 .nodes = h->node_of_leaf + (size_t)leaf * h->level_count};
+}
+
+void alm_leaf_adjust(alm_leaf_adjustment leaf, const double *base, const double *lambda,
+                     size_t width, double *out)
+{
     for (size_t c = 0; c < width; c++) {
         double shift = 0;
-        for (uint32_t level = 0; level < h->level_count; level++) {
-            shift += lambda[(size_t)nodes[level] * width + c];
+        for (uint32_t level = 0; level < leaf.level_count; level++) {
+            shift += lambda[(size_t)leaf.nodes[level] * width + c];
         }
-        double value = base[c] + variance * shift;
+        double value = base[c] + leaf.variance * shift;
         out[c] = value > 0 ? value : 0;
     }
 }

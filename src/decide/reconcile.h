@@ -41,8 +41,18 @@ void alm_reconciler_destroy(alm_reconciler *reconciler); /* takes NULL */
 void alm_reconciler_round(const alm_reconciler *reconciler, const double *targets,
                           const double *sums, size_t width, double *lambda, double *scratch);
 
-/* Adjusts one leaf: `base` and `out` have `width` values and may be the same. */
-void alm_reconciler_adjust(const alm_reconciler *reconciler, uint32_t leaf, const double *base,
-                           const double *lambda, size_t width, double *out);
+/* A leaf's adjustment as a value, so that it can be made again without the hierarchy: it needs the
+ * rows of `lambda` named by `nodes` and nothing else. */
+typedef struct alm_leaf_adjustment {
+    double variance;       /* as the reconciler floored it */
+    uint32_t level_count;
+    const uint32_t *nodes; /* level_count: the leaf's aggregates, as rows of lambda */
+} alm_leaf_adjustment;
+
+alm_leaf_adjustment alm_reconciler_leaf(const alm_reconciler *reconciler, uint32_t leaf);
+/* out = max(0, base + variance * sum of lambda over the levels in order). `base` and `out` have
+ * `width` values and may be the same. */
+void alm_leaf_adjust(alm_leaf_adjustment leaf, const double *base, const double *lambda,
+                     size_t width, double *out);
 
 #endif

@@ -138,7 +138,8 @@ static void adjust_all(const alm_reconciler *r, fixture *f)
 {
     for (uint32_t i = 0; i < f->hierarchy.leaf_count; i++) {
         size_t at = i * f->width;
-        alm_reconciler_adjust(r, i, f->base + at, f->lambda, f->width, f->value + at);
+        alm_leaf_adjust(alm_reconciler_leaf(r, i), f->base + at, f->lambda, f->width,
+                        f->value + at);
     }
 }
 
@@ -594,7 +595,7 @@ static void base_and_out_may_be_the_same(void **state)
     alm_reconciler *r = open_reconciler(&f);
     for (uint32_t i = 0; i < f.hierarchy.leaf_count; i++) {
         double *leaf = f.base + i * f.width;
-        alm_reconciler_adjust(r, i, leaf, f.lambda, f.width, leaf);
+        alm_leaf_adjust(alm_reconciler_leaf(r, i), leaf, f.lambda, f.width, leaf);
     }
     assert_memory_equal(f.base, f.value, f.hierarchy.leaf_count * f.width * sizeof(double));
     alm_reconciler_destroy(r);

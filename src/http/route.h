@@ -4,13 +4,15 @@
 #ifndef ALM_HTTP_ROUTE_H
 #define ALM_HTTP_ROUTE_H
 
+#include "http/access/role.h"
 #include "http/exchange.h"
 #include "http/schema.h"
 
 typedef struct alm_service alm_service; /* service.h: what endpoints work on */
 typedef struct alm_route alm_route;
 
-/* What a caller must be allowed to do (http/access). */
+/* The role that a caller must have (http/access/role.h), as a word of a table where nothing said
+ * is nobody asked. */
 typedef enum alm_scope {
     ALM_SCOPE_NONE, /* anybody: health, the document itself */
     ALM_SCOPE_VIEWER,
@@ -28,7 +30,9 @@ typedef struct alm_call {
     alm_service *service;
     alm_str value[ALM_ROUTE_VALUES_MAX]; /* what stood for {..} in the path, decoded */
     const alm_json *body; /* parsed and checked where the route has a schema, else NULL */
-    alm_str caller;       /* who asks, for records; "anonymous" when access is off */
+    /* Who asks. Whether he may use a model that stands in the path as {model} was checked; of one
+     * that a body names the endpoint asks alm_identity_may_use. */
+    const alm_identity *identity;
 } alm_call;
 
 /* Sets the reply. */

@@ -7,6 +7,7 @@
 typedef struct admitted {
     const alm_route *route;
     alm_str value[ALM_ROUTE_VALUES_MAX];
+    alm_identity identity;
 } admitted;
 
 static void problem(alm_reply *reply, const alm_request *request, int status, const char *detail)
@@ -78,9 +79,74 @@ static void check_type(const alm_route *route, const alm_request *request, alm_r
     }
 }
 
+/* The value of {model} in the path; empty when there is none. */
+static alm_str model_of(const admitted *found)
+{
+    size_t index = 0;
+    for (const char *at = strchr(found->route->path, '{'); at; at = strchr(at + 1, '{')) {
+        if (strncmp(at, "{model}", 7) == 0) {
+            return found->value[index];
+        }
+        index++;
+    }
+    return ALM_STR("");
+}
+
+static void put_access_headers(const alm_access_verdict *verdict, const alm_request *request,
+                               alm_reply *reply)
+{
+    char text[ALM_RATE_TEXT_BYTES];
+    if (verdict->challenge.size > 0) {
+        alm_reply_header(reply, "WWW-Authenticate", verdict->challenge);
+    }
+    if (verdict->has_rate) {
+        alm_reply_headerf(reply, request, "RateLimit-Policy", "%s",
+                          alm_rate_policy_text(&verdict->rate, text));
+        alm_reply_headerf(reply, request, "RateLimit", "%s",
+                          alm_rate_state_text(&verdict->rate, text));
+        if (verdict->rate.retry_after_s > 0) {
+            alm_reply_headerf(reply, request, "Retry-After", "%u",
+                              (unsigned)verdict->rate.retry_after_s);
+        }
+    }
+}
+
+/* May the caller? Sets found->identity, or the reply. */
+static void check_access(const alm_service *service, const alm_request *request, admitted *found,
+                         alm_reply *reply)
+{
+    if (found->route->scope == ALM_SCOPE_NONE) {
+        return;
+    }
+    if (!service->access) {
+        problem(reply, request, 503, "nobody was given access to this service");
+        return;
+    }
+    alm_access_request asked = {.worker = request->worker,
+                                .authorization = alm_request_header(request, "authorization"),
+                                .api_key = alm_request_header(request, "x-api-key"),
+                                .peer = request->peer,
+                                .is_loopback = request->is_loopback,
+                                .needed = (alm_role)(found->route->scope - ALM_SCOPE_VIEWER),
+                                .model = model_of(found),
+                                .now = alm_env_now(service->env),
+                                .now_ns = alm_env_monotonic_ns(service->env)};
+    alm_access_verdict verdict = alm_access_check(service->access, &asked, request->arena);
+    found->identity = verdict.identity;
+    if (verdict.reason != ALM_ACCESS_ALLOWED) {
+        alm_problem what = {.status = verdict.status,
+                            .type = verdict.type,
+                            .title = verdict.title,
+                            .detail = verdict.detail};
+        alm_reply_problem(reply, request, &what);
+    }
+    put_access_headers(&verdict, request, reply);
+}
+
+_Static_assert(ALM_SCOPE_ADMIN - ALM_SCOPE_VIEWER == ALM_ROLE_ADMIN, "scopes are roles");
+
 static void admit(void *context, const alm_request *request, alm_reply *reply, void **slot)
 {
-    (void)context;
     admitted *found = ALM_NEW(request->arena, admitted);
     alm_str allow;
     switch (alm_route_find(request->method, request->path, request->arena, &found->route,
@@ -96,7 +162,10 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
         break;
     }
     *slot = found;
-    check_type(found->route, request, reply);
+    check_access(context, request, found, reply);
+    if (reply->status == 0) {
+        check_type(found->route, request, reply);
+    }
 }
 
 static void reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
@@ -132,7 +201,7 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     alm_call call = {.request = request,
                      .route = found->route,
                      .service = context,
-                     .caller = ALM_STR("anonymous")};
+                     .identity = &found->identity};
     memcpy(call.value, found->value, sizeof call.value);
     if (found->route->request) {
         run_with_body(&call, reply);
@@ -142,7 +211,16 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     alm_assert(reply->status != 0);
 }
 
+static void done(void *context, const alm_request *request, void *slot, const alm_reply *reply,
+                 bool sent)
+{
+    const alm_service *service = context;
+    const admitted *found = slot;
+    alm_observer_done(service->observer, request, found ? found->route : NULL, reply, sent);
+}
+
 alm_server_handler alm_service_handler(alm_service *service)
 {
-    return (alm_server_handler){.admit = admit, .handle = handle, .context = service};
+    return (alm_server_handler){
+        .admit = admit, .handle = handle, .done = done, .context = service};
 }

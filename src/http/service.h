@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 
 #include "base/env.h"
+#include "http/access/access.h"
+#include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
 
@@ -19,6 +21,11 @@ struct alm_service {
     const char *version;      /* of almanac */
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
+    alm_access *access;       /* NULL: only routes for anybody answer */
+    alm_meters *meters;
+    alm_observer *observer;
+    alm_line_writer *writer; /* of the log; NULL: none */
+    _Atomic(alm_server *) server; /* NULL until it runs */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
 };

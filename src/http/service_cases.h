@@ -4,7 +4,55 @@
 
 #include <string.h>
 
+#include "base/fs.h"
 #include "http/service.h"
+
+/* A service without models, runs and access; tests add what they need. */
+typedef struct cases_service {
+    alm_env env;
+    alm_buffer openapi, reference;
+    alm_service service;
+} cases_service;
+
+static inline alm_instant cases_service_now(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static inline void cases_service_start(cases_service *out)
+{
+    *out = (cases_service){.env = {.now = cases_service_now}};
+    alm_openapi_write(&out->openapi);
+    alm_reference_write(&out->reference);
+    out->service.env = &out->env;
+    out->service.version = "0";
+    out->service.openapi = &out->openapi;
+    out->service.reference = &out->reference;
+    alm_assert(alm_fs_real_create(&out->env.fs, NULL) == ALM_OK);
+    alm_assert(alm_service_meters_create(1, &out->service.meters, NULL) == ALM_OK);
+    alm_observer_options options = {.env = &out->env, .meters = out->service.meters};
+    alm_assert(alm_observer_create(&options, &out->service.observer, NULL) == ALM_OK);
+    /* Access is off: the peer of all cases is this machine. */
+    alm_access_settings settings = {.development = true,
+                                    .limits = {.requests_per_minute = 1000000,
+                                               .failures_per_minute = 60,
+                                               .clients = 16},
+                                    .remembered = 16};
+    alm_assert(alm_access_create(&out->env, &settings, true, 1, &out->service.access, NULL) ==
+               ALM_OK);
+    atomic_store(&out->service.is_ready, true);
+}
+
+static inline void cases_service_stop(cases_service *service)
+{
+    alm_access_destroy(service->service.access);
+    alm_observer_destroy(service->service.observer);
+    alm_meters_destroy(service->service.meters);
+    alm_fs_destroy(service->env.fs);
+    alm_buffer_deinit(&service->openapi);
+    alm_buffer_deinit(&service->reference);
+}
 
 typedef struct cases_answer {
     alm_arena *arena;
@@ -49,6 +97,7 @@ static inline void cases_ask_service(alm_service *service, alm_method method, co
     if (out->reply.status == 0) {
         handler.handle(handler.context, &request, slot, &out->reply);
     }
+    handler.done(handler.context, &request, slot, &out->reply, true);
     alm_buffer_text(&out->body, ""); /* NUL terminated, also when it is empty */
 }
 

@@ -7,37 +7,7 @@
 
 #include "http/service_cases.h"
 
-typedef struct fixture {
-    alm_env env;
-    alm_buffer openapi, reference;
-    alm_service service;
-} fixture;
-
-static alm_instant now(void *context)
-{
-    (void)context;
-    return 0;
-}
-
-static void start(fixture *f)
-{
-    *f = (fixture){.env = {.now = now}};
-    alm_openapi_write(&f->openapi);
-    alm_reference_write(&f->reference);
-    f->service.env = &f->env;
-    f->service.version = "0";
-    f->service.openapi = &f->openapi;
-    f->service.reference = &f->reference;
-    atomic_store(&f->service.is_ready, true);
-}
-
-static void stop(fixture *f)
-{
-    alm_buffer_deinit(&f->openapi);
-    alm_buffer_deinit(&f->reference);
-}
-
-static void expect(fixture *f, alm_method method, const char *target, int status)
+static void expect(cases_service *f, alm_method method, const char *target, int status)
 {
     cases_answer answer;
     cases_ask_service(&f->service, method, target, NULL, ALM_STR(""), &answer);
@@ -50,8 +20,8 @@ static void expect(fixture *f, alm_method method, const char *target, int status
 static void paths_are_found_as_they_are_written(void **state)
 {
     (void)state;
-    fixture f;
-    start(&f);
+    cases_service f;
+    cases_service_start(&f);
     expect(&f, ALM_METHOD_GET, "/livez", 200);
     expect(&f, ALM_METHOD_GET, "/livez?verbose", 200);
     expect(&f, ALM_METHOD_GET, "/live%7a", 200); /* an encoded z is a z */
@@ -63,14 +33,14 @@ static void paths_are_found_as_they_are_written(void **state)
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
         expect(&f, ALM_METHOD_GET, nothing[i], 404);
     }
-    stop(&f);
+    cases_service_stop(&f);
 }
 
 static void other_methods_are_told_which_there_are(void **state)
 {
     (void)state;
-    fixture f;
-    start(&f);
+    cases_service f;
+    cases_service_start(&f);
     cases_answer answer;
     cases_ask_service(&f.service, ALM_METHOD_DELETE, "/livez", NULL, ALM_STR(""), &answer);
     assert_int_equal(answer.reply.status, 405);
@@ -84,14 +54,14 @@ static void other_methods_are_told_which_there_are(void **state)
     assert_int_equal(answer.reply.status, 400);
     assert_non_null(strstr(answer.body.data, "takes no body"));
     cases_answer_end(&answer);
-    stop(&f);
+    cases_service_stop(&f);
 }
 
 static void a_problem_names_the_exchange(void **state)
 {
     (void)state;
-    fixture f;
-    start(&f);
+    cases_service f;
+    cases_service_start(&f);
     cases_answer answer;
     cases_ask_service(&f.service, ALM_METHOD_GET, "/v2/\"quoted\"", NULL, ALM_STR(""), &answer);
     assert_string_equal(answer.body.data,
@@ -101,19 +71,84 @@ static void a_problem_names_the_exchange(void **state)
                         "\"trace_id\":\"0123456789abcdef0123456789abcdef\","
                         "\"error\":\"there is nothing at this address; /openapi.json lists all\"}");
     cases_answer_end(&answer);
-    stop(&f);
+    cases_service_stop(&f);
 }
 
 static void readiness_follows_the_service(void **state)
 {
     (void)state;
-    fixture f;
-    start(&f);
+    cases_service f;
+    cases_service_start(&f);
     expect(&f, ALM_METHOD_GET, "/readyz", 200);
     atomic_store(&f.service.is_ready, false);
     expect(&f, ALM_METHOD_GET, "/readyz", 503);
     expect(&f, ALM_METHOD_GET, "/livez", 200);
-    stop(&f);
+    cases_service_stop(&f);
+}
+
+static void exchanges_are_counted_and_shown(void **state)
+{
+    (void)state;
+    cases_service f;
+    cases_answer answer;
+    cases_service_start(&f);
+    expect(&f, ALM_METHOD_GET, "/livez", 200);
+    expect(&f, ALM_METHOD_GET, "/livez", 200);
+    expect(&f, ALM_METHOD_GET, "/%ff", 404);
+    cases_ask_service(&f.service, ALM_METHOD_GET, "/metrics", NULL, ALM_STR(""), &answer);
+    assert_int_equal(answer.reply.status, 200);
+    static const char *const lines[] = {
+        "almanac_http_requests_total{route=\"/livez\",method=\"GET\",status=\"200\"} 2\n",
+        "almanac_http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 1\n",
+        "almanac_http_request_duration_seconds_count{route=\"/livez\"} 2\n",
+        "process_resident_memory_bytes ",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (!strstr(answer.body.data, lines[i])) {
+            fail_msg("no %s in %s", lines[i], answer.body.data);
+        }
+    }
+    cases_answer_end(&answer);
+    static const char *const headers[] = {"accept", "application/openmetrics-text", NULL};
+    cases_ask_service(&f.service, ALM_METHOD_GET, "/api/v1/metrics", headers, ALM_STR(""), &answer);
+    assert_non_null(strstr(answer.reply.content_type, "openmetrics"));
+    assert_non_null(strstr(answer.body.data, "# EOF\n"));
+    cases_answer_end(&answer);
+    cases_service_stop(&f);
+}
+
+/* What a log shows of an exchange: its id and route, and nothing that the client sent besides. */
+static void exchanges_are_logged_without_what_they_hold(void **state)
+{
+    (void)state;
+    cases_service f;
+    cases_answer answer;
+    alm_line_sink *sink = NULL;
+    alm_line_writer *writer = NULL;
+    cases_service_start(&f);
+    alm_observer_destroy(f.service.observer);
+    assert_int_equal(alm_line_sink_memory(4096, &sink, NULL), ALM_OK);
+    assert_int_equal(alm_line_writer_create(sink, 1, 4096, &writer, NULL), ALM_OK);
+    alm_observer_options options = {
+        .env = &f.env, .meters = f.service.meters, .writer = writer, .level = ALM_LOG_INFO};
+    assert_int_equal(alm_observer_create(&options, &f.service.observer, NULL), ALM_OK);
+    static const char *const headers[] = {"authorization", "Bearer secret-1", NULL};
+    cases_ask_service(&f.service, ALM_METHOD_GET, "/no?token=secret-2", headers, ALM_STR(""),
+                      &answer);
+    cases_answer_end(&answer);
+    expect(&f, ALM_METHOD_GET, "/livez", 200); /* below the level */
+    alm_line_writer_flush(writer);
+    alm_str lines = alm_line_sink_memory_view(sink);
+    alm_buffer text = {0};
+    alm_buffer_str(&text, lines);
+    assert_non_null(strstr(text.data, "\"request_id\":\"test-1\""));
+    assert_non_null(strstr(text.data, "\"status\":404"));
+    assert_null(strstr(text.data, "secret"));
+    assert_null(strstr(text.data, "livez"));
+    alm_buffer_deinit(&text);
+    alm_line_writer_destroy(writer);
+    assert_int_equal(sink->ops->close(sink, NULL), ALM_OK);
+    cases_service_stop(&f);
 }
 
 /* The table itself: what a client generator and a reader of the page rely on. */
@@ -202,6 +237,8 @@ int main(void)
         cmocka_unit_test(other_methods_are_told_which_there_are),
         cmocka_unit_test(a_problem_names_the_exchange),
         cmocka_unit_test(readiness_follows_the_service),
+        cmocka_unit_test(exchanges_are_counted_and_shown),
+        cmocka_unit_test(exchanges_are_logged_without_what_they_hold),
         cmocka_unit_test(routes_are_complete_and_distinct),
         cmocka_unit_test(the_document_holds_every_route),
         cmocka_unit_test(parameters_of_the_query_are_decoded),

@@ -23,9 +23,10 @@ static void one_leaf(almi_leaf_block *block, size_t i, almi_worker *worker)
     double *values = block->values + i * run->width;
     alm_path_node node = {block->first + i, leaf->base.mean, leaf->base.history.shape, leaf->rank};
     make_values(run, &node, values);
+    alm_leaf_adjustment adjustment = {0};
     if (run->lambda) {
-        alm_reconciler_adjust(run->reconciler, (uint32_t)(block->first + i), values, run->lambda,
-                              run->width, values);
+        adjustment = alm_reconciler_leaf(run->reconciler, (uint32_t)(block->first + i));
+        alm_leaf_adjust(adjustment, values, run->lambda, run->width, values);
     }
     if (block->forecasts) {
         alm_arena_reset(worker->scratch);
@@ -33,6 +34,8 @@ static void one_leaf(almi_leaf_block *block, size_t i, almi_worker *worker)
                            .base = &leaf->base,
                            .base_mean = leaf->base.mean,
                            .values = values,
+                           .rank = leaf->rank,
+                           .variance = adjustment.variance,
                            .on_hand = leaf->on_hand,
                            .receipts = leaf->receipts,
                            .arena = worker->block,
@@ -94,7 +97,9 @@ static alm_err one_block(almi_leaf_block *block, const alm_forecast_sink *sink, 
     }
     alm_forecast_block out = {.count = block->count,
                               .steps = run->steps,
-                              .forecasts = block->forecasts};
+                              .forecasts = block->forecasts,
+                              .templates = run->templates,
+                              .lambda = run->lambda};
     return sink ? sink->block(sink->context, &out, error) : ALM_OK;
 }
 

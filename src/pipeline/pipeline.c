@@ -128,6 +128,7 @@ static alm_err node_block(almi_pipeline *run, const alm_forecast_sink *sink, alm
                            .base = &node->base,
                            .base_mean = node->base.mean,
                            .values = run->sums + n * run->width,
+                           .rank = node->rank,
                            .on_hand = NAN,
                            .arena = run->block_arena,
                            .scratch = run->workers[0].scratch};
@@ -140,7 +141,9 @@ static alm_err node_block(almi_pipeline *run, const alm_forecast_sink *sink, alm
                                 .count = run->node_count,
                                 .steps = run->steps,
                                 .forecasts = forecasts,
-                                .panel = alm_panel_source_aggregates(run->request->source)};
+                                .panel = alm_panel_source_aggregates(run->request->source),
+                                .templates = run->templates,
+                                .lambda = run->lambda};
     return run->node_count ? sink->block(sink->context, &block, error) : ALM_OK;
 }
 

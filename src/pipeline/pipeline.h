@@ -45,6 +45,11 @@ typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwi
     const char *method;     /* "gbm+stat", "gbm", "stat", "sum", "sum+stat" */
     const alm_explanation *explanation; /* steps x ALM_EXPLANATIONS_MAX */
     const uint8_t *explanation_count;   /* steps */
+    /* What the numbers above were read out of, and what it takes to make it again. */
+    const double *values;   /* (paths + 1) x steps: the reconciled sample paths, then the mean */
+    const uint8_t *rank;    /* templates x steps, see paths.h */
+    const double *receipts; /* with has_stock */
+    double variance;        /* of a leaf's adjustment, see reconcile.h; 0: nothing was adjusted */
 } alm_forecast;
 
 typedef struct alm_forecast_block {
@@ -53,6 +58,8 @@ typedef struct alm_forecast_block {
     size_t steps;
     const alm_forecast *forecasts;
     const alm_panel *panel; /* of pass 1's grid for aggregates; NULL for leaves */
+    size_t templates;
+    const double *lambda;   /* nodes x (paths + 1) x steps; NULL: nothing was adjusted */
 } alm_forecast_block;
 
 /* Borrowed for the call. Called from one thread, leaves first, in order. */

@@ -88,6 +88,8 @@ typedef struct almi_readout {
     const alm_base *base;
     const double *base_mean; /* steps */
     const double *values;    /* width */
+    const uint8_t *rank;     /* templates x steps */
+    double variance;         /* of the adjustment */
     double on_hand;          /* NaN: none */
     const double *receipts;
     alm_arena *arena;

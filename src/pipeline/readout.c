@@ -94,6 +94,10 @@ void almi_read_out(const almi_readout *in, alm_forecast *out)
     out->base_mean = in->base_mean;
     out->base_marginal_mean = in->base->mean;
     out->shape = in->base->history.shape;
+    out->values = in->values;
+    out->rank = in->rank;
+    out->receipts = in->receipts;
+    out->variance = in->variance;
     out->fallback = in->base->fallback;
     out->analogue = in->base->analogue;
     out->class_of_series = in->base->history.class_of_series;

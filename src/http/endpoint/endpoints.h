@@ -4,10 +4,13 @@
 
 #include "http/service.h"
 
-/* X(name): almi_route_<name> of <name>.c, in the order of the reference page. */
+/* X(name): almi_route_<name> of <name>.c (a second path of the same answer stands beside the
+ * first), in the order of the reference page. */
 #define ALMI_ROUTE_MAP(X) \
     X(live)               \
     X(ready)              \
+    X(scrape)             \
+    X(scrape_of_api)      \
     X(openapi_document)   \
     X(reference_page)
 
