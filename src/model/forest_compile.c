@@ -58,6 +58,10 @@ static split split_of(const almi_tree *tree, size_t node)
 static int compare_splits(const void *left, const void *right)
 {
     const split *a = left, *b = right;
+    almi_lane_kind rule = almi_rule_of(a->kind), other = almi_rule_of(b->kind);
+    if (rule != other) {
+        return rule < other ? -1 : 1;
+    }
     if (a->feature != b->feature) {
         return a->feature < b->feature ? -1 : 1;
     }
@@ -258,13 +262,14 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         size *= 2;
     }
     double *threshold = NULL;
-    int32_t *key = NULL;
+    int32_t *key = NULL, *heap = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
     almi_lane_kind kind = table->split[begin].kind;
     bool floats = kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
     double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, heap, error));
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
@@ -273,6 +278,8 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
     }
+    int32_t *pivot = key;
+    key += ALMI_SEARCH_WAYS;
     for (size_t i = 0; i < size; i++) {
         int32_t own = floats ? almi_key_of_float(float_from(threshold[i]))
                              : almi_key_of(threshold[i]);
@@ -280,14 +287,20 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     }
     for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
         size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
-        key[size + i] = last < size ? key[last] : INT32_MAX;
+        pivot[i] = size > ALMI_SEARCH_WAYS && last < size ? key[last] : INT32_MAX;
+    }
+    for (size_t half = size / 2, i = 1; half > 0; half /= 2) {
+        for (size_t at = half - 1; at < size; at += 2 * half) {
+            heap[i++] = key[at];
+        }
     }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
-                                                     .kind = table->split[begin].kind,
+                                                     .kind = kind,
+                                                     .rule = almi_rule_of(kind),
                                                      .size = size,
                                                      .threshold = threshold,
                                                      .key = key,
-                                                     .pivot = key + size};
+                                                     .heap = heap};
     return ALM_OK;
 }
 
@@ -359,6 +372,7 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
     almi_run found[ALMI_LANE_RUNS_MAX];
     almi_lane lane = {.feature = node->feature,
                       .kind = node->kind,
+                      .rule = node->kind,
                       .word = node->word,
                       .word_count = node->word_count};
     bool categories = node->kind < ALMI_LANE_EQUAL_FLOAT_LEFT;
@@ -442,7 +456,6 @@ static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *e
     ALM_TRY(alm_pool_run(forest->pool, almi_task_count(forest->info.tree_count), make_some_tests,
                          &context, error));
     ALM_TRY(make_category_lanes(forest, &table, error));
-    forest->has_categories = table.category_count > 0;
     return almi_forest_layout(forest, scratch, error);
 }
 

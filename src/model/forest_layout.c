@@ -25,9 +25,12 @@ typedef struct writing {
     alm_forest *forest;
     const layout *group;
     alm_arena *arena;
-    int32_t *order;   /* inner nodes of a tree, breadth first */
-    uint16_t *slot;   /* [inner node] its number in the form being written */
-    uint32_t depth;   /* of the tree in `order` */
+    int32_t *order;     /* inner nodes of a tree, breadth first */
+    uint32_t depth;     /* of the tree in `order` */
+    /* By child, leaves being below 0: */
+    uint16_t *size;     /* leaves below */
+    uint16_t *begin;    /* number of the first of them */
+    uint16_t *position; /* among the steps */
 } writing;
 
 /* The first node of each level is enough for a symmetric tree: 0, 1, 3, 7, ... */
@@ -59,38 +62,72 @@ static bool add_tree_lanes(layout *g, const alm_forest *forest, size_t t)
     return true;
 }
 
-/* Lists the inner nodes level by level, so parents come before children. */
+/* Lists the inner nodes level by level, so parents come before children. Nothing is decided by a
+ * branch, here and in what follows, because a child is as often a leaf as not: what a leaf writes
+ * in place of a node is written again when the node's turn comes. */
 static void order_nodes(const almi_tree *tree, writing *w)
 {
-    size_t count = 0, level_end = 0;
+    size_t inner_count = tree->leaf_count - 1, count = 1, level_end = 0;
     w->depth = 0;
-    if (tree->leaf_count > 1) {
-        w->order[count++] = 0;
+    w->order[0] = 0;
+    for (size_t i = 0; i < inner_count; i++) {
+        w->depth += i == level_end;
+        level_end = i == level_end ? count : level_end;
+        int32_t node = w->order[i], left = tree->left[node], right = tree->right[node];
+        w->order[count] = left;
+        count += left >= 0;
+        w->order[count] = right;
+        count += right >= 0;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (i == level_end) {
-            level_end = count;
-            w->depth++;
-        }
-        int32_t left = tree->left[w->order[i]], right = tree->right[w->order[i]];
-        if (left >= 0) {
-            w->order[count++] = left;
-        }
-        if (right >= 0) {
-            w->order[count++] = right;
-        }
+}
+
+static uint16_t number_of(const writing *w, size_t leaf)
+{
+    return w->begin[-1 - (ptrdiff_t)leaf];
+}
+
+/* Numbers the leaves from left to right. */
+static void order_leaves(const almi_tree *tree, writing *w)
+{
+    size_t inner_count = tree->leaf_count - 1;
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        w->size[-1 - (ptrdiff_t)leaf] = 1;
     }
+    for (size_t i = inner_count; i-- > 0;) {
+        int32_t at = w->order[i];
+        w->size[at] = (uint16_t)(w->size[tree->left[at]] + w->size[tree->right[at]]);
+    }
+    w->begin[inner_count > 0 ? 0 : -1] = 0;
+    for (size_t i = 0; i < inner_count; i++) {
+        int32_t at = w->order[i], left = tree->left[at];
+        w->begin[left] = w->begin[at];
+        w->begin[tree->right[at]] = (uint16_t)(w->begin[at] + w->size[left]);
+    }
+}
+
+static alm_err make_between(const writing *w, size_t t, alm_error *error)
+{
+    const almi_tree *tree = &w->forest->tree[t];
+    size_t count = tree->leaf_count - 1;
+    almi_between *to = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, count, to, error));
+    for (size_t at = 0; at < count; at++) {
+        almi_test test = w->forest->test[t][at];
+        to[w->begin[tree->right[at]] - 1] = (almi_between){
+            test.code * 0x01010101u, w->begin[at] * 0x01010101u, w->group->local[test.lane]};
+    }
+    w->forest->fast[t].between = to;
+    return ALM_OK;
 }
 
 static alm_err make_levels(const writing *w, size_t t, alm_error *error)
 {
     size_t depth = w->forest->tree[t].symmetric_depth;
-    almi_blend *level = NULL;
+    almi_level *level = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(w->arena, depth, level, error));
     for (size_t i = 0; i < depth; i++) {
         almi_test test = w->forest->test[t][((size_t)1 << i) - 1];
-        level[depth - 1 - i] = (almi_blend){.limit = test.code * 0x01010101u,
-                                            .lane = (uint16_t)w->group->local[test.lane]};
+        level[depth - 1 - i] = (almi_level){test.code * 0x01010101u, w->group->local[test.lane]};
     }
     w->forest->fast[t].level = level;
     w->forest->fast[t].symmetric_depth = (uint32_t)depth;
@@ -100,20 +137,6 @@ static alm_err make_levels(const writing *w, size_t t, alm_error *error)
 static almi_step step_of(uint32_t lane, uint32_t limit, size_t next)
 {
     return lane | (almi_step)next << ALMI_STEP_LANE_BITS | limit << ALMI_STEP_LIMIT_SHIFT;
-}
-
-/* A leaf at once; of an inner node only the position, until its turn comes. */
-static void place_child(writing *w, almi_step *step, uint16_t *leaf_at, size_t position,
-                        int32_t child)
-{
-    if (child >= 0) {
-        w->slot[child] = (uint16_t)position;
-        return;
-    }
-    step[position] = step_of(leaf_at == NULL ? (uint32_t)~child : 0, UINT8_MAX, position);
-    if (leaf_at != NULL) {
-        leaf_at[position] = (uint16_t)~child;
-    }
 }
 
 static alm_err make_steps(writing *w, size_t t, alm_error *error)
@@ -126,13 +149,20 @@ static alm_err make_steps(writing *w, size_t t, alm_error *error)
     if (tree->leaf_count > ALMI_STEP_LANES) {
         ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, leaf_at, error));
     }
-    place_child(w, step, leaf_at, 0, inner_count > 0 ? 0 : ~0);
+    w->position[inner_count > 0 ? 0 : -1] = 0;
     for (size_t i = 0; i < inner_count; i++, next += 2) {
         int32_t node = w->order[i];
         almi_test test = w->forest->test[t][node];
-        step[w->slot[node]] = step_of(w->group->local[test.lane], test.code, next);
-        place_child(w, step, leaf_at, next, tree->left[node]);
-        place_child(w, step, leaf_at, next + 1, tree->right[node]);
+        step[w->position[node]] = step_of(w->group->local[test.lane], test.code, next);
+        w->position[tree->left[node]] = (uint16_t)next;
+        w->position[tree->right[node]] = (uint16_t)(next + 1);
+    }
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        size_t at = w->position[-1 - (ptrdiff_t)leaf];
+        step[at] = step_of(leaf_at == NULL ? number_of(w, leaf) : 0, UINT8_MAX, at);
+        if (leaf_at != NULL) {
+            leaf_at[at] = number_of(w, leaf);
+        }
     }
     w->forest->fast[t].step = step;
     w->forest->fast[t].leaf_at = leaf_at;
@@ -140,37 +170,61 @@ static alm_err make_steps(writing *w, size_t t, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err make_values(const writing *w, size_t t, alm_error *error)
+static alm_err make_planes(const writing *w, size_t t, alm_error *error)
+{
+    almi_fast_tree *fast = &w->forest->fast[t];
+    size_t width = w->forest->plane_width;
+    uint16_t *plane = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, PIECES_MAX * width, plane, error));
+    size_t pieces = fast->single != NULL ? sizeof(float) / 2 : sizeof(double) / 2;
+    for (size_t i = 0; i < fast->leaf_count; i++) {
+        uint16_t piece[PIECES_MAX];
+        memcpy(piece, fast->single != NULL ? (const void *)&fast->single[i] : &fast->value[i],
+               2 * pieces);
+        for (size_t k = 0; k < pieces; k++) {
+            plane[k * width + i] = piece[k];
+        }
+    }
+    fast->plane = plane;
+    return ALM_OK;
+}
+
+static alm_err make_literal(const writing *w, size_t t, alm_error *error)
+{
+    uint16_t *literal = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, w->forest->tree[t].leaf_count, literal, error));
+    for (size_t leaf = 0; leaf < w->forest->tree[t].leaf_count; leaf++) {
+        literal[number_of(w, leaf)] = (uint16_t)leaf;
+    }
+    w->forest->fast[t].literal = literal;
+    return ALM_OK;
+}
+
+/* numbered: leaves are numbered from left to right, else as they are. */
+static alm_err make_values(const writing *w, size_t t, bool numbered, alm_error *error)
 {
     const almi_tree *tree = &w->forest->tree[t];
     almi_fast_tree *fast = &w->forest->fast[t];
-    size_t count = tree->leaf_count * tree->leaf_width, width = w->forest->plane_width;
-    bool floats = almi_tree_is_single(tree);
+    double *value = NULL;
     float *single = NULL;
-    uint16_t *plane = NULL;
-    if (floats) {
-        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, count, single, error));
-        for (size_t i = 0; i < count; i++) {
-            single[i] = (float)tree->leaf_value[i];
-        }
-    }
-    if (tree->leaf_width == 1 && tree->leaf_count <= width) {
-        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, PIECES_MAX * width, plane, error));
-        size_t pieces = floats ? sizeof(float) / 2 : sizeof(double) / 2;
-        for (size_t i = 0; i < count; i++) {
-            uint16_t piece[PIECES_MAX];
-            memcpy(piece, floats ? (const void *)&single[i] : &tree->leaf_value[i], 2 * pieces);
-            for (size_t k = 0; k < pieces; k++) {
-                plane[k * width + i] = piece[k];
-            }
-        }
-    }
-    fast->single = single;
-    fast->value = tree->leaf_value;
-    fast->plane = plane;
     fast->leaf_count = tree->leaf_count;
     fast->output = tree->output;
-    return ALM_OK;
+    if (tree->leaf_width > 1 || tree->model != NULL) {
+        return numbered ? make_literal(w, t, error) : ALM_OK;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, value, error));
+    for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
+        value[numbered ? number_of(w, leaf) : leaf] = tree->leaf_value[leaf];
+    }
+    fast->value = value;
+    if (almi_tree_is_single(tree)) {
+        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, single, error));
+        for (size_t i = 0; i < tree->leaf_count; i++) {
+            single[i] = (float)value[i];
+        }
+        fast->single = single;
+    }
+    return tree->leaf_count <= w->forest->plane_width ? make_planes(w, t, error) : ALM_OK;
 }
 
 static int compare_lanes(const void *left, const void *right)
@@ -194,65 +248,37 @@ static bool has_lanes(const writing *w, size_t t)
     return true;
 }
 
-/* Steps and blends of a tree of bytes at once: the nodes are numbered breadth first while they are
- * listed. Nothing is decided by a branch, because a child is as often a leaf as not: what a leaf
- * writes in place of a node is written again when the node's turn comes. */
-static alm_err make_small(writing *w, size_t t, alm_error *error)
-{
-    const almi_tree *tree = &w->forest->tree[t];
-    const almi_test *tests = w->forest->test[t];
-    size_t inner_count = tree->leaf_count - 1, count = 1, level_end = 0, next = 1;
-    almi_blend *blend = NULL;
-    almi_step *step = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count, blend, error));
-    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, inner_count + tree->leaf_count, step, error));
-    w->order[0] = 0;
-    w->slot[0] = 0; /* here: of the node at that place in the order */
-    step[0] = step_of(0, UINT8_MAX, 0);
-    w->depth = 0;
-    for (size_t i = 0; i < inner_count; i++, next += 2) {
-        w->depth += i == level_end;
-        level_end = i == level_end ? count : level_end;
-        int32_t node = w->order[i], left = tree->left[node], right = tree->right[node];
-        uint32_t lane = w->group->local[tests[node].lane], code = tests[node].code;
-        uint16_t operands[2];
-        operands[0] = (uint16_t)(left >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
-                                           : (size_t)~left);
-        w->order[count] = left;
-        w->slot[count] = (uint16_t)next;
-        count += left >= 0;
-        operands[1] = (uint16_t)(right >= 0 ? ALMI_BLEND_LEAVES + inner_count - 1 - count
-                                            : (size_t)~right);
-        w->order[count] = right;
-        w->slot[count] = (uint16_t)(next + 1);
-        count += right >= 0;
-        blend[inner_count - 1 - i] =
-            (almi_blend){code * 0x01010101u, (uint16_t)lane, operands[0], operands[1]};
-        step[w->slot[i]] = step_of(lane, code, next);
-        step[next] = step_of((uint32_t)~left & UINT8_MAX, UINT8_MAX, next);
-        step[next + 1] = step_of((uint32_t)~right & UINT8_MAX, UINT8_MAX, next + 1);
-    }
-    w->forest->fast[t].blend = blend;
-    w->forest->fast[t].step = step;
-    w->forest->fast[t].depth = w->depth;
-    return ALM_OK;
-}
-
 static alm_err make_tree(writing *w, size_t t, alm_error *error)
 {
     const almi_tree *tree = &w->forest->tree[t];
-    ALM_TRY(make_values(w, t, error));
-    if (!has_lanes(w, t)) {
-        return ALM_OK;
-    }
-    if (tree->leaf_count <= ALMI_BLEND_LEAVES && tree->symmetric_depth == 0) {
-        return make_small(w, t, error);
+    if (tree->leaf_count > ALMI_STEP_LEAVES_MAX || !has_lanes(w, t)) {
+        return make_values(w, t, false, error);
     }
     order_nodes(tree, w);
+    order_leaves(tree, w);
+    ALM_TRY(make_values(w, t, true, error));
+    ALM_TRY(make_steps(w, t, error));
     if (tree->symmetric_depth > 0) {
-        ALM_TRY(make_levels(w, t, error));
+        return make_levels(w, t, error);
     }
-    return tree->leaf_count <= ALMI_STEP_LEAVES_MAX ? make_steps(w, t, error) : ALM_OK;
+    return tree->leaf_count <= ALMI_BETWEEN_LEAVES ? make_between(w, t, error) : ALM_OK;
+}
+
+/* Room for the children of a tree of up to so many leaves, by child. */
+static alm_err by_child(alm_arena *arena, size_t leaves, uint16_t **out, alm_error *error)
+{
+    uint16_t *array = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, 2 * leaves, array, error));
+    *out = array + leaves;
+    return ALM_OK;
+}
+
+static alm_err make_room(writing *w, size_t leaves, alm_arena *scratch, alm_error *error)
+{
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, leaves + 1, w->order, error));
+    ALM_TRY(by_child(scratch, leaves, &w->size, error));
+    ALM_TRY(by_child(scratch, leaves, &w->begin, error));
+    return by_child(scratch, leaves, &w->position, error);
 }
 
 static alm_err make_some(void *context, size_t task, int worker, alm_error *error)
@@ -267,15 +293,33 @@ static alm_err make_some(void *context, size_t task, int worker, alm_error *erro
         leaves = forest->tree[t].leaf_count > leaves ? forest->tree[t].leaf_count : leaves;
     }
     alm_arena *scratch = alm_arena_create(SCRATCH_BYTES);
-    alm_err code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.order, error);
-    if (code == ALM_OK) {
-        code = ALMI_FOREST_ARRAY(scratch, leaves + 1, w.slot, error);
-    }
+    alm_err code = make_room(&w, leaves, scratch, error);
     for (size_t t = begin; code == ALM_OK && t < end; t++) {
         code = make_tree(&w, t, error);
     }
     alm_arena_destroy(scratch);
     return code;
+}
+
+/* The windows of a group's lanes. */
+static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *error)
+{
+    almi_window *window = NULL, *last = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, group->lane_count, window, error));
+    for (uint32_t i = 0; i < group->lane_count; i++) {
+        const almi_lane *lane = &forest->lane[group->lane[i]];
+        if (lane->kind >= ALMI_LANE_CATEGORY) {
+            break; /* they are the last of all lanes */
+        }
+        if (last == NULL || lane->rule != last->rule ||
+            lane->feature - last->first >= ALMI_CHUNK_ROWS) {
+            last = &window[group->window_count++];
+            *last = (almi_window){i, i, lane->feature, lane->rule};
+        }
+        last->end++;
+    }
+    group->window = window;
+    return ALM_OK;
 }
 
 static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t end,
@@ -293,7 +337,10 @@ static alm_err close_group(alm_forest *forest, layout *g, size_t begin, size_t e
     g->tree_begin = begin;
     g->tree_end = end;
     ALM_TRY(alm_pool_run(forest->pool, almi_task_count(end - begin), make_some, g, error));
-    forest->group[forest->group_count++] = (almi_group){begin, end, list, g->count};
+    almi_group *group = &forest->group[forest->group_count++];
+    *group = (almi_group){
+        .tree_begin = begin, .tree_end = end, .lane = list, .lane_count = g->count};
+    ALM_TRY(make_windows(forest, group, error));
     g->count = 0;
     g->current++;
     return ALM_OK;
