@@ -216,14 +216,13 @@ static alm_err try_doubles(alm_arena *arena, size_t count, double **out, alm_err
     return ALM_OK;
 }
 
-static alm_err make_output(const alm_inference_shape *shape, alm_arena *arena,
-                           alm_scorer_output *out, alm_error *error)
+static alm_err make_answer(alm_inference_answer *out, alm_arena *arena, alm_error *error)
 {
-    size_t answers = shape->rows * shape->horizons;
-    size_t width = shape->classes ? shape->classes : 1;
+    size_t answers = out->rows * out->horizons;
+    size_t width = out->classes ? out->classes : 1;
     ALM_TRY(check_product("answers", answers, width, error));
     ALM_TRY(try_doubles(arena, answers, &out->value, error));
-    if (shape->classes) {
+    if (out->classes) {
         ALM_TRY(try_doubles(arena, answers * width, &out->probability, error));
         ALM_TRY(try_doubles(arena, answers, &out->confidence, error));
     }
@@ -239,17 +238,16 @@ static size_t first_not_finite(const double *values, size_t count)
     return i;
 }
 
-static alm_err check_answers(const alm_inference_shape *shape, const alm_scorer_output *out,
-                             alm_error *error)
+static alm_err check_answer(const alm_inference_answer *a, alm_error *error)
 {
-    size_t count = shape->rows * shape->horizons;
-    size_t at = first_not_finite(out->value, count);
-    if (at == count && shape->classes) {
-        at = first_not_finite(out->probability, count * shape->classes) / shape->classes;
+    size_t count = a->rows * a->horizons;
+    size_t at = first_not_finite(a->value, count);
+    if (at == count && a->classes) {
+        at = first_not_finite(a->probability, count * a->classes) / a->classes;
     }
     return at == count ? ALM_OK
                        : alm_fail(error, ALM_ERR_NUMERIC, "row %zu: the model's answer is no "
-                                  "finite number", at / shape->horizons + 1);
+                                  "finite number", at / a->horizons + 1);
 }
 
 /* A number that a member cannot take is the caller's mistake; sums that overflow are the model's.
@@ -271,27 +269,27 @@ static alm_err blame(const alm_inference_input *input, alm_err code, alm_error *
 
 alm_err alm_inference_run(const alm_served_model *model, size_t worker,
                           const alm_inference_input *input, alm_arena *arena,
-                          alm_scorer_output *out, alm_inference_shape *shape, alm_error *error)
+                          alm_inference_answer *out, alm_error *error)
 {
     const alm_scorer_info *info = model->info.scorer;
-    alm_inference_shape size = {input->rows, info->horizon_count, info->class_count};
-    alm_scorer_output made = {0};
+    alm_inference_answer made = {.rows = input->rows, .horizons = info->horizon_count,
+                                 .classes = info->class_count};
     almi_bound *bound = NULL;
     alm_assert(worker < model->workers);
     ALM_TRY(check_input(info, input, error));
     ALM_TRY(find_bound(model, worker, input, &bound, error));
     ALM_TRY(check_extra(bound, input, error));
-    ALM_TRY(make_output(&size, arena, &made, error));
+    ALM_TRY(make_answer(&made, arena, error));
     alm_scorer_batch batch = {.count = input->rows, .rows = input->values,
                               .stride = input->column_count,
                               .windows = info->window_column_count ? input->windows : NULL};
-    alm_err code = alm_scorer_predict(bound->scratch, &batch, &made, error);
+    alm_scorer_output places = {made.value, made.probability, made.confidence, NULL};
+    alm_err code = alm_scorer_predict(bound->scratch, &batch, &places, error);
     if (code != ALM_OK) {
         return blame(input, code, error);
     }
-    ALM_TRY(check_answers(&size, &made, error));
+    ALM_TRY(check_answer(&made, error));
     *out = made;
-    *shape = size;
     return ALM_OK;
 }
 

@@ -27,13 +27,15 @@ typedef struct alm_inference_input {
     size_t steps, window_width;
 } alm_inference_input;
 
-/* Sizes of what comes out; see alm_scorer_output. */
-typedef struct alm_inference_shape {
+/* As alm_scorer_output has it; all numbers are finite. */
+typedef struct alm_inference_answer {
     size_t rows, horizons, classes; /* classes: 0 for values */
-} alm_inference_shape;
+    double *value;       /* rows x horizons: the value, or the label of the class */
+    double *probability; /* rows x horizons x classes; NULL for values */
+    double *confidence;  /* rows x horizons; NULL for values */
+} alm_inference_answer;
 
-/* Answers in `arena`: value (rows x horizons), and of classes probability and confidence. Borrowed
- * until the arena is reset, and not from the model.
+/* The answer lies in `arena`, and nothing of it in the model.
  *
  * ALM_ERR_INVALID: columns that are missing (named, beside those that were given and are not used),
  * there twice, or too many; a number of columns or steps that is not the model's; a value that a
@@ -41,8 +43,7 @@ typedef struct alm_inference_shape {
  * ALM_ERR_NUMERIC: the model's answer is no finite number. Errors of other runtimes. */
 ALM_NODISCARD alm_err alm_inference_run(const alm_served_model *model, size_t worker,
                                         const alm_inference_input *input, alm_arena *arena,
-                                        alm_scorer_output *out, alm_inference_shape *shape,
-                                        alm_error *error);
+                                        alm_inference_answer *out, alm_error *error);
 
 /* ---- counters ---- */
 

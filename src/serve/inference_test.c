@@ -77,10 +77,9 @@ static void close_world(world *w)
     alm_arena_destroy(w->arena);
 }
 
-static alm_err run(world *w, const alm_inference_input *input, alm_scorer_output *out)
+static alm_err run(world *w, const alm_inference_input *input, alm_inference_answer *out)
 {
-    alm_inference_shape shape;
-    return alm_inference_run(w->model, 0, input, w->arena, out, &shape, &w->error);
+    return alm_inference_run(w->model, 0, input, w->arena, out, &w->error);
 }
 
 static almanac_model *open_embedded(const world *w)
@@ -101,7 +100,7 @@ static almanac_model *open_embedded(const world *w)
 
 /* What include/almanac.h answers to the same rows, which are in the model's order. */
 static void assert_embedded(const world *w, const alm_inference_input *input,
-                            const alm_scorer_output *out)
+                            const alm_inference_answer *out)
 {
     const alm_scorer_info *info = alm_served_model_describe(w->model)->scorer;
     almanac_model *model = open_embedded(w);
@@ -138,7 +137,7 @@ static void answers_have_the_bits_of_the_library(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
         world w;
-        alm_scorer_output out, one;
+        alm_inference_answer out, one;
         open_forest(&w, CASE[i].objective, CASE[i].outputs);
         alm_inference_input input = {.rows = ROWS, .column_count = FEATURES,
                                      .values = case_rows(w.arena, ROWS, FEATURES, 7)};
@@ -154,7 +153,7 @@ static void answers_have_the_bits_of_the_library(void **state)
 static void forests_and_nets_take_rows_and_windows(void **state)
 {
     world w;
-    alm_scorer_output out;
+    alm_inference_answer out;
     (void)state;
     open_both(&w);
     double *windows = ALM_NEW_ARRAY(w.arena, double, 20 * 4 * 2);
@@ -199,7 +198,7 @@ static void columns_go_by_name_and_lists_are_remembered(void **state)
     const alm_str NAME[] = {ALM_STR("extra"), ALM_STR("f4"), ALM_STR("f3"), ALM_STR("f2"),
                                    ALM_STR("f1"), ALM_STR("f0")};
     world w;
-    alm_scorer_output straight, out;
+    alm_inference_answer straight, out;
     (void)state;
     open_forest(&w, "regression", 1);
     const double *rows = case_rows(w.arena, ROWS, FEATURES, 7);
@@ -225,7 +224,7 @@ static void columns_go_by_name_and_lists_are_remembered(void **state)
 static void lists_of_columns_are_bounded(void **state)
 {
     world w;
-    alm_scorer_output out;
+    alm_inference_answer out;
     size_t held = 0;
     (void)state;
     open_forest(&w, "regression", 1);
@@ -252,7 +251,7 @@ static void what_does_not_fit_is_named(void **state)
     const alm_str TWICE[] = {ALM_STR("f0"), ALM_STR("f1"), ALM_STR("f2"), ALM_STR("f3"),
                                     ALM_STR("f4"), ALM_STR("f1")};
     world w;
-    alm_scorer_output out;
+    alm_inference_answer out;
     (void)state;
     open_forest(&w, "regression", 1);
     double *values = ALM_NEW_ARRAY(w.arena, double, 64);
@@ -286,7 +285,7 @@ static void columns_without_names_go_by_position(void **state)
     const forest_shape shape = {.trees = 6, .outputs = 1, .features = FEATURES, .leaves = 12,
                                 .grid = 8};
     world w;
-    alm_scorer_output straight, out;
+    alm_inference_answer straight, out;
     (void)state;
     memset(&w, 0, sizeof w);
     w.arena = alm_arena_create(0);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "serve/model_set_internal.h"
 
 #define SPINS 64            /* before a writer sleeps */
@@ -12,7 +13,7 @@
 #define VERSIONS_SHOWN_BYTES 200
 #define OUTSIDE 0           /* in a slot: the worker reads no snapshot */
 
-/* What is known of one model; behind the writers' flag. */
+/* What is known of one model; behind the writers' lock. */
 typedef struct declared {
     alm_str name, version;
     alm_model_source source;
@@ -38,7 +39,7 @@ struct alm_model_set {
     slot *slot;
     _Alignas(64) _Atomic(published *) current;
     _Atomic uint64_t epoch; /* from 1, one more with every snapshot */
-    _Alignas(64) atomic_flag writing;
+    _Alignas(64) alm_mutex writing;
     declared **model; /* sorted */
     size_t count, room;
 };
@@ -86,18 +87,6 @@ static void pause_a_little(size_t *turns)
     }
 }
 
-static void begin_writing(alm_model_set *set)
-{
-    for (size_t turns = 0; atomic_flag_test_and_set(&set->writing);) {
-        pause_a_little(&turns);
-    }
-}
-
-static void end_writing(alm_model_set *set)
-{
-    atomic_flag_clear(&set->writing);
-}
-
 /* Until nobody reads a snapshot older than `epoch`. */
 static void wait_for_readers(const alm_model_set *set, uint64_t epoch)
 {
@@ -128,7 +117,7 @@ static published *make_snapshot(const alm_model_set *set, uint64_t number)
     return made;
 }
 
-/* With the writers' flag: afterwards nobody reads what the old snapshot named. */
+/* With the writers' lock: afterwards nobody reads what the old snapshot named. */
 static void publish(alm_model_set *set)
 {
     uint64_t number = atomic_load(&set->current)->snapshot.number + 1;
@@ -272,7 +261,7 @@ alm_err alm_model_set_create(size_t workers, alm_model_set **out, alm_error *err
         atomic_init(&set->slot[i].epoch, OUTSIDE);
     }
     atomic_init(&set->epoch, 1);
-    atomic_flag_clear(&set->writing);
+    alm_mutex_init(&set->writing);
     atomic_init(&set->current, make_snapshot(set, 1));
     *out = set;
     return ALM_OK;
@@ -296,6 +285,7 @@ void alm_model_set_destroy(alm_model_set *set)
     for (size_t i = 0; i < set->count; i++) {
         destroy_model(set->model[i]->model);
     }
+    alm_mutex_deinit(&set->writing);
     alm_arena_destroy(atomic_load(&set->current)->arena);
     alm_arena_destroy(set->arena); /* the struct lies in it */
 }
@@ -305,7 +295,7 @@ size_t alm_model_set_workers(const alm_model_set *set)
     return set->workers;
 }
 
-/* ---- writers; all below with the writers' flag ---- */
+/* ---- writers; all below with their lock ---- */
 
 /* An empty version: the default. */
 static alm_err find(const alm_model_set *set, alm_str name, alm_str version, declared **out,
@@ -361,7 +351,7 @@ alm_err alm_model_set_declare(alm_model_set *set, alm_str name, alm_str version,
                         "digits, '.', '_' and '-', and do not begin with '.'");
     }
     declared *known = NULL;
-    begin_writing(set);
+    alm_mutex_lock(&set->writing);
     alm_err code = ALM_OK;
     if (find(set, name, version, &known, NULL) == ALM_OK) {
         code = alm_fail(error, ALM_ERR_EXISTS, "model '" ALM_STR_FMT "', version '" ALM_STR_FMT
@@ -372,7 +362,7 @@ alm_err alm_model_set_declare(alm_model_set *set, alm_str name, alm_str version,
     } else {
         add(set, name, version, source);
     }
-    end_writing(set);
+    alm_mutex_unlock(&set->writing);
     return code;
 }
 
@@ -387,7 +377,7 @@ static alm_err check_free(const declared *d, alm_error *error)
 static alm_err begin_loading(alm_model_set *set, alm_str name, alm_str version, declared **out,
                              alm_error *error)
 {
-    begin_writing(set);
+    alm_mutex_lock(&set->writing);
     alm_err code = find(set, name, version, out, error);
     code = code == ALM_OK ? check_free(*out, error) : code;
     if (code == ALM_OK) {
@@ -398,11 +388,11 @@ static alm_err begin_loading(alm_model_set *set, alm_str name, alm_str version, 
             publish(set);
         }
     }
-    end_writing(set);
+    alm_mutex_unlock(&set->writing);
     return code;
 }
 
-/* ---- opening, without the flag ---- */
+/* ---- opening, without the lock ---- */
 
 static void describe(alm_served_model *model, const declared *d, const alm_opened_model *opened)
 {
@@ -448,7 +438,7 @@ alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version, al
     alm_error cause = {0};
     alm_served_model *made = NULL, *old = NULL;
     alm_err code = open_model(set, d, &made, &cause);
-    begin_writing(set);
+    alm_mutex_lock(&set->writing);
     d->is_loading = false;
     if (code == ALM_OK) {
         old = d->model;
@@ -460,7 +450,7 @@ alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version, al
         set_reason(d, cause.message);
     }
     publish(set);
-    end_writing(set);
+    alm_mutex_unlock(&set->writing);
     destroy_model(old);
     return code == ALM_OK ? code : alm_fail(error, code, "%s", cause.message);
 }
@@ -469,7 +459,7 @@ alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, 
 {
     declared *d = NULL;
     alm_served_model *old = NULL;
-    begin_writing(set);
+    alm_mutex_lock(&set->writing);
     alm_err code = find(set, name, version, &d, error);
     code = code == ALM_OK ? check_free(d, error) : code;
     if (code == ALM_OK) {
@@ -479,7 +469,7 @@ alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, 
         set_reason(d, "unloaded");
         publish(set);
     }
-    end_writing(set);
+    alm_mutex_unlock(&set->writing);
     destroy_model(old);
     return code;
 }
@@ -487,7 +477,7 @@ alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, 
 alm_err alm_model_set_choose(alm_model_set *set, alm_str name, alm_str version, alm_error *error)
 {
     declared *d = NULL;
-    begin_writing(set);
+    alm_mutex_lock(&set->writing);
     alm_err code = find(set, name, version, &d, error);
     for (size_t i = 0; code == ALM_OK && i < set->count; i++) {
         declared *other = set->model[i];
@@ -496,6 +486,6 @@ alm_err alm_model_set_choose(alm_model_set *set, alm_str name, alm_str version, 
     if (code == ALM_OK) {
         publish(set);
     }
-    end_writing(set);
+    alm_mutex_unlock(&set->writing);
     return code;
 }

@@ -1,9 +1,9 @@
 /* model_set.h: the models that a server answers with, by name and version.
  *
- * READERS. A snapshot of all models is immutable and hangs on one atomic pointer. A reader announces
- * itself in the slot of its worker (a cache line of its own), reads the pointer, and leaves when its
- * answer is made: no lock, no allocation, no write that another worker reads. Everything that a
- * snapshot names stays valid until alm_model_set_leave.
+ * READERS. A snapshot of all models is immutable and hangs on one atomic pointer. A reader
+ * announces itself in the slot of its worker (a cache line of its own), reads the pointer, and
+ * leaves when its answer is made: no lock, no allocation, no write that another worker reads.
+ * Everything that a snapshot names stays valid until alm_model_set_leave.
  *
  * WRITERS. Loading and unloading happen in the caller's thread, which must not be one that readers
  * wait for. A new snapshot is published, then the writer waits until every reader of the old one

@@ -203,8 +203,7 @@ static alm_err answer_once(race *r, size_t worker, uint64_t *last, alm_error *er
     const alm_model_snapshot *s = alm_model_set_enter(r->set, worker);
     const alm_served_model *model = NULL;
     alm_inference_input input = {.rows = ROWS, .column_count = FEATURES, .values = r->rows};
-    alm_scorer_output out;
-    alm_inference_shape shape;
+    alm_inference_answer out;
     alm_err code = ALM_OK;
     if (s->number < *last) {
         code = alm_fail(error, ALM_ERR_CORRUPT, "an older snapshot came later");
@@ -212,7 +211,7 @@ static alm_err answer_once(race *r, size_t worker, uint64_t *last, alm_error *er
     *last = s->number;
     if (alm_model_snapshot_ready(s, ALM_STR("m"), (alm_str){0}, &model, NULL) == ALM_OK) {
         bool second = strcmp(alm_served_model_describe(model)->digest, r->digest[1]) == 0;
-        code = alm_inference_run(model, worker, &input, r->arena[worker], &out, &shape, error);
+        code = alm_inference_run(model, worker, &input, r->arena[worker], &out, error);
         if (code == ALM_OK && memcmp(out.value, r->expected[second], sizeof r->expected[0]) != 0) {
             code = alm_fail(error, ALM_ERR_CORRUPT, "an answer of another version");
         }
@@ -223,7 +222,7 @@ static alm_err answer_once(race *r, size_t worker, uint64_t *last, alm_error *er
     return code;
 }
 
-/* Task 0 swaps, and holds its thread until the end; so each of the others runs in one of its own. */
+/* Task 0 holds its thread until the end, so each of the others runs in one of its own. */
 static alm_err run_race(void *context, size_t task, int worker, alm_error *error)
 {
     race *r = context;
@@ -243,12 +242,11 @@ static void learn(race *r, size_t which)
 {
     alm_arena *arena = alm_arena_create(0);
     alm_inference_input input = {.rows = ROWS, .column_count = FEATURES, .values = r->rows};
-    alm_scorer_output out;
-    alm_inference_shape shape;
+    alm_inference_answer out;
     r->source->next = which;
     assert_int_equal(alm_model_set_load(r->set, ALM_STR("m"), ALM_STR(""), NULL), ALM_OK);
     const alm_served_model *model = entry_of(r->set, "m", "")->model;
-    assert_int_equal(alm_inference_run(model, 0, &input, arena, &out, &shape, NULL), ALM_OK);
+    assert_int_equal(alm_inference_run(model, 0, &input, arena, &out, NULL), ALM_OK);
     memcpy(r->expected[which], out.value, sizeof r->expected[which]);
     memcpy(r->digest[which], alm_served_model_describe(model)->digest, sizeof r->digest[which]);
     alm_arena_destroy(arena);
