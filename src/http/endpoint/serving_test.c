@@ -137,7 +137,7 @@ static void what_is_wrong_says_so_in_its_protocol(void **state)
         {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[99999,5],\"datatype\":"
          "\"FP64\",\"data\":[1]}]}", 400, "sizes"},
         {"/v1/models/m:predict", "{}", 400, "either `instances` or"},
-        {"/v1/models/:predict", "{}", 404, "nothing at this address"},
+        {"/v1/models/:predict", "{}", 405, "does not take this method"},
     };
     fixture f;
     (void)state;
