@@ -15,6 +15,15 @@ typedef struct served_release {
     bool approved;
 } served_release;
 
+/* Several models may be loaded at a time, and a pool is one caller's. */
+static const alm_env *loading_env(almi_cli *cli)
+{
+    alm_env *env = ALM_NEW(cli->arena, alm_env);
+    *env = cli->env;
+    env->pool = NULL;
+    return env;
+}
+
 /* ---- files ---- */
 
 /* "model" of "folder/model.txt"; characters that no name has become '_'. */
@@ -56,7 +65,7 @@ static alm_err declare_file(almi_cli *cli, alm_model_set *set, alm_str text, alm
                         "several");
     }
     alm_model_path *from = ALM_NEW(cli->arena, alm_model_path);
-    *from = (alm_model_path){.env = &cli->env,
+    *from = (alm_model_path){.env = loading_env(cli),
                              .path = alm_arena_copy_text(cli->arena, path.data, path.size),
                              .category_codes = almi_option_flag(cli, "category-codes")};
     alm_model_source source = alm_model_source_path(from);
@@ -105,7 +114,7 @@ static alm_err declare_release(almi_cli *cli, alm_model_set *set, alm_str name, 
     alm_ledger_entry *entries = NULL;
     size_t approvals = 0;
     ALM_TRY(almi_open_state(cli, error));
-    *r = (served_release){.env = &cli->env, .objects = cli->objects};
+    *r = (served_release){.env = loading_env(cli), .objects = cli->objects};
     ALM_TRY(alm_registry_resolve(cli->registry, name, cli->arena, &r->release, error));
     alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = r->release.name};
     ALM_TRY(alm_ledger_list(cli->registry, &filter, cli->arena, &entries, &approvals, error));
