@@ -306,6 +306,7 @@ static void memory_goes_back_to_the_system(void **state)
     const forest_shape big = {.trees = 400, .outputs = 1, .features = 40, .leaves = 255,
                               .grid = 4096};
     case_source c = {.text = {scorer_case_lightgbm(arena, &big, 1, "regression")}};
+    alm_heap_return_large();
     size_t before = resident_bytes();
     alm_model_set *set = case_set(2, "m", &c);
     size_t held = alm_heap_held_bytes(), loaded = resident_bytes(), unloaded = 0, first = 0;
