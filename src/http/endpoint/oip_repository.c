@@ -49,8 +49,9 @@ static void work(void *context)
 static void start(alm_later *later)
 {
     load *l = later->context;
-    l->code = alm_thread_start("load", work, l, &l->thread, &l->error);
-    if (l->code != ALM_OK) {
+    alm_err code = alm_thread_start("load", work, l, &l->thread, &l->error);
+    if (code != ALM_OK) { /* else the load belongs to its thread until it wakes the connection */
+        l->code = code;
         later->wake(later->connection);
     }
 }
