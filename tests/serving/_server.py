@@ -11,8 +11,9 @@ class Server:
 
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
-            [ALMANAC, "serve", "--port", "0", "--workers", "2", *arguments],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+            [ALMANAC, "serve", "--development", "--port", "0", "--workers", "2", *arguments],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            env={**os.environ, "LOG_LEVEL": "error"})
         self.lines = []
         self.url = None
         for line in self.process.stderr:

@@ -16,8 +16,7 @@
 
 typedef struct fixture {
     protocol_case w; /* its worker 0 is not inside: the endpoints are */
-    alm_env env;
-    alm_service service;
+    cases_service service;
     cases_answer answer;
     char value[32]; /* what the model says to INPUT */
     uint64_t ticks;
@@ -45,16 +44,17 @@ static void start(fixture *f)
     protocol_case_run(&f->w, &input, &answer);
     alm_double_text(answer.value[0], f->value);
     alm_model_set_leave(f->w.set, 0);
-    f->env = (alm_env){.now = now, .monotonic_ns = ticks, .context = f};
-    f->service.env = &f->env;
-    f->service.version = "0.1.0";
-    f->service.models = f->w.set;
-    atomic_init(&f->service.is_ready, true);
-    atomic_init(&f->service.loads, 0);
+    cases_service_start(&f->service);
+    f->service.env.now = now;
+    f->service.env.monotonic_ns = ticks;
+    f->service.env.context = f;
+    f->service.service.version = "0.1.0";
+    f->service.service.models = f->w.set;
 }
 
 static void stop(fixture *f)
 {
+    cases_service_stop(&f->service);
     (void)alm_model_set_enter(f->w.set, 0);
     protocol_case_close(&f->w);
 }
@@ -66,7 +66,7 @@ static const char *ask(fixture *f, alm_method method, const char *target, const 
     if (f->answer.arena) {
         cases_answer_end(&f->answer);
     }
-    cases_ask_service(&f->service, method, target, NULL, alm_str_of(body), &f->answer);
+    cases_ask_service(&f->service.service, method, target, NULL, alm_str_of(body), &f->answer);
     if (f->answer.reply.status != status) {
         fail_msg("%s gave %d: %s", target, f->answer.reply.status, f->answer.body.data);
     }
@@ -107,7 +107,7 @@ static void every_protocol_gives_the_same_number(void **state)
     assert_string_equal(text, alm_arena_printf(f.w.arena, "{\"outputs\":[%s]}", f.value));
     static const char *const CSV[] = {"content-type", "text/csv", NULL};
     cases_answer_end(&f.answer);
-    cases_ask_service(&f.service, ALM_METHOD_POST, "/invocations", CSV,
+    cases_ask_service(&f.service.service, ALM_METHOD_POST, "/invocations", CSV,
                       ALM_STR("f4,f3,f2,f1,f0\n2.5,0,3,-1.25,0.5\n"), &f.answer);
     assert_string_equal(f.answer.body.data,
                         alm_arena_printf(f.w.arena, "{\"predictions\":[%s]}", f.value));
@@ -170,7 +170,7 @@ static void invocations_look_at_the_type(void **state)
     for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
         const char *const headers[] = {"content-type", CASE[i].type, NULL};
         cases_answer_end(&f.answer);
-        cases_ask_service(&f.service, ALM_METHOD_POST, "/invocations", headers,
+        cases_ask_service(&f.service.service, ALM_METHOD_POST, "/invocations", headers,
                           alm_str_of(CASE[i].body), &f.answer);
         assert_int_equal(f.answer.reply.status, CASE[i].status);
     }
@@ -194,7 +194,7 @@ static void documents_and_health(void **state)
     assert_string_equal(ask(&f, ALM_METHOD_GET, "/version", "", 200), "0.1.0");
     assert_has(ask(&f, ALM_METHOD_GET, "/v1/models/m", "", 200), "\"state\":\"AVAILABLE\"");
     assert_has(ask(&f, ALM_METHOD_GET, "/v1/models/m/versions/1", "", 200), "\"ready\":true");
-    atomic_store(&f.service.is_ready, false);
+    atomic_store(&f.service.service.is_ready, false);
     assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/health/ready", "", 503), "{\"ready\":false}");
     (void)ask(&f, ALM_METHOD_GET, "/ping", "", 503);
     end(&f);
@@ -250,7 +250,7 @@ static void models_load_and_unload(void **state)
     assert_has(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load",
                    "{\"parameters\":{\"config\":\"{}\"}}", 400), "not supported");
     (void)ask(&f, ALM_METHOD_POST, "/v2/repository/index", "[]", 400);
-    assert_int_equal(atomic_load(&f.service.loads), 0);
+    assert_int_equal(atomic_load(&f.service.service.loads), 0);
     end(&f);
 }
 
@@ -259,7 +259,7 @@ static void a_service_without_models_says_so(void **state)
     fixture f;
     (void)state;
     start(&f);
-    f.service.models = NULL;
+    f.service.service.models = NULL;
     assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 404), "no models are served");
     (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 404);
     assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "", 200), "[]");
@@ -277,7 +277,8 @@ static void binary_tensors_come_back(void **state)
     alm_str body = protocol_case_file(f.w.arena, "triton_binary.request");
     alm_str length = protocol_case_file(f.w.arena, "triton_binary.length");
     const char *const headers[] = {"inference-header-content-length", length.data, NULL};
-    cases_ask_service(&f.service, ALM_METHOD_POST, "/v2/models/m/infer", headers, body, &f.answer);
+    cases_ask_service(&f.service.service, ALM_METHOD_POST, "/v2/models/m/infer", headers, body,
+                      &f.answer);
     assert_int_equal(f.answer.reply.status, 200);
     assert_string_equal(f.answer.reply.content_type, "application/octet-stream");
     const char *json = cases_reply_header(&f.answer, "Inference-Header-Content-Length");

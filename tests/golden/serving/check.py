@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real clients against a running server; run by hand where they are installed.
 
-    almanac serve --model m=tests/golden/forest/lgb_multiclass.txt --port 3003 &
+    almanac serve --development --model m=tests/golden/forest/lgb_multiclass.txt --port 3003 &
     python3 check.py http://127.0.0.1:3003
 
 tritonclient[http]: health, metadata, index, binary and JSON tensors, statistics, unload and load.
