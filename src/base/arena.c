@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -148,6 +149,14 @@ uint64_t alm_heap_fail_at(uint64_t nth)
     heap_calls = 0;
     fail_at = nth;
     return calls;
+}
+
+#define LARGE_BYTES (256 * 1024)
+
+void alm_heap_return_large(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* and no longer a moving one */
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
 size_t alm_heap_held_bytes(void)

@@ -387,6 +387,74 @@ bool alm_str_to_float(alm_str a, float *out)
     return number_in_c_locale(a, NULL, out);
 }
 
+/* ---- numbers to text ---- */
+
+/* value >= 0 as `count` significant digits (15 to 17), the first of them worth 10^*exponent, with
+ * printf's rounding: correct, ties to even. False outside of about 1e-11 to 1e17, where no power
+ * of five fits 64 bits. The product below is exact: a significand has 53 bits. */
+static bool significant_digits(double value, int count, uint64_t *digits, int *exponent)
+{
+    static const uint64_t LEAST[] = {UINT64_C(100000000000000), UINT64_C(1000000000000000),
+                                     UINT64_C(10000000000000000)};
+    uint64_t bits = 0, least = LEAST[count - 15];
+    memcpy(&bits, &value, sizeof bits);
+    int binary = (int)(bits >> 52) - 1075;
+    uint64_t significand = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+    /* 1233 / 4096 is below the logarithm of 2 by so little that this is right or one too small. */
+    int ten = (int)floor((binary + 52) * 1233 / 4096.0);
+    for (int tries = 0; tries < 2; tries++, ten++) {
+        int places = count - 1 - ten;
+        if (places < 0 || places > 27 || binary + places > 0 || binary + places < -127) {
+            return false;
+        }
+        unsigned shift = (unsigned)-(binary + places);
+        wide product = (wide)significand * (DIVISORS[places].power >> DIVISORS[places].moved);
+        wide rest = product & (((wide)1 << shift) - 1), half = shift ? (wide)1 << (shift - 1) : 0;
+        uint64_t whole = (uint64_t)(product >> shift);
+        whole += shift && (rest > half || (rest == half && (whole & 1)));
+        if (whole < 10 * least) {
+            *digits = whole;
+            *exponent = ten;
+            return whole >= least;
+        }
+    }
+    return false;
+}
+
+/* The same text as %.*g, of digits and an exponent of ten. */
+static size_t lay_out(bool negative, uint64_t digits, int count, int ten, char *out)
+{
+    char digit[17];
+    char *at = out;
+    for (int i = count; i > 0; i--, digits /= 10) {
+        digit[i - 1] = (char)('0' + digits % 10);
+    }
+    while (count > 1 && digit[count - 1] == '0') {
+        count--;
+    }
+    if (negative) {
+        *at++ = '-';
+    }
+    if (ten < 0 && ten >= -4) {
+        memcpy(at, "0.000", 5);
+        at += 1 - ten;
+    }
+    for (int i = 0; i < count || (ten >= 0 && i <= ten); i++) {
+        if (i > 0 && i == (ten < -4 ? 1 : ten + 1)) {
+            *at++ = '.';
+        }
+        *at++ = i < count ? digit[i] : '0';
+    }
+    if (ten < -4) { /* at least 1e-11 */
+        memcpy(at, "e-", 2);
+        at[2] = (char)('0' + -ten / 10);
+        at[3] = (char)('0' + -ten % 10);
+        at += 4;
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
 /* %.*g writes the decimal point of the locale of the process; put back the C locale's. */
 static size_t print_double(double value, int digits, char out[32])
 {
@@ -479,14 +547,19 @@ size_t alm_double_text(double value, char out[32])
         }
     }
     /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
-    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits < 17; digits++) {
-        size_t size = print_double(value, digits, out);
-        double back;
-        if (alm_str_to_double((alm_str){out, size}, &back) && back == value) {
-            return size;
+    size_t size = 0;
+    double back = 0;
+    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits <= 17; digits++) {
+        uint64_t whole = 0;
+        int ten = 0;
+        size = digits >= 15 && significant_digits(fabs(value), digits, &whole, &ten)
+                   ? lay_out(value < 0, whole, digits, ten, out)
+                   : print_double(value, digits, out);
+        if (digits == 17 || (alm_str_to_double((alm_str){out, size}, &back) && back == value)) {
+            break;
         }
     }
-    return print_double(value, 17, out);
+    return size;
 }
 
 /* ---- growing text ---- */

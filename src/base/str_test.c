@@ -460,6 +460,44 @@ static void enter_comma_locale(void)
     assert_non_null(name);
 }
 
+/* The C library's digits, the fewest of them that read back: what the text always was. */
+static void assert_printf(double value)
+{
+    char text[32], expected[40];
+    int digits = 15;
+    alm_double_text(value, text);
+    do {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+    } while (strtod(expected, NULL) != value && ++digits <= 17);
+    if (strcmp(text, expected) != 0) {
+        fail_msg("%a is written as '%s' and not '%s'", value, text, expected);
+    }
+}
+
+static void texts_are_those_of_the_c_library(void **state)
+{
+    (void)state;
+    static const double ODD[] = {0.5, 0.1, 1e-4, 9.9999999999999995e-5, 1e-5, 0.00012345, 1e-11,
+                                 1e-12, 999999999999999.9, 99999999999999.97, 9.999999999999999e22,
+                                 1e15, 1e16, 1e17, 123456789012345678.0, 0x1p-30, 0x1.8p-37,
+                                 0.30000000000000004, 3e-308, 1.7976931348623157e308};
+    for (size_t i = 0; i < sizeof ODD / sizeof ODD[0]; i++) {
+        assert_printf(-ODD[i] - (ODD[i] == floor(ODD[i]) && ODD[i] < 1e15 ? 0.5 : 0));
+        assert_printf(ODD[i] + (ODD[i] == floor(ODD[i]) && ODD[i] < 1e15 ? 0.5 : 0));
+    }
+    for (uint64_t i = 0; i < 200000; i++) {
+        uint64_t bits = alm_rng_u64(7, ALM_RNG_TEST, i, 0);
+        /* Around the fast range: 2^-45 to 2^62; some with few bits, so that there are ties. */
+        int exponent = (int)(bits % 108) - 45;
+        double value = ldexp((double)(bits >> (i % 2 ? 11 : 11 + i % 50)) + 1, -53);
+        value = ldexp(value, exponent);
+        if (value < 1e15 && value == floor(value)) {
+            continue; /* written as an integer */
+        }
+        assert_printf(bits & 1024 ? -value : value);
+    }
+}
+
 static void numbers_do_not_follow_the_locale(void **state)
 {
     (void)state;
@@ -673,6 +711,7 @@ int main(void)
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),
+        cmocka_unit_test(texts_are_those_of_the_c_library),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
         cmocka_unit_test(control_characters_become_visible),
         cmocka_unit_test(doubles_are_written_as_by_printf),
