@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "app/interrupt.h"
+#include "app/serve_runs.h"
 #include "app/served_models.h"
-#include "app/session.h"
 #include "app/stderr_sink.h"
 #include "base/build_info.h"
 #include "base/thread.h"
@@ -12,7 +12,7 @@
 #include "http/service.h"
 #include "monitor/log_line.h"
 
-#define LOOK_NS 50000000 /* for a signal that came just before the wait began */
+#define LOOK_NS 5000000 /* for what is new in the stores; a rollback shall be seen in 10 ms */
 #define CARE_NS 1000000000u
 #define RING_BYTES ((size_t)1 << 20)
 
@@ -37,6 +37,7 @@ typedef struct serving {
     alm_buffer openapi, reference;
     alm_line_writer *writer;
     alm_service service;
+    almi_serve_runs runs;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -191,12 +192,14 @@ static alm_err open_serving(serving *s, alm_error *error)
     alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
     ALM_TRY(open_access(s, error));
-    return almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->service.models,
-                                   error);
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
+                                    &s->service.models, error));
+    return almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error);
 }
 
 static void close_serving(serving *s)
 {
+    almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
@@ -206,10 +209,11 @@ static void close_serving(serving *s)
     alm_buffer_deinit(&s->reference);
 }
 
-/* Until SIGINT or SIGTERM. */
-static void wait_for_the_end(void)
+/* Until SIGINT or SIGTERM; meanwhile what is served is renewed. */
+static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
+        almi_serve_runs_renew(&s->runs);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }
@@ -231,7 +235,7 @@ static alm_err serve(serving *s, alm_error *error)
         almi_note(cli, "listening at %s://%s%s%s:%u, its interface at /reference; Ctrl-C stops",
                   settings->key.size > 0 ? "https" : "http", is_ip6 ? "[" : "", settings->address,
                   is_ip6 ? "]" : "", (unsigned)alm_server_port(server));
-        wait_for_the_end();
+        wait_for_the_end(s);
         /* Not ready first, so that whoever sends requests here stops before the socket closes. */
         atomic_store(&s->service.is_ready, false);
         almi_note(cli, "stopping; %llu requests are at work",

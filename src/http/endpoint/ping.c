@@ -14,7 +14,7 @@ static void run_ping(const alm_call *call, alm_reply *reply)
         almi_visit_fail(&visit, &error);
     } else {
         alm_buffer_text(reply->body, "\n");
-        almi_visit_reply(&visit, ALM_TYPE_TEXT);
+        almi_visit_reply(&visit, ALM_TYPE_PLAIN);
     }
     almi_visit_end(&visit);
 }
@@ -23,7 +23,7 @@ static void run_version(const alm_call *call, alm_reply *reply)
 {
     alm_buffer_text(reply->body, call->service->version);
     reply->status = 200;
-    reply->content_type = ALM_TYPE_TEXT;
+    reply->content_type = ALM_TYPE_PLAIN;
 }
 
 const alm_route almi_route_ping = {
@@ -32,7 +32,7 @@ const alm_route almi_route_ping = {
     .operation = "ping",
     .tag = "MLflow and SageMaker",
     .summary = "Does the one model that is served answer?",
-    .response = {{200, ALM_TYPE_TEXT, NULL, "It does."},
+    .response = {{200, ALM_TYPE_PLAIN, NULL, "It does."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "None is served, or several."}},
     .run = run_ping,
 };
@@ -43,6 +43,6 @@ const alm_route almi_route_version = {
     .operation = "getVersion",
     .tag = "MLflow and SageMaker",
     .summary = "Version of almanac",
-    .response = {{200, ALM_TYPE_TEXT, NULL, "The version."}},
+    .response = {{200, ALM_TYPE_PLAIN, NULL, "The version."}},
     .run = run_version,
 };
