@@ -273,8 +273,8 @@ const almi_command almi_cmd_serve = {
             "info, which has refused requests; debug has all).\n"
             "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
             "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
-            "serving-protocols.md has examples. A model file outside of a project is served on this "
-            "machine as it is; else access is set up, or --development given.\n"
+            "serving-protocols.md has examples. A model file outside of a project is served on "
+            "this machine as it is; else access is set up, or --development given.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
     .example = "almanac serve --model model.txt\n"
