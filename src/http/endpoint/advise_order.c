@@ -246,9 +246,9 @@ const alm_route almi_route_advise_order = {
     .operation = "adviseOrder",
     .tag = "Predictions",
     .summary = "When and how much to order, from the sample paths of the committed run",
-    .text = "Never from a formula on averages and deviations: the joint sample paths of the run over "
-            "lead time and review are counted. docs/replenishment.md defines every number. Where no "
-            "run can answer it is refused: a rule has no paths.",
+    .text = "Never from a formula on averages and deviations: the joint sample paths of the run "
+            "over lead time and review are counted. docs/replenishment.md defines every number. "
+            "Where no run can answer it is refused: a rule has no paths.",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The advice."},
