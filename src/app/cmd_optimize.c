@@ -10,7 +10,7 @@ static const almi_option optimize_options[] = {
     {"date", "DATE", "the run in force for this prediction date"},
     {"run", "RUN", "one run by its id, superseded or not"},
     {"schedule", "NAME", "needed when several schedules have a run for the date"},
-    {"lead-time", "DAYS", "until an order arrives; a distribution is DAYS:SHARE,DAYS:SHARE,.."},
+    {"lead-time", "DAYS", "until an order arrives; a distribution is DAYS:SHARE,DAYS:SHARE"},
     {"review", "DAYS", "until one can order again (default: 1; 0: at any time)"},
     {"service-level", "SHARE", "goal: the chance that the protection interval has no stock-out"},
     {"fill-rate", "SHARE", "goal: the share of demand that is met from stock"},

@@ -4,7 +4,7 @@ project; committed
 cat >> almanac.yaml << 'END'
 deployments: {daily: {schedule: daily, stale_days_max: 36500}}
 END
-almanac serve --development --port 0 --workers 1 2> serve.log &
+"$ALMANAC" serve --development --port 0 --workers 1 2> serve.log &
 server=$!
 trap 'kill $server 2> /dev/null' EXIT
 for _ in $(seq 300); do grep -q listening serve.log && break; sleep 0.1; done
