@@ -4,6 +4,7 @@
 
 #include "app/interrupt.h"
 #include "app/session.h"
+#include "app/settings_file.h"
 #include "app/stderr_sink.h"
 #include "base/build_info.h"
 #include "base/thread.h"
@@ -55,21 +56,11 @@ static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
     return ALM_OK;
 }
 
-/* --settings, else the project's serve.yaml when there is one; NULL: none. */
-static const char *settings_path(almi_cli *cli)
-{
-    const char *path = almi_option_text(cli, "settings");
-    if (path || almi_open_project(cli, NULL) != ALM_OK) {
-        return path;
-    }
-    path = alm_path_join(cli->arena, cli->project->directory, ALM_SERVE_SETTINGS_FILE);
-    return alm_fs_exists(cli->env.fs, path) ? path : NULL;
-}
-
 static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *error)
 {
     const char *address = almi_option_text(cli, "address");
-    ALM_TRY(alm_serve_settings_read(cli->env.fs, settings_path(cli), cli->arena, out, error));
+    ALM_TRY(alm_serve_settings_read(cli->env.fs, almi_settings_path(cli), cli->arena, out,
+                                    error));
     int64_t workers = out->has_workers ? out->server.workers : cli->threads;
     out->server.address = address ? address : out->server.address;
     ALM_TRY(read_port(cli, &out->server.port, error));
