@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "app/interrupt.h"
+#include "app/serve_desk.h"
 #include "app/session.h"
 #include "app/settings_file.h"
 #include "app/stderr_sink.h"
@@ -32,6 +33,7 @@ typedef struct serving {
     alm_buffer openapi, reference;
     alm_line_writer *writer;
     alm_service service;
+    almi_serve_desk desk;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -174,11 +176,13 @@ static alm_err open_serving(serving *s, alm_error *error)
     s->service.openapi = &s->openapi;
     s->service.reference = &s->reference;
     ALM_TRY(open_observer(s, error));
-    return open_access(s, error);
+    ALM_TRY(open_access(s, error));
+    return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
 
 static void close_serving(serving *s)
 {
+    almi_serve_desk_close(&s->desk, &s->service);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);
@@ -205,7 +209,10 @@ static alm_err serve(serving *s, alm_error *error)
     almi_interrupt_be_patient();
     ALM_TRY(alm_server_start(&cli->env, settings, &handler, &server, error));
     atomic_store(&s->service.server, server);
-    alm_err code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
+    alm_err code = s->service.desk ? alm_desk_start(s->service.desk, error) : ALM_OK;
+    if (code == ALM_OK) {
+        code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
+    }
     if (code == ALM_OK) {
         bool is_ip6 = strchr(settings->address, ':') != NULL;
         atomic_store(&s->service.is_ready, true);

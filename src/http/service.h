@@ -12,9 +12,11 @@
 
 #include "base/env.h"
 #include "http/access/access.h"
+#include "http/access/audit.h"
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "serve/desk.h"
 
 struct alm_service {
     const alm_env *env;
@@ -22,6 +24,8 @@ struct alm_service {
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
+    alm_audit *audit;         /* NULL: what changes state is not recorded */
+    alm_desk *desk;           /* NULL: no project, so nothing to train or deploy */
     alm_meters *meters;
     alm_observer *observer;
     alm_line_writer *writer; /* of the log; NULL: none */
@@ -29,6 +33,11 @@ struct alm_service {
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
 };
+
+/* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for
+ * the disk. `context` is the service. */
+ALM_NODISCARD alm_err alm_service_note_job(void *context, alm_job_event event, const alm_job *job,
+                                           alm_error *error);
 
 /* The handler over a service, which it borrows. */
 alm_server_handler alm_service_handler(alm_service *service);

@@ -11,6 +11,11 @@
     X(ready)              \
     X(scrape)             \
     X(scrape_of_api)      \
+    X(train_model)        \
+    X(deploy_release)     \
+    X(list_jobs)          \
+    X(show_job)           \
+    X(cancel_job)         \
     X(openapi_document)   \
     X(reference_page)
 
