@@ -62,7 +62,7 @@ ALM_NODISCARD alm_err alm_percent_decode(alm_str text, bool plus_is_blank, alm_a
 
 #define ALM_TYPE_JSON "application/json"
 #define ALM_TYPE_PROBLEM "application/problem+json"
-#define ALM_TYPE_TEXT "text/plain; charset=utf-8"
+#define ALM_TYPE_PLAIN "text/plain; charset=utf-8"
 #define ALM_TYPE_HTML "text/html; charset=utf-8"
 #define ALM_TYPE_LINES "application/x-ndjson"
 

@@ -8,16 +8,13 @@
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/thread.h"
+#include "serve/job_output.h"
 #include "serve/jobs_internal.h"
 
 #define LISTEN_NS 100000000u  /* between looks at children */
 #define RETRY_NS 1000000000u  /* after the list could not be written */
 #define STOPPING_NS 20000000u
-#define OUTPUT_BYTES_MAX ((size_t)16 << 20)
-#define LINE_BYTES_MAX 4096
-#define WORDS_BYTES 320 /* of last words, so that a message has room for them */
 
 typedef struct record {
     alm_job job;
@@ -27,8 +24,7 @@ typedef struct record {
     size_t argument_count;
     /* The jobs' thread alone: */
     alm_child *child;
-    alm_buffer output, line, words;
-    bool is_cut;        /* it wrote more than is kept */
+    almi_job_output output;
     bool is_asked;      /* to end */
     uint64_t asked_ns;
     bool is_forced;
@@ -132,9 +128,8 @@ static void let_go(record *r)
 {
     alm_child_close(r->child);
     r->child = NULL;
-    alm_buffer_deinit(&r->output);
-    alm_buffer_deinit(&r->line);
-    alm_buffer_deinit(&r->words);
+    almi_job_output_deinit(&r->output);
+    r->output = (almi_job_output){0};
 }
 
 /* What could not be noted is said where the job is shown. */
@@ -177,121 +172,22 @@ static void finish_with(alm_jobs *jobs, record *r, alm_job_state state, const ch
     finish(jobs, r, state, &error);
 }
 
-/* ---- what a child says ---- */
-
-/* {"stage":"fit","done":3,"total":10} */
-static bool take_progress(alm_jobs *jobs, record *r, alm_str line)
+static void put_result(alm_jobs *jobs, record *r, const char result[ALM_JOB_NAME_BYTES])
 {
-    alm_json_document *document = NULL;
-    alm_str stage;
-    int64_t done = 0, total = 0;
-    if (!alm_str_starts_with(line, "{\"stage\":") ||
-        alm_json_parse(line, "progress", &document, NULL) != ALM_OK) {
-        return false;
-    }
-    const alm_json *root = alm_json_root(document);
-    bool is_one = alm_json_get_str(root, "stage", &stage, NULL) == ALM_OK &&
-                  alm_json_get_i64(root, "done", &done, NULL) == ALM_OK &&
-                  alm_json_get_i64(root, "total", &total, NULL) == ALM_OK && done >= 0 &&
-                  total >= 0;
-    if (is_one) {
-        alm_mutex_lock(&jobs->lock);
-        if (almi_job_text(r->job.stage, sizeof r->job.stage, stage)) {
-            r->job.done = (uint64_t)done;
-            r->job.total = (uint64_t)total;
-        }
-        alm_mutex_unlock(&jobs->lock);
-    }
-    alm_json_document_destroy(document);
-    return is_one;
+    alm_mutex_lock(&jobs->lock);
+    memcpy(r->job.result, result, sizeof r->job.result);
+    alm_mutex_unlock(&jobs->lock);
 }
 
-static void take_line(alm_jobs *jobs, record *r, alm_str line)
-{
-    alm_str text = alm_str_trim(line);
-    if (text.size == 0 || take_progress(jobs, r, text)) {
-        return;
-    }
-    if (r->words.size > 2 * LINE_BYTES_MAX) {
-        alm_buffer_clear(&r->words); /* long before its last words */
-    }
-    if (r->words.size > 0) {
-        alm_buffer_text(&r->words, " ");
-    }
-    alm_buffer_visible(&r->words, text);
-}
-
-/* Whole lines of r->line; with `is_end` also what is behind the last of them. */
-static void take_lines(alm_jobs *jobs, record *r, bool is_end)
-{
-    alm_str rest = alm_buffer_view(&r->line);
-    while (rest.size > 0) {
-        const char *end = memchr(rest.data, '\n', rest.size);
-        if (!end && !is_end && rest.size <= LINE_BYTES_MAX) {
-            break;
-        }
-        size_t size = end ? (size_t)(end - rest.data) : rest.size;
-        take_line(jobs, r, (alm_str){rest.data, size});
-        size += end != NULL;
-        rest = (alm_str){rest.data + size, rest.size - size};
-    }
-    alm_buffer left = {0};
-    alm_buffer_str(&left, rest);
-    alm_buffer_deinit(&r->line);
-    r->line = left;
-}
-
-static alm_str last_words(const record *r)
-{
-    alm_str words = alm_buffer_view(&r->words);
-    size_t skip = words.size > WORDS_BYTES ? words.size - WORDS_BYTES : 0;
-    while (skip < words.size && ((unsigned char)words.data[skip] & 0xC0) == 0x80) {
-        skip++; /* not in the middle of a character */
-    }
-    return words.size ? (alm_str){words.data + skip, words.size - skip} : ALM_STR("");
-}
-
-static void say_why(const record *r, const alm_json *root, alm_child_end end, alm_error *out)
-{
-    alm_str words = last_words(r);
-    alm_str message;
-    const alm_json *error = root ? alm_json_member(root, "error") : NULL;
-    if (error && alm_json_get_str(error, "message", &message, NULL) == ALM_OK) {
-        (void)alm_fail(out, ALM_ERR_EXTERNAL, ALM_STR_FMT, ALM_STR_ARG(message));
-    } else if (end.signal) {
-        (void)alm_fail(out, ALM_ERR_EXTERNAL, "ended by signal %d%s" ALM_STR_FMT, end.signal,
-                       words.size ? "; its last words: " : "", ALM_STR_ARG(words));
-    } else {
-        (void)alm_fail(out, ALM_ERR_EXTERNAL, "ended with status %d%s" ALM_STR_FMT, end.status,
-                       words.size ? "; its last words: " : "", ALM_STR_ARG(words));
-    }
-}
-
-/* The result of a child that succeeded; false: its document has none. */
-static bool take_result(alm_jobs *jobs, record *r, const alm_json *root)
-{
-    alm_str result;
-    bool has = root && alm_json_get_str(root, r->kind->result, &result, NULL) == ALM_OK;
-    if (has) {
-        alm_mutex_lock(&jobs->lock);
-        has = almi_job_text(r->job.result, sizeof r->job.result, result);
-        alm_mutex_unlock(&jobs->lock);
-    }
-    return has;
-}
+/* ---- children ---- */
 
 static void conclude(alm_jobs *jobs, record *r, alm_child_end end)
 {
-    alm_json_document *document = NULL;
     alm_error why = {0};
-    take_lines(jobs, r, true);
-    const alm_json *root = NULL;
-    if (!r->is_cut && r->output.size > 0 && !r->output.failed &&
-        alm_json_parse(alm_buffer_view(&r->output), "output", &document, NULL) == ALM_OK) {
-        root = alm_json_root(document);
-    }
+    char result[ALM_JOB_NAME_BYTES] = "";
     if (end.status == 0 && end.signal == 0) {
-        if (take_result(jobs, r, root)) {
+        if (almi_job_output_result(&r->output, r->kind->result, result)) {
+            put_result(jobs, r, result);
             finish(jobs, r, ALM_JOB_DONE, NULL);
         } else {
             finish_with(jobs, r, ALM_JOB_DONE, "it succeeded, but what it says cannot be read");
@@ -302,10 +198,9 @@ static void conclude(alm_jobs *jobs, record *r, alm_child_end end)
         finish_with(jobs, r, ALM_JOB_CANCELLED,
                     r->is_forced ? "it did not end when asked, and was ended by force" : "");
     } else {
-        say_why(r, root, end, &why);
+        almi_job_output_why(&r->output, end, &why);
         finish(jobs, r, ALM_JOB_FAILED, &why);
     }
-    alm_json_document_destroy(document);
 }
 
 static void end_child(alm_jobs *jobs, record *r, bool by_force)
@@ -335,13 +230,13 @@ static void cancel_child(alm_jobs *jobs, record *r)
 static bool listen(alm_jobs *jobs, record *r)
 {
     alm_child_end end = {0};
-    bool has_ended = r->child->children->ops->look(r->child, &r->output, &r->line, &end);
-    take_lines(jobs, r, false);
-    if (r->output.size > OUTPUT_BYTES_MAX) {
-        r->is_cut = true;
-    }
-    if (r->is_cut) {
-        alm_buffer_clear(&r->output);
+    bool has_ended = almi_job_output_look(&r->output, r->child, &end);
+    if (r->output.has_progress) {
+        alm_mutex_lock(&jobs->lock);
+        memcpy(r->job.stage, r->output.stage, sizeof r->job.stage);
+        r->job.done = r->output.done;
+        r->job.total = r->output.total;
+        alm_mutex_unlock(&jobs->lock);
     }
     if (has_ended) {
         conclude(jobs, r, end);
@@ -363,9 +258,7 @@ static void work(alm_jobs *jobs, record *r)
         finish(jobs, r, ALM_JOB_FAILED, &error);
         return;
     }
-    alm_mutex_lock(&jobs->lock);
-    memcpy(r->job.result, result, sizeof result);
-    alm_mutex_unlock(&jobs->lock);
+    put_result(jobs, r, result);
     finish(jobs, r, ALM_JOB_DONE, NULL);
 }
 
