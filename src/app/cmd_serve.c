@@ -4,6 +4,7 @@
 
 #include "app/interrupt.h"
 #include "app/serve_desk.h"
+#include "app/served_models.h"
 #include "app/session.h"
 #include "app/settings_file.h"
 #include "app/stderr_sink.h"
@@ -24,6 +25,11 @@ static const almi_option options[] = {
     {"port", "N", "0 takes a free one (default: PORT of the environment, else 3003)"},
     {"workers", "N", "event loops (default: --threads)"},
     {"development", NULL, "nobody is asked who he is; on a loopback address only"},
+    {"model", "FILES", "models to serve, each [NAME=]PATH as of 'almanac predict', with commas "
+                       "between them; nobody approved them, and every answer says so"},
+    {"release", "RELEASES", "imported releases or signals of the project, or aliases, with commas "
+                            "between them"},
+    {"category-codes", NULL, "requests hold the numbers of categories (pandas codes, CatBoost)"},
 };
 
 /* Everything of one server, made in this order and unmade in the other. */
@@ -175,14 +181,18 @@ static alm_err open_serving(serving *s, alm_error *error)
     s->service.started = alm_env_now(&s->cli->env);
     s->service.openapi = &s->openapi;
     s->service.reference = &s->reference;
+    alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
     ALM_TRY(open_access(s, error));
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->service.models,
+                                    error));
     return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
 
 static void close_serving(serving *s)
 {
     almi_serve_desk_close(&s->desk, &s->service);
+    alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);
@@ -251,9 +261,13 @@ const almi_command almi_cmd_serve = {
             "ask is said below 'access' of the settings; docs/serving.md and docs/access.md have "
             "every key. Its log is lines of JSON on standard error, from LOG_LEVEL on (default: "
             "info, which has refused requests; debug has all).\n"
+            "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
+            "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
+            "serving-protocols.md has examples.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
-    .example = "almanac serve --development\n"
+    .example = "almanac serve --development --model model.txt\n"
+               "almanac serve --model demand=model.txt,direction=FOLDER --port 8080\n"
                "almanac serve --settings serve.yaml --address 0.0.0.0 --port 8080",
     ALMI_OPTIONS(options),
     .run = run,

@@ -24,6 +24,8 @@ static void open_fixture(fixture *f)
 
 static void close_fixture(fixture *f)
 {
+    alm_desk_destroy(f->desk.desk); /* records what it interrupts */
+    f->desk.desk = NULL;
     alm_audit_close(f->cases.service.audit);
     desk_fixture_close(&f->desk);
     cases_service_stop(&f->cases);

@@ -17,6 +17,7 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "serve/desk.h"
+#include "serve/model_set.h"
 
 struct alm_service {
     const alm_env *env;
@@ -30,6 +31,8 @@ struct alm_service {
     alm_observer *observer;
     alm_line_writer *writer; /* of the log; NULL: none */
     _Atomic(alm_server *) server; /* NULL until it runs */
+    alm_model_set *models; /* with as many workers as the server; NULL: none are served */
+    atomic_int loads;      /* of models that are at work */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
 };
