@@ -106,8 +106,8 @@ alm_desk *almi_desk_of(const alm_call *call, alm_reply *reply)
     if (!call->service->desk) {
         alm_problem what = {
             .status = 409,
-            .detail = ALM_STR("this service has no project, so it neither trains nor deploys; start "
-                              "it in one, or with --project")};
+            .detail = ALM_STR("this service has no project, or another one has its jobs; so it "
+                              "neither trains nor deploys (docs/jobs.md)")};
         alm_reply_problem(reply, call->request, &what);
     }
     return call->service->desk;

@@ -26,7 +26,7 @@ struct alm_service {
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
     alm_audit *audit;         /* NULL: what changes state is not recorded */
-    alm_desk *desk;           /* NULL: no project, so nothing to train or deploy */
+    alm_desk *desk;           /* NULL: nothing is trained or deployed */
     alm_meters *meters;
     alm_observer *observer;
     alm_line_writer *writer; /* of the log; NULL: none */

@@ -4,9 +4,9 @@
  * Training is `almanac train` as a process of its own; its release is registered and no more: it is
  * compared, approved and deployed like any other. Deploying is `almanac models promote`: the alias
  * points to the release from then on. The rules are the ledger's and hold in the transaction that
- * writes the entry. They are asked before, too, so that whoever asks learns at once what is missing:
- * a read of an open database, which waits for no lock; when somebody is writing just then it is
- * left to the job.
+ * writes the entry. They are asked before, too, so that whoever asks learns at once what is
+ * missing: some reads of a local database that wait for no lock (a millisecond); when somebody is
+ * writing just then it is left to the job.
  *
  * Errors: ALM_ERR_NOT_FOUND (no such model or release), ALM_ERR_DENIED (a rule of the ledger),
  * ALM_ERR_EXISTS (the alias points there already), ALM_ERR_INVALID, ALM_ERR_LIMIT (too many jobs

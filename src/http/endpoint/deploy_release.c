@@ -10,13 +10,13 @@ static void refuse(const alm_call *call, const alm_error *error, alm_reply *repl
         what.status = 409;
     } else if (error->code == ALM_ERR_LIMIT) {
         what.status = 503;
-        alm_reply_header(reply, "Retry-After", ALM_STR("60"));
     }
     alm_reply_problem(reply, call->request, &what);
+    if (error->code == ALM_ERR_LIMIT) {
+        alm_reply_header(reply, "Retry-After", ALM_STR("60"));
+    }
 }
 
-/* A deployment that is refused was still tried: it is recorded when it comes to the job, and a
- * refusal here changes nothing. */
 static void run(const alm_call *call, alm_reply *reply)
 {
     alm_error error = {0};
@@ -70,8 +70,8 @@ const alm_route almi_route_deploy_release = {
     .summary = "Let an alias point to a release",
     .text = "The same as `almanac models promote`, with the caller as who did it. Needs a recorded "
             "comparison and a recorded approval of the release. What is missing is answered at "
-            "once; the entry itself is written by a job, because that waits for a disk, and perhaps "
-            "for another process that writes.",
+            "once; the entry itself is written by a job, because that waits for a disk, and "
+            "perhaps for another process that writes. Models that are loaded stay as they are.",
     .scope = ALM_SCOPE_APPROVER,
     .request = &request,
     .response = {{202, ALM_TYPE_JSON, &almi_job_schema, "It will be written; the job tells."},
