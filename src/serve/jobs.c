@@ -2,8 +2,8 @@
  *
  * Invariants: `state` of a record is changed by the jobs' thread alone, under the lock; others set
  * `is_cancelling` and `canceller`. A record whose job has not ended stays where it is, so that the
- * jobs' thread works on it without the lock. What a job does to the world comes after its record
- * (note, jobs.json), and its end is shown after the note of it. */
+ * jobs' thread works on it without the lock. A state is recorded (note, jobs.json) before it is
+ * shown, and what a job does to the world comes after its record. */
 #include "serve/jobs.h"
 
 #include <string.h>
@@ -102,12 +102,14 @@ static void say(alm_job *job, const alm_error *what)
 
 /* ---- the file ---- */
 
-static alm_err save(alm_jobs *jobs, alm_error *error)
+/* The list with `changed` (NULL: none) as it is about to be. */
+static alm_err save(alm_jobs *jobs, const alm_job *changed, alm_error *error)
 {
     alm_mutex_lock(&jobs->lock);
     almi_job_list list = {.job = jobs->copies, .count = jobs->count, .next = jobs->next};
     for (size_t i = 0; i < jobs->count; i++) {
-        jobs->copies[i] = jobs->list[i]->job;
+        bool is_changed = changed && changed->number == jobs->list[i]->job.number;
+        jobs->copies[i] = is_changed ? *changed : jobs->list[i]->job;
     }
     alm_mutex_unlock(&jobs->lock);
     alm_err code = almi_jobs_save(jobs->env->fs, jobs->folder, &list, error);
@@ -158,11 +160,11 @@ static void finish(alm_jobs *jobs, record *r, alm_job_state state, const alm_err
     if (note(jobs, ALM_JOB_ENDS, &ended, &error) != ALM_OK) {
         add_trouble(&ended, &error);
     }
+    (void)save(jobs, &ended, NULL); /* else the next turn tries again */
     let_go(r);
     alm_mutex_lock(&jobs->lock);
     r->job = ended;
     alm_mutex_unlock(&jobs->lock);
-    jobs->is_dirty = true;
 }
 
 static void finish_with(alm_jobs *jobs, record *r, alm_job_state state, const char *why)
@@ -267,13 +269,15 @@ static bool begin(alm_jobs *jobs, record *r)
 {
     static const char *const variables[] = {"ALMANAC_PROGRESS=json"};
     alm_error error = {0};
-    alm_mutex_lock(&jobs->lock);
-    r->job.state = ALM_JOB_RUNNING;
-    r->job.started = alm_env_now(jobs->env);
-    alm_job job = r->job;
-    alm_mutex_unlock(&jobs->lock);
+    alm_job job = copy_of(jobs, r);
+    job.state = ALM_JOB_RUNNING;
+    job.started = alm_env_now(jobs->env);
     alm_err code = note(jobs, ALM_JOB_BEGINS, &job, &error);
-    code = code == ALM_OK ? save(jobs, &error) : code;
+    code = code == ALM_OK ? save(jobs, &job, &error) : code;
+    alm_mutex_lock(&jobs->lock);
+    r->job.state = job.state;
+    r->job.started = job.started;
+    alm_mutex_unlock(&jobs->lock);
     if (code == ALM_OK && r->kind->run) {
         work(jobs, r);
         return false;
@@ -331,7 +335,7 @@ uint64_t alm_jobs_turn(alm_jobs *jobs)
             running += begin(jobs, r);
         }
     }
-    if (jobs->is_dirty && save(jobs, NULL) != ALM_OK) {
+    if (jobs->is_dirty && save(jobs, NULL, NULL) != ALM_OK) {
         return running > 0 ? LISTEN_NS : RETRY_NS;
     }
     return running > 0 ? LISTEN_NS : UINT64_MAX;
@@ -395,8 +399,11 @@ static alm_err read_list(alm_jobs *jobs, alm_error *error)
         jobs->next = jobs->next_saved = list.next;
         jobs->count = list.count;
         for (size_t i = 0; i < list.count; i++) {
-            record *r = jobs->list[i] = new_record();
-            r->job = list.job[i];
+            jobs->list[i] = new_record();
+            jobs->list[i]->job = list.job[i];
+        }
+        for (size_t i = 0; i < list.count; i++) {
+            record *r = jobs->list[i];
             if (!alm_job_has_ended(r->job.state)) {
                 finish_with(jobs, r, ALM_JOB_INTERRUPTED,
                             r->job.state == ALM_JOB_QUEUED
@@ -427,7 +434,7 @@ alm_err alm_jobs_create(const alm_env *env, const alm_jobs_options *options, alm
     alm_condition_init(&jobs->wake);
     alm_err code = read_list(jobs, error);
     if (code == ALM_OK && jobs->is_dirty) {
-        code = save(jobs, error);
+        code = save(jobs, NULL, error);
     }
     if (code != ALM_OK) {
         alm_jobs_destroy(jobs);
@@ -494,7 +501,7 @@ void alm_jobs_destroy(alm_jobs *jobs)
     jobs->is_stopping = true;
     stop_children(jobs);
     if (jobs->is_dirty) {
-        (void)save(jobs, NULL); /* the next start finds them as interrupted */
+        (void)save(jobs, NULL, NULL); /* the next start finds them as interrupted */
     }
     for (size_t i = 0; i < jobs->count; i++) {
         destroy_record(jobs->list[i]);

@@ -2,12 +2,13 @@
 # A service trains its project in a process of its own, and deploys what was compared and approved.
 project; commit; snap=$(snapshot --quiet)
 cat > ../ask.py << 'END'
-import json, subprocess, sys, time, urllib.error, urllib.request
+import atexit, json, subprocess, sys, time, urllib.error, urllib.request
 almanac, snap = sys.argv[1:]
 
 def serve():
     server = subprocess.Popen([almanac, "serve", "--development", "--port", "0", "--workers", "1"],
-                              stderr=subprocess.PIPE, text=True)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    atexit.register(server.kill) # whatever fails, none is left
     for line in server.stderr:
         if line.startswith("listening at "):
             return server, line.split()[2].rstrip(",")
