@@ -4,6 +4,7 @@
 
 #include "app/interrupt.h"
 #include "app/serve_desk.h"
+#include "app/serve_runs.h"
 #include "app/served_models.h"
 #include "app/session.h"
 #include "app/settings_file.h"
@@ -14,7 +15,7 @@
 #include "http/service.h"
 #include "monitor/log_line.h"
 
-#define LOOK_NS 50000000 /* for a signal that came just before the wait began */
+#define LOOK_NS 5000000 /* for what is new in the stores; a rollback shall be seen in 10 ms */
 #define CARE_NS 1000000000u
 #define RING_BYTES ((size_t)1 << 20)
 
@@ -40,6 +41,7 @@ typedef struct serving {
     alm_line_writer *writer;
     alm_service service;
     almi_serve_desk desk;
+    almi_serve_runs runs;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -91,7 +93,11 @@ static bool is_loopback(const char *address)
 static alm_err open_access(serving *s, alm_error *error)
 {
     almi_cli *cli = s->cli;
-    bool is_off = almi_option_flag(cli, "development");
+    bool is_local = is_loopback(s->settings.server.address);
+    /* A model file can be tried on this machine as it is: every answer says that nobody approved
+     * it. A project has answers that somebody may rely on, so there it has to be said. */
+    bool is_trial = almi_option_text(cli, "model") && !cli->project && is_local;
+    bool is_off = almi_option_flag(cli, "development") || (is_trial && !s->settings.access);
     alm_yaml *off = NULL;
     alm_access_settings access;
     if (!s->settings.access && !is_off) {
@@ -106,8 +112,8 @@ static alm_err open_access(serving *s, alm_error *error)
     }
     ALM_TRY(alm_access_settings_read(is_off ? off : s->settings.access, s->settings.folder,
                                      cli->arena, &access, error));
-    return alm_access_create(&cli->env, &access, is_loopback(s->settings.server.address),
-                             s->settings.server.workers, &s->service.access, error);
+    return alm_access_create(&cli->env, &access, is_local, s->settings.server.workers,
+                             &s->service.access, error);
 }
 
 /* ---- what is looked after ---- */
@@ -184,14 +190,16 @@ static alm_err open_serving(serving *s, alm_error *error)
     alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
     ALM_TRY(open_access(s, error));
-    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->service.models,
-                                    error));
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
+                                    &s->service.models, error));
+    ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
 
 static void close_serving(serving *s)
 {
     almi_serve_desk_close(&s->desk, &s->service);
+    almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
@@ -201,10 +209,11 @@ static void close_serving(serving *s)
     alm_buffer_deinit(&s->reference);
 }
 
-/* Until SIGINT or SIGTERM. */
-static void wait_for_the_end(void)
+/* Until SIGINT or SIGTERM; meanwhile what is served is renewed. */
+static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
+        almi_serve_runs_renew(&s->runs);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }
@@ -229,7 +238,7 @@ static alm_err serve(serving *s, alm_error *error)
         almi_note(cli, "listening at %s://%s%s%s:%u, its interface at /reference; Ctrl-C stops",
                   settings->key.size > 0 ? "https" : "http", is_ip6 ? "[" : "", settings->address,
                   is_ip6 ? "]" : "", (unsigned)alm_server_port(server));
-        wait_for_the_end();
+        wait_for_the_end(s);
         /* Not ready first, so that whoever sends requests here stops before the socket closes. */
         atomic_store(&s->service.is_ready, false);
         almi_note(cli, "stopping; %llu requests are at work",
@@ -263,10 +272,11 @@ const almi_command almi_cmd_serve = {
             "info, which has refused requests; debug has all).\n"
             "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
             "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
-            "serving-protocols.md has examples.\n"
+            "serving-protocols.md has examples. A model file outside of a project is served on this "
+            "machine as it is; else access is set up, or --development given.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
-    .example = "almanac serve --development --model model.txt\n"
+    .example = "almanac serve --model model.txt\n"
                "almanac serve --model demand=model.txt,direction=FOLDER --port 8080\n"
                "almanac serve --settings serve.yaml --address 0.0.0.0 --port 8080",
     ALMI_OPTIONS(options),

@@ -16,7 +16,9 @@
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "serve/committed.h"
 #include "serve/desk.h"
+#include "serve/ladder.h"
 #include "serve/model_set.h"
 
 struct alm_service {
@@ -35,6 +37,11 @@ struct alm_service {
     atomic_int loads;      /* of models that are at work */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
+    /* Committed runs, renewed by their owner; NULL: no project is served. */
+    const alm_project *project;
+    alm_committed *committed;
+    alm_epoch *epoch;       /* one of its workers for each event loop */
+    alm_ladder_clock clock; /* of deadlines */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

@@ -12,6 +12,11 @@
     X(ready)              \
     X(scrape)             \
     X(scrape_of_api)      \
+    X(predict_demand)     \
+    X(predict_stockout)   \
+    X(node_predictions)   \
+    X(list_models)        \
+    X(get_model)          \
     X(openapi_document)   \
     X(reference_page)     \
     X(oip_server)         \
