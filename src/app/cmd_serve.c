@@ -271,9 +271,10 @@ const almi_command almi_cmd_serve = {
             "every key. Its log is lines of JSON on standard error, from LOG_LEVEL on (default: "
             "info, which has refused requests; debug has all).\n"
             "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
-            "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
-            "serving-protocols.md has examples. A model file outside of a project is served on this "
-            "machine as it is; else access is set up, or --development given.\n"
+            "KServe's v1, and, when one is served, by MLflow's /invocations; "
+            "docs/serving-protocols.md has examples. A model file outside of a project is served "
+            "on this machine as it is; else access is set up, or --development given.\n"
+            "In a project it trains and deploys when it is asked to: docs/jobs.md.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
     .example = "almanac serve --model model.txt\n"

@@ -8,11 +8,12 @@ almanac, snap = sys.argv[1:]
 def serve():
     server = subprocess.Popen([almanac, "serve", "--development", "--port", "0", "--workers", "1"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    atexit.register(server.kill) # whatever fails, none is left
+    atexit.register(server.kill)  # whatever fails, none is left
     for line in server.stderr:
         if line.startswith("listening at "):
             return server, line.split()[2].rstrip(",")
-        print(line, end="")
+        if not line.startswith("{"):  # the log
+            print(line, end="")
     sys.exit("the server did not start")
 
 def ask(method, url, body=None):
