@@ -108,7 +108,7 @@ const char *almi_head_framing_fault(const alm_request *request, const char *vers
     return NULL;
 }
 
-alm_method almi_head_method_of(const char *text)
+alm_http_method almi_head_method_of(const char *text)
 {
 #define METHOD_CASE(name)             \
     if (strcmp(text, #name) == 0) {   \

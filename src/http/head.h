@@ -15,7 +15,7 @@ bool almi_head_is_clean_value(alm_str text); /* without control characters but t
 /* What a proxy in front may read in another way than we do (request smuggling): several lengths,
  * a length beside a coding, unknown codings. NULL: nothing. `version`: "HTTP/1.1". */
 const char *almi_head_framing_fault(const alm_request *request, const char *version);
-alm_method almi_head_method_of(const char *text);
+alm_http_method almi_head_method_of(const char *text);
 /* gzip is among what the client accepts, with a weight above 0. */
 bool almi_head_accepts_gzip(const alm_request *request);
 /* An IPv4 or IPv6 address with a port; its size, or 0. */

@@ -31,8 +31,8 @@ static void close_fixture(fixture *f)
     cases_service_stop(&f->cases);
 }
 
-static void expect(fixture *f, alm_method method, const char *target, const char *body, int status,
-                   const char *part)
+static void expect(fixture *f, alm_http_method method, const char *target, const char *body,
+                   int status, const char *part)
 {
     static const char *const headers[] = {"content-type", "application/json", NULL};
     cases_answer answer;
@@ -170,8 +170,8 @@ static void without_a_project_it_says_so(void **state)
 
 /* ---- who may use some models only ---- */
 
-static void ask_as(fixture *f, const alm_identity *identity, alm_method method, const char *path,
-                   const char *body, cases_answer *out)
+static void ask_as(fixture *f, const alm_identity *identity, alm_http_method method,
+                   const char *path, const char *body, cases_answer *out)
 {
     alm_json_document *document = NULL;
     alm_str allow;
@@ -201,7 +201,7 @@ static void models_of_others_are_neither_changed_nor_seen(void **state)
                                   .model_count = 1,
                                   .expires = INT64_MAX};
     static const struct {
-        alm_method method;
+        alm_http_method method;
         const char *path, *body;
         int status;
     } cases[] = {

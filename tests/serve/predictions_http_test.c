@@ -52,7 +52,7 @@ static int teardown(void **state)
 }
 
 /* Asks, checks the body against the schema of its status, and gives it parsed. */
-static alm_json_document *ask(web *w, alm_method method, const char *target, const char *body,
+static alm_json_document *ask(web *w, alm_http_method method, const char *target, const char *body,
                               int status)
 {
     static const char *const JSON[] = {"content-type", ALM_TYPE_JSON, NULL, NULL};

@@ -60,7 +60,7 @@ static void stop(fixture *f)
 }
 
 /* The body, until the next question. */
-static const char *ask(fixture *f, alm_method method, const char *target, const char *body,
+static const char *ask(fixture *f, alm_http_method method, const char *target, const char *body,
                        int status)
 {
     if (f->answer.arena) {
