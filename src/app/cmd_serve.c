@@ -3,8 +3,11 @@
 #include <time.h>
 
 #include "app/interrupt.h"
+#include "app/serve_desk.h"
 #include "app/serve_runs.h"
 #include "app/served_models.h"
+#include "app/session.h"
+#include "app/settings_file.h"
 #include "app/stderr_sink.h"
 #include "base/build_info.h"
 #include "base/thread.h"
@@ -37,6 +40,7 @@ typedef struct serving {
     alm_buffer openapi, reference;
     alm_line_writer *writer;
     alm_service service;
+    almi_serve_desk desk;
     almi_serve_runs runs;
     /* What is looked after while it serves. */
     alm_thread *carer;
@@ -62,21 +66,11 @@ static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
     return ALM_OK;
 }
 
-/* --settings, else the project's serve.yaml when there is one; NULL: none. */
-static const char *settings_path(almi_cli *cli)
-{
-    const char *path = almi_option_text(cli, "settings");
-    if (path || almi_open_project(cli, NULL) != ALM_OK) {
-        return path;
-    }
-    path = alm_path_join(cli->arena, cli->project->directory, ALM_SERVE_SETTINGS_FILE);
-    return alm_fs_exists(cli->env.fs, path) ? path : NULL;
-}
-
 static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *error)
 {
     const char *address = almi_option_text(cli, "address");
-    ALM_TRY(alm_serve_settings_read(cli->env.fs, settings_path(cli), cli->arena, out, error));
+    ALM_TRY(alm_serve_settings_read(cli->env.fs, almi_settings_path(cli), cli->arena, out,
+                                    error));
     int64_t workers = out->has_workers ? out->server.workers : cli->threads;
     out->server.address = address ? address : out->server.address;
     ALM_TRY(read_port(cli, &out->server.port, error));
@@ -198,11 +192,13 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(open_access(s, error));
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
-    return almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error);
+    ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
+    return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
 
 static void close_serving(serving *s)
 {
+    almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
@@ -232,7 +228,10 @@ static alm_err serve(serving *s, alm_error *error)
     almi_interrupt_be_patient();
     ALM_TRY(alm_server_start(&cli->env, settings, &handler, &server, error));
     atomic_store(&s->service.server, server);
-    alm_err code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
+    alm_err code = s->service.desk ? alm_desk_start(s->service.desk, error) : ALM_OK;
+    if (code == ALM_OK) {
+        code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
+    }
     if (code == ALM_OK) {
         bool is_ip6 = strchr(settings->address, ':') != NULL;
         atomic_store(&s->service.is_ready, true);
@@ -272,9 +271,10 @@ const almi_command almi_cmd_serve = {
             "every key. Its log is lines of JSON on standard error, from LOG_LEVEL on (default: "
             "info, which has refused requests; debug has all).\n"
             "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
-            "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
-            "serving-protocols.md has examples. A model file outside of a project is served on "
-            "this machine as it is; else access is set up, or --development given.\n"
+            "KServe's v1, and, when one is served, by MLflow's /invocations; "
+            "docs/serving-protocols.md has examples. A model file outside of a project is served "
+            "on this machine as it is; else access is set up, or --development given.\n"
+            "In a project it trains and deploys when it is asked to: docs/jobs.md.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
     .example = "almanac serve --model model.txt\n"

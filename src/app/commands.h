@@ -25,6 +25,9 @@
     X(import)               \
     X(predict)              \
     X(serve)                \
+    X(keys_add)             \
+    X(keys_list)            \
+    X(keys_remove)          \
     X(run)                  \
     X(optimize)             \
     X(predictions_query)    \

@@ -26,6 +26,7 @@ typedef struct world {
     alm_instant stage_start;
     alm_instant shown;
     bool line_open; /* a progress line stands on the terminal */
+    bool writes_progress; /* as lines of JSON, for whoever started this program */
 } world;
 
 static alm_instant wall_clock(void *context)
@@ -104,12 +105,38 @@ static void show_progress(world *w, const alm_progress *progress)
     w->line_open = true;
 }
 
+/* For a program that started this one: a line of JSON, as often as a person would see one. */
+static void write_progress(world *w, const alm_progress *progress)
+{
+    alm_instant now = wall_clock(NULL);
+    bool is_end = progress->total && progress->done >= progress->total;
+    if (!is_end && now - w->shown < PROGRESS_STEP_US) {
+        return;
+    }
+    alm_buffer line = {0};
+    alm_json_writer json = alm_json_writer_on(&line);
+    w->shown = now;
+    alm_json_open_object(&json);
+    alm_json_put_text(&json, "stage", progress->stage);
+    alm_json_put_i64(&json, "done", (int64_t)progress->done);
+    alm_json_put_i64(&json, "total", (int64_t)progress->total);
+    alm_json_close_object(&json);
+    if (!line.failed) {
+        fprintf(stderr, "%s\n", line.data);
+    }
+    alm_buffer_deinit(&line);
+}
+
 static void progress_callback(void *context, const alm_progress *progress)
 {
     world *w = context;
     /* Another thread is writing: this figure is old before it could be shown. */
     if (!atomic_flag_test_and_set(&w->progress_busy)) {
-        show_progress(w, progress);
+        if (w->writes_progress) {
+            write_progress(w, progress);
+        } else {
+            show_progress(w, progress);
+        }
         atomic_flag_clear(&w->progress_busy);
     }
 }
@@ -130,6 +157,16 @@ static alm_err read_log_level(bool quiet, alm_log_level *out, alm_error *error)
     }
     return alm_fail(error, ALM_ERR_USAGE, "LOG_LEVEL is '%s'; it may be error, warn, info or debug",
                     text);
+}
+
+static alm_err read_progress(world *w, alm_error *error)
+{
+    const char *text = getenv("ALMANAC_PROGRESS");
+    w->writes_progress = text && strcmp(text, "json") == 0;
+    if (text && text[0] && !w->writes_progress) {
+        return alm_fail(error, ALM_ERR_USAGE, "ALMANAC_PROGRESS is '%s'; it may be json", text);
+    }
+    return ALM_OK;
 }
 
 /* Processors this process may use: fewer than the machine has, in a container. */
@@ -157,7 +194,9 @@ alm_err almi_session_start(almi_cli *cli, alm_error *error)
     cli->env.variable = variable;
     ALM_TRY(alm_http_curl_create(&cli->env.http, error));
     cli->env.log = write_log;
-    cli->env.progress = cli->term.err_is_terminal && !cli->quiet ? progress_callback : NULL;
+    ALM_TRY(read_progress(w, error));
+    bool shows = (w->writes_progress || cli->term.err_is_terminal) && !cli->quiet;
+    cli->env.progress = shows ? progress_callback : NULL;
     cli->threads = cli->threads ? cli->threads : online_processors();
     return alm_pool_create(cli->threads, &cli->env.pool, error);
 }

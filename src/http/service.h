@@ -12,10 +12,12 @@
 
 #include "base/env.h"
 #include "http/access/access.h"
+#include "http/access/audit.h"
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
 #include "serve/committed.h"
+#include "serve/desk.h"
 #include "serve/ladder.h"
 #include "serve/model_set.h"
 
@@ -25,6 +27,8 @@ struct alm_service {
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
+    alm_audit *audit;         /* NULL: what changes state is not recorded */
+    alm_desk *desk;           /* NULL: nothing is trained or deployed */
     alm_meters *meters;
     alm_observer *observer;
     alm_line_writer *writer; /* of the log; NULL: none */
@@ -39,6 +43,11 @@ struct alm_service {
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
 };
+
+/* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for
+ * the disk. `context` is the service. */
+ALM_NODISCARD alm_err alm_service_note_job(void *context, alm_job_event event, const alm_job *job,
+                                           alm_error *error);
 
 /* The handler over a service, which it borrows. */
 alm_server_handler alm_service_handler(alm_service *service);

@@ -387,18 +387,24 @@ static alm_err complete_rollback(alm_registry *registry, alm_ledger_note *note, 
     return ALM_OK;
 }
 
+/* May the entry be written? Completes `note` and finds its release. */
+static alm_err prepare(alm_registry *registry, alm_ledger_note *note, alm_arena *arena,
+                       alm_release *out, alm_error *error) {
+    if (note->action == ALM_LEDGER_ROLLBACK) {
+        ALM_TRY(complete_rollback(registry, note, arena, error));
+    }
+    bool found = false;
+    ALM_TRY(almi_find_release(registry, note->subject, arena, out, &found, error));
+    if (!found) {
+        return almi_unknown_release(registry, note->subject, arena, error);
+    }
+    return check_rules(registry, note, out, arena, error);
+}
+
 static alm_err append(alm_registry *registry, alm_ledger_note note, alm_arena *arena,
                       alm_ledger_entry *out, alm_error *error) {
-    if (note.action == ALM_LEDGER_ROLLBACK) {
-        ALM_TRY(complete_rollback(registry, &note, arena, error));
-    }
     alm_release release;
-    bool found = false;
-    ALM_TRY(almi_find_release(registry, note.subject, arena, &release, &found, error));
-    if (!found) {
-        return almi_unknown_release(registry, note.subject, arena, error);
-    }
-    ALM_TRY(check_rules(registry, &note, &release, arena, error));
+    ALM_TRY(prepare(registry, &note, arena, &release, error));
     char hash[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(&release.hash, hash);
     return almi_ledger_write(registry, &note, alm_str_of(hash), arena, out, error);
@@ -414,4 +420,16 @@ alm_err alm_ledger_append(alm_registry *registry, const alm_ledger_note *note, a
     ALM_TRY(almi_sql_end(registry->sql, code, error));
     *out = entry;
     return ALM_OK;
+}
+
+alm_err alm_ledger_check(alm_registry *registry, const alm_ledger_note *note, alm_arena *scratch,
+                         alm_error *error) {
+    alm_assert(note->action > ALM_LEDGER_ANY && note->action < ALM_LEDGER_ACTION_COUNT);
+    alm_ledger_note completed = *note;
+    alm_release release;
+    ALM_TRY(check_alias(note, error));
+    ALM_TRY(check_people(note, error));
+    ALM_TRY(almi_sql_begin_read(registry->sql, error));
+    return almi_sql_end(registry->sql, prepare(registry, &completed, scratch, &release, error),
+                        error);
 }

@@ -89,6 +89,10 @@ bool alm_ledger_action_parse(alm_str text, alm_ledger_action *out);
 /* compare, approve, promote, rollback, retire. `out` gets the entry as written, in `arena`. */
 ALM_NODISCARD alm_err alm_ledger_append(alm_registry *registry, const alm_ledger_note *note,
                                         alm_arena *arena, alm_ledger_entry *out, alm_error *error);
+/* Would alm_ledger_append write it now? The same errors; nothing is written, and it may have
+ * changed until something is. */
+ALM_NODISCARD alm_err alm_ledger_check(alm_registry *registry, const alm_ledger_note *note,
+                                       alm_arena *scratch, alm_error *error);
 ALM_NODISCARD alm_err alm_ledger_get_head(alm_registry *registry, alm_ledger_head *out,
                                           alm_error *error);
 /* In order of seq. */

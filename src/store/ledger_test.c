@@ -512,8 +512,67 @@ static void connections_append_without_losing_an_entry(void **state) {
     }
 }
 
+static alm_err look_and_check(fixture *f, const char *release) {
+    alm_registry *look = NULL;
+    alm_ledger_note note = {.action = ALM_LEDGER_PROMOTE,
+                            .subject = alm_str_of(release),
+                            .alias = ALM_STR("production"),
+                            .who = ALM_STR("bert"),
+                            .why = ALM_STR("because")};
+    alm_err code = alm_registry_look(f->path, &look, &f->error);
+    if (code == ALM_OK) {
+        code = alm_ledger_check(look, &note, f->arena, &f->error);
+    }
+    alm_registry_close(look);
+    return code;
+}
+
+static void checking_says_what_appending_would(void **state) {
+    fixture *f = *state;
+    alm_registry *look = NULL;
+    alm_ledger_head before, after;
+    fixture_release(f, "one", false);
+    REFUSED(f, ALM_ERR_DENIED, "has no recorded comparison", look_and_check(f, "demand-1"));
+    REFUSED(f, ALM_ERR_NOT_FOUND, "demand-9", look_and_check(f, "demand-9"));
+    OK(f, fixture_append(f, ALM_LEDGER_COMPARE, "demand-1", ""));
+    REFUSED(f, ALM_ERR_DENIED, "has no recorded approval", look_and_check(f, "demand-1"));
+    OK(f, fixture_append(f, ALM_LEDGER_APPROVE, "demand-1", ""));
+    OK(f, alm_ledger_get_head(f->registry, &before, &f->error));
+    OK(f, look_and_check(f, "demand-1"));
+    OK(f, alm_ledger_get_head(f->registry, &after, &f->error));
+    assert_int_equal(before.seq, after.seq); /* nothing was written */
+    OK(f, fixture_append(f, ALM_LEDGER_PROMOTE, "demand-1", "production"));
+    REFUSED(f, ALM_ERR_EXISTS, "already", look_and_check(f, "demand-1"));
+    alm_ledger_note blank = {.action = ALM_LEDGER_APPROVE, .subject = ALM_STR("demand-1"),
+                             .who = ALM_STR("bert"), .why = ALM_STR(" ")};
+    REFUSED(f, ALM_ERR_INVALID, "must say who and why",
+            alm_ledger_check(f->registry, &blank, f->arena, &f->error));
+    REFUSED(f, ALM_ERR_IO, "unable to open",
+            alm_registry_look("/tmp/no/such/registry.db", &look, &f->error));
+}
+
+/* Whoever looks waits for nobody, however long a writer takes, and writes nothing. */
+static void looking_does_not_wait(void **state) {
+    fixture *f = *state;
+    alm_registry *look = NULL;
+    fixture_release(f, "one", false);
+    OK(f, alm_registry_look(f->path, &look, &f->error));
+    alm_ledger_note note = {.action = ALM_LEDGER_COMPARE, .subject = ALM_STR("demand-1"),
+                            .who = ALM_STR("bert"), .why = ALM_STR("because")};
+    alm_ledger_entry entry;
+    assert_int_not_equal(alm_ledger_append(look, &note, f->arena, &entry, &f->error), ALM_OK);
+    OK(f, almi_sql_execute(f->registry->sql, "BEGIN EXCLUSIVE", &f->error));
+    assert_int_equal(alm_ledger_check(look, &note, f->arena, &f->error), ALM_ERR_CONFLICT);
+    assert_int_equal(look_and_check(f, "demand-1"), ALM_ERR_CONFLICT);
+    OK(f, almi_sql_execute(f->registry->sql, "ROLLBACK", &f->error));
+    OK(f, alm_ledger_check(look, &note, f->arena, &f->error));
+    alm_registry_close(look);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WITH_FILE(checking_says_what_appending_would),
+        WITH_FILE(looking_does_not_wait),
         WITH_FIXTURE(the_chain_matches_the_golden_values),
         WITH_FIXTURE(an_empty_ledger_is_sound),
         WITH_FIXTURE(lists_are_filtered),

@@ -1,7 +1,8 @@
 /* registry.c: opening, snapshots, feature versions and training runs. */
 #include "store/registry_internal.h"
 
-alm_err alm_registry_open(const char *path, alm_registry **out, alm_error *error) {
+static alm_err open_registry(const char *path, bool is_look, alm_registry **out,
+                             alm_error *error) {
     alm_assert(path != NULL && out != NULL);
     if (path[0] == '\0') {
         return alm_fail(error, ALM_ERR_INVALID, "the path of the registry is empty");
@@ -9,13 +10,21 @@ alm_err alm_registry_open(const char *path, alm_registry **out, alm_error *error
     void *memory;
     ALM_TRY(alm_heap_try(sizeof(alm_registry), &memory, error));
     alm_registry *registry = memory;
-    alm_err code = almi_sql_open(path, &registry->sql, error);
+    alm_err code = almi_sql_open(path, is_look, &registry->sql, error);
     if (code != ALM_OK) {
         alm_heap_free(registry);
         return code;
     }
     *out = registry;
     return ALM_OK;
+}
+
+alm_err alm_registry_open(const char *path, alm_registry **out, alm_error *error) {
+    return open_registry(path, false, out, error);
+}
+
+alm_err alm_registry_look(const char *path, alm_registry **out, alm_error *error) {
+    return open_registry(path, true, out, error);
 }
 
 void alm_registry_close(alm_registry *registry) {

@@ -29,6 +29,9 @@ typedef struct alm_registry alm_registry;
 /* Makes the database when the file is absent (its folder must be there); ":memory:" for tests.
  * Commits are durable: they sync the file, the journal and the journal's folder. */
 ALM_NODISCARD alm_err alm_registry_open(const char *path, alm_registry **out, alm_error *error);
+/* A registry that is there, for reading only and for who must not wait: whatever would have to wait
+ * for a lock gives ALM_ERR_CONFLICT at once, at opening or later. Writing functions fail. */
+ALM_NODISCARD alm_err alm_registry_look(const char *path, alm_registry **out, alm_error *error);
 void alm_registry_close(alm_registry *registry); /* takes NULL */
 
 /* ---- snapshots and feature versions ---- */

@@ -27,8 +27,10 @@ extern const char *const almi_schema_insert_only[];
 
 /* ---- driver (registry_sqlite.c) ---- */
 
-/* Opens or makes the database and its schema; settings as registry.h promises. */
-ALM_NODISCARD alm_err almi_sql_open(const char *path, almi_sql **out, alm_error *error);
+/* Opens or makes the database and its schema; settings as registry.h promises. `is_look`: what is
+ * there, for reading, without waiting for a lock. */
+ALM_NODISCARD alm_err almi_sql_open(const char *path, bool is_look, almi_sql **out,
+                                    alm_error *error);
 void almi_sql_close(almi_sql *sql);
 /* A writing transaction from its start, so that a check and the write behind it are one. */
 ALM_NODISCARD alm_err almi_sql_begin(almi_sql *sql, alm_error *error);

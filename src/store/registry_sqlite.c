@@ -18,6 +18,7 @@ enum {
 struct almi_sql {
     sqlite3 *db;
     bool in_transaction;
+    bool is_look; /* for reading, without waiting */
     char path[200]; /* for messages; cut when longer */
 };
 
@@ -214,10 +215,16 @@ static alm_err ensure_schema(almi_sql *sql, alm_error *error) {
 
 static alm_err configure(almi_sql *sql, alm_error *error) {
     sqlite3_extended_result_codes(sql->db, 1);
-    sqlite3_busy_timeout(sql->db, BUSY_TIMEOUT_MS);
     /* A registry from elsewhere must not run functions through its schema. */
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (sql->is_look) {
+        bool is_new = false; /* then queries find no table, which is an error */
+        sqlite3_busy_timeout(sql->db, 0);
+        ALM_TRY(almi_sql_begin_read(sql, error));
+        return almi_sql_end(sql, check_or_create(sql, &is_new, error), error);
+    }
+    sqlite3_busy_timeout(sql->db, BUSY_TIMEOUT_MS);
     ALM_TRY(almi_sql_execute(sql,
                              "PRAGMA foreign_keys=ON; PRAGMA synchronous=EXTRA;"
                              "PRAGMA recursive_triggers=ON;"
@@ -226,12 +233,14 @@ static alm_err configure(almi_sql *sql, alm_error *error) {
     return ensure_schema(sql, error);
 }
 
-alm_err almi_sql_open(const char *path, almi_sql **out, alm_error *error) {
+alm_err almi_sql_open(const char *path, bool is_look, almi_sql **out, alm_error *error) {
     void *memory;
     ALM_TRY(alm_heap_try(sizeof(almi_sql), &memory, error));
     almi_sql *sql = memory;
+    sql->is_look = is_look;
     sqlite3_snprintf(sizeof sql->path, sql->path, "%s", path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_NOMUTEX |
+                (is_look ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     alm_err code;
     if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK) {
         code = sql->db ? fail_from(sql, error)

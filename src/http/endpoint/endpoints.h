@@ -41,7 +41,12 @@
     X(kserve_predict)     \
     X(kserve_version_predict) \
     X(kserve_model)       \
-    X(kserve_version)
+    X(kserve_version)     \
+    X(train_model)        \
+    X(deploy_release)     \
+    X(list_jobs)          \
+    X(show_job)           \
+    X(cancel_job)
 
 #define ALMI_ROUTE_DECLARE(name) extern const alm_route almi_route_##name;
 ALMI_ROUTE_MAP(ALMI_ROUTE_DECLARE)

@@ -1,0 +1,2 @@
+. "$(dirname "$0")/_case.sh"
+almanac keys add --role admin

@@ -1,0 +1,10 @@
+. "$(dirname "$0")/_case.sh"
+# For a program that starts almanac: progress as lines of JSON, into a pipe too.
+project; commit; snap=$(snapshot --quiet)
+ALMANAC_PROGRESS=json almanac train demand --snapshot "$snap" --json 2>&1 > /dev/null |
+    python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin]
+print(len(lines) > 0, all(sorted(line) == ["done", "stage", "total"] for line in lines))
+print({"stage": "backtest", "done": 3, "total": 3} in lines)'
+ALMANAC_PROGRESS=yes almanac check
