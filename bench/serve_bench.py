@@ -73,7 +73,7 @@ def make_token():
                              "use": "sig", "x": base64url(public)}]}, file)
     head = base64url(json.dumps({"alg": "EdDSA", "kid": "1", "typ": "JWT"}).encode())
     claims = base64url(json.dumps({"iss": "bench", "aud": "almanac", "sub": "load",
-                                   "exp": int(time.time()) + 86400, "scope": "admin"}).encode())
+                                   "exp": int(time.time()) + 86400, "scope": "almanac:admin"}).encode())
     signed = f"{head}.{claims}".encode()
     message = os.path.join(FOLDER, "message")
     with open(message, "wb") as file:
@@ -86,7 +86,7 @@ def write_settings():
     path = os.path.join(FOLDER, "serve.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write("access:\n  tokens:\n    keys: jwks.json\n    issuer: bench\n"
-                   "    audience: almanac\n  limits:\n    requests_per_minute: 100000000\n")
+                   "    audience: almanac\n  limits:\n    requests_per_minute: 1000000\n")
     return path
 
 
