@@ -108,6 +108,20 @@ const char *almi_head_framing_fault(const alm_request *request, const char *vers
     return NULL;
 }
 
+alm_str almi_head_path_of(alm_str target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t size = strlen(schemes[i]);
+        if (target.size > size && strncasecmp(target.data, schemes[i], size) == 0) {
+            const char *path = memchr(target.data + size, '/', target.size - size);
+            size_t before = path ? (size_t)(path - target.data) : target.size;
+            return path ? (alm_str){path, target.size - before} : ALM_STR("/");
+        }
+    }
+    return target;
+}
+
 alm_method almi_head_method_of(const char *text)
 {
 #define METHOD_CASE(name)             \

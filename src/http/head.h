@@ -15,6 +15,9 @@ bool almi_head_is_clean_value(alm_str text); /* without control characters but t
 /* What a proxy in front may read in another way than we do (request smuggling): several lengths,
  * a length beside a coding, unknown codings. NULL: nothing. `version`: "HTTP/1.1". */
 const char *almi_head_framing_fault(const alm_request *request, const char *version);
+/* The path of a target, without what follows '?': of "http://host/path", as a proxy is asked
+ * (RFC 9112, 3.2.2), what is behind the host. */
+alm_str almi_head_path_of(alm_str target);
 alm_method almi_head_method_of(const char *text);
 /* gzip is among what the client accepts, with a weight above 0. */
 bool almi_head_accepts_gzip(const alm_request *request);

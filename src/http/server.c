@@ -178,9 +178,8 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     c->header = ALM_NEW_ARRAY(c->arena, alm_header, server->settings.headers_max);
     head h = {.connection = c};
     (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &h);
-    alm_str path = c->target;
-    alm_str query = path;
-    path = alm_str_split(&query, '?');
+    alm_str query = c->target;
+    alm_str path = almi_head_path_of(alm_str_split(&query, '?'));
     c->request = (alm_request){.method = almi_head_method_of(method),
                                .target = c->target,
                                .path = path,
@@ -312,13 +311,14 @@ static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 /* ---- the body ---- */
 
 /* Refused before its body came: is it small enough to be read and dropped, so that the connection
- * can go on? Else it ends with the reply. */
+ * can go on? Else it ends with the reply. Who asks first (Expect) is told before he sends it. */
 static bool can_skip_body(const connection *c)
 {
     int64_t length = 0;
     alm_str text = alm_request_header(&c->request, "content-length");
     bool is_chunked = alm_request_header(&c->request, "transfer-encoding").size > 0;
-    return !c->reply.closes && !is_chunked &&
+    bool asks_first = alm_request_header(&c->request, "expect").size > 0;
+    return !c->reply.closes && !is_chunked && !asks_first &&
            (text.size == 0 || (alm_str_to_i64(text, &length) && length <= SKIPPED_BYTES));
 }
 

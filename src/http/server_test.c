@@ -169,6 +169,44 @@ static void requests_come_whole_and_replies_go_back(void **state)
     assert_int_equal(f.world.unsent, 0);
 }
 
+/* RFC 9112, 3.2.2: a server takes what a proxy is asked, too. */
+static void whole_addresses_are_paths(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"http://h/a/b?x=1", "GET /a/b?x=1 "}, {"HTTPS://h:80/a?http://x/y", "GET /a?http://x/y "},
+        {"http://h", "GET /? "},               {"http://h?x", "GET /?x "},
+        {"/http://h/a", "GET /http://h/a? "},  {"http://", "GET http://? "},
+        {"ftp://h/a", "GET ftp://h/a? "},      {"http:/a", "GET http:/a? "},
+    };
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[256];
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+                 cases[i][0]);
+        cases_ask(f.server, request, &f.reply);
+        assert_string_equal(f.world.seen, cases[i][1]);
+    }
+    stop(&f);
+}
+
+/* Who waits for "100 Continue" is told of a refusal instead, and need not send the body. */
+static void who_asks_first_is_refused_before_the_body(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    cases_ask(f.server, "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+              "Expect: 100-continue\r\n\r\n", &f.reply);
+    assert_int_equal(cases_status(&f.reply), 403);
+    has(&f, "Connection: close\r\n");
+    cases_ask(f.server, "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+              "Expect: 100-continue\r\nConnection: close\r\n\r\nbody", &f.reply);
+    assert_string_equal(f.world.seen, "POST /p? body");
+    stop(&f);
+}
+
 static void ids_are_taken_over_when_they_are_plain(void **state)
 {
     (void)state;
@@ -233,6 +271,43 @@ static void smuggling_is_refused(void **state)
         }
     }
     assert_int_equal(f.world.handled, 0);
+    stop(&f);
+}
+
+/* A proxy that reads a chunk's size in another way would see the end of the body elsewhere. */
+static void chunks_are_read_to_the_letter(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *seen; /* NULL: refused */
+    } cases[] = {
+        {"3\r\nabc\r\n0\r\n\r\n", "POST /p? abc"},
+        {"3;name=value\r\nabc\r\n0\r\n\r\n", "POST /p? abc"},
+        {"0003\r\nabc\r\n000\r\nX-Late: 1\r\nContent-Length: 9\r\n\r\n", "POST /p? abc"},
+        {"-3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"+3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"0x3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"\r\nabc\r\n0\r\n\r\n", NULL},
+        {" 3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"3_\r\nabc\r\n0\r\n\r\n", NULL},
+        {"ffffffffffffffff\r\nabc\r\n0\r\n\r\n", NULL},
+        {"10000000000000003\r\nabc\r\n0\r\n\r\n", NULL},
+        {"3\r\nabcd\r\n0\r\n\r\n", NULL},
+        {"3\r\nabc0\r\n\r\n", NULL},
+    };
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[512];
+        snprintf(request, sizeof request, "POST /p HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n%s", cases[i].body);
+        f.world.seen[0] = '\0';
+        cases_ask(f.server, request, &f.reply);
+        if (strcmp(f.world.seen, cases[i].seen ? cases[i].seen : "") != 0) {
+            fail_msg("%s: read as '%s'", cases[i].body, f.world.seen);
+        }
+        assert_int_equal(cases_status(&f.reply) == 200, cases[i].seen != NULL);
+    }
     stop(&f);
 }
 
@@ -551,6 +626,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_come_whole_and_replies_go_back),
+        cmocka_unit_test(whole_addresses_are_paths),
+        cmocka_unit_test(who_asks_first_is_refused_before_the_body),
+        cmocka_unit_test(chunks_are_read_to_the_letter),
         cmocka_unit_test(ids_are_taken_over_when_they_are_plain),
         cmocka_unit_test(smuggling_is_refused),
         cmocka_unit_test(malformed_requests_are_refused),
