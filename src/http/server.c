@@ -29,6 +29,8 @@
 #define SKIPPED_BYTES ((int64_t)64 << 10)
 #define GZIP_LEVEL 1
 #define KEPT_BYTES ((size_t)1 << 20) /* a connection gives larger buffers back */
+/* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
 
 typedef struct worker worker;
@@ -594,6 +596,7 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
     struct MHD_OptionItem secure[] = {
         {s->key.size > 0 ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0, (void *)s->key.data},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)s->certificate.data},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     w->daemon = MHD_start_daemon(
