@@ -133,6 +133,12 @@ alm_method almi_head_method_of(const char *text)
     return ALM_METHOD_OTHER;
 }
 
+bool almi_head_is_never_taken(const char *method)
+{
+    return strcmp(method, "TRACE") == 0 || strcmp(method, "CONNECT") == 0 ||
+           strcmp(method, "QUERY") == 0;
+}
+
 /* "gzip", "*" or "gzip;q=.5" among what the client accepts, and not with a weight of 0. */
 bool almi_head_accepts_gzip(const alm_request *request)
 {

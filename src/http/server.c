@@ -202,7 +202,7 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
     if (fault) {
         refuse(c, 400, fault);
-    } else if (c->request.method == ALM_METHOD_OTHER) {
+    } else if (c->request.method == ALM_METHOD_OTHER && !almi_head_is_never_taken(method)) {
         refuse(c, 501, "this method is not known here");
     } else if (is_too_long(c)) {
         refuse(c, 413, "the body is larger than this server takes");

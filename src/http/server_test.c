@@ -236,6 +236,24 @@ static void ids_are_taken_over_when_they_are_plain(void **state)
     stop(&f);
 }
 
+/* TRACE is known, and taken nowhere: that is for the routes to say, as of any other method. */
+static void known_methods_get_to_the_routes(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    cases_ask(f.server, "TRACE /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 403);
+    cases_ask(f.server, "BREW /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 501);
+    cases_ask(f.server, "trace /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 501);
+    stop(&f);
+}
+
 /* What a proxy may read otherwise than this server is refused, and the connection ends, so that
  * nothing behind it is taken for a request. */
 static void smuggling_is_refused(void **state)
@@ -630,6 +648,7 @@ int main(void)
         cmocka_unit_test(who_asks_first_is_refused_before_the_body),
         cmocka_unit_test(chunks_are_read_to_the_letter),
         cmocka_unit_test(ids_are_taken_over_when_they_are_plain),
+        cmocka_unit_test(known_methods_get_to_the_routes),
         cmocka_unit_test(smuggling_is_refused),
         cmocka_unit_test(malformed_requests_are_refused),
         cmocka_unit_test(heads_are_bounded),

@@ -48,6 +48,10 @@ static void other_methods_are_told_which_there_are(void **state)
     assert_string_equal(cases_reply_header(&answer, "Allow"), "GET, HEAD");
     assert_string_equal(answer.reply.content_type, ALM_TYPE_PROBLEM);
     cases_answer_end(&answer);
+    cases_ask_service(&f.service, ALM_METHOD_OTHER, "/livez", NULL, ALM_STR(""), &answer);
+    assert_int_equal(answer.reply.status, 405);
+    assert_string_equal(cases_reply_header(&answer, "Allow"), "GET, HEAD");
+    cases_answer_end(&answer);
     cases_ask_service(&f.service, ALM_METHOD_HEAD, "/livez", NULL, ALM_STR(""), &answer);
     assert_int_equal(answer.reply.status, 200);
     cases_answer_end(&answer);
