@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     alm_model_file *model = NULL;
     alm_arena *arena = alm_arena_create(0);
     check(alm_fs_real_create(&fs, &error), &error);
-    check(alm_model_file_open(fs, argv[1], argv[1], &model, &error), &error);
+    check(alm_model_file_open(&(alm_env){.fs = fs}, argv[1], argv[1], &model, &error), &error);
     const alm_forest *forest = alm_model_file_forest(model);
     size_t features = alm_forest_describe(forest).feature_count;
     size_t width = alm_forest_describe(forest).output_count * (features + 1);

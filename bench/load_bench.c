@@ -1,12 +1,13 @@
 /* How long it takes from a file to a model that scores, once in a process, and its peak memory.
  *
- *     load_bench warm|cold PATH [ROW.f64]
+ *     load_bench warm|cold PATH [ROW.f64 [THREADS]]
  *
- * PATH is a model file or a scorer's folder; everything that opening does counts: reading, SHA-256,
- * parsing, layouts. `cold` first asks the kernel to forget the pages of the file (a scorer: of
- * model.txt in it). Printed are wall and processor time of opening, of the first row scored after
- * it (a model file, when a file with its values is given), and the most memory that the process has
- * held, the read file included. */
+ * PATH is a model file or a scorer's folder; everything that opening does counts: starting THREADS
+ * threads (1: only the caller's), reading, SHA-256, parsing, layouts. `cold` first asks the kernel
+ * to forget the pages of the file (a scorer: of model.txt in it). Printed are wall and processor
+ * time (of all threads) of opening, the wall time of the first row scored after it (a model file,
+ * when a file with its values is given), and the most memory that the process has held, the read
+ * file included. */
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
@@ -55,11 +56,20 @@ static void score_first_row(const alm_model_file *model, alm_fs *fs, const char 
     alm_arena_destroy(arena);
 }
 
+static int threads_of(int argc, char **argv)
+{
+    int64_t threads = 1;
+    if (argc == 5 && !alm_str_to_i64(alm_str_of(argv[4]), &threads)) {
+        threads = 0; /* which the pool refuses */
+    }
+    return (int)threads;
+}
+
 int main(int argc, char **argv)
 {
     bool cold = argc > 1 && strcmp(argv[1], "cold") == 0;
-    if (argc < 3 || argc > 4 || (!cold && strcmp(argv[1], "warm") != 0)) {
-        fprintf(stderr, "usage: load_bench warm|cold PATH [ROW.f64]\n");
+    if (argc < 3 || argc > 5 || (!cold && strcmp(argv[1], "warm") != 0)) {
+        fprintf(stderr, "usage: load_bench warm|cold PATH [ROW.f64 [THREADS]]\n");
         return alm_err_exit_status(ALM_ERR_USAGE);
     }
     char inside[PATH_BYTES];
@@ -75,21 +85,23 @@ int main(int argc, char **argv)
         forget_pages(inside);
     }
     double wall = wall_seconds(), cpu = bench_seconds();
+    bench_check(alm_pool_create(threads_of(argc, argv), &env.pool, &error), &error);
     if (is_scorer) {
         bench_check(alm_scorer_open(&env, argv[2], argv[2], &scorer, &error), &error);
     } else {
-        bench_check(alm_model_file_open(fs, argv[2], argv[2], &model, &error), &error);
+        bench_check(alm_model_file_open(&env, argv[2], argv[2], &model, &error), &error);
     }
     bench_print("wall", (wall_seconds() - wall) * 1e3, "ms");
     bench_print("cpu", (bench_seconds() - cpu) * 1e3, "ms");
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     bench_print("peak", (double)used.ru_maxrss / 1024, "MiB");
-    if (model != NULL && argc == 4) {
+    if (model != NULL && argc >= 4) {
         score_first_row(model, fs, argv[3]);
     }
     alm_model_file_close(model);
     alm_scorer_destroy(scorer);
+    alm_pool_destroy(env.pool);
     alm_fs_destroy(fs);
     return 0;
 }

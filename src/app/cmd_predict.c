@@ -375,7 +375,7 @@ static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error
         return alm_scorer_open(&cli->env, path, path, &out->model.scorer, error);
     }
     alm_model_bytes bytes;
-    alm_err code = alm_model_file_open(fs, path, path, &out->model.file, error);
+    alm_err code = alm_model_file_open(&cli->env, path, path, &out->model.file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
                ? alm_scorer_open_onnx(&cli->env, path, cli->arena, &bytes, &out->model.scorer,
                                       error)

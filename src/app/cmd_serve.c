@@ -4,7 +4,8 @@
 #include <time.h>
 
 #include "app/interrupt.h"
-#include "app/session.h"
+#include "app/serve_runs.h"
+#include "app/served_models.h"
 #include "app/stderr_sink.h"
 #include "base/build_info.h"
 #include "base/thread.h"
@@ -12,7 +13,7 @@
 #include "http/service.h"
 #include "monitor/log_line.h"
 
-#define LOOK_NS 50000000 /* for a signal that came just before the wait began */
+#define LOOK_NS 5000000 /* for what is new in the stores; a rollback shall be seen in 10 ms */
 #define CARE_NS 1000000000u
 #define FILES_BESIDES 128 /* that are open when no connection is */
 #define RING_BYTES ((size_t)1 << 20)
@@ -24,6 +25,11 @@ static const almi_option options[] = {
     {"port", "N", "0 takes a free one (default: PORT of the environment, else 3003)"},
     {"workers", "N", "event loops (default: --threads)"},
     {"development", NULL, "nobody is asked who he is; on a loopback address only"},
+    {"model", "FILES", "models to serve, each [NAME=]PATH as of 'almanac predict', with commas "
+                       "between them; nobody approved them, and every answer says so"},
+    {"release", "RELEASES", "imported releases or signals of the project, or aliases, with commas "
+                            "between them"},
+    {"category-codes", NULL, "requests hold the numbers of categories (pandas codes, CatBoost)"},
 };
 
 /* Everything of one server, made in this order and unmade in the other. */
@@ -33,6 +39,7 @@ typedef struct serving {
     alm_buffer openapi, reference;
     alm_line_writer *writer;
     alm_service service;
+    almi_serve_runs runs;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -184,12 +191,18 @@ static alm_err open_serving(serving *s, alm_error *error)
     s->service.started = alm_env_now(&s->cli->env);
     s->service.openapi = &s->openapi;
     s->service.reference = &s->reference;
+    alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
-    return open_access(s, error);
+    ALM_TRY(open_access(s, error));
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
+                                    &s->service.models, error));
+    return almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error);
 }
 
 static void close_serving(serving *s)
 {
+    almi_serve_runs_close(&s->runs);
+    alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);
@@ -215,10 +228,11 @@ static void allow_connections(const serving *s)
     }
 }
 
-/* Until SIGINT or SIGTERM. */
-static void wait_for_the_end(void)
+/* Until SIGINT or SIGTERM; meanwhile what is served is renewed. */
+static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
+        almi_serve_runs_renew(&s->runs);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }
@@ -241,7 +255,7 @@ static alm_err serve(serving *s, alm_error *error)
         almi_note(cli, "listening at %s://%s%s%s:%u, its interface at /reference; Ctrl-C stops",
                   settings->key.size > 0 ? "https" : "http", is_ip6 ? "[" : "", settings->address,
                   is_ip6 ? "]" : "", (unsigned)alm_server_port(server));
-        wait_for_the_end();
+        wait_for_the_end(s);
         /* Not ready first, so that whoever sends requests here stops before the socket closes. */
         atomic_store(&s->service.is_ready, false);
         almi_note(cli, "stopping; %llu requests are at work",
@@ -273,9 +287,13 @@ const almi_command almi_cmd_serve = {
             "ask is said below 'access' of the settings; docs/serving.md and docs/access.md have "
             "every key. Its log is lines of JSON on standard error, from LOG_LEVEL on (default: "
             "info, which has refused requests; debug has all).\n"
+            "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
+            "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
+            "serving-protocols.md has examples.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
-    .example = "almanac serve --development\n"
+    .example = "almanac serve --development --model model.txt\n"
+               "almanac serve --model demand=model.txt,direction=FOLDER --port 8080\n"
                "almanac serve --settings serve.yaml --address 0.0.0.0 --port 8080",
     ALMI_OPTIONS(options),
     .run = run,

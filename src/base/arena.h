@@ -48,6 +48,12 @@ void alm_heap_free(void *memory);
  * While it is on, infallible allocations do not fail (they do not count either). */
 uint64_t alm_heap_fail_at(uint64_t nth);
 
+/* For a process that runs for long and frees large objects (a server its models): from now on every
+ * large block comes from the system by itself and goes back to it when it is freed. Without it the
+ * C library keeps blocks of up to 32 MiB for the next request. Slower where such blocks come and go
+ * all the time. Once, before threads start. */
+void alm_heap_return_large(void);
+
 /* Bytes now held from the heap by the whole process (for refusing work, and for the reports). */
 size_t alm_heap_held_bytes(void);
 

@@ -30,7 +30,8 @@
     X(UNSUPPORTED, "not supported", 501, 13)                        \
     X(NUMERIC, "numerical failure", 500, 14)                        \
     X(EXTERNAL, "failure in a library", 500, 15)                    \
-    X(INTERRUPTED, "interrupted", 503, 16)
+    X(INTERRUPTED, "interrupted", 503, 16)                          \
+    X(UNAVAILABLE, "not available now", 503, 17)
 
 typedef enum alm_err {
     ALM_OK = 0,

@@ -1,13 +1,14 @@
 /* fs.c: what is built on the file operations, the same for every implementation. */
 #include "base/fs.h"
 
-#include "base/hash.h"
-
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 /* Random part of a temporary name: two processes must never choose the same one. */
 #define NONCE_BYTES 8
 #define READ_STEP_BYTES 65536
+#define TOLD_BYTES ((size_t)256 << 10) /* that are read before another thread hashes them */
 
 void alm_fs_destroy(alm_fs *fs) {
     if (fs != NULL) {
@@ -108,12 +109,30 @@ alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) 
     return code;
 }
 
+/* What a thread that reads tells another one. */
+typedef struct reading {
+    const char *data; /* set before `size` is, and not changed */
+    atomic_size_t size;
+    atomic_bool has_ended;
+} reading;
+
 typedef struct open_read {
     alm_fs *fs;
     alm_file *file;
     const char *path;
     size_t limit_bytes;
+    reading *told; /* NULL: nobody */
 } open_read;
+
+static void tell(reading *told, const char *data, size_t size)
+{
+    if (told != NULL && told->data == NULL) {
+        told->data = data;
+    }
+    if (told != NULL && told->data == data) { /* else it moved: the other one has the rest later */
+        atomic_store_explicit(&told->size, size, memory_order_release);
+    }
+}
 
 /* Reads to the end into an arena block that doubles when the file is longer than expected. */
 static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *arena, alm_str *out,
@@ -130,8 +149,9 @@ static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *ar
         bool is_full = size == capacity - 1;
         char *into = is_full ? &probe : data + size;
         size_t got = 0;
-        ALM_TRY(
-            ops->read(from->fs, from->file, into, is_full ? 1 : capacity - 1 - size, &got, error));
+        size_t room = is_full ? 1 : capacity - 1 - size;
+        room = from->told != NULL && room > TOLD_BYTES ? TOLD_BYTES : room;
+        ALM_TRY(ops->read(from->fs, from->file, into, room, &got, error));
         if (got == 0) {
             break;
         }
@@ -143,6 +163,7 @@ static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *ar
             data[size] = probe;
         }
         size += got;
+        tell(from->told, data, size);
         if (size > from->limit_bytes) {
             return alm_fail(error, ALM_ERR_LIMIT, "%s: larger than the limit of %zu bytes",
                             from->path, from->limit_bytes);
@@ -153,8 +174,12 @@ static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *ar
     return ALM_OK;
 }
 
-alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_arena *arena,
-                        alm_str *out, alm_error *error) {
+static alm_err read_whole(const open_read *whole, alm_arena *arena, alm_str *out,
+                          alm_error *error)
+{
+    alm_fs *fs = whole->fs;
+    const char *path = whole->path;
+    size_t limit_bytes = whole->limit_bytes;
     alm_fs_stat stat;
     ALM_TRY(fs->ops->stat(fs, path, &stat, error));
     if (stat.size_bytes > limit_bytes) {
@@ -164,7 +189,8 @@ alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_ar
     alm_file *file = NULL;
     ALM_TRY(fs->ops->open(fs, path, &file, error));
     alm_str text = {NULL, 0};
-    open_read from = {fs, file, path, limit_bytes};
+    open_read from = *whole;
+    from.file = file;
     alm_err code = read_to_end(&from, (size_t)stat.size_bytes, arena, &text, error);
     /* Closing a file that was only read cannot lose anything. */
     alm_err closed = fs->ops->close(fs, file, code == ALM_OK ? error : NULL);
@@ -173,6 +199,64 @@ alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_ar
         *out = text;
     }
     return code;
+}
+
+alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_arena *arena,
+                        alm_str *out, alm_error *error)
+{
+    open_read whole = {.fs = fs, .path = path, .limit_bytes = limit_bytes};
+    return read_whole(&whole, arena, out, error);
+}
+
+typedef struct hashing {
+    open_read whole;
+    reading told;
+    alm_arena *arena;
+    alm_fs_content content;
+} hashing;
+
+static void hash_what_is_there(hashing *h)
+{
+    const struct timespec moment = {0, 50000};
+    while (!atomic_load_explicit(&h->told.has_ended, memory_order_acquire)) {
+        size_t size = atomic_load_explicit(&h->told.size, memory_order_acquire);
+        size_t done = h->content.hash.done;
+        if (size > done) {
+            size = size - done > TOLD_BYTES ? done + TOLD_BYTES : size;
+            alm_hash_go_on(&h->content.hash, (alm_str){h->told.data, size}, size);
+        } else {
+            (void)nanosleep(&moment, NULL);
+        }
+    }
+}
+
+/* Task 0 has begun when another thread takes task 1. */
+static alm_err read_or_hash(void *context, size_t task, int worker, alm_error *error)
+{
+    hashing *h = context;
+    (void)worker;
+    if (task > 0) {
+        hash_what_is_there(h);
+        return ALM_OK;
+    }
+    alm_err code = read_whole(&h->whole, h->arena, &h->content.bytes, error);
+    atomic_store_explicit(&h->told.has_ended, true, memory_order_release);
+    return code;
+}
+
+alm_err alm_fs_read_hashing(const alm_env *env, const char *path, size_t limit_bytes,
+                            alm_arena *arena, alm_fs_content *out, alm_error *error)
+{
+    hashing h = {.whole = {.fs = env->fs, .path = path, .limit_bytes = limit_bytes},
+                 .arena = arena};
+    if (alm_pool_threads(env->pool) > 1) {
+        h.whole.told = &h.told;
+        ALM_TRY(alm_pool_run(env->pool, 2, read_or_hash, &h, error));
+    } else {
+        ALM_TRY(read_whole(&h.whole, arena, &h.content.bytes, error));
+    }
+    *out = h.content;
+    return ALM_OK;
 }
 
 static alm_err write_new(alm_fs *fs, const char *path, alm_str content, bool durable,

@@ -15,6 +15,7 @@
 #define ALM_BASE_FS_H
 
 #include "base/env.h"
+#include "base/hash.h"
 
 typedef struct alm_file alm_file;
 
@@ -77,6 +78,16 @@ bool alm_fs_exists(alm_fs *fs, const char *path);
 /* The whole file, NUL terminated behind its end, in `arena`; refuses more than `limit_bytes`. */
 ALM_NODISCARD alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes,
                                       alm_arena *arena, alm_str *out, alm_error *error);
+/* The same; another thread of env->pool meanwhile makes the hash of what is there already, while
+ * the disk is waited for. It leaves the rest of the hash to the caller, who perhaps has other work
+ * to share with it; with one thread, or without a pool, all of it. */
+typedef struct alm_fs_content {
+    alm_str bytes;
+    alm_hash_begun hash;
+} alm_fs_content;
+ALM_NODISCARD alm_err alm_fs_read_hashing(const alm_env *env, const char *path, size_t limit_bytes,
+                                          alm_arena *arena, alm_fs_content *out,
+                                          alm_error *error);
 /* Durable put-if-absent: temporary file beside `path`, write, sync, link, sync directory, unlink
  * the temporary name. ALM_ERR_EXISTS if `path` is taken (nothing changes then). */
 ALM_NODISCARD alm_err alm_fs_publish(alm_fs *fs, const char *path, alm_str content,

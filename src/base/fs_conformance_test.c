@@ -267,6 +267,43 @@ static void test_read_all_limit(void **state) {
     assert_string_equal(text.data, "12345");
 }
 
+/* The bytes, and their hash, however much of it is made on the way. */
+static void test_read_hashing(void **state) {
+    fixture *f = *state;
+    static const size_t sizes[] = {0, 1, 1000, 262144, 3000001};
+    char *bytes = alm_arena_alloc(f->arena, 3000001);
+    for (size_t i = 0; i < 3000001; i++) {
+        bytes[i] = (char)(i * i / 7);
+    }
+    for (int threads = 0; threads <= 3; threads++) {
+        alm_env env = {.fs = f->fs};
+        alm_error error = {0};
+        alm_fs_content content = {0};
+        if (threads > 0) {
+            assert_int_equal(alm_pool_create(threads, &env.pool, NULL), ALM_OK);
+        }
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            const char *path = alm_path_join(f->arena, f->root, "hashed");
+            alm_digest expected = alm_hash_bytes(bytes, sizes[i]);
+            assert_int_equal(alm_fs_write_all(f->fs, path, (alm_str){bytes, sizes[i]}, NULL),
+                             ALM_OK);
+            assert_int_equal(
+                alm_fs_read_hashing(&env, path, sizes[i], f->arena, &content, &error), ALM_OK);
+            assert_int_equal(content.bytes.size, sizes[i]);
+            assert_memory_equal(content.bytes.data, bytes, sizes[i]);
+            assert_true(content.hash.done <= sizes[i]);
+            alm_digest digest = alm_hash_finish(&content.hash, content.bytes);
+            assert_true(alm_digest_equal(&digest, &expected));
+            assert_true(sizes[i] == 0 || alm_fs_read_hashing(&env, path, sizes[i] - 1, f->arena,
+                                                             &content, &error) == ALM_ERR_LIMIT);
+        }
+        const char *path = alm_path_join(f->arena, f->root, "not there");
+        assert_int_equal(alm_fs_read_hashing(&env, path, 9, f->arena, &content, &error),
+                         ALM_ERR_NOT_FOUND);
+        alm_pool_destroy(env.pool);
+    }
+}
+
 static void test_remove_tree(void **state) {
     fixture *f = *state;
     assert_int_equal(alm_fs_make_directories(f->fs, at(f, "t/u/v"), NULL), ALM_OK);
@@ -331,6 +368,7 @@ int main(void) {
         EVERYWHERE(test_publish),
         EVERYWHERE(test_write_all_replaces),
         EVERYWHERE(test_read_all_limit),
+        EVERYWHERE(test_read_hashing),
         EVERYWHERE(test_remove_tree),
         EVERYWHERE(test_paths),
         EVERYWHERE(test_allocation_faults),

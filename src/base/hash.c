@@ -76,6 +76,22 @@ alm_digest alm_hash_bytes(const void *data, size_t size) {
     return alm_hash_final(&hash);
 }
 
+void alm_hash_go_on(alm_hash_begun *begun, alm_str whole, size_t end)
+{
+    alm_assert(begun->done <= end && end <= whole.size);
+    if (begun->done == 0) {
+        alm_hash_init(&begun->hash);
+    }
+    alm_hash_update(&begun->hash, whole.data + begun->done, end - begun->done);
+    begun->done = end;
+}
+
+alm_digest alm_hash_finish(alm_hash_begun *begun, alm_str whole)
+{
+    alm_hash_go_on(begun, whole, whole.size);
+    return alm_hash_final(&begun->hash);
+}
+
 alm_digest alm_hash_keyed(const void *key, size_t key_size, const void *data, size_t size) {
     alm_assert(key != NULL || key_size == 0);
     alm_assert(data != NULL || size == 0);

@@ -24,6 +24,16 @@ void alm_hash_update_double(alm_hash *hash, double value);  /* -0 as +0, one NaN
 alm_digest alm_hash_final(alm_hash *hash);
 
 alm_digest alm_hash_bytes(const void *data, size_t size);
+
+/* The hash of something that is hashed in parts, between other work: {0} to begin with. */
+typedef struct alm_hash_begun {
+    alm_hash hash;
+    size_t done; /* bytes of it, from the first on */
+} alm_hash_begun;
+/* Goes on behind `done` to byte `end` of `whole`. */
+void alm_hash_go_on(alm_hash_begun *begun, alm_str whole, size_t end);
+/* Goes on to the end, if that is left, and gives the hash. Once. */
+alm_digest alm_hash_finish(alm_hash_begun *begun, alm_str whole);
 /* Keyed hash (HMAC-SHA-256), for the pseudonyms of customer keys. */
 alm_digest alm_hash_keyed(const void *key, size_t key_size, const void *data, size_t size);
 

@@ -237,6 +237,9 @@ alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, 
     if (text.size == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s: empty, but a JSON value is needed", name);
     }
+    if (memchr(text.data, '\0', text.size)) { /* jansson passes over one behind a number */
+        return alm_fail(error, ALM_ERR_INVALID, "%s: not valid JSON: it holds a NUL byte", name);
+    }
     ALM_TRY(check_depth(text, name, error));
     json_error_t cause = {0};
     json_t *tree = load_in_c_locale(text, &cause);

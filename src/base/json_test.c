@@ -158,6 +158,9 @@ static void malformed_text_is_refused_with_its_place(void **state) {
     alm_json_document *document = NULL;
     assert_int_equal(alm_json_parse((alm_str){with_nul, 4}, "t", &document, NULL),
                      ALM_ERR_INVALID);
+    const char number_and_nul[] = "8\0";
+    assert_int_equal(alm_json_parse((alm_str){number_and_nul, 2}, "t", &document, NULL),
+                     ALM_ERR_INVALID);
 }
 
 static void depth_is_bounded_with_a_place(void **state) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 alm_str alm_str_of(const char *text)
 {
     return text ? (alm_str){text, strlen(text)} : (alm_str){"", 0};
@@ -147,29 +149,53 @@ bool alm_str_to_i64(alm_str a, int64_t *out)
 
 __extension__ typedef unsigned __int128 wide;
 
+/* A power of five moved up to the highest bit, by how many bits, and its reciprocal: the lower half
+ * of 2^128 / power, rounded down. */
+typedef struct divisor {
+    uint64_t power, reciprocal;
+    int moved;
+} divisor;
+#define MOVED(five) ((uint64_t)(five) << __builtin_clzll(five))
+#define DIVISOR(five) {MOVED(five), (uint64_t)(~(wide)0 / MOVED(five)), __builtin_clzll(five)}
+static const divisor DIVISORS[] = {
+    DIVISOR(1u), DIVISOR(5u), DIVISOR(25u), DIVISOR(125u), DIVISOR(625u), DIVISOR(3125u),
+    DIVISOR(15625u), DIVISOR(78125u), DIVISOR(390625u), DIVISOR(1953125u), DIVISOR(9765625u),
+    DIVISOR(48828125u), DIVISOR(244140625u), DIVISOR(1220703125u), DIVISOR(6103515625u),
+    DIVISOR(30517578125u), DIVISOR(152587890625u), DIVISOR(762939453125u),
+    DIVISOR(3814697265625u), DIVISOR(19073486328125u), DIVISOR(95367431640625u),
+    DIVISOR(476837158203125u), DIVISOR(2384185791015625u), DIVISOR(11920928955078125u),
+    DIVISOR(59604644775390625u), DIVISOR(298023223876953125u), DIVISOR(1490116119384765625u),
+    DIVISOR(7450580596923828125u)};
+
+/* The quotient; bit 0 is set also when it is not whole. high < d->power. Moeller and Granlund,
+ * "Improved division by invariant integers" (2011), algorithm 4. */
+static inline uint64_t divide(uint64_t high, uint64_t low, const divisor *d)
+{
+    wide product = (wide)d->reciprocal * high + ((wide)high << 64 | low);
+    uint64_t quotient = (uint64_t)(product >> 64) + 1, rest = low - quotient * d->power;
+    bool above = rest > (uint64_t)product;
+    quotient -= above;
+    rest += above ? d->power : 0;
+    bool below = rest >= d->power;
+    quotient += below;
+    rest -= below ? d->power : 0;
+    return quotient | (rest != 0);
+}
+
 /* digits / 10^places, correctly rounded, for digits > 0 and places up to 27, the last for which
  * 5^places fits 63 bits. One division of whole numbers gives at least 62 bits of the quotient, and
- * its remainder whether there is more behind them; a double takes 53. */
-static double decimal_quotient(uint64_t digits, unsigned places)
+ * whether there is more behind them; a double takes 53. */
+static inline double decimal_quotient(uint64_t digits, unsigned places)
 {
-    static const uint64_t POWERS[] = {
-        UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625), UINT64_C(3125),
-        UINT64_C(15625), UINT64_C(78125), UINT64_C(390625), UINT64_C(1953125), UINT64_C(9765625),
-        UINT64_C(48828125), UINT64_C(244140625), UINT64_C(1220703125), UINT64_C(6103515625),
-        UINT64_C(30517578125), UINT64_C(152587890625), UINT64_C(762939453125),
-        UINT64_C(3814697265625), UINT64_C(19073486328125), UINT64_C(95367431640625),
-        UINT64_C(476837158203125), UINT64_C(2384185791015625), UINT64_C(11920928955078125),
-        UINT64_C(59604644775390625), UINT64_C(298023223876953125), UINT64_C(1490116119384765625),
-        UINT64_C(7450580596923828125)};
-    int up = __builtin_clzll(digits), down = __builtin_clzll(POWERS[places]);
-    uint64_t divisor = POWERS[places] << down;
-    wide dividend = (wide)(digits << up) << 63;
-    uint64_t quotient = (uint64_t)(dividend / divisor);
-    quotient |= quotient * (wide)divisor != dividend;
-    uint64_t scale_bits = (uint64_t)(1023 + down - up - (int)places - 63) << 52;
+    const divisor *d = &DIVISORS[places];
+    int up = __builtin_clzll(digits);
+    uint64_t high = digits << up;
+    uint64_t quotient = divide(high >> 1, high << 63, d);
+    int64_t half = (int64_t)(quotient >> 1 | (quotient & 1)); /* signed ones convert faster */
+    uint64_t scale_bits = (uint64_t)(1023 + d->moved - up - (int)places - 62) << 52;
     double scale;
     memcpy(&scale, &scale_bits, sizeof scale);
-    return (double)quotient * scale; /* a power of two, far from the subnormal numbers */
+    return (double)half * scale; /* a power of two, far from the subnormal numbers */
 }
 
 /* Parts of a decimal: digits * 10^exponent. */
@@ -179,30 +205,16 @@ typedef struct decimal {
     int64_t exponent;
 } decimal;
 
-/* Eight digits at once: pairs of neighbours become numbers below 100, those below 10^4, those below
- * 10^8. False when one is no digit, or bytes lie the other way round. */
-static bool eight_digits(const char *at, uint64_t *out)
-{
-    uint64_t eight;
-    memcpy(&eight, at, sizeof eight);
-    uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0), zeros = UINT64_C(0x3030303030303030);
-    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || (eight & high) != zeros ||
-        ((eight + UINT64_C(0x0606060606060606)) & high) != zeros) {
-        return false;
-    }
-    eight -= zeros;
-    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
-    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
-    *out = (eight * 10000 + (eight >> 32)) & UINT64_C(0xFFFFFFFF);
-    return true;
-}
-
 /* Appends the digits from `at` on to *digits, which may overflow; the place behind them. */
 static const char *take_digits(const char *at, const char *end, uint64_t *digits)
 {
-    uint64_t value = *digits, eight = 0;
-    for (; end - at >= 8 && eight_digits(at, &eight); at += 8) {
-        value = value * 100000000 + eight;
+    uint64_t value = *digits;
+    for (; end - at >= 8; at += 8) {
+        alm_digits eight = alm_digits_at(at);
+        if (eight.count < 8) {
+            break;
+        }
+        value = value * 100000000 + eight.value;
     }
     for (; at < end && (unsigned)(*at - '0') <= 9; at++) {
         value = value * 10 + (uint64_t)(*at - '0');
@@ -247,28 +259,63 @@ static bool split_decimal(alm_str a, decimal *out)
     return true;
 }
 
+/* Powers of ten that are doubles. */
+#define EXACT_POWER_MAX 22
+static const double EXACT_POWER[EXACT_POWER_MAX + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* A number in the C locale, whatever locale the embedding program has set. newlocale costs a
  * microsecond, so the common forms are read directly and exactly: at most 15 digits and a power of
  * ten up to 22 are exact doubles, so one multiplication or division of them is correctly rounded;
  * up to 19 digits and 27 decimals (what writing 17 digits gives) take a division of integers. */
 static bool short_decimal(alm_str a, double *out)
 {
-    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     decimal d;
     double value = 0;
     if (!split_decimal(a, &d)) {
         return false;
     }
-    if (d.count <= 15 && d.exponent >= -22 && d.exponent <= 22) {
-        value = d.exponent < 0 ? (double)d.digits / POWERS[-d.exponent]
-                               : (double)d.digits * POWERS[d.exponent];
+    if (d.count <= 15 && d.exponent >= -EXACT_POWER_MAX && d.exponent <= EXACT_POWER_MAX) {
+        value = d.exponent < 0 ? (double)d.digits / EXACT_POWER[-d.exponent]
+                               : (double)d.digits * EXACT_POWER[d.exponent];
     } else if (d.digits > 0 && d.exponent >= -27 && d.exponent < 0) {
         value = decimal_quotient(d.digits, (unsigned)-d.exponent);
     } else {
         return false;
     }
+    *out = a.data[0] == '-' ? -value : value;
+    return true;
+}
+
+#define PLAIN_DIGITS 19 /* are below 2^64 */
+
+bool alm_str_plain_decimal(alm_str a, double *out)
+{
+    static const uint32_t POWER[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    const char *at = a.data + (a.data[0] == '-');
+    alm_digits whole = alm_digits_at(at);
+    at += whole.count;
+    ptrdiff_t left = a.data + a.size - at - 1, places = left;
+    /* Seven digits at most, so that the byte behind them is in the text. */
+    bool fits = whole.count > 0 && whole.count < 8 && left > 0 && left <= PLAIN_DIGITS;
+    if (!fits || *at != '.' || (whole.value > 0 && whole.count + places > PLAIN_DIGITS)) {
+        return false;
+    }
+    uint64_t digits = whole.value, bad = 0, others;
+    for (at++; left >= 8; left -= 8, at += 8) {
+        digits = digits * 100000000 + alm_digits_value(alm_digits_load(at, &others));
+        bad |= others;
+    }
+    unsigned shift = 8 * (7 - (unsigned)left); /* zeros in front */
+    uint64_t rest = alm_digits_load(at, &others) << shift << 8;
+    bad |= others << shift << 8;
+    digits = digits * POWER[left] + alm_digits_value(rest);
+    if (bad != 0) {
+        return false;
+    }
+    double value = digits < (uint64_t)1 << 53 ? (double)digits / EXACT_POWER[places]
+                                              : decimal_quotient(digits, (unsigned)places);
     *out = a.data[0] == '-' ? -value : value;
     return true;
 }
@@ -338,6 +385,74 @@ bool alm_str_to_float(alm_str a, float *out)
         }
     }
     return number_in_c_locale(a, NULL, out);
+}
+
+/* ---- numbers to text ---- */
+
+/* value >= 0 as `count` significant digits (15 to 17), the first of them worth 10^*exponent, with
+ * printf's rounding: correct, ties to even. False outside of about 1e-11 to 1e17, where no power
+ * of five fits 64 bits. The product below is exact: a significand has 53 bits. */
+static bool significant_digits(double value, int count, uint64_t *digits, int *exponent)
+{
+    static const uint64_t LEAST[] = {UINT64_C(100000000000000), UINT64_C(1000000000000000),
+                                     UINT64_C(10000000000000000)};
+    uint64_t bits = 0, least = LEAST[count - 15];
+    memcpy(&bits, &value, sizeof bits);
+    int binary = (int)(bits >> 52) - 1075;
+    uint64_t significand = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+    /* 1233 / 4096 is below the logarithm of 2 by so little that this is right or one too small. */
+    int ten = (int)floor((binary + 52) * 1233 / 4096.0);
+    for (int tries = 0; tries < 2; tries++, ten++) {
+        int places = count - 1 - ten;
+        if (places < 0 || places > 27 || binary + places > 0 || binary + places < -127) {
+            return false;
+        }
+        unsigned shift = (unsigned)-(binary + places);
+        wide product = (wide)significand * (DIVISORS[places].power >> DIVISORS[places].moved);
+        wide rest = product & (((wide)1 << shift) - 1), half = shift ? (wide)1 << (shift - 1) : 0;
+        uint64_t whole = (uint64_t)(product >> shift);
+        whole += shift && (rest > half || (rest == half && (whole & 1)));
+        if (whole < 10 * least) {
+            *digits = whole;
+            *exponent = ten;
+            return whole >= least;
+        }
+    }
+    return false;
+}
+
+/* The same text as %.*g, of digits and an exponent of ten. */
+static size_t lay_out(bool negative, uint64_t digits, int count, int ten, char *out)
+{
+    char digit[17];
+    char *at = out;
+    for (int i = count; i > 0; i--, digits /= 10) {
+        digit[i - 1] = (char)('0' + digits % 10);
+    }
+    while (count > 1 && digit[count - 1] == '0') {
+        count--;
+    }
+    if (negative) {
+        *at++ = '-';
+    }
+    if (ten < 0 && ten >= -4) {
+        memcpy(at, "0.000", 5);
+        at += 1 - ten;
+    }
+    for (int i = 0; i < count || (ten >= 0 && i <= ten); i++) {
+        if (i > 0 && i == (ten < -4 ? 1 : ten + 1)) {
+            *at++ = '.';
+        }
+        *at++ = i < count ? digit[i] : '0';
+    }
+    if (ten < -4) { /* at least 1e-11 */
+        memcpy(at, "e-", 2);
+        at[2] = (char)('0' + -ten / 10);
+        at[3] = (char)('0' + -ten % 10);
+        at += 4;
+    }
+    *at = '\0';
+    return (size_t)(at - out);
 }
 
 /* %.*g writes the decimal point of the locale of the process; put back the C locale's. */
@@ -432,14 +547,19 @@ size_t alm_double_text(double value, char out[32])
         }
     }
     /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
-    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits < 17; digits++) {
-        size_t size = print_double(value, digits, out);
-        double back;
-        if (alm_str_to_double((alm_str){out, size}, &back) && back == value) {
-            return size;
+    size_t size = 0;
+    double back = 0;
+    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits <= 17; digits++) {
+        uint64_t whole = 0;
+        int ten = 0;
+        size = digits >= 15 && significant_digits(fabs(value), digits, &whole, &ten)
+                   ? lay_out(value < 0, whole, digits, ten, out)
+                   : print_double(value, digits, out);
+        if (digits == 17 || (alm_str_to_double((alm_str){out, size}, &back) && back == value)) {
+            break;
         }
     }
-    return print_double(value, 17, out);
+    return size;
 }
 
 /* ---- growing text ---- */

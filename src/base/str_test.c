@@ -281,6 +281,56 @@ static void floats_are_rounded_once(void **state)
     }
 }
 
+/* Whether a text is a plain decimal; its value must be that of the whole reader. */
+static bool is_plain_decimal(const char *text)
+{
+    char inside[200];
+    double value = 77, whole = 77;
+    snprintf(inside, sizeof inside, "%s 123456789", text);
+    bool is = alm_str_plain_decimal((alm_str){inside, strlen(text)}, &value);
+    if (is && (!alm_str_to_double(alm_str_of(text), &whole) ||
+               memcmp(&value, &whole, sizeof value) != 0)) {
+        fail_msg("'%s' gives %a, expected %a", text, value, whole);
+    }
+    assert_true(is || value == 77);
+    return is;
+}
+
+static void plain_decimals_are_those_of_the_whole_reader(void **state)
+{
+    (void)state;
+    static const char *PLAIN[] = {
+        "59.500000000000007", "-0.33360551558426882", "0.0000000000000000001", "-0.0", "5.5",
+        "9999999.999999999999", "9007199.254740993", "1.12345678", "1.1234567812345678",
+        "0.9999999999999999999", "-007.5", "9007199.254740992", "0.9007199254740993"};
+    static const char *OTHERS[] = {
+        "", "-", ".", "5.", "5", ".5", "+1.5", "--1.5", "1.5e-05", "1.5E5", "12345678.5", "nan",
+        "1.1234567890123456789", "0.00000000000000000001", "1.1234567x", "1.12345678x", "1.x",
+        "1.1234567812345678x", "1..5", "1.5.5", "1,5", "1.-5", "12345678"};
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
+        if (!is_plain_decimal(PLAIN[i])) {
+            fail_msg("'%s' is not plain", PLAIN[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        if (is_plain_decimal(OTHERS[i])) {
+            fail_msg("'%s' is plain", OTHERS[i]);
+        }
+    }
+    /* What stands behind the end is no part of it. */
+    double value = 77;
+    assert_true(alm_str_plain_decimal((alm_str){"12.575757575757", 4}, &value) && value == 12.5);
+    assert_false(alm_str_plain_decimal((alm_str){"12.575757575757", 3}, &value));
+    assert_false(alm_str_plain_decimal((alm_str){"1234.5757575757", 2}, &value));
+    alm_rng rng = alm_rng_stream(1, 32);
+    for (int i = 0; i < 300000; i++) {
+        char text[40];
+        value = alm_rng_next_uniform(&rng) * (i % 4 == 0 ? 1 : i % 4 == 1 ? 1e7 : 100);
+        snprintf(text, sizeof text, "%.*g", 1 + i % 19, value);
+        (void)is_plain_decimal(text);
+    }
+}
+
 static void texts_that_are_no_number_are_rejected(void **state)
 {
     (void)state;
@@ -408,6 +458,44 @@ static void enter_comma_locale(void)
     rmdir(inner);
     rmdir(folder);
     assert_non_null(name);
+}
+
+/* The C library's digits, the fewest of them that read back: what the text always was. */
+static void assert_printf(double value)
+{
+    char text[32], expected[40];
+    int digits = 15;
+    alm_double_text(value, text);
+    do {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+    } while (strtod(expected, NULL) != value && ++digits <= 17);
+    if (strcmp(text, expected) != 0) {
+        fail_msg("%a is written as '%s' and not '%s'", value, text, expected);
+    }
+}
+
+static void texts_are_those_of_the_c_library(void **state)
+{
+    (void)state;
+    static const double ODD[] = {0.5, 0.1, 1e-4, 9.9999999999999995e-5, 1e-5, 0.00012345, 1e-11,
+                                 1e-12, 999999999999999.9, 99999999999999.97, 9.999999999999999e22,
+                                 1e15, 1e16, 1e17, 123456789012345678.0, 0x1p-30, 0x1.8p-37,
+                                 0.30000000000000004, 3e-308, 1.7976931348623157e308};
+    for (size_t i = 0; i < sizeof ODD / sizeof ODD[0]; i++) {
+        assert_printf(-ODD[i] - (ODD[i] == floor(ODD[i]) && ODD[i] < 1e15 ? 0.5 : 0));
+        assert_printf(ODD[i] + (ODD[i] == floor(ODD[i]) && ODD[i] < 1e15 ? 0.5 : 0));
+    }
+    for (uint64_t i = 0; i < 200000; i++) {
+        uint64_t bits = alm_rng_u64(7, ALM_RNG_TEST, i, 0);
+        /* Around the fast range: 2^-45 to 2^62; some with few bits, so that there are ties. */
+        int exponent = (int)(bits % 108) - 45;
+        double value = ldexp((double)(bits >> (i % 2 ? 11 : 11 + i % 50)) + 1, -53);
+        value = ldexp(value, exponent);
+        if (value < 1e15 && value == floor(value)) {
+            continue; /* written as an integer */
+        }
+        assert_printf(bits & 1024 ? -value : value);
+    }
 }
 
 static void numbers_do_not_follow_the_locale(void **state)
@@ -619,9 +707,11 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(doubles_are_read_correctly_rounded),
         cmocka_unit_test(floats_are_rounded_once),
+        cmocka_unit_test(plain_decimals_are_those_of_the_whole_reader),
         cmocka_unit_test(texts_that_are_no_number_are_rejected),
         cmocka_unit_test(doubles_are_written_shortest),
         cmocka_unit_test(texts_of_doubles),
+        cmocka_unit_test(texts_are_those_of_the_c_library),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
         cmocka_unit_test(control_characters_become_visible),
         cmocka_unit_test(doubles_are_written_as_by_printf),

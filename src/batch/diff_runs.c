@@ -12,9 +12,9 @@ typedef struct comparer {
     const alm_read_stores *stores;
     const alm_diff_options *options;
     alm_arena *arena;
-    almi_catalog catalog;
+    alm_run_catalog catalog;
     almi_columns columns;
-    const almi_catalog_run *run[3]; /* old, new, between (may be NULL) */
+    const alm_catalog_run *run[3]; /* old, new, between (may be NULL) */
     alm_diff_run described[3];
     alm_sql *sql;
     alm_diff *diff;
@@ -25,16 +25,16 @@ static const char *const view_names[] = {"old_run", "new_run", "between_run"};
 
 /* ---- choosing and describing the runs ---- */
 
-static alm_err describe(comparer *c, const almi_catalog_run *run, alm_diff_run *out)
+static alm_err describe(comparer *c, const alm_catalog_run *run, alm_diff_run *out)
 {
     alm_json_document *manifest;
-    alm_err code = almi_run_manifest_read(c->stores->objects, &run->commit->manifest, &manifest,
+    alm_err code = alm_run_manifest_read(c->stores->objects, &run->commit->manifest, &manifest,
                                       c->error);
     if (code != ALM_OK) {
         return alm_error_wrap(c->error, code, "run " ALM_STR_FMT, ALM_STR_ARG(run->run_id));
     }
     *out = (alm_diff_run){.run_id = run->run_id, .model_version = run->model_version,
-                          .release_hash = almi_manifest_text(manifest, "release_hash", c->arena),
+                          .release_hash = alm_run_manifest_text(manifest, "release_hash", c->arena),
                           .snapshot_id = run->snapshot_id,
                           .prediction_date = run->prediction_date};
     alm_json_document_destroy(manifest);
@@ -43,7 +43,7 @@ static alm_err describe(comparer *c, const almi_catalog_run *run, alm_diff_run *
 
 static alm_err find_run(comparer *c, size_t which, alm_str run_id)
 {
-    c->run[which] = almi_catalog_find(&c->catalog, run_id);
+    c->run[which] = alm_run_catalog_find(&c->catalog, run_id);
     if (!c->run[which]) {
         return alm_fail(c->error, ALM_ERR_NOT_FOUND,
                         "no run '" ALM_STR_FMT "' in the prediction store; 'almanac predictions "
@@ -56,14 +56,14 @@ static alm_err find_run(comparer *c, size_t which, alm_str run_id)
  * are read: a release name has one hash. The newest such run is taken. */
 static alm_err look_for_between(comparer *c)
 {
-    const almi_catalog_run *old_run = c->run[0];
-    const almi_catalog_run *new_run = c->run[1];
+    const alm_catalog_run *old_run = c->run[0];
+    const alm_catalog_run *new_run = c->run[1];
     for (size_t i = c->catalog.runs; i-- > 0;) {
-        const almi_catalog_run *run = &c->catalog.run[i];
-        const almi_catalog_run *data = NULL;
-        const almi_catalog_run *release = NULL;
+        const alm_catalog_run *run = &c->catalog.run[i];
+        const alm_catalog_run *data = NULL;
+        const alm_catalog_run *release = NULL;
         for (size_t side = 0; side < 2; side++) {
-            const almi_catalog_run *a = side ? new_run : old_run;
+            const alm_catalog_run *a = side ? new_run : old_run;
             if (alm_str_equal(run->snapshot_id, a->snapshot_id) &&
                 run->prediction_date == a->prediction_date) {
                 data = a;

@@ -308,7 +308,7 @@ static alm_err save_scorer(importing *i, const char *path, manifest *m, alm_erro
 static alm_err load_file(importing *i, const char *path, alm_model_bytes *file, alm_error *error)
 {
     alm_fs *fs = i->env->fs;
-    alm_err code = alm_model_file_load(fs, path, i->arena, file, &i->model.file, error);
+    alm_err code = alm_model_file_load(i->env, path, i->arena, file, &i->model.file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
                ? alm_scorer_open_onnx(i->env, path, i->arena, file, &i->model.scorer, error)
                : code;
@@ -393,6 +393,7 @@ typedef struct opening {
     const alm_env *env;
     alm_objects *objects;
     alm_arena *arena;
+    bool as_scorer; /* also a model file */
 } opening;
 
 static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer,
@@ -411,7 +412,11 @@ static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer
     ALM_TRY(get_digest(root, "model", &digest, error));
     ALM_TRY(alm_objects_get(o->objects, &digest, ALM_MODEL_FILE_BYTES_MAX, o->arena, &bytes,
                             error));
-    alm_err code = alm_model_file_parse(bytes, name, &out->file, error);
+    if (o->as_scorer) {
+        return alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error);
+    }
+    alm_err code = alm_model_file_parse_by(o->env != NULL ? o->env->pool : NULL, bytes, name,
+                                           &out->file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(bytes)
                ? alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error)
                : code;
@@ -444,21 +449,20 @@ static alm_err open_manifest(const opening *o, const alm_json *root, alm_importe
     return open_model(o, root, is_scorer, &out->model, error);
 }
 
-alm_err alm_imported_open(const alm_env *env, alm_objects *objects, const alm_digest *bundle,
-                          alm_arena *arena, alm_imported *out, alm_error *error)
+static alm_err open_bundle(const opening *o, const alm_digest *bundle, alm_imported *out,
+                           alm_error *error)
 {
-    opening o = {env, objects, arena};
     alm_str text;
     alm_imported found = {0};
     alm_json_document *document = NULL;
     char name[ALM_DIGEST_TEXT_BYTES];
     alm_digest_text(bundle, name);
-    alm_err code = alm_objects_get(objects, bundle, MANIFEST_BYTES_MAX, arena, &text, error);
+    alm_err code = alm_objects_get(o->objects, bundle, MANIFEST_BYTES_MAX, o->arena, &text, error);
     if (code == ALM_OK) {
         code = alm_json_parse(text, "manifest.json", &document, error);
     }
     if (code == ALM_OK) {
-        code = open_manifest(&o, alm_json_root(document), &found, error);
+        code = open_manifest(o, alm_json_root(document), &found, error);
     }
     alm_json_document_destroy(document);
     if (code != ALM_OK) {
@@ -466,5 +470,22 @@ alm_err alm_imported_open(const alm_env *env, alm_objects *objects, const alm_di
         return alm_error_wrap(error, code, "bundle %.12s", name);
     }
     *out = found;
+    return ALM_OK;
+}
+
+alm_err alm_imported_open(const alm_env *env, alm_objects *objects, const alm_digest *bundle,
+                          alm_arena *arena, alm_imported *out, alm_error *error)
+{
+    opening o = {.env = env, .objects = objects, .arena = arena};
+    return open_bundle(&o, bundle, out, error);
+}
+
+alm_err alm_imported_scorer(const alm_env *env, alm_objects *objects, const alm_digest *bundle,
+                            alm_arena *arena, alm_scorer **out, alm_error *error)
+{
+    opening o = {.env = env, .objects = objects, .arena = arena, .as_scorer = true};
+    alm_imported found = {0};
+    ALM_TRY(open_bundle(&o, bundle, &found, error));
+    *out = found.model.scorer;
     return ALM_OK;
 }

@@ -84,5 +84,10 @@ typedef struct alm_imported {
 ALM_NODISCARD alm_err alm_imported_open(const alm_env *env, alm_objects *objects,
                                         const alm_digest *bundle, alm_arena *arena,
                                         alm_imported *out, alm_error *error);
+/* The same as a scorer, also of a model file (alm_scorer_of_model_file, without category codes):
+ * for whoever answers both alike. The caller destroys it. */
+ALM_NODISCARD alm_err alm_imported_scorer(const alm_env *env, alm_objects *objects,
+                                          const alm_digest *bundle, alm_arena *arena,
+                                          alm_scorer **out, alm_error *error);
 
 #endif

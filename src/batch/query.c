@@ -14,7 +14,7 @@ static bool is_step_wanted(alm_str horizon, almi_steps steps)
     return (steps.first == 0 || step >= steps.first) && (steps.last == 0 || step <= steps.last);
 }
 
-alm_err almi_run_files(const alm_read_stores *stores, const almi_catalog_run *run,
+alm_err almi_run_files(const alm_read_stores *stores, const alm_catalog_run *run,
                        almi_steps steps, alm_arena *arena, almi_files *files, alm_error *error)
 {
     for (size_t f = 0; f < run->commit->files; f++) {
@@ -60,7 +60,7 @@ static alm_err parse_columns(const alm_json *fields, alm_arena *arena, almi_colu
     return ALM_OK;
 }
 
-alm_err almi_data_columns(const almi_catalog *catalog, alm_arena *arena, almi_columns *out,
+alm_err almi_data_columns(const alm_run_catalog *catalog, alm_arena *arena, almi_columns *out,
                           alm_error *error)
 {
     if (catalog->commits == 0 || !catalog->commit[0].has_metadata) {
@@ -268,7 +268,7 @@ static alm_err build_statement(alm_query *query, const alm_query_options *option
 
 /* ---- the table of runs, for SQL ---- */
 
-static void add_run(alm_table_builder *builder, const almi_catalog_run *run, int64_t version)
+static void add_run(alm_table_builder *builder, const alm_catalog_run *run, int64_t version)
 {
     alm_table_builder_text(builder, run->run_id);
     alm_table_builder_text(builder, run->run_key);
@@ -288,7 +288,7 @@ static void add_run(alm_table_builder *builder, const almi_catalog_run *run, int
     alm_table_builder_bool(builder, run->superseded_at > version);
 }
 
-static alm_err create_runs(alm_sql *sql, const almi_catalog *catalog, const almi_choice *choice,
+static alm_err create_runs(alm_sql *sql, const alm_run_catalog *catalog, const almi_choice *choice,
                            alm_error *error)
 {
     static const char *const names[] = {
@@ -303,7 +303,7 @@ static alm_err create_runs(alm_sql *sql, const almi_catalog *catalog, const almi
     ALM_TRY(alm_table_builder_create(names, types, sizeof(types) / sizeof(types[0]), &builder,
                                      error));
     for (size_t i = 0; i < catalog->runs; i++) {
-        const almi_catalog_run *run = &catalog->run[i];
+        const alm_catalog_run *run = &catalog->run[i];
         if (run->commit->version <= choice->version &&
             (alm_str_is(choice->model_version, "*") ||
              alm_str_equal(choice->model_version, run->model_version))) {
@@ -325,7 +325,7 @@ typedef struct opener {
     alm_query *query;
     const alm_read_stores *stores;
     const alm_query_options *options;
-    almi_catalog catalog;
+    alm_run_catalog catalog;
     almi_choice choice;
     almi_columns columns;
     almi_files files;
@@ -353,11 +353,11 @@ static alm_err check_options(const alm_query_options *o, alm_error *error)
 /* The fan file instead of a file per step; *used stays false when the run has none. */
 static alm_err use_fan_file(opener *o, bool *used)
 {
-    const almi_catalog_run *run = o->choice.run[0];
+    const alm_catalog_run *run = o->choice.run[0];
     alm_json_document *manifest;
-    ALM_TRY(almi_run_manifest_read(o->stores->objects, &run->commit->manifest, &manifest,
+    ALM_TRY(alm_run_manifest_read(o->stores->objects, &run->commit->manifest, &manifest,
                                    o->error));
-    alm_str fan = almi_manifest_text(manifest, "fan_object", o->query->arena);
+    alm_str fan = alm_run_manifest_text(manifest, "fan_object", o->query->arena);
     alm_json_document_destroy(manifest);
     if (fan.size == 0) {
         return ALM_OK;
@@ -381,7 +381,7 @@ static alm_err use_fan_file(opener *o, bool *used)
     return ALM_OK;
 }
 
-static size_t files_of(const almi_catalog_run *const *run, size_t runs)
+static size_t files_of(const alm_catalog_run *const *run, size_t runs)
 {
     size_t count = 1; /* a fan file */
     for (size_t i = 0; i < runs; i++) {
@@ -390,7 +390,7 @@ static size_t files_of(const almi_catalog_run *const *run, size_t runs)
     return count;
 }
 
-static alm_err collect_files(opener *o, const almi_catalog_run *const *run, size_t runs,
+static alm_err collect_files(opener *o, const alm_catalog_run *const *run, size_t runs,
                              almi_files *files)
 {
     almi_steps steps = {o->options->first_step, o->options->last_step};
@@ -424,11 +424,11 @@ static alm_err open_selection(opener *o)
 static alm_err open_statement(opener *o)
 {
     alm_query *query = o->query;
-    const almi_catalog_run **all = ALM_NEW_ARRAY(query->arena, const almi_catalog_run *,
+    const alm_catalog_run **all = ALM_NEW_ARRAY(query->arena, const alm_catalog_run *,
                                                  o->catalog.runs);
     size_t count = 0;
     for (size_t i = 0; i < o->catalog.runs; i++) {
-        const almi_catalog_run *run = &o->catalog.run[i];
+        const alm_catalog_run *run = &o->catalog.run[i];
         if (run->commit->version <= o->choice.version &&
             (alm_str_is(o->choice.model_version, "*") ||
              alm_str_equal(run->model_version, o->choice.model_version))) {

@@ -42,12 +42,12 @@ typedef struct almi_columns { /* of the data files, without the partition column
 } almi_columns;
 
 /* By the schema in the table's log. */
-ALM_NODISCARD alm_err almi_data_columns(const almi_catalog *catalog, alm_arena *arena,
+ALM_NODISCARD alm_err almi_data_columns(const alm_run_catalog *catalog, alm_arena *arena,
                                         almi_columns *out, alm_error *error);
 
 /* Adds the live data files of a run, with paths in `arena`; ALM_ERR_CORRUPT when a foreign commit
  * took one away. `files` must have the capacity. */
-ALM_NODISCARD alm_err almi_run_files(const alm_read_stores *stores, const almi_catalog_run *run,
+ALM_NODISCARD alm_err almi_run_files(const alm_read_stores *stores, const alm_catalog_run *run,
                                      almi_steps steps, alm_arena *arena, almi_files *files,
                                      alm_error *error);
 
@@ -57,7 +57,7 @@ typedef struct almi_view {
     const char *name;
     const almi_columns *columns;
     const almi_files *files;
-    const almi_catalog_run *fan_of; /* NULL: files of the table */
+    const alm_catalog_run *fan_of; /* NULL: files of the table */
 } almi_view;
 
 ALM_NODISCARD alm_err almi_create_view(alm_sql *sql, const almi_view *view, alm_arena *arena,

@@ -13,7 +13,7 @@ alm_err alm_run_paths_open(const alm_read_stores *stores, const alm_query_option
                                .date = options->date,
                                .as_of = options->as_of,
                                .schedule = options->schedule};
-    almi_catalog catalog;
+    alm_run_catalog catalog;
     almi_choice choice;
     ALM_TRY(almi_catalog_read(stores, arena, &catalog, error));
     ALM_TRY(almi_choose_runs(stores, &catalog, &asked, arena, &choice, error));
@@ -21,7 +21,7 @@ alm_err alm_run_paths_open(const alm_read_stores *stores, const alm_query_option
         return alm_fail(error, ALM_ERR_USAGE, "%zu runs of " ALM_STR_FMT " are meant; choose one "
                         "by its id", choice.runs, ALM_STR_ARG(choice.model_version));
     }
-    const almi_catalog_run *run = choice.run[0];
+    const alm_catalog_run *run = choice.run[0];
     alm_err code = alm_path_file_of_run(stores->objects, &run->commit->manifest, PATHS_BYTES_MAX,
                                         out, error);
     if (code != ALM_OK) {

@@ -122,13 +122,13 @@ static alm_err is_known(void *context, const alm_predictions_commit *commit, alm
     }
     alm_json_document *manifest;
     alm_error reason = {0};
-    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
+    if (alm_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
         ALM_OK) {
         return alm_fail(error, ALM_ERR_NOT_FOUND,
                         "neither the registry nor the object store knows it (%s)",
                         reason.message);
     }
-    alm_str key = almi_manifest_text(manifest, "run_key", v->arena);
+    alm_str key = alm_run_manifest_text(manifest, "run_key", v->arena);
     alm_json_document_destroy(manifest);
     return alm_str_equal(key, commit->run_key)
                ? ALM_OK
@@ -234,7 +234,7 @@ static void check_file_list(verifier *v, const alm_predictions_commit *commit,
 static void check_member(verifier *v, const alm_predictions_commit *commit,
                          const alm_json_document *manifest, const char *key, alm_str expected)
 {
-    alm_str text = almi_manifest_text(manifest, key, v->arena);
+    alm_str text = alm_run_manifest_text(manifest, key, v->arena);
     if (!alm_str_equal(text, expected)) {
         problem(v, ALM_VERIFY_MANIFEST,
                 "version %lld says %s " ALM_STR_FMT ", its manifest says '" ALM_STR_FMT "'",
@@ -247,7 +247,7 @@ static void check_manifest(verifier *v, const alm_predictions_commit *commit)
     alm_json_document *manifest;
     alm_error reason = {0};
     checked(v, ALM_VERIFY_MANIFEST, 1);
-    if (almi_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
+    if (alm_run_manifest_read(v->stores->objects, &commit->manifest, &manifest, &reason) !=
         ALM_OK) {
         problem(v, ALM_VERIFY_MANIFEST, "run " ALM_STR_FMT " (version %lld): %s",
                 ALM_STR_ARG(commit->run_id), (long long)commit->version, reason.message);
@@ -256,18 +256,18 @@ static void check_manifest(verifier *v, const alm_predictions_commit *commit)
     check_member(v, commit, manifest, "run_id", commit->run_id);
     check_member(v, commit, manifest, "run_key", commit->run_key);
     check_file_list(v, commit, alm_json_root(manifest));
-    alm_str fan = almi_manifest_text(manifest, "fan_object", v->arena);
+    alm_str fan = alm_run_manifest_text(manifest, "fan_object", v->arena);
     if (fan.size > 0) {
         check_named(v, ALM_VERIFY_FAN, commit, "fan file", fan);
     }
-    alm_str paths = almi_manifest_text(manifest, "paths_object", v->arena);
+    alm_str paths = alm_run_manifest_text(manifest, "paths_object", v->arena);
     if (paths.size > 0) { /* none in a run of an engine before it */
         check_named(v, ALM_VERIFY_FAN, commit, "file of sample paths", paths);
     }
     check_named(v, ALM_VERIFY_LINEAGE, commit, "snapshot manifest",
-                almi_manifest_text(manifest, "snapshot_manifest_object", v->arena));
+                alm_run_manifest_text(manifest, "snapshot_manifest_object", v->arena));
     check_named(v, ALM_VERIFY_LINEAGE, commit, "bundle",
-                almi_manifest_text(manifest, "bundle", v->arena));
+                alm_run_manifest_text(manifest, "bundle", v->arena));
     const alm_batch_run *run = recorded(v, commit->run_key);
     if (run) {
         char snapshot[ALM_DIGEST_TEXT_BYTES];

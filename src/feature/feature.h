@@ -170,6 +170,11 @@ bool alm_feature_plan_is_anchored(const alm_feature_plan *plan);
  * the newest origin, online calls a `known_stride`. What lies beyond counts as not known. */
 size_t alm_feature_plan_ahead(const alm_feature_plan *plan);
 
+/* Does any feature read that column of the schema? Column 0 is always looked at for its states. */
+bool alm_feature_plan_reads(const alm_feature_plan *plan, size_t column);
+/* Memory of one online state. */
+size_t alm_feature_plan_state_bytes(const alm_feature_plan *plan);
+
 /* Canonical plan.json, and back. A plan from a file whose operator revisions this engine does not
  * have is refused with ALM_ERR_UNSUPPORTED and the operator's name. */
 void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out);
@@ -208,6 +213,17 @@ ALM_NODISCARD alm_err alm_feature_update(alm_feature_state *state, const double 
 ALM_NODISCARD alm_err alm_feature_retract(alm_feature_state *state, uint32_t periods_back,
                                           const double *values, alm_period_state period_state,
                                           alm_error *error);
+/* The same of several periods, rebuilt once. ALM_ERR_LIMIT: nothing has changed. */
+typedef struct alm_feature_cells {
+    uint32_t periods_back;
+    const double *values; /* one per panel column */
+    alm_period_state state;
+} alm_feature_cells;
+ALM_NODISCARD alm_err alm_feature_retract_all(alm_feature_state *state,
+                                              const alm_feature_cells *cells, size_t count,
+                                              alm_error *error);
+/* How many periods back from the origin the state still holds. */
+size_t alm_feature_state_kept(const alm_feature_state *state);
 /* `known[c * known_stride + k]`: column c at k periods after the origin + 1 (known columns only). A
  * plan that reads no known column may pass NULL and 0. */
 ALM_NODISCARD alm_err alm_feature_emit(const alm_feature_state *state, uint32_t step, double scale,

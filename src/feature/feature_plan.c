@@ -584,6 +584,11 @@ size_t alm_feature_plan_lookback(const alm_feature_plan *plan)
     return plan->lookback;
 }
 
+bool alm_feature_plan_reads(const alm_feature_plan *plan, size_t column)
+{
+    return column < plan->column_count && plan->column_names[column] != NULL;
+}
+
 size_t alm_feature_plan_ahead(const alm_feature_plan *plan)
 {
     return plan->ahead;

@@ -56,15 +56,20 @@ static void place_parts(alm_feature_state *state)
     state->replay.statics = state->statics;
 }
 
-alm_err alm_feature_state_create(const alm_feature_plan *plan, alm_date first_day,
-                                 const double *statics, alm_feature_state **out, alm_error *error)
+size_t alm_feature_plan_state_bytes(const alm_feature_plan *plan)
 {
     alm_feature_state measure = {.plan = plan, .trailing_bytes = trailing_size(plan)};
     place_parts(&measure);
+    return measure.bytes;
+}
+
+alm_err alm_feature_state_create(const alm_feature_plan *plan, alm_date first_day,
+                                 const double *statics, alm_feature_state **out, alm_error *error)
+{
     void *memory;
-    ALM_TRY(alm_heap_try(measure.bytes, &memory, error));
+    ALM_TRY(alm_heap_try(alm_feature_plan_state_bytes(plan), &memory, error));
     alm_feature_state *state = memory;
-    *state = (alm_feature_state){.plan = plan, .trailing_bytes = measure.trailing_bytes,
+    *state = (alm_feature_state){.plan = plan, .trailing_bytes = trailing_size(plan),
                                  .replay = {.plan = plan, .layout = &plan->online,
                                             .first_day = first_day}};
     place_parts(state);
@@ -186,18 +191,37 @@ static void rebuild(alm_feature_state *state)
     }
 }
 
+size_t alm_feature_state_kept(const alm_feature_state *state)
+{
+    return state->next - state->first_kept;
+}
+
+alm_err alm_feature_retract_all(alm_feature_state *state, const alm_feature_cells *cells,
+                                size_t count, alm_error *error)
+{
+    size_t kept = alm_feature_state_kept(state);
+    for (size_t i = 0; i < count; i++) {
+        if (cells[i].periods_back >= kept) {
+            return alm_fail(error, ALM_ERR_LIMIT, "a correction %u periods back lies before the "
+                            "%zu periods that the state keeps: replay the series from its history",
+                            cells[i].periods_back, kept);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        keep_period(state, state->next - 1 - cells[i].periods_back, cells[i].values,
+                    cells[i].state);
+    }
+    if (count > 0) {
+        rebuild(state);
+    }
+    return ALM_OK;
+}
+
 alm_err alm_feature_retract(alm_feature_state *state, uint32_t periods_back, const double *values,
                             alm_period_state period_state, alm_error *error)
 {
-    size_t kept = state->next - state->first_kept;
-    if (periods_back >= kept) {
-        return alm_fail(error, ALM_ERR_LIMIT, "a correction %u periods back lies before the %zu "
-                        "periods that the state keeps: replay the series from its history",
-                        periods_back, kept);
-    }
-    keep_period(state, state->next - 1 - periods_back, values, period_state);
-    rebuild(state);
-    return ALM_OK;
+    alm_feature_cells cell = {periods_back, values, period_state};
+    return alm_feature_retract_all(state, &cell, 1, error);
 }
 
 /* ---- emit ---- */

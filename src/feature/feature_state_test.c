@@ -352,6 +352,17 @@ static void test_clones_are_independent(void **unused)
     fixture_end(&f);
 }
 
+static void change_cells(fixture *f, size_t series, size_t period, double *values)
+{
+    for (size_t c = 0; c < CASE_COLUMNS; c++) {
+        const alm_panel_column *column = &f->panel.columns[c];
+        size_t row = column->row_of_series ? column->row_of_series[series] : series;
+        double *cell = (double *)(uintptr_t)&column->values[row * column->stride + period];
+        *cell = values[c] = case_value(&f->rng, c);
+    }
+    ((uint8_t *)(uintptr_t)f->panel.state)[series * PERIODS + period] = ALM_PERIOD_OBSERVED;
+}
+
 /* A corrected state equals the batch over the corrected panel, then and after more periods. */
 static void test_retract(void **unused)
 {
@@ -367,13 +378,7 @@ static void test_retract(void **unused)
             alm_error error = {0};
             double values[CASE_COLUMNS];
             update_range(state, &f.panel, series, 0, seen);
-            for (size_t c = 0; c < CASE_COLUMNS; c++) {
-                const alm_panel_column *column = &f.panel.columns[c];
-                size_t row = column->row_of_series ? column->row_of_series[series] : series;
-                double *cell = (double *)(uintptr_t)&column->values[row * column->stride + period];
-                *cell = values[c] = case_value(&f.rng, c);
-            }
-            ((uint8_t *)(uintptr_t)f.panel.state)[series * PERIODS + period] = ALM_PERIOD_OBSERVED;
+            change_cells(&f, series, period, values);
             require(alm_feature_retract(state, back, values, ALM_PERIOD_OBSERVED, &error), &error);
             assert_online_is_batch(&f, state, &f.panel, series, seen - 1);
             update_range(state, &f.panel, series, seen, seen + 30);
@@ -382,6 +387,34 @@ static void test_retract(void **unused)
         }
         fixture_end(&f);
     }
+}
+
+/* Several at once, or none when one of them lies too far back. */
+static void test_retract_all(void **unused)
+{
+    (void)unused;
+    fixture f = fixture_of(55, false);
+    alm_feature_state *state = state_of(&f, 1);
+    alm_error error = {0};
+    double values[3][CASE_COLUMNS];
+    alm_feature_cells cells[3];
+    update_range(state, &f.panel, 1, 0, 200);
+    for (uint32_t i = 0; i < 3; i++) {
+        cells[i] = (alm_feature_cells){7 * i + 2, values[i], ALM_PERIOD_OBSERVED};
+        change_cells(&f, 1, 199 - cells[i].periods_back, values[i]);
+    }
+    uint32_t kept = (uint32_t)alm_feature_state_kept(state);
+    assert_in_range(kept, 30, 200);
+    cells[2].periods_back = kept;
+    assert_int_equal(alm_feature_retract_all(state, cells, 3, &error), ALM_ERR_LIMIT);
+    cells[2].periods_back = 16;
+    require(alm_feature_retract_all(state, cells, 0, &error), &error);
+    require(alm_feature_retract_all(state, cells, 3, &error), &error);
+    assert_online_is_batch(&f, state, &f.panel, 1, 199);
+    update_range(state, &f.panel, 1, 200, 230);
+    assert_online_is_batch(&f, state, &f.panel, 1, 229);
+    alm_feature_state_destroy(state);
+    fixture_end(&f);
 }
 
 static void test_refusals(void **unused)
@@ -463,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_damaged_checkpoints_are_refused),
         cmocka_unit_test(test_clones_are_independent),
         cmocka_unit_test(test_retract),
+        cmocka_unit_test(test_retract_all),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_unknown_future_is_missing),
         cmocka_unit_test(test_failed_allocations),

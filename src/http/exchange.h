@@ -62,7 +62,7 @@ ALM_NODISCARD alm_err alm_percent_decode(alm_str text, bool plus_is_blank, alm_a
 
 #define ALM_TYPE_JSON "application/json"
 #define ALM_TYPE_PROBLEM "application/problem+json"
-#define ALM_TYPE_TEXT "text/plain; charset=utf-8"
+#define ALM_TYPE_PLAIN "text/plain; charset=utf-8"
 #define ALM_TYPE_HTML "text/html; charset=utf-8"
 #define ALM_TYPE_LINES "application/x-ndjson"
 
@@ -76,8 +76,22 @@ typedef struct alm_reply_stream {
     void *context;
 } alm_reply_stream;
 
+/* A reply that is made off the event loop, for work that is not a matter of microseconds. The
+ * endpoint leaves `status` 0 and sets `later`, in the request's arena. The connection is put aside;
+ * then `start` is called, which lets another thread work and must not wait. When that is done it
+ * calls `wake` (once, from any thread, also within `start`), and the worker calls `finish`, which
+ * sets the reply. Request and reply belong to the worker all the time. */
+typedef struct alm_later {
+    void (*start)(struct alm_later *later);
+    void (*finish)(struct alm_later *later);
+    void *context;
+    void (*wake)(void *connection); /* set by the server, with its argument */
+    void *connection;
+} alm_later;
+
 typedef struct alm_reply {
     int status;               /* 0: not answered yet */
+    alm_later *later;         /* while the status is 0: who will answer */
     const char *content_type; /* a literal, or in the request's arena; NULL: no body */
     alm_buffer *body;         /* the connection's memory, empty at the start */
     alm_reply_stream stream;  /* instead of `body`, when `next` is set */

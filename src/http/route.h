@@ -68,6 +68,7 @@ struct alm_route {
     const alm_schema *request; /* the body is JSON of this schema, given parsed to the endpoint */
     /* Else: NULL terminated types of bodies that are accepted, not looked at. NULL: no body. */
     const char *const *request_types;
+    bool any_type; /* Content-Type is not looked at, since clients leave it out; no schema then */
     const char *request_doc; /* what the body is, where it is not a schema */
     const alm_parameter *parameter;
     size_t parameter_count;

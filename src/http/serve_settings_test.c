@@ -120,12 +120,32 @@ static void faults_are_told_with_their_place(void **state)
     stop(&f);
 }
 
+static void the_page_has_the_tables(void **state)
+{
+    (void)state;
+    alm_fs *real = NULL;
+    alm_str page;
+    alm_buffer tables = {0};
+    alm_arena *arena = alm_arena_create(0);
+    assert_int_equal(alm_fs_real_create(&real, NULL), ALM_OK);
+    assert_int_equal(alm_fs_read_all(real, "docs/serving.md", 1 << 20, arena, &page, NULL),
+                     ALM_OK);
+    alm_serve_settings_document(&tables);
+    if (!strstr(page.data, tables.data)) {
+        fail_msg("docs/serving.md lacks these tables:\n%s", tables.data);
+    }
+    alm_buffer_deinit(&tables);
+    alm_fs_destroy(real);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_gives_the_defaults),
         cmocka_unit_test(everything_that_is_said_is_taken),
         cmocka_unit_test(faults_are_told_with_their_place),
+        cmocka_unit_test(the_page_has_the_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,13 +40,14 @@ typedef struct connection {
     worker *worker;
     struct connection *previous, *next;
     int socket;
+    struct MHD_Connection *mhd; /* while its reply comes later */
     char peer[INET6_ADDRSTRLEN];
     bool is_loopback;
     uint64_t waiting_since_ns; /* start, or end of the previous exchange */
     alm_arena *arena;
     alm_buffer body, reply_body, inflated, packed, piece;
     /* of the exchange at hand */
-    bool is_begun, is_refused, is_too_large, is_expired;
+    bool is_begun, is_refused, is_too_large, is_waiting, is_expired;
     alm_header *header;
     alm_str target;
     alm_request request;
@@ -63,6 +64,7 @@ struct worker {
     alm_thread *thread;
     connection *first;
     uint64_t id_state; /* of request ids */
+    size_t waiting;    /* connections whose replies come later */
     atomic_bool quiesced;
 };
 
@@ -372,6 +374,35 @@ static void open_body(connection *c)
     }
 }
 
+/* ---- replies that come later ---- */
+
+static void wake(void *waiting)
+{
+    connection *c = waiting;
+    MHD_resume_connection(c->mhd);
+}
+
+static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
+{
+    alm_later *later = c->reply.later;
+    c->mhd = mhd;
+    c->is_waiting = true;
+    c->worker->waiting++;
+    later->wake = wake;
+    later->connection = c;
+    MHD_suspend_connection(mhd);
+    later->start(later);
+}
+
+static enum MHD_Result finish_reply(connection *c, struct MHD_Connection *mhd)
+{
+    c->is_waiting = false;
+    c->worker->waiting--;
+    c->waiting_since_ns = now_ns(c->worker->server);
+    c->reply.later->finish(c->reply.later);
+    return send_reply(c, mhd);
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
@@ -383,6 +414,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
         return MHD_NO;
     }
     alm_server *server = c->worker->server;
+    if (c->is_waiting) {
+        return finish_reply(c, mhd);
+    }
     if (!c->is_begun) {
         begin(c, mhd, method, version);
         return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
@@ -398,6 +432,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     c->waiting_since_ns = now_ns(server); /* from here on for the client to take the reply */
     if (!c->is_refused) {
         server->handler.handle(server->handler.context, &c->request, c->slot, &c->reply);
+    }
+    if (c->reply.status == 0 && c->reply.later) {
+        wait_for_reply(c, mhd);
+        return MHD_YES;
     }
     return send_reply(c, mhd);
 }
@@ -544,7 +582,7 @@ static void end_expired(worker *w)
     uint64_t now = now_ns(w->server);
     uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
     for (connection *c = w->first; c; c = c->next) {
-        if (!c->is_expired && now - c->waiting_since_ns > limit) {
+        if (!c->is_expired && !c->is_waiting && now - c->waiting_since_ns > limit) {
             c->is_expired = true;
             (void)shutdown(c->socket, SHUT_RDWR);
             atomic_fetch_add_explicit(&w->server->timed_out, 1, memory_order_relaxed);
@@ -576,6 +614,9 @@ static void worker_main(void *context)
             stop_accepting(w);
         }
     }
+    while (w->waiting) { /* work that others do cannot be cut off */
+        (void)MHD_run_wait(w->daemon, TICK_MS);
+    }
     MHD_stop_daemon(w->daemon);
     w->daemon = NULL;
 }
@@ -584,7 +625,7 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
 {
     worker *w = &server->worker[index];
     const alm_server_settings *s = &server->settings;
-    unsigned flags = MHD_USE_EPOLL | (s->key.size > 0 ? MHD_USE_TLS : 0);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (s->key.size > 0 ? MHD_USE_TLS : 0);
     unsigned share = (s->connections_max + (unsigned)s->workers - 1) / (unsigned)s->workers;
     int listening = dup(server->socket);
     if (listening < 0) {

@@ -88,7 +88,7 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
         struct timespec pause = {.tv_nsec = 1000000};
         (void)nanosleep(&pause, NULL);
     }
-    reply->content_type = ALM_TYPE_TEXT;
+    reply->content_type = ALM_TYPE_PLAIN;
     size_t copies = alm_str_is(request->path, "/long") ? 1000 : 1;
     for (size_t i = 0; i < copies; i++) {
         alm_buffer_text(reply->body, "hello");

@@ -65,6 +65,9 @@ static bool has_body(const alm_request *request)
 static void check_type(const alm_route *route, const alm_request *request, alm_reply *reply)
 {
     bool wants_body = route->request || route->request_types;
+    if (wants_body && route->any_type) {
+        return;
+    }
     alm_str given = alm_request_header(request, "content-type");
     if (!wants_body) {
         if (has_body(request)) {
@@ -208,7 +211,7 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     } else {
         found->route->run(&call, reply);
     }
-    alm_assert(reply->status != 0);
+    alm_assert(reply->status != 0 || reply->later);
 }
 
 static void done(void *context, const alm_request *request, void *slot, const alm_reply *reply,

@@ -15,6 +15,9 @@
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "serve/committed.h"
+#include "serve/ladder.h"
+#include "serve/model_set.h"
 
 struct alm_service {
     const alm_env *env;
@@ -26,8 +29,15 @@ struct alm_service {
     alm_observer *observer;
     alm_line_writer *writer; /* of the log; NULL: none */
     _Atomic(alm_server *) server; /* NULL until it runs */
+    alm_model_set *models; /* with as many workers as the server; NULL: none are served */
+    atomic_int loads;      /* of models that are at work */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
+    /* Committed runs, renewed by their owner; NULL: no project is served. */
+    const alm_project *project;
+    alm_committed *committed;
+    alm_epoch *epoch;       /* one of its workers for each event loop */
+    alm_ladder_clock clock; /* of deadlines */
 };
 
 /* The handler over a service, which it borrows. */

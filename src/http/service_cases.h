@@ -2,6 +2,7 @@
 #ifndef ALM_HTTP_SERVICE_CASES_H
 #define ALM_HTTP_SERVICE_CASES_H
 
+#include <sched.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -60,6 +61,24 @@ typedef struct cases_answer {
     alm_reply reply;
 } cases_answer;
 
+static inline void cases_woken(void *connection)
+{
+    atomic_store((atomic_bool *)connection, true);
+}
+
+/* A reply that comes later, waited for. */
+static inline void cases_wait(alm_reply *reply)
+{
+    atomic_bool woken = false;
+    reply->later->wake = cases_woken;
+    reply->later->connection = &woken;
+    reply->later->start(reply->later);
+    while (!atomic_load(&woken)) {
+        (void)sched_yield();
+    }
+    reply->later->finish(reply->later);
+}
+
 /* `headers`: pairs of name (lower case) and value, NULL at the end; may be NULL. A body gets its
  * Content-Length. The answer is valid until cases_answer_end. */
 static inline void cases_ask_service(alm_service *service, alm_method method, const char *target,
@@ -85,7 +104,7 @@ static inline void cases_ask_service(alm_service *service, alm_method method, co
                            .query = query.data ? query : ALM_STR(""),
                            .header = header,
                            .header_count = count,
-                           .body = body,
+                           .body = body.data ? body : ALM_STR(""),
                            .peer = ALM_STR("127.0.0.1"),
                            .is_loopback = true,
                            .id = ALM_STR("test-1"),
@@ -96,6 +115,9 @@ static inline void cases_ask_service(alm_service *service, alm_method method, co
     handler.admit(handler.context, &request, &out->reply, &slot);
     if (out->reply.status == 0) {
         handler.handle(handler.context, &request, slot, &out->reply);
+    }
+    if (out->reply.status == 0) {
+        cases_wait(&out->reply);
     }
     handler.done(handler.context, &request, slot, &out->reply, true);
     alm_buffer_text(&out->body, ""); /* NUL terminated, also when it is empty */

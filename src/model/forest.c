@@ -8,21 +8,44 @@
 #include <math.h>
 #include <string.h>
 
-alm_err almi_forest_create(alm_forest **out, alm_error *error)
+/* Blocks of arenas: a forest takes about as much as its text, so there are a few a thread. */
+#define BLOCK_BYTES_MIN ((size_t)64 << 10)
+#define BLOCK_BYTES_MAX ((size_t)8 << 20)
+
+alm_err almi_forest_create_by(alm_pool *pool, size_t source_bytes, alm_forest **out,
+                              alm_error *error)
 {
+    int threads = alm_pool_threads(pool);
+    size_t block = source_bytes / 2 / (size_t)threads;
+    block = block < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : block;
+    block = block > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : block;
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_forest), &memory, error));
     alm_forest *forest = memory;
-    forest->arena = alm_arena_create(0);
+    forest->pool = pool;
+    forest->arena = alm_arena_create(block);
     forest->scale = 1;
+    forest->worker_count = threads;
+    forest->worker_arena = ALM_NEW_ARRAY(forest->arena, alm_arena *, (size_t)threads);
+    for (int i = 0; i < threads; i++) {
+        forest->worker_arena[i] = i == 0 ? forest->arena : alm_arena_create(block);
+    }
     *out = forest;
     return ALM_OK;
+}
+
+alm_err almi_forest_create(size_t source_bytes, alm_forest **out, alm_error *error)
+{
+    return almi_forest_create_by(NULL, source_bytes, out, error);
 }
 
 void alm_forest_destroy(alm_forest *forest)
 {
     if (forest == NULL) {
         return;
+    }
+    for (int i = 1; i < forest->worker_count; i++) {
+        alm_arena_destroy(forest->worker_arena[i]);
     }
     alm_arena_destroy(forest->arena);
     alm_heap_free(forest);
@@ -133,6 +156,76 @@ static alm_err check_tree(tree_check *check, const almi_tree *tree)
     return ALM_OK;
 }
 
+/* Every child is a leaf, or an inner node behind its parent. */
+static bool children_follow(const int32_t *child, size_t inner_count)
+{
+    bool fine = true;
+    for (size_t node = 0; node < inner_count; node++) {
+        int64_t to = child[node];
+        fine &= (to >= -(int64_t)inner_count - 1) & (to < (int64_t)inner_count) &
+                ((to < 0) | (to > (int64_t)node));
+    }
+    return fine;
+}
+
+/* Whether a tree without categories is fine whose children come behind their parents, as they
+ * mostly do: then each node and leaf, met once as a child, is reached from the root. One pass, in
+ * which nothing depends on what was found before; false: check_tree finds out. */
+static bool is_plain(tree_check *check, const almi_tree *tree)
+{
+    size_t inner_count = tree->leaf_count - 1, columns;
+    uint8_t *seen = check->seen + tree->leaf_count; /* [child], negative ones the leaves */
+    bool fine = true;
+    columns = check->forest->info.feature_count + check->forest->ctr_count;
+    memset(check->seen, 0, inner_count + tree->leaf_count);
+    for (size_t node = 0; node < inner_count; node++) {
+        fine &= ((size_t)tree->feature[node] < columns) & !isnan(tree->threshold[node]);
+        /* No category, and none of the missing types that are unknown. */
+        fine &= (tree->decision[node] & ALMI_DECISION_CATEGORY) == 0;
+        fine &= tree->decision[node] < (ALMI_MISSING_NAN + 1) << ALMI_DECISION_MISSING_SHIFT;
+    }
+    fine = fine && children_follow(tree->left, inner_count) &&
+           children_follow(tree->right, inner_count);
+    unsigned again = 0;
+    for (size_t node = 0; fine && node < inner_count; node++) {
+        again |= seen[tree->left[node]];
+        seen[tree->left[node]] = 1;
+        again |= seen[tree->right[node]];
+        seen[tree->right[node]] = 1;
+    }
+    return fine && again == 0;
+}
+
+typedef struct check_context {
+    const alm_forest *forest;
+    const char *name;
+} check_context;
+
+static alm_err check_some(void *context, size_t task, int worker, alm_error *error)
+{
+    const check_context *c = context;
+    const alm_forest *forest = c->forest;
+    size_t begin = task * ALMI_TASK_TREES, trees = forest->info.tree_count, leaves = 1;
+    size_t end = begin + ALMI_TASK_TREES < trees ? begin + ALMI_TASK_TREES : trees;
+    (void)worker;
+    for (size_t t = begin; t < end; t++) {
+        leaves = forest->tree[t].leaf_count > leaves ? forest->tree[t].leaf_count : leaves;
+    }
+    alm_arena *scratch = alm_arena_create(0);
+    tree_check check = {.forest = forest, .name = c->name, .error = error};
+    alm_err code = ALMI_FOREST_ARRAY(scratch, 2 * leaves, check.seen, error);
+    if (code == ALM_OK) {
+        code = ALMI_FOREST_ARRAY(scratch, leaves, check.stack, error);
+    }
+    for (size_t t = begin; code == ALM_OK && t < end; t++) {
+        check.index = t;
+        const almi_tree *tree = &forest->tree[t];
+        code = is_plain(&check, tree) ? ALM_OK : check_tree(&check, tree);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
 alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *error)
 {
     size_t leaf_count_max = 1;
@@ -149,19 +242,12 @@ alm_err almi_forest_finish(alm_forest *forest, const char *name, alm_error *erro
     forest->info.has_linear_leaves = has_models;
     forest->info.is_linear = forest->weight != NULL;
 
-    alm_arena *scratch = alm_arena_create(0);
-    tree_check check = {.forest = forest, .name = name, .error = error};
-    alm_err code = ALMI_FOREST_ARRAY(scratch, 2 * leaf_count_max, check.seen, error);
-    if (code == ALM_OK) {
-        code = ALMI_FOREST_ARRAY(scratch, leaf_count_max, check.stack, error);
-    }
-    for (size_t i = 0; code == ALM_OK && i < forest->info.tree_count; i++) {
-        check.index = i;
-        code = check_tree(&check, &forest->tree[i]);
-    }
-    alm_arena_destroy(scratch);
-    ALM_TRY(code);
-    return almi_forest_compile(forest, error);
+    check_context context = {forest, name};
+    ALM_TRY(alm_pool_run(forest->pool, almi_task_count(forest->info.tree_count), check_some,
+                         &context, error));
+    ALM_TRY(almi_forest_compile(forest, error));
+    forest->pool = NULL;
+    return ALM_OK;
 }
 
 /* ---- the literal rules of LightGBM 4 (include/LightGBM/tree.h, Decision) ---- */

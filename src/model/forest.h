@@ -10,6 +10,8 @@
 #ifndef ALM_MODEL_FOREST_H
 #define ALM_MODEL_FOREST_H
 
+#include "base/hash.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "base/wide_vectors.h"
 #include "model/model.h"
@@ -48,6 +50,12 @@ typedef struct alm_forest_info {
  * ALM_ERR_UNSUPPORTED: another version. */
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
+/* The same by the threads of a pool (may be NULL), which nobody else may use meanwhile. The forest
+ * and the errors are the same for any number of them. On the way they mostly go on with
+ * the hash of the text (may be NULL) to its end. */
+ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
+                                               alm_hash_begun *hash, alm_forest **out,
+                                               alm_error *error);
 
 /* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1
  * removed; the first bytes say which. gbtree, dart and gblinear, any objective of XGBoost 3.2,

@@ -208,7 +208,7 @@ static inline void case_number_backwards(case_tree *tree)
 static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uint64_t seed)
 {
     alm_rng rng = alm_rng_stream(seed, 77);
-    alm_buffer out = {0};
+    alm_buffer out = {0}, trees = {0};
     alm_buffer_printf(&out,
                       "tree\nversion=v4\nnum_class=%zu\nnum_tree_per_iteration=%zu\n"
                       "label_index=0\nmax_feature_idx=%zu\nobjective=custom\nfeature_names=",
@@ -216,22 +216,29 @@ static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uin
     for (size_t i = 0; i < shape->features; i++) {
         alm_buffer_printf(&out, i == 0 ? "Column_%zu" : " Column_%zu", i);
     }
-    alm_buffer_text(&out, "\nfeature_infos=none\n\n");
+    alm_buffer_text(&out, "\nfeature_infos=none\n");
     case_tree *tree = ALM_NEW(arena, case_tree);
     for (size_t t = 0; t < shape->trees * shape->outputs; t++) {
+        size_t begin = trees.size;
         case_grow(&rng, shape, t % 5 == 4, tree);
         if (shape->backwards) {
             case_number_backwards(tree);
         }
-        alm_buffer_printf(&out, "Tree=%zu\n", t);
-        case_write_tree(&out, tree, shape->no_counts);
+        alm_buffer_printf(&trees, "Tree=%zu\n", t);
+        case_write_tree(&trees, tree, shape->no_counts);
         if (shape->linear && t % 4 != 3) {
-            case_write_models(&out, shape, tree->leaves, &rng);
+            case_write_models(&trees, shape, tree->leaves, &rng);
         } else {
-            alm_buffer_text(&out, "is_linear=0\n");
+            alm_buffer_text(&trees, "is_linear=0\n");
         }
-        alm_buffer_text(&out, "shrinkage=1\n\n\n");
+        alm_buffer_text(&trees, "shrinkage=1\n\n\n");
+        if (seed % 4 != 3) { /* LightGBM writes them; without them, trees are read one by one */
+            alm_buffer_printf(&out, t == 0 ? "tree_sizes=%zu" : " %zu", trees.size - begin);
+        }
     }
+    alm_buffer_text(&out, seed % 4 != 3 ? "\n\n" : "\n");
+    alm_buffer_append(&out, trees.data, trees.size);
+    alm_buffer_deinit(&trees);
     alm_buffer_text(&out, "end of trees\n");
     alm_str text = {alm_arena_copy_text(arena, out.data, out.size), out.size};
     alm_buffer_deinit(&out);

@@ -103,15 +103,18 @@ ALM_INLINE uint8_t almi_code_by(uint8_t (*count_below)(const almi_lane *lane, in
     return unsure ? almi_finished(lane, x, code) : code;
 }
 
-/* The same for the lanes of one row. */
-ALM_INLINE void almi_row_codes_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
-                                  const almi_row_lanes *lanes, const double *row, uint8_t *code)
+/* The last part of it for numbers of which each has a lane of its own. */
+ALM_INLINE void almi_search_row_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
+                                   const almi_row_lanes *lanes, const almi_numbers *of,
+                                   uint8_t *code)
 {
+    bool floats = almi_has_floats(lanes->rule);
     for (size_t i = 0; i < lanes->count; i++) {
-        const almi_lane *lane = &lanes->all[lanes->list != NULL ? lanes->list[i] : i];
-        if (lane->kind < ALMI_LANE_CATEGORY) {
-            code[i] = almi_code_by(count_below, lane, row[lane->feature]);
-        }
+        const almi_lane *lane = &lanes->all[lanes->list[i]];
+        size_t at = lane->feature - lanes->first;
+        uint8_t found = count_below(lane, of->key[at]);
+        bool unsure = lane->key[found] == of->key[at] && !floats;
+        code[i] = unsure ? almi_finished(lane, of->value[at], found) : found;
     }
 }
 

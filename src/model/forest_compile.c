@@ -58,6 +58,10 @@ static split split_of(const almi_tree *tree, size_t node)
 static int compare_splits(const void *left, const void *right)
 {
     const split *a = left, *b = right;
+    almi_lane_kind rule = almi_rule_of(a->kind), other = almi_rule_of(b->kind);
+    if (rule != other) {
+        return rule < other ? -1 : 1;
+    }
     if (a->feature != b->feature) {
         return a->feature < b->feature ? -1 : 1;
     }
@@ -83,6 +87,7 @@ typedef struct split_table {
     almi_test *test;
     size_t count;
     uint32_t *index; /* [numeric node, tree after tree] its split */
+    size_t *begin;   /* [tree] of its nodes in index */
     category_node *category;
     size_t category_count;
 } split_table;
@@ -91,6 +96,7 @@ typedef struct split_table {
  * already there, a few places long: one that is not found there is simply listed again, and a file
  * that wants to fill one place of the table gains nothing. */
 #define PROBES 8
+#define SPLITS_MIN 1024
 typedef struct found_split {
     split split;
     uint32_t number; /* in the order of finding */
@@ -99,9 +105,10 @@ typedef struct found_split {
 typedef struct finder {
     found_split *found;
     uint32_t count;
-    size_t room; /* of found; it grows, since forests have far fewer splits than nodes */
+    size_t room; /* of found */
     uint32_t *place; /* number + 1, or 0 */
-    uint64_t mask;
+    uint64_t mask; /* of places: twice as many as there is room; all of it grows, since forests have
+                    * far fewer splits than nodes, and few places lie in the cache */
 } finder;
 
 static uint64_t place_of(const split *s)
@@ -111,22 +118,6 @@ static uint64_t place_of(const split *s)
     bits ^= ((uint64_t)s->feature * 16 + (uint64_t)s->kind) * UINT64_C(0x9E3779B97F4A7C15);
     bits = (bits ^ bits >> 32) * UINT64_C(0xD6E8FEB86659FD93);
     return bits ^ bits >> 32;
-}
-
-static alm_err make_room(finder *f, alm_arena *scratch, alm_error *error)
-{
-    if (f->count < f->room) {
-        return ALM_OK;
-    }
-    found_split *more = NULL;
-    size_t room = f->room > 0 ? 2 * f->room : 1024;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, room, more, error));
-    if (f->count > 0) {
-        memcpy(more, f->found, f->count * sizeof *more);
-    }
-    f->found = more;
-    f->room = room;
-    return ALM_OK;
 }
 
 /* Number of the split; there is room for one more. */
@@ -147,6 +138,27 @@ static uint32_t find_split(finder *f, split s)
     }
     f->found[f->count] = (found_split){s, f->count};
     return f->count++;
+}
+
+/* Makes room for one more. */
+static alm_err make_room(finder *f, alm_arena *scratch, alm_error *error)
+{
+    if (f->count < f->room) {
+        return ALM_OK;
+    }
+    finder more = {.room = f->room > 0 ? 2 * f->room : SPLITS_MIN};
+    more.mask = 2 * more.room - 1;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, more.room, more.found, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 2 * more.room, more.place, error));
+    while (more.count < f->count) {
+        uint32_t next = more.count;
+        (void)find_split(&more, f->found[next].split);
+        if (more.count == next) { /* one that is there twice keeps its number */
+            more.found[more.count++] = f->found[next];
+        }
+    }
+    *f = more;
+    return ALM_OK;
 }
 
 static int compare_found(const void *left, const void *right)
@@ -209,21 +221,18 @@ static node_counts count_nodes(const alm_forest *forest)
 static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_table *table,
                               alm_error *error)
 {
-    size_t node_count = 0, places = 1;
+    size_t node_count = 0;
     node_counts counts = count_nodes(forest);
     finder f = {0};
     if (counts.all >= UINT32_MAX) {
         return alm_fail(error, ALM_ERR_LIMIT, "a forest of %zu inner nodes", counts.all);
     }
-    while (places < counts.all) {
-        places *= 2;
-    }
-    f.mask = places - 1;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, places, f.place, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->info.tree_count, table->begin, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.all, table->index, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, counts.categorical, table->category, error));
     for (size_t t = 0; t < forest->info.tree_count; t++) {
         const almi_tree *tree = &forest->tree[t];
+        table->begin[t] = node_count;
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
             if (lane_kind(tree, node) >= ALMI_LANE_CATEGORY) {
                 add_category_node(forest, t, node, table);
@@ -253,13 +262,14 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
         size *= 2;
     }
     double *threshold = NULL;
-    int32_t *key = NULL;
+    int32_t *key = NULL, *heap = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
     almi_lane_kind kind = table->split[begin].kind;
     bool floats = kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
     double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size + ALMI_SEARCH_WAYS, key, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, heap, error));
     for (size_t i = 0; i < size; i++) {
         threshold[i] = begin + i < end ? table->split[begin + i].threshold : filler;
     }
@@ -268,6 +278,8 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     for (size_t i = begin; i < end; i++) {
         table->test[i] = (almi_test){(uint32_t)forest->lane_count, (uint32_t)(i - begin)};
     }
+    int32_t *pivot = key;
+    key += ALMI_SEARCH_WAYS;
     for (size_t i = 0; i < size; i++) {
         int32_t own = floats ? almi_key_of_float(float_from(threshold[i]))
                              : almi_key_of(threshold[i]);
@@ -275,14 +287,20 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     }
     for (size_t i = 0; i < ALMI_SEARCH_WAYS; i++) {
         size_t last = i * ALMI_SEARCH_WAYS + ALMI_SEARCH_WAYS - 1;
-        key[size + i] = last < size ? key[last] : INT32_MAX;
+        pivot[i] = size > ALMI_SEARCH_WAYS && last < size ? key[last] : INT32_MAX;
+    }
+    for (size_t half = size / 2, i = 1; half > 0; half /= 2) {
+        for (size_t at = half - 1; at < size; at += 2 * half) {
+            heap[i++] = key[at];
+        }
     }
     forest->lane[forest->lane_count++] = (almi_lane){.feature = table->split[begin].feature,
-                                                     .kind = table->split[begin].kind,
+                                                     .kind = kind,
+                                                     .rule = almi_rule_of(kind),
                                                      .size = size,
                                                      .threshold = threshold,
                                                      .key = key,
-                                                     .pivot = key + size};
+                                                     .heap = heap};
     return ALM_OK;
 }
 
@@ -354,6 +372,7 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
     almi_run found[ALMI_LANE_RUNS_MAX];
     almi_lane lane = {.feature = node->feature,
                       .kind = node->kind,
+                      .rule = node->kind,
                       .word = node->word,
                       .word_count = node->word_count};
     bool categories = node->kind < ALMI_LANE_EQUAL_FLOAT_LEFT;
@@ -383,35 +402,60 @@ static alm_err make_category_lanes(alm_forest *forest, split_table *table, alm_e
     return ALM_OK;
 }
 
-static void make_numeric_tests(alm_forest *forest, const split_table *table)
+typedef struct test_context {
+    const alm_forest *forest;
+    const split_table *table;
+} test_context;
+
+static alm_err make_some_tests(void *context, size_t task, int worker, alm_error *error)
 {
-    size_t i = 0;
-    for (size_t t = 0; t < forest->info.tree_count; t++) {
-        const almi_tree *tree = &forest->tree[t];
+    const test_context *c = context;
+    size_t begin = task * ALMI_TASK_TREES, end = c->forest->info.tree_count;
+    end = begin + ALMI_TASK_TREES < end ? begin + ALMI_TASK_TREES : end;
+    (void)worker;
+    (void)error;
+    for (size_t t = begin; t < end; t++) {
+        const almi_tree *tree = &c->forest->tree[t];
+        size_t i = c->table->begin[t];
         for (size_t node = 0; node + 1 < tree->leaf_count; node++) {
             if (lane_kind(tree, node) < ALMI_LANE_CATEGORY) {
-                forest->test[t][node] = table->test[table->index[i++]];
+                c->forest->test[t][node] = c->table->test[c->table->index[i++]];
             }
         }
     }
+    return ALM_OK;
+}
+
+/* Room for the tests of all nodes. */
+static alm_err start_tests(alm_forest *forest, alm_error *error)
+{
+    size_t tree_count = forest->info.tree_count, nodes = 0;
+    almi_test *test = NULL;
+    for (size_t t = 0; t < tree_count; t++) {
+        nodes += forest->tree[t].leaf_count - 1;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, tree_count, forest->test, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, nodes, test, error));
+    for (size_t t = 0; t < tree_count; t++) {
+        forest->test[t] = test;
+        test += forest->tree[t].leaf_count - 1;
+    }
+    return ALM_OK;
 }
 
 static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     alm_arena *arena = forest->arena;
-    size_t tree_count = forest->info.tree_count;
     split_table table = {0};
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, tree_count, forest->test, error));
-    for (size_t t = 0; t < tree_count; t++) {
-        ALM_TRY(ALMI_FOREST_ARRAY(arena, forest->tree[t].leaf_count, forest->test[t], error));
-    }
+    ALM_TRY(start_tests(forest, error));
     ALM_TRY(collect_splits(forest, scratch, &table, error));
     size_t lane_max = table.count + table.category_count;
     ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
     ALM_TRY(make_numeric_lanes(forest, &table, error));
-    make_numeric_tests(forest, &table);
+    test_context context = {forest, &table};
+    ALM_TRY(alm_pool_run(forest->pool, almi_task_count(forest->info.tree_count), make_some_tests,
+                         &context, error));
     ALM_TRY(make_category_lanes(forest, &table, error));
-    forest->has_categories = table.category_count > 0;
     return almi_forest_layout(forest, scratch, error);
 }
 

@@ -5,7 +5,7 @@
 #include "model/forest_kernel.h"
 
 /* Up to so many runs of equal values in a chunk, each is looked for by itself. */
-#define RUNS_MAX 16
+#define RUNS_MAX 8
 
 #define CATEGORY_NONE UINT8_MAX /* missing, negative or too large for a byte */
 
@@ -43,8 +43,8 @@ static uint8_t set_code(const almi_lane *lane, double x)
 
 /* A column of categories as bytes, and which of them are NaN (1, else 0). */
 typedef struct categories {
-    uint8_t value[ALMI_BLOCK_ROWS_MAX];
-    uint8_t missing[ALMI_BLOCK_ROWS_MAX];
+    uint8_t value[ALMI_CHUNK_ROWS];
+    uint8_t missing[ALMI_CHUNK_ROWS];
     const almi_lane *of; /* a lane of the feature and source that is in here, or NULL */
 } categories;
 
@@ -123,78 +123,86 @@ static void category_codes(const almi_lane *lane, const double *column, const al
 
 /* ---- numbers ---- */
 
-/* The same for a chunk; whether there is a NaN. */
-ALM_INLINE bool prepare_as(almi_lane_kind kind, double *restrict value, int32_t *restrict key)
+#define STEP 8
+
+ALM_INLINE uint64_t prepare_one(almi_lane_kind rule, double from, double *value, int32_t *key)
+{
+    double x = almi_compared(rule, from);
+    *value = x;
+    *key = almi_searched(rule, x);
+    return isnan(x) ? 1u : 0u;
+}
+
+/* n values, up to ALMI_CHUNK_ROWS, as they are compared and their keys; whether there is a NaN. */
+ALM_INLINE bool prepare_as(almi_lane_kind rule, const double *restrict from, size_t n,
+                           double *restrict value, int32_t *restrict key)
 {
     uint64_t missing = 0;
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        double x = almi_compared(kind, value[r]);
-        value[r] = x;
-        key[r] = almi_searched(kind, x);
-        missing |= isnan(x) ? 1u : 0u;
+    size_t base = 0;
+    for (; base + STEP <= n; base += STEP) {
+        for (size_t r = base; r < base + STEP; r++) {
+            missing |= prepare_one(rule, from[r], &value[r], &key[r]);
+        }
+    }
+    for (; base < n; base++) {
+        missing |= prepare_one(rule, from[base], &value[base], &key[base]);
     }
     return missing != 0;
 }
 
 /* One loop for each rule, so that none of them branches. */
 ALM_WIDE_VECTORS
-static bool prepare(almi_lane_kind kind, double *value, int32_t *key)
+static bool prepare(almi_lane_kind rule, const double *from, size_t n, double *value, int32_t *key)
 {
-    if (kind >= ALMI_LANE_DOUBLE_LEFT) {
-        return prepare_as(ALMI_LANE_DOUBLE_LEFT, value, key);
+    switch (rule) {
+    case ALMI_LANE_NAN_IS_ZERO:
+        return prepare_as(ALMI_LANE_NAN_IS_ZERO, from, n, value, key);
+    case ALMI_LANE_ZERO_LEFT:
+        return prepare_as(ALMI_LANE_ZERO_LEFT, from, n, value, key);
+    case ALMI_LANE_ABOVE_NEVER:
+        return prepare_as(ALMI_LANE_ABOVE_NEVER, from, n, value, key);
+    case ALMI_LANE_ABOVE_ALWAYS:
+        return prepare_as(ALMI_LANE_ABOVE_ALWAYS, from, n, value, key);
+    case ALMI_LANE_FLOAT_LEFT:
+        return prepare_as(ALMI_LANE_FLOAT_LEFT, from, n, value, key);
+    case ALMI_LANE_DOUBLE_LEFT:
+        return prepare_as(ALMI_LANE_DOUBLE_LEFT, from, n, value, key);
+    default:
+        return prepare_as(ALMI_LANE_NAN_LEFT, from, n, value, key);
     }
-    if (kind >= ALMI_LANE_FLOAT_LEFT) {
-        return prepare_as(ALMI_LANE_FLOAT_LEFT, value, key);
-    }
-    if (kind >= ALMI_LANE_ABOVE_NEVER) {
-        return kind == ALMI_LANE_ABOVE_NEVER ? prepare_as(ALMI_LANE_ABOVE_NEVER, value, key)
-                                             : prepare_as(ALMI_LANE_ABOVE_ALWAYS, value, key);
-    }
-    if (kind == ALMI_LANE_NAN_IS_ZERO) {
-        return prepare_as(ALMI_LANE_NAN_IS_ZERO, value, key);
-    }
-    if (kind >= ALMI_LANE_ZERO_LEFT) {
-        return prepare_as(ALMI_LANE_ZERO_LEFT, value, key);
-    }
-    return prepare_as(ALMI_LANE_NAN_LEFT, value, key);
 }
 
 /* Many different values. */
-static void different_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+static void different_codes(const alm_forest *forest, const almi_lane *lane, almi_numbers *of,
                             uint8_t *code)
 {
-    int32_t key[ALMI_CHUNK_ROWS];
-    bool missing = prepare(lane->kind, value, key);
-    forest->kernel->search(lane, key, code);
-    if (!almi_has_floats(lane->kind)) {
-        ALM_UNROLLED
-        for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-            if (lane->key[code[r]] == key[r]) {
-                code[r] = almi_finished(lane, value[r], code[r]);
-            }
-        }
+    bool missing = prepare(lane->rule, of->value, ALMI_CHUNK_ROWS, of->value, of->key);
+    uint64_t unsure = forest->kernel->search(lane, of->key, code);
+    for (; unsure != 0 && !almi_has_floats(lane->rule); unsure &= unsure - 1) {
+        size_t r = (size_t)__builtin_ctzll(unsure);
+        code[r] = almi_finished(lane, of->value[r], code[r]);
     }
     if (missing) {
         uint8_t missing_is = almi_missing_code(lane->kind);
         for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
             /* NaN may have been counted above the last key. */
-            code[r] = isnan(value[r]) ? missing_is : code[r];
+            code[r] = isnan(of->value[r]) ? missing_is : code[r];
         }
     }
 }
 
 /* Rows of one series share most of their values: then only the first of each run is looked for. */
-static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double *value,
+static void chunk_codes(const alm_forest *forest, const almi_lane *lane, almi_numbers *of,
                         uint8_t *code)
 {
-    uint64_t first = forest->kernel->changes(value) | 1;
+    uint64_t first = forest->kernel->changes(of->value) | 1;
     if (__builtin_popcountll(first) > RUNS_MAX) {
-        different_codes(forest, lane, value, code);
+        different_codes(forest, lane, of, code);
         return;
     }
     for (; first != 0; first &= first - 1) {
         size_t r = (size_t)__builtin_ctzll(first);
-        uint8_t found = forest->kernel->code(lane, value[r]);
+        uint8_t found = forest->kernel->code(lane, of->value[r]);
         memset(code + r, found, ALMI_CHUNK_ROWS - r);
     }
 }
@@ -202,27 +210,22 @@ static void chunk_codes(const alm_forest *forest, const almi_lane *lane, double 
 static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const double *column,
                           const almi_rows *rows, uint8_t *code)
 {
-    double value[ALMI_CHUNK_ROWS];
-    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
-        size_t n = rows->count - base;
-        n = n < ALMI_CHUNK_ROWS ? n : ALMI_CHUNK_ROWS;
-        const double *from = column + base * rows->stride;
-        for (size_t r = 0; r < n; r++) {
-            value[r] = from[r * rows->stride];
-        }
-        for (size_t r = n; r < ALMI_CHUNK_ROWS; r++) {
-            value[r] = 0.0;
-        }
-        chunk_codes(forest, lane, value, code + base);
+    almi_numbers of;
+    for (size_t r = 0; r < rows->count; r++) {
+        of.value[r] = column[r * rows->stride];
     }
+    for (size_t r = rows->count; r < ALMI_CHUNK_ROWS; r++) {
+        of.value[r] = 0.0;
+    }
+    chunk_codes(forest, lane, &of, code);
 }
 
 /* ---- what is computed from the columns (CatBoost) ---- */
 
 /* What is computed from the columns and shared by lanes that follow each other. */
 typedef struct derived {
-    int32_t hash[ALMI_BLOCK_ROWS_MAX];  /* of the categories in column hash_of */
-    double value[ALMI_BLOCK_ROWS_MAX];  /* of the ctr with feature number value_of */
+    int32_t hash[ALMI_CHUNK_ROWS];  /* of the categories in column hash_of */
+    double value[ALMI_CHUNK_ROWS];  /* of the ctr with feature number value_of */
     uint32_t hash_of, value_of;         /* UINT32_MAX: nothing yet */
 } derived;
 
@@ -253,17 +256,24 @@ static void ctr_codes(const alm_forest *forest, const almi_lane *lane, const alm
 
 /* ---- all lanes ---- */
 
-void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
-                       const almi_rows *rows, uint8_t *code, size_t code_stride)
+/* Where lane i's codes go: code + i * stride. */
+typedef struct codes_of_lanes {
+    uint8_t *code;
+    size_t stride;
+} codes_of_lanes;
+
+/* Of one chunk: its rows stay in the fastest memory while their columns are read one by one. */
+static void encode_chunk(const alm_forest *forest, const uint32_t *list, size_t count,
+                         const almi_rows *rows, codes_of_lanes to)
 {
     categories converted;
     derived made;
     converted.of = NULL;
     made.hash_of = made.value_of = UINT32_MAX;
-    alm_assert(rows->count <= ALMI_BLOCK_ROWS_MAX);
-    for (size_t i = 0; i < count; i++, code += code_stride) {
+    for (size_t i = 0; i < count; i++) {
         const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
         const double *column = rows->value + lane->feature;
+        uint8_t *code = to.code + i * to.stride;
         if (lane->feature >= forest->info.feature_count) {
             ctr_codes(forest, lane, rows, &made, code);
         } else if (lane->kind >= ALMI_LANE_CATEGORY) {
@@ -276,25 +286,54 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
     }
 }
 
-void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
-                     const double *row, uint8_t *code)
+void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
+                       const almi_rows *rows, uint8_t *code, size_t code_stride)
+{
+    for (size_t base = 0; base < rows->count; base += ALMI_CHUNK_ROWS) {
+        almi_rows chunk = {rows->value + base * rows->stride, rows->count - base, rows->stride};
+        chunk.count = chunk.count < ALMI_CHUNK_ROWS ? chunk.count : ALMI_CHUNK_ROWS;
+        encode_chunk(forest, list, count, &chunk, (codes_of_lanes){code + base, code_stride});
+    }
+}
+
+/* ---- one row ---- */
+
+static void window_codes(const alm_forest *forest, const almi_group *group,
+                         const almi_window *window, const double *row, uint8_t *code)
+{
+    almi_numbers of;
+    size_t columns = forest->info.feature_count - window->first;
+    columns = columns < ALMI_CHUNK_ROWS ? columns : ALMI_CHUNK_ROWS;
+    almi_row_lanes lanes = {forest->lane, group->lane + window->begin,
+                            window->end - window->begin, window->first, window->rule};
+    bool missing = prepare(window->rule, row + window->first, columns, of.value, of.key);
+    forest->kernel->search_row(&lanes, &of, code);
+    for (size_t i = 0; i < lanes.count && missing; i++) {
+        const almi_lane *lane = &forest->lane[lanes.list[i]];
+        bool is_missing = isnan(of.value[lane->feature - window->first]);
+        code[i] = is_missing ? almi_missing_code(lane->kind) : code[i];
+    }
+}
+
+void almi_row_encode(const alm_forest *forest, const almi_group *group, const double *row,
+                     uint8_t *code)
 {
     if (forest->has_derived) {
         almi_rows one = {row, 1, forest->info.feature_count};
         _Alignas(64) uint8_t block[ALMI_CHUNK_ROWS];
-        for (size_t i = 0; i < count; i++) { /* lanes are written in chunks */
-            uint32_t lane = list != NULL ? list[i] : (uint32_t)i;
-            almi_lanes_encode(forest, &lane, 1, &one, block, ALMI_CHUNK_ROWS);
+        for (size_t i = 0; i < group->lane_count; i++) { /* lanes are written in chunks */
+            almi_lanes_encode(forest, &group->lane[i], 1, &one, block, ALMI_CHUNK_ROWS);
             code[i] = block[0];
         }
         return;
     }
-    almi_row_lanes lanes = {forest->lane, list, count};
-    forest->kernel->row_codes(&lanes, row, code);
-    for (size_t i = 0; i < count && forest->has_categories; i++) {
-        const almi_lane *lane = &forest->lane[list != NULL ? list[i] : i];
-        if (lane->kind >= ALMI_LANE_CATEGORY) {
-            code[i] = set_code(lane, row[lane->feature]);
-        }
+    size_t done = 0;
+    for (size_t i = 0; i < group->window_count; i++) {
+        window_codes(forest, group, &group->window[i], row, code + group->window[i].begin);
+        done = group->window[i].end;
+    }
+    for (; done < group->lane_count; done++) {
+        const almi_lane *lane = &forest->lane[group->lane[done]];
+        code[done] = set_code(lane, row[lane->feature]);
     }
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/wide_vectors.h"
 #include "model/forest.h"
 
@@ -146,13 +147,16 @@ typedef struct almi_run {
 typedef struct almi_lane {
     uint32_t feature;
     almi_lane_kind kind;
+    almi_lane_kind rule;     /* almi_rule_of(kind); lanes of one rule follow each other */
     uint32_t size;           /* power of two > number of thresholds, at least ALMI_SEARCH_WAYS */
     const double *threshold; /* size, ascending, filled up with what no x is above; NULL: a set */
     /* Numbers in the order of the thresholds: of a float all of it, of a double the upper half
-     * (almi_key_of), filled up with INT32_MAX; and the last of each ALMI_SEARCH_WAYS of them, the
-     * first step of a search of two. */
-    const int32_t *key;   /* size */
-    const int32_t *pivot; /* ALMI_SEARCH_WAYS */
+     * (almi_key_of), filled up with INT32_MAX. Before them the last of each ALMI_SEARCH_WAYS of
+     * them, the first step of a search of two. */
+    const int32_t *key; /* -ALMI_SEARCH_WAYS .. size */
+    /* The same numbers as a tree: entry 1 is the middle one, 2 i and 2 i + 1 those in the middle of
+     * what is below entry i and above it. */
+    const int32_t *heap; /* size */
     const uint32_t *word;    /* category set */
     uint32_t word_count;
     /* The set as runs of categories, all below 255 and at most ALMI_LANE_RUNS_MAX; else NULL. */
@@ -166,14 +170,20 @@ typedef struct almi_test {
     uint32_t code;
 } almi_test;
 
-/* Operands of a blend: below ALMI_BLEND_LEAVES a leaf number, else ALMI_BLEND_LEAVES + position of
- * an earlier node of the same tree. Children come before parents; the root is last. */
-#define ALMI_BLEND_LEAVES 256
-typedef struct almi_blend {
+/* What a level of a symmetric tree asks. */
+typedef struct almi_level {
     uint32_t limit; /* the code, in each of four bytes: the cheapest load of a vector of them */
-    uint16_t lane;  /* position in the group's lane list */
-    uint16_t left, right;
-} almi_blend;
+    uint32_t lane;  /* position in the group's lane list */
+} almi_level;
+
+/* The node between two leaves that stand side by side: its left side ends with the one, its right
+ * side begins with the other. */
+#define ALMI_BETWEEN_LEAVES 256 /* at most, so that a byte counts them */
+typedef struct almi_between {
+    uint32_t limit; /* as of a level */
+    uint32_t begin; /* the first leaf below the node, four times as well */
+    uint32_t lane;
+} almi_between;
 
 /* A node of the form that is walked, from the lowest bit on: its lane (position in the group's
  * list), the position of its left child in the tree (the right one follows), its limit: right iff
@@ -186,9 +196,10 @@ typedef uint32_t almi_step;
 #define ALMI_STEP_LANES (1u << ALMI_STEP_LANE_BITS)
 #define ALMI_STEP_LEAVES_MAX ((size_t)1 << (ALMI_STEP_NEXT_BITS - 1)) /* two nodes a leaf */
 
+/* Leaves are numbered from left to right. */
 typedef struct almi_fast_tree {
     size_t leaf_count;
-    const almi_blend *blend; /* leaf_count - 1; NULL: too many leaves for bytes */
+    const almi_between *between; /* leaf_count - 1; NULL: too many leaves for bytes */
     const almi_step *step;   /* 2 * leaf_count - 1; NULL: too large, walk the literal tree */
     const uint16_t *leaf_at; /* [step] number of the leaf; NULL: it is the lane */
     uint32_t depth;          /* of the deepest leaf */
@@ -196,13 +207,26 @@ typedef struct almi_fast_tree {
     /* CatBoost: a tree of that depth whose levels ask the same (forest_symmetric.c): level[d] is
      * bit d of the leaf's number, its operands mean nothing. 0: not such a tree. */
     uint32_t symmetric_depth;
-    const almi_blend *level;
-    const double *value;     /* leaf_count x leaf_width */
+    const almi_level *level;
+    const double *value;     /* NULL: several for a leaf, or models; then almi_tree_add adds */
+    const uint16_t *literal; /* its numbers of the leaves then; NULL: the same */
     const float *single;     /* XGBoost, ONNX: the same values as they are added */
     /* Values as rows of their 16-bit pieces, the lowest first, each plane_width long; of trees with
      * up to 64 leaves of one value. Else NULL. */
     const uint16_t *plane;
 } almi_fast_tree;
+
+/* Loops over values and codes run over so many, so that they have a fixed length. */
+#define ALMI_CHUNK_ROWS 64
+
+/* Consecutive lanes of a group, from position `begin` to `end`, that have thresholds and one rule,
+ * and whose features are at most ALMI_CHUNK_ROWS columns, from `first` on: for one row their values
+ * are prepared together. */
+typedef struct almi_window {
+    uint32_t begin, end;
+    uint32_t first;
+    almi_lane_kind rule;
+} almi_window;
 
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
 #define ALMI_GROUP_LANES ALMI_STEP_LANES
@@ -210,6 +234,8 @@ typedef struct almi_group {
     size_t tree_begin, tree_end;
     const uint32_t *lane; /* lanes of the forest that the group uses */
     size_t lane_count;
+    const almi_window *window; /* category sets follow behind the last one */
+    size_t window_count;
 } almi_group;
 
 struct almi_kernel;
@@ -217,6 +243,9 @@ struct almi_quick;
 
 struct alm_forest {
     alm_arena *arena; /* owns everything below and the forest itself is on the heap */
+    alm_pool *pool;   /* while it is made; NULL afterwards, or when one thread makes it */
+    alm_arena **worker_arena; /* of the pool's threads: own as much; the first is `arena` */
+    int worker_count;
     alm_forest_info info;
     const double *base; /* [output] where the sums start; NULL: 0 */
     const float *weight; /* XGBoost's gblinear: [feature][output], and no trees; else NULL */
@@ -232,7 +261,6 @@ struct alm_forest {
     almi_fast_tree *fast; /* [tree] */
     uint32_t plane_width; /* 32 or 64 */
     bool single_values;   /* no leaf has several values */
-    bool has_categories;  /* some lanes are sets */
     bool has_derived;     /* CatBoost: some lanes are of hashes or of a ctr */
     bool has_symmetric;   /* some trees are */
     almi_group *group;
@@ -246,8 +274,18 @@ struct alm_forest {
     bool has_vbmi;    /* the CPU permutes bytes (AVX-512 VBMI) */
 };
 
-/* Creates an empty forest with its arena. */
-ALM_NODISCARD alm_err almi_forest_create(alm_forest **out, alm_error *error);
+/* Creates an empty forest with its arena, to be made from so many bytes; in the second form by the
+ * threads of a pool (may be NULL). */
+ALM_NODISCARD alm_err almi_forest_create(size_t source_bytes, alm_forest **out, alm_error *error);
+ALM_NODISCARD alm_err almi_forest_create_by(alm_pool *pool, size_t source_bytes, alm_forest **out,
+                                            alm_error *error);
+/* Trees of one task: enough that its start costs nothing, and never cut by the number of threads.
+ * What is made of a tree lies in the arena of the worker that makes it. */
+#define ALMI_TASK_TREES 16
+static inline size_t almi_task_count(size_t tree_count)
+{
+    return (tree_count + ALMI_TASK_TREES - 1) / ALMI_TASK_TREES;
+}
 /* Zeroed array in `arena`; the only place where a product of sizes is formed. */
 ALM_NODISCARD alm_err almi_forest_array(alm_arena *arena, size_t count, size_t size, void **out,
                                         alm_error *error);
@@ -284,6 +322,13 @@ static inline bool almi_forest_is_single(const alm_forest *forest)
 }
 /* Adds the leaf that a row reached to its scores, with the source's rounding. */
 void almi_tree_add(const almi_tree *tree, size_t leaf, const double *row, double *score);
+/* The same for a tree with values. */
+static inline void almi_fast_add(const almi_fast_tree *tree, size_t leaf, double *score)
+{
+    double *sum = &score[tree->output];
+    *sum = tree->single != NULL ? (double)((float)*sum + tree->single[leaf])
+                                : *sum + tree->value[leaf];
+}
 /* ALM_ERR_UNSUPPORTED: a leaf that is a linear model has no contributions. */
 ALM_NODISCARD alm_err almi_check_leaves(const alm_forest *forest, alm_error *error);
 
@@ -330,9 +375,23 @@ static inline int32_t almi_key_of_float(float x)
     return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
 }
 
+/* The first of the kinds that make the same number to search for of a value; they differ in where a
+ * missing one goes. */
+static inline almi_lane_kind almi_rule_of(almi_lane_kind kind)
+{
+    switch (kind) {
+    case ALMI_LANE_NAN_RIGHT:
+    case ALMI_LANE_ZERO_RIGHT:
+    case ALMI_LANE_FLOAT_RIGHT:
+    case ALMI_LANE_DOUBLE_RIGHT:
+        return kind - 1;
+    default:
+        return kind;
+    }
+}
+
 /* Codes of a block of rows, lane after lane. Loops run over whole chunks of 64 rows, so that they
  * have a fixed length; the code rows must have room for that. */
-#define ALMI_CHUNK_ROWS 64
 #define ALMI_BLOCK_ROWS_MAX 512
 typedef struct almi_rows {
     const double *value;
@@ -344,9 +403,8 @@ typedef struct almi_rows {
  * one categorical feature should follow each other: they share one conversion. */
 void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t count,
                        const almi_rows *rows, uint8_t *code, size_t code_stride);
-/* code[i] = code of one row in lane list[i] (in lane i when list is NULL); at most
- * ALMI_GROUP_LANES of them. */
-void almi_row_encode(const alm_forest *forest, const uint32_t *list, size_t count,
-                     const double *row, uint8_t *code);
+/* code[i] = code of one row in lane i of the group. */
+void almi_row_encode(const alm_forest *forest, const almi_group *group, const double *row,
+                     uint8_t *code);
 
 #endif

@@ -26,26 +26,35 @@ typedef struct almi_pending {
     const almi_bytes *leaf; /* [count] */
 } almi_pending;
 
-/* Lanes list[0 .. count) of all; the first ones when list is NULL. */
+/* Values as they are compared, and what is searched for. */
+typedef struct almi_numbers {
+    _Alignas(64) double value[ALMI_CHUNK_ROWS];
+    int32_t key[ALMI_CHUNK_ROWS];
+} almi_numbers;
+
+/* Lanes list[0 .. count) of all, of one window. */
 typedef struct almi_row_lanes {
     const almi_lane *all;
     const uint32_t *list;
     size_t count;
+    uint32_t first; /* feature, that of the first number */
+    almi_lane_kind rule;
 } almi_row_lanes;
 
 typedef struct almi_kernel {
     alm_vector_level level;
-    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. */
-    void (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
+    /* code[r] = how many of the lane's keys are below key[r]; of ALMI_CHUNK_ROWS rows. Bit r of
+     * the result: the next key is equal. */
+    uint64_t (*search)(const almi_lane *lane, const int32_t *key, uint8_t *code);
     /* Code of any value as it stands in a row, in a lane with thresholds. */
     uint8_t (*code)(const almi_lane *lane, double value);
-    /* Codes of one row in all of the lanes that have thresholds. */
-    void (*row_codes)(const almi_row_lanes *lanes, const double *row, uint8_t *code);
+    /* Codes of one row's numbers in a window's lanes; what NaN gets means nothing. */
+    void (*search_row)(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code);
     /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
     uint64_t (*changes)(const double *value);
-    /* Leaf number of each row; operand[0 .. 255] are constant leaf numbers, the rest is scratch. */
-    void (*leaves)(const almi_blend *node, size_t count, const almi_bytes *code,
-                   almi_bytes *operand, uint8_t *leaf);
+    /* Leaf number of each row in each of some consecutive trees with `between`. */
+    void (*leaves)(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                   almi_bytes *leaf);
     /* sum[row] += value of its leaf, tree after tree. */
     void (*add)(const almi_pending *pending, double *sum);
     void (*add_single)(const almi_pending *pending, float *sum);
@@ -57,6 +66,9 @@ extern const almi_kernel almi_kernel_v3;
 extern const almi_kernel almi_kernel_v4;
 #endif
 
+/* Vectors compare signed bytes sooner: then codes have their highest bit turned. */
+#define ALMI_CODE_SIGN 0x80
+
 /* Functions of the levels; what is inlined into them takes their instructions. */
 #define ALMI_V3 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 #define ALMI_V4 \
@@ -65,33 +77,17 @@ extern const almi_kernel almi_kernel_v4;
     __attribute__(( \
         target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,bmi,bmi2,lzcnt,popcnt")))
 
-/* ---- 256 rows (V4 only) ---- */
+/* ---- 256 rows (V3 and V4) ---- */
 
 #define ALMI_WIDE_PARTS 4
 #define ALMI_WIDE_ROWS ((size_t)ALMI_WIDE_PARTS * ALMI_BLOCK_ROWS)
-/* One bit for each row. */
-typedef struct almi_word {
-    _Alignas(32) uint64_t part[ALMI_WIDE_PARTS];
-} almi_word;
-#define ALMI_WIDE_WORDS (2 * ALMI_BLEND_LEAVES) /* of scratch: leaves and inner nodes */
-/* Trees with few leaves go side by side, each in its part of the scratch. */
-#define ALMI_WIDE_SMALL 64
-#define ALMI_WIDE_TREES (ALMI_BLEND_LEAVES / ALMI_WIDE_SMALL)
-
-typedef struct almi_wide_tree {
-    const almi_blend *node;
-    size_t count;
-    almi_word *mask; /* [count] */
-    uint8_t *leaf;   /* of the first part; the others leaf_stride apart */
-} almi_wide_tree;
-
-/* mask[node] = the rows that go right; code: ALMI_WIDE_ROWS a lane. For trees of at most
- * ALMI_WIDE_SMALL leaves, and while those before them are not finished yet, since it takes a while
- * until a word can be read that was written in parts. */
-void almi_wide_compare(const almi_wide_tree *tree, const uint8_t *code);
-/* Leaf numbers in up to ALMI_WIDE_TREES such trees, or in one larger tree. */
-void almi_wide_leaves(const almi_wide_tree *tree, size_t trees, const uint8_t *code,
-                      almi_word *reach, size_t leaf_stride);
+/* Leaf numbers of ALMI_WIDE_ROWS rows in a tree with `between`; code: ALMI_WIDE_ROWS a lane, for V3
+ * turned; leaf: the parts leaf_stride apart. */
+void almi_wide_leaves_v3(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride);
+void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
+                         size_t leaf_stride);
+void almi_turn_codes(size_t lanes, uint8_t *code);
 
 /* ---- one row ---- */
 
@@ -105,7 +101,7 @@ void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t r
 #define ALMI_WALK_WIDTH 8
 
 /* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
-ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error);
+ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
 /* Is it faster than a walk, with the kernel in use? By the shape of the forest alone. */
 bool almi_quick_is_sooner(const alm_forest *forest);
 void almi_quick_score(const alm_forest *forest, const double *row, double *out);

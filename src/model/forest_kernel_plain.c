@@ -1,8 +1,10 @@
 /* forest_kernel_plain.c: the kernel in C alone; byte loops that any compiler turns into vectors.
  *
- * A tree is evaluated from its leaves upwards: v[node] = code > j ? v[right] : v[left], which ends
- * with the leaf number of each row. Every row does the same work: no branch and no address depends
- * on the data. The idea is CatBoost's quantise-then-compare for arbitrary trees; see README.md. */
+ * The nodes of a tree are asked from left to right, in the order of the leaves that they part. Each
+ * row keeps the leaf that it would reach if the nodes that are not asked yet sent it to the left; a
+ * node that sends it to the right moves it to the first leaf of its right side, if the row gets to
+ * the node at all: if its leaf is not before the first one below the node. Every row does the same
+ * work: no branch and no address depends on the data. See README.md. */
 #include <string.h>
 
 #include "model/forest_code.h"
@@ -18,11 +20,14 @@ ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t key)
     return (uint8_t)position;
 }
 
-static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
+    uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         code[r] = count_below(lane, key[r]);
+        equal |= (uint64_t)(lane->key[code[r]] == key[r]) << r;
     }
+    return equal;
 }
 
 static uint64_t changes(const double *value)
@@ -40,31 +45,38 @@ static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
-/* Both sides are read before the choice, so that the compiler may turn it into a byte mask. */
-ALM_INLINE void blend_rows(const uint8_t *restrict code, uint8_t limit,
-                           const uint8_t *restrict left, const uint8_t *restrict right,
-                           uint8_t *restrict out)
+/* All of it stays in registers while 16 rows go through a tree. */
+typedef uint8_t some_rows __attribute__((vector_size(16)));
+typedef uint32_t some_words __attribute__((vector_size(16)));
+
+ALM_INLINE some_rows in_all(uint32_t four_times)
 {
-    for (size_t r = 0; r < ALMI_BLOCK_ROWS; r++) {
-        uint8_t a = left[r], b = right[r];
-        uint8_t goes_right = code[r] > limit ? 0xFF : 0;
-        out[r] = (uint8_t)(a ^ ((a ^ b) & goes_right));
-    }
+    return (some_rows)((some_words){0} + four_times);
 }
 
-static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
-                   almi_bytes *operand, uint8_t *leaf)
+static void leaves(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                   almi_bytes *leaf)
 {
-    for (size_t i = 0; i < count; i++) {
-        blend_rows(code[node[i].lane], (uint8_t)node[i].limit, operand[node[i].left],
-                   operand[node[i].right], operand[ALMI_BLEND_LEAVES + i]);
+    for (size_t t = 0; t < count; t++) {
+        const almi_between *end = tree[t].between + tree[t].leaf_count - 1;
+        some_rows reached[ALMI_BLOCK_ROWS / sizeof(some_rows)] = {0}, next = {0};
+        for (const almi_between *node = tree[t].between; node < end; node++) {
+            const some_rows *own = (const some_rows *)code[node->lane];
+            some_rows limit = in_all(node->limit), begin = in_all(node->begin);
+            next += 1;
+            ALM_UNROLLED
+            for (size_t i = 0; i < sizeof reached / sizeof *reached; i++) {
+                some_rows moves = ~(some_rows)(own[i] <= limit) & (some_rows)(reached[i] >= begin);
+                reached[i] ^= (reached[i] ^ next) & moves;
+            }
+        }
+        memcpy(leaf[t], reached, sizeof reached);
     }
-    memcpy(leaf, operand[count > 0 ? ALMI_BLEND_LEAVES + count - 1 : 0], ALMI_BLOCK_ROWS);
 }
 
 static void add(const almi_pending *pending, double *sum)
@@ -90,7 +102,7 @@ static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .search = search,
                                        .code = code_of,
-                                       .row_codes = row_codes,
+                                       .search_row = search_row,
                                        .changes = changes,
                                        .leaves = leaves,
                                        .add = add,

@@ -19,18 +19,20 @@ ALMI_V3 ALM_INLINE uint32_t count16(const int32_t *keys, __m256i key)
 ALMI_V3 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
     __m256i key = _mm256_set1_epi32(value);
-    uint32_t block = 0;
-    if (lane->size > ALMI_SEARCH_WAYS) {
-        block = ALMI_SEARCH_WAYS * count16(lane->pivot, key);
-    }
+    uint32_t block = ALMI_SEARCH_WAYS * count16(lane->key - ALMI_SEARCH_WAYS, key);
     return (uint8_t)(block + count16(lane->key + block, key));
 }
 
-ALMI_V3 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+ALMI_V3 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
+    uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
         code[r] = count_below(lane, key[r]);
+        if (lane->key[code[r]] == key[r]) {
+            equal |= UINT64_C(1) << r;
+        }
     }
+    return equal;
 }
 
 ALMI_V3 ALM_INLINE uint64_t four_changes(const double *value, const double *before)
@@ -54,39 +56,64 @@ ALMI_V3 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V3 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+ALMI_V3 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
-ALMI_V3 ALM_INLINE __m256i blend(const uint8_t *code, __m256i above, const uint8_t *left,
-                                 const uint8_t *right)
+/* The leaves so far of 32 rows, behind one more node. */
+ALMI_V3 ALM_INLINE __m256i moved(const almi_between *node, const uint8_t *code, __m256i next,
+                                 __m256i reached)
 {
-    __m256i c = _mm256_load_si256((const __m256i *)code);
-    /* There is no unsigned comparison: code > limit is max(code, limit + 1) == code. */
-    __m256i goes_right = _mm256_cmpeq_epi8(_mm256_max_epu8(c, above), c);
-    return _mm256_blendv_epi8(_mm256_load_si256((const __m256i *)left),
-                              _mm256_load_si256((const __m256i *)right), goes_right);
+    /* There is no unsigned comparison: code > limit is max(code, limit + 1) == code. limit + 1 fits
+     * in each byte: at most 254 thresholds, so limits end at 253. */
+    __m256i own = _mm256_load_si256((const __m256i *)code);
+    __m256i above = _mm256_set1_epi32((int)(node->limit + 0x01010101u));
+    __m256i begin = _mm256_set1_epi32((int)node->begin);
+    __m256i right = _mm256_cmpeq_epi8(_mm256_max_epu8(own, above), own);
+    __m256i below = _mm256_cmpeq_epi8(_mm256_max_epu8(reached, begin), reached);
+    /* No leaf so far is above the next one. */
+    __m256i to = _mm256_and_si256(_mm256_and_si256(right, below), next);
+    return _mm256_max_epu8(reached, to);
 }
 
-ALMI_V3 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
-                           almi_bytes *operand, uint8_t *leaf)
+#define SIDE_BY_SIDE 2 /* trees, because each node waits for the one before */
+
+ALMI_V3 static void leaves(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                           almi_bytes *leaf)
 {
-    __m256i *out = (__m256i *)operand[ALMI_BLEND_LEAVES];
-    const __m256i *last = (const __m256i *)operand[0];
-    for (size_t i = 0; i < count; i++, out += 2) {
-        const uint8_t *c = code[node[i].lane];
-        const uint8_t *left = operand[node[i].left], *right = operand[node[i].right];
-        /* limit + 1 fits in each byte: at most 254 thresholds, so limits end at 253. */
-        __m256i above = _mm256_set1_epi32((int)(node[i].limit + 0x01010101u));
-        __m256i low = blend(c, above, left, right);
-        __m256i high = blend(c + 32, above, left + 32, right + 32);
-        _mm256_store_si256(out, low);
-        _mm256_store_si256(out + 1, high);
-        last = out;
+    const __m256i none = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
+    for (size_t t = 0; t < count; t += SIDE_BY_SIDE) {
+        size_t nodes[SIDE_BY_SIDE], common = SIZE_MAX;
+        const almi_between *node[SIDE_BY_SIDE];
+        __m256i low[SIDE_BY_SIDE] = {none, none}, high[SIDE_BY_SIDE] = {none, none}, next = one;
+        for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+            const almi_fast_tree *own = &tree[t + k < count ? t + k : t]; /* the rest for nothing */
+            node[k] = own->between;
+            nodes[k] = own->leaf_count - 1;
+            common = nodes[k] < common ? nodes[k] : common;
+        }
+        for (size_t i = 0; i < common; i++) {
+            ALM_UNROLLED
+            for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+                const uint8_t *own = code[node[k][i].lane];
+                low[k] = moved(&node[k][i], own, next, low[k]);
+                high[k] = moved(&node[k][i], own + sizeof next, next, high[k]);
+            }
+            next = _mm256_add_epi8(next, one);
+        }
+        for (size_t k = 0; k < SIDE_BY_SIDE && t + k < count; k++) {
+            __m256i own_next = next;
+            for (size_t i = common; i < nodes[k]; i++) {
+                const uint8_t *own = code[node[k][i].lane];
+                low[k] = moved(&node[k][i], own, own_next, low[k]);
+                high[k] = moved(&node[k][i], own + sizeof next, own_next, high[k]);
+                own_next = _mm256_add_epi8(own_next, one);
+            }
+            _mm256_store_si256((__m256i *)leaf[t + k], low[k]);
+            _mm256_store_si256((__m256i *)leaf[t + k] + 1, high[k]);
+        }
     }
-    _mm256_store_si256((__m256i *)leaf, _mm256_load_si256(last));
-    _mm256_store_si256((__m256i *)leaf + 1, _mm256_load_si256(last + 1));
 }
 
 ALMI_V3 static void add(const almi_pending *pending, double *sum)
@@ -121,7 +148,7 @@ ALMI_V3 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
                                     .search = search,
                                     .code = code_of,
-                                    .row_codes = row_codes,
+                                    .search_row = search_row,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

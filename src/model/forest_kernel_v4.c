@@ -12,19 +12,80 @@
 ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
 {
     __m512i key = _mm512_set1_epi32(value);
-    uint32_t block = 0;
-    if (lane->size > ALMI_SEARCH_WAYS) {
-        __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->pivot));
-        block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
-    }
-    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(lane->key + block));
+    const int32_t *pivot = lane->key - ALMI_SEARCH_WAYS;
+    __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(pivot));
+    uint32_t block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
+    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(lane->key + block));
     return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 
-ALMI_V4 static void search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+/* ---- 16 numbers at once in one lane ---- */
+
+#define KEYS 16 /* of a vector */
+#define PIECES_MAX (ALMI_LANE_THRESHOLDS_MAX / (2 * KEYS) + 1)
+
+/* table[at % size] of each; size: a power of two from KEYS on, known to the compiler. */
+ALMI_V4 ALM_INLINE __m512i entries(const int32_t *table, size_t size, __m512i at)
 {
-    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = count_below(lane, key[r]);
+    if (size == KEYS) {
+        return _mm512_permutexvar_epi32(at, _mm512_load_si512(table));
+    }
+    __m512i piece[PIECES_MAX];
+    size_t pieces = size / (2 * KEYS);
+    ALM_UNROLLED
+    for (size_t i = 0; i < pieces; i++) {
+        const int32_t *from = table + i * 2 * KEYS;
+        piece[i] = _mm512_permutex2var_epi32(_mm512_load_si512(from), at,
+                                             _mm512_load_si512(from + KEYS));
+    }
+    ALM_UNROLLED
+    for (size_t step = 1; step < pieces; step *= 2) {
+        __mmask16 odd = _mm512_test_epi32_mask(at, _mm512_set1_epi32((int)(2 * KEYS * step)));
+        ALM_UNROLLED
+        for (size_t i = 0; i < pieces; i += 2 * step) {
+            piece[i] = _mm512_mask_mov_epi32(piece[i], odd, piece[i + step]);
+        }
+    }
+    return piece[0];
+}
+
+/* Down the heap: an entry of it a level. */
+ALMI_V4 ALM_INLINE uint64_t search_in(const almi_lane *lane, size_t size, const int32_t *key,
+                                      uint8_t *code)
+{
+    __m512i one = _mm512_set1_epi32(1);
+    uint64_t equal = 0;
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r += KEYS) {
+        __m512i own = _mm512_loadu_si512(key + r), at = one;
+        ALM_UNROLLED
+        for (size_t level = 1; level < size; level *= 2) {
+            const int32_t *table = lane->heap + (level < KEYS ? 0 : level);
+            __m512i entry = entries(table, level < KEYS ? KEYS : level, at);
+            __mmask16 above = _mm512_cmpgt_epi32_mask(own, entry);
+            at = _mm512_add_epi32(at, at);
+            at = _mm512_mask_add_epi32(at, above, at, one);
+        }
+        at = _mm512_sub_epi32(at, _mm512_set1_epi32((int)size));
+        _mm_storeu_si128((__m128i *)(code + r), _mm512_cvtepi32_epi8(at));
+        uint64_t next = _mm512_cmpeq_epi32_mask(own, entries(lane->key, size, at));
+        equal |= next << r;
+    }
+    return equal;
+}
+
+ALMI_V4 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
+{
+    switch (lane->size) {
+    case 16:
+        return search_in(lane, 16, key, code);
+    case 32:
+        return search_in(lane, 32, key, code);
+    case 64:
+        return search_in(lane, 64, key, code);
+    case 128:
+        return search_in(lane, 128, key, code);
+    default:
+        return search_in(lane, 256, key, code);
     }
 }
 
@@ -44,24 +105,53 @@ ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V4 static void row_codes(const almi_row_lanes *lanes, const double *row, uint8_t *code)
+ALMI_V4 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
 {
-    almi_row_codes_by(count_below, lanes, row, code);
+    almi_search_row_by(count_below, lanes, of, code);
 }
 
-ALMI_V4 static void leaves(const almi_blend *node, size_t count, const almi_bytes *code,
-                           almi_bytes *operand, uint8_t *leaf)
+/* The leaves so far of 64 rows, behind one more node. */
+ALMI_V4 ALM_INLINE __m512i moved(const almi_between *node, const almi_bytes *code, __m512i next,
+                                 __m512i reached)
 {
-    __m512i v = _mm512_setzero_si512();
-    for (size_t i = 0; i < count; i++) {
-        __m512i c = _mm512_load_si512(code[node[i].lane]);
-        __m512i limit = _mm512_set1_epi32((int)node[i].limit);
-        __m512i left = _mm512_load_si512(operand[node[i].left]);
-        __m512i right = _mm512_load_si512(operand[node[i].right]);
-        v = _mm512_mask_blend_epi8(_mm512_cmpgt_epu8_mask(c, limit), left, right);
-        _mm512_store_si512(operand[ALMI_BLEND_LEAVES + i], v);
+    __m512i own = _mm512_load_si512(code[node->lane]);
+    __mmask64 right = _mm512_cmpgt_epu8_mask(own, _mm512_set1_epi32((int)node->limit));
+    right = _mm512_mask_cmpge_epu8_mask(right, reached, _mm512_set1_epi32((int)node->begin));
+    return _mm512_mask_mov_epi8(reached, right, next);
+}
+
+#define SIDE_BY_SIDE 4 /* trees, because each node waits for the one before */
+
+ALMI_V4 static void leaves(const almi_fast_tree *tree, size_t count, const almi_bytes *code,
+                           almi_bytes *leaf)
+{
+    const __m512i none = _mm512_setzero_si512(), one = _mm512_set1_epi8(1);
+    for (size_t t = 0; t < count; t += SIDE_BY_SIDE) {
+        size_t nodes[SIDE_BY_SIDE], common = SIZE_MAX;
+        const almi_between *node[SIDE_BY_SIDE];
+        __m512i reached[SIDE_BY_SIDE] = {none, none, none, none}, next = one;
+        for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+            const almi_fast_tree *own = &tree[t + k < count ? t + k : t]; /* the rest for nothing */
+            node[k] = own->between;
+            nodes[k] = own->leaf_count - 1;
+            common = nodes[k] < common ? nodes[k] : common;
+        }
+        for (size_t i = 0; i < common; i++) {
+            ALM_UNROLLED
+            for (size_t k = 0; k < SIDE_BY_SIDE; k++) {
+                reached[k] = moved(&node[k][i], code, next, reached[k]);
+            }
+            next = _mm512_add_epi8(next, one);
+        }
+        for (size_t k = 0; k < SIDE_BY_SIDE && t + k < count; k++) {
+            __m512i own = next;
+            for (size_t i = common; i < nodes[k]; i++) {
+                reached[k] = moved(&node[k][i], code, own, reached[k]);
+                own = _mm512_add_epi8(own, one);
+            }
+            _mm512_store_si512(leaf[t + k], reached[k]);
+        }
     }
-    _mm512_store_si512(leaf, v);
 }
 
 /* ---- values by permutation ---- */
@@ -173,7 +263,7 @@ ALMI_V4 static void add_single(const almi_pending *pending, float *sum)
 const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
                                     .search = search,
                                     .code = code_of,
-                                    .row_codes = row_codes,
+                                    .search_row = search_row,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

@@ -14,13 +14,6 @@
 /* 64 rows, or 256 in four parts. */
 typedef struct block {
     almi_bytes code[ALMI_GROUP_LANES]; /* [lane][part] */
-    union {
-        almi_bytes operand[2 * ALMI_BLEND_LEAVES]; /* constant leaf numbers, then scratch */
-        struct {
-            almi_word reach[ALMI_WIDE_WORDS];
-            almi_word mask[2][ALMI_BLEND_LEAVES]; /* of some trees and of the next */
-        } wide;
-    } scratch;
     almi_bytes leaf[ALMI_WIDE_PARTS][ALMI_PENDING_TREES]; /* of the trees that wait to be added */
     union {
         double sum[ALMI_BLOCK_SUMS][ALMI_BLOCK_ROWS]; /* [output][part] */
@@ -33,9 +26,6 @@ typedef struct block {
 
 static void add_pending(const alm_forest *forest, size_t begin, size_t end, block *b)
 {
-    if (begin == end) {
-        return;
-    }
     almi_pending pending = {.tree = &forest->fast[begin],
                             .count = end - begin,
                             .plane_width = forest->plane_width};
@@ -85,85 +75,41 @@ static void add_walked(const alm_forest *forest, size_t t, const almi_rows *rows
     }
 }
 
-static void find_leaves(const alm_forest *forest, size_t t, size_t at, block *b)
+/* So many trees from `begin` on may wait together, all with `between`; 0: the first has not. */
+static size_t count_joined(const alm_forest *forest, const almi_group *group, size_t begin)
 {
-    const almi_fast_tree *tree = &forest->fast[t];
-    forest->kernel->leaves(tree->blend, tree->leaf_count - 1, (const almi_bytes *)b->code,
-                           b->scratch.operand, b->leaf[0][at]);
+    size_t t = begin;
+    while (t < group->tree_end && forest->fast[t].between != NULL && joins(forest, begin, t)) {
+        t++;
+    }
+    return t - begin;
+}
+
+static void find_leaves(const alm_forest *forest, size_t begin, size_t count, block *b)
+{
+    const almi_fast_tree *tree = &forest->fast[begin];
+    if (b->parts == 1) {
+        forest->kernel->leaves(tree, count, (const almi_bytes *)b->code, b->leaf[0]);
+        return;
+    }
+    bool v4 = forest->kernel->level >= ALM_VECTORS_V4;
+    for (size_t i = 0; i < count; i++) {
+        (v4 ? almi_wide_leaves_v4 : almi_wide_leaves_v3)(&tree[i], b->code[0], b->leaf[0][i],
+                                                         sizeof b->leaf[0]);
+    }
 }
 
 static void add_group(const alm_forest *forest, const almi_group *group, const almi_rows *rows,
                       block *b)
 {
-    size_t begin = group->tree_begin; /* of the trees that wait */
-    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
-        const almi_fast_tree *tree = &forest->fast[t];
-        if (begin < t && (tree->blend == NULL || !joins(forest, begin, t))) {
-            add_pending(forest, begin, t, b);
-            begin = t;
-        }
-        if (tree->blend == NULL) {
-            add_walked(forest, t, rows, b);
-            begin = t + 1;
+    for (size_t t = group->tree_begin, count = 0; t < group->tree_end; t += count) {
+        count = count_joined(forest, group, t);
+        if (count > 0) {
+            find_leaves(forest, t, count, b);
+            add_pending(forest, t, t + count, b);
         } else {
-            find_leaves(forest, t, t - begin, b);
-        }
-    }
-    add_pending(forest, begin, group->tree_end, b);
-}
-
-/* ---- the same for 256 rows ---- */
-
-/* Trees from t on that go side by side. */
-typedef struct some_trees {
-    size_t begin; /* of those that wait, t included */
-    size_t t, count;
-    almi_wide_tree tree[ALMI_WIDE_TREES];
-} some_trees;
-
-/* Whether the next tree may stand beside those taken. */
-static bool stands_beside(const alm_forest *forest, const some_trees *some)
-{
-    size_t t = some->t + some->count;
-    return some->count < ALMI_WIDE_TREES && joins(forest, some->begin, t) &&
-           forest->fast[some->t].leaf_count <= ALMI_WIDE_SMALL &&
-           forest->fast[t].leaf_count <= ALMI_WIDE_SMALL;
-}
-
-/* Takes the trees from t on, which wait with those from `begin` on; compares the nodes of small
- * ones. */
-static void take_trees(const alm_forest *forest, const almi_group *group, block *b, size_t phase,
-                       some_trees *some)
-{
-    some->count = 0;
-    while (some->t + some->count < group->tree_end &&
-           (some->count == 0 || stands_beside(forest, some))) {
-        size_t t = some->t + some->count;
-        almi_wide_tree *to = &some->tree[some->count];
-        to->node = forest->fast[t].blend;
-        to->count = forest->fast[t].leaf_count - 1;
-        to->mask = b->scratch.wide.mask[phase] + some->count * ALMI_WIDE_SMALL;
-        to->leaf = b->leaf[0][t - some->begin];
-        if (to->count < ALMI_WIDE_SMALL) {
-            almi_wide_compare(to, b->code[0]);
-        }
-        some->count++;
-    }
-}
-
-static void add_group_wide(const alm_forest *forest, const almi_group *group, block *b)
-{
-    some_trees now = {.begin = group->tree_begin, .t = group->tree_begin}, next;
-    take_trees(forest, group, b, 0, &now);
-    for (size_t phase = 1; now.count > 0; phase ^= 1, now = next) {
-        next.t = now.t + now.count;
-        bool waits = next.t < group->tree_end && joins(forest, now.begin, next.t);
-        next.begin = waits ? now.begin : next.t;
-        take_trees(forest, group, b, phase, &next);
-        almi_wide_leaves(now.tree, now.count, b->code[0], b->scratch.wide.reach,
-                         sizeof b->leaf[0]);
-        if (!waits) {
-            add_pending(forest, now.begin, next.t, b);
+            add_walked(forest, t, rows, b);
+            count = 1;
         }
     }
 }
@@ -196,26 +142,50 @@ static void write_sums(const alm_forest *forest, const block *b, size_t n, doubl
 
 /* ---- sums in the result: many outputs, symmetric trees, leaves with several values or models */
 
+static void add_leaf(const alm_forest *forest, size_t t, uint32_t leaf, const double *row,
+                     double *out)
+{
+    const almi_fast_tree *tree = &forest->fast[t];
+    if (tree->value != NULL) {
+        almi_fast_add(tree, leaf, out);
+    } else {
+        almi_tree_add(&forest->tree[t], tree->literal != NULL ? tree->literal[leaf] : leaf, row,
+                      out);
+    }
+}
+
+static void add_leaf_to_rows(const alm_forest *forest, size_t t, const uint32_t *leaf,
+                             const almi_rows *rows, double *out)
+{
+    for (size_t r = 0; r < rows->count; r++) {
+        add_leaf(forest, t, leaf[r], rows->value + r * rows->stride,
+                 out + r * forest->info.output_count);
+    }
+}
+
 static void add_group_to_rows(const alm_forest *forest, const almi_group *group,
                               const almi_rows *rows, block *b, double *out)
 {
     uint32_t leaf[ALMI_BLOCK_ROWS];
-    for (size_t t = group->tree_begin; t < group->tree_end; t++) {
+    for (size_t t = group->tree_begin, count = 0; t < group->tree_end; t += count) {
         if (forest->fast[t].symmetric_depth > 0) {
-            t = almi_symmetric_add(forest, t, group->tree_end, b->code[0], rows->count, out) - 1;
+            count = almi_symmetric_add(forest, t, group->tree_end, b->code[0], rows->count, out) -
+                    t;
             continue;
         }
-        if (forest->fast[t].blend == NULL) {
+        count = count_joined(forest, group, t);
+        if (count == 0) {
             walk_block(forest, t, b, rows, leaf);
-        } else {
-            find_leaves(forest, t, 0, b);
-            for (size_t r = 0; r < rows->count; r++) {
-                leaf[r] = b->leaf[0][0][r];
-            }
+            add_leaf_to_rows(forest, t, leaf, rows, out);
+            count = 1;
+            continue;
         }
-        for (size_t r = 0; r < rows->count; r++) {
-            almi_tree_add(&forest->tree[t], leaf[r], rows->value + r * rows->stride,
-                          out + r * forest->info.output_count);
+        find_leaves(forest, t, count, b);
+        for (size_t i = 0; i < count; i++) {
+            for (size_t r = 0; r < rows->count; r++) {
+                leaf[r] = b->leaf[0][i][r];
+            }
+            add_leaf_to_rows(forest, t + i, leaf, rows, out);
         }
     }
 }
@@ -248,9 +218,10 @@ static void score_block(const alm_forest *forest, block *b, const almi_rows *row
         const almi_group *group = &forest->group[g];
         almi_lanes_encode(forest, group->lane, group->lane_count, rows, b->code[0],
                           b->parts * ALMI_BLOCK_ROWS);
-        if (b->parts > 1) {
-            add_group_wide(forest, group, b);
-        } else if (in_block) {
+        if (b->parts > 1 && forest->kernel->level == ALM_VECTORS_V3) {
+            almi_turn_codes(group->lane_count, b->code[0]);
+        }
+        if (in_block) {
             add_group(forest, group, rows, b);
         } else {
             add_group_to_rows(forest, group, rows, b, out);
@@ -265,12 +236,8 @@ static void score_blocks(const alm_forest *forest, size_t parts, const almi_rows
                          double *out)
 {
     _Alignas(64) block b;
-    size_t leaves = forest->info.leaf_count_max, block_rows = parts * ALMI_BLOCK_ROWS;
-    leaves = leaves < ALMI_BLEND_LEAVES ? leaves : ALMI_BLEND_LEAVES;
+    size_t block_rows = parts * ALMI_BLOCK_ROWS;
     b.parts = parts;
-    for (size_t leaf = 0; leaf < leaves && parts == 1; leaf++) {
-        memset(b.scratch.operand[leaf], (int)leaf, ALMI_BLOCK_ROWS);
-    }
     for (size_t i = 0; i < n; i += block_rows) {
         size_t count = n - i < block_rows ? n - i : block_rows;
         almi_rows part = {rows->value + i * rows->stride, count, rows->stride};
@@ -309,7 +276,7 @@ static void add_leaves(const alm_forest *forest, const some_leaves *some, const 
     const uint32_t *leaf = some->leaf;
     if (forest->info.output_count > 1 || forest->info.has_linear_leaves) {
         for (size_t i = 0; i < count; i++) {
-            almi_tree_add(&forest->tree[begin + i], leaf[i], row, out);
+            add_leaf(forest, begin + i, leaf[i], row, out);
         }
     } else if (almi_forest_is_single(forest)) {
         float sum = (float)out[0];
@@ -334,7 +301,7 @@ static void walk_row(const alm_forest *forest, const double *row, double *out)
     start_rows(forest, 1, out);
     for (size_t g = 0; g < forest->group_count; g++) {
         const almi_group *group = &forest->group[g];
-        almi_row_encode(forest, group->lane, group->lane_count, row, byte);
+        almi_row_encode(forest, group, row, byte);
         for (size_t i = 0; i < group->lane_count; i++) {
             code[i] = (uint32_t)byte[i] << ALMI_STEP_LIMIT_SHIFT;
         }
@@ -375,12 +342,12 @@ static size_t walk_rows_of(const alm_forest *forest)
 
 static bool can_be_wide(const alm_forest *forest)
 {
-    bool can = forest->kernel->level >= ALM_VECTORS_V4 && sums_in_block(forest, ALMI_WIDE_PARTS);
+    bool can = forest->kernel->level >= ALM_VECTORS_V3 && sums_in_block(forest, ALMI_WIDE_PARTS);
     for (size_t g = 0; g < forest->group_count && can; g++) {
         can = forest->group[g].lane_count <= ALMI_GROUP_LANES / ALMI_WIDE_PARTS;
     }
     for (size_t t = 0; t < forest->info.tree_count && can; t++) {
-        can = forest->fast[t].blend != NULL;
+        can = forest->fast[t].between != NULL;
     }
     return can;
 }

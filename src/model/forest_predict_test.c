@@ -238,7 +238,7 @@ static void linear_forests_score_like_the_oracle(void **state)
 }
 
 typedef struct forms {
-    bool blend, step, leaf_at, plane, quick, wide;
+    bool between, step, leaf_at, plane, quick, wide;
 } forms;
 
 static forms forms_of(forest_shape shape)
@@ -246,7 +246,7 @@ static forms forms_of(forest_shape shape)
     alm_arena *arena = alm_arena_create(0);
     alm_forest *forest = parse(case_text(arena, &shape, 1), "forms");
     const almi_fast_tree *tree = &forest->fast[0];
-    forms has = {tree->blend != NULL, tree->step != NULL,    tree->leaf_at != NULL,
+    forms has = {tree->between != NULL, tree->step != NULL,    tree->leaf_at != NULL,
                  tree->plane != NULL, forest->quick != NULL, forest->wide_rows != SIZE_MAX};
     alm_forest_destroy(forest);
     alm_arena_destroy(arena);
@@ -257,29 +257,28 @@ static forms forms_of(forest_shape shape)
 static void trees_have_the_forms_that_fit_them(void **state)
 {
     (void)state;
-    bool v4 = alm_vector_level_bound() == ALM_VECTORS_V4;
     bool v3 = alm_vector_level_bound() >= ALM_VECTORS_V3;
     forest_shape shape = {.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16};
     forms has = forms_of(shape);
-    assert_true(has.blend && has.step && has.plane && !has.leaf_at);
-    assert_true(has.quick == v3 && has.wide == v4);
+    assert_true(has.between && has.step && has.plane && !has.leaf_at);
+    assert_true(has.quick == v3 && has.wide == v3);
     shape.leaves = 33;
     has = forms_of(shape);
-    assert_true(has.plane && has.quick == v3 && has.wide == v4);
+    assert_true(has.plane && has.quick == v3 && has.wide == v3);
     shape.outputs = 5;
     assert_false(forms_of(shape).wide);
     shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 32, .grid = 16,
                            .linear = true};
     has = forms_of(shape);
-    assert_true(has.blend && has.step && !has.quick && !has.wide);
+    assert_true(has.between && has.step && !has.quick && !has.wide);
     shape = (forest_shape){.trees = 16, .outputs = 1, .features = 20, .leaves = 65, .grid = 16};
     has = forms_of(shape);
-    assert_true(has.blend && !has.plane && has.quick == v3 && has.wide == v4);
+    assert_true(has.between && !has.plane && has.quick == v3 && has.wide == v3);
     shape.trees = 15;
     assert_false(forms_of(shape).quick);
     shape.leaves = 257;
     has = forms_of(shape);
-    assert_true(!has.blend && has.step && !has.leaf_at && !has.wide && !has.quick);
+    assert_true(!has.between && has.step && !has.leaf_at && !has.wide && !has.quick);
     shape.leaves = 1100;
     assert_true(forms_of(shape).leaf_at);
     shape.features = 3000;

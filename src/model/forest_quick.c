@@ -1,20 +1,19 @@
 /* forest_quick.c: one row against 64 trees at once.
  *
- * QuickScorer (Lucchese et al. 2015) with the trees as byte lanes of a vector. A tree's leaves
- * stand in an order in which those of one side of a node, the first side, come directly before
- * those of the other. A test that sends the row to the other side strikes out the leaves of the
- * first one, whether the row gets to that node or not; the first leaf that is left over is the one
- * reached.
+ * QuickScorer (Lucchese et al. 2015) and RapidScorer strike out leaves at every node whose test
+ * fails; here a tree is a byte lane of a vector, and all that is kept of it is one leaf. The leaves
+ * of a tree stand in order, left before right. Between any two neighbours there is exactly one
+ * node, whose left side ends with the one and whose right side begins with the other. The nodes are
+ * asked in this order, and the leaf is the one that the row would reach if all nodes that are not
+ * asked yet sent it to the left: first the leaf 0; and a node that sends the row to the right moves
+ * it to the first leaf of its right side, if the row gets to that node at all. It does iff the leaf
+ * so far is not before the first one below the node, since what was asked before is all to the left
+ * of what comes.
  *
- * Leaves go by eights: a byte says which of eight leaves are struck. A node matters only to the
- * eights that its first side reaches into, so the first side is the one with fewer leaves: then
- * there are little more such pairs than nodes, whatever the shape of the tree. A slot holds one
- * pair for each of 64 trees: 64 codes come from registers by permutation, are compared, and strike
- * out. No branch or address depends on the row but the look-up of the values.
- *
- * Codes and limits are compared as signed bytes, so both are stored with the highest bit turned;
- * where the right side is the first one, the bits of the code are turned as well, and
- * code <= limit becomes 255 - code > 254 - limit.
+ * So a tree of n leaves takes n - 1 steps whatever its shape, and a step does the same in all of
+ * them: 64 codes come from registers by permutation, are compared, and where the leaf so far is not
+ * before the node it becomes the next one. No branch or address depends on the row but the look-up
+ * of the values.
  *
  * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
  * end to the other, so they need not fit a cache. */
@@ -22,36 +21,32 @@
 
 #include "model/forest_kernel.h"
 
-#define TREES 64
+#define TREES 64  /* at once */
+#define HALVES 2  /* that go side by side, since each step waits for the one before */
 #define TREES_MIN 16 /* of a forest: fewer are walked sooner */
 #define LEAVES_MAX 256
-#define EIGHT 8
-#define EIGHTS_MAX (LEAVES_MAX / EIGHT)
 #define LANES 128
 #define LANES_FEW 64
-#define SIGN 0x80
+#define NEVER (UINT8_MAX ^ ALMI_CODE_SIGN) /* a limit that no code is above */
 
 typedef struct quick_slot {
     uint8_t lane[TREES];
-    uint8_t flip[TREES];   /* UINT8_MAX: the right side is the first one */
     uint8_t limit[TREES];
-    uint8_t strike[TREES]; /* leaves of the eight; 0 where the tree has no such pair */
+    uint8_t begin[TREES]; /* the first leaf below the node */
 } quick_slot;
 
+/* Up to HALVES x TREES trees. */
 typedef struct quick_batch {
-    quick_slot *slot;
-    uint32_t slot_end[EIGHTS_MAX]; /* of each eight */
-    unsigned eight_count;
-    size_t width;  /* leaves of the largest tree */
-    double *value; /* [tree][width] in the order of the leaves; XGBoost: floats */
-    uint32_t output[TREES];
+    quick_slot *slot; /* [slot][half] */
+    size_t slot_count, half_count;
+    const almi_fast_tree *tree;
     size_t tree_count;
 } quick_batch;
 
 typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
-    size_t slots;  /* of all batches */
+    size_t slots;  /* of all batches and their halves */
     size_t levels; /* that walks of ALMI_WALK_WIDTH trees would take */
 } almi_quick;
 
@@ -66,184 +61,59 @@ static bool is_quick(const alm_forest *forest)
                 forest->info.leaf_count_max <= LEAVES_MAX && forest->single_values &&
                 forest->group_count == 1 && !forest->info.has_linear_leaves;
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
-        fits = forest->fast[t].step != NULL;
+        fits = forest->fast[t].between != NULL;
     }
     return fits;
 }
 
-/* Leaves first .. first + size are struck when the row goes to the other side of the node. */
-typedef struct span {
-    uint16_t node, first, size;
-    bool flipped; /* they are on the right side */
-} span;
-
-/* The trees of a batch on their way into it. */
-typedef struct placing {
+typedef struct building {
     const alm_forest *forest;
-    quick_batch *batch;
-    struct {
-        span node[LEAVES_MAX];     /* inner nodes from the root on */
-        uint16_t leaf[LEAVES_MAX]; /* in order */
-        uint16_t node_count;
-    } tree[TREES];
-} placing;
+    almi_quick *quick;
+} building;
 
-static uint16_t size_below(const almi_tree *tree, size_t at, const uint16_t *size)
+static alm_err build_batch(void *context, size_t task, int worker, alm_error *error)
 {
-    int32_t left = tree->left[at], right = tree->right[at];
-    return (uint16_t)((left >= 0 ? size[left] : 1) + (right >= 0 ? size[right] : 1));
-}
-
-/* size[node] = leaves below. Mostly children have higher numbers than their parent; where they have
- * not, nodes are listed level by level first. */
-static void count_leaves(const almi_tree *tree, uint16_t *size)
-{
-    size_t inner_count = tree->leaf_count - 1, nodes = 0;
-    bool ascending = true;
-    for (size_t at = inner_count; at-- > 0;) {
-        int32_t left = tree->left[at], right = tree->right[at], own = (int32_t)at;
-        ascending = ascending && (left < 0 || left > own) && (right < 0 || right > own);
-        size[at] = ascending ? size_below(tree, at, size) : 0;
-    }
-    if (ascending) {
-        return;
-    }
-    uint16_t listed[LEAVES_MAX] = {0};
-    nodes = 1;
-    for (size_t i = 0; i < nodes; i++) {
-        int32_t child[2] = {tree->left[listed[i]], tree->right[listed[i]]};
-        for (size_t c = 0; c < 2; c++) {
-            if (child[c] >= 0) {
-                listed[nodes++] = (uint16_t)child[c];
-            }
-        }
-    }
-    while (nodes > 0) {
-        nodes--;
-        size[listed[nodes]] = size_below(tree, listed[nodes], size);
-    }
-}
-
-static unsigned size_of(const uint16_t *size, int32_t at)
-{
-    return at < 0 ? 1 : size[at];
-}
-
-/* Puts the leaves of tree k of the batch in order; a stack holds the sides still to be visited. */
-static void order_leaves(placing *p, size_t k, const almi_tree *tree)
-{
-    uint16_t size[LEAVES_MAX];
-    int32_t stack[LEAVES_MAX];
-    size_t waiting = 1, leaves = 0, nodes = 0;
-    count_leaves(tree, size);
-    stack[0] = tree->leaf_count > 1 ? 0 : ~0;
-    while (waiting > 0) {
-        int32_t at = stack[--waiting];
-        if (at < 0) {
-            p->tree[k].leaf[leaves++] = (uint16_t)~at;
-            continue;
-        }
-        int32_t left = tree->left[at], right = tree->right[at];
-        bool flipped = size_of(size, right) < size_of(size, left);
-        stack[waiting++] = flipped ? left : right;
-        stack[waiting++] = flipped ? right : left;
-        p->tree[k].node[nodes++] =
-            (span){(uint16_t)at, (uint16_t)leaves, (uint16_t)size_of(size, stack[waiting - 1]),
-                   flipped};
-    }
-    p->tree[k].node_count = (uint16_t)nodes;
-}
-
-/* How many slots each eight needs: as many as a tree has pairs in it at most. */
-static void count_slots(const placing *p)
-{
-    uint32_t most[EIGHTS_MAX] = {0}, sum = 0;
-    for (size_t k = 0; k < p->batch->tree_count; k++) {
-        uint32_t own[EIGHTS_MAX] = {0};
-        for (size_t i = 0; i < p->tree[k].node_count; i++) {
-            span s = p->tree[k].node[i];
-            for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
-                own[e]++;
-            }
-        }
-        for (size_t e = 0; e < EIGHTS_MAX; e++) {
-            most[e] = own[e] > most[e] ? own[e] : most[e];
-        }
-    }
-    for (size_t e = 0; e < EIGHTS_MAX; e++) {
-        sum += most[e];
-        p->batch->slot_end[e] = sum;
-    }
-}
-
-static void place_pair(quick_slot *to, size_t k, almi_test test, span s, size_t eight)
-{
-    size_t from = eight * EIGHT, begin = s.first > from ? s.first - from : 0;
-    size_t end = s.first + s.size - from;
-    end = end < EIGHT ? end : EIGHT;
-    unsigned limit = s.flipped ? UINT8_MAX - 1 - test.code : test.code;
-    to->lane[k] = (uint8_t)test.lane;
-    to->flip[k] = s.flipped ? UINT8_MAX : 0;
-    to->limit[k] = (uint8_t)(limit ^ SIGN);
-    to->strike[k] = (uint8_t)((1u << end) - (1u << begin));
-}
-
-static void place_tree(const placing *p, size_t k, size_t t)
-{
-    quick_batch *batch = p->batch;
-    uint32_t next[EIGHTS_MAX] = {0}; /* slot of each eight */
-    memcpy(next + 1, batch->slot_end, (EIGHTS_MAX - 1) * sizeof *next);
-    for (size_t i = 0; i < p->tree[k].node_count; i++) {
-        span s = p->tree[k].node[i];
-        almi_test test = p->forest->test[t][s.node];
-        for (size_t e = s.first / EIGHT; e <= (s.first + s.size - 1u) / EIGHT; e++) {
-            place_pair(&batch->slot[next[e]++], k, test, s, e);
-        }
-    }
-    for (size_t i = 0; i < p->forest->tree[t].leaf_count; i++) {
-        batch->value[k * batch->width + i] = p->forest->tree[t].leaf_value[p->tree[k].leaf[i]];
-    }
-}
-
-static alm_err build_batch(placing *p, alm_arena *arena, size_t begin, alm_error *error)
-{
-    const alm_forest *forest = p->forest;
-    quick_batch *batch = p->batch;
-    size_t left = forest->info.tree_count - begin;
-    batch->tree_count = left < TREES ? left : TREES;
+    const building *b = context;
+    quick_batch *batch = &b->quick->batch[task];
+    size_t begin = task * HALVES * TREES, left = b->forest->info.tree_count - begin;
+    batch->tree = &b->forest->fast[begin];
+    batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
+    batch->half_count = (batch->tree_count + TREES - 1) / TREES;
     for (size_t k = 0; k < batch->tree_count; k++) {
-        const almi_tree *tree = &forest->tree[begin + k];
-        order_leaves(p, k, tree);
-        batch->output[k] = tree->output;
-        batch->width = tree->leaf_count > batch->width ? tree->leaf_count : batch->width;
+        size_t nodes = batch->tree[k].leaf_count - 1;
+        batch->slot_count = nodes > batch->slot_count ? nodes : batch->slot_count;
     }
-    count_slots(p);
-    batch->eight_count = (unsigned)((batch->width + EIGHT - 1) / EIGHT);
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count * batch->width, batch->value, error));
-    /* One more, so that there are slots also where no tree has a node. */
-    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->slot_end[EIGHTS_MAX - 1] + 1, batch->slot, error));
+    size_t slots = batch->slot_count * batch->half_count;
+    ALM_TRY(ALMI_FOREST_ARRAY(b->forest->worker_arena[worker], slots, batch->slot, error));
+    for (size_t i = 0; i < slots; i++) {
+        memset(batch->slot[i].limit, NEVER, TREES);
+    }
     for (size_t k = 0; k < batch->tree_count; k++) {
-        place_tree(p, k, begin + k);
+        const almi_fast_tree *tree = &batch->tree[k];
+        for (size_t i = 0; i + 1 < tree->leaf_count; i++) {
+            quick_slot *to = &batch->slot[i * batch->half_count + k / TREES];
+            to->lane[k % TREES] = (uint8_t)tree->between[i].lane;
+            to->limit[k % TREES] = (uint8_t)(tree->between[i].limit ^ ALMI_CODE_SIGN);
+            to->begin[k % TREES] = (uint8_t)tree->between[i].begin;
+        }
     }
     return ALM_OK;
 }
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
         return ALM_OK;
     }
     almi_quick *quick = NULL;
-    placing *p = NULL;
-    ALM_TRY(ALMI_FOREST_ARRAY(scratch, 1, p, error));
+    const size_t trees = HALVES * TREES;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
-    quick->batch_count = (forest->info.tree_count + TREES - 1) / TREES;
+    quick->batch_count = (forest->info.tree_count + trees - 1) / trees;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
-    p->forest = forest;
+    building b = {forest, quick};
+    ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_batch, &b, error));
     for (size_t i = 0; i < quick->batch_count; i++) {
-        p->batch = &quick->batch[i];
-        ALM_TRY(build_batch(p, forest->arena, i * TREES, error));
-        quick->slots += quick->batch[i].slot_end[EIGHTS_MAX - 1];
+        quick->slots += quick->batch[i].slot_count * quick->batch[i].half_count;
     }
     for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
         size_t deepest = 0;
@@ -259,8 +129,8 @@ alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *erro
 /* ---- scoring ---- */
 
 /* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
-#define SLOT_V4 30
-#define SLOT_V3 35
+#define SLOT_V4 25
+#define SLOT_V3 50
 #define WALKED_LEVEL 75
 
 bool almi_quick_is_sooner(const alm_forest *forest)
@@ -271,60 +141,73 @@ bool almi_quick_is_sooner(const alm_forest *forest)
            quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
 }
 
-/* The first of eight leaves that is not struck, by halves of the byte; UINT8_MAX: none. */
-#define FIRST_FREE(from) \
-    from, from + 1, from, from + 2, from, from + 1, from, from + 3, from, from + 1, from, \
-        from + 2, from, from + 1, from, (char)UINT8_MAX
-static const char FIRST_FREE_LOW[16] = {FIRST_FREE(0)};
-static const char FIRST_FREE_HIGH[16] = {FIRST_FREE(4)};
-
-/* place[k] = place in order of the leaf that the row reaches in tree k; 64 trees with VBMI. */
-ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, uint8_t *place)
+/* place[k] = place in order of the leaf that the row reaches in tree k; with VBMI. `many`: more
+ * than LANES_FEW lanes. */
+ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *code, bool many,
+                                       size_t halves, uint8_t *place)
 {
-    __m512i low = _mm512_load_si512(code), high = _mm512_load_si512(code + LANES_FEW);
-    __m512i nibble = _mm512_set1_epi8(15), found = _mm512_set1_epi8(-1);
-    __m512i free_low =
-        _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW));
-    __m512i free_high =
-        _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH));
+    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN), one = _mm512_set1_epi8(1), leaf = one;
+    __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
+    __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
+    __m512i reached[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     const quick_slot *slot = batch->slot;
-    for (unsigned e = 0; e < batch->eight_count; e++) {
-        __m512i struck = _mm512_setzero_si512();
-        for (const quick_slot *end = batch->slot + batch->slot_end[e]; slot < end; slot++) {
-            __m512i own = _mm512_permutex2var_epi8(low, _mm512_loadu_si512(slot->lane), high);
-            own = _mm512_xor_si512(own, _mm512_loadu_si512(slot->flip));
-            __mmask64 other = _mm512_cmpgt_epi8_mask(own, _mm512_loadu_si512(slot->limit));
-            struck = _mm512_or_si512(struck, _mm512_maskz_loadu_epi8(other, slot->strike));
+    for (size_t i = 0; i < batch->slot_count; i++, slot += halves) {
+        ALM_UNROLLED
+        for (size_t h = 0; h < halves; h++) {
+            __m512i lane = _mm512_load_si512(slot[h].lane);
+            __m512i own = many ? _mm512_permutex2var_epi8(low, lane, high)
+                               : _mm512_permutexvar_epi8(lane, low);
+            __mmask64 right = _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot[h].limit));
+            right = _mm512_mask_cmpge_epu8_mask(right, reached[h],
+                                                _mm512_load_si512(slot[h].begin));
+            reached[h] = _mm512_mask_mov_epi8(reached[h], right, leaf);
         }
-        __m512i first = _mm512_min_epu8(
-            _mm512_shuffle_epi8(free_low, _mm512_and_si512(struck, nibble)),
-            _mm512_shuffle_epi8(free_high,
-                                _mm512_and_si512(_mm512_srli_epi16(struck, 4), nibble)));
-        first = _mm512_adds_epu8(first, _mm512_set1_epi8((char)(e * EIGHT)));
-        found = _mm512_min_epu8(found, first);
+        leaf = _mm512_add_epi8(leaf, one);
     }
-    _mm512_storeu_si512(place, found);
+    for (size_t h = 0; h < halves; h++) {
+        _mm512_storeu_si512(place + h * TREES, reached[h]);
+    }
 }
 
-/* Of four tables with 16 codes each the one that bits 4 and 5 name, moved to the highest bit. */
-ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, __m256i lane, __m256i bit_4,
-                                      __m256i bit_5)
+/* `lanes` that there are codes of. */
+ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                                  uint8_t *place)
 {
-    __m256i first = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
-                                       _mm256_shuffle_epi8(table[1], lane), bit_4);
-    __m256i second = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[2], lane),
-                                        _mm256_shuffle_epi8(table[3], lane), bit_4);
-    return _mm256_blendv_epi8(first, second, bit_5);
+    bool many = lanes > LANES_FEW;
+    if (batch->half_count == 1) {
+        many ? reach_512(batch, code, true, 1, place) : reach_512(batch, code, false, 1, place);
+    } else {
+        many ? reach_512(batch, code, true, HALVES, place)
+             : reach_512(batch, code, false, HALVES, place);
+    }
 }
 
-ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, bool many, __m256i lane)
+/* Of up to four tables with 16 codes each the one that bits 4 and 5, moved to the highest bit,
+ * name. A blend is three instructions on some CPUs, so none is wasted. */
+ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, size_t tables, __m256i lane,
+                                      __m256i bit_4, __m256i bit_5)
 {
-    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
-    __m256i low = code_of_64(table, lane, bit_4, bit_5);
-    if (!many) {
+    __m256i low = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
+                                     _mm256_shuffle_epi8(table[1], lane), bit_4);
+    if (tables <= 2) {
         return low;
     }
-    __m256i high = code_of_64(table + 4, lane, bit_4, bit_5);
+    __m256i high = _mm256_shuffle_epi8(table[2], lane);
+    if (tables > 3) {
+        high = _mm256_blendv_epi8(high, _mm256_shuffle_epi8(table[3], lane), bit_4);
+    }
+    return _mm256_blendv_epi8(low, high, bit_5);
+}
+
+/* tables: 2, 3, 4 or 8 */
+ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, size_t tables, __m256i lane)
+{
+    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
+    __m256i low = code_of_64(table, tables, lane, bit_4, bit_5);
+    if (tables <= 4) {
+        return low;
+    }
+    __m256i high = code_of_64(table + 4, 4, lane, bit_4, bit_5);
     return _mm256_blendv_epi8(low, high, _mm256_slli_epi16(lane, 1));
 }
 
@@ -333,95 +216,73 @@ ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
-typedef struct free_tables {
-    __m256i low, high;
-} free_tables;
-
-ALMI_V3 ALM_INLINE __m256i first_free(__m256i struck, unsigned eight, const free_tables *of)
+/* The same with AVX2, for 32 trees twice. */
+ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, size_t tables,
+                                  size_t half, uint8_t *place)
 {
-    __m256i nibble = _mm256_set1_epi8(15);
-    __m256i low = _mm256_shuffle_epi8(of->low, _mm256_and_si256(struck, nibble));
-    __m256i high = _mm256_shuffle_epi8(
-        of->high, _mm256_and_si256(_mm256_srli_epi16(struck, 4), nibble));
-    return _mm256_adds_epu8(_mm256_min_epu8(low, high),
-                            _mm256_set1_epi8((char)(eight * EIGHT)));
-}
-
-/* The same with AVX2 for 32 trees or 64; `many`: more than 64 lanes. */
-ALMI_V3 ALM_INLINE void reach_halves(const quick_batch *batch, const uint8_t *code, bool many,
-                                     size_t halves, uint8_t *place)
-{
-    __m256i table[LANES / 16], found[2] = {_mm256_set1_epi8(-1), _mm256_set1_epi8(-1)};
-    for (size_t i = 0; i < (many ? LANES : LANES_FEW) / 16; i++) {
-        table[i] =
-            _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(code + 16 * i)));
+    __m256i table[LANES / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
+    ALM_UNROLLED
+    for (size_t i = 0; i < tables; i++) {
+        __m128i own = _mm_load_si128((const __m128i *)(code + 16 * i));
+        own = _mm_xor_si128(own, _mm_set1_epi8((char)ALMI_CODE_SIGN));
+        table[i] = _mm256_broadcastsi128_si256(own);
     }
-    free_tables of = {
-        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_LOW)),
-        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)FIRST_FREE_HIGH))};
-    const quick_slot *slot = batch->slot;
-    for (unsigned e = 0; e < batch->eight_count; e++) {
-        __m256i struck[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-        for (const quick_slot *end = batch->slot + batch->slot_end[e]; slot < end; slot++) {
-            ALM_UNROLLED
-            for (size_t h = 0; h < halves; h++) {
-                __m256i own = code_of(table, many, load_32(slot->lane + 32 * h));
-                own = _mm256_xor_si256(own, load_32(slot->flip + 32 * h));
-                __m256i other = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
-                other = _mm256_and_si256(other, load_32(slot->strike + 32 * h));
-                struck[h] = _mm256_or_si256(struck[h], other);
-            }
-        }
+    __m256i one = _mm256_set1_epi8(1), leaf = one;
+    const quick_slot *slot = batch->slot + half;
+    for (size_t i = 0; i < batch->slot_count; i++, slot += batch->half_count) {
         ALM_UNROLLED
-        for (size_t h = 0; h < halves; h++) {
-            found[h] = _mm256_min_epu8(found[h], first_free(struck[h], e, &of));
+        for (size_t h = 0; h < 2; h++) {
+            __m256i own = code_of(table, tables, load_32(slot->lane + 32 * h));
+            __m256i right = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
+            __m256i not_before = _mm256_max_epu8(reached[h], load_32(slot->begin + 32 * h));
+            not_before = _mm256_cmpeq_epi8(not_before, reached[h]);
+            right = _mm256_and_si256(right, not_before);
+            /* No leaf so far is above this one. */
+            reached[h] = _mm256_max_epu8(reached[h], _mm256_and_si256(right, leaf));
         }
+        leaf = _mm256_add_epi8(leaf, one);
     }
-    for (size_t h = 0; h < halves; h++) {
-        _mm256_storeu_si256((__m256i *)(place + 32 * h), found[h]);
-    }
-}
-
-ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, uint8_t *place)
-{
-    if (batch->tree_count <= 32) {
-        reach_halves(batch, code, false, 1, place);
-    } else {
-        reach_halves(batch, code, false, 2, place);
+    for (size_t h = 0; h < 2; h++) {
+        _mm256_storeu_si256((__m256i *)(place + 32 * h), reached[h]);
     }
 }
 
-ALMI_V3 static void reach_v3_many(const quick_batch *batch, const uint8_t *code, uint8_t *place)
+/* `lanes` that there are codes of. */
+ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                             uint8_t *place)
 {
-    if (batch->tree_count <= 32) {
-        reach_halves(batch, code, true, 1, place);
-    } else {
-        reach_halves(batch, code, true, 2, place);
+    for (size_t h = 0; h < batch->half_count; h++, place += TREES) {
+        if (lanes <= 32) {
+            reach_256(batch, code, 2, h, place);
+        } else if (lanes <= 48) {
+            reach_256(batch, code, 3, h, place);
+        } else if (lanes <= 64) {
+            reach_256(batch, code, 4, h, place);
+        } else {
+            reach_256(batch, code, LANES / 16, h, place);
+        }
     }
 }
 
 static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
                       double *out)
 {
-    const double *value = batch->value;
-    size_t width = batch->width;
+    const almi_fast_tree *tree = batch->tree;
     bool floats = almi_forest_is_single(forest);
     if (forest->info.output_count > 1) {
         for (size_t k = 0; k < batch->tree_count; k++) {
-            double *sum = &out[batch->output[k]];
-            double own = value[k * width + place[k]];
-            *sum = floats ? (double)((float)*sum + (float)own) : *sum + own;
+            almi_fast_add(&tree[k], place[k], out);
         }
     } else if (floats) {
         float sum = (float)out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += (float)value[k * width + place[k]];
+            sum += tree[k].single[place[k]];
         }
         out[0] = (double)sum;
     } else {
         double sum = out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += value[k * width + place[k]];
+            sum += tree[k].value[place[k]];
         }
         out[0] = sum;
     }
@@ -434,19 +295,14 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
         out[i] = almi_forest_base(forest, i);
     }
     _Alignas(64) uint8_t code[LANES] = {0};
-    uint8_t place[TREES];
-    almi_row_encode(forest, NULL, forest->lane_count, row, code);
-    for (size_t i = 0; i < LANES; i++) {
-        code[i] ^= SIGN;
-    }
+    uint8_t place[HALVES * TREES];
+    almi_row_encode(forest, &forest->group[0], row, code);
     bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
     for (size_t i = 0; i < quick->batch_count; i++) {
         if (wide) {
-            reach_v4(&quick->batch[i], code, place);
-        } else if (forest->lane_count <= LANES_FEW) {
-            reach_v3(&quick->batch[i], code, place);
+            reach_v4(&quick->batch[i], code, forest->lane_count, place);
         } else {
-            reach_v3_many(&quick->batch[i], code, place);
+            reach_v3(&quick->batch[i], code, forest->lane_count, place);
         }
         add_batch(forest, &quick->batch[i], place, out);
     }
@@ -454,10 +310,9 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
 
 #else
 
-alm_err almi_quick_build(alm_forest *forest, alm_arena *scratch, alm_error *error)
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 {
     (void)forest;
-    (void)scratch;
     (void)error;
     return ALM_OK;
 }

@@ -19,7 +19,7 @@ ALM_INLINE void add_bit(const uint8_t *restrict code, uint8_t limit, uint8_t bit
 }
 
 /* Bits first .. first + count - 1 of the leaves' numbers; count <= BYTE_BITS. */
-ALM_INLINE void number_leaves(const almi_blend *node, size_t count, const uint8_t *code,
+ALM_INLINE void number_leaves(const almi_level *node, size_t count, const uint8_t *code,
                               uint8_t *restrict number)
 {
     for (size_t r = 0; r < ROWS; r++) {

@@ -133,14 +133,15 @@ static alm_err take_names(alm_model_file *file, alm_error *error)
 static bool lightgbm_categories(alm_str content)
 {
     static const char KEY[] = "\npandas_categorical:";
-    alm_str lists = {NULL, 0};
-    const char *end = content.data + content.size;
-    for (const char *at = content.data; at;) {
-        at = memmem(at, (size_t)(end - at), KEY, sizeof KEY - 1);
-        if (at) {
-            at += sizeof KEY - 1;
-            lists = (alm_str){at, (size_t)(end - at)};
+    alm_str lists = {NULL, 0}, rest = content;
+    const char *line; /* end of the one before it; from the end on, where it is */
+    while (lists.data == NULL && rest.size > 0 &&
+           (line = memrchr(rest.data, '\n', rest.size)) != NULL) {
+        alm_str from = {line, content.size - (size_t)(line - content.data)};
+        if (alm_str_starts_with(from, KEY)) {
+            lists = (alm_str){line + sizeof KEY - 1, from.size - (sizeof KEY - 1)};
         }
+        rest.size = (size_t)(line - rest.data);
     }
     if (!lists.data) {
         return false;
@@ -156,6 +157,9 @@ typedef struct format {
     bool (*is)(alm_str content);
     /* NULL: known and not read; `refusal` says why, and what to do. */
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
+    /* OPTIONAL: the same by several threads, which go on with the hash of the bytes, too. */
+    alm_err (*parse_by)(alm_pool *pool, alm_str content, const char *name, alm_hash_begun *hash,
+                        alm_forest **out, alm_error *error);
     alm_transform_library library;
     bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
     const char *category_remedy;         /* OPTIONAL: what to do then, behind the model's name */
@@ -179,6 +183,7 @@ typedef struct format {
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
     {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
+     .parse_by = alm_forest_read_lightgbm,
      .library = ALM_TRANSFORM_LIGHTGBM, .categories = lightgbm_categories,
      .category_remedy = PANDAS_CODES, .generic = "Column_"},
     {.name = "XGBoost", .is = is_xgboost, .parse = alm_forest_parse_xgboost,
@@ -267,13 +272,17 @@ static void describe(alm_model_file *file)
         shape, DIGEST_SHOWN, digest));
 }
 
-static alm_err fill(alm_model_file *file, const format *kind, alm_str content, alm_error *error)
+static alm_err fill(alm_model_file *file, const format *kind, alm_fs_content *content,
+                    alm_pool *pool, alm_error *error)
 {
     alm_model_file_info *info = &file->info;
-    ALM_TRY(kind->parse(content, info->name.data, &file->forest, error));
+    const char *name = info->name.data;
+    ALM_TRY(kind->parse_by
+                ? kind->parse_by(pool, content->bytes, name, &content->hash, &file->forest, error)
+                : kind->parse(content->bytes, name, &file->forest, error));
+    info->digest = alm_hash_finish(&content->hash, content->bytes);
     info->format = kind->name;
     info->forest = alm_forest_describe(file->forest);
-    info->digest = alm_hash_bytes(content.data, content.size);
     alm_transform_spec spec = {.library = kind->library,
                                .objective = info->forest.objective,
                                .averaged = info->forest.averaged,
@@ -285,7 +294,7 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     }
     ALM_TRY(take_names(file, error));
     info->has_pandas_categories = info->forest.has_category_names ||
-                                  (kind->categories && kind->categories(content));
+                                  (kind->categories && kind->categories(content->bytes));
     info->category_remedy = info->has_pandas_categories ? kind->category_remedy : NULL;
     info->is_generic = is_generic(info, kind->generic);
     if (!info->feature_names) {
@@ -295,9 +304,10 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_str content, a
     return ALM_OK;
 }
 
-alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
-                             alm_error *error)
+static alm_err parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
+                             alm_model_file **out, alm_error *error)
 {
+    alm_str content = from->bytes;
     const format *kind = find_format(content);
     if (!kind) {
         return fail_unknown(content, name, error);
@@ -311,13 +321,26 @@ alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file *
     alm_model_file *file = memory;
     file->arena = alm_arena_create(0);
     file->info.name = alm_str_of(alm_arena_copy_text(file->arena, name, strlen(name)));
-    alm_err code = fill(file, kind, content, error);
+    alm_err code = fill(file, kind, from, pool, error);
     if (code != ALM_OK) {
         alm_model_file_close(file);
         return code;
     }
     *out = file;
     return ALM_OK;
+}
+
+alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *name,
+                                alm_model_file **out, alm_error *error)
+{
+    alm_fs_content from = {.bytes = content};
+    return parse_content(pool, &from, name, out, error);
+}
+
+alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
+                             alm_error *error)
+{
+    return alm_model_file_parse_by(NULL, content, name, out, error);
 }
 
 /* Where a model lies: a file, or the one of an MLflow folder. */
@@ -342,12 +365,14 @@ static alm_err find_place(alm_fs *fs, const char *path, const char *name, alm_ar
 }
 
 /* What is in the file of a folder must be what the folder says. */
-static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str *content,
+static alm_err open_place(const alm_env *env, const place *at, alm_arena *arena, alm_str *content,
                           alm_model_file **out, alm_error *error)
 {
     alm_model_file *file = NULL;
-    ALM_TRY(alm_fs_read_all(fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, content, error));
-    ALM_TRY(alm_model_file_parse(*content, at->name, &file, error));
+    alm_fs_content read;
+    ALM_TRY(alm_fs_read_hashing(env, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, &read, error));
+    *content = read.bytes;
+    ALM_TRY(parse_content(env->pool, &read, at->name, &file, error));
     if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
         alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
                                 "of %s", at->name, at->flavour, file->info.format);
@@ -358,26 +383,26 @@ static alm_err open_place(alm_fs *fs, const place *at, alm_arena *arena, alm_str
     return ALM_OK;
 }
 
-alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name, alm_model_file **out,
-                            alm_error *error)
+alm_err alm_model_file_open(const alm_env *env, const char *path, const char *name,
+                            alm_model_file **out, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
     place at;
     alm_str content;
-    alm_err code = find_place(fs, path, name, arena, &at, error);
+    alm_err code = find_place(env->fs, path, name, arena, &at, error);
     if (code == ALM_OK) {
-        code = open_place(fs, &at, arena, &content, out, error);
+        code = open_place(env, &at, arena, &content, out, error);
     }
     alm_arena_destroy(arena);
     return code;
 }
 
-alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *bytes,
-                            alm_model_file **out, alm_error *error)
+alm_err alm_model_file_load(const alm_env *env, const char *path, alm_arena *arena,
+                            alm_model_bytes *bytes, alm_model_file **out, alm_error *error)
 {
     place at;
-    ALM_TRY(find_place(fs, path, path, arena, &at, error));
-    ALM_TRY(open_place(fs, &at, arena, &bytes->content, out, error));
+    ALM_TRY(find_place(env->fs, path, path, arena, &at, error));
+    ALM_TRY(open_place(env, &at, arena, &bytes->content, out, error));
     bytes->name = at.name;
     return ALM_OK;
 }

@@ -13,6 +13,7 @@
 #ifndef ALM_MODEL_MODEL_FILE_H
 #define ALM_MODEL_MODEL_FILE_H
 
+#include "base/env.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "model/forest.h"
@@ -38,11 +39,12 @@ typedef struct alm_model_file_info {
     const char *category_remedy; /* then, a sentence that goes on behind the model's name */
 } alm_model_file_info;
 
-/* `path` is what is opened, a file or an MLflow model folder (import/mlflow_folder.h); `name`
- * (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
+/* The threads of env->pool (may be NULL) help, where the format can be read by several; nobody else
+ * may use the pool meanwhile. `path` is what is opened, a file or an MLflow model folder
+ * (import/mlflow_folder.h); `name` (copied) is how messages call it. ALM_ERR_NOT_FOUND, ALM_ERR_IO;
  * ALM_ERR_LIMIT above the bound; ALM_ERR_UNSUPPORTED for a format that is known and not read, or
  * must not be; ALM_ERR_INVALID for what is no model at all; ALM_ERR_CORRUPT with the place. */
-ALM_NODISCARD alm_err alm_model_file_open(alm_fs *fs, const char *path, const char *name,
+ALM_NODISCARD alm_err alm_model_file_open(const alm_env *env, const char *path, const char *name,
                                           alm_model_file **out, alm_error *error);
 
 /* The same for whoever keeps the file: also its bytes, in `arena`, and its name, which behind a
@@ -51,15 +53,18 @@ typedef struct alm_model_bytes {
     alm_str content;
     const char *name;
 } alm_model_bytes;
-ALM_NODISCARD alm_err alm_model_file_load(alm_fs *fs, const char *path, alm_arena *arena,
+ALM_NODISCARD alm_err alm_model_file_load(const alm_env *env, const char *path, alm_arena *arena,
                                           alm_model_bytes *bytes, alm_model_file **out,
                                           alm_error *error);
 /* The bytes and the name alone; nothing is opened. */
 ALM_NODISCARD alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena,
                                           alm_model_bytes *out, alm_error *error);
-/* Opens bytes in memory, which are not needed afterwards. */
+/* Opens bytes in memory, which are not needed afterwards; the second form with the threads of a
+ * pool, as above. */
 ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
                                            alm_error *error);
+ALM_NODISCARD alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *name,
+                                              alm_model_file **out, alm_error *error);
 void alm_model_file_close(alm_model_file *file); /* takes NULL */
 
 /* Is it an ONNX file by its first bytes? One that is no tree ensemble is refused above

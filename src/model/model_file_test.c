@@ -145,7 +145,7 @@ static void xgboost_models_are_described(void **state)
         char path[100];
         alm_model_file *file = NULL;
         (void)snprintf(path, sizeof path, "tests/golden/forest/%s", FILES[f]);
-        if (alm_model_file_open(fs, path, FILES[f], &file, &error) != ALM_OK) {
+        if (alm_model_file_open(&(alm_env){.fs = fs}, path, FILES[f], &file, &error) != ALM_OK) {
             fail_msg("%s", error.message);
         }
         const alm_model_file_info *info = alm_model_file_describe(file);
@@ -248,11 +248,12 @@ static void a_file_is_opened_through_the_file_system(void **state)
     alm_model_file *file = NULL;
     alm_arena *arena = alm_arena_create(0);
     assert_int_equal(alm_fs_memory_create(&fs, &error), ALM_OK);
-    assert_int_equal(alm_model_file_open(fs, "no.txt", "no.txt", &file, &error),
+    assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "no.txt", "no.txt", &file, &error),
                      ALM_ERR_NOT_FOUND);
     alm_str text = fixture(arena, "model_simple.txt");
     assert_int_equal(alm_fs_write_all(fs, "m.txt", text, &error), ALM_OK);
-    assert_int_equal(alm_model_file_open(fs, "m.txt", "m.txt", &file, &error), ALM_OK);
+    assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "m.txt", "m.txt", &file, &error),
+                     ALM_OK);
     assert_int_equal(alm_forest_describe(alm_model_file_forest(file)).tree_count, 2);
     alm_model_file_close(file);
     alm_fs_destroy(fs);

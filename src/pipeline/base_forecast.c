@@ -114,6 +114,7 @@ typedef struct row_batch {
     size_t *series;
     size_t *panel_series; /* the same, of the panel */
     double *scale;
+    const alm_feature_state **states; /* NULL: none are given */
     size_t count;
     alm_forest_request asked;
     alm_forest_rows scored;
@@ -124,6 +125,9 @@ static row_batch batch_of(const alm_base_request *request, size_t first, size_t 
 {
     return (row_batch){.request = request,
                        .first = first,
+                       .states = request->states
+                                     ? ALM_NEW_ARRAY(arena, const alm_feature_state *, room)
+                                     : NULL,
                        .series = ALM_NEW_ARRAY(arena, size_t, room),
                        .panel_series = ALM_NEW_ARRAY(arena, size_t, room),
                        .scale = ALM_NEW_ARRAY(arena, double, room)};
@@ -133,6 +137,9 @@ static void add_to_batch(row_batch *batch, size_t i, const alm_history *history)
 {
     batch->series[batch->count] = i;
     batch->panel_series[batch->count] = batch->first + i;
+    if (batch->states) {
+        batch->states[batch->count] = batch->request->states[batch->first + i];
+    }
     batch->scale[batch->count++] = history->scale;
 }
 
@@ -144,7 +151,8 @@ static alm_err score(row_batch *batch, const alm_base_workspace *workspace, alm_
                                         .delay = batch->request->delay,
                                         .series = batch->panel_series,
                                         .scale = batch->scale,
-                                        .count = batch->count};
+                                        .count = batch->count,
+                                        .states = batch->states};
     return alm_forest_rows_of(&batch->asked, workspace->batch, workspace->series, &batch->scored,
                               error);
 }

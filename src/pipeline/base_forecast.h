@@ -66,6 +66,7 @@ typedef struct alm_base_request {
     size_t delay;
     bool aggregate; /* aggregates have no forest */
     bool explain;
+    const alm_feature_state *const *states; /* by series of the panel, see forest_rows.h; or NULL */
 } alm_base_request;
 
 /* Memory of one worker. */

@@ -40,7 +40,7 @@ static void values_at(const recursion *r, size_t series, size_t period)
     }
 }
 
-/* A state that has seen the published periods of series number i. */
+/* A state that has seen the published periods of series number i, from its history. */
 static alm_err replay_history(recursion *r, size_t i, alm_error *error)
 {
     const alm_forest_request *q = r->request;
@@ -58,10 +58,18 @@ static alm_err replay_history(recursion *r, size_t i, alm_error *error)
         alm_period_state state = panel->state[series * panel->periods + period];
         ALM_TRY(alm_feature_update(r->states[i], r->values, state, error));
     }
+    return ALM_OK;
+}
+
+static alm_err begin(recursion *r, size_t i, alm_error *error)
+{
+    const alm_forest_request *q = r->request;
+    ALM_TRY(q->states ? alm_feature_state_clone(q->states[i], &r->states[i], error)
+                      : replay_history(r, i, error));
     double *known = r->known + i * r->columns * r->ahead;
     for (size_t c = 0; c < r->columns; c++) {
         for (size_t k = 0; k < r->ahead; k++) {
-            known[c * r->ahead + k] = known_value(r, c, series, r->start + k);
+            known[c * r->ahead + k] = known_value(r, c, q->series[i], r->start + k);
         }
     }
     return ALM_OK;
@@ -109,7 +117,7 @@ static alm_err one_step(recursion *r, size_t step, alm_forest_rows *out, alm_err
 static alm_err run(recursion *r, alm_forest_rows *out, alm_error *error)
 {
     for (size_t i = 0; i < r->request->count; i++) {
-        ALM_TRY(replay_history(r, i, error));
+        ALM_TRY(begin(r, i, error));
     }
     for (size_t step = 0; step < r->steps; step++) {
         ALM_TRY(one_step(r, step, out, error));

@@ -45,22 +45,57 @@ alm_err alm_forest_mean(const alm_forest_request *request, size_t i, size_t step
     return ALM_OK;
 }
 
-/* All steps of a series in one replay, then its rows go to their blocks. */
+/* All steps of series number i, in one replay of its history. */
+static alm_err replayed_rows(const alm_forest_request *request, size_t i, size_t steps,
+                             alm_arena *scratch, double *out, alm_error *error)
+{
+    alm_arena_reset(scratch);
+    alm_feature_row *asked = ALM_NEW_ARRAY(scratch, alm_feature_row, steps);
+    for (size_t h = 0; h < steps; h++) {
+        asked[h] = (alm_feature_row){(uint32_t)request->origin, (uint32_t)(h + 1),
+                                     request->scale[i]};
+    }
+    const alm_feature_plan *plan = request->bundle->plan;
+    return alm_feature_rows(plan, request->panel, request->series[i], asked, steps, out,
+                            alm_feature_plan_width(plan), scratch, error);
+}
+
+/* The same of its state. */
+static alm_err emitted_rows(const alm_forest_request *request, size_t i, size_t steps,
+                            alm_arena *scratch, double *out, alm_error *error)
+{
+    alm_arena_reset(scratch);
+    const alm_panel *panel = request->panel;
+    const alm_feature_plan *plan = request->bundle->plan;
+    size_t ahead = alm_feature_plan_ahead(plan);
+    size_t left = panel->periods + panel->future - request->origin - 1;
+    double *known = ALM_NEW_ARRAY(scratch, double, panel->column_count * ahead);
+    for (size_t c = 0; c < panel->column_count; c++) {
+        bool is_known = panel->columns[c].role == ALM_ROLE_KNOWN && panel->columns[c].values;
+        for (size_t k = 0; k < ahead; k++) {
+            known[c * ahead + k] = is_known && k < left
+                                       ? alm_panel_value(panel, c, request->series[i],
+                                                         request->origin + 1 + k)
+                                       : NAN;
+        }
+    }
+    for (size_t h = 0; h < steps; h++) {
+        ALM_TRY(alm_feature_emit(request->states[i], (uint32_t)(h + 1), request->scale[i], known,
+                                 ahead, out + h * alm_feature_plan_width(plan), error));
+    }
+    return ALM_OK;
+}
+
+/* The rows of a series go to their blocks. */
 static alm_err direct_rows(const alm_forest_request *request, alm_arena *arena,
                            alm_arena *scratch, alm_forest_rows *out, alm_error *error)
 {
     const alm_bundle *bundle = request->bundle;
     size_t steps = (size_t)bundle->method.horizon;
-    alm_feature_row *asked = ALM_NEW_ARRAY(arena, alm_feature_row, steps);
     double *rows = ALM_NEW_ARRAY(arena, double, steps * out->width);
     for (size_t i = 0; i < request->count; i++) {
-        for (size_t h = 0; h < steps; h++) {
-            asked[h] = (alm_feature_row){(uint32_t)request->origin, (uint32_t)(h + 1),
-                                         request->scale[i]};
-        }
-        alm_arena_reset(scratch);
-        ALM_TRY(alm_feature_rows(bundle->plan, request->panel, request->series[i], asked, steps,
-                                 rows, out->width, scratch, error));
+        ALM_TRY(request->states ? emitted_rows(request, i, steps, scratch, rows, error)
+                                : replayed_rows(request, i, steps, scratch, rows, error));
         for (size_t b = 0; b < bundle->model_count; b++) {
             alm_horizon_block block = steps_of(bundle, b);
             size_t first = (size_t)block.first - 1;

@@ -22,6 +22,10 @@ typedef struct alm_forest_request {
     const size_t *series; /* count: of the panel */
     const double *scale;  /* count, > 0 */
     size_t count;
+    /* count: states of the plan at the origin (of a recursive plan at the newest published period),
+     * from which the features come instead of from the panel's history. The panel needs values of
+     * what is known in advance only. NULL: none. */
+    const alm_feature_state *const *states;
 } alm_forest_request;
 
 typedef struct alm_forest_rows {

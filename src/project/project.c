@@ -79,6 +79,16 @@ const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_st
     return NULL;
 }
 
+const alm_deployment_spec *alm_project_deployment(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->deployment_count; i++) {
+        if (alm_str_equal(project->deployments[i].name, name)) {
+            return &project->deployments[i];
+        }
+    }
+    return NULL;
+}
+
 const alm_signal_spec *alm_project_signal(const alm_project *project, alm_str name)
 {
     for (size_t i = 0; i < project->signal_count; i++) {

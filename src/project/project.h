@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "feature/bars/bars.h"
 #include "feature/feature.h"
+#include "project/deployment_spec.h"
 #include "project/signal_spec.h"
 #include "table/table.h"
 
@@ -180,6 +181,10 @@ typedef struct alm_project {
     alm_stock_spec stock;
     const alm_schedule_spec *schedules;
     size_t schedule_count;
+    const alm_deployment_spec *deployments; /* those of the file first, then derived ones */
+    size_t deployment_count;
+    const alm_policy_spec *policies;
+    size_t policy_count;
     alm_bars_spec bars; /* or `series`: its source is empty in the other kind of project */
     const alm_signal_spec *signals;
     size_t signal_count;
@@ -203,6 +208,7 @@ const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str 
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);
+const alm_deployment_spec *alm_project_deployment(const alm_project *project, alm_str name);
 const alm_signal_spec *alm_project_signal(const alm_project *project, alm_str name); /* or NULL */
 /* The declarations of `bars`, compiled. */
 ALM_NODISCARD alm_err alm_project_bars_plan(const alm_project *project, alm_bars_plan **out,

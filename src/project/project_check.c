@@ -492,12 +492,13 @@ alm_err almi_project_check(const alm_yaml *root, const alm_project *project, alm
     }
     ALM_TRY(almi_check_bars(&c));
     if (project->bars.source.size) {
-        return ALM_OK;
+        return almi_check_no_deployments(&c);
     }
     ALM_TRY(check_series(&c));
     ALM_TRY(check_stock(&c));
     ALM_TRY(check_levels(&c));
     ALM_TRY(check_features(&c));
     ALM_TRY(check_models(&c));
-    return check_schedules(&c);
+    ALM_TRY(check_schedules(&c));
+    return almi_check_deployments(&c);
 }

@@ -1,4 +1,4 @@
-/* project_checker.h: what project_check.c and signal_check.c share; only they include it.
+/* project_checker.h: what the files with checks share; only they include it.
  *
  * The parsed structs carry no lines; every check knows the path of its key in the document and
  * finds the node again only to name its place in the message. */
@@ -107,5 +107,8 @@ static inline const alm_yaml *item(const alm_yaml *node, size_t index)
 
 /* signal_check.c: sections `bars` and `signals`. */
 ALM_NODISCARD alm_err almi_check_bars(const checker *c);
+/* deployment_parse.c: sections `deployments` and `policies`; a project of bars has none. */
+ALM_NODISCARD alm_err almi_check_deployments(const checker *c);
+ALM_NODISCARD alm_err almi_check_no_deployments(const checker *c);
 
 #endif

@@ -20,17 +20,6 @@ static alm_err read_entries(const alm_yaml *node, size_t size, read_entry read, 
     return ALM_OK;
 }
 
-static alm_err read_name_of(const alm_yaml *node, alm_str *out, alm_error *error)
-{
-    if (!alm_str_is_safe_name(node->key)) {
-        return alm_yaml_fail(node, error, ALM_ERR_CONFIG,
-                             "the name " ALM_STR_FMT " may have only letters, digits, '.', '_' "
-                             "and '-'", ALM_STR_ARG(node->key));
-    }
-    *out = node->key;
-    return ALM_OK;
-}
-
 /* ---- sources ---- */
 
 static alm_err read_bound(const alm_yaml *map, const char *key, bool *has, double *out,
@@ -65,7 +54,7 @@ static alm_err read_source(const alm_yaml *node, alm_arena *arena, void *out, al
 {
     alm_source *source = out;
     ALM_TRY(almi_section_read(&almi_source_section, node, arena, source, error));
-    ALM_TRY(read_name_of(node, &source->name, error));
+    ALM_TRY(almi_yaml_safe_key(node, &source->name, error));
     const alm_yaml *columns = alm_yaml_member(node, "columns");
     ALM_TRY(almi_yaml_expect(columns, ALM_YAML_MAP, "columns", error));
     void *entries = NULL;
@@ -82,7 +71,7 @@ static alm_err read_series_column(const alm_yaml *node, alm_arena *arena, void *
 {
     alm_series_column *column = out;
     ALM_TRY(almi_section_read(&almi_series_column_section, node, arena, column, error));
-    ALM_TRY(read_name_of(node, &column->name, error));
+    ALM_TRY(almi_yaml_safe_key(node, &column->name, error));
     column->column = column->column.size ? column->column : column->name;
     return ALM_OK;
 }
@@ -91,7 +80,7 @@ static alm_err read_attribute(const alm_yaml *node, alm_arena *arena, void *out,
 {
     alm_attribute *attribute = out;
     ALM_TRY(almi_section_read(&almi_attribute_section, node, arena, attribute, error));
-    ALM_TRY(read_name_of(node, &attribute->name, error));
+    ALM_TRY(almi_yaml_safe_key(node, &attribute->name, error));
     attribute->column = attribute->column.size ? attribute->column : attribute->name;
     return ALM_OK;
 }
@@ -257,7 +246,7 @@ static alm_err read_model(const alm_yaml *node, alm_arena *arena, void *out, alm
 {
     alm_model_spec *model = out;
     ALM_TRY(almi_section_read(&almi_model_section, node, arena, model, error));
-    ALM_TRY(read_name_of(node, &model->name, error));
+    ALM_TRY(almi_yaml_safe_key(node, &model->name, error));
     ALM_TRY(read_blocks(alm_yaml_member(node, "blocks"), arena, model, error));
     ALM_TRY(read_quantiles(alm_yaml_member(node, "quantiles"), model, error));
     ALM_TRY(read_inner(node, "gbm", &almi_gbm_section, arena, &model->gbm, error));
@@ -268,7 +257,7 @@ static alm_err read_schedule(const alm_yaml *node, alm_arena *arena, void *out, 
 {
     alm_schedule_spec *schedule = out;
     ALM_TRY(almi_section_read(&almi_schedule_section, node, arena, schedule, error));
-    return read_name_of(node, &schedule->name, error);
+    return almi_yaml_safe_key(node, &schedule->name, error);
 }
 
 /* ---- the file ---- */
@@ -294,17 +283,11 @@ static const part PARTS[] = {
      offsetof(alm_project, schedules), offsetof(alm_project, schedule_count)},
 };
 
-static bool is_empty(const alm_yaml *node)
-{
-    return node->kind == ALM_YAML_SCALAR ? node->scalar.size == 0 && !node->quoted
-                                         : node->count == 0;
-}
-
 static alm_err read_part(const part *p, const alm_yaml *root, alm_project *project,
                          alm_error *error)
 {
     const alm_yaml *node = alm_yaml_member(root, p->key);
-    if (!node || is_empty(node)) {
+    if (!node || almi_yaml_is_empty(node)) {
         return ALM_OK;
     }
     ALM_TRY(almi_yaml_expect(node, p->kind, p->key, error));
@@ -313,16 +296,6 @@ static alm_err read_part(const part *p, const alm_yaml *root, alm_project *proje
     memcpy((char *)project + p->offset, &entries, sizeof(entries));
     memcpy((char *)project + p->count_offset, &node->count, sizeof(node->count));
     return ALM_OK;
-}
-
-static alm_err check_reserved(const alm_yaml *root, const char *key, alm_error *error)
-{
-    const alm_yaml *node = alm_yaml_member(root, key);
-    if (!node || is_empty(node)) {
-        return ALM_OK;
-    }
-    return alm_yaml_fail(node, error, ALM_ERR_CONFIG,
-                         "%s is reserved for a later version: leave it empty", key);
 }
 
 /* What follows from other sections. Names that point nowhere are found by the check afterwards. */
@@ -357,17 +330,16 @@ alm_err almi_project_parse(const alm_yaml *root, alm_project *project, alm_error
         ALM_TRY(read_part(&PARTS[i], root, project, error));
     }
     const alm_yaml *series = alm_yaml_member(root, "series");
-    if (series && !is_empty(series)) {
+    if (series && !almi_yaml_is_empty(series)) {
         ALM_TRY(read_series(series, project->arena, &project->series, error));
     }
     ALM_TRY(almi_bars_parse(root, project, error));
     const alm_yaml *stock = alm_yaml_member(root, "stock");
-    if (stock && !is_empty(stock)) {
+    if (stock && !almi_yaml_is_empty(stock)) {
         ALM_TRY(almi_section_read(&almi_stock_section, stock, project->arena, &project->stock,
                                   error));
     }
-    ALM_TRY(check_reserved(root, "policies", error));
-    ALM_TRY(check_reserved(root, "deployments", error));
+    ALM_TRY(almi_deployments_parse(root, project, error));
     derive(project);
     return ALM_OK;
 }

@@ -38,8 +38,8 @@ static const almi_key TOP[] = {
     {.key = "schedules", OTHER, .doc = "map of schedules: see `schedules.NAME`"},
     {.key = "bars", OTHER, .doc = "bars of open, high, low, close and volume: see `bars`"},
     {.key = "signals", OTHER, .doc = "map of what is learned from bars: see `signals.NAME`"},
-    {.key = "policies", OTHER, .doc = "reserved: leave it out or empty"},
-    {.key = "deployments", OTHER, .doc = "reserved: leave it out or empty"},
+    {.key = "policies", OTHER, .doc = "map of hard limits: see `policies.NAME`"},
+    {.key = "deployments", OTHER, .doc = "map of routes: see `deployments.NAME`"},
 };
 const almi_section almi_top_section = {"almanac.yaml", "The file itself.", TOP, COUNT(TOP)};
 
@@ -315,6 +315,7 @@ const almi_section *const almi_sections[] = {
     &almi_series_column_section, &almi_attribute_section, &almi_level_section,
     &almi_feature_section,   &almi_model_section,         &almi_gbm_section,
     &almi_backtest_section,  &almi_stock_section,         &almi_schedule_section,
+    &almi_deployment_section, &almi_shares_section,       &almi_policy_section,
     &almi_bars_section,      &almi_signal_section,        &almi_lightgbm_section,
     &almi_xgboost_section,   &almi_net_section};
 const size_t almi_section_count = COUNT(almi_sections);

@@ -48,6 +48,9 @@ extern const almi_section almi_gbm_section;
 extern const almi_section almi_backtest_section;
 extern const almi_section almi_stock_section;
 extern const almi_section almi_schedule_section;
+extern const almi_section almi_deployment_section;
+extern const almi_section almi_shares_section;
+extern const almi_section almi_policy_section;
 
 extern const almi_section almi_bars_section;
 extern const almi_section almi_signal_section;
@@ -66,6 +69,10 @@ ALM_NODISCARD alm_err almi_project_parse(const alm_yaml *root, alm_project *proj
 /* signal_parse.c: sections `bars` and `signals`; both may be absent. */
 ALM_NODISCARD alm_err almi_bars_parse(const alm_yaml *root, alm_project *project,
                                       alm_error *error);
+/* deployment_parse.c: `deployments`, with a route for every schedule that none names, and
+ * `policies`. After the schedules. */
+ALM_NODISCARD alm_err almi_deployments_parse(const alm_yaml *root, alm_project *project,
+                                             alm_error *error);
 /* project_check.c: names that point nowhere, and rules between sections. */
 ALM_NODISCARD alm_err almi_project_check(const alm_yaml *root, const alm_project *project,
                                          alm_error *error);

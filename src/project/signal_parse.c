@@ -16,23 +16,6 @@ static const char *const FEATURES[] = {
     "bollinger(close, 20, 2).width",
 };
 
-static bool is_empty(const alm_yaml *node)
-{
-    return node->kind == ALM_YAML_SCALAR ? node->scalar.size == 0 && !node->quoted
-                                         : node->count == 0;
-}
-
-static alm_err read_name(const alm_yaml *node, alm_str *out, alm_error *error)
-{
-    if (!alm_str_is_safe_name(node->key)) {
-        return alm_yaml_fail(node, error, ALM_ERR_CONFIG,
-                             "the name " ALM_STR_FMT " may have only letters, digits, '.', '_' "
-                             "and '-'", ALM_STR_ARG(node->key));
-    }
-    *out = node->key;
-    return ALM_OK;
-}
-
 /* ---- bars ---- */
 
 static bool digits(const char *text, int32_t below, int32_t *out)
@@ -137,7 +120,7 @@ static alm_err read_members(const alm_yaml *node, alm_arena *arena, alm_signal_s
     for (size_t i = 0; i < node->count; i++) {
         const alm_yaml *child = &node->child[i];
         ALM_TRY(almi_section_read(section_of(child), child, arena, &members[i], error));
-        ALM_TRY(read_name(child, &members[i].name, error));
+        ALM_TRY(almi_yaml_safe_key(child, &members[i].name, error));
     }
     signal->members = members;
     signal->member_count = node->count;
@@ -148,7 +131,7 @@ static alm_err read_signal(const alm_yaml *node, alm_arena *arena, alm_signal_sp
                            alm_error *error)
 {
     ALM_TRY(almi_section_read(&almi_signal_section, node, arena, signal, error));
-    ALM_TRY(read_name(node, &signal->name, error));
+    ALM_TRY(almi_yaml_safe_key(node, &signal->name, error));
     ALM_TRY(read_horizons(alm_yaml_member(node, "horizons"), signal, error));
     ALM_TRY(read_members(alm_yaml_member(node, "members"), arena, signal, error));
     if (alm_str_is(signal->scale, "none")) {
@@ -164,10 +147,10 @@ alm_err almi_bars_parse(const alm_yaml *root, alm_project *project, alm_error *e
 {
     const alm_yaml *bars = alm_yaml_member(root, "bars");
     const alm_yaml *signals = alm_yaml_member(root, "signals");
-    if (bars && !is_empty(bars)) {
+    if (bars && !almi_yaml_is_empty(bars)) {
         ALM_TRY(read_bars(bars, project, error));
     }
-    if (!signals || is_empty(signals)) {
+    if (!signals || almi_yaml_is_empty(signals)) {
         return ALM_OK;
     }
     ALM_TRY(almi_yaml_expect(signals, ALM_YAML_MAP, "signals", error));

@@ -17,6 +17,23 @@ const char *almi_yaml_kind_name(const alm_yaml *node)
     }
 }
 
+bool almi_yaml_is_empty(const alm_yaml *node)
+{
+    return node->kind == ALM_YAML_SCALAR ? node->scalar.size == 0 && !node->quoted
+                                         : node->count == 0;
+}
+
+alm_err almi_yaml_safe_key(const alm_yaml *node, alm_str *out, alm_error *error)
+{
+    if (!alm_str_is_safe_name(node->key)) {
+        return alm_yaml_fail(node, error, ALM_ERR_CONFIG,
+                             "the name " ALM_STR_FMT " may have only letters, digits, '.', '_' "
+                             "and '-'", ALM_STR_ARG(node->key));
+    }
+    *out = node->key;
+    return ALM_OK;
+}
+
 alm_err almi_yaml_expect(const alm_yaml *node, alm_yaml_kind kind, const char *what,
                          alm_error *error)
 {

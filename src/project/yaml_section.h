@@ -45,6 +45,9 @@ ALM_NODISCARD alm_err almi_section_read(const almi_section *section, const alm_y
 
 /* "map", "list", "text": what stands there, for messages. */
 const char *almi_yaml_kind_name(const alm_yaml *node);
+bool almi_yaml_is_empty(const alm_yaml *node); /* `key:`, `key: {}` or `key: []` */
+/* The node's key where it is a name: letters, digits, '.', '_' and '-'. */
+ALM_NODISCARD alm_err almi_yaml_safe_key(const alm_yaml *node, alm_str *out, alm_error *error);
 ALM_NODISCARD alm_err almi_yaml_expect(const alm_yaml *node, alm_yaml_kind kind,
                                        const char *what, alm_error *error);
 /* Strict scalar readers. */

@@ -2,6 +2,7 @@
 #ifndef ALM_HTTP_ENDPOINT_ENDPOINTS_H
 #define ALM_HTTP_ENDPOINT_ENDPOINTS_H
 
+#include "http/problem_schema.h"
 #include "http/service.h"
 
 /* X(name): almi_route_<name> of <name>.c (a second path of the same answer stands beside the
@@ -11,8 +12,35 @@
     X(ready)              \
     X(scrape)             \
     X(scrape_of_api)      \
+    X(predict_demand)     \
+    X(predict_stockout)   \
+    X(node_predictions)   \
+    X(list_models)        \
+    X(get_model)          \
     X(openapi_document)   \
-    X(reference_page)
+    X(reference_page)     \
+    X(oip_server)         \
+    X(oip_live)           \
+    X(oip_ready)          \
+    X(oip_model)          \
+    X(oip_version)        \
+    X(oip_model_ready)    \
+    X(oip_version_ready)  \
+    X(oip_infer)          \
+    X(oip_version_infer)  \
+    X(oip_all_statistics) \
+    X(oip_model_statistics)   \
+    X(oip_version_statistics) \
+    X(oip_index)          \
+    X(oip_load)           \
+    X(oip_unload)         \
+    X(invocations)        \
+    X(ping)               \
+    X(version)            \
+    X(kserve_predict)     \
+    X(kserve_version_predict) \
+    X(kserve_model)       \
+    X(kserve_version)
 
 #define ALMI_ROUTE_DECLARE(name) extern const alm_route almi_route_##name;
 ALMI_ROUTE_MAP(ALMI_ROUTE_DECLARE)

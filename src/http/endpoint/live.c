@@ -4,7 +4,7 @@ static void run(const alm_call *call, alm_reply *reply)
 {
     (void)call;
     reply->status = 200;
-    reply->content_type = ALM_TYPE_TEXT;
+    reply->content_type = ALM_TYPE_PLAIN;
     alm_buffer_text(reply->body, "ok\n");
 }
 
@@ -15,6 +15,6 @@ const alm_route almi_route_live = {
     .tag = "Health",
     .summary = "Does the process answer?",
     .text = "Looks at nothing else: a failure means that the process should be started again.",
-    .response = {{200, ALM_TYPE_TEXT, NULL, "It does."}},
+    .response = {{200, ALM_TYPE_PLAIN, NULL, "It does."}},
     .run = run,
 };

@@ -10,7 +10,7 @@ static void run(const alm_call *call, alm_reply *reply)
         return;
     }
     reply->status = 200;
-    reply->content_type = ALM_TYPE_TEXT;
+    reply->content_type = ALM_TYPE_PLAIN;
     alm_buffer_text(reply->body, "ok\n");
 }
 
@@ -22,6 +22,6 @@ const alm_route almi_route_ready = {
     .summary = "May requests be sent here?",
     .text = "Ready once everything is loaded and warm; no longer ready as soon as the process is "
             "told to stop, while it still answers what comes in.",
-    .response = {{200, ALM_TYPE_TEXT, NULL, "They may."}},
+    .response = {{200, ALM_TYPE_PLAIN, NULL, "They may."}},
     .run = run,
 };

@@ -49,7 +49,7 @@ static void run(const alm_call *call, alm_reply *reply)
     "In the text format of Prometheus, or as OpenMetrics 1.0 where the Accept header asks for " \
     "it. docs/metrics.md lists the families."
 #define METRICS_RESPONSES                                                                  \
-    {{200, ALM_TYPE_TEXT, NULL, "The metrics."},                                           \
+    {{200, ALM_TYPE_PLAIN, NULL, "The metrics."},                                           \
      {200, "application/openmetrics-text", NULL, "The metrics, where Accept asks for it."}}
 
 const alm_route almi_route_scrape = {

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/breaker.h"
 #include "base/fs.h"
 #include "base/http_client.h"
-#include "model/backend/remote_breaker.h"
+#include "model/backend/remote_budget.h"
 #include "model/backend/remote_protocol.h"
 
 #define TOKEN_BYTES_MAX 16384
@@ -21,7 +22,8 @@ typedef struct remote_backend {
     alm_remote_spec spec;
     const almi_remote_protocol *protocol;
     const char *url; /* of the call */
-    almi_breaker breaker;
+    alm_breaker breaker;
+    almi_budget budget;
 } remote_backend;
 
 /* ---- the token ---- */
@@ -105,7 +107,8 @@ static alm_err pack_rows(const remote_backend *self, const alm_backend_batch *ba
 
 typedef struct call {
     const remote_backend *self;
-    almi_breaker *breaker;
+    alm_breaker *breaker;
+    almi_budget *budget;
     alm_http_request request;
     alm_http_outcome outcome;
     alm_str token;
@@ -132,7 +135,7 @@ static uint32_t next_pause(call *c)
     if (after_s >= 0) {
         pause = after_s < 100000 ? (uint32_t)after_s * 1000 : UINT32_MAX;
     }
-    return pause < c->left_ms && almi_breaker_may_retry(c->breaker) ? pause : UINT32_MAX;
+    return pause < c->left_ms && almi_budget_may_retry(c->budget) ? pause : UINT32_MAX;
 }
 
 static alm_err send_all(call *c, alm_arena *scratch, alm_error *error)
@@ -235,10 +238,11 @@ static alm_err ask(call *c, const almi_remote_rows *rows, alm_arena *scratch, do
             .ca_file = self->spec.ca_file.size > 0 ? self->spec.ca_file.data : NULL};
         code = send_all(c, scratch, error);
         bool healthy = is_healthy(c) || code == ALM_ERR_MEMORY; /* ours */
-        almi_breaker_leave(c->breaker, alm_env_now(self->env), healthy);
+        alm_breaker_leave(c->breaker, alm_env_now(self->env),
+                          healthy ? ALM_CALL_GOOD : ALM_CALL_FAILED);
         code = name_failure(c, take_outcome(c, code, rows->count, out, error), error);
     } else {
-        almi_breaker_leave(c->breaker, alm_env_now(self->env), true);
+        alm_breaker_leave(c->breaker, alm_env_now(self->env), ALM_CALL_GOOD);
     }
     alm_buffer_deinit(&body);
     return code;
@@ -247,19 +251,21 @@ static alm_err ask(call *c, const almi_remote_rows *rows, alm_arena *scratch, do
 static alm_err predict(const alm_backend *backend, const alm_backend_batch *batch,
                        alm_arena *scratch, double *out, alm_error *error)
 {
-    /* The breaker is the one thing that changes; it guards itself. */
+    /* Breaker and budget are all that changes; they guard themselves. */
     remote_backend *self = (remote_backend *)(uintptr_t)backend;
-    call c = {.self = self, .breaker = &self->breaker, .left_ms = self->spec.deadline_ms};
+    call c = {.self = self, .breaker = &self->breaker, .budget = &self->budget,
+              .left_ms = self->spec.deadline_ms};
     almi_remote_rows rows;
     uint64_t wait_ms = 0;
     ALM_TRY(pack_rows(self, batch, scratch, &rows, error));
     ALM_TRY(read_token(self, scratch, &c.token, error));
-    if (!almi_breaker_enter(&self->breaker, alm_env_now(self->env), &wait_ms)) {
+    if (!alm_breaker_enter(&self->breaker, alm_env_now(self->env), &wait_ms)) {
         return alm_fail(error, ALM_ERR_IO, "model " ALM_STR_FMT " at " ALM_STR_FMT " is not asked: "
                         "%u calls in a row have failed; it is tried again in %llu ms",
                         ALM_STR_ARG(self->spec.model), ALM_STR_ARG(self->spec.url),
                         self->spec.breaker_failures, (unsigned long long)wait_ms);
     }
+    almi_budget_call(c.budget);
     return ask(&c, &rows, scratch, out, error);
 }
 
@@ -347,9 +353,9 @@ alm_err alm_remote_backend_open(const alm_env *env, const alm_remote_options *op
                                  path.data ? path.data : "");
     alm_err code = alm_buffer_status(&path, error);
     alm_buffer_deinit(&path);
-    almi_breaker_init(&self->breaker, &(almi_breaker_rule){spec->breaker_failures,
-                                                           spec->breaker_open_ms,
-                                                           spec->retry_percent});
+    alm_breaker_init(&self->breaker, &(alm_breaker_rule){.in_a_row = spec->breaker_failures,
+                                                         .open_ms = spec->breaker_open_ms});
+    almi_budget_init(&self->budget, spec->retry_percent);
     self->backend.ops = &OPS;
     describe(self, options);
     if (code != ALM_OK) {

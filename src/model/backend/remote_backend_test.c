@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 
 #include "base/fs_memory.h"
 #include "base/pool.h"
-#include "model/backend/remote_breaker.h"
 #include "model/backend/remote_cases.h"
 #include "model/backend/remote_protocol.h"
 
@@ -270,28 +270,6 @@ static void refusals_do_not_open_it(void **state)
     assert_int_equal(ask(w), ALM_OK);
 }
 
-static void breaker_lets_one_try(void **state)
-{
-    almi_breaker b;
-    uint64_t wait = 0;
-    (void)state;
-    almi_breaker_init(&b, &(almi_breaker_rule){2, 100, 50});
-    assert_true(almi_breaker_enter(&b, 0, &wait) && almi_breaker_enter(&b, 0, &wait));
-    almi_breaker_leave(&b, 0, false);
-    almi_breaker_leave(&b, 1000, false);
-    assert_false(almi_breaker_enter(&b, 1000, &wait));
-    assert_int_equal(wait, 100);
-    assert_false(almi_breaker_enter(&b, 100999, &wait));
-    assert_int_equal(wait, 1);
-    assert_true(almi_breaker_enter(&b, 101000, &wait));
-    assert_false(almi_breaker_enter(&b, 101000, &wait)); /* one tries already */
-    almi_breaker_leave(&b, 101000, false);
-    assert_false(almi_breaker_enter(&b, 101001, &wait));
-    assert_true(almi_breaker_enter(&b, 5, &wait)); /* a clock that was set back */
-    almi_breaker_leave(&b, 5, true);
-    assert_true(almi_breaker_enter(&b, 5, &wait) && almi_breaker_enter(&b, 5, &wait));
-}
-
 static void tokens_stay_secret(void **state)
 {
     world *w = *state;
@@ -523,7 +501,6 @@ int main(void)
         TEST(retries_have_a_budget),
         TEST(breaker_opens_and_half_opens),
         TEST(refusals_do_not_open_it),
-        TEST(breaker_lets_one_try),
         TEST(tokens_stay_secret),
         TEST(wrong_answers_are_refused),
         TEST(lists_of_the_wrong_kind_are_refused),

@@ -303,7 +303,7 @@ alm_err almi_cb_import_as(almi_cb_format format, alm_str bytes, const char *name
                           alm_error *error)
 {
     alm_forest *forest = NULL;
-    ALM_TRY(almi_forest_create(&forest, error));
+    ALM_TRY(almi_forest_create(bytes.size, &forest, error));
     almi_cb_import import = {.forest = forest,
                              .name = name,
                              .error = error,

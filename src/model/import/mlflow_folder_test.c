@@ -73,7 +73,8 @@ static void folders_of_mlflow_are_opened(void **state)
         char path[80];
         alm_model_file *file = NULL;
         (void)snprintf(path, sizeof path, "tests/golden/mlflow/%s", FOLDERS[i][0]);
-        if (alm_model_file_open(fs, path, FOLDERS[i][0], &file, &error) != ALM_OK) {
+        if (alm_model_file_open(&(alm_env){.fs = fs}, path, FOLDERS[i][0], &file, &error) !=
+            ALM_OK) {
             fail_msg("%s", error.message);
         }
         const alm_model_file_info *info = alm_model_file_describe(file);
@@ -88,7 +89,7 @@ static void fails(alm_fs *fs, const char *path, alm_err code, const char *words)
 {
     alm_model_file *file = NULL;
     alm_error error = {0};
-    alm_err got = alm_model_file_open(fs, path, path, &file, &error);
+    alm_err got = alm_model_file_open(&(alm_env){.fs = fs}, path, path, &file, &error);
     if (got != code || !strstr(error.message, words) || file) {
         fail_msg("%s: '%s' lacks '%s'", alm_err_name(got), error.message, words);
     }

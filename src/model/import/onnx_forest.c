@@ -536,7 +536,7 @@ alm_err alm_forest_parse_onnx(alm_str bytes, const char *name, alm_forest **out,
 {
     alm_forest *forest = NULL;
     almi_onnx_graph graph;
-    ALM_TRY(almi_forest_create(&forest, error));
+    ALM_TRY(almi_forest_create(bytes.size, &forest, error));
     almi_onnx_import import = {name, alm_arena_create(0), error};
     alm_err code = almi_onnx_read(bytes, name, import.scratch, &graph, error);
     if (code == ALM_OK) {

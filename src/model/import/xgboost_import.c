@@ -211,7 +211,7 @@ alm_err almi_xgb_import_as(almi_xgb_format format, alm_str bytes, const char *na
                            alm_forest **out, alm_error *error)
 {
     alm_forest *forest = NULL;
-    ALM_TRY(almi_forest_create(&forest, error));
+    ALM_TRY(almi_forest_create(bytes.size, &forest, error));
     almi_xgb_import import = {.forest = forest,
                               .name = name,
                               .error = error,

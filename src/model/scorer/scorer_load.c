@@ -153,7 +153,8 @@ static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, alm
                           alm_error *error)
 {
     alm_model_file *forest = NULL;
-    alm_err code = alm_model_file_parse(from->bytes, from->name, &forest, error);
+    alm_err code = alm_model_file_parse_by(env != NULL ? env->pool : NULL, from->bytes, from->name,
+                                           &forest, error);
     if (code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(from->bytes)) {
         return parse_graph(env, from, m, error);
     }

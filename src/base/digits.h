@@ -1,0 +1,45 @@
+/* digits.h: up to eight decimal digits at once, for the readers of numbers. */
+#ifndef ALM_BASE_DIGITS_H
+#define ALM_BASE_DIGITS_H
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* The digits that eight bytes begin with. */
+typedef struct alm_digits {
+    uint32_t value;
+    unsigned count; /* 0: the first byte is no digit, or bytes lie the other way round here */
+} alm_digits;
+
+/* The number of eight digits, given as bytes 0 to 9, the first one lowest. */
+static inline uint32_t alm_digits_value(uint64_t eight)
+{
+    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    return (uint32_t)(eight * 10000 + (eight >> 32));
+}
+
+/* Eight bytes as digits, and the highest bit of each that is none; behind the first of those, the
+ * bits mean nothing. */
+static inline uint64_t alm_digits_load(const char *at, uint64_t *others)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    eight ^= UINT64_C(0x3030303030303030);
+    *others = ((eight + UINT64_C(0x7676767676767676)) | eight) & UINT64_C(0x8080808080808080);
+    return eight;
+}
+
+/* Reads eight bytes. Without branches, because lengths of numbers are hard to foresee: pairs of
+ * neighbours become numbers below 100, those below 10^4, those below 10^8. */
+static inline alm_digits alm_digits_at(const char *at)
+{
+    uint64_t others, eight = alm_digits_load(at, &others);
+    unsigned count = others != 0 ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+    count = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? count : 0;
+    eight = count < 8 ? eight << (56 - 8 * count) << 8 : eight; /* zeros in front */
+    return (alm_digits){alm_digits_value(eight), count};
+}
+
+#endif

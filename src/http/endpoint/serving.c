@@ -1,0 +1,123 @@
+#include "http/endpoint/serving.h"
+
+#define NOTICE_BYTES_MAX 400
+
+almi_visit almi_visit_begin(const alm_call *call, alm_reply *reply)
+{
+    almi_visit visit = {.call = call, .reply = reply,
+                        .begun_ns = alm_env_monotonic_ns(call->service->env)};
+    if (call->service->models) {
+        visit.snapshot = alm_model_set_enter(call->service->models,
+                                             (size_t)call->request->worker);
+    }
+    return visit;
+}
+
+void almi_visit_end(almi_visit *visit)
+{
+    if (visit->snapshot) {
+        alm_model_set_leave(visit->call->service->models, (size_t)visit->call->request->worker);
+        visit->snapshot = NULL;
+    }
+}
+
+static alm_err check_models(const almi_visit *visit, alm_error *error)
+{
+    return visit->snapshot ? ALM_OK : alm_fail(error, ALM_ERR_NOT_FOUND, "no models are served");
+}
+
+alm_err almi_visit_entry(const almi_visit *visit, const alm_model_entry **out, alm_error *error)
+{
+    ALM_TRY(check_models(visit, error));
+    return alm_model_snapshot_find(visit->snapshot, visit->call->value[0], visit->call->value[1],
+                                   out, error);
+}
+
+alm_err almi_visit_model(almi_visit *visit, alm_error *error)
+{
+    ALM_TRY(check_models(visit, error));
+    return alm_model_snapshot_ready(visit->snapshot, visit->call->value[0], visit->call->value[1],
+                                    &visit->model, error);
+}
+
+alm_err almi_visit_only(almi_visit *visit, alm_error *error)
+{
+    const alm_model_entry *only = NULL;
+    size_t names = 0;
+    ALM_TRY(check_models(visit, error));
+    for (size_t i = 0; i < visit->snapshot->count; i++) {
+        const alm_model_entry *e = &visit->snapshot->entry[i];
+        names += e->is_default;
+        only = e->is_default ? e : only;
+    }
+    if (names != 1) {
+        return alm_fail(error, ALM_ERR_NOT_FOUND, "%zu models are served, and this address names "
+                        "none: ask for one at /v2/models/{model}/infer", names);
+    }
+    return alm_model_snapshot_ready(visit->snapshot, only->name, only->version, &visit->model,
+                                    error);
+}
+
+alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
+                       alm_inference_answer *out, alm_error *error)
+{
+    const alm_env *env = visit->call->service->env;
+    visit->read_ns = alm_env_monotonic_ns(env);
+    alm_err code = alm_inference_run(visit->model, (size_t)visit->call->request->worker, input,
+                                     visit->call->request->arena, out, error);
+    visit->answered_ns = alm_env_monotonic_ns(env);
+    visit->rows = code == ALM_OK ? out->rows : 0;
+    return code;
+}
+
+/* A header is printable ASCII of one line; a path in the notice may be anything. */
+static void put_notice(const almi_visit *visit, alm_str notice)
+{
+    alm_arena *arena = visit->call->request->arena;
+    size_t size = notice.size < NOTICE_BYTES_MAX ? notice.size : NOTICE_BYTES_MAX;
+    char *text = alm_arena_copy_text(arena, notice.data, size);
+    for (size_t i = 0; i < size; i++) {
+        text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    }
+    alm_reply_header(visit->reply, "X-Almanac-Notice", (alm_str){text, size});
+}
+
+void almi_visit_reply(const almi_visit *visit, const char *content_type)
+{
+    const alm_served_info *info = visit->model ? alm_served_model_describe(visit->model) : NULL;
+    visit->reply->status = 200;
+    visit->reply->content_type = content_type;
+    if (info && !info->approved) {
+        put_notice(visit, info->notice);
+    }
+}
+
+void almi_visit_fail(const almi_visit *visit, const alm_error *error)
+{
+    int status = error->code == ALM_ERR_INCOMPLETE    ? 503
+                 : error->code == ALM_ERR_UNSUPPORTED ? 400
+                                                      : alm_err_http_status(error->code);
+    alm_problem problem = {.status = status, .detail = alm_str_of(error->message)};
+    alm_reply_problem(visit->reply, visit->call->request, &problem);
+    if (status == 503) {
+        alm_reply_header(visit->reply, "Retry-After", ALM_STR("1"));
+    }
+}
+
+void almi_visit_count(const almi_visit *visit)
+{
+    const alm_env *env = visit->call->service->env;
+    uint64_t now = alm_env_monotonic_ns(env);
+    alm_instant time = alm_env_now(env);
+    alm_inference_times times = {.succeeded = visit->reply->status == 200, .rows = visit->rows,
+                                 .now_ms = time > 0 ? (uint64_t)time / 1000 : 0};
+    if (!visit->model) {
+        return;
+    }
+    times.input_ns = (visit->read_ns ? visit->read_ns : now) - visit->begun_ns;
+    if (visit->read_ns) {
+        times.infer_ns = visit->answered_ns - visit->read_ns;
+        times.output_ns = now - visit->answered_ns;
+    }
+    alm_inference_count(visit->model, (size_t)visit->call->request->worker, &times);
+}

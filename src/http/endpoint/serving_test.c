@@ -1,0 +1,310 @@
+#include "http/endpoint/serving.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/protocol/protocol_cases.h"
+#include "http/service_cases.h"
+
+#define INPUT "{\"id\":\"7\",\"inputs\":[{\"name\":\"input\",\"shape\":[1,5]," \
+              "\"datatype\":\"FP64\",\"data\":[0.5,-1.25,3,0,2.5]}]}"
+
+typedef struct fixture {
+    protocol_case w; /* its worker 0 is not inside: the endpoints are */
+    cases_service service;
+    cases_answer answer;
+    char value[32]; /* what the model says to INPUT */
+    uint64_t ticks;
+} fixture;
+
+static uint64_t ticks(void *context)
+{
+    fixture *f = context;
+    return f->ticks += 1000;
+}
+
+static alm_instant now(void *context)
+{
+    (void)context;
+    return 1700000000000000;
+}
+
+static void start(fixture *f)
+{
+    alm_inference_answer answer;
+    const double row[] = {0.5, -1.25, 3, 0, 2.5};
+    alm_inference_input input = {.rows = 1, .column_count = CASE_FEATURES, .values = row};
+    memset(f, 0, sizeof *f);
+    protocol_case_open(&f->w, "regression", 1);
+    protocol_case_run(&f->w, &input, &answer);
+    alm_double_text(answer.value[0], f->value);
+    alm_model_set_leave(f->w.set, 0);
+    cases_service_start(&f->service);
+    f->service.env.now = now;
+    f->service.env.monotonic_ns = ticks;
+    f->service.env.context = f;
+    f->service.service.version = "0.1.0";
+    f->service.service.models = f->w.set;
+}
+
+static void stop(fixture *f)
+{
+    cases_service_stop(&f->service);
+    (void)alm_model_set_enter(f->w.set, 0);
+    protocol_case_close(&f->w);
+}
+
+/* The body, until the next question. */
+static const char *ask(fixture *f, alm_method method, const char *target, const char *body,
+                       int status)
+{
+    if (f->answer.arena) {
+        cases_answer_end(&f->answer);
+    }
+    cases_ask_service(&f->service.service, method, target, NULL, alm_str_of(body), &f->answer);
+    if (f->answer.reply.status != status) {
+        fail_msg("%s gave %d: %s", target, f->answer.reply.status, f->answer.body.data);
+    }
+    return f->answer.body.data;
+}
+
+static void end(fixture *f)
+{
+    cases_answer_end(&f->answer);
+    stop(f);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        fail_msg("'%s' is not in %s", part, text);
+    }
+}
+
+static void every_protocol_gives_the_same_number(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    const char *text = ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    assert_has(text, "{\"model_name\":\"m\",\"model_version\":\"1\",\"id\":\"7\",\"parameters\":{"
+                     "\"approved\":false,\"notice\":\"unapproved: model.txt (LightGBM");
+    assert_has(text, alm_arena_printf(f.w.arena, "\"shape\":[1],\"data\":[%s]", f.value));
+    assert_has(cases_reply_header(&f.answer, "X-Almanac-Notice"), "unapproved: model.txt");
+    text = ask(&f, ALM_METHOD_POST, "/v2/models/m/versions/1/infer", INPUT, 200);
+    assert_has(text, f.value);
+    text = ask(&f, ALM_METHOD_POST, "/v1/models/m:predict",
+               "{\"instances\":[[0.5,-1.25,3,0,2.5]]}", 200);
+    assert_string_equal(text, alm_arena_printf(f.w.arena, "{\"predictions\":[%s]}", f.value));
+    assert_non_null(cases_reply_header(&f.answer, "X-Almanac-Notice"));
+    text = ask(&f, ALM_METHOD_POST, "/v1/models/m/versions/1:predict",
+               "{\"inputs\":[[0.5,-1.25,3,0,2.5]]}", 200);
+    assert_string_equal(text, alm_arena_printf(f.w.arena, "{\"outputs\":[%s]}", f.value));
+    static const char *const CSV[] = {"content-type", "text/csv", NULL};
+    cases_answer_end(&f.answer);
+    cases_ask_service(&f.service.service, ALM_METHOD_POST, "/invocations", CSV,
+                      ALM_STR("f4,f3,f2,f1,f0\n2.5,0,3,-1.25,0.5\n"), &f.answer);
+    assert_string_equal(f.answer.body.data,
+                        alm_arena_printf(f.w.arena, "{\"predictions\":[%s]}", f.value));
+    assert_non_null(cases_reply_header(&f.answer, "X-Almanac-Notice"));
+    end(&f);
+}
+
+static void what_is_wrong_says_so_in_its_protocol(void **state)
+{
+    static const struct {
+        const char *target, *body;
+        int status;
+        const char *part;
+    } CASE[] = {
+        {"/v2/models/x/infer", INPUT, 404, "there is no model 'x'"},
+        {"/v2/models/m/versions/2/infer", INPUT, 404, "there is 1"},
+        {"/v2/models/m/infer", "{", 400, "the text ends"},
+        {"/v2/models/m/infer", "", 400, "an object expected"},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"f0\",\"shape\":[1],\"datatype\":\"FP64\","
+         "\"data\":[1]}]}", 400, "4 columns are missing in the rows: f1, f2, f3, f4"},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[1,6],\"datatype\":\"FP64\","
+         "\"data\":[1,2,3,4,5,6]}]}", 400, "rows of 6 columns: the model takes 5"},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[1],\"datatype\":\"BYTES\","
+         "\"data\":[\"a\"]}]}", 400, "BYTES"},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[0,5],\"datatype\":\"FP64\","
+         "\"data\":[]}]}", 400, "there are no rows"},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[99999,5],\"datatype\":"
+         "\"FP64\",\"data\":[1]}]}", 400, "sizes"},
+        {"/v1/models/m:predict", "{}", 400, "either `instances` or"},
+        {"/v1/models/:predict", "{}", 405, "does not take this method"},
+    };
+    fixture f;
+    (void)state;
+    start(&f);
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        const char *text = ask(&f, ALM_METHOD_POST, CASE[i].target, CASE[i].body, CASE[i].status);
+        assert_has(text, CASE[i].part);
+        assert_has(text, "\"error\":\"");
+    }
+    end(&f);
+}
+
+static void invocations_look_at_the_type(void **state)
+{
+    static const struct {
+        const char *type, *body;
+        int status;
+    } CASE[] = {
+        {"application/json", "{\"inputs\":[[1,2,3,4,5]]}", 200},
+        {"application/json; charset=utf-8", "{\"inputs\":[[1,2,3,4,5]]}", 200},
+        {"application/json; charset=utf-16", "{\"inputs\":[[1,2,3,4,5]]}", 415},
+        {"text/plain", "1", 415},
+        {"application/json", "{\"input\":[[1,2,3,4,5]]}", 400},
+        {"text/csv", "a\n1\n", 400},
+    };
+    fixture f;
+    (void)state;
+    start(&f);
+    (void)ask(&f, ALM_METHOD_POST, "/invocations", "{}", 415);
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        const char *const headers[] = {"content-type", CASE[i].type, NULL};
+        cases_answer_end(&f.answer);
+        cases_ask_service(&f.service.service, ALM_METHOD_POST, "/invocations", headers,
+                          alm_str_of(CASE[i].body), &f.answer);
+        assert_int_equal(f.answer.reply.status, CASE[i].status);
+    }
+    end(&f);
+}
+
+static void documents_and_health(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    assert_has(ask(&f, ALM_METHOD_GET, "/v2", "", 200), "\"extensions\":[\"binary_tensor_data\"");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/health/live", "", 200), "{\"live\":true}");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/health/ready", "", 200), "{\"ready\":true}");
+    assert_has(ask(&f, ALM_METHOD_GET, "/v2/models/m", "", 200), "\"platform\":\"almanac\"");
+    assert_has(ask(&f, ALM_METHOD_GET, "/v2/models/m/versions/1", "", 200), "\"name\":\"m\"");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/models/m/ready", "", 200),
+                        "{\"name\":\"m\",\"ready\":true}");
+    (void)ask(&f, ALM_METHOD_GET, "/v2/models/m/versions/2/ready", "", 404);
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/ping", "", 200), "\n");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/version", "", 200), "0.1.0");
+    assert_has(ask(&f, ALM_METHOD_GET, "/v1/models/m", "", 200), "\"state\":\"AVAILABLE\"");
+    assert_has(ask(&f, ALM_METHOD_GET, "/v1/models/m/versions/1", "", 200), "\"ready\":true");
+    atomic_store(&f.service.service.is_ready, false);
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/health/ready", "", 503), "{\"ready\":false}");
+    (void)ask(&f, ALM_METHOD_GET, "/ping", "", 503);
+    end(&f);
+}
+
+static void requests_are_counted(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", "{}", 400);
+    static const char *const TARGET[] = {"/v2/models/stats", "/v2/models/m/stats",
+                                         "/v2/models/m/versions/1/stats"};
+    for (size_t i = 0; i < 3; i++) {
+        const char *text = ask(&f, ALM_METHOD_GET, TARGET[i], "", 200);
+        assert_has(text, "\"last_inference\":1700000000000,\"inference_count\":2,"
+                         "\"execution_count\":2,\"inference_stats\":{\"success\":{\"count\":2,");
+        assert_has(text, "\"fail\":{\"count\":1,");
+    }
+    (void)ask(&f, ALM_METHOD_GET, "/v2/models/x/stats", "", 404);
+    end(&f);
+}
+
+static void models_load_and_unload(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "", 200),
+                        "[{\"name\":\"m\",\"version\":\"1\",\"state\":\"READY\",\"reason\":\"\"}]");
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/unload",
+                            "{\"parameters\":{\"unload_dependents\":false}}", 200), "{}");
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "{}", 200),
+               "\"state\":\"UNAVAILABLE\",\"reason\":\"unloaded\"");
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "{\"ready\":true}", 200),
+                        "[]");
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 503), "unloaded");
+    assert_string_equal(cases_reply_header(&f.answer, "Retry-After"), "1");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/models/m/ready", "", 503),
+                        "{\"name\":\"m\",\"ready\":false}");
+    (void)ask(&f, ALM_METHOD_GET, "/v2/models/m", "", 503);
+    (void)ask(&f, ALM_METHOD_GET, "/ping", "", 503);
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 200), "{}");
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200), f.value);
+    f.w.source.fail = ALM_ERR_IO;
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 500), "told to fail");
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200), f.value);
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "", 200),
+               "\"state\":\"READY\",\"reason\":\"told to fail\"");
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/x/load", "", 404);
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load",
+                   "{\"parameters\":{\"config\":\"{}\"}}", 400), "not supported");
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/index", "[]", 400);
+    assert_int_equal(atomic_load(&f.service.service.loads), 0);
+    end(&f);
+}
+
+static void a_service_without_models_says_so(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    f.service.service.models = NULL;
+    assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 404), "no models are served");
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 404);
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/index", "", 200), "[]");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/models/stats", "", 200),
+                        "{\"model_stats\":[]}");
+    end(&f);
+}
+
+/* Requests of tritonclient with binary tensors, through the endpoint. */
+static void binary_tensors_come_back(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    alm_str body = protocol_case_file(f.w.arena, "triton_binary.request");
+    alm_str length = protocol_case_file(f.w.arena, "triton_binary.length");
+    const char *const headers[] = {"inference-header-content-length", length.data, NULL};
+    cases_ask_service(&f.service.service, ALM_METHOD_POST, "/v2/models/m/infer", headers, body,
+                      &f.answer);
+    assert_int_equal(f.answer.reply.status, 200);
+    assert_string_equal(f.answer.reply.content_type, "application/octet-stream");
+    const char *json = cases_reply_header(&f.answer, "Inference-Header-Content-Length");
+    int64_t size = 0;
+    assert_true(alm_str_to_i64(alm_str_of(json), &size));
+    assert_int_equal(f.answer.body.size, (size_t)size + 3 * 8);
+    double first = 0;
+    uint64_t bits = alm_u64_at(f.answer.body.data + size);
+    char text[32];
+    memcpy(&first, &bits, sizeof first);
+    alm_double_text(first, text);
+    assert_string_equal(text, f.value);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_protocol_gives_the_same_number),
+        cmocka_unit_test(what_is_wrong_says_so_in_its_protocol),
+        cmocka_unit_test(invocations_look_at_the_type),
+        cmocka_unit_test(documents_and_health),
+        cmocka_unit_test(requests_are_counted),
+        cmocka_unit_test(models_load_and_unload),
+        cmocka_unit_test(a_service_without_models_says_so),
+        cmocka_unit_test(binary_tensors_come_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

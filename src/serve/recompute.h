@@ -1,0 +1,49 @@
+/* recompute.h: the forecast of one series from its online state.
+ *
+ * What a run does for one leaf before it looks at the others (pipeline/base_forecast.h): history,
+ * features, forest, blend, shape, calibration; then the sample paths of the leaf and their
+ * quantiles. For the history of the committed run every number is bit for bit that of the run's
+ * base forecast.
+ *
+ * NOT RECONCILED. A run then adjusts leaves so that forecasts of the aggregates' own agree with
+ * them; that needs every leaf. So the answer says `not_reconciled` where the method gives
+ * aggregates a forecast of their own. Where they are sums of their leaves a run adjusts nothing,
+ * and mean and quantiles are those that it commits.
+ *
+ * A series that is too young (ALM_FALLBACK_COLD_START) borrows its level from other leaves: it is
+ * refused with ALM_ERR_INCOMPLETE, and the committed forecast is what there is. */
+#ifndef ALM_SERVE_RECOMPUTE_H
+#define ALM_SERVE_RECOMPUTE_H
+
+#include "pipeline/base_forecast.h"
+#include "serve/online_state.h"
+
+typedef struct alm_recompute_request {
+    const alm_bundle *bundle; /* whose plan the online state was opened with */
+    const alm_online *online;
+    const alm_online_now *now; /* between enter and leave of the calling worker */
+    size_t series;
+    bool explain; /* the workspace has a forest scratch per mean model then */
+} alm_recompute_request;
+
+typedef struct alm_recomputed { /* arrays of `steps`; everything in the workspace's results */
+    size_t steps;
+    alm_date origin;        /* the last day that is over; step h is the day origin + h */
+    const double *mean;
+    const double *quantile; /* the method's quantile_count x steps, of the paths */
+    const double *paths;    /* path_count x steps, for risk and order advice */
+    size_t path_count;
+    alm_base base;
+    const char *method;     /* "gbm+stat", "gbm", "stat" */
+    bool not_reconciled;    /* a run would have adjusted it */
+} alm_recomputed;
+
+/* The words for an answer that is not reconciled. */
+#define ALM_RECOMPUTE_LABEL "not reconciled"
+
+/* Thread safe with a workspace of the worker's own. */
+ALM_NODISCARD alm_err alm_recompute(const alm_recompute_request *request,
+                                    const alm_base_workspace *workspace, alm_recomputed *out,
+                                    alm_error *error);
+
+#endif

@@ -1,0 +1,74 @@
+/* stockout_answer.h: the stock-out risk of one series, as the committed run has it.
+ *
+ * The numbers are the run's (decide/stockout.h says what they are), bit for bit: the probability by
+ * the end of the horizon, the restricted mean of the days, the expected shortfall. A rule knows no
+ * risk, so the ladder is batch, previous, refused.
+ *
+ * Severity, of the probability p by the end of the horizon:
+ *   critical   p >= .8, or p >= .5 within the first 3 days
+ *   high       p >= .5
+ *   medium     p >= .2
+ *   low        p >= .05
+ *   none       less
+ *
+ * Drivers are the lines of the explanations, added up by feature over the days of the horizon, the
+ * largest first: they say what makes the demand that uses the stock up. Their sum is the demand
+ * over the horizon as the run has it (before limits).
+ *
+ * Errors as in demand_answer.h; ALM_ERR_NOT_FOUND too when the node has no stock position. */
+#ifndef ALM_SERVE_STOCKOUT_ANSWER_H
+#define ALM_SERVE_STOCKOUT_ANSWER_H
+
+#include "serve/online.h"
+
+/* X(name, text) */
+#define ALM_SEVERITY_MAP(X) \
+    X(NONE, "none")         \
+    X(LOW, "low")           \
+    X(MEDIUM, "medium")     \
+    X(HIGH, "high")         \
+    X(CRITICAL, "critical")
+
+typedef enum alm_severity {
+#define ALM_SEVERITY_ENUM(name, text) ALM_SEVERITY_##name,
+    ALM_SEVERITY_MAP(ALM_SEVERITY_ENUM)
+#undef ALM_SEVERITY_ENUM
+} alm_severity;
+
+#define ALM_SEVERITY_SOON_DAYS 3
+
+const char *alm_severity_text(alm_severity severity);
+/* `by_day`: probability by the end of day 1, 2, ... days; never falls. */
+alm_severity alm_severity_of(const double *by_day, int32_t days);
+
+typedef struct alm_stockout_request {
+    alm_online_ask ask;
+    int32_t horizon; /* days from the first of the run; 0: all */
+} alm_stockout_request;
+
+typedef struct alm_stockout_driver {
+    alm_str feature;
+    double contribution; /* units over the horizon */
+} alm_stockout_driver;
+
+typedef struct alm_stockout_answer {
+    alm_online_label label;
+    alm_str node, level;
+    alm_date first, last; /* days of the horizon */
+    int32_t days;
+    double probability; /* by the end of `last` */
+    double expected_days; /* restricted mean over all steps of the run */
+    int32_t steps;        /* of the run: expected_days is at most this */
+    double shortfall;     /* expected units by the end of `last` */
+    int32_t median_day;   /* the first day by which it is as likely as not, from 1; 0: none */
+    alm_severity severity;
+    const double *by_day; /* days: probability by the end of each */
+    double demand;        /* mean over the horizon */
+    const alm_stockout_driver *driver;
+    size_t drivers;
+} alm_stockout_answer;
+
+ALM_NODISCARD alm_err alm_stockout(const alm_online *online, const alm_stockout_request *request,
+                                   alm_arena *arena, alm_stockout_answer *out, alm_error *error);
+
+#endif
