@@ -10,6 +10,12 @@ def operations(document):
             for method in METHODS if method in item]
 
 
+def target_of(path):
+    """A path with values that name what the tests serve."""
+    known = {"model": "m", "version": "1", "node": "total", "id": "production"}
+    return re.sub(r"\{([^}]*)\}", lambda found: known.get(found[1], "x"), path)
+
+
 def nodes(value, place="#"):
     yield place, value
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from _service import SOURCE, Service, check, finish, skip
+from _service import MODEL, SOURCE, Service, check, finish, project, skip
 
 TOOL = os.path.join(SOURCE, "third_party/fuzz-venv/bin/schemathesis")
 
@@ -34,7 +34,8 @@ def main():
     many = {"requests_per_minute": 1000000, "failures_per_minute": 1000000}
     service = Service({"listen": {"workers": 2}, "access": {
         "api_keys": {"file": "keys.json", "checks_per_minute": 100000}, "limits": many}},
-        options=(), env={"LOG_LEVEL": "info"})
+        ("--model", MODEL), {"LOG_LEVEL": "info"})
+    service.folder = project(service.folder)
     service.write("keys.json", file)
     # Told of the scheme and not as a header, so that the tool also leaves it out and spoils it.
     service.write("schemathesis.toml", f'[auth.openapi.api_key]\napi_key = "{key}"\n')

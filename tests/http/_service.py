@@ -25,11 +25,37 @@ import time
 ALMANAC = os.path.abspath(os.environ.get("ALMANAC", "build/release/bin/almanac"))
 SOURCE = os.environ.get("ALMANAC_SOURCE",
                         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# A model file that is served as `m`, and a row of it.
+MODEL = "m=" + os.path.join(SOURCE, "tests/golden/forest/lgb_multiclass.txt")
 # A sanitizer and a busy machine together: seconds of ours are not seconds of theirs.
 PATIENCE = 60
 ALARMS = ("Sanitizer", "runtime error:", "almanac: assertion", "Assertion")
 
 failures = []
+
+
+def columns():
+    """Names of the columns of MODEL."""
+    with open(MODEL.partition("=")[2]) as file:
+        return next(line.split("=", 1)[1].split() for line in file
+                    if line.startswith("feature_names="))
+
+
+def inference():
+    """A body for /v2/models/m/infer that is answered."""
+    count = len(columns())
+    return {"inputs": [{"name": "input", "shape": [1, count], "datatype": "FP64",
+                        "data": [0.5] * count}]}
+
+
+def project(folder):
+    """A project with one committed run of 28 days from 2024-02-01, made in the folder."""
+    case = os.path.join(SOURCE, "tests/cli/_case.sh")
+    made = subprocess.run(["bash", "-c", f'CLI_CASE=x . "{case}"; project; committed'], cwd=folder,
+                          capture_output=True, text=True, env={**os.environ, "ALMANAC": ALMANAC})
+    if made.returncode:
+        raise RuntimeError(made.stdout + made.stderr)
+    return os.path.join(folder, "p")
 
 
 def check(condition, *what):

@@ -7,7 +7,8 @@ import tempfile
 import time
 
 import _tokens
-from _service import SOURCE, Service, check, eventually, finish, read_metrics, skip, total
+from _service import (MODEL, SOURCE, Service, check, columns, eventually, finish, inference,
+                      read_metrics, skip, total)
 from _tokens import AUDIENCE, ISSUER, Key, b64, hs256, key_set
 
 ASKED = "/metrics"  # a viewer may
@@ -119,6 +120,25 @@ def bad_tokens(service, keys, secrets):
         check(service.get(target, bearer("bad")).status == 200, target, "whatever is in there")
 
 
+def models_are_limited(service, rsa):
+    scope = "almanac:predictor"
+    for models, status in ((["m"], 200), (["*"], 200), (["demand-*", "m*"], 200), ([], 403),
+                           (["M", "n", "mm", "*x"], 403)):
+        token = rsa.token(scope=scope, models=models)
+        answer = service.post("/v2/models/m/infer", inference(), bearer(token))
+        check(answer.status == status, models, "for m", answer)
+        # Also where the address names no model.
+        answer = service.post("/invocations", {"inputs": [[0.5] * len(columns())]}, bearer(token))
+        check(answer.status == (200 if status == 200 else 404), models, "for the only one", answer)
+        answer = service.post("/v2/repository/index", {}, bearer(token))
+        check((b'"m"' in answer.body) == (status == 200), models, "lists", answer)
+    answer = service.post("/v2/models/m/infer", inference(), bearer(rsa.token()))
+    check(answer.status == 403, "a viewer does not predict", answer)
+    check("insufficient_scope" in answer.headers.get("www-authenticate", ""), "challenge", answer)
+    answer = service.post("/v2/repository/models/m/load", {}, bearer(rsa.token(scope=scope)))
+    check(answer.status == 403, "a predictor does not load", answer)
+
+
 def keys_change(service, rsa):
     new = Key(service.folder, "ES256", "next")
     token, next_token = rsa.token(sub="before"), new.token(sub="after")
@@ -176,6 +196,7 @@ def nothing_secret_is_told(service, secrets):
 
 def too_many(rsa):
     limited = settings(limits={"requests_per_minute": 5, "failures_per_minute": 4})
+    limited["listen"]["workers"] = 1  # each remembers for itself
     service = Service(limited, options=())
     service.write("keys.json", key_set(rsa))
     with service:
@@ -211,7 +232,7 @@ def main():
     stripped["keys"][0]["note"] = "of a test"
     with_keys = settings(api_keys={"file": "api_keys.json", "refresh_seconds": 1,
                                    "checks_per_minute": 1000})
-    service = Service(with_keys, options=(), env={"LOG_LEVEL": "debug"})
+    service = Service(with_keys, ("--model", MODEL), {"LOG_LEVEL": "debug"})
     keys = [Key(service.folder, name, name.lower()) for name in ("RS256", "ES256", "EdDSA")]
     service.write("keys.json", key_set(*keys))
     service.write("api_keys.json", json.dumps(stripped))
@@ -219,6 +240,7 @@ def main():
     with service:
         good_tokens(service, keys, secrets)
         bad_tokens(service, keys, secrets)
+        models_are_limited(service, keys[0])
         secrets += api_keys(service, key)
         secrets += keys_change(service, keys[0])
         service.write("keys.json", key_set(*keys))

@@ -3,9 +3,10 @@
 it says of every operation holds for requests without credentials, without a body, with a wrong one."""
 import copy
 import re
+import tempfile
 
 import _document
-from _service import Service, check, finish
+from _service import MODEL, Service, check, finish, project
 
 PROBLEM = "application/problem+json"
 
@@ -39,7 +40,7 @@ def the_checker_sees(document):
 
 def every_operation(service, document):
     for path, method, operation in _document.operations(document):
-        target = re.sub(r"\{[^}]*\}", "x", path)
+        target = _document.target_of(path)
         takes = operation.get("requestBody", {}).get("content", {})
         service.ask(method, target)
         service.ask(method, target, {"Content-Type": "application/json"}, b"{}")
@@ -71,7 +72,9 @@ def answers_have_their_form(service):
                   "a problem", answer)
 
 
-with Service({"limits": {"body_mib": 1}}) as running:
+with tempfile.TemporaryDirectory() as folder, \
+        Service({"limits": {"body_mib": 1}}, ["--development", "--model", MODEL],
+                folder=project(folder)) as running:
     first, second = running.get("/openapi.json"), running.get("/openapi.json")
     check(first.body == second.body, "the same bytes")
     check(first.headers["content-type"] == "application/json", first.headers)
@@ -96,7 +99,7 @@ closed.write("keys.json", '{"keys": []}')
 with closed:
     closed.seen.clear()
     for path, method, operation in _document.operations(document):
-        answer = closed.ask(method, re.sub(r"\{[^}]*\}", "x", path))
+        answer = closed.ask(method, _document.target_of(path))
         if operation["security"]:
             check(answer.status == 401, "asks who it is", path, answer)
         else:
