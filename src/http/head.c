@@ -1,7 +1,6 @@
 #include "http/head.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -156,6 +155,22 @@ bool almi_head_accepts_gzip(const alm_request *request)
             (void)alm_str_to_double((alm_str){text.data + 2, text.size - 2}, &q);
         }
         return q > 0;
+    }
+    return false;
+}
+
+bool almi_head_peer(const struct sockaddr *address, char out[INET6_ADDRSTRLEN])
+{
+    out[0] = '\0';
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        (void)inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN);
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) != 0;
     }
     return false;
 }

@@ -2,6 +2,7 @@
 #ifndef ALM_HTTP_HEAD_H
 #define ALM_HTTP_HEAD_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "http/exchange.h"
@@ -23,6 +24,8 @@ alm_method almi_head_method_of(const char *text);
 bool almi_head_is_never_taken(const char *method);
 /* gzip is among what the client accepts, with a weight above 0. */
 bool almi_head_accepts_gzip(const alm_request *request);
+/* The address of the other side as text; true: it is this machine. Another kind: empty. */
+bool almi_head_peer(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
 /* An IPv4 or IPv6 address with a port; its size, or 0. */
 socklen_t almi_parse_address(const char *text, uint16_t port, struct sockaddr_storage *out);
 

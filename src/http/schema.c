@@ -399,6 +399,7 @@ void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
         alm_schema_write(schema->items, json);
         break;
     case ALM_SCHEMA_MAP:
+        alm_json_put_i64(json, "minProperties", (int64_t)schema->count_min);
         alm_json_put_i64(json, "maxProperties", (int64_t)count_limit(schema));
         alm_json_key(json, "additionalProperties");
         alm_schema_write(schema->items, json);

@@ -16,7 +16,8 @@ static const alm_schema pair = {.kind = ALM_SCHEMA_ARRAY,
                                 .count_min = 2,
                                 .count_max = 2};
 static const alm_schema short_text = {.kind = ALM_SCHEMA_STRING, .count_max = 3};
-static const alm_schema counts = {.kind = ALM_SCHEMA_MAP, .items = &small, .count_max = 2};
+static const alm_schema counts = {
+    .kind = ALM_SCHEMA_MAP, .items = &small, .count_min = 1, .count_max = 2};
 static const alm_schema maybe = {.kind = ALM_SCHEMA_NUMBER, .is_nullable = true};
 static const alm_schema_member inner_members[] = {{"a/b~c", &small, true, "odd key"}};
 static const alm_schema inner = {.name = "Inner",
@@ -162,7 +163,8 @@ static void documents_say_the_same_as_the_check(void **state)
         "\"pair\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,"
         "\"items\":{\"type\":\"number\"}}",
         "\"maybe\":{\"type\":[\"number\",\"null\"]}",
-        "\"counts\":{\"type\":\"object\",\"maxProperties\":2,\"additionalProperties\":{\"type\":"
+        "\"counts\":{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":2,"
+        "\"additionalProperties\":{\"type\":"
         "\"integer\",\"minimum\":1,\"maximum\":5}}",
         "\"inner\":{\"$ref\":\"#/components/schemas/Inner\",\"description\":\"one\"}",
         "\"items\":{\"$ref\":\"#/components/schemas/Inner\"}",

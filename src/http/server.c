@@ -5,10 +5,8 @@
  * connections whose time is over. All daemons accept from one listening socket. */
 #include "http/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +17,10 @@
 #include "base/gzip.h"
 #include "base/hash.h"
 #include "base/thread.h"
+#include "http/bell.h"
 #include "http/head.h"
+#include "http/listen.h"
 
-#define BACKLOG 1024
 #define TICK_MS 100
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
 #define STREAM_BYTES ((size_t)64 << 10)
@@ -65,6 +64,8 @@ struct worker {
     connection *first;
     uint64_t id_state; /* of request ids */
     size_t waiting;    /* connections whose replies come later */
+    almi_bell bell;
+    int epoll;
     atomic_bool quiesced;
 };
 
@@ -376,10 +377,14 @@ static void open_body(connection *c)
 
 /* ---- replies that come later ---- */
 
+/* The library resumes at its next look, and does not look while it waits. */
 static void wake(void *waiting)
 {
     connection *c = waiting;
+    almi_bell *bell = &c->worker->bell; /* the connection may be over before it rings */
+    almi_bell_lift(bell);
     MHD_resume_connection(c->mhd);
+    almi_bell_ring(bell);
 }
 
 static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
@@ -507,19 +512,6 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     }
 }
 
-static void describe_peer(connection *c, const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        (void)inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof c->peer);
-        c->is_loopback = (ntohl(in->sin_addr.s_addr) >> 24) == 127;
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)address;
-        (void)inet_ntop(AF_INET6, &in->sin6_addr, c->peer, sizeof c->peer);
-        c->is_loopback = IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) != 0;
-    }
-}
-
 static connection *open_connection(worker *w, struct MHD_Connection *mhd)
 {
     void *memory = NULL;
@@ -531,7 +523,8 @@ static connection *open_connection(worker *w, struct MHD_Connection *mhd)
     c->arena = alm_arena_create(0);
     c->socket =
         (int)MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    describe_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    c->is_loopback = almi_head_peer(
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, c->peer);
     c->waiting_since_ns = now_ns(w->server);
     c->next = w->first;
     if (w->first) {
@@ -599,12 +592,23 @@ static void stop_accepting(worker *w)
     atomic_store(&w->quiesced, true);
 }
 
+static void look(worker *w)
+{
+    MHD_UNSIGNED_LONG_LONG limit = TICK_MS;
+    if (w->waiting) { /* else nobody rings */
+        bool has_limit = MHD_get_timeout(w->daemon, &limit) == MHD_YES && limit < TICK_MS;
+        almi_bell_wait(&w->bell, w->epoll, has_limit ? (int)limit : TICK_MS);
+        limit = 0;
+    }
+    (void)MHD_run_wait(w->daemon, (int32_t)limit);
+}
+
 static void worker_main(void *context)
 {
     worker *w = context;
     uint64_t looked = now_ns(w->server);
     while (!atomic_load(&w->server->stopping)) {
-        (void)MHD_run_wait(w->daemon, TICK_MS);
+        look(w);
         uint64_t now = now_ns(w->server);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
@@ -615,7 +619,7 @@ static void worker_main(void *context)
         }
     }
     while (w->waiting) { /* work that others do cannot be cut off */
-        (void)MHD_run_wait(w->daemon, TICK_MS);
+        look(w);
     }
     MHD_stop_daemon(w->daemon);
     w->daemon = NULL;
@@ -656,8 +660,13 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
                               "certificate and key: are they PEM, and do they fit together?")
                    : alm_fail(error, ALM_ERR_IO, "the server does not start: %s", strerror(errno));
     }
-    alm_err code = alm_thread_start("http", worker_main, w, &w->thread, error);
+    w->epoll = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    alm_err code = almi_bell_open(&w->bell, error);
+    if (code == ALM_OK) {
+        code = alm_thread_start("http", worker_main, w, &w->thread, error);
+    }
     if (code != ALM_OK) {
+        almi_bell_close(&w->bell);
         MHD_stop_daemon(w->daemon);
         w->daemon = NULL;
     }
@@ -682,37 +691,6 @@ static alm_err check_settings(const alm_server_settings *s, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err listen_at(alm_server *server, alm_error *error)
-{
-    const char *address = server->settings.address;
-    struct sockaddr_storage at;
-    socklen_t size = almi_parse_address(address, server->settings.port, &at);
-    if (size == 0) {
-        return alm_fail(error, ALM_ERR_CONFIG, "'%s' is no IPv4 or IPv6 address to listen at",
-                        address);
-    }
-    int one = 1;
-    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    }
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
-        int reason = errno;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return alm_fail(error, ALM_ERR_IO, "cannot listen at %s port %u: %s%s", address,
-                        (unsigned)server->settings.port, strerror(reason),
-                        reason == EADDRINUSE ? "; another program does, choose another port" : "");
-    }
-    server->socket = fd;
-    server->port = ntohs(at.ss_family == AF_INET
-                             ? ((struct sockaddr_in *)(void *)&at)->sin_port
-                             : ((struct sockaddr_in6 *)(void *)&at)->sin6_port);
-    return ALM_OK;
-}
-
 alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                          const alm_server_handler *handler, alm_server **out, alm_error *error)
 {
@@ -726,7 +704,9 @@ alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings
     server->socket = -1;
     alm_err code = alm_heap_try((size_t)settings->workers * sizeof(worker), &memory, error);
     server->worker = code == ALM_OK ? memory : NULL;
-    code = code == ALM_OK ? listen_at(server, error) : code;
+    code = code == ALM_OK ? almi_listen(settings->address, settings->port, &server->socket,
+                                        &server->port, error)
+                          : code;
     while (code == ALM_OK && server->started < settings->workers) {
         code = start_worker(server, server->started, error);
         server->started += code == ALM_OK;
@@ -790,6 +770,7 @@ void alm_server_stop(alm_server *server)
     atomic_store(&server->stopping, true);
     for (int i = 0; i < server->started; i++) {
         alm_thread_join(server->worker[i].thread);
+        almi_bell_close(&server->worker[i].bell);
     }
     alm_heap_free(server->worker);
     alm_heap_free(server);

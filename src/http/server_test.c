@@ -59,6 +59,45 @@ static void stream(world *w, const alm_request *request, bool breaks, alm_reply 
     reply->stream = (alm_reply_stream){breaks ? break_late : next_piece, close_pieces, p};
 }
 
+/* Answers from a thread of its own, a moment later. */
+typedef struct late {
+    alm_later later;
+    alm_reply *reply;
+    alm_thread *thread;
+} late;
+
+static void work_late(void *context)
+{
+    late *l = context;
+    struct timespec pause = {.tv_nsec = 1000000};
+    (void)nanosleep(&pause, NULL);
+    l->later.wake(l->later.connection);
+}
+
+static void start_late(alm_later *later)
+{
+    late *l = later->context;
+    assert_int_equal(alm_thread_start("late", work_late, l, &l->thread, NULL), ALM_OK);
+}
+
+static void finish_late(alm_later *later)
+{
+    late *l = later->context;
+    alm_thread_join(l->thread);
+    l->reply->status = 200;
+    l->reply->content_type = ALM_TYPE_PLAIN;
+    alm_buffer_text(l->reply->body, "late");
+}
+
+static void answer_late(const alm_request *request, alm_reply *reply)
+{
+    late *l = ALM_NEW(request->arena, late);
+    *l = (late){.later = {.start = start_late, .finish = finish_late, .context = l},
+                .reply = reply};
+    reply->status = 0;
+    reply->later = &l->later;
+}
+
 static void admit(void *context, const alm_request *request, alm_reply *reply, void **slot)
 {
     *slot = context;
@@ -82,6 +121,10 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     if (alm_str_starts_with(request->path, "/stream") ||
         alm_str_starts_with(request->path, "/breaks")) {
         stream(w, request, alm_str_starts_with(request->path, "/breaks"), reply);
+        return;
+    }
+    if (alm_str_is(request->path, "/late")) {
+        answer_late(request, reply);
         return;
     }
     while (alm_str_is(request->path, "/slow") && w->blocks) {
@@ -234,6 +277,26 @@ static void ids_are_taken_over_when_they_are_plain(void **state)
         assert_string_not_equal(f.world.trace, "0123456789abcdef0123456789abcdef");
     }
     stop(&f);
+}
+
+/* A reply that another thread makes is sent when it is there, not at the next tick of the loop. */
+static void late_replies_are_sent_at_once(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    uint64_t best_ns = UINT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        uint64_t begun = cases_monotonic_ns(NULL);
+        cases_ask(f.server, "GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &f.reply);
+        uint64_t took = cases_monotonic_ns(NULL) - begun;
+        assert_int_equal(cases_status(&f.reply), 200);
+        has(&f, "\r\n\r\nlate");
+        best_ns = took < best_ns ? took : best_ns;
+    }
+    assert_true(best_ns < 50000000); /* a tick is 100 ms; the best of many, on a busy machine */
+    stop(&f);
+    assert_int_equal(f.world.done, 20);
 }
 
 /* TRACE is known, and taken nowhere: that is for the routes to say, as of any other method. */
@@ -648,6 +711,7 @@ int main(void)
         cmocka_unit_test(who_asks_first_is_refused_before_the_body),
         cmocka_unit_test(chunks_are_read_to_the_letter),
         cmocka_unit_test(ids_are_taken_over_when_they_are_plain),
+        cmocka_unit_test(late_replies_are_sent_at_once),
         cmocka_unit_test(known_methods_get_to_the_routes),
         cmocka_unit_test(smuggling_is_refused),
         cmocka_unit_test(malformed_requests_are_refused),
