@@ -113,7 +113,7 @@ static void write_request(const alm_route *route, alm_json_writer *json)
     if (route->request_doc) {
         alm_json_put_text(json, "description", route->request_doc);
     }
-    alm_json_put_bool(json, "required", true);
+    alm_json_put_bool(json, "required", !route->body_is_optional);
     alm_json_key(json, "content");
     alm_json_open_object(json);
     if (route->request) {

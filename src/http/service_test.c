@@ -232,6 +232,12 @@ static void the_document_holds_every_route(void **state)
         operations += alm_json_count(alm_json_member_at(paths, i, &path));
     }
     assert_int_equal(operations, count);
+    const alm_json *operation =
+        alm_json_member(alm_json_member(paths, "/v2/repository/index"), "post");
+    bool is_required = true; /* the body, which may be empty */
+    assert_int_equal(alm_json_get_bool(alm_json_member(operation, "requestBody"), "required",
+                                       &is_required, NULL), ALM_OK);
+    assert_false(is_required);
     for (size_t i = 0; i < count; i++) {
         assert_non_null(alm_json_member(paths, routes[i]->path));
     }

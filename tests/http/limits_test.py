@@ -171,7 +171,7 @@ def json_that_hurts(service):
         "a number": b"1", "null": b"null", "many keys": json.dumps({str(i): i for i in range(20000)}).encode(),
     }
     for target, operation in posts(service):
-        is_optional = "may be empty" in operation["requestBody"].get("description", "").lower()
+        is_optional = not operation["requestBody"]["required"]
         for name, body in cases.items():
             if is_optional and not body:
                 continue
