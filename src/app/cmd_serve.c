@@ -1,6 +1,5 @@
 /* cmd_serve.c: the online service; the work is http/ and what it stands on. */
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "app/interrupt.h"
@@ -15,7 +14,6 @@
 
 #define LOOK_NS 5000000 /* for what is new in the stores; a rollback shall be seen in 10 ms */
 #define CARE_NS 1000000000u
-#define FILES_BESIDES 128 /* that are open when no connection is */
 #define RING_BYTES ((size_t)1 << 20)
 
 static const almi_option options[] = {
@@ -211,23 +209,6 @@ static void close_serving(serving *s)
     alm_buffer_deinit(&s->reference);
 }
 
-/* A connection is an open file, and the usual soft limit is far below what is allowed. */
-static void allow_connections(const serving *s)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)s->settings.server.connections_max + FILES_BESIDES;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
-        return;
-    }
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
-        alm_observer_log(s->service.observer, ALM_LOG_WARN,
-                         "fewer files may be open than %u connections need: raise the hard limit "
-                         "(ulimit -Hn), or lower limits.connections",
-                         (unsigned)s->settings.server.connections_max);
-    }
-}
-
 /* Until SIGINT or SIGTERM; meanwhile what is served is renewed. */
 static void wait_for_the_end(serving *s)
 {
@@ -244,7 +225,6 @@ static alm_err serve(serving *s, alm_error *error)
     alm_server_handler handler = alm_service_handler(&s->service);
     const alm_server_settings *settings = &s->settings.server;
     alm_server *server = NULL;
-    allow_connections(s);
     almi_interrupt_be_patient();
     ALM_TRY(alm_server_start(&cli->env, settings, &handler, &server, error));
     atomic_store(&s->service.server, server);
