@@ -56,8 +56,8 @@ bench-serve: build
 accuracy: build
 	tools/accuracy $(DATA)
 
-# Requests made from the service's own document, sent to it for SECONDS_OF_FUZZ: no error of the server, no
-# answer that the document does not tell. Not part of the checks: it is never done.
+# Requests made from the service's own document, sent to it for SECONDS_OF_FUZZ: no error of the
+# server, no answer that the document does not tell. Not part of the checks: it is never done.
 SECONDS_OF_FUZZ ?= 300
 fuzz-http: build
 	@tools/bootstrap --fuzz-tools

@@ -99,7 +99,11 @@ static bool is_loopback(const char *address)
 static alm_err open_access(serving *s, alm_error *error)
 {
     almi_cli *cli = s->cli;
-    bool is_off = almi_option_flag(cli, "development");
+    bool is_local = is_loopback(s->settings.server.address);
+    /* A model file can be tried on this machine as it is: every answer says that nobody approved
+     * it. A project has answers that somebody may rely on, so there it has to be said. */
+    bool is_trial = almi_option_text(cli, "model") && !cli->project && is_local;
+    bool is_off = almi_option_flag(cli, "development") || (is_trial && !s->settings.access);
     alm_yaml *off = NULL;
     alm_access_settings access;
     if (!s->settings.access && !is_off) {
@@ -114,8 +118,8 @@ static alm_err open_access(serving *s, alm_error *error)
     }
     ALM_TRY(alm_access_settings_read(is_off ? off : s->settings.access, s->settings.folder,
                                      cli->arena, &access, error));
-    return alm_access_create(&cli->env, &access, is_loopback(s->settings.server.address),
-                             s->settings.server.workers, &s->service.access, error);
+    return alm_access_create(&cli->env, &access, is_local, s->settings.server.workers,
+                             &s->service.access, error);
 }
 
 /* ---- what is looked after ---- */
@@ -269,10 +273,11 @@ const almi_command almi_cmd_serve = {
             "info, which has refused requests; debug has all).\n"
             "Models answer by the Open Inference Protocol (/v2, as Triton and KServe speak it), by "
             "KServe's v1, and, when one is served, by MLflow's /invocations; docs/"
-            "serving-protocols.md has examples.\n"
+            "serving-protocols.md has examples. A model file outside of a project is served on "
+            "this machine as it is; else access is set up, or --development given.\n"
             "SIGTERM and Ctrl-C end it gracefully: it is not ready any more, takes no new "
             "connections, and answers what is at work; a second one ends it at once.",
-    .example = "almanac serve --development --model model.txt\n"
+    .example = "almanac serve --model model.txt\n"
                "almanac serve --model demand=model.txt,direction=FOLDER --port 8080\n"
                "almanac serve --settings serve.yaml --address 0.0.0.0 --port 8080",
     ALMI_OPTIONS(options),

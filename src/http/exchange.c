@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 
-const char *alm_method_name(alm_method method)
+const char *alm_method_name(alm_http_method method)
 {
     static const char *const names[] = {
 #define ALM_METHOD_NAME(name) #name,

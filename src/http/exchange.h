@@ -12,14 +12,14 @@
 /* X(name) */
 #define ALM_METHOD_MAP(X) X(GET) X(HEAD) X(POST) X(PUT) X(PATCH) X(DELETE) X(OPTIONS)
 
-typedef enum alm_method {
+typedef enum alm_http_method {
 #define ALM_METHOD_ENUM(name) ALM_METHOD_##name,
     ALM_METHOD_MAP(ALM_METHOD_ENUM)
 #undef ALM_METHOD_ENUM
         ALM_METHOD_OTHER /* no route takes it; unknown ones are refused with 501 by the server */
-} alm_method;
+} alm_http_method;
 
-const char *alm_method_name(alm_method method); /* "GET"; "other" */
+const char *alm_method_name(alm_http_method method); /* "GET"; "other" */
 
 typedef struct alm_header {
     alm_str name; /* lower case in requests */
@@ -29,7 +29,7 @@ typedef struct alm_header {
 #define ALM_TRACE_ID_DIGITS 32
 
 typedef struct alm_request {
-    alm_method method;
+    alm_http_method method;
     alm_str target; /* as it came: path, and what follows '?' */
     alm_str path;   /* still percent-encoded */
     alm_str query;  /* behind '?', still encoded; empty: none */

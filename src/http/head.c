@@ -121,7 +121,7 @@ alm_str almi_head_path_of(alm_str target)
     return target;
 }
 
-alm_method almi_head_method_of(const char *text)
+alm_http_method almi_head_method_of(const char *text)
 {
 #define METHOD_CASE(name)             \
     if (strcmp(text, #name) == 0) {   \

@@ -19,7 +19,7 @@ const char *almi_head_framing_fault(const alm_request *request, const char *vers
 /* The path of a target, without what follows '?': of "http://host/path", as a proxy is asked
  * (RFC 9112, 3.2.2), what is behind the host. */
 alm_str almi_head_path_of(alm_str target);
-alm_method almi_head_method_of(const char *text);
+alm_http_method almi_head_method_of(const char *text);
 /* Methods of HTTP that no address takes, which is 405 and not 501: TRACE, CONNECT and QUERY. */
 bool almi_head_is_never_taken(const char *method);
 /* gzip is among what the client accepts, with a weight above 0. */

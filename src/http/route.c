@@ -66,8 +66,8 @@ static void add_method(alm_buffer *allow, const char *name)
     alm_buffer_printf(allow, "%s%s", allow->size > 0 ? ", " : "", name);
 }
 
-alm_match alm_route_find(alm_method method, alm_str path, alm_arena *arena, const alm_route **out,
-                         alm_str value[ALM_ROUTE_VALUES_MAX], alm_str *allow)
+alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
+                         const alm_route **out, alm_str value[ALM_ROUTE_VALUES_MAX], alm_str *allow)
 {
     size_t count = 0;
     const alm_route *const *routes = alm_routes(&count);
@@ -78,7 +78,7 @@ alm_match alm_route_find(alm_method method, alm_str path, alm_arena *arena, cons
     if (!cut_path(path, arena, &parts)) {
         return ALM_MATCH_NO_PATH;
     }
-    alm_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
+    alm_http_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
     for (size_t i = 0; i < count; i++) {
         alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
         size_t literals = 0;

@@ -58,7 +58,7 @@ typedef struct alm_response {
 #define ALM_ROUTE_RESPONSES_MAX 8
 
 struct alm_route {
-    alm_method method; /* GET also answers HEAD */
+    alm_http_method method; /* GET also answers HEAD */
     const char *path;  /* "/v2/models/{model}/infer"; a value is one segment, never empty */
     const char *operation; /* operationId: "inferModel" */
     const char *tag;       /* chapter: "Predictions" */
@@ -87,8 +87,9 @@ typedef enum alm_match { ALM_MATCH_FOUND, ALM_MATCH_NO_PATH, ALM_MATCH_NO_METHOD
 
 /* Compares whole segments after decoding; a decoded value may hold any character but NUL. Literal
  * segments win over {values}. `allow` (NO_METHOD) lists the methods of the path, "GET, HEAD". */
-alm_match alm_route_find(alm_method method, alm_str path, alm_arena *arena, const alm_route **out,
-                         alm_str value[ALM_ROUTE_VALUES_MAX], alm_str *allow);
+alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
+                         const alm_route **out, alm_str value[ALM_ROUTE_VALUES_MAX],
+                         alm_str *allow);
 
 /* OpenAPI 3.1 of all routes; the same bytes for the same table. */
 void alm_openapi_write(alm_buffer *out);

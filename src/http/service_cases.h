@@ -81,8 +81,9 @@ static inline void cases_wait(alm_reply *reply)
 
 /* `headers`: pairs of name (lower case) and value, NULL at the end; may be NULL. A body gets its
  * Content-Length. The answer is valid until cases_answer_end. */
-static inline void cases_ask_service(alm_service *service, alm_method method, const char *target,
-                                     const char *const *headers, alm_str body, cases_answer *out)
+static inline void cases_ask_service(alm_service *service, alm_http_method method,
+                                     const char *target, const char *const *headers,
+                                     alm_str body, cases_answer *out)
 {
     alm_header header[32];
     size_t count = 0;
@@ -124,8 +125,9 @@ static inline void cases_ask_service(alm_service *service, alm_method method, co
 }
 
 /* Asks the endpoint itself as somebody whom access has let in for `pattern` of models alone. */
-static inline void cases_ask_limited(alm_service *service, const char *pattern, alm_method method,
-                                     const char *target, const char *body, cases_answer *out)
+static inline void cases_ask_limited(alm_service *service, const char *pattern,
+                                     alm_http_method method, const char *target,
+                                     const char *body, cases_answer *out)
 {
     alm_str models[] = {alm_str_of(pattern)};
     alm_identity who = {.kind = ALM_IDENTITY_API_KEY, .subject = ALM_STR("0123456789ab"),

@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     alm_arena *arena = alm_arena_create(0);
     const char *pair[2 * PAIRS_MAX + 2];
-    alm_method method = (alm_method)(data[0] & 7);
+    alm_http_method method = (alm_http_method)(data[0] & 7);
     f.service.access = data[0] & 0x80 ? NULL : access;
     data++;
     size--;

@@ -8,7 +8,7 @@
 #include "http/problem_schema.h"
 #include "http/service_cases.h"
 
-static void expect(cases_service *f, alm_method method, const char *target, int status)
+static void expect(cases_service *f, alm_http_method method, const char *target, int status)
 {
     cases_answer answer;
     cases_ask_service(&f->service, method, target, NULL, ALM_STR(""), &answer);

@@ -101,6 +101,11 @@ alm_err alm_path_file_open(alm_str bytes, alm_path_file **out, alm_error *error)
     return ALM_OK;
 }
 
+uint64_t alm_path_file_bytes(const alm_path_file *file)
+{
+    return (uint64_t)file->words * sizeof(uint64_t);
+}
+
 void alm_path_file_close(alm_path_file *file)
 {
     if (file) {

@@ -63,6 +63,7 @@ ALM_NODISCARD alm_err alm_path_file_of_run(alm_objects *objects, const alm_diges
                                            size_t limit_bytes, alm_path_file **out,
                                            alm_error *error);
 void alm_path_file_close(alm_path_file *file); /* takes NULL */
+uint64_t alm_path_file_bytes(const alm_path_file *file);
 
 /* Paths of a node by its name, bit-equal to those of the run, in `arena`. Where an aggregate has a
  * series' name, the series is meant. ALM_ERR_NOT_FOUND: the run has no such node. */

@@ -45,6 +45,9 @@ struct alm_committed_run {
     uint8_t *line_count;
     uint32_t *line_feature;
     double *line_contribution;
+    alm_path_file *paths;  /* NULL: `paths_problem` says why there are none */
+    alm_str paths_problem;
+    alm_err paths_code;
 };
 
 #define ALMI_LEVEL_BYTES 2

@@ -12,6 +12,7 @@
 
 #define NODES_MAX ((int64_t)50000000)
 #define COLUMNS_MAX 10000
+#define PATH_BYTES_MAX ((size_t)4 << 30)
 
 typedef struct quantile_column {
     const char *name;
@@ -458,6 +459,25 @@ static alm_err read_rows(loader *l)
 
 /* ---- loading ---- */
 
+/* What sample paths are made of. Without it everything else is answered. */
+static void load_paths(loader *l, const alm_run_stores *stores)
+{
+    alm_committed_run *run = l->run;
+    uint64_t limit = l->options->memory_limit_bytes;
+    uint64_t left = limit > run->facts.bytes ? limit - run->facts.bytes : 0;
+    alm_error reason;
+    alm_err code = alm_path_file_of_run(stores->objects, &l->entry->commit->manifest,
+                                        limit ? left : PATH_BYTES_MAX, &run->paths, &reason);
+    if (code == ALM_OK) {
+        run->facts.bytes += alm_path_file_bytes(run->paths);
+        return;
+    }
+    run->paths_code = code == ALM_ERR_UNSUPPORTED ? code : ALM_ERR_UNAVAILABLE;
+    run->paths_problem = alm_str_of(alm_arena_printf(run->arena, "run " ALM_STR_FMT ": %s",
+                                                     ALM_STR_ARG(l->entry->run_id),
+                                                     reason.message));
+}
+
 static alm_err load(loader *l, const alm_run_stores *stores)
 {
     alm_table row;
@@ -474,6 +494,7 @@ static alm_err load(loader *l, const alm_run_stores *stores)
     ALM_TRY(allocate_columns(l));
     ALM_TRY(read_rows(l));
     l->run->facts.bytes = alm_arena_used_bytes(l->run->arena);
+    load_paths(l, stores);
     return ALM_OK;
 }
 

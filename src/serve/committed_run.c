@@ -84,6 +84,7 @@ alm_committed_run *alm_committed_run_ref(alm_committed_run *run)
 void alm_committed_run_unref(alm_committed_run *run)
 {
     if (run && atomic_fetch_sub_explicit(&run->references, 1, memory_order_acq_rel) == 1) {
+        alm_path_file_close(run->paths);
         alm_arena_destroy(run->arena);
     }
 }
@@ -91,6 +92,20 @@ void alm_committed_run_unref(alm_committed_run *run)
 const alm_committed_facts *alm_committed_run_facts(const alm_committed_run *run)
 {
     return &run->facts;
+}
+
+alm_err alm_committed_paths(const alm_committed_run *run, const alm_committed_node *node,
+                            alm_arena *arena, alm_node_paths *out, alm_error *error)
+{
+    if (!alm_str_is(node->level, "series")) {
+        return alm_fail(error, ALM_ERR_INVALID, "node " ALM_STR_FMT " is an aggregate of level "
+                        ALM_STR_FMT "; this is for series", ALM_STR_ARG(node->node),
+                        ALM_STR_ARG(node->level));
+    }
+    if (!run->paths) {
+        return alm_fail(error, run->paths_code, ALM_STR_FMT, ALM_STR_ARG(run->paths_problem));
+    }
+    return alm_paths_of_node(run->paths, node->node, arena, out, error);
 }
 
 /* ---- nodes ---- */

@@ -66,6 +66,16 @@ typedef struct alm_online_label {
 
 void alm_online_label_init(const alm_online *online, const alm_online_target *target,
                            alm_online_label *out);
+/* For what only a committed run can tell: the release's run, then that of the release promoted
+ * before where the route allows it, then nobody. `take` gets a run that is not stale and the node
+ * in it; it answers, or finds the caller's error (ALM_STEP_CALLER) or a reason to go on. `label` is
+ * set when it answered. ALM_ERR_UNAVAILABLE, or the caller's error. */
+typedef alm_step_result (*alm_online_take)(void *context, const alm_committed_run *run,
+                                           const alm_committed_node *node, alm_error *error);
+ALM_NODISCARD alm_err alm_online_ask_runs(const alm_online *online, const alm_online_ask *ask,
+                                          alm_online_take take, void *context,
+                                          alm_online_label *label, alm_error *error);
+
 /* Fills in what follows from the run. NULL: no run. */
 void alm_online_label_run(const alm_online *online, const alm_committed_run *run,
                           alm_online_label *label);

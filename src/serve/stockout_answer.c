@@ -27,9 +27,7 @@ alm_severity alm_severity_of(const double *by_day, int32_t days)
 }
 
 typedef struct work {
-    const alm_online *online;
     const alm_stockout_request *request;
-    alm_online_target target;
     alm_arena *arena;
     const alm_committed_run *run; /* that answered */
     alm_committed_node node;
@@ -80,11 +78,12 @@ static void collect_drivers(work *w)
     out->driver = driver;
 }
 
-/* ---- steps of the ladder ---- */
+/* ---- the run that answers ---- */
 
-static alm_step_result take(work *w, const alm_committed_run *run, const alm_committed_node *node,
-                            alm_error *error)
+static alm_step_result take(void *context, const alm_committed_run *run,
+                            const alm_committed_node *node, alm_error *error)
 {
+    work *w = context;
     const alm_committed_facts *facts = alm_committed_run_facts(run);
     int32_t days = w->request->horizon ? w->request->horizon : facts->steps;
     if (days > facts->steps) {
@@ -102,43 +101,6 @@ static alm_step_result take(work *w, const alm_committed_run *run, const alm_com
     w->node = *node;
     w->out->days = days;
     return ALM_STEP_ANSWERED;
-}
-
-static alm_step_result ask_run(work *w, const alm_committed_source *source, alm_error *error)
-{
-    alm_committed_node node;
-    if (!source->run) {
-        (void)alm_fail(error, ALM_ERR_UNAVAILABLE, ALM_STR_FMT, ALM_STR_ARG(source->problem));
-        return ALM_STEP_ABSENT;
-    }
-    if (alm_online_is_stale(w->online, w->target.route, source->run)) {
-        (void)alm_fail(error, ALM_ERR_UNAVAILABLE, "the run is %lld days old, the route allows %d",
-                       (long long)alm_online_age_days(w->online, source->run),
-                       (int)w->target.route->spec->stale_days_max);
-        return ALM_STEP_STALE;
-    }
-    if (alm_online_find(&w->request->ask, source->run, &node, error) != ALM_OK) {
-        return ALM_STEP_CALLER;
-    }
-    return take(w, source->run, &node, error);
-}
-
-static alm_step_result ask_batch(void *context, uint64_t until_ns, alm_error *error)
-{
-    work *w = context;
-    (void)until_ns; /* microseconds */
-    return ask_run(w, w->target.source, error);
-}
-
-static alm_step_result ask_previous(void *context, uint64_t until_ns, alm_error *error)
-{
-    work *w = context;
-    (void)until_ns;
-    if (!w->target.route->previous.release) {
-        (void)alm_fail(error, ALM_ERR_UNAVAILABLE, "no release was promoted before");
-        return ALM_STEP_ABSENT;
-    }
-    return ask_run(w, &w->target.route->previous, error);
 }
 
 /* ---- the operation ---- */
@@ -168,37 +130,16 @@ static void fill(work *w)
     collect_drivers(w);
 }
 
-static alm_err answer(work *w, alm_error *error)
-{
-    ALM_TRY(alm_online_target_of(w->online, &w->request->ask, &w->target, error));
-    const alm_deployment_spec *spec = w->target.route->spec;
-    alm_ladder_step step[] = {
-        {.by = ALM_LADDER_BATCH, .share = spec->shares.model + spec->shares.batch,
-         .is_allowed = true, .run = ask_batch, .context = w},
-        {.by = ALM_LADDER_PREVIOUS, .share = spec->shares.previous, .run = ask_previous,
-         .is_allowed = w->target.may_previous, .context = w}};
-    alm_ladder ladder = {.step = step,
-                         .steps = sizeof(step) / sizeof(step[0]),
-                         .deadline_ns = (uint64_t)spec->deadline_ms * 1000000,
-                         .clock = w->online->clock};
-    alm_online_label *label = &w->out->label;
-    alm_online_label_init(w->online, &w->target, label);
-    ALM_TRY(alm_ladder_run(&ladder, &label->outcome, error));
-    label->is_degraded = label->outcome.by != ALM_LADDER_BATCH;
-    alm_online_label_run(w->online, w->run, label);
-    fill(w);
-    return ALM_OK;
-}
-
 alm_err alm_stockout(const alm_online *online, const alm_stockout_request *request,
                      alm_arena *arena, alm_stockout_answer *out, alm_error *error)
 {
     alm_stockout_answer made = {0};
-    work w = {.online = online, .request = request, .arena = arena, .out = &made};
+    work w = {.request = request, .arena = arena, .out = &made};
     if (request->horizon < 0) {
         return alm_fail(error, ALM_ERR_INVALID, "a horizon is at least 1");
     }
-    ALM_TRY(answer(&w, error));
+    ALM_TRY(alm_online_ask_runs(online, &request->ask, take, &w, &made.label, error));
+    fill(&w);
     *out = made;
     return ALM_OK;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""`make fuzz-http`: schemathesis makes requests from the document of a running service, good and bad
-ones, and looks at every answer: no error of the server, no status, type or body that the document
-does not tell, nobody let in with wrong credentials.
+"""`make fuzz-http`: schemathesis makes requests from the document of a running service, good and
+bad ones, and looks at every answer: no error of the server, no status, type or body that the
+document does not tell, nobody let in with wrong credentials.
 
     tools/bootstrap --fuzz-tools
     [ALMANAC=build/asan-ubsan/bin/almanac] python3 tests/http/_fuzz.py [SECONDS [OPTION ...]]

@@ -1,5 +1,5 @@
-"""A running `almanac serve` for the tests of this folder: made in a temporary folder on a free port,
-asked over raw sockets and http.client, and stopped with SIGTERM. Standard library only.
+"""A running `almanac serve` for the tests of this folder: made in a temporary folder on a free
+port, asked over raw sockets and http.client, and stopped with SIGTERM. Standard library only.
 
     with Service({"limits": {"body_mib": 1}}) as service:
         answer = service.get("/livez")
@@ -24,7 +24,7 @@ import time
 
 ALMANAC = os.path.abspath(os.environ.get("ALMANAC", "build/release/bin/almanac"))
 SOURCE = os.environ.get("ALMANAC_SOURCE",
-                        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+                        os.path.abspath(os.path.join(os.path.dirname(__file__), "../..")))
 # A model file that is served as `m`, and a row of it.
 MODEL = "m=" + os.path.join(SOURCE, "tests/golden/forest/lgb_multiclass.txt")
 # A sanitizer and a busy machine together: seconds of ours are not seconds of theirs.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who may ask: signed tokens, keys that change, API keys, limits; and that nothing secret is told."""
+"""Who may ask: signed tokens, keys that change, API keys, limits; nothing secret is told."""
 import json
 import os
 import re

@@ -42,7 +42,7 @@ def signals_drain():
             kept[0].send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = kept[0].answer()
             check(answer and answer.status == 503, "not ready while it drains", answer)
-            check(answer and answer.headers.get("connection") == "close", "and says goodbye", answer)
+            check(answer and answer.headers.get("connection") == "close", "says goodbye", answer)
             check(answer and answer.type == "application/problem+json", "as a problem", answer)
             kept[1].send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = kept[1].answer()

@@ -22,7 +22,7 @@ def statuses(raw):
 
 
 def smuggling(service):
-    """Nothing behind a request of unclear length is taken for a request, and the connection ends."""
+    """Nothing behind a request of unclear length is taken for a request; the connection ends."""
     lengths = [
         b"Content-Length: 6\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: chunked\r\n"
         b"Content-Length: 6", b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: 5, 5",
@@ -48,8 +48,9 @@ def smuggling(service):
         raw = service.raw(b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
                           b"Connection: close\r\n\r\n" % size + body.ljust(size, b"x"))
         check(statuses(raw)[:1] == [405] and b"almanac_" not in raw, "a refused body", raw[:300])
-    raw = service.raw(b"POST /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-                      b"%x\r\n" % len(SMUGGLED) + SMUGGLED + b"\r\n0\r\n\r\n")
+    raw = service.raw(b"POST /livez HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(SMUGGLED) + SMUGGLED +
+                      b"\r\n0\r\n\r\n")
     check(statuses(raw) == [405], "a refused body in chunks", raw[:300])
 
 
@@ -71,8 +72,9 @@ def line_ends_and_versions(service):
         connection.send(b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2)
         check(connection.answer().status == 200, "or goes on where asked to")
         check(connection.answer().status == 200, "again")
-    for line in (b"GET /livez HTTP/2.0", b"GET /livez HTTP/0.9", b"GET /livez", b"GET /livez FTP/1.1",
-                 b"\x16\x03\x01\x02\x00\x01", b"GET /li vez HTTP/1.1", b" GET /livez HTTP/1.1"):
+    for line in (b"GET /livez HTTP/2.0", b"GET /livez HTTP/0.9", b"GET /livez",
+                 b"GET /livez FTP/1.1", b"\x16\x03\x01\x02\x00\x01", b"GET /li vez HTTP/1.1",
+                 b" GET /livez HTTP/1.1"):
         raw = service.raw(line + b"\r\nHost: localhost\r\n\r\n")
         check(not raw or statuses(raw)[0] >= 400, line, "is refused", raw)
     raw = service.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -87,7 +89,8 @@ def addresses(service):
         "HTTPS://other:1/livez?x=/y": 200, "http://localhost": 404, "/": 404, "//livez": 404,
         "/livez/": 404, "/livez/.": 404, "/./livez": 404, "/x/../livez": 404, "/../livez": 404,
         "/%2e%2e/livez": 404, "/%2flivez": 404, "/livez%2f": 404, "/livez%00": 404, "/livez%0": 404,
-        "/li%76%65z%": 404, "/livez;a=b": 404, "/livez%20": 404, "/LIVEZ": 404, "*": 404, "livez": 404,
+        "/li%76%65z%": 404, "/livez;a=b": 404, "/livez%20": 404, "/LIVEZ": 404, "*": 404,
+        "livez": 404,
         "/api%2fv1%2fmetrics": 404, "/..%2f..%2f..%2fetc%2fpasswd": 404, "/\xff\xfe": 404,
         "/%ff": 404, "/%c0%ae%c0%ae/etc/passwd": 404, "/livez#x": 404, "/" + "a/" * 2000: 404,
         "http://localhost/../etc/passwd": 404, "file:///etc/passwd": 404, "/\\..\\livez": 404,
@@ -139,7 +142,8 @@ def bodies(service):
         check(answer and answer.status == 400, "refused instead of 100 Continue", answer)
     for target, operation in posts(service):
         with service.connect() as connection:
-            connection.send(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connection.send(b"POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                            b"Content-Type: application/json\r\n"
                             b"Transfer-Encoding: chunked\r\n\r\n" % target.encode())
             piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
             for _ in range(20):
@@ -160,15 +164,18 @@ def posts(service):
 def json_that_hurts(service):
     deep = 10000
     cases = {
-        "nothing": b"", "not JSON": b"{", "two values": b"{} {}", "deep arrays": b"[" * deep + b"]" * deep,
+        "nothing": b"", "not JSON": b"{", "two values": b"{} {}",
+        "deep arrays": b"[" * deep + b"]" * deep,
         "deep objects": b'{"a":' * deep + b"1" + b"}" * deep, "open arrays": b"[" * deep,
         "invalid UTF-8": b'{"a":"\xff\xfe"}', "a lone surrogate": b'{"a":"\\ud800"}',
         "overlong UTF-8": b'{"a":"\xc0\xae"}', "NaN": b'{"a":NaN}', "Infinity": b'{"a":-Infinity}',
         "1e400": b'{"a":1e400}', "a huge integer": b'{"a":' + b"9" * 400 + b"}",
-        "duplicate keys": b'{"inputs":[],"inputs":[]}', "NUL": b'{"a":"\\u0000"}', "a NUL byte": b'{"a\0":1}',
+        "duplicate keys": b'{"inputs":[],"inputs":[]}', "NUL": b'{"a":"\\u0000"}',
+        "a NUL byte": b'{"a\0":1}',
         "a byte order mark": b"\xef\xbb\xbf{}", "UTF-16": '{"a":1}'.encode("utf-16"),
         "comments": b'{/* */"a":1}', "a trailing comma": b'{"a":1,}', "single quotes": b"{'a':1}",
-        "a number": b"1", "null": b"null", "many keys": json.dumps({str(i): i for i in range(20000)}).encode(),
+        "a number": b"1", "null": b"null",
+        "many keys": json.dumps({str(i): i for i in range(20000)}).encode(),
     }
     for target, operation in posts(service):
         is_optional = not operation["requestBody"]["required"]

@@ -13,7 +13,8 @@ from _service import ALMANAC, PATIENCE, Service, check, eventually, finish, skip
 
 def certificate(folder, name, algorithm):
     subprocess.run(["openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                     "-keyout", os.path.join(folder, name + ".key"),
                     "-out", os.path.join(folder, name + ".pem")], check=True, capture_output=True)
 
@@ -28,7 +29,8 @@ def handshake(service, made):
     try:
         with socket.create_connection((service.host, service.port), PATIENCE) as plain:
             with made.wrap_socket(plain, server_hostname="localhost") as secure:
-                secure.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                secure.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+                               b"Connection: close\r\n\r\n")
                 check(secure.recv(100).startswith(b"HTTP/1.1 200"), "answered", secure.version())
                 return secure.version()
     except (ssl.SSLError, ConnectionError):

@@ -52,7 +52,7 @@ static int teardown(void **state)
 }
 
 /* Asks, checks the body against the schema of its status, and gives it parsed. */
-static alm_json_document *ask(web *w, alm_method method, const char *target, const char *body,
+static alm_json_document *ask(web *w, alm_http_method method, const char *target, const char *body,
                               int status)
 {
     static const char *const JSON[] = {"content-type", ALM_TYPE_JSON, NULL, NULL};
@@ -293,7 +293,7 @@ static void models_are_listed_with_where_they_answer(void **state)
     alm_json_document_destroy(get(w, "/api/v1/models/demand-9", 404));
 }
 
-static void expect_limited(web *w, const char *pattern, alm_method method, const char *target,
+static void expect_limited(web *w, const char *pattern, alm_http_method method, const char *target,
                            const char *body, int status)
 {
     cases_answer answer;
@@ -312,12 +312,13 @@ static void who_is_limited_sees_his_releases(void **state)
         "{\"node\":\"a|UK\",\"route\":\"shop\"}",
         "{\"node\":\"a|UK\",\"route\":\"shop\",\"model_version\":\"production\"}",
         "{\"node\":\"a|UK\",\"route\":\"shop\",\"model_version\":\"demand-2\"}"};
+    static const char DEMAND[] = "/api/v1/predictions/demand";
     static const char NODE[] = "/api/v1/predictions/a%7CUK?route=shop&model_version=demand-2";
     web *w = *state;
     for (size_t i = 0; i < 3; i++) {
-        expect_limited(w, "demand-2", ALM_METHOD_POST, "/api/v1/predictions/demand", BODIES[i], 200);
-        expect_limited(w, "demand-1", ALM_METHOD_POST, "/api/v1/predictions/demand", BODIES[i], 403);
-        expect_limited(w, "x", ALM_METHOD_POST, "/api/v1/predictions/demand", BODIES[i], 403);
+        expect_limited(w, "demand-2", ALM_METHOD_POST, DEMAND, BODIES[i], 200);
+        expect_limited(w, "demand-1", ALM_METHOD_POST, DEMAND, BODIES[i], 403);
+        expect_limited(w, "x", ALM_METHOD_POST, DEMAND, BODIES[i], 403);
     }
     expect_limited(w, "demand-*", ALM_METHOD_GET, NODE, "", 200);
     expect_limited(w, "demand-1", ALM_METHOD_GET, NODE, "", 403);

@@ -14,6 +14,7 @@
     X(scrape_of_api)      \
     X(predict_demand)     \
     X(predict_stockout)   \
+    X(advise_order)       \
     X(node_predictions)   \
     X(list_models)        \
     X(get_model)          \
