@@ -82,8 +82,8 @@ static inline void cases_wait(alm_reply *reply)
 /* `headers`: pairs of name (lower case) and value, NULL at the end; may be NULL. A body gets its
  * Content-Length. The answer is valid until cases_answer_end. */
 static inline void cases_ask_service(alm_service *service, alm_http_method method,
-                                     const char *target, const char *const *headers,
-                                     alm_str body, cases_answer *out)
+                                     const char *target, const char *const *headers, alm_str body,
+                                     cases_answer *out)
 {
     alm_header header[32];
     size_t count = 0;

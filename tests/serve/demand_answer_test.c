@@ -10,6 +10,7 @@
 
 #include "base/pool.h"
 #include "served_fixture.h"
+#include "serve/order_answer.h"
 #include "serve/stockout_answer.h"
 
 /* r1 (demand-1) and r2 (demand-2) of 2011-12-01, five days; demand-2 is production, demand-1 was.
@@ -479,6 +480,24 @@ static void without_stock_there_is_no_risk(void **state)
             alm_stockout(&online, &request, o->f->arena, &a, &o->f->error));
 }
 
+/* Advice itself: tests/cli/serve_order.sh. */
+static void without_sample_paths_there_is_no_order(void **state)
+{
+    served_fixture *o = *state;
+    refresh(o);
+    alm_online online = online_now(o);
+    alm_lead_time lead = {3, 1};
+    alm_order_request request = {
+        .ask = {.route = ALM_STR("shop"), .keys = UK, .key_count = 2},
+        .terms = {.lead_time = &lead, .lead_time_count = 1, .review = 1, .service = 0.9}};
+    alm_order_answer a;
+    REFUSED(o->f, ALM_ERR_UNSUPPORTED, "run r2: ",
+            alm_order(&online, &request, o->f->arena, &a, &o->f->error));
+    request.ask = (alm_online_ask){.route = ALM_STR("shop"), .node = ALM_STR("total")};
+    REFUSED(o->f, ALM_ERR_INVALID, "is an aggregate",
+            alm_order(&online, &request, o->f->arena, &a, &o->f->error));
+}
+
 static void reading_a_node_is_the_store_however_old(void **state)
 {
     served_fixture *o = *state;
@@ -614,6 +633,7 @@ int main(void)
         TEST(days_are_added_up_to_weeks_and_months),
         TEST(a_newer_run_that_is_damaged_is_mentioned),
         TEST(without_stock_there_is_no_risk),
+        TEST(without_sample_paths_there_is_no_order),
         TEST(reading_a_node_is_the_store_however_old),
         TEST(readers_see_one_release_or_the_other),
         TEST(before_the_first_refresh_nothing_is_known),
