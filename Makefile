@@ -6,7 +6,7 @@ FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
 .PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy \
-  format clean bootstrap
+  fuzz-http format clean bootstrap
 
 build: bootstrap
 	@cmake --preset release
@@ -55,6 +55,13 @@ bench-serve: build
 # DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
 accuracy: build
 	tools/accuracy $(DATA)
+
+# Requests made from the service's own document, sent to it for SECONDS_OF_FUZZ: no error of the
+# server, no answer that the document does not tell. Not part of the checks: it is never done.
+SECONDS_OF_FUZZ ?= 300
+fuzz-http: build
+	@tools/bootstrap --fuzz-tools
+	python3 tests/http/_fuzz.py $(SECONDS_OF_FUZZ)
 
 format:
 	@command -v $(FORMAT) >/dev/null || { echo "apt-get install clang-format first"; exit 1; }

@@ -16,7 +16,7 @@ typedef enum alm_http_method {
 #define ALM_METHOD_ENUM(name) ALM_METHOD_##name,
     ALM_METHOD_MAP(ALM_METHOD_ENUM)
 #undef ALM_METHOD_ENUM
-        ALM_METHOD_OTHER /* refused with 501 */
+        ALM_METHOD_OTHER /* no route takes it; unknown ones are refused with 501 by the server */
 } alm_http_method;
 
 const char *alm_method_name(alm_http_method method); /* "GET"; "other" */

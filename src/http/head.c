@@ -1,7 +1,6 @@
 #include "http/head.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -108,6 +107,20 @@ const char *almi_head_framing_fault(const alm_request *request, const char *vers
     return NULL;
 }
 
+alm_str almi_head_path_of(alm_str target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t size = strlen(schemes[i]);
+        if (target.size > size && strncasecmp(target.data, schemes[i], size) == 0) {
+            const char *path = memchr(target.data + size, '/', target.size - size);
+            size_t before = path ? (size_t)(path - target.data) : target.size;
+            return path ? (alm_str){path, target.size - before} : ALM_STR("/");
+        }
+    }
+    return target;
+}
+
 alm_http_method almi_head_method_of(const char *text)
 {
 #define METHOD_CASE(name)             \
@@ -117,6 +130,12 @@ alm_http_method almi_head_method_of(const char *text)
     ALM_METHOD_MAP(METHOD_CASE)
 #undef METHOD_CASE
     return ALM_METHOD_OTHER;
+}
+
+bool almi_head_is_never_taken(const char *method)
+{
+    return strcmp(method, "TRACE") == 0 || strcmp(method, "CONNECT") == 0 ||
+           strcmp(method, "QUERY") == 0;
 }
 
 /* "gzip", "*" or "gzip;q=.5" among what the client accepts, and not with a weight of 0. */
@@ -136,6 +155,22 @@ bool almi_head_accepts_gzip(const alm_request *request)
             (void)alm_str_to_double((alm_str){text.data + 2, text.size - 2}, &q);
         }
         return q > 0;
+    }
+    return false;
+}
+
+bool almi_head_peer(const struct sockaddr *address, char out[INET6_ADDRSTRLEN])
+{
+    out[0] = '\0';
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        (void)inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN);
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) != 0;
     }
     return false;
 }

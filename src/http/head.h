@@ -2,6 +2,7 @@
 #ifndef ALM_HTTP_HEAD_H
 #define ALM_HTTP_HEAD_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "http/exchange.h"
@@ -15,9 +16,16 @@ bool almi_head_is_clean_value(alm_str text); /* without control characters but t
 /* What a proxy in front may read in another way than we do (request smuggling): several lengths,
  * a length beside a coding, unknown codings. NULL: nothing. `version`: "HTTP/1.1". */
 const char *almi_head_framing_fault(const alm_request *request, const char *version);
+/* The path of a target, without what follows '?': of "http://host/path", as a proxy is asked
+ * (RFC 9112, 3.2.2), what is behind the host. */
+alm_str almi_head_path_of(alm_str target);
 alm_http_method almi_head_method_of(const char *text);
+/* Methods of HTTP that no address takes, which is 405 and not 501: TRACE, CONNECT and QUERY. */
+bool almi_head_is_never_taken(const char *method);
 /* gzip is among what the client accepts, with a weight above 0. */
 bool almi_head_accepts_gzip(const alm_request *request);
+/* The address of the other side as text; true: it is this machine. Another kind: empty. */
+bool almi_head_peer(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
 /* An IPv4 or IPv6 address with a port; its size, or 0. */
 socklen_t almi_parse_address(const char *text, uint16_t port, struct sockaddr_storage *out);
 

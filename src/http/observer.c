@@ -83,9 +83,11 @@ static void put_event(alm_observer *o, const alm_log_event *event, int worker)
     alm_buffer_deinit(&line);
 }
 
+/* 501 is a method that a client made up, which is no error here. */
 static alm_log_level level_of(int status, bool sent)
 {
-    return status >= 500 ? ALM_LOG_ERROR : status >= 400 || !sent ? ALM_LOG_INFO : ALM_LOG_DEBUG;
+    bool is_error = status >= 500 && status != 501;
+    return is_error ? ALM_LOG_ERROR : status >= 400 || !sent ? ALM_LOG_INFO : ALM_LOG_DEBUG;
 }
 
 void alm_observer_done(alm_observer *observer, const alm_request *request, const alm_route *route,

@@ -1,8 +1,9 @@
 /* observer.h: what is counted and logged of every exchange (monitor/).
  *
  * Counted: requests by route, method and status; their duration by route; refusals. Logged as JSON
- * lines: replies of 500 and more as errors, those of 400 and more as information, the others for
- * debugging. Nothing of a body, a query or a header is in a line but the request's id.
+ * lines: replies of 500 and more as errors (but 501, of a method that a client made up), those of
+ * 400 and more as information, the others for debugging. Nothing of a body, a query or a header is
+ * in a line but the request's id.
  *
  * Thread safety: made before the server starts; `done` from its workers. */
 #ifndef ALM_HTTP_OBSERVER_H

@@ -84,7 +84,8 @@ static void write_parameters(const alm_route *route, alm_json_writer *json)
     alm_json_close_array(json);
 }
 
-static void write_any_body(alm_json_writer *json, const char *type)
+/* A body without a schema; `is_object`: JSON that the endpoint looks at itself is an object. */
+static void write_any_body(alm_json_writer *json, const char *type, bool is_object)
 {
     bool is_binary = strcmp(type, "application/octet-stream") == 0;
     alm_json_key(json, type);
@@ -94,6 +95,8 @@ static void write_any_body(alm_json_writer *json, const char *type)
         alm_json_open_object(json);
         if (strncmp(type, "text/", 5) == 0) {
             alm_json_put_text(json, "type", "string");
+        } else if (is_object && strcmp(type, ALM_TYPE_JSON) == 0) {
+            alm_json_put_text(json, "type", "object");
         }
         alm_json_close_object(json);
     }
@@ -110,7 +113,7 @@ static void write_request(const alm_route *route, alm_json_writer *json)
     if (route->request_doc) {
         alm_json_put_text(json, "description", route->request_doc);
     }
-    alm_json_put_bool(json, "required", true);
+    alm_json_put_bool(json, "required", !route->body_is_optional);
     alm_json_key(json, "content");
     alm_json_open_object(json);
     if (route->request) {
@@ -121,7 +124,7 @@ static void write_request(const alm_route *route, alm_json_writer *json)
         alm_json_close_object(json);
     }
     for (size_t i = 0; route->request_types && route->request_types[i]; i++) {
-        write_any_body(json, route->request_types[i]);
+        write_any_body(json, route->request_types[i], true);
     }
     alm_json_close_object(json);
     alm_json_close_object(json);
@@ -135,7 +138,7 @@ static void write_media(const alm_response *response, alm_json_writer *json)
     memcpy(type, response->content_type, size);
     type[size] = '\0';
     if (!response->schema) {
-        write_any_body(json, type);
+        write_any_body(json, type, false);
         return;
     }
     alm_json_key(json, type);

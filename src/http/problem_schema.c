@@ -31,8 +31,8 @@ void almi_route_problems(const alm_route *route, int out[ALMI_PROBLEMS_MAX])
         out[count++] = 401;
         out[count++] = 403;
     }
+    out[count++] = 413; /* whether it takes a body or not */
     if (has_body) {
-        out[count++] = 413;
         out[count++] = 415;
     }
     if (route->scope != ALM_SCOPE_NONE) {

@@ -69,6 +69,7 @@ struct alm_route {
     /* Else: NULL terminated types of bodies that are accepted, not looked at. NULL: no body. */
     const char *const *request_types;
     bool any_type; /* Content-Type is not looked at, since clients leave it out; no schema then */
+    bool body_is_optional;   /* of a request without a schema */
     const char *request_doc; /* what the body is, where it is not a schema */
     const alm_parameter *parameter;
     size_t parameter_count;

@@ -21,33 +21,42 @@ const alm_schema alm_schema_any = {.kind = ALM_SCHEMA_ANY};
 typedef struct checker {
     char *pointer; /* ALM_POINTER_BYTES; the place at hand */
     size_t size;
+    size_t left_out; /* keys at its end that had no room */
     alm_error *error;
 } checker;
 
-/* Adds "/key" (RFC 6901: ~ and / escaped); what does not fit is left out. */
+static bool is_escaped(char letter)
+{
+    return letter == '~' || letter == '/';
+}
+
+/* Adds "/key" (RFC 6901: ~ and / escaped). A key that does not fit is left out as a whole, and so
+ * is what is inside it: a pointer may end early, it never points elsewhere. */
 static void enter(checker *c, alm_str key)
 {
-    char text[ALM_POINTER_BYTES];
-    size_t size = 0;
-    text[size++] = '/';
-    for (size_t i = 0; i < key.size && size + 2 < sizeof text; i++) {
+    size_t size = 1;
+    for (size_t i = 0; i < key.size; i++) {
+        size += is_escaped(key.data[i]) ? 2 : 1;
+    }
+    if (c->left_out > 0 || size >= ALM_POINTER_BYTES - c->size) {
+        c->left_out++;
+        return;
+    }
+    c->pointer[c->size++] = '/';
+    for (size_t i = 0; i < key.size; i++) {
         char letter = key.data[i];
-        if (letter == '~' || letter == '/') {
-            text[size++] = '~';
-            text[size++] = letter == '~' ? '0' : '1';
-        } else {
-            text[size++] = letter;
+        if (is_escaped(letter)) {
+            c->pointer[c->size++] = '~';
+            letter = letter == '~' ? '0' : '1';
         }
+        c->pointer[c->size++] = letter;
     }
-    if (c->size + size < ALM_POINTER_BYTES) {
-        memcpy(c->pointer + c->size, text, size);
-        c->size += size;
-        c->pointer[c->size] = '\0';
-    }
+    c->pointer[c->size] = '\0';
 }
 
 static void leave(checker *c, size_t size)
 {
+    c->left_out -= c->left_out > 0;
     c->size = size;
     c->pointer[size] = '\0';
 }
@@ -390,6 +399,7 @@ void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
         alm_schema_write(schema->items, json);
         break;
     case ALM_SCHEMA_MAP:
+        alm_json_put_i64(json, "minProperties", (int64_t)schema->count_min);
         alm_json_put_i64(json, "maxProperties", (int64_t)count_limit(schema));
         alm_json_key(json, "additionalProperties");
         alm_schema_write(schema->items, json);

@@ -16,7 +16,8 @@ static const alm_schema pair = {.kind = ALM_SCHEMA_ARRAY,
                                 .count_min = 2,
                                 .count_max = 2};
 static const alm_schema short_text = {.kind = ALM_SCHEMA_STRING, .count_max = 3};
-static const alm_schema counts = {.kind = ALM_SCHEMA_MAP, .items = &small, .count_max = 2};
+static const alm_schema counts = {
+    .kind = ALM_SCHEMA_MAP, .items = &small, .count_min = 1, .count_max = 2};
 static const alm_schema maybe = {.kind = ALM_SCHEMA_NUMBER, .is_nullable = true};
 static const alm_schema_member inner_members[] = {{"a/b~c", &small, true, "odd key"}};
 static const alm_schema inner = {.name = "Inner",
@@ -120,6 +121,36 @@ static void a_long_place_is_cut_at_a_key(void **state)
     alm_buffer_deinit(&text);
 }
 
+/* One byte more or less of room must neither cut a character nor point at another value. */
+static void a_place_is_never_cut_inside_a_key(void **state)
+{
+    (void)state;
+    static const alm_schema inside = {.kind = ALM_SCHEMA_MAP, .items = &counts};
+    for (int size = 100; size < 140; size++) {
+        alm_buffer text = {0};
+        char pointer[ALM_POINTER_BYTES];
+        alm_json_document *document = NULL;
+        alm_error error;
+        alm_buffer_text(&text, "{\"");
+        for (int i = 0; i < size; i++) {
+            alm_buffer_text(&text, "\xc3\xa9");
+        }
+        alm_buffer_text(&text, "\":{\"b\":9}}");
+        assert_int_equal(alm_json_parse(alm_buffer_view(&text), "x", &document, NULL), ALM_OK);
+        assert_int_equal(alm_schema_check(&inside, alm_json_root(document), pointer, &error),
+                         ALM_ERR_INVALID);
+        size_t outer = 1 + 2 * (size_t)size;
+        size_t inner_end = outer + 2;
+        size_t expected = inner_end < sizeof pointer ? inner_end
+                          : outer < sizeof pointer   ? outer
+                                                     : 0;
+        assert_int_equal(strlen(pointer), expected);
+        assert_true(alm_str_is_utf8(alm_str_of(pointer), NULL));
+        alm_json_document_destroy(document);
+        alm_buffer_deinit(&text);
+    }
+}
+
 static void documents_say_the_same_as_the_check(void **state)
 {
     (void)state;
@@ -132,7 +163,8 @@ static void documents_say_the_same_as_the_check(void **state)
         "\"pair\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,"
         "\"items\":{\"type\":\"number\"}}",
         "\"maybe\":{\"type\":[\"number\",\"null\"]}",
-        "\"counts\":{\"type\":\"object\",\"maxProperties\":2,\"additionalProperties\":{\"type\":"
+        "\"counts\":{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":2,"
+        "\"additionalProperties\":{\"type\":"
         "\"integer\",\"minimum\":1,\"maximum\":5}}",
         "\"inner\":{\"$ref\":\"#/components/schemas/Inner\",\"description\":\"one\"}",
         "\"items\":{\"$ref\":\"#/components/schemas/Inner\"}",
@@ -156,6 +188,7 @@ int main(void)
         cmocka_unit_test(what_fits_is_accepted),
         cmocka_unit_test(what_does_not_is_named_by_its_place),
         cmocka_unit_test(a_long_place_is_cut_at_a_key),
+        cmocka_unit_test(a_place_is_never_cut_inside_a_key),
         cmocka_unit_test(documents_say_the_same_as_the_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

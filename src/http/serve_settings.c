@@ -47,7 +47,7 @@ static const almi_key LIMITS_KEYS[] = {
     {.key = "headers", LIMIT(headers), .min = 8, .max = 1000, .fallback = "64",
      .doc = "header fields of a request"},
     {.key = "connections", LIMIT(connections), .min = 1, .max = 1000000, .fallback = "4096",
-     .doc = "open at a time; more are closed at once"},
+     .doc = "open at a time; more wait until one ends"},
     {.key = "connections_per_address", LIMIT(connections_per_address), .min = 0, .max = 1000000,
      .fallback = "0", .doc = "of one address, of each event loop; 0: not bounded"},
     {.key = "request_seconds", LIMIT(request_seconds), .min = 1, .max = 3600, .fallback = "75",

@@ -5,10 +5,8 @@
  * connections whose time is over. All daemons accept from one listening socket. */
 #include "http/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +17,10 @@
 #include "base/gzip.h"
 #include "base/hash.h"
 #include "base/thread.h"
+#include "http/bell.h"
 #include "http/head.h"
+#include "http/listen.h"
 
-#define BACKLOG 1024
 #define TICK_MS 100
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
 #define STREAM_BYTES ((size_t)64 << 10)
@@ -29,6 +28,8 @@
 #define SKIPPED_BYTES ((int64_t)64 << 10)
 #define GZIP_LEVEL 1
 #define KEPT_BYTES ((size_t)1 << 20) /* a connection gives larger buffers back */
+/* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
 
 typedef struct worker worker;
@@ -63,6 +64,8 @@ struct worker {
     connection *first;
     uint64_t id_state; /* of request ids */
     size_t waiting;    /* connections whose replies come later */
+    almi_bell bell;
+    int epoll;
     atomic_bool quiesced;
 };
 
@@ -180,9 +183,8 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     c->header = ALM_NEW_ARRAY(c->arena, alm_header, server->settings.headers_max);
     head h = {.connection = c};
     (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &h);
-    alm_str path = c->target;
-    alm_str query = path;
-    path = alm_str_split(&query, '?');
+    alm_str query = c->target;
+    alm_str path = almi_head_path_of(alm_str_split(&query, '?'));
     c->request = (alm_request){.method = almi_head_method_of(method),
                                .target = c->target,
                                .path = path,
@@ -203,7 +205,7 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
     if (fault) {
         refuse(c, 400, fault);
-    } else if (c->request.method == ALM_METHOD_OTHER) {
+    } else if (c->request.method == ALM_METHOD_OTHER && !almi_head_is_never_taken(method)) {
         refuse(c, 501, "this method is not known here");
     } else if (is_too_long(c)) {
         refuse(c, 413, "the body is larger than this server takes");
@@ -314,13 +316,14 @@ static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 /* ---- the body ---- */
 
 /* Refused before its body came: is it small enough to be read and dropped, so that the connection
- * can go on? Else it ends with the reply. */
+ * can go on? Else it ends with the reply. Who asks first (Expect) is told before he sends it. */
 static bool can_skip_body(const connection *c)
 {
     int64_t length = 0;
     alm_str text = alm_request_header(&c->request, "content-length");
     bool is_chunked = alm_request_header(&c->request, "transfer-encoding").size > 0;
-    return !c->reply.closes && !is_chunked &&
+    bool asks_first = alm_request_header(&c->request, "expect").size > 0;
+    return !c->reply.closes && !is_chunked && !asks_first &&
            (text.size == 0 || (alm_str_to_i64(text, &length) && length <= SKIPPED_BYTES));
 }
 
@@ -374,10 +377,14 @@ static void open_body(connection *c)
 
 /* ---- replies that come later ---- */
 
+/* The library resumes at its next look, and does not look while it waits. */
 static void wake(void *waiting)
 {
     connection *c = waiting;
+    almi_bell *bell = &c->worker->bell; /* the connection may be over before it rings */
+    almi_bell_lift(bell);
     MHD_resume_connection(c->mhd);
+    almi_bell_ring(bell);
 }
 
 static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
@@ -505,19 +512,6 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     }
 }
 
-static void describe_peer(connection *c, const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        (void)inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof c->peer);
-        c->is_loopback = (ntohl(in->sin_addr.s_addr) >> 24) == 127;
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)address;
-        (void)inet_ntop(AF_INET6, &in->sin6_addr, c->peer, sizeof c->peer);
-        c->is_loopback = IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) != 0;
-    }
-}
-
 static connection *open_connection(worker *w, struct MHD_Connection *mhd)
 {
     void *memory = NULL;
@@ -529,7 +523,8 @@ static connection *open_connection(worker *w, struct MHD_Connection *mhd)
     c->arena = alm_arena_create(0);
     c->socket =
         (int)MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    describe_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    c->is_loopback = almi_head_peer(
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, c->peer);
     c->waiting_since_ns = now_ns(w->server);
     c->next = w->first;
     if (w->first) {
@@ -597,12 +592,23 @@ static void stop_accepting(worker *w)
     atomic_store(&w->quiesced, true);
 }
 
+static void look(worker *w)
+{
+    MHD_UNSIGNED_LONG_LONG limit = TICK_MS;
+    if (w->waiting) { /* else nobody rings */
+        bool has_limit = MHD_get_timeout(w->daemon, &limit) == MHD_YES && limit < TICK_MS;
+        almi_bell_wait(&w->bell, w->epoll, has_limit ? (int)limit : TICK_MS);
+        limit = 0;
+    }
+    (void)MHD_run_wait(w->daemon, (int32_t)limit);
+}
+
 static void worker_main(void *context)
 {
     worker *w = context;
     uint64_t looked = now_ns(w->server);
     while (!atomic_load(&w->server->stopping)) {
-        (void)MHD_run_wait(w->daemon, TICK_MS);
+        look(w);
         uint64_t now = now_ns(w->server);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
@@ -613,7 +619,7 @@ static void worker_main(void *context)
         }
     }
     while (w->waiting) { /* work that others do cannot be cut off */
-        (void)MHD_run_wait(w->daemon, TICK_MS);
+        look(w);
     }
     MHD_stop_daemon(w->daemon);
     w->daemon = NULL;
@@ -635,6 +641,7 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
     struct MHD_OptionItem secure[] = {
         {s->key.size > 0 ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0, (void *)s->key.data},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)s->certificate.data},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     w->daemon = MHD_start_daemon(
@@ -653,8 +660,13 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
                               "certificate and key: are they PEM, and do they fit together?")
                    : alm_fail(error, ALM_ERR_IO, "the server does not start: %s", strerror(errno));
     }
-    alm_err code = alm_thread_start("http", worker_main, w, &w->thread, error);
+    w->epoll = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    alm_err code = almi_bell_open(&w->bell, error);
+    if (code == ALM_OK) {
+        code = alm_thread_start("http", worker_main, w, &w->thread, error);
+    }
     if (code != ALM_OK) {
+        almi_bell_close(&w->bell);
         MHD_stop_daemon(w->daemon);
         w->daemon = NULL;
     }
@@ -679,37 +691,6 @@ static alm_err check_settings(const alm_server_settings *s, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err listen_at(alm_server *server, alm_error *error)
-{
-    const char *address = server->settings.address;
-    struct sockaddr_storage at;
-    socklen_t size = almi_parse_address(address, server->settings.port, &at);
-    if (size == 0) {
-        return alm_fail(error, ALM_ERR_CONFIG, "'%s' is no IPv4 or IPv6 address to listen at",
-                        address);
-    }
-    int one = 1;
-    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    }
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
-        int reason = errno;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return alm_fail(error, ALM_ERR_IO, "cannot listen at %s port %u: %s%s", address,
-                        (unsigned)server->settings.port, strerror(reason),
-                        reason == EADDRINUSE ? "; another program does, choose another port" : "");
-    }
-    server->socket = fd;
-    server->port = ntohs(at.ss_family == AF_INET
-                             ? ((struct sockaddr_in *)(void *)&at)->sin_port
-                             : ((struct sockaddr_in6 *)(void *)&at)->sin6_port);
-    return ALM_OK;
-}
-
 alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                          const alm_server_handler *handler, alm_server **out, alm_error *error)
 {
@@ -723,7 +704,9 @@ alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings
     server->socket = -1;
     alm_err code = alm_heap_try((size_t)settings->workers * sizeof(worker), &memory, error);
     server->worker = code == ALM_OK ? memory : NULL;
-    code = code == ALM_OK ? listen_at(server, error) : code;
+    code = code == ALM_OK ? almi_listen(settings->address, settings->port, &server->socket,
+                                        &server->port, error)
+                          : code;
     while (code == ALM_OK && server->started < settings->workers) {
         code = start_worker(server, server->started, error);
         server->started += code == ALM_OK;
@@ -787,6 +770,7 @@ void alm_server_stop(alm_server *server)
     atomic_store(&server->stopping, true);
     for (int i = 0; i < server->started; i++) {
         alm_thread_join(server->worker[i].thread);
+        almi_bell_close(&server->worker[i].bell);
     }
     alm_heap_free(server->worker);
     alm_heap_free(server);

@@ -39,7 +39,7 @@ typedef struct alm_server_settings {
     const char *address;      /* IPv4 or IPv6, to listen at; "127.0.0.1" */
     uint16_t port;            /* 0: any free one */
     int workers;              /* event loops, >= 1 */
-    uint32_t connections_max; /* of all workers; more are closed at once */
+    uint32_t connections_max; /* of all workers; more wait until one ends */
     uint32_t connections_per_address_max; /* of each worker; 0: not bounded */
     size_t head_bytes_max;    /* memory for the head of a request */
     size_t body_bytes_max;    /* also of an inflated body */

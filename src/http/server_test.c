@@ -59,6 +59,45 @@ static void stream(world *w, const alm_request *request, bool breaks, alm_reply 
     reply->stream = (alm_reply_stream){breaks ? break_late : next_piece, close_pieces, p};
 }
 
+/* Answers from a thread of its own, a moment later. */
+typedef struct late {
+    alm_later later;
+    alm_reply *reply;
+    alm_thread *thread;
+} late;
+
+static void work_late(void *context)
+{
+    late *l = context;
+    struct timespec pause = {.tv_nsec = 1000000};
+    (void)nanosleep(&pause, NULL);
+    l->later.wake(l->later.connection);
+}
+
+static void start_late(alm_later *later)
+{
+    late *l = later->context;
+    assert_int_equal(alm_thread_start("late", work_late, l, &l->thread, NULL), ALM_OK);
+}
+
+static void finish_late(alm_later *later)
+{
+    late *l = later->context;
+    alm_thread_join(l->thread);
+    l->reply->status = 200;
+    l->reply->content_type = ALM_TYPE_PLAIN;
+    alm_buffer_text(l->reply->body, "late");
+}
+
+static void answer_late(const alm_request *request, alm_reply *reply)
+{
+    late *l = ALM_NEW(request->arena, late);
+    *l = (late){.later = {.start = start_late, .finish = finish_late, .context = l},
+                .reply = reply};
+    reply->status = 0;
+    reply->later = &l->later;
+}
+
 static void admit(void *context, const alm_request *request, alm_reply *reply, void **slot)
 {
     *slot = context;
@@ -82,6 +121,10 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     if (alm_str_starts_with(request->path, "/stream") ||
         alm_str_starts_with(request->path, "/breaks")) {
         stream(w, request, alm_str_starts_with(request->path, "/breaks"), reply);
+        return;
+    }
+    if (alm_str_is(request->path, "/late")) {
+        answer_late(request, reply);
         return;
     }
     while (alm_str_is(request->path, "/slow") && w->blocks) {
@@ -169,6 +212,44 @@ static void requests_come_whole_and_replies_go_back(void **state)
     assert_int_equal(f.world.unsent, 0);
 }
 
+/* RFC 9112, 3.2.2: a server takes what a proxy is asked, too. */
+static void whole_addresses_are_paths(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"http://h/a/b?x=1", "GET /a/b?x=1 "}, {"HTTPS://h:80/a?http://x/y", "GET /a?http://x/y "},
+        {"http://h", "GET /? "},               {"http://h?x", "GET /?x "},
+        {"/http://h/a", "GET /http://h/a? "},  {"http://", "GET http://? "},
+        {"ftp://h/a", "GET ftp://h/a? "},      {"http:/a", "GET http:/a? "},
+    };
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[256];
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+                 cases[i][0]);
+        cases_ask(f.server, request, &f.reply);
+        assert_string_equal(f.world.seen, cases[i][1]);
+    }
+    stop(&f);
+}
+
+/* Who waits for "100 Continue" is told of a refusal instead, and need not send the body. */
+static void who_asks_first_is_refused_before_the_body(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    cases_ask(f.server, "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+              "Expect: 100-continue\r\n\r\n", &f.reply);
+    assert_int_equal(cases_status(&f.reply), 403);
+    has(&f, "Connection: close\r\n");
+    cases_ask(f.server, "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+              "Expect: 100-continue\r\nConnection: close\r\n\r\nbody", &f.reply);
+    assert_string_equal(f.world.seen, "POST /p? body");
+    stop(&f);
+}
+
 static void ids_are_taken_over_when_they_are_plain(void **state)
 {
     (void)state;
@@ -195,6 +276,44 @@ static void ids_are_taken_over_when_they_are_plain(void **state)
         assert_int_equal(strlen(f.world.trace), 32);
         assert_string_not_equal(f.world.trace, "0123456789abcdef0123456789abcdef");
     }
+    stop(&f);
+}
+
+/* A reply that another thread makes is sent when it is there, not at the next tick of the loop. */
+static void late_replies_are_sent_at_once(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    uint64_t best_ns = UINT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        uint64_t begun = cases_monotonic_ns(NULL);
+        cases_ask(f.server, "GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &f.reply);
+        uint64_t took = cases_monotonic_ns(NULL) - begun;
+        assert_int_equal(cases_status(&f.reply), 200);
+        has(&f, "\r\n\r\nlate");
+        best_ns = took < best_ns ? took : best_ns;
+    }
+    assert_true(best_ns < 50000000); /* a tick is 100 ms; the best of many, on a busy machine */
+    stop(&f);
+    assert_int_equal(f.world.done, 20);
+}
+
+/* TRACE is known, and taken nowhere: that is for the routes to say, as of any other method. */
+static void known_methods_get_to_the_routes(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f);
+    cases_ask(f.server, "TRACE /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 403);
+    cases_ask(f.server, "BREW /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 501);
+    cases_ask(f.server, "trace /refused HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+              &f.reply);
+    assert_int_equal(cases_status(&f.reply), 501);
     stop(&f);
 }
 
@@ -233,6 +352,43 @@ static void smuggling_is_refused(void **state)
         }
     }
     assert_int_equal(f.world.handled, 0);
+    stop(&f);
+}
+
+/* A proxy that reads a chunk's size in another way would see the end of the body elsewhere. */
+static void chunks_are_read_to_the_letter(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *seen; /* NULL: refused */
+    } cases[] = {
+        {"3\r\nabc\r\n0\r\n\r\n", "POST /p? abc"},
+        {"3;name=value\r\nabc\r\n0\r\n\r\n", "POST /p? abc"},
+        {"0003\r\nabc\r\n000\r\nX-Late: 1\r\nContent-Length: 9\r\n\r\n", "POST /p? abc"},
+        {"-3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"+3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"0x3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"\r\nabc\r\n0\r\n\r\n", NULL},
+        {" 3\r\nabc\r\n0\r\n\r\n", NULL},
+        {"3_\r\nabc\r\n0\r\n\r\n", NULL},
+        {"ffffffffffffffff\r\nabc\r\n0\r\n\r\n", NULL},
+        {"10000000000000003\r\nabc\r\n0\r\n\r\n", NULL},
+        {"3\r\nabcd\r\n0\r\n\r\n", NULL},
+        {"3\r\nabc0\r\n\r\n", NULL},
+    };
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[512];
+        snprintf(request, sizeof request, "POST /p HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n%s", cases[i].body);
+        f.world.seen[0] = '\0';
+        cases_ask(f.server, request, &f.reply);
+        if (strcmp(f.world.seen, cases[i].seen ? cases[i].seen : "") != 0) {
+            fail_msg("%s: read as '%s'", cases[i].body, f.world.seen);
+        }
+        assert_int_equal(cases_status(&f.reply) == 200, cases[i].seen != NULL);
+    }
     stop(&f);
 }
 
@@ -551,7 +707,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_come_whole_and_replies_go_back),
+        cmocka_unit_test(whole_addresses_are_paths),
+        cmocka_unit_test(who_asks_first_is_refused_before_the_body),
+        cmocka_unit_test(chunks_are_read_to_the_letter),
         cmocka_unit_test(ids_are_taken_over_when_they_are_plain),
+        cmocka_unit_test(late_replies_are_sent_at_once),
+        cmocka_unit_test(known_methods_get_to_the_routes),
         cmocka_unit_test(smuggling_is_refused),
         cmocka_unit_test(malformed_requests_are_refused),
         cmocka_unit_test(heads_are_bounded),

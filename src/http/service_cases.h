@@ -124,6 +124,37 @@ static inline void cases_ask_service(alm_service *service, alm_http_method metho
     alm_buffer_text(&out->body, ""); /* NUL terminated, also when it is empty */
 }
 
+/* Asks the endpoint itself as somebody whom access has let in for `pattern` of models alone. */
+static inline void cases_ask_limited(alm_service *service, const char *pattern,
+                                     alm_http_method method, const char *target,
+                                     const char *body, cases_answer *out)
+{
+    alm_str models[] = {alm_str_of(pattern)};
+    alm_identity who = {.kind = ALM_IDENTITY_API_KEY, .subject = ALM_STR("0123456789ab"),
+                        .roles = alm_roles_of(ALM_ROLE_ADMIN), .models = models, .model_count = 1};
+    *out = (cases_answer){.arena = alm_arena_create(0)};
+    out->reply.body = &out->body;
+    alm_str query = alm_str_of(target);
+    alm_str path = alm_str_split(&query, '?');
+    const alm_header type = {ALM_STR("content-type"), ALM_STR(ALM_TYPE_JSON)};
+    alm_request request = {.method = method, .target = alm_str_of(target), .path = path,
+                           .query = query.data ? query : ALM_STR(""), .header = &type,
+                           .header_count = 1, .body = alm_str_of(body), .id = ALM_STR("test-1"),
+                           .arena = out->arena};
+    alm_call call = {.request = &request, .service = service, .identity = &who};
+    alm_json_document *document = NULL;
+    alm_str allow;
+    alm_assert(alm_route_find(method, path, out->arena, &call.route, call.value, &allow) ==
+               ALM_MATCH_FOUND);
+    if (call.route->request) {
+        alm_assert(alm_json_parse(request.body, "the body", &document, NULL) == ALM_OK);
+        call.body = alm_json_root(document);
+    }
+    call.route->run(&call, &out->reply);
+    alm_json_document_destroy(document);
+    alm_buffer_text(&out->body, "");
+}
+
 /* Value of a header of the reply, or NULL. */
 static inline const char *cases_reply_header(const cases_answer *answer, const char *name)
 {

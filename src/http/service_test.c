@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "http/problem_schema.h"
 #include "http/service_cases.h"
 
 static void expect(cases_service *f, alm_http_method method, const char *target, int status)
@@ -46,6 +47,10 @@ static void other_methods_are_told_which_there_are(void **state)
     assert_int_equal(answer.reply.status, 405);
     assert_string_equal(cases_reply_header(&answer, "Allow"), "GET, HEAD");
     assert_string_equal(answer.reply.content_type, ALM_TYPE_PROBLEM);
+    cases_answer_end(&answer);
+    cases_ask_service(&f.service, ALM_METHOD_OTHER, "/livez", NULL, ALM_STR(""), &answer);
+    assert_int_equal(answer.reply.status, 405);
+    assert_string_equal(cases_reply_header(&answer, "Allow"), "GET, HEAD");
     cases_answer_end(&answer);
     cases_ask_service(&f.service, ALM_METHOD_HEAD, "/livez", NULL, ALM_STR(""), &answer);
     assert_int_equal(answer.reply.status, 200);
@@ -117,6 +122,23 @@ static void exchanges_are_counted_and_shown(void **state)
     cases_service_stop(&f);
 }
 
+static void log_exchange(cases_service *f, int status)
+{
+    alm_buffer body = {0};
+    alm_request request = {.id = ALM_STR("test-2"), .peer = ALM_STR("127.0.0.1")};
+    alm_reply reply = {.status = status, .body = &body};
+    alm_observer_done(f->service.observer, &request, NULL, &reply, true);
+}
+
+static size_t count_text(alm_str text, const char *what)
+{
+    size_t count = 0;
+    for (size_t i = 0; i + strlen(what) <= text.size; i++) {
+        count += memcmp(text.data + i, what, strlen(what)) == 0;
+    }
+    return count;
+}
+
 /* What a log shows of an exchange: its id and route, and nothing that the client sent besides. */
 static void exchanges_are_logged_without_what_they_hold(void **state)
 {
@@ -146,6 +168,12 @@ static void exchanges_are_logged_without_what_they_hold(void **state)
     assert_null(strstr(text.data, "secret"));
     assert_null(strstr(text.data, "livez"));
     alm_buffer_deinit(&text);
+    log_exchange(&f, 501); /* of a method that a client made up: no error of the service */
+    log_exchange(&f, 503);
+    alm_line_writer_flush(writer);
+    lines = alm_line_sink_memory_view(sink);
+    assert_int_equal(count_text(lines, "\"status\":501"), 1);
+    assert_int_equal(count_text(lines, "\"level\":\"error\""), 1);
     alm_line_writer_destroy(writer);
     assert_int_equal(sink->ops->close(sink, NULL), ALM_OK);
     cases_service_stop(&f);
@@ -169,6 +197,14 @@ static void routes_are_complete_and_distinct(void **state)
         for (size_t k = 0; k < ALM_ROUTE_RESPONSES_MAX && route->response[k].status; k++) {
             assert_non_null(route->response[k].doc);
         }
+        /* A body that is too large is refused wherever it is sent. */
+        int problem[ALMI_PROBLEMS_MAX];
+        size_t first = 0;
+        almi_route_problems(route, problem);
+        while (problem[first] && problem[first] != 413) {
+            first++;
+        }
+        assert_int_equal(problem[first], 413);
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(routes[k]->operation, route->operation);
             if (routes[k]->method == route->method) {
@@ -196,6 +232,12 @@ static void the_document_holds_every_route(void **state)
         operations += alm_json_count(alm_json_member_at(paths, i, &path));
     }
     assert_int_equal(operations, count);
+    const alm_json *operation =
+        alm_json_member(alm_json_member(paths, "/v2/repository/index"), "post");
+    bool is_required = true; /* the body, which may be empty */
+    assert_int_equal(alm_json_get_bool(alm_json_member(operation, "requestBody"), "required",
+                                       &is_required, NULL), ALM_OK);
+    assert_false(is_required);
     for (size_t i = 0; i < count; i++) {
         assert_non_null(alm_json_member(paths, routes[i]->path));
     }

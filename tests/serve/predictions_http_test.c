@@ -293,6 +293,44 @@ static void models_are_listed_with_where_they_answer(void **state)
     alm_json_document_destroy(get(w, "/api/v1/models/demand-9", 404));
 }
 
+static void expect_limited(web *w, const char *pattern, alm_http_method method, const char *target,
+                           const char *body, int status)
+{
+    cases_answer answer;
+    cases_ask_limited(&w->cases.service, pattern, method, target, body, &answer);
+    if (answer.reply.status != status) {
+        fail_msg("%s %s for %s gave %d: %s", target, body, pattern, answer.reply.status,
+                 answer.body.data);
+    }
+    cases_answer_end(&answer);
+}
+
+/* Credentials for some releases are not for others, whether named, by an alias, or by a route. */
+static void who_is_limited_sees_his_releases(void **state)
+{
+    static const char *const BODIES[] = {
+        "{\"node\":\"a|UK\",\"route\":\"shop\"}",
+        "{\"node\":\"a|UK\",\"route\":\"shop\",\"model_version\":\"production\"}",
+        "{\"node\":\"a|UK\",\"route\":\"shop\",\"model_version\":\"demand-2\"}"};
+    static const char DEMAND[] = "/api/v1/predictions/demand";
+    static const char NODE[] = "/api/v1/predictions/a%7CUK?route=shop&model_version=demand-2";
+    web *w = *state;
+    for (size_t i = 0; i < 3; i++) {
+        expect_limited(w, "demand-2", ALM_METHOD_POST, DEMAND, BODIES[i], 200);
+        expect_limited(w, "demand-1", ALM_METHOD_POST, DEMAND, BODIES[i], 403);
+        expect_limited(w, "x", ALM_METHOD_POST, DEMAND, BODIES[i], 403);
+    }
+    expect_limited(w, "demand-*", ALM_METHOD_GET, NODE, "", 200);
+    expect_limited(w, "demand-1", ALM_METHOD_GET, NODE, "", 403);
+    expect_limited(w, "demand-2", ALM_METHOD_GET, "/api/v1/models/production", "", 200);
+    expect_limited(w, "demand-1", ALM_METHOD_GET, "/api/v1/models/production", "", 403);
+    cases_answer answer;
+    cases_ask_limited(&w->cases.service, "demand-1", ALM_METHOD_GET, "/api/v1/models", "", &answer);
+    assert_non_null(strstr(answer.body.data, "\"demand-1\""));
+    assert_null(strstr(answer.body.data, "\"demand-2\""));
+    cases_answer_end(&answer);
+}
+
 static void without_a_project_it_says_so(void **state)
 {
     web *w = *state;
@@ -311,6 +349,7 @@ int main(void)
         TEST(the_callers_errors_are_problems),
         TEST(a_node_is_read_from_the_store),
         TEST(models_are_listed_with_where_they_answer),
+        TEST(who_is_limited_sees_his_releases),
         TEST(without_a_project_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

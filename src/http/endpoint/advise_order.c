@@ -151,6 +151,9 @@ static void run(const alm_call *call, alm_reply *reply)
         code = alm_order(&answering.online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
+        code = almi_answer_check_label(&answering, &answer.label, &error);
+    }
+    if (code == ALM_OK) {
         put_answer(&request, &answer, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);

@@ -162,6 +162,24 @@ alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out, al
     return ALM_OK;
 }
 
+bool almi_answer_may_use(const almi_answering *answering, alm_str release)
+{
+    return alm_identity_may_use(answering->call->identity, release);
+}
+
+alm_err almi_answer_check_label(const almi_answering *answering, const alm_online_label *label,
+                                alm_error *error)
+{
+    /* An alias is as good as what it stands for. */
+    const alm_committed_release *asked =
+        alm_committed_set_release(answering->online.set, label->asked_release);
+    bool may = almi_answer_may_use(answering, asked ? asked->name : label->asked_release) &&
+               (label->model_version.size == 0 ||
+                almi_answer_may_use(answering, label->model_version));
+    return may ? ALM_OK
+               : alm_fail(error, ALM_ERR_DENIED, "these credentials are not for this release");
+}
+
 void almi_answer_refuse(const almi_answering *answering, const alm_error *error, alm_reply *reply)
 {
     alm_reply_error(reply, answering->call->request, error);

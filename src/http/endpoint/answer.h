@@ -42,6 +42,12 @@ void almi_answer_i32(const alm_json *body, const char *key, int32_t *out);
 void almi_answer_double(const alm_json *body, const char *key, double *out);
 void almi_answer_date(const alm_json *body, const char *key, alm_date *out);
 
+/* May the caller use this release? Patterns of his credentials are over names of releases. */
+bool almi_answer_may_use(const almi_answering *answering, alm_str release);
+/* ... both the one that was asked for and the one that answered: else ALM_ERR_DENIED. */
+ALM_NODISCARD alm_err almi_answer_check_label(const almi_answering *answering,
+                                              const alm_online_label *label, alm_error *error);
+
 /* The problem of an operation's error; nothing can answer now: with Retry-After. */
 void almi_answer_refuse(const almi_answering *answering, const alm_error *error, alm_reply *reply);
 

@@ -10,7 +10,11 @@ static void run(const alm_call *call, alm_reply *reply)
     }
     const alm_committed_release *release =
         alm_committed_set_release(answering.online.set, call->value[0]);
-    if (release) {
+    if (release && !almi_answer_may_use(&answering, release->name)) {
+        alm_problem what = {.status = 403,
+                            .detail = ALM_STR("these credentials are not for this release")};
+        alm_reply_problem(reply, call->request, &what);
+    } else if (release) {
         alm_json_writer json = alm_json_writer_on(reply->body);
         reply->status = 200;
         reply->content_type = ALM_TYPE_JSON;

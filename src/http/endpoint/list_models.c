@@ -15,7 +15,9 @@ static void run(const alm_call *call, alm_reply *reply)
     alm_json_key(&json, "models");
     alm_json_open_array(&json);
     for (size_t i = 0; i < set->releases; i++) {
-        almi_model_put(&answering, &set->release[i], &json);
+        if (almi_answer_may_use(&answering, set->release[i].name)) {
+            almi_model_put(&answering, &set->release[i], &json);
+        }
     }
     alm_json_close_array(&json);
     almi_answer_put_text(&json, "problem", set->problem);
@@ -36,7 +38,7 @@ const alm_route almi_route_list_models = {
     .path = "/api/v1/models",
     .operation = "listModels",
     .tag = "Models",
-    .summary = "All releases of the registry, and where they answer",
+    .summary = "All releases of the registry that the caller may use, and where they answer",
     .scope = ALM_SCOPE_VIEWER,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The releases."}},
     .run = run,

@@ -26,6 +26,9 @@ static void run(const alm_call *call, alm_reply *reply)
                                     &error);
     }
     if (code == ALM_OK) {
+        code = almi_answer_check_label(&answering, &answer.label, &error);
+    }
+    if (code == ALM_OK) {
         almi_forecast_reply(&answering, &answer, true, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);

@@ -33,6 +33,9 @@ static void run(const alm_call *call, alm_reply *reply)
         code = alm_demand(&answering.online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
+        code = almi_answer_check_label(&answering, &answer.label, &error);
+    }
+    if (code == ALM_OK) {
         almi_forecast_reply(&answering, &answer, false, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);

@@ -60,6 +60,9 @@ static void run(const alm_call *call, alm_reply *reply)
         code = alm_stockout(&answering.online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
+        code = almi_answer_check_label(&answering, &answer.label, &error);
+    }
+    if (code == ALM_OK) {
         put_answer(&answer, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);

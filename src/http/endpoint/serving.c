@@ -2,13 +2,32 @@
 
 #define NOTICE_BYTES_MAX 400
 
+/* The models that the caller may use; all of them where nobody is asked who he is. */
+static const alm_model_snapshot *visible(const alm_call *call, const alm_model_snapshot *all)
+{
+    const alm_identity *identity = call->identity;
+    alm_arena *arena = call->request->arena;
+    if (identity->kind == ALM_IDENTITY_NONE || identity->every_model) {
+        return all;
+    }
+    alm_model_entry *entry = ALM_NEW_ARRAY(arena, alm_model_entry, all->count);
+    alm_model_snapshot *some = ALM_NEW(arena, alm_model_snapshot);
+    *some = (alm_model_snapshot){.entry = entry, .number = all->number};
+    for (size_t i = 0; i < all->count; i++) {
+        if (alm_identity_may_use(identity, all->entry[i].name)) {
+            entry[some->count++] = all->entry[i];
+        }
+    }
+    return some;
+}
+
 almi_visit almi_visit_begin(const alm_call *call, alm_reply *reply)
 {
     almi_visit visit = {.call = call, .reply = reply,
                         .begun_ns = alm_env_monotonic_ns(call->service->env)};
     if (call->service->models) {
-        visit.snapshot = alm_model_set_enter(call->service->models,
-                                             (size_t)call->request->worker);
+        visit.snapshot = visible(call, alm_model_set_enter(call->service->models,
+                                                           (size_t)call->request->worker));
     }
     return visit;
 }

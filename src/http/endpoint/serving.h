@@ -1,7 +1,9 @@
 /* serving.h: what the endpoints of loaded models share; for http/endpoint/ only.
  *
  * A visit is the stay of a request in the set of models: everything that the snapshot names is
- * valid until almi_visit_end. Replies of a model that nobody approved have X-Almanac-Notice. */
+ * valid until almi_visit_end. A caller whose credentials are limited to some models sees no others,
+ * also where an address names none. Replies of a model that nobody approved have
+ * X-Almanac-Notice. */
 #ifndef ALM_HTTP_ENDPOINT_SERVING_H
 #define ALM_HTTP_ENDPOINT_SERVING_H
 

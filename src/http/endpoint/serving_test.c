@@ -268,6 +268,36 @@ static void a_service_without_models_says_so(void **state)
     end(&f);
 }
 
+/* Without a body it is a GET. */
+static void expect_limited(fixture *f, const char *pattern, const char *target, const char *body,
+                           int status, const char *part)
+{
+    cases_answer answer;
+    cases_ask_limited(&f->service.service, pattern, body ? ALM_METHOD_POST : ALM_METHOD_GET, target,
+                      body ? body : "", &answer);
+    if (answer.reply.status != status || !strstr(answer.body.data, part)) {
+        fail_msg("%s for %s gave %d: %s", target, pattern, answer.reply.status, answer.body.data);
+    }
+    cases_answer_end(&answer);
+}
+
+/* Credentials for some models are not for others, also where the address names none. */
+static void who_is_limited_sees_his_models(void **state)
+{
+    static const char INSTANCES[] = "{\"instances\":[[0.5,-1.25,3,0,2.5]]}";
+    fixture f;
+    (void)state;
+    start(&f);
+    expect_limited(&f, "m*", "/invocations", INSTANCES, 200, f.value);
+    expect_limited(&f, "m*", "/v2/repository/index", "", 200, "\"m\"");
+    expect_limited(&f, "m*", "/v2/models/stats", NULL, 200, "\"m\"");
+    expect_limited(&f, "other", "/invocations", INSTANCES, 404, "0 models");
+    expect_limited(&f, "other", "/v2/repository/index", "", 200, "[]");
+    expect_limited(&f, "other", "/v2/models/stats", NULL, 200, "[]");
+    assert_string_equal(ask(&f, ALM_METHOD_GET, "/ping", "", 200), "\n"); /* health asks nobody */
+    end(&f);
+}
+
 /* Requests of tritonclient with binary tensors, through the endpoint. */
 static void binary_tensors_come_back(void **state)
 {
@@ -304,6 +334,7 @@ int main(void)
         cmocka_unit_test(requests_are_counted),
         cmocka_unit_test(models_load_and_unload),
         cmocka_unit_test(a_service_without_models_says_so),
+        cmocka_unit_test(who_is_limited_sees_his_models),
         cmocka_unit_test(binary_tensors_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""`make fuzz-http`: schemathesis makes requests from the document of a running service, good and
+bad ones, and looks at every answer: no error of the server, no status, type or body that the
+document does not tell, nobody let in with wrong credentials.
+
+    tools/bootstrap --fuzz-tools
+    [ALMANAC=build/asan-ubsan/bin/almanac] python3 tests/http/_fuzz.py [SECONDS [OPTION ...]]
+
+Options are given on to `schemathesis run`. Exit status 0: nothing was found."""
+import json
+import os
+import subprocess
+import sys
+
+from _service import MODEL, SOURCE, Service, check, finish, project, skip
+
+TOOL = os.path.join(SOURCE, "third_party/fuzz-venv/bin/schemathesis")
+
+
+# What is there, so that half of the time requests get behind the addresses.
+VALUES = """[parameters]
+"path.model" = "m"
+"path.version" = "1"
+"path.node" = "total"
+"path.id" = "production"
+"query.model_version" = "production"
+"""
+# Told of the scheme and not as a header, so that the tool also leaves it out and spoils it.
+AUTH = """[auth.openapi.api_key]
+api_key = "{}"
+"""
+
+
+def keys():
+    """A key that may do everything, from the golden ones: its text and the file of hashes."""
+    with open(os.path.join(SOURCE, "tests/golden/access/api_keys.json")) as file:
+        golden = json.load(file)
+    record = golden["keys"][0]
+    text, record["roles"], record["note"] = record["note"], ["admin"], "fuzzing"
+    return text, json.dumps(golden)
+
+
+def main():
+    seconds, options = int(sys.argv[1] if len(sys.argv) > 1 else "300"), sys.argv[2:]
+    if not os.path.exists(TOOL):
+        skip("tools/bootstrap --fuzz-tools makes what is needed")
+    key, file = keys()
+    many = {"requests_per_minute": 1000000, "failures_per_minute": 1000000}
+    service = Service({"listen": {"workers": 2}, "access": {
+        "api_keys": {"file": "keys.json", "checks_per_minute": 100000}, "limits": many}},
+        ("--model", MODEL), {"LOG_LEVEL": "info"})
+    service.folder = project(service.folder)
+    service.write("keys.json", file)
+    with service:
+        for values in (VALUES, ""):
+            service.write("schemathesis.toml", values + AUTH.format(key))
+            result = subprocess.run(
+                [TOOL, "run", f"http://127.0.0.1:{service.port}/openapi.json",
+                 "--max-time", str(seconds // 2), "--checks", "all",
+                 # A schema cannot say everything: that a node is named in one way, for one.
+                 "--exclude-checks", "positive_data_acceptance",
+                 # An unloaded model is an error of the server for all that come after.
+                 "--exclude-operation-id", "oipUnload",
+                 "--continue-on-failure", "--no-color"] + options, cwd=service.folder)
+            check(result.returncode == 0, "schemathesis found something, see above")
+        errors = [line for line in service.lines() if line["level"] == "error"]
+        check(not errors, "errors of the server:", errors[:5])
+        check(key not in service.text, "the key is in the log")
+    finish()
+
+
+main()

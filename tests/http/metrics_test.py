@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""/metrics of a running service: both formats parse, counters rise by what was asked, labels stay
+few whatever a client asks for, `promtool check metrics` agrees where there is one."""
+import re
+import shutil
+import subprocess
+import threading
+
+from _service import Service, check, eventually, finish, read_metrics, total
+
+REQUESTS = "almanac_http_requests_total"
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+
+
+def families(text):
+    """{name: type}; a series outside its family's lines is a fault."""
+    found, current = {}, None
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            check(name not in found, name, "is declared once")
+            found[name], current = kind, name
+        elif line and not line.startswith("#"):
+            check(current and line.startswith(current), "a line of no family", line)
+    return found
+
+
+def two_scrapes(service):
+    first = read_metrics(service.get("/metrics").body.decode())
+    for _ in range(7):
+        service.get("/livez")
+    service.ask("HEAD", "/livez")
+    service.get("/nothing")
+    service.get("/no/thing/else")
+    service.ask("DELETE", "/livez")
+    service.ask("BREW", "/livez")
+    second = read_metrics(service.get("/metrics").body.decode())
+
+    def rise(**labels):
+        return total(second, REQUESTS, **labels) - total(first, REQUESTS, **labels)
+    check(rise(route="/livez", method="GET", status="200") == 7, "GET", rise(route="/livez"))
+    check(rise(route="/livez", method="HEAD") == 1, "HEAD", rise(route="/livez"))
+    check(rise(route="none", status="404") == 2, "nothing there", rise(route="none"))
+    check(rise(method="other", status="501") == 1, "another method")
+    check(rise(route="/metrics") == 1, "the scrape before", rise(route="/metrics"))
+    for name in first:
+        if "_total" in name or "_count" in name or "_bucket" in name:
+            check(second.get(name, -1) >= first[name], name, "does not fall")
+    seconds = "almanac_http_request_duration_seconds"
+    check(total(second, seconds + "_count", route="/livez") -
+          total(first, seconds + "_count", route="/livez") == 8, "durations")
+    check(total(second, seconds + "_sum", route="/livez") > 0, "take time")
+    check(total(second, "almanac_http_requests_in_flight") == 1, "this one is at work")
+    return second
+
+
+def labels_stay_few(service):
+    before = len(service.metrics())
+    for i in range(200):
+        service.ask(f"METHOD{i}", f"/path{i}?query={i}", {"X-Request-ID": f"id-{i}"})
+    after = service.metrics()
+    check(len(after) <= before + 5, "series", before, len(after))
+    check(not [name for name in after if "path1" in name or "METHOD" in name or "id-1" in name],
+          "nothing of a client's words")
+
+
+def both_formats(service):
+    plain = service.get("/metrics")
+    open_metrics = service.get("/metrics", OPENMETRICS)
+    check(plain.headers["content-type"].startswith("text/plain; version=0.0.4"), plain.headers)
+    check(open_metrics.headers["content-type"].startswith("application/openmetrics-text;"),
+          open_metrics.headers)
+    check(open_metrics.body.endswith(b"# EOF\n") and b"# EOF" not in plain.body, "ends")
+    check(len(families(plain.body.decode())) > 10, "families")
+    read_metrics(open_metrics.body.decode())
+    for name, kind in families(plain.body.decode()).items():
+        check(re.fullmatch(r"(almanac|process)_[a-z0-9_]+", name), name)
+        check((kind == "counter") == name.endswith("_total"), name, kind)
+    packed = service.get("/metrics", {"Accept-Encoding": "gzip"})
+    check(packed.headers.get("content-encoding") == "gzip", "is packed", packed.headers)
+    read_metrics(packed.body.decode())
+    check(service.get("/api/v1/metrics").status == 200, "the same of the API")
+    if shutil.which("promtool"):
+        for answer in (plain,):
+            result = subprocess.run(["promtool", "check", "metrics"], input=answer.body,
+                                    capture_output=True)
+            check(result.returncode == 0, "promtool:", result.stdout + result.stderr)
+
+
+def many_at_once(service):
+    """Nothing is lost or counted twice when several workers count."""
+    before = total(service.metrics(), REQUESTS, route="/livez")
+
+    def client():
+        connection = service.client()
+        for _ in range(200):
+            connection.request("GET", "/livez")
+            answer = connection.getresponse()
+            check(answer.status == 200 and answer.read() == b"ok\n", "answered")
+        connection.close()
+    threads = [threading.Thread(target=client) for _ in range(8)]
+    scraper = threading.Thread(target=lambda: [service.metrics() for _ in range(20)])
+    for thread in threads + [scraper]:
+        thread.start()
+    for thread in threads + [scraper]:
+        thread.join()
+    check(eventually(lambda: total(service.metrics(), REQUESTS, route="/livez") == before + 1600),
+          "every request counts once", total(service.metrics(), REQUESTS, route="/livez") - before)
+    check(eventually(lambda: service.metrics()["almanac_http_open_connections"] == 1), "all closed",
+          service.metrics())
+
+
+with Service({"listen": {"workers": 3}}) as running:
+    two_scrapes(running)
+    labels_stay_few(running)
+    both_formats(running)
+    many_at_once(running)
+    logged = [line for line in running.lines() if line.get("message") == "request"]
+    check(logged and all(line["status"] >= 400 for line in logged), "refused requests are logged")
+    check(all(set(line) >= {"time", "level", "request_id", "trace_id", "route", "seconds"}
+              for line in logged), "with these members", logged[:1])
+    check(not [line for line in logged if "query=" in str(line) or "/path" in str(line)],
+          "and nothing of the address")
+finish()
