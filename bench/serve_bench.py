@@ -73,7 +73,8 @@ def make_token():
                              "use": "sig", "x": base64url(public)}]}, file)
     head = base64url(json.dumps({"alg": "EdDSA", "kid": "1", "typ": "JWT"}).encode())
     claims = base64url(json.dumps({"iss": "bench", "aud": "almanac", "sub": "load",
-                                   "exp": int(time.time()) + 86400, "scope": "almanac:admin"}).encode())
+                                   "exp": int(time.time()) + 86400,
+                                   "scope": "almanac:admin"}).encode())
     signed = f"{head}.{claims}".encode()
     message = os.path.join(FOLDER, "message")
     with open(message, "wb") as file:
