@@ -1,9 +1,24 @@
 /* online_cases.h: an online state over the made-up shop, and the comparison with a batch over the
- * same history. Only *_test.c include it, after cmocka.h. */
+ * same history; for tests. */
 #ifndef ALM_SERVE_ONLINE_CASES_H
 #define ALM_SERVE_ONLINE_CASES_H
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "serve/online_fixture.h"
+
+/* Says what is wrong and ends the test program. */
+static inline void cases_differ(const char *format, ...) ALM_PRINTF(1, 2);
+static inline void cases_differ(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    alm_assert(!"the online state is not the batch's");
+}
 
 typedef struct run { /* an online state over the first snapshot */
     shop s;
@@ -32,7 +47,7 @@ static inline void start(run *r, fixture *f, const shop_options *options)
     alm_err code = alm_project_plan(f->project, &f->project->models[0],
                                     alm_panel_source_schema(r->source), &r->plan, &f->error);
     if (code != ALM_OK) {
-        fail_msg("%s", f->error.message);
+        cases_differ("%s", f->error.message);
     }
     r->width = alm_feature_plan_width(r->plan);
     r->steps = options->recursive ? 1 : SHOP_HORIZON;
@@ -49,7 +64,7 @@ static inline void stop(run *r)
 static inline void must(run *r, alm_err code)
 {
     if (code != ALM_OK) {
-        fail_msg("%s", r->s.f->error.message);
+        cases_differ("%s", r->s.f->error.message);
     }
 }
 
@@ -60,7 +75,7 @@ static inline void tell(run *r, shop_fact *fact)
     alm_event event = shop_event(&r->s, fact, keys, &value);
     alm_online_effect effect = ALM_ONLINE_IN_SNAPSHOT;
     must(r, alm_online_apply(r->online, &event, fact->known_at, &effect, &r->s.f->error));
-    assert_int_equal(effect, ALM_ONLINE_COUNTED);
+    alm_assert(effect == ALM_ONLINE_COUNTED);
     fact->told = true;
 }
 
@@ -104,14 +119,14 @@ static inline void compare_history(const run *r, const alm_online_now *now, cons
         uint8_t state = panel->state[i * panel->periods + t];
         double value = alm_panel_value(panel, 0, i, t);
         if (state != seen->states[t] || !same(value, seen->target[t])) {
-            fail_msg("seed %d, %zu days: series %zu, day %zu is %g (%d), not %g (%d)",
+            cases_differ("seed %d, %zu days: series %zu, day %zu is %g (%d), not %g (%d)",
                      (int)r->s.o.seed, panel->periods, panel->first_series + i, t,
                      seen->target[t], seen->states[t], value, state);
         }
     }
     alm_history_view past = {.panel = panel, .series = i, .origin = panel->periods - 1,
                              .delay = (size_t)r->s.o.delay};
-    assert_true(same(alm_history_scale(&past, r->arena), seen->scale));
+    alm_assert(same(alm_history_scale(&past, r->arena), seen->scale));
 }
 
 static inline void compare_features(run *r, const alm_online_now *now, const alm_panel *panel,
@@ -132,7 +147,7 @@ static inline void compare_features(run *r, const alm_online_now *now, const alm
     must(r, alm_online_features(r->online, &asked, r->arena, got, &r->s.f->error));
     for (size_t k = 0; k < r->steps * r->width; k++) {
         if (!same(expected[k], got[k])) {
-            fail_msg("seed %d, %zu days: series %zu, step %zu, feature %s is %.17g, not %.17g",
+            cases_differ("seed %d, %zu days: series %zu, step %zu, feature %s is %.17g, not %.17g",
                      (int)r->s.o.seed, panel->periods, panel->first_series + i,
                      k / r->width + 1, alm_feature_plan_name(r->plan, k % r->width), got[k],
                      expected[k]);
@@ -150,7 +165,7 @@ static inline void compare_profile(const run *r, const alm_online_now *now,
     alm_profile expected = alm_profile_of(total, closed, nodes->start, nodes->periods - 1,
                                           (size_t)r->s.o.delay);
     for (int k = 0; k < 7; k++) {
-        assert_true(same(expected.weekday[k], now->profile.weekday[k]));
+        alm_assert(same(expected.weekday[k], now->profile.weekday[k]));
     }
 }
 
@@ -160,8 +175,8 @@ static inline void compare_with_batch(run *r, int end)
     shop_write(&r->s);
     alm_panel_source *source = shop_panels(&r->s, end, 0);
     const alm_online_now *now = alm_online_enter(r->online, 0);
-    assert_int_equal(now->end, fixture_date(SHOP_START) + end);
-    assert_int_equal(now->origin, end - 1);
+    alm_assert(now->end == fixture_date(SHOP_START) + end);
+    alm_assert(now->origin + 1 == (size_t)end);
     size_t seen = 0;
     compare_profile(r, now, source);
     for (;;) {
@@ -175,7 +190,7 @@ static inline void compare_with_batch(run *r, int end)
             compare_features(r, now, &panel, i);
         }
     }
-    assert_int_equal(seen, SHOP_SERIES);
+    alm_assert(seen == SHOP_SERIES);
     alm_online_leave(r->online, 0);
     alm_panel_source_close(source);
     alm_arena_reset(r->arena);
