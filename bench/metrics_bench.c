@@ -145,7 +145,7 @@ static void measure_two(work *w, const char *name, alm_pool_task task)
 static void fill(work *w)
 {
     for (int i = 0; i < 200; i++) {
-        char version[16], route[32];
+        char version[24], route[32];
         snprintf(version, sizeof version, "demand-%d", i);
         alm_meter_observe(alm_meters_get(w->meters, ALM_SERVICE_PREDICTION_DURATION, "demand",
                                          version, "model"), 0, 123456u * (unsigned)i);

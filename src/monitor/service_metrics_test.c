@@ -71,7 +71,7 @@ static void test_models_come_and_go(void **state)
     alm_meters *meters = make();
     alm_buffer out = {0};
     for (int i = 0; i < 1000; i++) {
-        char version[16];
+        char version[24];
         snprintf(version, sizeof version, "demand-%d", i);
         (void)alm_meters_get(meters, ALM_SERVICE_MODEL, "demand", version, "00ff", "true");
         alm_meter_add(alm_meters_get(meters, ALM_SERVICE_PREDICTIONS, "demand", version, "model"),
