@@ -475,59 +475,23 @@ static size_t print_double(double value, int digits, char out[32])
     return write;
 }
 
-/* number / 10^places, without zeros behind the point. */
-static size_t print_decimal(uint64_t number, int places, bool negative, char out[32])
+static size_t print_whole(uint64_t number, bool negative, char out[32])
 {
-    char digits[24];
+    char digits[20];
     int count = 0;
     size_t size = 0;
-    while (places > 0 && number % 10 == 0) {
-        number /= 10;
-        places--;
-    }
-    for (; number > 0 || count <= places; number /= 10) {
+    do {
         digits[count++] = (char)('0' + number % 10); /* the last one first */
-    }
+        number /= 10;
+    } while (number > 0);
     if (negative) {
         out[size++] = '-';
     }
     while (count > 0) {
-        if (count-- == places) {
-            out[size++] = '.';
-        }
-        out[size++] = digits[count];
+        out[size++] = digits[--count];
     }
     out[size] = '\0';
     return size;
-}
-
-/* The same digits for 1e-4 <= |value| < 1e15, where most numbers are, several times as fast: value
- * is m / 2^s, so its first digits are m * 10^k / 2^s, rounded to even as printf does, in whole
- * numbers of 128 bits (m has 53, 10^20 has 67). 0 when none of 15 to 17 digits reads back. */
-static size_t print_plain_double(double value, char out[32])
-{
-    static const double BOUNDS[] = {1e-3, 1e-2, 1e-1, 1e0,  1e1,  1e2,  1e3,  1e4,  1e5, 1e6,
-                                    1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    int binary = 0, exponent = -4; /* 10^exponent is the place of the first digit */
-    double size = fabs(value);
-    uint64_t m = (uint64_t)(frexp(size, &binary) * 0x1p53);
-    int shift = 53 - binary;
-    while (size >= BOUNDS[exponent + 4]) {
-        exponent++;
-    }
-    wide scaled = m;
-    for (int i = 0; i < 14 - exponent; i++) {
-        scaled *= 10;
-    }
-    for (int places = 14 - exponent; places <= 16 - exponent; places++, scaled *= 10) {
-        uint64_t number = (uint64_t)(scaled >> shift);
-        wide rest = scaled - ((wide)number << shift), half = (wide)1 << (shift - 1);
-        number += rest > half || (rest == half && (number & 1));
-        if (decimal_quotient(number, (unsigned)places) == size) {
-            return print_decimal(number, places, value < 0, out);
-        }
-    }
-    return 0;
 }
 
 size_t alm_double_text(double value, char out[32])
@@ -538,24 +502,23 @@ size_t alm_double_text(double value, char out[32])
         return strlen(text);
     }
     if (fabs(value) < 1e15 && value == floor(value) && !(value == 0 && signbit(value))) {
-        return print_decimal((uint64_t)fabs(value), 0, value < 0, out);
-    }
-    if (fabs(value) >= 1e-4 && fabs(value) < 1e15) {
-        size_t size = print_plain_double(value, out);
-        if (size > 0) {
-            return size;
-        }
+        return print_whole((uint64_t)fabs(value), value < 0, out);
     }
     /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
     size_t size = 0;
     double back = 0;
-    for (int digits = fabs(value) < 0x1p-1022 ? 1 : 15; digits <= 17; digits++) {
-        uint64_t whole = 0;
+    for (int count = fabs(value) < 0x1p-1022 ? 1 : 15; count <= 17; count++) {
+        uint64_t digits = 0;
         int ten = 0;
-        size = digits >= 15 && significant_digits(fabs(value), digits, &whole, &ten)
-                   ? lay_out(value < 0, whole, digits, ten, out)
-                   : print_double(value, digits, out);
-        if (digits == 17 || (alm_str_to_double((alm_str){out, size}, &back) && back == value)) {
+        if (count >= 15 && significant_digits(fabs(value), count, &digits, &ten)) {
+            unsigned places = (unsigned)(count - 1 - ten);
+            if (count == 17 || decimal_quotient(digits, places) == fabs(value)) {
+                return lay_out(value < 0, digits, count, ten, out);
+            }
+            continue;
+        }
+        size = print_double(value, count, out);
+        if (count == 17 || (alm_str_to_double((alm_str){out, size}, &back) && back == value)) {
             break;
         }
     }
