@@ -24,7 +24,7 @@ typedef struct run { /* an online state over the first snapshot */
     shop s;
     alm_panel_source *source;
     alm_feature_plan *plan;
-    alm_online *online;
+    alm_online_state *online;
     alm_arena *arena;
     size_t width;
     size_t steps;
@@ -36,7 +36,7 @@ static inline alm_err open_online(run *r, uint64_t limit)
                                   .source = r->source, .horizon = SHOP_HORIZON, .workers = 2,
                                   .known_until = ALM_EVENT_NOT_SAID,
                                   .memory_limit_bytes = limit};
-    return alm_online_open(&options, &r->online, &r->s.f->error);
+    return alm_online_state_open(&options, &r->online, &r->s.f->error);
 }
 
 static inline void start(run *r, fixture *f, const shop_options *options)
@@ -55,7 +55,7 @@ static inline void start(run *r, fixture *f, const shop_options *options)
 
 static inline void stop(run *r)
 {
-    alm_online_close(r->online);
+    alm_online_state_close(r->online);
     alm_feature_plan_destroy(r->plan);
     alm_panel_source_close(r->source);
     alm_arena_destroy(r->arena);
@@ -74,7 +74,7 @@ static inline void tell(run *r, shop_fact *fact)
     alm_event_value value;
     alm_event event = shop_event(&r->s, fact, keys, &value);
     alm_online_effect effect = ALM_ONLINE_IN_SNAPSHOT;
-    must(r, alm_online_apply(r->online, &event, fact->known_at, &effect, &r->s.f->error));
+    must(r, alm_online_state_apply(r->online, &event, fact->known_at, &effect, &r->s.f->error));
     alm_assert(effect == ALM_ONLINE_COUNTED);
     fact->told = true;
 }
@@ -98,7 +98,7 @@ static inline void tell_day(run *r, int day)
     for (size_t i = 0; i < count; i++) {
         tell(r, &r->s.fact[list[i]]);
         if (alm_rng_next_below(&r->s.rng, 9) == 0) {
-            must(r, alm_online_publish(r->online, &r->s.f->error));
+            must(r, alm_online_state_publish(r->online, &r->s.f->error));
         }
     }
 }
@@ -144,7 +144,7 @@ static inline void compare_features(run *r, const alm_online_now *now, const alm
     must(r, alm_feature_rows(r->plan, panel, i, rows, r->steps, expected, r->width, r->arena,
                              &r->s.f->error));
     alm_online_rows asked = {now, panel->first_series + i, scale, r->steps};
-    must(r, alm_online_features(r->online, &asked, r->arena, got, &r->s.f->error));
+    must(r, alm_online_state_features(r->online, &asked, r->arena, got, &r->s.f->error));
     for (size_t k = 0; k < r->steps * r->width; k++) {
         if (!same(expected[k], got[k])) {
             cases_differ("seed %d, %zu days: series %zu, step %zu, feature %s is %.17g, not %.17g",
@@ -174,7 +174,7 @@ static inline void compare_with_batch(run *r, int end)
 {
     shop_write(&r->s);
     alm_panel_source *source = shop_panels(&r->s, end, 0);
-    const alm_online_now *now = alm_online_enter(r->online, 0);
+    const alm_online_now *now = alm_online_state_enter(r->online, 0);
     alm_assert(now->end == fixture_date(SHOP_START) + end);
     alm_assert(now->origin + 1 == (size_t)end);
     size_t seen = 0;
@@ -191,7 +191,7 @@ static inline void compare_with_batch(run *r, int end)
         }
     }
     alm_assert(seen == SHOP_SERIES);
-    alm_online_leave(r->online, 0);
+    alm_online_state_leave(r->online, 0);
     alm_panel_source_close(source);
     alm_arena_reset(r->arena);
 }
@@ -205,7 +205,7 @@ static inline void days_go_by(fixture *f, const shop_options *options, int every
     compare_with_batch(&r, SHOP_PERIODS);
     for (int day = SHOP_PERIODS; day < SHOP_DAYS; day++) {
         tell_day(&r, day);
-        must(&r, alm_online_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
+        must(&r, alm_online_state_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
         if ((day - SHOP_PERIODS) % every == 0 || day == SHOP_DAYS - 1) {
             compare_with_batch(&r, day + 1);
         }

@@ -113,7 +113,7 @@ static bool is_of_stock(const almi_entry *entry)
 }
 
 /* Does a panel that ends after `end` periods show it? As almi_panel_visible. */
-static bool is_shown(const alm_online *online, const almi_entry *entry, size_t end)
+static bool is_shown(const alm_online_state *online, const almi_entry *entry, size_t end)
 {
     if (entry->kind != ALMI_ENTRY_EVENT) {
         return true;
@@ -125,7 +125,7 @@ static bool is_shown(const alm_online *online, const almi_entry *entry, size_t e
     return !stock || online->stock_in_advance || entry->period + online->stock_delay < end;
 }
 
-size_t almi_cell_shown(const alm_online *online, size_t series, size_t period, size_t end,
+size_t almi_cell_shown(const alm_online_state *online, size_t series, size_t period, size_t end,
                        size_t *all)
 {
     const almi_entries *entries = &online->entries[series];
@@ -139,7 +139,7 @@ size_t almi_cell_shown(const alm_online *online, size_t series, size_t period, s
     return shown;
 }
 
-alm_err almi_keep_base(alm_online *online, size_t series, uint32_t period, alm_error *error)
+alm_err almi_keep_base(alm_online_state *online, size_t series, uint32_t period, alm_error *error)
 {
     const almi_entries *entries = &online->entries[series];
     uint32_t at = first_entry(entries, period);
@@ -166,7 +166,7 @@ typedef struct said { /* what the shown entries of a cell come to */
     alm_exact_sum receipts;
 } said;
 
-static void say_values(alm_online *online, const almi_entry *entry, size_t series)
+static void say_values(alm_online_state *online, const almi_entry *entry, size_t series)
 {
     for (size_t c = 0; entry->said != SIZE_MAX && c < online->column_count; c++) {
         if (online->columns[c].kind == ALMI_FEED_OWN) {
@@ -220,7 +220,7 @@ static void say(said *s, const almi_entry *entry)
     alm_assert(false);
 }
 
-static void say_stock(alm_online *online, const said *s, size_t series, size_t period)
+static void say_stock(alm_online_state *online, const said *s, size_t series, size_t period)
 {
     for (size_t c = 0; c < online->column_count; c++) {
         if (s->counted && online->columns[c].kind == ALMI_FEED_ON_HAND) {
@@ -233,7 +233,7 @@ static void say_stock(alm_online *online, const said *s, size_t series, size_t p
 }
 
 /* Before the stock is asked. */
-static almi_cell cell_of_target(const alm_online *online, const said *s, size_t period)
+static almi_cell cell_of_target(const alm_online_state *online, const said *s, size_t period)
 {
     bool closed = online->closed[period] != 0;
     if (s->sold) {
@@ -254,7 +254,7 @@ static almi_cell cell_of_target(const alm_online *online, const said *s, size_t 
     return (almi_cell){online->unknown_gaps ? NAN : 0, state, state};
 }
 
-almi_cell almi_cell_of(alm_online *online, size_t series, size_t period, size_t end)
+almi_cell almi_cell_of(alm_online_state *online, size_t series, size_t period, size_t end)
 {
     const almi_entries *entries = &online->entries[series];
     said s = {.base = NULL};
@@ -284,13 +284,13 @@ void almi_put_cell(const almi_history *history, size_t period, almi_cell cell)
 
 /* ---- sums ---- */
 
-const almi_history *almi_history_of(const alm_online *online, size_t series)
+const almi_history *almi_history_of(const alm_online_state *online, size_t series)
 {
     const almi_view *draft = online->draft[series];
     return draft ? &draft->history : &online->view[series]->history;
 }
 
-bool almi_add_up(alm_online *online, almi_grouping *grouping, size_t row, size_t period)
+bool almi_add_up(alm_online_state *online, almi_grouping *grouping, size_t row, size_t period)
 {
     double sum = 0; /* plainly, in the order of the series: the bits of a batch */
     bool known = false;
@@ -309,7 +309,7 @@ bool almi_add_up(alm_online *online, almi_grouping *grouping, size_t row, size_t
     return changed;
 }
 
-void almi_add_up_total(alm_online *online, size_t period)
+void almi_add_up_total(alm_online_state *online, size_t period)
 {
     double total = 0;
     for (size_t row = 0; online->level && row < online->level->rows; row++) {
@@ -321,7 +321,8 @@ void almi_add_up_total(alm_online *online, size_t period)
 
 /* ---- states ---- */
 
-void almi_values_at(alm_online *online, const almi_history *history, size_t series, size_t period)
+void almi_values_at(alm_online_state *online, const almi_history *history, size_t series,
+                    size_t period)
 {
     for (size_t c = 0; c < online->column_count; c++) {
         const almi_online_column *column = &online->columns[c];
@@ -338,7 +339,7 @@ void almi_values_at(alm_online *online, const almi_history *history, size_t seri
     }
 }
 
-alm_err almi_replay_series(alm_online *online, const almi_history *history, size_t series,
+alm_err almi_replay_series(alm_online_state *online, const almi_history *history, size_t series,
                            size_t to, alm_feature_state **out, alm_error *error)
 {
     const alm_feature_plan *plan = online->plan;

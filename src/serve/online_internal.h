@@ -117,7 +117,7 @@ typedef struct almi_reader {
     _Alignas(64) _Atomic uint64_t epoch; /* 0: outside */
 } almi_reader;
 
-struct alm_online {
+struct alm_online_state {
     alm_arena *arena;
     const alm_project *project;
     const alm_feature_plan *plan;
@@ -178,45 +178,46 @@ struct alm_online {
 ALM_NODISCARD alm_err almi_entries_add(almi_entries *entries, const almi_entry *entry,
                                        alm_error *error);
 /* What the snapshot says of the cell, as an entry, before the first event of it changes it. */
-ALM_NODISCARD alm_err almi_keep_base(alm_online *online, size_t series, uint32_t period,
+ALM_NODISCARD alm_err almi_keep_base(alm_online_state *online, size_t series, uint32_t period,
                                      alm_error *error);
 /* The cell as a panel that ends after `end` periods has it. Writes what events say of the own and
  * the stock columns into the columns. */
-almi_cell almi_cell_of(alm_online *online, size_t series, size_t period, size_t end);
+almi_cell almi_cell_of(alm_online_state *online, size_t series, size_t period, size_t end);
 /* How many events of the cell such a panel shows, and how many there are. */
-size_t almi_cell_shown(const alm_online *online, size_t series, size_t period, size_t end,
+size_t almi_cell_shown(const alm_online_state *online, size_t series, size_t period, size_t end,
                        size_t *all);
 void almi_put_cell(const almi_history *history, size_t period, almi_cell cell);
 /* Adds up one row of a grouping at a period, as a batch does; `true`: it has changed. */
-bool almi_add_up(alm_online *online, almi_grouping *grouping, size_t row, size_t period);
-void almi_add_up_total(alm_online *online, size_t period);
+bool almi_add_up(alm_online_state *online, almi_grouping *grouping, size_t row, size_t period);
+void almi_add_up_total(alm_online_state *online, size_t period);
 /* As the writer has it: of the draft, else of what is published. */
-const almi_history *almi_history_of(const alm_online *online, size_t series);
+const almi_history *almi_history_of(const alm_online_state *online, size_t series);
 
 ALM_NODISCARD alm_err almi_changes_add(almi_changes *changes, size_t series, size_t period,
                                        alm_error *error);
 void almi_changes_sort(almi_changes *changes); /* and removes what is there twice */
 
 /* Values of all columns at a period into online->values. */
-void almi_values_at(alm_online *online, const almi_history *history, size_t series, size_t period);
+void almi_values_at(alm_online_state *online, const almi_history *history, size_t series,
+                    size_t period);
 /* The state of a series at period to - 1, from the history. */
-ALM_NODISCARD alm_err almi_replay_series(alm_online *online, const almi_history *history,
+ALM_NODISCARD alm_err almi_replay_series(alm_online_state *online, const almi_history *history,
                                          size_t series, size_t to, alm_feature_state **out,
                                          alm_error *error);
 ALM_NODISCARD alm_err almi_history_create(size_t cap, almi_history *out, alm_error *error);
 
 /* ---- online_open.c ---- */
 
-ALM_NODISCARD alm_err almi_online_read(alm_online *online, const alm_online_options *options,
+ALM_NODISCARD alm_err almi_online_read(alm_online_state *online, const alm_online_options *options,
                                        alm_error *error);
 
 /* ---- online_state.c ---- */
 
 /* Publishes the drafts. */
-ALM_NODISCARD alm_err almi_online_show(alm_online *online, alm_error *error);
+ALM_NODISCARD alm_err almi_online_show(alm_online_state *online, alm_error *error);
 void almi_view_destroy(almi_view *view); /* takes NULL */
 
-static inline double *almi_column_cell(const alm_online *online, size_t column, size_t series,
+static inline double *almi_column_cell(const alm_online_state *online, size_t column, size_t series,
                                        size_t period)
 {
     const almi_online_column *c = &online->columns[column];

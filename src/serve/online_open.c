@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static alm_err take(alm_online *online, size_t count, size_t size, void *out, alm_error *error)
+static alm_err take(alm_online_state *online, size_t count, size_t size, void *out,
+                    alm_error *error)
 {
     void *memory = NULL;
     ALM_TRY(alm_arena_try_alloc(online->arena, count * size, &memory, error));
@@ -15,7 +16,7 @@ static alm_err take(alm_online *online, size_t count, size_t size, void *out, al
 
 /* ---- what feeds a column ---- */
 
-static const char *reader_of(const alm_online *online, const char *column)
+static const char *reader_of(const alm_online_state *online, const char *column)
 {
     for (size_t i = 0; i < online->project->feature_count; i++) {
         const alm_feature_spec *feature = &online->project->features[i];
@@ -26,7 +27,7 @@ static const char *reader_of(const alm_online *online, const char *column)
     return "of the release";
 }
 
-static alm_err feed_of(const alm_online *online, const alm_series_column *column,
+static alm_err feed_of(const alm_online_state *online, const alm_series_column *column,
                        almi_feed_kind *out, alm_error *error)
 {
     const alm_stock_spec *stock = &online->project->stock;
@@ -50,7 +51,7 @@ static alm_err feed_of(const alm_online *online, const alm_series_column *column
     return ALM_OK;
 }
 
-static alm_err describe_columns(alm_online *online, const alm_feature_schema *schema,
+static alm_err describe_columns(alm_online_state *online, const alm_feature_schema *schema,
                                 alm_error *error)
 {
     const alm_series_spec *spec = &online->project->series;
@@ -85,7 +86,7 @@ static alm_err describe_columns(alm_online *online, const alm_feature_schema *sc
 
 /* ---- what the project says ---- */
 
-static alm_err describe_stock(alm_online *online, alm_error *error)
+static alm_err describe_stock(alm_online_state *online, alm_error *error)
 {
     const alm_project *project = online->project;
     const alm_series_spec *series = &project->series;
@@ -111,7 +112,8 @@ static alm_err describe_stock(alm_online *online, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err describe(alm_online *online, const alm_online_options *options, alm_error *error)
+static alm_err describe(alm_online_state *online, const alm_online_options *options,
+                        alm_error *error)
 {
     const alm_panel *nodes = alm_panel_source_aggregates(options->source);
     const alm_feature_schema *schema = alm_panel_source_schema(options->source);
@@ -143,7 +145,7 @@ static alm_err describe(alm_online *online, const alm_online_options *options, a
     return describe_columns(online, schema, error);
 }
 
-static alm_err check_memory(const alm_online *online, uint64_t limit, alm_error *error)
+static alm_err check_memory(const alm_online_state *online, uint64_t limit, alm_error *error)
 {
     uint64_t state = alm_feature_plan_state_bytes(online->plan);
     uint64_t series = online->cap * (sizeof(double) + 2) + 2 * state + 2 * sizeof(almi_view);
@@ -168,7 +170,7 @@ static alm_err check_memory(const alm_online *online, uint64_t limit, alm_error 
 
 /* ---- arrays ---- */
 
-static alm_err take_nans(alm_online *online, size_t count, double **out, alm_error *error)
+static alm_err take_nans(alm_online_state *online, size_t count, double **out, alm_error *error)
 {
     ALM_TRY(take(online, count, sizeof(double), out, error));
     for (size_t i = 0; i < count; i++) {
@@ -177,7 +179,7 @@ static alm_err take_nans(alm_online *online, size_t count, double **out, alm_err
     return ALM_OK;
 }
 
-static alm_err take_arrays(alm_online *online, const alm_panel *nodes, alm_error *error)
+static alm_err take_arrays(alm_online_state *online, const alm_panel *nodes, alm_error *error)
 {
     size_t count = online->series_count;
     ALM_TRY(take(online, count * online->key_count, sizeof(alm_str), &online->keys, error));
@@ -208,7 +210,7 @@ static alm_err take_arrays(alm_online *online, const alm_panel *nodes, alm_error
     return ALM_OK;
 }
 
-static alm_err take_groupings(alm_online *online, const alm_hierarchy *hierarchy,
+static alm_err take_groupings(alm_online_state *online, const alm_hierarchy *hierarchy,
                               const alm_panel *nodes, alm_error *error)
 {
     size_t room = 1;
@@ -239,7 +241,8 @@ static alm_err take_groupings(alm_online *online, const alm_hierarchy *hierarchy
 
 /* ---- reading ---- */
 
-static alm_err keep_keys(alm_online *online, const alm_panel *panel, size_t i, alm_error *error)
+static alm_err keep_keys(alm_online_state *online, const alm_panel *panel, size_t i,
+                         alm_error *error)
 {
     size_t series = panel->first_series + i;
     alm_str *keys = (alm_str *)online->keys + series * online->key_count;
@@ -247,7 +250,7 @@ static alm_err keep_keys(alm_online *online, const alm_panel *panel, size_t i, a
         alm_str key = panel->keys[i * online->key_count + k];
         keys[k] = (alm_str){alm_arena_copy_text(online->arena, key.data, key.size), key.size};
     }
-    int order = series == 0 ? -1 : 0; /* alm_online_find searches by halves */
+    int order = series == 0 ? -1 : 0; /* alm_online_state_find searches by halves */
     for (size_t k = 0; order == 0 && k < online->key_count; k++) {
         order = alm_str_compare(keys[k - online->key_count], keys[k]);
     }
@@ -256,7 +259,8 @@ static alm_err keep_keys(alm_online *online, const alm_panel *panel, size_t i, a
                                 "by their keys");
 }
 
-static alm_err keep_series(alm_online *online, const alm_panel *panel, size_t i, alm_error *error)
+static alm_err keep_series(alm_online_state *online, const alm_panel *panel, size_t i,
+                           alm_error *error)
 {
     size_t series = panel->first_series + i;
     void *memory = NULL;
@@ -294,7 +298,7 @@ static alm_err keep_series(alm_online *online, const alm_panel *panel, size_t i,
     return ALM_OK;
 }
 
-static alm_err read_blocks(alm_online *online, alm_panel_source *source, alm_arena *block,
+static alm_err read_blocks(alm_online_state *online, alm_panel_source *source, alm_arena *block,
                            alm_error *error)
 {
     alm_panel panel = {.series_count = 1};
@@ -311,13 +315,13 @@ static alm_err read_blocks(alm_online *online, alm_panel_source *source, alm_are
     return alm_panel_source_rewind(source, error);
 }
 
-static size_t published(const alm_online *online)
+static size_t published(const alm_online_state *online)
 {
     return online->periods - (online->target_known_at ? 0 : online->delay);
 }
 
 /* Who belongs to which row, and the sums of all days. */
-static alm_err add_up(alm_online *online, almi_grouping *grouping, alm_error *error)
+static alm_err add_up(alm_online_state *online, almi_grouping *grouping, alm_error *error)
 {
     for (size_t s = 0; s < online->series_count; s++) {
         size_t row = grouping->row_of_series[s];
@@ -350,7 +354,7 @@ static alm_err add_up(alm_online *online, almi_grouping *grouping, alm_error *er
 
 /* Days that the snapshot does not publish yet have no row in it; that is what they are until
  * somebody tells. No feature reads them before they are published. Their stock may be published. */
-static alm_err fill_unpublished(alm_online *online, size_t series, alm_error *error)
+static alm_err fill_unpublished(alm_online_state *online, size_t series, alm_error *error)
 {
     const almi_history *history = &online->view[series]->history;
     for (size_t t = published(online); t < online->periods; t++) {
@@ -367,7 +371,8 @@ static alm_err fill_unpublished(alm_online *online, size_t series, alm_error *er
     return ALM_OK;
 }
 
-alm_err almi_online_read(alm_online *online, const alm_online_options *options, alm_error *error)
+alm_err almi_online_read(alm_online_state *online, const alm_online_options *options,
+                         alm_error *error)
 {
     const alm_panel *nodes = alm_panel_source_aggregates(options->source);
     ALM_TRY(describe(online, options, error));

@@ -22,7 +22,8 @@ void almi_view_destroy(almi_view *view)
     }
 }
 
-static alm_err draft_of(alm_online *online, size_t series, almi_view **out, alm_error *error)
+static alm_err draft_of(alm_online_state *online, size_t series, almi_view **out,
+                        alm_error *error)
 {
     if (!online->draft[series]) {
         const almi_view *view = online->view[series];
@@ -42,7 +43,8 @@ static alm_err draft_of(alm_online *online, size_t series, almi_view **out, alm_
 }
 
 /* For a cell that readers may look at. */
-static alm_err own_history(alm_online *online, size_t series, almi_view *draft, alm_error *error)
+static alm_err own_history(alm_online_state *online, size_t series, almi_view *draft,
+                           alm_error *error)
 {
     const almi_history *shared = &online->view[series]->history;
     if (draft->history.target == shared->target) {
@@ -57,7 +59,7 @@ static alm_err own_history(alm_online *online, size_t series, almi_view *draft, 
 /* ---- publishing ---- */
 
 /* So that nothing can fail once a table is published. */
-static alm_err room_to_retire(alm_online *online, size_t count, alm_error *error)
+static alm_err room_to_retire(alm_online_state *online, size_t count, alm_error *error)
 {
     almi_retired_list *list = &online->retired;
     size_t room = list->room ? list->room : 64;
@@ -74,14 +76,14 @@ static alm_err room_to_retire(alm_online *online, size_t count, alm_error *error
     return ALM_OK;
 }
 
-static void retire(alm_online *online, void *memory, alm_feature_state *state)
+static void retire(alm_online_state *online, void *memory, alm_feature_state *state)
 {
     almi_retired_list *list = &online->retired;
     alm_assert(list->count < list->room);
     list->item[list->count++] = (almi_retired){memory, state, atomic_load(&online->epoch)};
 }
 
-static void free_retired(alm_online *online)
+static void free_retired(alm_online_state *online)
 {
     uint64_t oldest = UINT64_MAX;
     for (size_t w = 0; w < online->workers; w++) {
@@ -102,7 +104,7 @@ static void free_retired(alm_online *online)
     list->count = kept;
 }
 
-static double scale_of(const alm_online *online, const almi_view *view)
+static double scale_of(const alm_online_state *online, const almi_view *view)
 {
     alm_panel_column column = {.name = online->columns[0].panel.name, .role = ALM_ROLE_OBSERVED,
                                .values = view->history.target, .stride = online->cap};
@@ -113,14 +115,14 @@ static double scale_of(const alm_online *online, const almi_view *view)
     return alm_history_scale(&past, online->scratch);
 }
 
-static void show_draft(alm_online *online, almi_view *view)
+static void show_draft(alm_online_state *online, almi_view *view)
 {
     view->seen = (alm_online_series){.state = view->state, .target = view->history.target,
                                      .states = view->history.states,
                                      .scale = scale_of(online, view)};
 }
 
-static almi_table *make_table(alm_online *online, alm_error *error)
+static almi_table *make_table(alm_online_state *online, alm_error *error)
 {
     void *memory = NULL;
     size_t bytes = sizeof(almi_table) + online->series_count * sizeof(alm_online_series *);
@@ -148,7 +150,7 @@ static almi_table *make_table(alm_online *online, alm_error *error)
 }
 
 /* The drafts are what is published now; what they replace is retired. */
-static void take_over_drafts(alm_online *online)
+static void take_over_drafts(alm_online_state *online)
 {
     for (size_t s = 0; s < online->series_count; s++) {
         almi_view *draft = online->draft[s];
@@ -164,7 +166,7 @@ static void take_over_drafts(alm_online *online)
     }
 }
 
-alm_err almi_online_show(alm_online *online, alm_error *error)
+alm_err almi_online_show(alm_online_state *online, alm_error *error)
 {
     size_t drafts = 0;
     for (size_t s = 0; s < online->series_count; s++) {
@@ -191,11 +193,12 @@ alm_err almi_online_show(alm_online *online, alm_error *error)
 
 /* ---- opening and closing ---- */
 
-alm_err alm_online_open(const alm_online_options *options, alm_online **out, alm_error *error)
+alm_err alm_online_state_open(const alm_online_options *options, alm_online_state **out,
+                              alm_error *error)
 {
     alm_assert(options->workers > 0 && options->workers <= ALM_ONLINE_WORKERS_MAX);
     alm_arena *arena = alm_arena_create(0);
-    alm_online *online = ALM_NEW(arena, alm_online);
+    alm_online_state *online = ALM_NEW(arena, alm_online_state);
     online->arena = arena;
     online->scratch = alm_arena_create(0);
     online->project = options->project;
@@ -209,14 +212,14 @@ alm_err alm_online_open(const alm_online_options *options, alm_online **out, alm
     }
     code = code == ALM_OK ? almi_online_show(online, error) : code;
     if (code != ALM_OK) {
-        alm_online_close(online);
+        alm_online_state_close(online);
         return code;
     }
     *out = online;
     return ALM_OK;
 }
 
-static void destroy_draft(alm_online *online, size_t series)
+static void destroy_draft(alm_online_state *online, size_t series)
 {
     almi_view *draft = online->draft[series];
     if (draft && draft->history.target == online->view[series]->history.target) {
@@ -225,7 +228,7 @@ static void destroy_draft(alm_online *online, size_t series)
     almi_view_destroy(draft);
 }
 
-void alm_online_close(alm_online *online)
+void alm_online_state_close(alm_online_state *online)
 {
     if (!online) {
         return;
@@ -253,18 +256,18 @@ void alm_online_close(alm_online *online)
 
 /* ---- what never changes ---- */
 
-size_t alm_online_series_count(const alm_online *online)
+size_t alm_online_state_series_count(const alm_online_state *online)
 {
     return online->series_count;
 }
 
-alm_date alm_online_last_end(const alm_online *online)
+alm_date alm_online_state_last_end(const alm_online_state *online)
 {
     return online->start + (alm_date)online->cap;
 }
 
-alm_err alm_online_find(const alm_online *online, const alm_str *keys, size_t count, size_t *out,
-                        alm_error *error)
+alm_err alm_online_state_find(const alm_online_state *online, const alm_str *keys, size_t count,
+                              size_t *out, alm_error *error)
 {
     size_t low = 0;
     size_t high = count == online->key_count ? online->series_count : 0;
@@ -303,7 +306,7 @@ static bool is_of_stock(const alm_event *event)
 }
 
 /* Periods before this one are published in the snapshot. */
-static size_t published(const alm_online *online, const alm_event *event)
+static size_t published(const alm_online_state *online, const alm_event *event)
 {
     if (is_of_stock(event)) {
         bool late = !online->stock_known_at && !online->stock_in_advance;
@@ -313,7 +316,7 @@ static size_t published(const alm_online *online, const alm_event *event)
     return online->periods - (online->target_known_at ? 0 : online->delay);
 }
 
-static alm_err check_day(const alm_online *online, size_t series, alm_date day, alm_date last,
+static alm_err check_day(const alm_online_state *online, size_t series, alm_date day, alm_date last,
                          alm_error *error)
 {
     char text[ALM_DATE_TEXT_BYTES];
@@ -331,12 +334,12 @@ static alm_err check_day(const alm_online *online, size_t series, alm_date day, 
     return ALM_OK;
 }
 
-alm_err alm_online_check(const alm_online *online, const alm_online_now *now,
-                         const alm_event *event, alm_error *error)
+alm_err alm_online_state_check(const alm_online_state *online, const alm_online_now *now,
+                               const alm_event *event, alm_error *error)
 {
     size_t series = 0;
-    ALM_TRY(alm_online_find(online, event->keys, event->key_count, &series, error));
-    alm_date last = alm_online_last_end(online) - 1;
+    ALM_TRY(alm_online_state_find(online, event->keys, event->key_count, &series, error));
+    alm_date last = alm_online_state_last_end(online) - 1;
     last = now->end + 1 < last ? now->end + 1 : last;
     ALM_TRY(check_day(online, series, event->day, last, error));
     if (event->day >= online->start + (alm_date)published(online, event)) {
@@ -353,14 +356,14 @@ alm_err alm_online_check(const alm_online *online, const alm_online_now *now,
     return ALM_OK;
 }
 
-static alm_err refuse_broken(const alm_online *online, alm_error *error)
+static alm_err refuse_broken(const alm_online_state *online, alm_error *error)
 {
     return online->broken ? alm_fail(error, ALM_ERR_INCOMPLETE, "the online state stopped in the "
                                      "middle of a change: open it again")
                           : ALM_OK;
 }
 
-static alm_err keep_said(alm_online *online, const alm_event *event, size_t *out,
+static alm_err keep_said(alm_online_state *online, const alm_event *event, size_t *out,
                          alm_error *error)
 {
     *out = SIZE_MAX;
@@ -392,7 +395,7 @@ static alm_err keep_said(alm_online *online, const alm_event *event, size_t *out
     return ALM_OK;
 }
 
-static alm_err keep_event(alm_online *online, const alm_event *event, alm_instant known_at,
+static alm_err keep_event(alm_online_state *online, const alm_event *event, alm_instant known_at,
                           size_t series, alm_error *error)
 {
     uint32_t period = (uint32_t)(event->day - online->start);
@@ -415,19 +418,19 @@ static alm_err keep_event(alm_online *online, const alm_event *event, alm_instan
     return almi_changes_add(&online->dirty, series, period, error);
 }
 
-alm_err alm_online_apply(alm_online *online, const alm_event *event, alm_instant received,
-                         alm_online_effect *effect, alm_error *error)
+alm_err alm_online_state_apply(alm_online_state *online, const alm_event *event,
+                               alm_instant received, alm_online_effect *effect, alm_error *error)
 {
     size_t series = 0;
     alm_instant known_at = event->known_at == ALM_EVENT_NOT_SAID ? received : event->known_at;
     ALM_TRY(refuse_broken(online, error));
-    ALM_TRY(alm_online_find(online, event->keys, event->key_count, &series, error));
+    ALM_TRY(alm_online_state_find(online, event->keys, event->key_count, &series, error));
     bool over = event->day < online->start + (alm_date)published(online, event);
     if (over && (is_of_stock(event) || known_at <= online->known_until)) {
         *effect = ALM_ONLINE_IN_SNAPSHOT;
         return ALM_OK;
     }
-    ALM_TRY(check_day(online, series, event->day, alm_online_last_end(online) - 1, error));
+    ALM_TRY(check_day(online, series, event->day, alm_online_state_last_end(online) - 1, error));
     alm_err code = keep_event(online, event, known_at, series, error);
     online->broken = code != ALM_OK;
     if (code == ALM_OK) {
@@ -439,7 +442,7 @@ alm_err alm_online_apply(alm_online *online, const alm_event *event, alm_instant
 /* ---- corrections ---- */
 
 /* Periods of one series whose columns have changed. */
-static alm_err retract(alm_online *online, const almi_change *changed, size_t count,
+static alm_err retract(alm_online_state *online, const almi_change *changed, size_t count,
                        alm_error *error)
 {
     size_t series = changed[0].series;
@@ -478,7 +481,7 @@ static alm_err retract(alm_online *online, const almi_change *changed, size_t co
 
 /* Adds up again what the changed cells are part of; members of a sum that the plan reads change
  * too. */
-static alm_err regroup(alm_online *online, almi_changes *changed, alm_error *error)
+static alm_err regroup(alm_online_state *online, almi_changes *changed, alm_error *error)
 {
     for (size_t g = 0; g < online->grouping_count; g++) {
         almi_grouping *grouping = &online->groupings[g];
@@ -505,7 +508,7 @@ static alm_err regroup(alm_online *online, almi_changes *changed, alm_error *err
     return ALM_OK;
 }
 
-static alm_err rework(alm_online *online, almi_changes *changed, alm_error *error)
+static alm_err rework(alm_online_state *online, almi_changes *changed, alm_error *error)
 {
     almi_changes_sort(&online->dirty);
     for (size_t i = 0; i < online->dirty.count; i++) {
@@ -530,7 +533,7 @@ static alm_err rework(alm_online *online, almi_changes *changed, alm_error *erro
     return ALM_OK;
 }
 
-static alm_err work_in(alm_online *online, alm_error *error)
+static alm_err work_in(alm_online_state *online, alm_error *error)
 {
     if (online->dirty.count == 0) {
         return ALM_OK;
@@ -541,7 +544,7 @@ static alm_err work_in(alm_online *online, alm_error *error)
     return code;
 }
 
-alm_err alm_online_publish(alm_online *online, alm_error *error)
+alm_err alm_online_state_publish(alm_online_state *online, alm_error *error)
 {
     ALM_TRY(refuse_broken(online, error));
     alm_err code = work_in(online, error);
@@ -553,7 +556,7 @@ alm_err alm_online_publish(alm_online *online, alm_error *error)
 /* ---- closing a day ---- */
 
 /* Cells with something that this end shows and the one before did not. */
-static alm_err look_at_pending(alm_online *online, alm_error *error)
+static alm_err look_at_pending(alm_online_state *online, alm_error *error)
 {
     almi_changes *pending = &online->pending;
     size_t kept = 0;
@@ -574,7 +577,7 @@ static alm_err look_at_pending(alm_online *online, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err fill_day(alm_online *online, size_t day, alm_error *error)
+static alm_err fill_day(alm_online_state *online, size_t day, alm_error *error)
 {
     for (size_t s = 0; s < online->series_count; s++) {
         size_t all = 0;
@@ -592,7 +595,7 @@ static alm_err fill_day(alm_online *online, size_t day, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err push_period(alm_online *online, size_t period, alm_error *error)
+static alm_err push_period(alm_online_state *online, size_t period, alm_error *error)
 {
     for (size_t s = 0; s < online->series_count; s++) {
         almi_view *draft = NULL;
@@ -605,7 +608,7 @@ static alm_err push_period(alm_online *online, size_t period, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err close_day(alm_online *online, alm_error *error)
+static alm_err close_day(alm_online_state *online, alm_error *error)
 {
     ALM_TRY(work_in(online, error)); /* as of the end before */
     size_t day = online->end++;
@@ -615,12 +618,12 @@ static alm_err close_day(alm_online *online, alm_error *error)
     return push_period(online, day - online->lag, error);
 }
 
-alm_err alm_online_advance(alm_online *online, alm_date end, alm_error *error)
+alm_err alm_online_state_advance(alm_online_state *online, alm_date end, alm_error *error)
 {
     ALM_TRY(refuse_broken(online, error));
-    if (end > alm_online_last_end(online)) {
+    if (end > alm_online_state_last_end(online)) {
         char text[ALM_DATE_TEXT_BYTES];
-        alm_date_text(alm_online_last_end(online), text);
+        alm_date_text(alm_online_state_last_end(online), text);
         return alm_fail(error, ALM_ERR_LIMIT, "what is known in advance lets days before %s close: "
                         "take a new snapshot, with more days of calendar", text);
     }
@@ -638,7 +641,7 @@ alm_err alm_online_advance(alm_online *online, alm_date end, alm_error *error)
 
 /* ---- readers ---- */
 
-const alm_online_now *alm_online_enter(alm_online *online, size_t worker)
+const alm_online_now *alm_online_state_enter(alm_online_state *online, size_t worker)
 {
     alm_assert(worker < online->workers);
     _Atomic uint64_t *mine = &online->readers[worker].epoch;
@@ -647,13 +650,13 @@ const alm_online_now *alm_online_enter(alm_online *online, size_t worker)
     return &atomic_load(&online->table)->now;
 }
 
-void alm_online_leave(alm_online *online, size_t worker)
+void alm_online_state_leave(alm_online_state *online, size_t worker)
 {
     atomic_store_explicit(&online->readers[worker].epoch, 0, memory_order_release);
 }
 
-void alm_online_panel(const alm_online *online, const alm_online_now *now, size_t series,
-                      alm_arena *arena, alm_panel *out)
+void alm_online_state_panel(const alm_online_state *online, const alm_online_now *now,
+                            size_t series, alm_arena *arena, alm_panel *out)
 {
     const alm_online_series *seen = now->series[series];
     size_t periods = now->origin + 1;
@@ -686,8 +689,8 @@ void alm_online_panel(const alm_online *online, const alm_online_now *now, size_
     };
 }
 
-alm_err alm_online_features(const alm_online *online, const alm_online_rows *rows,
-                            alm_arena *arena, double *out, alm_error *error)
+alm_err alm_online_state_features(const alm_online_state *online, const alm_online_rows *rows,
+                                  alm_arena *arena, double *out, alm_error *error)
 {
     const alm_feature_state *state = rows->now->series[rows->series]->state;
     size_t width = alm_feature_plan_width(online->plan);

@@ -6,11 +6,11 @@
  * and the same events has the same bits.
  *
  * DAYS. `end` is the first day that is not over. Events move days; a day that is not over moves no
- * feature, because batch features are values of days that are over. alm_online_advance closes days:
- * what has no event gets the project's rule (zero, missing, closed), sums over groups are added up
- * in the order of the batch, every state moves on by one period. What is said later about a day
- * that is over replaces it: states retract. A group's sum of a corrected day is added up again, and
- * all its members retract where the plan reads it.
+ * feature, because batch features are values of days that are over. alm_online_state_advance closes
+ * days: what has no event gets the project's rule (zero, missing, closed), sums over groups are
+ * added up in the order of the batch, every state moves on by one period. What is said later about
+ * a day that is over replaces it: states retract. A group's sum of a corrected day is added up
+ * again, and all its members retract where the plan reads it.
  *
  * THE SAME BITS AS BATCH. After events and advances to `end`, every feature of every series at
  * every step is bit for bit that of alm_feature_rows over a panel that ends at `end`, of a snapshot
@@ -33,7 +33,8 @@
  *
  * MEMORY. Per series: the history of the target (10 bytes a period) and of each column of its own
  * that the plan reads (8), and twice alm_feature_plan_state_bytes, because while a day closes both
- * states are there. alm_online_open refuses what exceeds the limit before it reads, with the sum.
+ * states are there. alm_online_state_open refuses what exceeds the limit before it reads, with the
+ * sum.
  *
  * Errors of a writer after which nothing is certain any more (no memory in the middle of a day)
  * leave readers with what was published last; every later call of a writer says that the state must
@@ -47,7 +48,7 @@
 
 #define ALM_ONLINE_WORKERS_MAX 256
 
-typedef struct alm_online alm_online;
+typedef struct alm_online_state alm_online_state;
 
 typedef struct alm_online_options {
     const alm_project *project;   /* this and the plan are borrowed until close */
@@ -61,17 +62,17 @@ typedef struct alm_online_options {
     uint64_t memory_limit_bytes; /* 0: none */
 } alm_online_options;
 
-ALM_NODISCARD alm_err alm_online_open(const alm_online_options *options, alm_online **out,
-                                      alm_error *error);
-void alm_online_close(alm_online *online); /* takes NULL; no reader is inside */
+ALM_NODISCARD alm_err alm_online_state_open(const alm_online_options *options,
+                                            alm_online_state **out, alm_error *error);
+void alm_online_state_close(alm_online_state *online); /* takes NULL; no reader is inside */
 
 /* ---- what never changes: any thread ---- */
 
-size_t alm_online_series_count(const alm_online *online);
+size_t alm_online_state_series_count(const alm_online_state *online);
 /* ALM_ERR_NOT_FOUND: no such series in the snapshot. */
-ALM_NODISCARD alm_err alm_online_find(const alm_online *online, const alm_str *keys, size_t count,
-                                      size_t *out, alm_error *error);
-alm_date alm_online_last_end(const alm_online *online); /* days before it can close */
+ALM_NODISCARD alm_err alm_online_state_find(const alm_online_state *online, const alm_str *keys,
+                                            size_t count, size_t *out, alm_error *error);
+alm_date alm_online_state_last_end(const alm_online_state *online); /* days before it can close */
 
 /* ---- writer ---- */
 
@@ -81,15 +82,16 @@ typedef enum alm_online_effect {
 } alm_online_effect;
 
 /* One event (checked) of the log. Readers see it after the next publish or advance.
- * ALM_ERR_NOT_FOUND, ALM_ERR_INVALID: as alm_online_check says of it; nothing has changed. */
-ALM_NODISCARD alm_err alm_online_apply(alm_online *online, const alm_event *event,
-                                       alm_instant received, alm_online_effect *effect,
-                                       alm_error *error);
+ * ALM_ERR_NOT_FOUND, ALM_ERR_INVALID: as alm_online_state_check says of it; nothing has changed. */
+ALM_NODISCARD alm_err alm_online_state_apply(alm_online_state *online, const alm_event *event,
+                                             alm_instant received, alm_online_effect *effect,
+                                             alm_error *error);
 /* Shows readers what has been applied. */
-ALM_NODISCARD alm_err alm_online_publish(alm_online *online, alm_error *error);
-/* Closes all days before `end`, and publishes. ALM_ERR_LIMIT behind alm_online_last_end; an earlier
- * end than now is nothing to do. */
-ALM_NODISCARD alm_err alm_online_advance(alm_online *online, alm_date end, alm_error *error);
+ALM_NODISCARD alm_err alm_online_state_publish(alm_online_state *online, alm_error *error);
+/* Closes all days before `end`, and publishes. ALM_ERR_LIMIT behind alm_online_state_last_end; an
+ * earlier end than now is nothing to do. */
+ALM_NODISCARD alm_err alm_online_state_advance(alm_online_state *online, alm_date end,
+                                               alm_error *error);
 
 /* ---- readers ---- */
 
@@ -112,21 +114,22 @@ typedef struct alm_online_now {
 } alm_online_now;
 
 /* Pairs up with leave and does not nest. */
-const alm_online_now *alm_online_enter(alm_online *online, size_t worker);
-void alm_online_leave(alm_online *online, size_t worker);
+const alm_online_now *alm_online_state_enter(alm_online_state *online, size_t worker);
+void alm_online_state_leave(alm_online_state *online, size_t worker);
 
 /* Can the event be counted? Its series is known, its day is not before the first of the series and
  * not behind tomorrow (seen from `now`). Of a day that is published in the snapshot there is no
  * stock to be told, and of sales it must be said when they became known: an event that is sent
  * again after its id was forgotten would count twice otherwise. To be asked, and answered to the
  * sender, before the event goes into the log. */
-ALM_NODISCARD alm_err alm_online_check(const alm_online *online, const alm_online_now *now,
-                                       const alm_event *event, alm_error *error);
+ALM_NODISCARD alm_err alm_online_state_check(const alm_online_state *online,
+                                             const alm_online_now *now, const alm_event *event,
+                                             alm_error *error);
 
 /* The series alone, as a panel that ends at the origin: the target, and what is known in advance of
  * it; other observed columns have no values. Borrowed from `now`, structs in `arena`. */
-void alm_online_panel(const alm_online *online, const alm_online_now *now, size_t series,
-                      alm_arena *arena, alm_panel *out);
+void alm_online_state_panel(const alm_online_state *online, const alm_online_now *now,
+                            size_t series, alm_arena *arena, alm_panel *out);
 
 typedef struct alm_online_rows {
     const alm_online_now *now;
@@ -136,7 +139,8 @@ typedef struct alm_online_rows {
 } alm_online_rows;
 
 /* Features of steps 1..steps: out[(step - 1) * width + feature]. Temporaries in `arena`. */
-ALM_NODISCARD alm_err alm_online_features(const alm_online *online, const alm_online_rows *rows,
-                                          alm_arena *arena, double *out, alm_error *error);
+ALM_NODISCARD alm_err alm_online_state_features(const alm_online_state *online,
+                                                const alm_online_rows *rows, alm_arena *arena,
+                                                double *out, alm_error *error);
 
 #endif

@@ -13,8 +13,8 @@
 
 static void assert_same_state(run *a, run *b)
 {
-    const alm_online_now *x = alm_online_enter(a->online, 0);
-    const alm_online_now *y = alm_online_enter(b->online, 1);
+    const alm_online_now *x = alm_online_state_enter(a->online, 0);
+    const alm_online_now *y = alm_online_state_enter(b->online, 1);
     assert_int_equal(x->end, y->end);
     assert_int_equal(x->events, y->events);
     assert_memory_equal(&x->profile, &y->profile, sizeof x->profile);
@@ -23,17 +23,17 @@ static void assert_same_state(run *a, run *b)
     double *two = ALM_NEW_ARRAY(a->arena, double, cells);
     for (size_t s = 0; s < SHOP_SERIES; s++) {
         alm_online_rows rows = {x, s, 2, SHOP_HORIZON};
-        must(a, alm_online_features(a->online, &rows, a->arena, one, &a->s.f->error));
+        must(a, alm_online_state_features(a->online, &rows, a->arena, one, &a->s.f->error));
         rows.now = y;
-        must(b, alm_online_features(b->online, &rows, a->arena, two, &a->s.f->error));
+        must(b, alm_online_state_features(b->online, &rows, a->arena, two, &a->s.f->error));
         assert_memory_equal(one, two, cells * sizeof *one);
         assert_true(same(x->series[s]->scale, y->series[s]->scale));
         assert_memory_equal(x->series[s]->target, y->series[s]->target,
                             (x->origin + 1) * sizeof(double));
         assert_memory_equal(x->series[s]->states, y->series[s]->states, x->origin + 1);
     }
-    alm_online_leave(b->online, 1);
-    alm_online_leave(a->online, 0);
+    alm_online_state_leave(b->online, 1);
+    alm_online_state_leave(a->online, 0);
 }
 
 static void ignore(alm_event_append *append)
@@ -65,7 +65,7 @@ static alm_err replay_fact(void *context, const alm_event_record *record, alm_er
     alm_event event;
     alm_online_effect effect;
     ALM_TRY(alm_event_read(record->content, r->arena, &event, error));
-    return alm_online_apply(r->online, &event, record->received, &effect, error);
+    return alm_online_state_apply(r->online, &event, record->received, &effect, error);
 }
 
 /* Snapshot and log make the state: told and closed day by day, or all at once after a restart. */
@@ -91,17 +91,18 @@ static void test_restart(void **state)
                 tell(&r, &r.s.fact[i]);
             }
         }
-        must(&r, alm_online_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
+        must(&r, alm_online_state_advance(r.online, fixture_date(SHOP_START) + day + 1, &f->error));
     }
     alm_event_log_close(log);
     must(&r, open_online(&again, 0));
     must(&r, alm_event_log_open(fs, &options, &(alm_event_sink){replay_fact, &again}, &log,
                                 &f->error));
-    must(&r, alm_online_advance(again.online, fixture_date(SHOP_START) + SHOP_DAYS, &f->error));
+    must(&r,
+         alm_online_state_advance(again.online, fixture_date(SHOP_START) + SHOP_DAYS, &f->error));
     assert_same_state(&r, &again);
     alm_event_log_close(log);
     alm_fs_destroy(fs);
-    alm_online_close(again.online);
+    alm_online_state_close(again.online);
     stop(&r);
 }
 
@@ -118,7 +119,7 @@ static alm_err write_days(crowd *c, alm_error *error)
     run *r = c->r;
     for (int day = SHOP_PERIODS; day < SHOP_DAYS; day++) {
         tell_day(r, day);
-        ALM_TRY(alm_online_advance(r->online, fixture_date(SHOP_START) + day + 1, error));
+        ALM_TRY(alm_online_state_advance(r->online, fixture_date(SHOP_START) + day + 1, error));
     }
     return ALM_OK;
 }
@@ -127,19 +128,19 @@ static alm_err write_days(crowd *c, alm_error *error)
 static alm_err look(crowd *c, size_t worker, alm_arena *arena, alm_error *error)
 {
     const run *r = c->r;
-    const alm_online_now *now = alm_online_enter(r->online, worker);
+    const alm_online_now *now = alm_online_state_enter(r->online, worker);
     double *out = ALM_NEW_ARRAY(arena, double, SHOP_HORIZON * r->width);
     alm_err code = now->end == now->start + (alm_date)now->origin + 1 ? ALM_OK : ALM_ERR_INVALID;
     for (size_t s = 0; s < now->series_count && code == ALM_OK; s++) {
         alm_panel panel;
-        alm_online_panel(r->online, now, s, arena, &panel);
+        alm_online_state_panel(r->online, now, s, arena, &panel);
         alm_history_view past = {.panel = &panel, .origin = now->origin, .delay = 0};
         double scale = alm_history_scale(&past, arena);
         alm_online_rows rows = {now, s, scale > 0 ? scale : 1, SHOP_HORIZON};
-        code = alm_online_features(r->online, &rows, arena, out, error);
+        code = alm_online_state_features(r->online, &rows, arena, out, error);
         code = code == ALM_OK && !same(scale, now->series[s]->scale) ? ALM_ERR_INVALID : code;
     }
-    alm_online_leave(r->online, worker);
+    alm_online_state_leave(r->online, worker);
     return code;
 }
 
@@ -186,29 +187,29 @@ static void test_a_reader_keeps_what_it_saw(void **state)
     fixture *f = *state;
     start(&r, f, &(shop_options){.seed = 32});
     must(&r, open_online(&r, 0));
-    const alm_online_now *before = alm_online_enter(r.online, 0);
+    const alm_online_now *before = alm_online_state_enter(r.online, 0);
     double *kept = ALM_NEW_ARRAY(r.arena, double, SHOP_HORIZON * r.width);
     double *again = ALM_NEW_ARRAY(r.arena, double, SHOP_HORIZON * r.width);
     alm_online_rows rows = {before, 0, 1, SHOP_HORIZON};
-    must(&r, alm_online_features(r.online, &rows, r.arena, kept, &f->error));
+    must(&r, alm_online_state_features(r.online, &rows, r.arena, kept, &f->error));
     double target = before->series[0]->target[SHOP_PERIODS - 2];
     shop_fact *fact = shop_add(&r.s, 0, SHOP_PERIODS - 2, ALM_EVENT_CORRECTION, target + 50);
     fact->known_at += 5 * SHOP_DAY;
     tell(&r, fact);
-    must(&r, alm_online_publish(r.online, &f->error));
+    must(&r, alm_online_state_publish(r.online, &f->error));
     for (int day = 1; day <= 3; day++) {
         alm_date end = fixture_date(SHOP_START) + SHOP_PERIODS + day;
-        must(&r, alm_online_advance(r.online, end, &f->error));
+        must(&r, alm_online_state_advance(r.online, end, &f->error));
     }
     assert_int_equal(before->origin, SHOP_PERIODS - 1);
     assert_true(same(before->series[0]->target[SHOP_PERIODS - 2], target));
-    must(&r, alm_online_features(r.online, &rows, r.arena, again, &f->error));
+    must(&r, alm_online_state_features(r.online, &rows, r.arena, again, &f->error));
     assert_memory_equal(kept, again, SHOP_HORIZON * r.width * sizeof *kept);
-    const alm_online_now *after = alm_online_enter(r.online, 1);
+    const alm_online_now *after = alm_online_state_enter(r.online, 1);
     assert_int_equal(after->origin, SHOP_PERIODS + 2);
     assert_true(after->series[0]->target[SHOP_PERIODS - 2] == target + 50);
-    alm_online_leave(r.online, 1);
-    alm_online_leave(r.online, 0);
+    alm_online_state_leave(r.online, 1);
+    alm_online_state_leave(r.online, 0);
     stop(&r);
 }
 
@@ -224,9 +225,9 @@ static void expect_failure(run *r, alm_err code, alm_err expected, const char *w
 
 static alm_err check_event(run *r, alm_event *event)
 {
-    const alm_online_now *now = alm_online_enter(r->online, 0);
-    alm_err code = alm_online_check(r->online, now, event, &r->s.f->error);
-    alm_online_leave(r->online, 0);
+    const alm_online_now *now = alm_online_state_enter(r->online, 0);
+    alm_err code = alm_online_state_check(r->online, now, event, &r->s.f->error);
+    alm_online_state_leave(r->online, 0);
     return code;
 }
 
@@ -258,25 +259,26 @@ static void test_events_that_cannot_count(void **state)
     e.known_at = ALM_EVENT_NOT_SAID;
     /* Published in the snapshot, and known before its end. */
     alm_instant end = alm_instant_of_date(first + SHOP_PERIODS);
-    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    must(&r, alm_online_state_apply(r.online, &e, end, &effect, &f->error));
     assert_int_equal(effect, ALM_ONLINE_IN_SNAPSHOT);
-    must(&r, alm_online_apply(r.online, &e, end + 1, &effect, &f->error));
+    must(&r, alm_online_state_apply(r.online, &e, end + 1, &effect, &f->error));
     assert_int_equal(effect, ALM_ONLINE_COUNTED);
     e.day = first + SHOP_PERIODS - 1; /* not published in it */
-    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    must(&r, alm_online_state_apply(r.online, &e, end, &effect, &f->error));
     assert_int_equal(effect, ALM_ONLINE_COUNTED);
     e.kind = ALM_EVENT_STOCK_COUNT;
     must(&r, check_event(&r, &e));
     e.day = first + SHOP_PERIODS - 3;
     expect_failure(&r, check_event(&r, &e), ALM_ERR_INVALID, "stock of that day");
-    must(&r, alm_online_apply(r.online, &e, end, &effect, &f->error));
+    must(&r, alm_online_state_apply(r.online, &e, end, &effect, &f->error));
     assert_int_equal(effect, ALM_ONLINE_IN_SNAPSHOT);
     e.day = first + SHOP_DAYS;
-    assert_int_equal(alm_online_apply(r.online, &e, end, &effect, &f->error), ALM_ERR_INVALID);
-    alm_err code = alm_online_advance(r.online, first + SHOP_DAYS + 1, &f->error);
+    assert_int_equal(alm_online_state_apply(r.online, &e, end, &effect, &f->error),
+                     ALM_ERR_INVALID);
+    alm_err code = alm_online_state_advance(r.online, first + SHOP_DAYS + 1, &f->error);
     expect_failure(&r, code, ALM_ERR_LIMIT, "calendar");
-    must(&r, alm_online_advance(r.online, first, &f->error)); /* nothing to do */
-    must(&r, alm_online_advance(r.online, first + SHOP_DAYS, &f->error));
+    must(&r, alm_online_state_advance(r.online, first, &f->error)); /* nothing to do */
+    must(&r, alm_online_state_advance(r.online, first + SHOP_DAYS, &f->error));
     stop(&r);
 }
 
@@ -311,19 +313,19 @@ static void test_no_memory(void **state)
         must(&r, open_online(&r, 0));
         tell(&r, &r.s.fact[r.s.facts - 1]);
         (void)alm_heap_fail_at(nth);
-        alm_err code = alm_online_advance(r.online, fixture_date(SHOP_START) + SHOP_PERIODS + 2,
-                                          &f->error);
+        alm_err code = alm_online_state_advance(
+            r.online, fixture_date(SHOP_START) + SHOP_PERIODS + 2, &f->error);
         (void)alm_heap_fail_at(0);
         failed = code != ALM_OK;
-        const alm_online_now *now = alm_online_enter(r.online, 0);
+        const alm_online_now *now = alm_online_state_enter(r.online, 0);
         assert_int_equal(now->origin, failed ? SHOP_PERIODS - 1 : SHOP_PERIODS + 1);
-        alm_online_leave(r.online, 0);
+        alm_online_state_leave(r.online, 0);
         if (failed) {
             assert_int_equal(code, ALM_ERR_MEMORY);
-            expect_failure(&r, alm_online_publish(r.online, &f->error), ALM_ERR_INCOMPLETE,
+            expect_failure(&r, alm_online_state_publish(r.online, &f->error), ALM_ERR_INCOMPLETE,
                            "open it again");
         }
-        alm_online_close(r.online);
+        alm_online_state_close(r.online);
         r.online = NULL;
     }
     stop(&r);

@@ -79,7 +79,8 @@ alm_err alm_recompute(const alm_recompute_request *request, const alm_base_works
     alm_recomputed made = {.steps = (size_t)method->horizon,
                            .origin = request->now->end - 1,
                            .path_count = (size_t)method->paths};
-    alm_online_panel(request->online, request->now, request->series, workspace->results, &panel);
+    alm_online_state_panel(request->online, request->now, request->series, workspace->results,
+                           &panel);
     ALM_TRY(base_of(request, &panel, workspace, &made.base, error));
     made.mean = made.base.mean;
     made.paths = paths_of(request, &panel, &made.base, workspace);

@@ -20,7 +20,7 @@
 
 typedef struct alm_recompute_request {
     const alm_bundle *bundle; /* whose plan the online state was opened with */
-    const alm_online *online;
+    const alm_online_state *online;
     const alm_online_now *now; /* between enter and leave of the calling worker */
     size_t series;
     bool explain; /* the workspace has a forest scratch per mean model then */

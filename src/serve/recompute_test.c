@@ -18,7 +18,7 @@ typedef struct served {
     alm_panel_source *source;
     alm_bundle_parts parts;
     alm_bundle *bundle;
-    alm_online *online;
+    alm_online_state *online;
     alm_arena *arena;
 } served;
 
@@ -89,13 +89,13 @@ static void start(served *s, fixture *f, const served_case *c)
     alm_online_options online = {.project = f->project, .plan = s->bundle->plan,
                                  .source = s->source, .horizon = SYNTHETIC_HORIZON, .workers = 1,
                                  .known_until = ALM_EVENT_NOT_SAID};
-    must(s, alm_online_open(&online, &s->online, &f->error));
+    must(s, alm_online_state_open(&online, &s->online, &f->error));
     alm_panel_source_close(s->source); /* it is not needed any more */
 }
 
 static void stop(served *s)
 {
-    alm_online_close(s->online);
+    alm_online_state_close(s->online);
     alm_bundle_destroy(s->bundle);
     alm_arena_destroy(s->arena);
 }
@@ -117,11 +117,11 @@ static void tell_days(served *s)
                                .known_at = ALM_EVENT_NOT_SAID, .values = &price,
                                .value_count = 1};
             alm_online_effect effect;
-            must(s, alm_online_apply(s->online, &event, alm_instant_of_date(event.day), &effect,
-                                     &s->f->error));
+            must(s, alm_online_state_apply(s->online, &event, alm_instant_of_date(event.day),
+                                           &effect, &s->f->error));
         }
     }
-    must(s, alm_online_advance(s->online, fixture_date(SYNTHETIC_END), &s->f->error));
+    must(s, alm_online_state_advance(s->online, fixture_date(SYNTHETIC_END), &s->f->error));
 }
 
 static void compare_leaf(served *s, const alm_recomputed *got, const kept_forecast *run,
@@ -149,7 +149,7 @@ static void compare_with_run(served *s, const char *end)
                                     NULL};
     pipeline_case c = {.end = end, .delay = s->delay};
     must(s, pipeline_case_run(s->f, &s->snapshot, &s->parts, &c, s->arena, &all));
-    const alm_online_now *now = alm_online_enter(s->online, 0);
+    const alm_online_now *now = alm_online_state_enter(s->online, 0);
     size_t compared = 0;
     for (size_t i = 0; i < all.count; i++) {
         if (all.list[i].aggregate) {
@@ -169,7 +169,7 @@ static void compare_with_run(served *s, const char *end)
         compared++;
     }
     assert_in_range(compared, SYNTHETIC_SERIES - 4, SYNTHETIC_SERIES);
-    alm_online_leave(s->online, 0);
+    alm_online_state_leave(s->online, 0);
     alm_arena_destroy(workspace.results);
     alm_arena_destroy(workspace.batch);
     alm_arena_destroy(workspace.series);
@@ -222,7 +222,7 @@ static void test_explained(void **state)
     alm_forest_scratch *scratch = NULL;
     must(&s, alm_forest_scratch_create(s.bundle->models[0].explainer, &scratch, &f->error));
     alm_base_workspace workspace = {s.arena, alm_arena_create(0), alm_arena_create(0), &scratch};
-    const alm_online_now *now = alm_online_enter(s.online, 0);
+    const alm_online_now *now = alm_online_state_enter(s.online, 0);
     alm_recomputed got;
     alm_recompute_request request = {s.bundle, s.online, now, 1, true};
     must(&s, alm_recompute(&request, &workspace, &got, &f->error));
@@ -231,7 +231,7 @@ static void test_explained(void **state)
         lines += got.base.top[k].feature != UINT16_MAX && got.base.top[k].value != 0;
     }
     assert_true(lines > 0);
-    alm_online_leave(s.online, 0);
+    alm_online_state_leave(s.online, 0);
     alm_forest_scratch_destroy(scratch);
     alm_arena_destroy(workspace.batch);
     alm_arena_destroy(workspace.series);

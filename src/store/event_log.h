@@ -25,8 +25,8 @@
  * RETENTION. Everything is kept until alm_event_log_release says what is not needed any more; whole
  * segments are then removed, oldest first, and their ids forgotten. So duplicates are known as far
  * back as `oldest_sequence` of the facts; whoever releases must know what is older without the log
- * (alm_online_check does, by its day). At most `ids_max` ids are held, 48 to 96 bytes each; above
- * that events are refused with ALM_ERR_LIMIT, never forgotten in silence.
+ * (alm_online_state_check does, by its day). At most `ids_max` ids are held, 48 to 96 bytes each;
+ * above that events are refused with ALM_ERR_LIMIT, never forgotten in silence.
  *
  * One process at a time. Thread safety: as said above; open, commit, release, facts and close by
  * one thread at a time. */
