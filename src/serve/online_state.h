@@ -108,6 +108,9 @@ typedef struct alm_online_now {
     alm_date end;    /* the first day that is not over */
     size_t origin;   /* period of the last day that is */
     alm_profile profile; /* pooled, as of the origin */
+    /* What it was made of: the target of all series, ALM_PROFILE_PERIODS up to the newest period
+     * that is published at the origin (fewer when there are fewer). */
+    const double *totals;
     uint64_t events; /* counted so far */
     size_t series_count;
     const alm_online_series *const *series;
