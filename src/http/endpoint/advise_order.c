@@ -58,9 +58,9 @@ static void read_receipts(const alm_call *call, alm_order_request *out)
         almi_answer_i32(alm_json_at(list, i), "day", &receipt[i].day);
         almi_answer_double(alm_json_at(list, i), "units", &receipt[i].units);
     }
-    out->has_receipts = list != NULL;
-    out->receipt = receipt;
-    out->receipts = count;
+    out->stock.has_receipts = list != NULL;
+    out->stock.receipt = receipt;
+    out->stock.receipts = count;
 }
 
 static alm_err read_request(const alm_call *call, alm_order_request *out, alm_error *error)
@@ -79,8 +79,8 @@ static alm_err read_request(const alm_call *call, alm_order_request *out, alm_er
     if (lost) {
         (void)alm_json_as_bool(lost, &terms->lost_sales);
     }
-    out->has_on_hand = alm_json_member(body, "on_hand") != NULL;
-    almi_answer_double(body, "on_hand", &out->on_hand);
+    out->stock.has_on_hand = alm_json_member(body, "on_hand") != NULL;
+    almi_answer_double(body, "on_hand", &out->stock.on_hand);
     read_receipts(call, out);
     return ALM_OK;
 }
@@ -139,7 +139,7 @@ static void put_answer(const alm_order_request *request, const alm_order_answer 
 static void run(const alm_call *call, alm_reply *reply)
 {
     almi_answering answering;
-    alm_order_request request = {.on_hand = 0};
+    alm_order_request request = {.computation = NULL};
     alm_order_answer answer;
     alm_error error;
     if (!almi_answer_begin(call, &answering, reply)) {
