@@ -133,6 +133,7 @@ struct alm_online_state {
     bool unknown_gaps; /* a day without a row is missing, not zero */
     bool flags_stockouts; /* stock counts of 0 say "out of stock" */
     alm_instant known_until;
+    uint64_t bytes; /* as check_memory counts them */
     size_t series_count;
     size_t key_count;
     const alm_str *keys; /* series x key_count */

@@ -266,6 +266,11 @@ alm_date alm_online_state_last_end(const alm_online_state *online)
     return online->start + (alm_date)online->cap;
 }
 
+uint64_t alm_online_state_bytes(const alm_online_state *online)
+{
+    return online->bytes;
+}
+
 alm_err alm_online_state_find(const alm_online_state *online, const alm_str *keys, size_t count,
                               size_t *out, alm_error *error)
 {
