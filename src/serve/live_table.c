@@ -363,7 +363,7 @@ void alm_live_destroy(alm_live *live)
     end_threads(live);
     alm_assert(!live->first);
     almi_live_line_destroy(live->opened);
-    almi_live_table *table = almi_live_current(live);
+    almi_live_table *table = alm_epoch_exchange(&live->cell, NULL);
     alm_epoch_destroy(live->epoch); /* with the tables before */
     if (table) {
         destroy_table(table);
