@@ -190,6 +190,9 @@ void alm_reply_problem(alm_reply *reply, const alm_request *request, const alm_p
                                              ? problem->detail
                                              : alm_str_of(alm_status_reason(problem->status)));
     }
+    if (problem->extend) {
+        problem->extend(problem->context, &json);
+    }
     alm_json_close_object(&json);
     reply->status = problem->status;
     reply->content_type = ALM_TYPE_PROBLEM;

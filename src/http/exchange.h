@@ -7,7 +7,7 @@
 #ifndef ALM_HTTP_EXCHANGE_H
 #define ALM_HTTP_EXCHANGE_H
 
-#include "base/str.h"
+#include "base/json.h"
 
 /* X(name) */
 #define ALM_METHOD_MAP(X) X(GET) X(HEAD) X(POST) X(PUT) X(PATCH) X(DELETE) X(OPTIONS)
@@ -118,6 +118,8 @@ typedef struct alm_problem {
     const char *title; /* NULL: the status's reason */
     alm_str detail;
     alm_str pointer;   /* of the value at fault, as in RFC 6901; empty: none */
+    void (*extend)(void *context, alm_json_writer *json); /* writes further members; NULL: none */
+    void *context;
 } alm_problem;
 void alm_reply_problem(alm_reply *reply, const alm_request *request, const alm_problem *problem);
 /* The problem of an error, with its status from the table of base/error.h. */

@@ -255,6 +255,9 @@ static alm_err check(checker *c, const alm_schema *schema, const alm_json *value
     if (found == ALM_JSON_NULL && schema->is_nullable) {
         return ALM_OK;
     }
+    if (schema->or_one && found == ALM_JSON_OBJECT) {
+        return check(c, schema->items, value);
+    }
     if (!fits(schema->kind, found)) {
         char what[64];
         snprintf(what, sizeof what, "expected %s%s", kind_name(schema->kind),
@@ -381,9 +384,31 @@ static void write_object(const alm_schema *schema, alm_json_writer *json)
     }
 }
 
+/* One item, or the same schema without that choice. */
+static void write_or_one(const alm_schema *schema, alm_json_writer *json)
+{
+    alm_schema many = *schema;
+    many.or_one = false;
+    many.name = NULL;
+    many.doc = NULL;
+    if (schema->doc) {
+        alm_json_put_text(json, "description", schema->doc);
+    }
+    alm_json_key(json, "anyOf");
+    alm_json_open_array(json);
+    alm_schema_write(schema->items, json);
+    alm_schema_write(&many, json);
+    alm_json_close_array(json);
+}
+
 void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
 {
     alm_json_open_object(json);
+    if (schema->or_one) {
+        write_or_one(schema, json);
+        alm_json_close_object(json);
+        return;
+    }
     write_type(schema, json);
     if (schema->doc) {
         alm_json_put_text(json, "description", schema->doc);

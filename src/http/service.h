@@ -19,6 +19,7 @@
 #include "serve/committed.h"
 #include "serve/desk.h"
 #include "serve/ladder.h"
+#include "serve/live.h"
 #include "serve/model_set.h"
 
 struct alm_service {
@@ -42,6 +43,8 @@ struct alm_service {
     alm_committed *committed;
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
+    alm_live *live;           /* events, and what is computed; NULL: `live_problem` says why */
+    const char *live_problem; /* a sentence without its end; NULL: no project is served */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

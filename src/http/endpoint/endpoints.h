@@ -16,6 +16,7 @@
     X(predict_stockout)   \
     X(advise_order)       \
     X(node_predictions)   \
+    X(post_events)        \
     X(list_models)        \
     X(get_model)          \
     X(openapi_document)   \
