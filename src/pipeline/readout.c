@@ -32,7 +32,7 @@ static void read_stockout(const almi_readout *in, alm_forecast *out)
     if (!out->has_stock) {
         return;
     }
-    alm_stockout risk = {.probability = ALM_NEW_ARRAY(in->arena, double, run->steps),
+    alm_stockout_risk risk = {.probability = ALM_NEW_ARRAY(in->arena, double, run->steps),
                          .shortfall = ALM_NEW_ARRAY(in->arena, double, run->steps)};
     double on_hand = in->on_hand > 0 ? in->on_hand : 0;
     alm_stockout_of_paths(in->values, run->paths, run->steps, on_hand, in->receipts, &risk);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "decide/stockout.h"
+
 const char *alm_severity_text(alm_severity severity)
 {
     static const char *const TEXTS[] = {
@@ -119,7 +121,7 @@ static alm_err count_risk(work *w, const paths *from, alm_error *error)
 {
     alm_stock_position stock;
     double *receipts = ALM_NEW_ARRAY(w->arena, double, from->steps);
-    alm_stockout risk = {.probability = ALM_NEW_ARRAY(w->arena, double, from->steps),
+    alm_stockout_risk risk = {.probability = ALM_NEW_ARRAY(w->arena, double, from->steps),
                          .shortfall = ALM_NEW_ARRAY(w->arena, double, from->steps)};
     ALM_TRY(choose_days(w, (int32_t)from->steps, error));
     ALM_TRY(alm_stock_position_of(&w->request->stock, &from->seen, from->steps, w->arena, &stock,
