@@ -115,7 +115,7 @@ static alm_err compute(visit *v, const alm_variant *variant, alm_computed *out, 
 
 /* ---- a step ---- */
 
-static alm_step_result compute_all(visit *v, uint64_t until_ns, const alm_computed **out,
+static alm_step_result compute_all(visit *v, uint64_t until_ns, alm_computation_side *side,
                                    alm_error *error)
 {
     const alm_computation_request *request = v->c->request;
@@ -132,11 +132,12 @@ static alm_step_result compute_all(visit *v, uint64_t until_ns, const alm_comput
         }
         alm_err code = compute(v, &request->variant[i], &result[i], error);
         if (code != ALM_OK) {
+            side->failed = i;
             return v->is_callers ? ALM_STEP_CALLER
                    : code == ALM_ERR_INCOMPLETE ? ALM_STEP_ABSENT : ALM_STEP_FAILED;
         }
     }
-    *out = result;
+    side->result = result;
     return ALM_STEP_ANSWERED;
 }
 
@@ -166,7 +167,7 @@ alm_step_result alm_computation_step(void *context, uint64_t until_ns, alm_error
     }
     v.workspace = *v.line.workspace;
     v.workspace.results = c->arena;
-    alm_step_result result = compute_all(&v, until_ns, &side->result, error);
+    alm_step_result result = compute_all(&v, until_ns, side, error);
     c->request->source->leave(c->request->source->context, &v.line);
     return result;
 }

@@ -84,6 +84,7 @@ typedef struct alm_computation_side {
     alm_demand_model model;     /* of variant 0, for alm_demand */
     alm_online_model step;      /* for alm_online_ask_runs */
     const alm_computed *result; /* by variant; NULL: it did not answer */
+    size_t failed;              /* the variant that went wrong */
 } alm_computation_side;
 
 struct alm_computation {
