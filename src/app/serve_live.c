@@ -18,6 +18,15 @@ static bool any_online(const alm_project *project)
     return any;
 }
 
+static void make_breakers(almi_cli *cli, alm_service *service)
+{
+    size_t count = cli->project->deployment_count;
+    service->breakers = ALM_NEW_ARRAY(cli->arena, alm_computing_breakers, count);
+    for (size_t i = 0; i < count; i++) {
+        alm_computing_breakers_init(&service->breakers[i]);
+    }
+}
+
 alm_err almi_serve_live_open(almi_cli *cli, int workers, bool has_lock, alm_service *service,
                              alm_error *error)
 {
@@ -25,6 +34,7 @@ alm_err almi_serve_live_open(almi_cli *cli, int workers, bool has_lock, alm_serv
     if (!service->committed) {
         return ALM_OK;
     }
+    make_breakers(cli, service);
     if (!has_lock) {
         service->live_problem = "another service has the events of this project";
         return ALM_OK;

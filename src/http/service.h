@@ -17,6 +17,7 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "serve/committed.h"
+#include "serve/computation.h"
 #include "serve/desk.h"
 #include "serve/ladder.h"
 #include "serve/live.h"
@@ -45,6 +46,8 @@ struct alm_service {
     alm_ladder_clock clock; /* of deadlines */
     alm_live *live;           /* events, and what is computed; NULL: `live_problem` says why */
     const char *live_problem; /* a sentence without its end; NULL: no project is served */
+    alm_computing_breakers *breakers;       /* by deployment of the project; NULL: none */
+    const alm_computing_source *computing;  /* instead of `live`; NULL: computed from that */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

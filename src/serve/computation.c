@@ -244,8 +244,12 @@ static void look_at_days(alm_computation *c)
 static alm_computing_breakers *breakers_of(const alm_computation *c)
 {
     const alm_project *project = c->request->online->project;
-    size_t i = (size_t)(c->target.route->spec - project->deployments);
-    return c->request->breakers && i < project->deployment_count ? &c->request->breakers[i] : NULL;
+    for (size_t i = 0; c->request->breakers && i < project->deployment_count; i++) {
+        if (c->target.route->spec == &project->deployments[i]) {
+            return &c->request->breakers[i];
+        }
+    }
+    return NULL;
 }
 
 alm_err alm_computation_begin(const alm_computation_request *request, alm_arena *arena,

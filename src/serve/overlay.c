@@ -270,18 +270,22 @@ static alm_err check_column_day(const work *w, const char *name, alm_date day, a
     return ALM_OK;
 }
 
-static alm_err take_column(work *w, size_t i, alm_error *error)
+static void put(work *w, size_t i, size_t c, size_t period, double value)
 {
     const alm_series_spec *spec = &w->online->project->series;
+    alm_change_reach *reach = &w->out->reach[i];
+    alm_change_reach read = put_cell(w, c + 1, period, value + 0.0);
+    alm_change_reach closes = says_closed(spec, &spec->columns[c])
+                                  ? put_closed(w, period, value) : ALM_CHANGE_NOT_READ;
+    read = closes > read ? closes : read;
+    *reach = read > *reach ? read : *reach;
+}
+
+static alm_err take_list(work *w, size_t i, size_t c, alm_error *error)
+{
     const alm_column_change *change = &w->changes->column[i];
-    size_t c = 0;
-    while (c < spec->column_count && !alm_str_equal(spec->columns[c].name, change->column)) {
-        c++;
-    }
-    if (c == spec->column_count) {
-        return fail_column(w, change->column, error);
-    }
-    const char *name = spec->columns[c].name.data; /* NUL terminated, as all of the project file */
+    /* NUL terminated, as all of the project file. */
+    const char *name = w->online->project->series.columns[c].name.data;
     ALM_TRY(check_list(name, change->value, change->count, error));
     bool *said = ALM_NEW_ARRAY(w->arena, bool, w->places);
     for (size_t k = 0; k < change->count; k++) {
@@ -293,13 +297,33 @@ static alm_err take_column(work *w, size_t i, alm_error *error)
         }
         said[period] = true;
         ALM_TRY(check_age(w, name, day->day, period, error));
-        alm_change_reach reach = put_cell(w, c + 1, period, day->value + 0.0);
-        alm_change_reach closes = says_closed(spec, &spec->columns[c])
-                                      ? put_closed(w, period, day->value) : ALM_CHANGE_NOT_READ;
-        reach = closes > reach ? closes : reach;
-        w->out->reach[i] = reach > w->out->reach[i] ? reach : w->out->reach[i];
+        put(w, i, c, period, day->value);
+    }
+    for (size_t t = w->end; change->has_ahead && t < w->end + w->online->future; t++) {
+        if (!said[t]) {
+            put(w, i, c, t, change->ahead);
+        }
     }
     return ALM_OK;
+}
+
+static alm_err take_column(work *w, size_t i, alm_error *error)
+{
+    const alm_series_spec *spec = &w->online->project->series;
+    const alm_column_change *change = &w->changes->column[i];
+    size_t c = 0;
+    while (c < spec->column_count && !alm_str_equal(spec->columns[c].name, change->column)) {
+        c++;
+    }
+    if (c == spec->column_count) {
+        return fail_column(w, change->column, error);
+    }
+    if (change->has_ahead &&
+        (!isfinite(change->ahead) || fabs(change->ahead) > ALM_EVENT_QUANTITY_MAX)) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: a finite number of at most %g is needed",
+                        spec->columns[c].name.data, ALM_EVENT_QUANTITY_MAX);
+    }
+    return take_list(w, i, c, error);
 }
 
 /* ---- what all series share ---- */

@@ -34,6 +34,8 @@ typedef struct alm_column_change {
     alm_str column; /* several changes of one column: the later one holds */
     const alm_day_value *value; /* a day once */
     size_t count;
+    bool has_ahead; /* `ahead` is the value of all days to come that the list does not have */
+    double ahead;
 } alm_column_change;
 
 typedef struct alm_changes {

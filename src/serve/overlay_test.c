@@ -176,7 +176,7 @@ static void test_extended_sales_and_their_price(void **state)
     open_case(&w, *state, &(served_case){.delay = 0});
     alm_day_value sale = {served_day(FIRST_DAYS), 5};
     alm_day_value price = {served_day(FIRST_DAYS), 40};
-    alm_column_change column = {ALM_STR("price"), &price, 1};
+    alm_column_change column = {ALM_STR("price"), &price, 1, false, 0};
     alm_changes changes = {.sales = &sale, .sales_count = 1};
     alm_recomputed without = compute(&w, SERIES, &changes, 1);
     changes.column = &column;
@@ -197,7 +197,7 @@ static void test_a_past_price_is_that_of_an_event(void **state)
     int day = FIRST_DAYS - 1;
     assert_true(synthetic_units(SERIES, day) > 0);
     alm_day_value price = {served_day(day), 0.25};
-    alm_column_change column = {ALM_STR("price"), &price, 1};
+    alm_column_change column = {ALM_STR("price"), &price, 1, false, 0};
     alm_changes changes = {.column = &column, .column_count = 1};
     alm_recomputed before = compute(&w, SERIES, NULL, 1);
     alm_recomputed would = compute(&w, SERIES, &changes, 1);
@@ -237,7 +237,7 @@ static void test_a_planned_event_is_that_of_the_calendar(void **state)
     close_case(&w);
 
     alm_day_value fair = {date, 1};
-    alm_column_change column = {ALM_STR("event"), &fair, 1};
+    alm_column_change column = {ALM_STR("event"), &fair, 1, false, 0};
     alm_changes changes = {.column = &column, .column_count = 1};
     open_case(&w, f, &(served_case){.delay = 0});
     alm_recomputed before = compute(&w, SERIES, NULL, 1);
@@ -268,7 +268,7 @@ static void test_how_far_a_change_comes(void **state)
     alm_recomputed before = compute(&w, SERIES, NULL, 1);
     for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
         alm_day_value day = {served_day(CASE[i].day), CASE[i].value};
-        alm_column_change column = {alm_str_of(CASE[i].column), &day, 1};
+        alm_column_change column = {alm_str_of(CASE[i].column), &day, 1, false, 0};
         alm_changes changes = {.column = &column, .column_count = 1};
         alm_recomputed would = compute(&w, SERIES, &changes, 1);
         assert_int_equal(w.overlay.reach[0], CASE[i].reach);
@@ -325,7 +325,7 @@ static void refuse_value(what_if *w, const char *column, alm_date day, double va
                          const char *part)
 {
     alm_day_value list = {day, value};
-    alm_column_change change = {alm_str_of(column), &list, 1};
+    alm_column_change change = {alm_str_of(column), &list, 1, false, 0};
     refuse(w, &(alm_changes){.column = &change, .column_count = 1}, ALM_ERR_INVALID, part);
 }
 
@@ -351,7 +351,7 @@ static void test_what_makes_no_sense_is_refused(void **state)
     refuse_value(&w, "event", served_day(0) - 1, 1, "before the first day that is known");
     alm_day_value twice[] = {{day, 1}, {day, 1}};
     refuse(&w, &(alm_changes){.sales = twice, .sales_count = 2}, ALM_ERR_INVALID, "said twice");
-    alm_column_change change = {ALM_STR("event"), twice, 2};
+    alm_column_change change = {ALM_STR("event"), twice, 2, false, 0};
     refuse(&w, &(alm_changes){.column = &change, .column_count = 1}, ALM_ERR_INVALID,
            "event of 2023-06-06 is said twice");
     refuse(&w, &(alm_changes){.sales = twice, .sales_count = ALM_OVERLAY_DAYS_MAX + 1},

@@ -245,6 +245,7 @@ void almi_answer_put_label(const alm_online_label *label, alm_json_writer *json)
     const alm_ladder_outcome *outcome = &label->outcome;
     alm_json_put_text(json, "served_by", alm_ladder_by_text(outcome->by));
     alm_json_put_text(json, "reason", alm_ladder_why_text(outcome->why));
+    alm_json_put_bool(json, "computed", label->is_computed);
     alm_json_put_bool(json, "degraded", label->is_degraded);
     alm_json_put_bool(json, "late", outcome->is_late);
     alm_json_key(json, "misses");

@@ -63,6 +63,7 @@ void almi_answer_refuse(const almi_answering *answering, const alm_error *error,
 #define ALMI_LABEL_MEMBERS                                                                        \
     {"served_by", &almi_schema_served_by, true, "The step of the ladder that answered."},         \
     {"reason", &almi_schema_reason, true, "Why the first step did not; `asked_for` when it did."}, \
+    {"computed", &alm_schema_boolean, true, "By a model for this request; else committed."},      \
     {"degraded", &alm_schema_boolean, true, "Not the first step."},                               \
     {"late", &alm_schema_boolean, true, "It came after the time of its step."},                   \
     {"misses", &almi_schema_misses, true, "Steps that did not answer, in order."},                \

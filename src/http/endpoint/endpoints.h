@@ -18,6 +18,7 @@
     X(predict_stockout_batch) \
     X(advise_order)       \
     X(advise_order_batch) \
+    X(ask_whatif)         \
     X(node_predictions)   \
     X(post_events)        \
     X(list_models)        \

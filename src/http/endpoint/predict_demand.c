@@ -19,12 +19,31 @@ static alm_err read_request(const almi_answering *answering, alm_demand_request 
     return ALM_OK;
 }
 
+/* The days of a computation, where the request says none. */
+static void choose_days(const alm_computation *c, alm_demand_request *out)
+{
+    out->model = &c->current.model;
+    out->previous = &c->previous.model;
+    if (c->steps > 0) {
+        out->from = out->from == ALM_DATE_NONE ? c->first : out->from;
+        int32_t left = c->first + c->steps - out->from;
+        out->horizon = out->horizon > 0 || left < 1 ? out->horizon : left;
+    }
+}
+
 static bool answer_demand(const almi_answering *answering, alm_reply *reply)
 {
     alm_demand_request request;
     alm_demand_answer answer;
+    almi_computing computing;
     alm_error error;
     alm_err code = read_request(answering, &request, &error);
+    if (code == ALM_OK) {
+        code = almi_compute_begin(answering, &request.ask, "what_if", false, &computing, &error);
+    }
+    if (code == ALM_OK && computing.computation) {
+        choose_days(computing.computation, &request);
+    }
     if (code == ALM_OK) {
         code = alm_demand(&answering->online, &request, answering->call->request->arena, &answer,
                           &error);
@@ -36,7 +55,7 @@ static bool answer_demand(const almi_answering *answering, alm_reply *reply)
         almi_answer_refuse(answering, &error, reply);
         return false;
     }
-    almi_forecast_reply(answering, &answer, false, reply);
+    almi_forecast_reply(answering, &answer, &computing, reply);
     return answer.label.is_degraded;
 }
 
@@ -58,6 +77,7 @@ static const alm_schema_member members[] = {
     {"granularity", &granularity, false, "How days are added up; default: not at all."},
     {"interval", &interval, false, "0.9 is from the 5 to the 95 percent quantile; default: the "
                                    "widest that is stored."},
+    ALMI_COMPUTE_MEMBERS,
 };
 static const alm_schema request_schema = {.name = "DemandRequest",
                                           .doc = "Demand of one node.",
@@ -68,14 +88,17 @@ const alm_route almi_route_predict_demand = {
     .path = "/api/v1/predictions/demand",
     .operation = "predictDemand",
     .tag = "Predictions",
-    .summary = "Demand of one node, from the committed run",
+    .summary = "Demand of one node, from the committed run or computed",
     .text = "The numbers are those that the run committed, bit for bit, or what stands in for them "
             "on the route's ladder; the answer says which. Means of days are added up to weeks and "
-            "months; quantiles are not, so periods of several days have no interval.",
+            "months; quantiles are not, so periods of several days have no interval. With "
+            "`features` the demand of a series is computed for this request, for an approved "
+            "`purpose` (`what_if`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The forecast."},
-                 {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."}},
+                 {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
+                 ALMI_COMPUTE_RESPONSES},
     .run = run,
 };
 
