@@ -56,8 +56,8 @@ void *alm_epoch_read(alm_epoch_cell *cell);
  * ALM_ERR_MEMORY: nothing has happened. */
 ALM_NODISCARD alm_err alm_epoch_publish(alm_epoch *epoch, alm_epoch_cell *cell, void *next,
                                         void (*destroy)(void *), alm_error *error);
-/* `next` takes the place of what is there, which is the caller's now; readers may still see it until
- * a wait that begins later is over. One publisher at a time; `next` is not owned by the cell. */
+/* `next` takes the place of what is there, which is the caller's now; readers may still see it
+ * until a wait that begins later is over. One publisher at a time; the cell does not own `next`. */
 void *alm_epoch_exchange(alm_epoch_cell *cell, void *next);
 /* Until every worker that is inside now has left. Not to be called by one that is inside. */
 void alm_epoch_wait(alm_epoch *epoch);
