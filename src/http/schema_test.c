@@ -154,9 +154,9 @@ static void a_place_is_never_cut_inside_a_key(void **state)
 static void one_or_many(void **state)
 {
     (void)state;
-    static const alm_schema_member members[] = {{"n", &alm_schema_integer, true, "A number."}};
+    static const alm_schema_member number[] = {{"n", &alm_schema_integer, true, "A number."}};
     static const alm_schema item = {.name = "Item", .kind = ALM_SCHEMA_OBJECT,
-                                    ALM_MEMBERS(members)};
+                                    ALM_MEMBERS(number)};
     static const alm_schema schema = {.name = "Items", .doc = "Some.", .kind = ALM_SCHEMA_ARRAY,
                                       .items = &item, .or_one = true, .count_min = 1,
                                       .count_max = 2};

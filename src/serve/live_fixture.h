@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/fs_fault.h"
 #include "base/fs_memory.h"

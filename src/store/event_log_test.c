@@ -437,6 +437,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON(test_the_same_id),       ON(test_bounds),       ON(test_a_large_group),
         ON(test_torn_and_damaged),  ON(test_a_sealed_segment), ON(test_release),
+        ON(test_replay),            ON(test_replay_behind_a_failure),
         ON(test_index_against_a_list), ON(test_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
