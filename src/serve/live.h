@@ -52,7 +52,7 @@ typedef struct alm_live_options { /* everything outlives the alm_live */
     size_t workers;             /* 1 to ALM_LIVE_WORKERS_MAX */
     uint64_t memory_limit_bytes; /* of the lines and the committed runs together; 0: none */
     uint32_t retry_s;           /* until what could not be opened is tried again */
-    /* One line about what happened; by both threads, which wait for it. NULL: nobody listens. */
+    /* A line about what happened; by both threads, which wait for it. NULL: nobody listens. */
     void (*note)(void *context, alm_log_level level, const char *message);
     void *context;
 } alm_live_options;
@@ -63,7 +63,7 @@ ALM_NODISCARD alm_err alm_live_create(const alm_live_options *options, alm_live 
 /* Starts both threads; the log is opened by the writer. A log that cannot be opened is no error:
  * everything then says why it is not there. A damaged one is not tried again. */
 ALM_NODISCARD alm_err alm_live_start(alm_live *live, alm_error *error);
-/* Which runs there shall be lines of; by the thread that refreshes the set. Copies what it needs. */
+/* Of which runs there shall be lines; by the thread that refreshes the set. It is copied. */
 void alm_live_follow(alm_live *live, const alm_committed_set *set);
 /* Writes and tells what is posted, ends the threads and closes everything. Takes NULL; no worker
  * is inside, and nobody posts any more. */
@@ -83,7 +83,7 @@ typedef struct alm_live_view { /* everything borrowed until the leave */
 } alm_live_view;
 
 /* By route and model version (a release's name, as of alm_committed_release). One visit of a worker
- * at a time. ALM_ERR_UNAVAILABLE with the reason: it is not there, and there is nothing to leave. */
+ * at a time. ALM_ERR_UNAVAILABLE with the reason: it is not there, and nothing is to be left. */
 ALM_NODISCARD alm_err alm_live_enter(alm_live *live, size_t worker, alm_str route,
                                      alm_str model_version, alm_live_view *out, alm_error *error);
 void alm_live_leave(alm_live *live, size_t worker, const alm_live_view *view);

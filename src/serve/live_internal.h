@@ -1,8 +1,9 @@
 /* live_internal.h: the inside of live.h, shared by its files.
  *
- * live_table.c publishes which line answers for whom; live_open.c opens lines; live_writer.c has the
- * log, the events and the days. Who owns what: `lock` guards the lists between threads; lines and
- * the table are the writer's, a line that is being opened is the opener's until it is handed over. */
+ * live_table.c publishes which line answers for whom; live_open.c opens lines; live_writer.c has
+ * the log, the events and the days. Who owns what: `lock` guards the lists between threads; lines
+ * and the table are the writer's, a line that is being opened is the opener's until the writer has
+ * taken it. */
 #ifndef ALM_SERVE_LIVE_INTERNAL_H
 #define ALM_SERVE_LIVE_INTERNAL_H
 
