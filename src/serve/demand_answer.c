@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "num/quantile.h"
+#include "serve/path_sums.h"
 
 #define NOT_KNOWN ((double)NAN)
 
@@ -391,24 +391,20 @@ static const double *quantiles_of(const work *w, int32_t day)
     return out;
 }
 
-/* Of the sum of days from..to, whose every path is limited by day as the means are. */
+/* Of the sum of days from..to of the answer, on its paths. */
 static const double *quantiles_of_sum(const work *w, int32_t from, int32_t to)
 {
     const alm_demand_spread *spread = &w->spread;
-    size_t first = (size_t)(w->first - spread->first);
+    double *last = ALM_NEW_ARRAY(w->arena, double, spread->steps);
+    for (size_t h = 0; h < spread->steps; h++) {
+        last[h] = reference_at(&w->last, spread->first + (alm_date)h);
+    }
+    alm_path_sums sums = {.values = spread->paths, .paths = spread->path_count,
+                          .steps = spread->steps, .limits = &w->limits, .reference = last,
+                          .level = spread->level, .levels = spread->levels};
     double *out = ALM_NEW_ARRAY(w->arena, double, spread->levels);
-    double *sum = ALM_NEW_ARRAY(w->arena, double, spread->path_count);
-    for (size_t s = 0; s < spread->path_count; s++) {
-        const double *path = spread->paths + s * spread->steps + first;
-        for (int32_t day = from; day <= to; day++) {
-            double last = reference_at(&w->last, w->first + day);
-            sum[s] += alm_limits_clamp(&w->limits, last, path[day], NULL);
-        }
-    }
-    alm_sort_doubles(sum, spread->path_count);
-    for (size_t q = 0; q < spread->levels; q++) {
-        out[q] = alm_quantile_sorted(sum, spread->path_count, spread->level[q]);
-    }
+    size_t first = (size_t)(w->first - spread->first);
+    alm_path_sum_quantiles(&sums, first + (size_t)from, first + (size_t)to, w->arena, out);
     return out;
 }
 

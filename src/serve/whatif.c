@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "decide/stockout.h"
-#include "num/quantile.h"
+#include "serve/path_sums.h"
 
 static const char *const APPROVED[] = {"what_if"};
 
@@ -15,7 +15,7 @@ typedef struct work {
     alm_computation_request asked;
     alm_computation *computation;
     alm_limits limits;
-    const double *reference; /* committed means by day of the answer, NaN: none; NULL: not needed */
+    const double *reference; /* committed means by day of the answer, NaN: none */
     alm_stock_seen seen;
     alm_whatif_answer *out;
 } work;
@@ -156,21 +156,14 @@ static void fill_days(const work *w, alm_whatif_outcome *out)
     out->quantile = quantile;
 }
 
-/* Quantiles of the sum: of the paths, whose days are limited as the means are. */
 static void fill_sum(const work *w, alm_whatif_outcome *out)
 {
     const alm_recomputed *f = &out->computed->forecast;
-    double *sum = ALM_NEW_ARRAY(w->arena, double, f->path_count);
     double *quantile = ALM_NEW_ARRAY(w->arena, double, out->computed->levels);
-    for (size_t s = 0; s < f->path_count; s++) {
-        for (int32_t day = 0; day < w->out->days; day++) {
-            sum[s] += limit(w, day, f->paths[s * f->steps + (size_t)day], NULL);
-        }
-    }
-    alm_sort_doubles(sum, f->path_count);
-    for (size_t q = 0; q < out->computed->levels; q++) {
-        quantile[q] = alm_quantile_sorted(sum, f->path_count, out->computed->level[q]);
-    }
+    alm_path_sums sums = {.values = f->paths, .paths = f->path_count, .steps = f->steps,
+                          .limits = &w->limits, .reference = w->reference,
+                          .level = out->computed->level, .levels = out->computed->levels};
+    alm_path_sum_quantiles(&sums, 0, (size_t)w->out->days - 1, w->arena, quantile);
     out->demand_quantile = quantile;
 }
 
@@ -355,7 +348,7 @@ static alm_err answer(work *w, alm_error *error)
     ALM_TRY(choose_days(w, &computed[0].forecast, error));
     alm_computed_node node = alm_computation_node(side, w->arena);
     w->out->node = node.name;
-    w->out->computation = w->computation;
+    w->out->purpose = w->asked.purpose;
     w->out->level = computed[0].level;
     w->out->levels = computed[0].levels;
     w->limits = limits_of(w, ALM_POLICY_FORECASTS);

@@ -80,7 +80,7 @@ typedef struct alm_whatif_answer {
     alm_str node;
     alm_date first;
     int32_t days, steps; /* told, and computed */
-    const alm_computation *computation;
+    alm_str purpose;
     const double *level;
     size_t levels;
     alm_whatif_outcome base;

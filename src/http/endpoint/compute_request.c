@@ -189,6 +189,10 @@ alm_err almi_compute_read(const alm_json *features, alm_arena *arena, alm_change
     const almi_planned_rule events = {"events", NULL, 1};
     alm_changes made = {.sales = NULL};
     almi_compute_room(arena, &made);
+    if (!features) {
+        *out = made;
+        return ALM_OK;
+    }
     read_sales(alm_json_member(features, "historical_sales"), arena, &made);
     ALM_TRY(almi_compute_read_planned(alm_json_member(features, "price_data"), &prices, arena,
                                       &made, error));

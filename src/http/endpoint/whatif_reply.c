@@ -267,8 +267,7 @@ void almi_whatif_reply(const alm_whatif_request *request, const alm_whatif_answe
         alm_json_close_object(&json);
     }
     alm_json_close_array(&json);
-    almi_compute_said said = {answer->computation->request->purpose, &request->base.changes,
-                              answer->base.computed};
+    almi_compute_said said = {answer->purpose, &request->base.changes, answer->base.computed};
     almi_compute_put_said(&said, &json);
     almi_answer_put_label(&answer->label, &json);
     alm_json_close_object(&json);
