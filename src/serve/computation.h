@@ -70,7 +70,7 @@ typedef struct alm_computed { /* one variant */
     const alm_change_reach *reach; /* by change of a column */
     size_t replaced, extended;     /* days of sales */
     bool counts;                   /* the target is counted in ones */
-    /* With `explain`: steps x ALM_EXPLANATIONS_MAX lines that sum to the mean, and their numbers. */
+    /* With `explain`: steps x ALM_EXPLANATIONS_MAX lines that sum to the mean, and how many. */
     const alm_explanation *explanation;
     const uint8_t *explanations;
 } alm_computed;

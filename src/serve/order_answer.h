@@ -2,8 +2,8 @@
  * run, or of a computation.
  *
  * decide/replenish.h says what the numbers mean; on the run's paths they are those of `almanac
- * optimize`, bit for bit. It is advice, never an action. The ladder is batch, previous, refused, and
- * of a computation model, previous, batch, refused: a rule has no paths. Hard limits of the
+ * optimize`, bit for bit. It is advice, never an action. The ladder is batch, previous, refused,
+ * and of a computation model, previous, batch, refused: a rule has no paths. Hard limits of the
  * project's policies for orders hold for the quantity.
  *
  * Errors as in demand_answer.h; those of alm_replenish (ALM_ERR_INVALID, ALM_ERR_INCOMPLETE); and

@@ -139,6 +139,31 @@ static void test_a_run_answers_below_the_models(void **state)
     stop(&t);
 }
 
+/* No model and no run: the rule goes by a season of sales that the request says. */
+static void test_a_rule_goes_by_the_sales_of_the_request(void **state)
+{
+    computed_web t;
+    start(&t, state);
+    t.c.missing[0] = t.c.missing[1] = true;
+    t.w->o->deployment[0].stale_days_max = 1;
+    t.w->o->now = alm_instant_of_date(fixture_date("2011-12-08"));
+    alm_json_document *d =
+        post(t.w, "demand", "{" SHOP "\"node\":\"a|UK\",\"purpose\":\"what_if\",\"from\":"
+             "\"2011-12-08\",\"horizon\":3,\"features\":{\"historical_sales\":["
+             "{\"date\":\"2011-12-01\",\"value\":1},{\"date\":\"2011-12-02\",\"value\":2},"
+             "{\"date\":\"2011-12-03\",\"value\":3},{\"date\":\"2011-12-04\",\"value\":4},"
+             "{\"date\":\"2011-12-05\",\"value\":5},{\"date\":\"2011-12-06\",\"value\":6},"
+             "{\"date\":\"2011-12-07\",\"value\":7}]}}", 200);
+    const alm_json *root = alm_json_root(d);
+    expect_text(root, "served_by", "rule");
+    for (size_t i = 0; i < 3; i++) {
+        expect_number(alm_json_at(alm_json_member(root, "predictions"), i), "value",
+                      (double)i + 1);
+    }
+    alm_json_document_destroy(d);
+    stop(&t);
+}
+
 static void test_what_is_refused(void **state)
 {
     static const struct {
@@ -316,6 +341,7 @@ int main(void)
         ON(test_demand),
         ON(test_committed_numbers_stay),
         ON(test_a_run_answers_below_the_models),
+        ON(test_a_rule_goes_by_the_sales_of_the_request),
         ON(test_what_is_refused),
         ON(test_stockout_and_order),
         ON(test_whatif),

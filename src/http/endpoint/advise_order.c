@@ -131,7 +131,8 @@ static const alm_schema outlook = {.name = "StockOutlook",
 static const alm_schema_member reply_members[] = {
     {"node", &alm_schema_string, true, "The series."},
     {"level", &alm_schema_string, true, "`series`."},
-    {"first", &alm_schema_date, true, "Day 1: the run's prediction date, or the first that is computed."},
+    {"first", &alm_schema_date, true, "Day 1: the run's prediction date, or the first that is "
+                                      "computed."},
     {"days", &alm_schema_integer, true, "Days of the run."},
     {"order", &alm_schema_number, true, "Units to order now, within the project's limits."},
     {"because", &alm_schema_string, true, "What made it that quantity."},

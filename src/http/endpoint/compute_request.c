@@ -286,9 +286,12 @@ void almi_compute_put_said(const almi_compute_said *said, alm_json_writer *json)
     alm_json_open_array(json);
     if (changes->sales_count > 0) {
         char text[80];
-        snprintf(text, sizeof text, "%zu days replaced, %zu added", computed ? computed->replaced : 0,
-                 computed ? computed->extended : 0);
-        put_input(ALM_STR("historical_sales"), changes->sales_count, computed ? text : UNUSED, json);
+        if (computed) {
+            snprintf(text, sizeof text, "%zu days replaced, %zu added", computed->replaced,
+                     computed->extended);
+        }
+        put_input(ALM_STR("historical_sales"), changes->sales_count, computed ? text : UNUSED,
+                  json);
     }
     for (size_t i = 0; i < changes->column_count; i++) {
         put_input(changes->column[i].column, changes->column[i].count,

@@ -17,10 +17,10 @@ const alm_schema almi_schema_leads = {.kind = ALM_SCHEMA_ARRAY, .items = &lead, 
 
 /* ---- requests ---- */
 
-static const char *const KEYS[] = {"lead_time_days", "lead_times",    "review_days", "service_level",
-                                   "fill_rate",      "holding_cost",  "shortage_cost", "order_cost",
-                                   "multiple",       "minimum",       "maximum",     "capacity",
-                                   "lost_sales"};
+static const char *const KEYS[] = {
+    "lead_time_days", "lead_times", "review_days", "service_level", "fill_rate", "holding_cost",
+    "shortage_cost",  "order_cost", "multiple",    "minimum",       "maximum",   "capacity",
+    "lost_sales"};
 
 static bool says_any(const alm_json *object)
 {

@@ -3,6 +3,8 @@
 #include "http/endpoint/forecast_reply.h"
 #include "http/problem_schema.h"
 
+#include <math.h>
+
 static alm_err read_request(const almi_answering *answering, alm_demand_request *out,
                             alm_error *error)
 {
@@ -19,9 +21,41 @@ static alm_err read_request(const almi_answering *answering, alm_demand_request 
     return ALM_OK;
 }
 
+/* Sales of the request for the rule, which answers when no model and no run can: a whole season of
+ * them, else it goes by the run's means. NULL: fewer, or days too far apart. */
+static const alm_rule_history *recent_sales(const alm_computation *c, alm_arena *arena)
+{
+    const alm_changes *changes = &c->request->variant[0].changes;
+    const alm_day_value *sale = changes->sales;
+    if (changes->sales_count < (size_t)c->target.route->season || changes->sales_count == 0) {
+        return NULL;
+    }
+    alm_date first = sale[0].day;
+    alm_date last = sale[0].day;
+    for (size_t i = 1; i < changes->sales_count; i++) {
+        first = sale[i].day < first ? sale[i].day : first;
+        last = sale[i].day > last ? sale[i].day : last;
+    }
+    int64_t days = (int64_t)last - first + 1;
+    if (days > ALM_RULE_DAYS_MAX) {
+        return NULL;
+    }
+    double *value = ALM_NEW_ARRAY(arena, double, (size_t)days);
+    for (int64_t i = 0; i < days; i++) {
+        value[i] = NAN;
+    }
+    for (size_t i = 0; i < changes->sales_count; i++) {
+        value[sale[i].day - first] = sale[i].value;
+    }
+    alm_rule_history *out = ALM_NEW(arena, alm_rule_history);
+    *out = (alm_rule_history){value, (size_t)days, last};
+    return out;
+}
+
 /* The days of a computation, where the request says none. */
 static void choose_days(const alm_computation *c, alm_demand_request *out)
 {
+    out->history = recent_sales(c, c->arena);
     out->model = &c->current.model;
     out->previous = &c->previous.model;
     if (c->steps > 0) {
