@@ -4,7 +4,8 @@
  * variants: the series as it is or with changes (overlay.h), all of one moment of one online state,
  * with the same sample paths' random numbers. The steps are `current`, the model of the release
  * that the request or the route names, and `previous`, that of the release promoted before, kept
- * warm. Each computes once, all variants or none.
+ * warm. Each computes once, all variants or none; a
+ * variant that asks for the same as the first shares its result.
  *
  * A step is not there (ALM_STEP_ABSENT) where no line of its release is open, and for a series that
  * is too young for a level of its own, of which the committed run has a forecast. What is wrong

@@ -114,7 +114,7 @@ assert ask("predictions/demand", dict(now, purpose="markdown"))["computed"]
 sold = ask("predictions/demand", {**now, "features": {"historical_sales": [
     {"date": before[1], "value": 90}, {"date": before[0], "value": 80}]}})
 assert sold["computation"]["inputs"] == [{"input": "historical_sales", "days": 2,
-                                          "effect": "2 days replaced, 0 added"}], sold
+                                          "effect": "2 replaced, 0 added"}], sold
 assert sold["predictions"] != computed["predictions"]
 problem = ask("predictions/demand", {**now, "features": {"historical_sales": [
     {"date": days[1], "value": 9}]}})

@@ -90,7 +90,7 @@ static void test_demand(void **state)
     assert_int_equal(alm_json_count(alm_json_member(root, "predictions")), 3);
     const alm_json *input = first_input(root, 3);
     expect_text(input, "input", "historical_sales");
-    expect_text(input, "effect", "2 days replaced, 0 added");
+    expect_text(input, "effect", "2 replaced, 0 added");
     const alm_json *list = alm_json_member(alm_json_member(root, "computation"), "inputs");
     expect_text(alm_json_at(list, 1), "input", "price");
     expect_number(alm_json_at(list, 1), "days", 4);

@@ -287,7 +287,7 @@ void almi_compute_put_said(const almi_compute_said *said, alm_json_writer *json)
     if (changes->sales_count > 0) {
         char text[80];
         if (computed) {
-            snprintf(text, sizeof text, "%zu days replaced, %zu added", computed->replaced,
+            snprintf(text, sizeof text, "%zu replaced, %zu added", computed->replaced,
                      computed->extended);
         }
         put_input(ALM_STR("historical_sales"), changes->sales_count, computed ? text : UNUSED,
