@@ -186,12 +186,38 @@ def kills(service, told):
     print(f"{acknowledged} events acknowledged before a kill, of {len(told)} in all")
 
 
+def doctor(service, count):
+    """While the service runs; and about a log that was spoiled, which nothing is served from."""
+    def events():
+        found = subprocess.run([ALMANAC, "doctor"], cwd=service.folder, capture_output=True,
+                               text=True)
+        return " ".join((found.stdout + found.stderr).split())
+    check(f"ok events {count} in the log" in events(), events())
+    kill(service)
+    folder = os.path.join(service.folder, ".almanac/events")
+    path = os.path.join(folder, sorted(os.listdir(folder))[0])
+    with open(path, "r+b") as file:
+        file.seek(100)
+        file.write(b"x")
+    check("bad events" in events() and os.path.basename(path) in events(), events())
+    service.start()
+    body = {}
+
+    def is_told():
+        body.update(service.post(EVENTS, sale("z")).json())
+        return os.path.basename(path) in body["detail"]
+    check(eventually(is_told), "events are refused with the name of the file", body)
+    answer = service.post("/api/v1/predictions/demand", {"node": "sku_1"})
+    check(answer.status == 200, "the committed run answers", answer)
+
+
 def main():
     service = Service({"listen": {"workers": 2}}, env={"LOG_LEVEL": "info"})
     service.folder = project_of_today(service.folder)
     with service:
         known = answers(service)
         kills(service, known)
+        doctor(service, len(known))
     finish()
 
 
