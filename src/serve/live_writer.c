@@ -150,7 +150,7 @@ static void adopt(alm_live *live, almi_live_line *line)
         almi_live_line_destroy(line);
         line = NULL;
     } else {
-        almi_live_note(live, ALM_LOG_INFO, "run " ALM_STR_FMT " is computed with online: %zu "
+        almi_live_note(live, ALM_LOG_INFO, "run " ALM_STR_FMT " is followed by events: %zu "
                        "series, %llu MB", ALM_STR_ARG(line->run_id),
                        alm_online_state_series_count(line->state),
                        (unsigned long long)(line->bytes >> 20));

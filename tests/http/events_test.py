@@ -11,43 +11,17 @@ import subprocess
 import threading
 import time
 
-from _service import ALARMS, ALMANAC, PATIENCE, SOURCE, Service, check, eventually, finish, total
+from _service import (ALARMS, ALMANAC, PATIENCE, Service, check, eventually, finish,
+                      project_of_today, today, total)
 
 KILLS = 22
 EVENTS = "/api/v1/events"
+DAY = today() # stays what it is when midnight passes
 random.seed(5)
 
 
-def today():
-    return datetime.datetime.now(datetime.timezone.utc).date()
-
-
-def project_of_today(folder):
-    """The project of the cases with its days moved, so that its run is today's."""
-    script = f'''CLI_CASE=x . "{SOURCE}/tests/cli/_case.sh"; project
-python3 - << 'END'
-import datetime
-rows = open("data/sales.csv").read().splitlines()
-move = datetime.date.fromisoformat("{today()}") - datetime.date(2024, 2, 1)
-with open("data/sales.csv", "w") as out:
-    out.write(rows[0] + "\\n")
-    for row in rows[1:]:
-        day, rest = row.split(",", 1)
-        day = datetime.date.fromisoformat(day) + move
-        if day < datetime.date.fromisoformat("{today()}"):
-            out.write(f"{{day}},{{rest}}\\n")
-END
-snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
-committed'''
-    made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "ALMANAC": ALMANAC})
-    if made.returncode:
-        raise RuntimeError(made.stdout + made.stderr)
-    return os.path.join(folder, "p")
-
-
 def sale(identity, sku=1, quantity=1, **more):
-    return {"id": identity, "kind": "sale", "product_id": f"sku_{sku}", "day": str(today()),
+    return {"id": identity, "kind": "sale", "product_id": f"sku_{sku}", "day": str(DAY),
             "quantity": quantity, **more}
 
 
@@ -80,10 +54,10 @@ def answers(service):
     check([event.get("status") for event in body["events"]] == [None, 404, 409, None, None, 400],
           body)
     check(body["pointer"] == "/1" and body["stored"] == 2 and body["refused"] == 3, body)
-    tomorrow = today() + datetime.timedelta(3)
-    yesterday = today() - datetime.timedelta(1)
+    later = DAY + datetime.timedelta(3)
+    yesterday = DAY - datetime.timedelta(1)
     for value, status, part in (
-            (sale("f", day=str(tomorrow)), 400, "future"),
+            (sale("f", day=str(later)), 400, "future"),
             (sale("g", day=str(yesterday)), 400, "known_at"),
             (sale("h", kind="receipt"), 400, "stock"),
             (sale("i", warehouse_id="w"), 400, "keys"),
