@@ -11,7 +11,7 @@
 
 #include "serve/live_fixture.h"
 
-enum { ROUNDS = 20, DAY = LIVE_FIRST_DAYS + 2 };
+enum { ROUNDS = 10, DAY = LIVE_FIRST_DAYS + 2 };
 
 /* Event `number` of all that are ever told: days that are over, and the one that is not. */
 static void make_event(live_told *out, int number)

@@ -359,6 +359,7 @@ static void release_events(alm_live *live)
     alm_arena_reset(live->scratch);
     since = since > live->complete_since ? since : live->complete_since;
     alm_err code = write_since(live, since, &error);
+    since = code == ALM_OK ? since : live->complete_since;
     code = code == ALM_OK ? alm_event_log_release(live->log, before, &error) : code;
     if (code != ALM_OK) {
         almi_live_note(live, ALM_LOG_WARN, "events that are not needed any more stay in the log: "

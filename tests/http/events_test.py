@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -185,11 +186,29 @@ def doctor(service, count):
     check(answer.status == 200, "the committed run answers", answer)
 
 
+def nobody_is_followed(folder):
+    """Two services of one project, and a project that wants none of it."""
+    def refusal(service):
+        answer = service.post(EVENTS, sale("a"))
+        check(answer.status == 503 and answer.headers.get("retry-after"), answer)
+        return answer.json()["detail"]
+    with Service(folder=folder) as first, Service(folder=folder) as second:
+        check(is_followed(first), "the first one takes events")
+        check("another service has the events" in refusal(second), refusal(second))
+    with open(os.path.join(folder, "almanac.yaml"), "a") as file:
+        file.write("deployments: {daily: {schedule: daily, online: false}}\n")
+    with Service(folder=folder) as service:
+        check("no deployment of the project is online" in refusal(service), refusal(service))
+    with Service() as service:
+        check("no project" in refusal(service), refusal(service))
+
+
 def main():
     service = Service({"listen": {"workers": 2}}, env={"LOG_LEVEL": "info"})
     service.folder = project_of_today(service.folder)
     with service:
         known = answers(service)
+        nobody_is_followed(project_of_today(tempfile.mkdtemp(dir=service.folder)))
         kills(service, known)
         doctor(service, len(known))
     finish()
