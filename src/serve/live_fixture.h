@@ -113,15 +113,11 @@ static inline void live_make_run(live_fixture *l, size_t index, const char *id, 
                   .manifest = live_put_manifest(l, &bundle, &snapshot)}};
 }
 
-static inline live_fixture *live_setup(fixture *f)
+/* Everything but the project, the runs and the log's files, which are there. */
+static inline live_fixture *live_attach(fixture *f)
 {
     live_fixture *l = ALM_NEW(f->arena, live_fixture);
     *l = (live_fixture){.f = f};
-    synthetic_open(f, &(synthetic_options){0});
-    live_make_run(l, 0, "run-0", LIVE_FIRST_DAYS);
-    live_make_run(l, 1, "run-1", SYNTHETIC_DAYS);
-    alm_assert(alm_fs_memory_create(&l->memory, NULL) == ALM_OK);
-    alm_assert(alm_fs_fault_create(l->memory, &l->log_fs, NULL) == ALM_OK);
     l->env = f->env;
     l->env.now = live_clock;
     l->env.context = l;
@@ -131,9 +127,21 @@ static inline live_fixture *live_setup(fixture *f)
                                                                    {0}}};
     l->set = (alm_committed_set){.route = &l->route, .routes = 1};
     l->options = (alm_live_options){.env = &l->env, .project = f->project, .objects = f->objects,
-                                    .log_fs = l->log_fs, .log_folder = LIVE_FOLDER, .workers = 3,
-                                    .retry_s = 30, .note = live_note, .context = l};
+                                    .log_folder = LIVE_FOLDER, .workers = 3, .retry_s = 30,
+                                    .note = live_note, .context = l};
     live_set_day(l, LIVE_FIRST_DAYS);
+    return l;
+}
+
+static inline live_fixture *live_setup(fixture *f)
+{
+    synthetic_open(f, &(synthetic_options){0});
+    live_fixture *l = live_attach(f);
+    live_make_run(l, 0, "run-0", LIVE_FIRST_DAYS);
+    live_make_run(l, 1, "run-1", SYNTHETIC_DAYS);
+    alm_assert(alm_fs_memory_create(&l->memory, NULL) == ALM_OK);
+    alm_assert(alm_fs_fault_create(l->memory, &l->log_fs, NULL) == ALM_OK);
+    l->options.log_fs = l->log_fs;
     return l;
 }
 

@@ -103,9 +103,10 @@ static alm_err check_days(const alm_live *live, const almi_live_want *wanted, in
         return ALM_OK;
     }
     alm_date_text(wanted->prediction_date, end);
-    return alm_fail(error, ALM_ERR_INCOMPLETE, "the data of run " ALM_STR_FMT " end on %s, and "
-                    "its calendar lets %d days close: take a snapshot, and run", ALM_STR_ARG(
-                    wanted->run_id), end, (int)(days > 0 ? days : 0));
+    return alm_fail(error, ALM_ERR_INCOMPLETE, "the data of run " ALM_STR_FMT " end before %s, and "
+                    "%s %d days close: take a snapshot, and run", ALM_STR_ARG(wanted->run_id), end,
+                    days == ALM_LIVE_DAYS_MAX ? "at most" : "its calendar lets",
+                    (int)(days > 0 ? days : 0));
 }
 
 /* ---- the run ---- */
@@ -192,10 +193,21 @@ static alm_err open_state(opening *o, alm_error *error)
     return ALM_OK;
 }
 
+/* The long steps are begun only while the service goes on. */
+static alm_err go_on(alm_live *live, alm_error *error)
+{
+    alm_mutex_lock(&live->lock);
+    bool is_ending = live->is_ending;
+    alm_mutex_unlock(&live->lock);
+    return is_ending ? alm_fail(error, ALM_ERR_INTERRUPTED, "the service is stopping") : ALM_OK;
+}
+
 static alm_err open_inputs(opening *o, alm_error *error)
 {
     ALM_TRY(read_run(o, error));
+    ALM_TRY(go_on(o->live, error));
     ALM_TRY(open_panels(o, error));
+    ALM_TRY(go_on(o->live, error));
     ALM_TRY(alm_bundle_of_parts(&o->parts, alm_panel_source_schema(o->source), &o->line->bundle,
                                 error));
     o->line->bundle->hash = o->bundle;
@@ -323,7 +335,7 @@ static void open_one(alm_live *live, almi_live_wants *wants, const almi_live_wan
         live->wants_changed = true; /* tables say the reason */
     }
     alm_condition_signal(&live->work);
-    if (is_new) {
+    if (is_new && code != ALM_ERR_INTERRUPTED) {
         alm_mutex_unlock(&live->lock);
         almi_live_note(live, ALM_LOG_WARN, "route " ALM_STR_FMT ": nothing is computed online: %s",
                        ALM_STR_ARG(wanted->route), reason.message);

@@ -210,8 +210,8 @@ static void test_not_there(void **state)
     l->options.memory_limit_bytes = 0;
     live_set_day(l, SYNTHETIC_DAYS + 100); /* behind what the calendar lets close */
     live_begin(l);
-    live_await_problem(l, "calendar");
-    assert_refused(l, &told, ALM_ERR_UNAVAILABLE, "calendar");
+    live_await_problem(l, "days close");
+    assert_refused(l, &told, ALM_ERR_UNAVAILABLE, "days close");
     live_end(l);
     live_set_day(l, LIVE_FIRST_DAYS);
     l->spec.online = false;

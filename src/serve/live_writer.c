@@ -150,7 +150,7 @@ static void adopt(alm_live *live, almi_live_line *line)
         almi_live_line_destroy(line);
         line = NULL;
     } else {
-        almi_live_note(live, ALM_LOG_INFO, "run " ALM_STR_FMT " is computed with online: %zu "
+        almi_live_note(live, ALM_LOG_INFO, "run " ALM_STR_FMT " is followed by events: %zu "
                        "series, %llu MB", ALM_STR_ARG(line->run_id),
                        alm_online_state_series_count(line->state),
                        (unsigned long long)(line->bytes >> 20));
@@ -359,6 +359,7 @@ static void release_events(alm_live *live)
     alm_arena_reset(live->scratch);
     since = since > live->complete_since ? since : live->complete_since;
     alm_err code = write_since(live, since, &error);
+    since = code == ALM_OK ? since : live->complete_since;
     code = code == ALM_OK ? alm_event_log_release(live->log, before, &error) : code;
     if (code != ALM_OK) {
         almi_live_note(live, ALM_LOG_WARN, "events that are not needed any more stay in the log: "

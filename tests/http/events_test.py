@@ -8,46 +8,21 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
-from _service import ALARMS, ALMANAC, PATIENCE, SOURCE, Service, check, eventually, finish, total
+from _service import (ALARMS, ALMANAC, PATIENCE, Service, check, eventually, finish,
+                      project_of_today, today, total)
 
 KILLS = 22
 EVENTS = "/api/v1/events"
+DAY = today() # stays what it is when midnight passes
 random.seed(5)
 
 
-def today():
-    return datetime.datetime.now(datetime.timezone.utc).date()
-
-
-def project_of_today(folder):
-    """The project of the cases with its days moved, so that its run is today's."""
-    script = f'''CLI_CASE=x . "{SOURCE}/tests/cli/_case.sh"; project
-python3 - << 'END'
-import datetime
-rows = open("data/sales.csv").read().splitlines()
-move = datetime.date.fromisoformat("{today()}") - datetime.date(2024, 2, 1)
-with open("data/sales.csv", "w") as out:
-    out.write(rows[0] + "\\n")
-    for row in rows[1:]:
-        day, rest = row.split(",", 1)
-        day = datetime.date.fromisoformat(day) + move
-        if day < datetime.date.fromisoformat("{today()}"):
-            out.write(f"{{day}},{{rest}}\\n")
-END
-snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
-committed'''
-    made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "ALMANAC": ALMANAC})
-    if made.returncode:
-        raise RuntimeError(made.stdout + made.stderr)
-    return os.path.join(folder, "p")
-
-
 def sale(identity, sku=1, quantity=1, **more):
-    return {"id": identity, "kind": "sale", "product_id": f"sku_{sku}", "day": str(today()),
+    return {"id": identity, "kind": "sale", "product_id": f"sku_{sku}", "day": str(DAY),
             "quantity": quantity, **more}
 
 
@@ -80,10 +55,10 @@ def answers(service):
     check([event.get("status") for event in body["events"]] == [None, 404, 409, None, None, 400],
           body)
     check(body["pointer"] == "/1" and body["stored"] == 2 and body["refused"] == 3, body)
-    tomorrow = today() + datetime.timedelta(3)
-    yesterday = today() - datetime.timedelta(1)
+    later = DAY + datetime.timedelta(3)
+    yesterday = DAY - datetime.timedelta(1)
     for value, status, part in (
-            (sale("f", day=str(tomorrow)), 400, "future"),
+            (sale("f", day=str(later)), 400, "future"),
             (sale("g", day=str(yesterday)), 400, "known_at"),
             (sale("h", kind="receipt"), 400, "stock"),
             (sale("i", warehouse_id="w"), 400, "keys"),
@@ -186,12 +161,56 @@ def kills(service, told):
     print(f"{acknowledged} events acknowledged before a kill, of {len(told)} in all")
 
 
+def doctor(service, count):
+    """While the service runs; and about a log that was spoiled, which nothing is served from."""
+    def events():
+        found = subprocess.run([ALMANAC, "doctor"], cwd=service.folder, capture_output=True,
+                               text=True)
+        return " ".join((found.stdout + found.stderr).split())
+    check(f"ok events {count} in the log" in events(), events())
+    kill(service)
+    folder = os.path.join(service.folder, ".almanac/events")
+    path = os.path.join(folder, sorted(os.listdir(folder))[0])
+    with open(path, "r+b") as file:
+        file.seek(100)
+        file.write(b"x")
+    check("bad events" in events() and os.path.basename(path) in events(), events())
+    service.start()
+    body = {}
+
+    def is_told():
+        body.update(service.post(EVENTS, sale("z")).json())
+        return os.path.basename(path) in body["detail"]
+    check(eventually(is_told), "events are refused with the name of the file", body)
+    answer = service.post("/api/v1/predictions/demand", {"node": "sku_1"})
+    check(answer.status == 200, "the committed run answers", answer)
+
+
+def nobody_is_followed(folder):
+    """Two services of one project, and a project that wants none of it."""
+    def refusal(service):
+        answer = service.post(EVENTS, sale("a"))
+        check(answer.status == 503 and answer.headers.get("retry-after"), answer)
+        return answer.json()["detail"]
+    with Service(folder=folder) as first, Service(folder=folder) as second:
+        check(is_followed(first), "the first one takes events")
+        check("another service has the events" in refusal(second), refusal(second))
+    with open(os.path.join(folder, "almanac.yaml"), "a") as file:
+        file.write("deployments: {daily: {schedule: daily, online: false}}\n")
+    with Service(folder=folder) as service:
+        check("no deployment of the project is online" in refusal(service), refusal(service))
+    with Service() as service:
+        check("no project" in refusal(service), refusal(service))
+
+
 def main():
     service = Service({"listen": {"workers": 2}}, env={"LOG_LEVEL": "info"})
     service.folder = project_of_today(service.folder)
     with service:
         known = answers(service)
+        nobody_is_followed(project_of_today(tempfile.mkdtemp(dir=service.folder)))
         kills(service, known)
+        doctor(service, len(known))
     finish()
 
 

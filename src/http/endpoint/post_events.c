@@ -217,12 +217,11 @@ static void put_members(void *context, alm_json_writer *json)
     alm_json_close_array(json);
 }
 
-static void put_retry(alm_reply *reply, const alm_error *error)
+static void put_retry(alm_reply *reply, const alm_error *error, bool is_busy)
 {
     if (status_of(error->code) == 503) {
-        alm_reply_header(reply, "Retry-After", error->code == ALM_ERR_LIMIT
-                                                   ? ALM_STR(RETRY_BUSY_S)
-                                                   : ALM_STR(RETRY_UNAVAILABLE_S));
+        alm_reply_header(reply, "Retry-After", is_busy ? ALM_STR(RETRY_BUSY_S)
+                                                       : ALM_STR(RETRY_UNAVAILABLE_S));
     }
 }
 
@@ -250,7 +249,7 @@ static void refuse(posting *p, size_t refused)
                         .extend = put_members,
                         .context = p};
     alm_reply_problem(p->reply, p->call.request, &what);
-    put_retry(p->reply, error);
+    put_retry(p->reply, error, p->error.code == ALM_ERR_LIMIT);
 }
 
 static void count_results(const posting *p)
@@ -339,7 +338,7 @@ static void run(const alm_call *call, alm_reply *reply)
         (void)alm_fail(&error, ALM_ERR_UNAVAILABLE, "events are not taken: %s",
                        service->live_problem ? service->live_problem : "no project is served here");
         alm_reply_error(reply, call->request, &error);
-        put_retry(reply, &error);
+        put_retry(reply, &error, false);
         return;
     }
     posting *p = read_request(call, reply);
