@@ -8,6 +8,8 @@
 #include "base/build_info.h"
 #include "project/git.h"
 #include "project/scratch.h"
+#include "serve/event.h"
+#include "store/event_log.h"
 #include "table/sql.h"
 
 /* No command works so long without writing; a younger file may have an owner. */
@@ -147,6 +149,46 @@ static void check_stores(findings *f)
            alm_arena_printf(cli->arena, "%zu, each has the hash of its name", count));
 }
 
+typedef struct seen_events {
+    uint64_t first, last, count;
+    alm_arena *scratch;
+} seen_events;
+
+static alm_err see_event(void *context, const alm_event_record *record, alm_error *error)
+{
+    seen_events *seen = context;
+    alm_event event;
+    alm_arena_reset(seen->scratch);
+    seen->first = seen->count++ == 0 ? record->sequence : seen->first;
+    seen->last = record->sequence;
+    return alm_event_read(record->content, seen->scratch, &event, error);
+}
+
+/* Read only: a service may be writing. */
+static void check_events(findings *f)
+{
+    almi_cli *cli = f->cli;
+    alm_error error = {.code = ALM_OK};
+    alm_event_range range = {almi_state_path(cli, "events"), 1, UINT64_MAX};
+    if (!alm_fs_exists(cli->env.fs, range.folder)) {
+        return;
+    }
+    seen_events seen = {.scratch = alm_arena_create(0)};
+    alm_event_sink sink = {see_event, &seen};
+    alm_err code = alm_event_log_replay(cli->env.fs, &range, &sink, &error);
+    alm_arena_destroy(seen.scratch);
+    if (code != ALM_OK) {
+        report_error(f, "events", &error);
+    } else if (seen.count == 0) {
+        report(f, FINE, "events", "none in the log");
+    } else {
+        report(f, FINE, "events",
+               alm_arena_printf(cli->arena, "%llu in the log, numbers %llu to %llu, each is whole",
+                                (unsigned long long)seen.count, (unsigned long long)seen.first,
+                                (unsigned long long)seen.last));
+    }
+}
+
 /* A command that was killed, or that did not end in time after Ctrl-C, leaves its scratch files. */
 static void check_scratch(findings *f)
 {
@@ -219,6 +261,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
     }
     if (cli->project) {
         check_stores(&f);
+        check_events(&f);
         check_scratch(&f);
     }
     ALM_TRY(almi_interrupt_check(error));

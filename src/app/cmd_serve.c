@@ -4,6 +4,7 @@
 
 #include "app/interrupt.h"
 #include "app/serve_desk.h"
+#include "app/serve_live.h"
 #include "app/serve_runs.h"
 #include "app/served_models.h"
 #include "app/session.h"
@@ -193,11 +194,16 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
-    return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
+    ALM_TRY(almi_serve_desk_open(s->cli, &s->service, &s->desk, error));
+    ALM_TRY(almi_serve_live_open(s->cli, s->settings.server.workers, s->desk.lock > 0, &s->service,
+                                 error));
+    almi_serve_runs_follow(&s->runs);
+    return ALM_OK;
 }
 
 static void close_serving(serving *s)
 {
+    almi_serve_live_close(&s->service);
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
@@ -232,6 +238,7 @@ static alm_err serve(serving *s, alm_error *error)
     if (code == ALM_OK) {
         code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
     }
+    code = code == ALM_OK ? almi_serve_live_start(&s->service, error) : code;
     if (code == ALM_OK) {
         bool is_ip6 = strchr(settings->address, ':') != NULL;
         atomic_store(&s->service.is_ready, true);

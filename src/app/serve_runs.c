@@ -21,6 +21,13 @@ static void log_sources(const alm_service *service, const alm_committed_route *r
     }
 }
 
+void almi_serve_runs_follow(const almi_serve_runs *runs)
+{
+    if (runs->committed && runs->service->live) {
+        alm_live_follow(runs->service->live, alm_committed_current(runs->committed));
+    }
+}
+
 void almi_serve_runs_renew(almi_serve_runs *runs)
 {
     bool changed = false;
@@ -39,6 +46,9 @@ void almi_serve_runs_renew(almi_serve_runs *runs)
     const alm_committed_set *set = alm_committed_current(runs->committed);
     for (size_t i = 0; changed && i < set->routes; i++) {
         log_sources(service, &set->route[i]);
+    }
+    if (changed) {
+        almi_serve_runs_follow(runs);
     }
 }
 

@@ -19,6 +19,8 @@ ALM_NODISCARD alm_err almi_serve_runs_open(almi_cli *cli, int workers, almi_serv
                                            alm_service *service, alm_error *error);
 /* Looks for what is new; problems are logged when something has changed. */
 void almi_serve_runs_renew(almi_serve_runs *runs);
+/* Tells the service's live which runs are in force; each renewal does so when they change. */
+void almi_serve_runs_follow(const almi_serve_runs *runs);
 /* After the server has stopped. */
 void almi_serve_runs_close(almi_serve_runs *runs);
 

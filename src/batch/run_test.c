@@ -209,7 +209,7 @@ static void expect_rows_of_paths(shop *s, alm_str run_key)
                         alm_quantile_sorted(column, paths.paths, LEVELS[k]));
         }
         if (paths.has_stock) {
-            alm_stockout risk = {.probability = ALM_NEW_ARRAY(arena, double, paths.steps),
+            alm_stockout_risk risk = {.probability = ALM_NEW_ARRAY(arena, double, paths.steps),
                                  .shortfall = ALM_NEW_ARRAY(arena, double, paths.steps)};
             alm_stockout_of_paths(paths.values, paths.paths, paths.steps, paths.on_hand,
                                   paths.receipts, &risk);

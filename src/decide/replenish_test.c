@@ -257,7 +257,7 @@ static void the_outlook_is_that_of_the_stockout_risk(void **state)
         s.demand.weight = NULL;
         double probability[STEPS];
         double shortfall[STEPS];
-        alm_stockout risk = {probability, shortfall, 0};
+        alm_stockout_risk risk = {probability, shortfall, 0};
         alm_stockout_of_paths(s.values, PATHS, STEPS, s.stock.on_hand, s.receipts, &risk);
         const alm_replenish_advice *a = must_advise(&s);
         size_t interval = (size_t)(s.lead[0].days + s.terms.review);

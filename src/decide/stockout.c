@@ -9,7 +9,7 @@
 #define CROSSING_TOLERANCE 1e-9
 
 void alm_stockout_of_paths(const double *demand, size_t paths, size_t steps, double on_hand,
-                           const double *receipts, alm_stockout *out)
+                           const double *receipts, alm_stockout_risk *out)
 {
     alm_assert(paths >= 1 && steps >= 1 && on_hand >= 0);
     memset(out->probability, 0, steps * sizeof(double));

@@ -12,15 +12,15 @@
 
 #include <stddef.h>
 
-typedef struct alm_stockout {
+typedef struct alm_stockout_risk {
     double *probability; /* steps */
     double *shortfall;   /* steps */
     double days;
-} alm_stockout;
+} alm_stockout_risk;
 
 /* `demand`: paths x steps, row-major, >= 0. `receipts`: steps. `out->probability` and
  * `out->shortfall` are the caller's arrays. paths >= 1, steps >= 1, on_hand >= 0 and finite. */
 void alm_stockout_of_paths(const double *demand, size_t paths, size_t steps, double on_hand,
-                           const double *receipts, alm_stockout *out);
+                           const double *receipts, alm_stockout_risk *out);
 
 #endif

@@ -22,7 +22,7 @@ static void two_paths_by_hand(void **state)
     static const double RECEIPTS[] = {0, 0, 0};
     double probability[3];
     double shortfall[3];
-    alm_stockout out = {probability, shortfall, -1};
+    alm_stockout_risk out = {probability, shortfall, -1};
     alm_stockout_of_paths(DEMAND, 2, 3, 5, RECEIPTS, &out);
     assert_memory_equal(probability, ((double[]){0, 0, 1}), sizeof probability);
     assert_memory_equal(shortfall, ((double[]){0, 0, 2.5}), sizeof shortfall);
@@ -44,7 +44,7 @@ static void receipts_arrive_before_the_demand_of_their_day(void **state)
     static const double DEMAND[] = {3, 3, 3};
     double probability[3];
     double shortfall[3];
-    alm_stockout out = {probability, shortfall, -1};
+    alm_stockout_risk out = {probability, shortfall, -1};
     alm_stockout_of_paths(DEMAND, 1, 3, 3, (double[]){0, 3, 3}, &out);
     assert_memory_equal(probability, ((double[]){0, 0, 0}), sizeof probability);
     assert_true(out.days == 3);
@@ -63,7 +63,7 @@ static void zero_stock_runs_out_with_the_first_sale(void **state)
     static const double RECEIPTS[4] = {0};
     double probability[4];
     double shortfall[4];
-    alm_stockout out = {probability, shortfall, -1};
+    alm_stockout_risk out = {probability, shortfall, -1};
     alm_stockout_of_paths(DEMAND, 3, 4, 0, RECEIPTS, &out);
     assert_true(probability[0] == 0 && shortfall[0] == 0);
     assert_true(fabs(probability[3] - 2. / 3) < 1e-15);
@@ -84,7 +84,7 @@ static void rounding_is_no_stockout(void **state)
     assert_true(sum != 1);
     double probability[10];
     double shortfall[10];
-    alm_stockout out = {probability, shortfall, -1};
+    alm_stockout_risk out = {probability, shortfall, -1};
     alm_stockout_of_paths(DEMAND, 1, 10, nextafter(sum, 0), RECEIPTS, &out);
     assert_true(probability[9] == 0 && shortfall[9] == 0 && out.days == 10);
     alm_stockout_of_paths(DEMAND, 1, 10, sum - 1e-6, RECEIPTS, &out);
@@ -93,7 +93,7 @@ static void rounding_is_no_stockout(void **state)
 
 /* The definitions of the header word for word, each path and step from the start. */
 static void brute_force(const double *demand, size_t steps, double on_hand,
-                        const double *receipts, alm_stockout *out)
+                        const double *receipts, alm_stockout_risk *out)
 {
     out->days = 0;
     memset(out->probability, 0, steps * sizeof(double));
@@ -137,8 +137,8 @@ static void agrees_with_the_definitions(void **state)
             receipts[h] = arrives ? (double)alm_rng_next_below(&rng, 8) : 0;
         }
         double on_hand = (double)alm_rng_next_below(&rng, 15);
-        alm_stockout out = {p[0], s[0], -1};
-        alm_stockout expected = {p[1], s[1], -1};
+        alm_stockout_risk out = {p[0], s[0], -1};
+        alm_stockout_risk expected = {p[1], s[1], -1};
         alm_stockout_of_paths(demand, PATHS, steps, on_hand, receipts, &out);
         brute_force(demand, steps, on_hand, receipts, &expected);
         assert_true(fabs(out.days - expected.days) < 1e-12);

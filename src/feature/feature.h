@@ -222,6 +222,21 @@ typedef struct alm_feature_cells {
 ALM_NODISCARD alm_err alm_feature_retract_all(alm_feature_state *state,
                                               const alm_feature_cells *cells, size_t count,
                                               alm_error *error);
+/* The same of single columns; the others of the period stay as they are. A column that no feature
+ * reads changes nothing. */
+typedef struct alm_feature_amendment {
+    uint32_t periods_back;
+    uint32_t column;
+    double value;
+    alm_period_state state; /* the period's from now on, where the column is 0 */
+} alm_feature_amendment;
+ALM_NODISCARD alm_err alm_feature_amend(alm_feature_state *state,
+                                        const alm_feature_amendment *amendment, size_t count,
+                                        alm_error *error);
+/* The value of a column that the state holds; NaN of one that no feature reads. periods_back is
+ * below alm_feature_state_kept. */
+double alm_feature_state_value(const alm_feature_state *state, uint32_t periods_back,
+                               uint32_t column);
 /* How many periods back from the origin the state still holds. */
 size_t alm_feature_state_kept(const alm_feature_state *state);
 /* `known[c * known_stride + k]`: column c at k periods after the origin + 1 (known columns only). A

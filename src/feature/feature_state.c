@@ -196,16 +196,21 @@ size_t alm_feature_state_kept(const alm_feature_state *state)
     return state->next - state->first_kept;
 }
 
+static alm_err check_kept(const alm_feature_state *state, uint32_t periods_back, alm_error *error)
+{
+    size_t kept = alm_feature_state_kept(state);
+    return periods_back < kept
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_LIMIT, "a correction %u periods back lies before the %zu "
+                          "periods that the state keeps: replay the series from its history",
+                          periods_back, kept);
+}
+
 alm_err alm_feature_retract_all(alm_feature_state *state, const alm_feature_cells *cells,
                                 size_t count, alm_error *error)
 {
-    size_t kept = alm_feature_state_kept(state);
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].periods_back >= kept) {
-            return alm_fail(error, ALM_ERR_LIMIT, "a correction %u periods back lies before the "
-                            "%zu periods that the state keeps: replay the series from its history",
-                            cells[i].periods_back, kept);
-        }
+        ALM_TRY(check_kept(state, cells[i].periods_back, error));
     }
     for (size_t i = 0; i < count; i++) {
         keep_period(state, state->next - 1 - cells[i].periods_back, cells[i].values,
@@ -222,6 +227,43 @@ alm_err alm_feature_retract(alm_feature_state *state, uint32_t periods_back, con
 {
     alm_feature_cells cell = {periods_back, values, period_state};
     return alm_feature_retract_all(state, &cell, 1, error);
+}
+
+static double *kept_value(const alm_feature_state *state, uint32_t periods_back, uint32_t column)
+{
+    const alm_feature_plan *plan = state->plan;
+    size_t slot = (state->next - 1 - periods_back) % plan->retain;
+    return &state->values[slot * plan->column_count + column];
+}
+
+alm_err alm_feature_amend(alm_feature_state *state, const alm_feature_amendment *amendment,
+                          size_t count, alm_error *error)
+{
+    const alm_feature_plan *plan = state->plan;
+    for (size_t i = 0; i < count; i++) {
+        alm_assert(amendment[i].column < plan->column_count);
+        ALM_TRY(check_kept(state, amendment[i].periods_back, error));
+    }
+    for (size_t i = 0; i < count; i++) {
+        const alm_feature_amendment *a = &amendment[i];
+        if (plan->column_names[a->column]) {
+            *kept_value(state, a->periods_back, a->column) = almi_finite(a->value) + 0.0;
+        }
+        if (a->column == 0) {
+            state->states[(state->next - 1 - a->periods_back) % plan->retain] = (uint8_t)a->state;
+        }
+    }
+    if (count > 0) {
+        rebuild(state);
+    }
+    return ALM_OK;
+}
+
+double alm_feature_state_value(const alm_feature_state *state, uint32_t periods_back,
+                               uint32_t column)
+{
+    alm_assert(periods_back < alm_feature_state_kept(state));
+    return *kept_value(state, periods_back, column);
 }
 
 /* ---- emit ---- */

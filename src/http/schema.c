@@ -138,7 +138,7 @@ static alm_err check_items(checker *c, const alm_schema *schema, const alm_json 
     size_t count = alm_json_count(value);
     size_t here = c->size;
     ALM_TRY(check_count(c, schema, count, "items"));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !schema->is_tolerant; i++) {
         char index[24];
         alm_str key;
         const alm_json *item = NULL;
@@ -254,6 +254,9 @@ static alm_err check(checker *c, const alm_schema *schema, const alm_json *value
     alm_str text = {NULL, 0};
     if (found == ALM_JSON_NULL && schema->is_nullable) {
         return ALM_OK;
+    }
+    if (schema->or_one && found == ALM_JSON_OBJECT) {
+        return check(c, schema->items, value);
     }
     if (!fits(schema->kind, found)) {
         char what[64];
@@ -381,9 +384,47 @@ static void write_object(const alm_schema *schema, alm_json_writer *json)
     }
 }
 
+/* One item, or the same schema without that choice. */
+static void write_or_one(const alm_schema *schema, alm_json_writer *json)
+{
+    alm_schema many = *schema;
+    many.or_one = false;
+    many.name = NULL;
+    many.doc = NULL;
+    if (schema->doc) {
+        alm_json_put_text(json, "description", schema->doc);
+    }
+    alm_json_key(json, "anyOf");
+    alm_json_open_array(json);
+    alm_schema_write(schema->items, json);
+    alm_schema_write(&many, json);
+    alm_json_close_array(json);
+}
+
+/* Of a tolerant array anything is taken: what an item should be comes first. */
+static void write_items(const alm_schema *schema, alm_json_writer *json)
+{
+    if (!schema->is_tolerant) {
+        alm_schema_write(schema->items, json);
+        return;
+    }
+    alm_json_open_object(json);
+    alm_json_key(json, "anyOf");
+    alm_json_open_array(json);
+    alm_schema_write(schema->items, json);
+    alm_schema_write(&alm_schema_any, json);
+    alm_json_close_array(json);
+    alm_json_close_object(json);
+}
+
 void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
 {
     alm_json_open_object(json);
+    if (schema->or_one) {
+        write_or_one(schema, json);
+        alm_json_close_object(json);
+        return;
+    }
     write_type(schema, json);
     if (schema->doc) {
         alm_json_put_text(json, "description", schema->doc);
@@ -396,7 +437,7 @@ void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
         alm_json_put_i64(json, "minItems", (int64_t)schema->count_min);
         alm_json_put_i64(json, "maxItems", (int64_t)count_limit(schema));
         alm_json_key(json, "items");
-        alm_schema_write(schema->items, json);
+        write_items(schema, json);
         break;
     case ALM_SCHEMA_MAP:
         alm_json_put_i64(json, "minProperties", (int64_t)schema->count_min);

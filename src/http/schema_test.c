@@ -151,6 +151,42 @@ static void a_place_is_never_cut_inside_a_key(void **state)
     }
 }
 
+static void one_or_many(void **state)
+{
+    (void)state;
+    static const alm_schema_member number[] = {{"n", &alm_schema_integer, true, "A number."}};
+    static const alm_schema item = {.name = "Item", .kind = ALM_SCHEMA_OBJECT,
+                                    ALM_MEMBERS(number)};
+    static const alm_schema schema = {.name = "Items", .doc = "Some.", .kind = ALM_SCHEMA_ARRAY,
+                                      .items = &item, .or_one = true, .count_min = 1,
+                                      .count_max = 2};
+    static const struct {
+        const char *text, *pointer; /* NULL: it fits */
+    } cases[] = {{"{\"n\":1}", NULL},     {"[{\"n\":1},{\"n\":2}]", NULL},
+                 {"{\"n\":true}", "/n"},  {"[{\"n\":1},{}]", "/1"},
+                 {"[]", ""},              {"[{\"n\":1},{\"n\":2},{\"n\":3}]", ""},
+                 {"1", ""},               {"{\"m\":1}", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        alm_json_document *document = NULL;
+        char pointer[ALM_POINTER_BYTES];
+        assert_int_equal(alm_json_parse(alm_str_of(cases[i].text), "x", &document, NULL), ALM_OK);
+        alm_err code = alm_schema_check(&schema, alm_json_root(document), pointer, NULL);
+        assert_int_equal(code, cases[i].pointer ? ALM_ERR_INVALID : ALM_OK);
+        if (cases[i].pointer) {
+            assert_string_equal(pointer, cases[i].pointer);
+        }
+        alm_json_document_destroy(document);
+    }
+    alm_buffer out = {0};
+    alm_json_writer json = alm_json_writer_on(&out);
+    alm_schema_write_component(&schema, &json);
+    assert_string_equal(out.data, "{\"description\":\"Some.\",\"anyOf\":["
+                        "{\"$ref\":\"#/components/schemas/Item\"},"
+                        "{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":"
+                        "{\"$ref\":\"#/components/schemas/Item\"}}]}");
+    alm_buffer_deinit(&out);
+}
+
 static void documents_say_the_same_as_the_check(void **state)
 {
     (void)state;
@@ -189,6 +225,7 @@ int main(void)
         cmocka_unit_test(what_does_not_is_named_by_its_place),
         cmocka_unit_test(a_long_place_is_cut_at_a_key),
         cmocka_unit_test(a_place_is_never_cut_inside_a_key),
+        cmocka_unit_test(one_or_many),
         cmocka_unit_test(documents_say_the_same_as_the_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

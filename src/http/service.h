@@ -17,8 +17,10 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "serve/committed.h"
+#include "serve/computation.h"
 #include "serve/desk.h"
 #include "serve/ladder.h"
+#include "serve/live.h"
 #include "serve/model_set.h"
 
 struct alm_service {
@@ -42,6 +44,10 @@ struct alm_service {
     alm_committed *committed;
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
+    alm_live *live;           /* events, and what is computed; NULL: `live_problem` says why */
+    const char *live_problem; /* a sentence without its end; NULL: no project is served */
+    alm_computing_breakers *breakers;       /* by deployment of the project; NULL: none */
+    const alm_computing_source *computing;  /* instead of `live`; NULL: computed from that */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

@@ -10,7 +10,6 @@
 #define SCALE_WINDOW 56
 #define SCALE_PRIOR 14
 #define SCALE_FLOOR 1e-3
-#define PROFILE_WINDOW 91
 #define NEW_AGE 56
 #define INTERVAL_CUT 1.32
 #define SQUARED_CV_CUT 0.49
@@ -55,7 +54,7 @@ alm_profile alm_profile_of(const double *total, const uint8_t *closed, alm_date 
     double sum[7] = {0};
     double count[7] = {0};
     size_t end = alm_published_end(origin, delay);
-    size_t begin = end > PROFILE_WINDOW ? end - PROFILE_WINDOW : 0;
+    size_t begin = end > ALM_PROFILE_PERIODS ? end - ALM_PROFILE_PERIODS : 0;
     double all = 0;
     double days = 0;
     for (size_t t = begin; t < end; t++) {

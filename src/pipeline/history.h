@@ -68,8 +68,10 @@ typedef struct alm_history {
 void alm_profile_totals(const alm_panel *nodes, const alm_hierarchy *hierarchy, double *total,
                         uint8_t *closed);
 
-/* Profile from the totals of the panel: last 91 periods up to the origin; ones when there is
- * nothing. `total` has one value per period, `closed` 1 where closed. */
+#define ALM_PROFILE_PERIODS 91
+
+/* Profile from the totals of the panel: the last ALM_PROFILE_PERIODS published at the origin; ones
+ * when there is nothing. `total` has one value per period, `closed` 1 where closed. */
 alm_profile alm_profile_of(const double *total, const uint8_t *closed, alm_date start,
                            size_t origin, size_t delay);
 

@@ -27,6 +27,17 @@ typedef struct alm_explanation {
 
 #define ALM_EXPLANATIONS_MAX (ALM_CONTRIBUTIONS_MAX + 5)
 
+/* One step of a leaf or an aggregate. */
+typedef struct alm_explained_step {
+    const alm_base *base; /* with contributions */
+    const alm_feature_plan *plan; /* names of features are its own */
+    size_t step;          /* from 0 */
+    double base_mean, mean; /* before and after reconciliation */
+} alm_explained_step;
+
+/* Into lines[ALM_EXPLANATIONS_MAX]; returns their number. */
+size_t alm_explain_step(const alm_explained_step *step, alm_explanation *lines);
+
 typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwise */
     size_t index;           /* leaf number, or number of the aggregate node */
     const double *mean;     /* reconciled */

@@ -32,7 +32,7 @@ static void read_stockout(const almi_readout *in, alm_forecast *out)
     if (!out->has_stock) {
         return;
     }
-    alm_stockout risk = {.probability = ALM_NEW_ARRAY(in->arena, double, run->steps),
+    alm_stockout_risk risk = {.probability = ALM_NEW_ARRAY(in->arena, double, run->steps),
                          .shortfall = ALM_NEW_ARRAY(in->arena, double, run->steps)};
     double on_hand = in->on_hand > 0 ? in->on_hand : 0;
     alm_stockout_of_paths(in->values, run->paths, run->steps, on_hand, in->receipts, &risk);
@@ -42,34 +42,36 @@ static void read_stockout(const almi_readout *in, alm_forecast *out)
     out->days_to_stockout = risk.days;
 }
 
-static void add_line(alm_explanation *lines, uint8_t *count, const char *feature, double value)
+static size_t add_line(alm_explanation *lines, size_t count, const char *feature, double value)
 {
     if (value != 0) {
-        lines[(*count)++] = (alm_explanation){feature, value};
+        lines[count++] = (alm_explanation){feature, value};
     }
+    return count;
 }
 
-/* Lines of one step; whatever the kept contributions leave over is "other". */
-static void explain_step(const almi_readout *in, size_t h, double mean, alm_explanation *lines,
-                         uint8_t *count)
+/* Whatever the kept contributions leave over is "other". */
+size_t alm_explain_step(const alm_explained_step *step, alm_explanation *lines)
 {
-    const alm_base *base = in->base;
-    const alm_feature_plan *plan = in->run->request->bundle->plan;
+    const alm_base *base = step->base;
+    size_t h = step->step;
     bool aggregate = base->history.class_of_series == ALM_CLASS_aggregate;
-    double point = in->base_mean[h] / base->calibration;
+    double point = step->base_mean / base->calibration;
     double rest = point - base->statistical[h] - base->expected[h];
-    add_line(lines, count, aggregate ? "sum of leaves" : "base", base->expected[h]);
+    size_t count = add_line(lines, 0, aggregate ? "sum of leaves" : "base", base->expected[h]);
     for (size_t k = 0; k < ALM_CONTRIBUTIONS_MAX; k++) {
         const alm_contribution *top = &base->top[h * ALM_CONTRIBUTIONS_MAX + k];
         if (top->feature != UINT16_MAX) {
-            add_line(lines, count, alm_feature_plan_name(plan, top->feature), top->value);
+            count = add_line(lines, count, alm_feature_plan_name(step->plan, top->feature),
+                             top->value);
             rest -= top->value;
         }
     }
-    add_line(lines, count, "other features", fabs(rest) > 1e-9 * (1 + mean) ? rest : 0);
-    add_line(lines, count, "statistical", base->statistical[h]);
-    add_line(lines, count, "calibration", in->base_mean[h] - point);
-    add_line(lines, count, "reconciliation", mean - in->base_mean[h]);
+    count = add_line(lines, count, "other features",
+                     fabs(rest) > 1e-9 * (1 + step->mean) ? rest : 0);
+    count = add_line(lines, count, "statistical", base->statistical[h]);
+    count = add_line(lines, count, "calibration", step->base_mean - point);
+    return add_line(lines, count, "reconciliation", step->mean - step->base_mean);
 }
 
 static void read_explanation(const almi_readout *in, alm_forecast *out)
@@ -79,7 +81,9 @@ static void read_explanation(const almi_readout *in, alm_forecast *out)
         ALM_NEW_ARRAY(in->arena, alm_explanation, steps * ALM_EXPLANATIONS_MAX);
     uint8_t *counts = ALM_NEW_ARRAY(in->arena, uint8_t, steps);
     for (size_t h = 0; h < steps; h++) {
-        explain_step(in, h, out->mean[h], lines + h * ALM_EXPLANATIONS_MAX, &counts[h]);
+        alm_explained_step step = {in->base, in->run->request->bundle->plan, h, in->base_mean[h],
+                                   out->mean[h]};
+        counts[h] = (uint8_t)alm_explain_step(&step, lines + h * ALM_EXPLANATIONS_MAX);
     }
     out->explanation = lines;
     out->explanation_count = counts;

@@ -26,6 +26,10 @@ static const almi_key DEPLOYMENT[] = {
      .doc = "approved purposes of real-time computations, besides those that endpoints have"},
     {.key = "previous", .kind = ALMI_BOOL, AT(alm_deployment_spec, previous), .fallback = "false",
      .doc = "may the release promoted before answer when this one cannot? The answer names it"},
+    {.key = "online", .kind = ALMI_BOOL, AT(alm_deployment_spec, online), .fallback = "true",
+     .doc = "are the run's features kept in memory and moved on by events, so that forecasts can "
+            "be computed ([events.md](events.md))? Without memory for it the committed runs answer "
+            "alone, and say so"},
     {.key = "stale_days_max", .kind = ALMI_I32, AT(alm_deployment_spec, stale_days_max),
      .max = 36500, .fallback = "7",
      .doc = "a committed run answers up to so many days behind its prediction date"},

@@ -28,6 +28,7 @@ typedef struct alm_deployment_spec {
     const alm_str *purposes; /* of real-time computations, besides those of the endpoints */
     size_t purpose_count;
     bool previous; /* may the release promoted before answer? */
+    bool online;   /* are features followed by events, to compute with them? */
     int32_t stale_days_max;
     alm_rule_kind rule;
     int32_t deadline_ms;

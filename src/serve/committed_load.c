@@ -234,6 +234,7 @@ static void take_entry(loader *l)
     facts->prediction_timestamp = alm_instant_of_date(entry->prediction_date);
     facts->committed = entry->commit->timestamp;
     facts->version = entry->commit->version;
+    facts->manifest = entry->commit->manifest;
     if (facts->snapshot_id.size == 0) {
         facts->snapshot_id = keep(l->run, entry->snapshot_id);
     }

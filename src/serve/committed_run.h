@@ -27,6 +27,7 @@ typedef struct alm_committed_run alm_committed_run;
 typedef struct alm_committed_facts {
     alm_str run_id, schedule, model_version, release_hash;
     alm_str snapshot_id, feature_version, training_run_id;
+    alm_digest manifest; /* of the run, an object */
     alm_date prediction_date;         /* the day of step 1 */
     alm_instant prediction_timestamp; /* logical: the prediction date at 00:00 UTC */
     alm_instant committed;            /* time of the commit in the store's log */

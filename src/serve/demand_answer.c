@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "serve/path_sums.h"
+
 #define NOT_KNOWN ((double)NAN)
 
 bool alm_granularity_parse(alm_str name, alm_granularity *out)
@@ -44,6 +46,7 @@ typedef struct work {
     alm_committed_node node;      /* in `run` */
     bool is_of_run;               /* the numbers are the run's */
     alm_str model_version;        /* of a model */
+    alm_demand_spread spread;     /* of the run or the model; no levels: none is known */
     alm_limits limits; /* of the node, and what they go by; set before they hold */
     reference last;
     alm_demand_answer *out;
@@ -125,13 +128,19 @@ static alm_step_result ask_run(work *w, const alm_committed_source *source, alm_
     int64_t skip = (int64_t)w->first - facts->prediction_date;
     if (skip < 0 || skip + w->days > facts->steps) {
         (void)fail_days(facts, error);
-        return ALM_STEP_CALLER;
+        /* Days that a model would have are no error of the caller's. */
+        return w->request->model ? ALM_STEP_ABSENT : ALM_STEP_CALLER;
     }
     memcpy(w->mean, node.mean + skip, (size_t)w->days * sizeof(double));
     w->run = run;
     w->node = node;
     w->is_of_run = true;
     w->out->first_step = (int32_t)skip + 1;
+    if (node.quantile) {
+        w->spread = (alm_demand_spread){.level = facts->quantile, .levels = facts->quantiles,
+                                        .quantile = node.quantile, .steps = (size_t)facts->steps,
+                                        .first = facts->prediction_date};
+    }
     return ALM_STEP_ANSWERED;
 }
 
@@ -167,6 +176,9 @@ static alm_step_result ask_model(work *w, const alm_demand_model *model, uint64_
     if (result == ALM_STEP_ANSWERED) {
         w->mean = mean;
         w->model_version = model->model_version;
+        if (model->spread) {
+            model->spread(model->context, &w->spread);
+        }
     }
     return result;
 }
@@ -334,16 +346,16 @@ static bool is_level(double a, double b)
     return fabs(a - b) < 1e-9; /* levels have at most four decimals */
 }
 
-/* The pair of stored levels of the interval. */
+/* The pair of levels of the interval. */
 static alm_err choose_interval(const work *w, size_t *low, size_t *high, alm_error *error)
 {
-    const alm_committed_facts *facts = alm_committed_run_facts(w->run);
+    const double *level = w->spread.level;
+    size_t levels = w->spread.levels;
     double wanted = w->request->interval;
-    for (size_t i = 0; i < facts->quantiles; i++) {
-        for (size_t k = facts->quantiles; k-- > i + 1;) {
-            double width = facts->quantile[k] - facts->quantile[i];
-            if (is_level(facts->quantile[i] + facts->quantile[k], 1) &&
-                (wanted == 0 || is_level(width, wanted))) {
+    for (size_t i = 0; i < levels; i++) {
+        for (size_t k = levels; k-- > i + 1;) {
+            double width = level[k] - level[i];
+            if (is_level(level[i] + level[k], 1) && (wanted == 0 || is_level(width, wanted))) {
                 *low = i;
                 *high = k;
                 return ALM_OK;
@@ -355,9 +367,9 @@ static alm_err choose_interval(const work *w, size_t *low, size_t *high, alm_err
         return ALM_OK;
     }
     alm_buffer known = {0};
-    for (size_t i = 0; i < facts->quantiles; i++) {
+    for (size_t i = 0; i < levels; i++) {
         char text[32];
-        alm_double_text(facts->quantile[i], text);
+        alm_double_text(level[i], text);
         alm_buffer_printf(&known, "%s%s", i ? ", " : "", text);
     }
     alm_err code = alm_fail(error, ALM_ERR_INVALID, "no two stored quantiles make this interval; "
@@ -369,13 +381,30 @@ static alm_err choose_interval(const work *w, size_t *low, size_t *high, alm_err
 /* Of one day, within the limits, into the arena. */
 static const double *quantiles_of(const work *w, int32_t day)
 {
-    const alm_committed_facts *facts = alm_committed_run_facts(w->run);
-    size_t step = (size_t)w->out->first_step - 1 + (size_t)day;
-    double *out = ALM_NEW_ARRAY(w->arena, double, facts->quantiles);
-    for (size_t q = 0; q < facts->quantiles; q++) {
+    const alm_demand_spread *spread = &w->spread;
+    size_t step = (size_t)(w->first - spread->first) + (size_t)day;
+    double *out = ALM_NEW_ARRAY(w->arena, double, spread->levels);
+    for (size_t q = 0; q < spread->levels; q++) {
         out[q] = alm_limits_clamp(&w->limits, reference_at(&w->last, w->first + day),
-                                  w->node.quantile[q * (size_t)facts->steps + step], NULL);
+                                  spread->quantile[q * spread->steps + step], NULL);
     }
+    return out;
+}
+
+/* Of the sum of days from..to of the answer, on its paths. */
+static const double *quantiles_of_sum(const work *w, int32_t from, int32_t to)
+{
+    const alm_demand_spread *spread = &w->spread;
+    double *last = ALM_NEW_ARRAY(w->arena, double, spread->steps);
+    for (size_t h = 0; h < spread->steps; h++) {
+        last[h] = reference_at(&w->last, spread->first + (alm_date)h);
+    }
+    alm_path_sums sums = {.values = spread->paths, .paths = spread->path_count,
+                          .steps = spread->steps, .limits = &w->limits, .reference = last,
+                          .level = spread->level, .levels = spread->levels};
+    double *out = ALM_NEW_ARRAY(w->arena, double, spread->levels);
+    size_t first = (size_t)(w->first - spread->first);
+    alm_path_sum_quantiles(&sums, first + (size_t)from, first + (size_t)to, w->arena, out);
     return out;
 }
 
@@ -431,16 +460,16 @@ static alm_err make_periods(work *w, alm_error *error)
 {
     alm_demand_answer *out = w->out;
     alm_demand_period *period = ALM_NEW_ARRAY(w->arena, alm_demand_period, (size_t)w->days);
-    bool has_quantiles = w->is_of_run && w->node.quantile;
+    const alm_demand_spread *spread = &w->spread;
+    bool has_quantiles = spread->levels > 0;
     size_t low = SIZE_MAX;
     size_t high = SIZE_MAX;
     if (has_quantiles) {
         ALM_TRY(choose_interval(w, &low, &high, error));
-        const alm_committed_facts *facts = alm_committed_run_facts(w->run);
-        out->quantile = facts->quantile;
-        out->quantiles = facts->quantiles;
-        out->low_level = low == SIZE_MAX ? NOT_KNOWN : facts->quantile[low];
-        out->high_level = low == SIZE_MAX ? NOT_KNOWN : facts->quantile[high];
+        out->quantile = spread->level;
+        out->quantiles = spread->levels;
+        out->low_level = low == SIZE_MAX ? NOT_KNOWN : spread->level[low];
+        out->high_level = low == SIZE_MAX ? NOT_KNOWN : spread->level[high];
     }
     for (int32_t day = 0; day < w->days;) {
         int64_t rest = (int64_t)period_end(w->first + day, w->request->granularity) - w->first;
@@ -448,8 +477,8 @@ static alm_err make_periods(work *w, alm_error *error)
         alm_demand_period *p = &period[out->periods++];
         *p = add_up(w, day, to);
         out->has_sums |= to > day;
-        if (has_quantiles && to == day) {
-            p->quantile = quantiles_of(w, day);
+        if (has_quantiles && (to == day || spread->paths)) {
+            p->quantile = to == day ? quantiles_of(w, day) : quantiles_of_sum(w, day, to);
             p->low = low == SIZE_MAX ? NOT_KNOWN : p->quantile[low];
             p->high = low == SIZE_MAX ? NOT_KNOWN : p->quantile[high];
         }
@@ -467,6 +496,7 @@ static void label_answer(work *w, alm_ladder_by first)
     label->is_degraded = label->outcome.by != first;
     if (w->model_version.size > 0) {
         label->model_version = w->model_version;
+        label->is_computed = true;
         return;
     }
     alm_online_label_run(w->online, w->run, label);

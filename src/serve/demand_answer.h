@@ -5,9 +5,11 @@
  * project's policies hold for every answer, by day, before days are added up.
  *
  * Days of a week (Monday to Sunday) or month are added up: means are. Quantiles are not: the store
- * holds quantiles of days, and quantiles of a sum come from joint sample paths only. So a period of
- * several days has none, and says so (`quantile` NULL); one that holds a single day has its day's.
- * Risks are those at the end of the period, as the store has them cumulated.
+ * holds quantiles of days, and quantiles of a sum come from joint sample paths only. So of a run a
+ * period of several days has none, and says so (`quantile` NULL); one that holds a single day has
+ * its day's. A computation has its paths at hand: quantiles of its sums are those of the sums of
+ * the paths, whose days are limited first as the means are. Risks are those at the end of the
+ * period, as the store has them cumulated; a computation has none.
  *
  * Errors are the caller's: ALM_ERR_NOT_FOUND (route, release, node), ALM_ERR_USAGE (route or level
  * is not clear), ALM_ERR_INVALID (days outside of the run, an interval that is not stored); or
@@ -27,11 +29,24 @@ typedef enum alm_granularity {
 bool alm_granularity_parse(alm_str name, alm_granularity *out); /* "day", "week", "month" */
 const char *alm_granularity_text(alm_granularity granularity);
 
+/* The distribution behind computed means: arrays by day from `first` on, `steps` of them. */
+typedef struct alm_demand_spread {
+    const double *level; /* rising */
+    size_t levels;
+    const double *quantile; /* levels x steps */
+    size_t steps;
+    alm_date first;
+    const double *paths; /* path_count x steps: joint sample paths; NULL: none */
+    size_t path_count;
+} alm_demand_spread;
+
 /* A computation in the caller's thread: `days` means from `first` on into out, finite numbers (else
  * it counts as failed). */
 typedef struct alm_demand_model {
     alm_step_result (*run)(void *context, alm_date first, int32_t days, uint64_t until_ns,
                            double *out, alm_error *error);
+    /* Of what `run` answered; NULL: it knows means only. */
+    void (*spread)(void *context, alm_demand_spread *out);
     void *context;
     alm_str model_version;
     alm_breaker *breaker; /* may be NULL */
@@ -71,7 +86,7 @@ typedef struct alm_demand_answer {
     const double *quantile; /* levels; NULL: the answer has none */
     size_t quantiles;
     double low_level, high_level; /* of the interval; NaN: none */
-    bool has_sums; /* some period has several days and therefore no quantiles */
+    bool has_sums; /* some period has several days */
     /* Where a run answered: the node in it, for base means, method, fallback and explanations. */
     const alm_committed_run *run;
     alm_committed_node stored;

@@ -56,6 +56,7 @@ bool alm_online_is_stale(const alm_online *online, const alm_committed_route *ro
 typedef struct alm_online_label {
     alm_ladder_outcome outcome; /* served_by, reason, what the steps above said */
     bool is_degraded;           /* not the first step of the ladder */
+    bool is_computed;           /* a model answered, for this request */
     alm_str route;
     alm_str asked_release;
     alm_str model_version; /* that answered; of a rule that of the run it goes by, or empty */
@@ -66,14 +67,29 @@ typedef struct alm_online_label {
 
 void alm_online_label_init(const alm_online *online, const alm_online_target *target,
                            alm_online_label *out);
-/* For what only a committed run can tell: the release's run, then that of the release promoted
- * before where the route allows it, then nobody. `take` gets a run that is not stale and the node
- * in it; it answers, or finds the caller's error (ALM_STEP_CALLER) or a reason to go on. `label` is
- * set when it answered. ALM_ERR_UNAVAILABLE, or the caller's error. */
-typedef alm_step_result (*alm_online_take)(void *context, const alm_committed_run *run,
-                                           const alm_committed_node *node, alm_error *error);
-ALM_NODISCARD alm_err alm_online_ask_runs(const alm_online *online, const alm_online_ask *ask,
-                                          alm_online_take take, void *context,
+/* For what a rule cannot tell: the models where something is computed, then the release's run, then
+ * (without a computation) that of the release promoted before where the route allows it, then
+ * nobody. `label` is set when somebody answered. ALM_ERR_UNAVAILABLE, or the caller's error. */
+typedef struct alm_online_model { /* a step; see alm_ladder_step */
+    alm_step_result (*run)(void *context, uint64_t until_ns, alm_error *error);
+    void *context;
+    alm_str model_version;
+    alm_breaker *breaker; /* may be NULL */
+    uint64_t slow_ns;
+} alm_online_model;
+
+typedef struct alm_online_asking {
+    const alm_online_ask *ask;
+    const alm_online_model *model;    /* NULL: committed numbers */
+    const alm_online_model *previous; /* with a model */
+    /* Gets a run that is not stale and the node in it; it answers, or finds the caller's error
+     * (ALM_STEP_CALLER) or a reason to go on. */
+    alm_step_result (*take)(void *context, const alm_committed_run *run,
+                            const alm_committed_node *node, alm_error *error);
+    void *context;
+} alm_online_asking;
+
+ALM_NODISCARD alm_err alm_online_ask_runs(const alm_online *online, const alm_online_asking *asking,
                                           alm_online_label *label, alm_error *error);
 
 /* Fills in what follows from the run. NULL: no run. */

@@ -232,26 +232,35 @@ static void say_stock(alm_online_state *online, const said *s, size_t series, si
     }
 }
 
+almi_cell almi_cell_sold(const alm_online_state *online, size_t period, double total)
+{
+    bool closed = total == 0 && online->closed[period] != 0;
+    uint8_t state = closed ? ALM_PERIOD_CLOSED : ALM_PERIOD_OBSERVED;
+    return (almi_cell){total, state, state};
+}
+
+almi_cell almi_cell_untold(const alm_online_state *online, size_t period)
+{
+    if (online->closed[period] != 0) {
+        return (almi_cell){0, ALM_PERIOD_CLOSED, ALM_PERIOD_CLOSED};
+    }
+    uint8_t state = online->unknown_gaps ? ALM_PERIOD_MISSING : ALM_PERIOD_ZERO;
+    return (almi_cell){online->unknown_gaps ? NAN : 0, state, state};
+}
+
 /* Before the stock is asked. */
 static almi_cell cell_of_target(const alm_online_state *online, const said *s, size_t period)
 {
-    bool closed = online->closed[period] != 0;
     if (s->sold) {
         double total = alm_exact_sum_value(&s->total);
-        total = total > 0 ? total : 0;
-        uint8_t state = total == 0 && closed ? ALM_PERIOD_CLOSED : ALM_PERIOD_OBSERVED;
-        return (almi_cell){total, state, state};
+        return almi_cell_sold(online, period, total > 0 ? total : 0);
     }
     if (s->base) {
         uint8_t state = s->base->what;
         state = state == ALM_PERIOD_STOCKOUT ? ALM_PERIOD_OBSERVED : state;
         return (almi_cell){s->base->quantity, state, state};
     }
-    if (closed) {
-        return (almi_cell){0, ALM_PERIOD_CLOSED, ALM_PERIOD_CLOSED};
-    }
-    uint8_t state = online->unknown_gaps ? ALM_PERIOD_MISSING : ALM_PERIOD_ZERO;
-    return (almi_cell){online->unknown_gaps ? NAN : 0, state, state};
+    return almi_cell_untold(online, period);
 }
 
 almi_cell almi_cell_of(alm_online_state *online, size_t series, size_t period, size_t end)

@@ -123,6 +123,7 @@ struct alm_online_state {
     bool unknown_gaps; /* a day without a row is missing, not zero */
     bool flags_stockouts; /* stock counts of 0 say "out of stock" */
     alm_instant known_until;
+    uint64_t bytes; /* as check_memory counts them */
     size_t series_count;
     size_t key_count;
     const alm_str *keys; /* series x key_count */
@@ -173,6 +174,10 @@ almi_cell almi_cell_of(alm_online_state *online, size_t series, size_t period, s
 /* How many events of the cell such a panel shows, and how many there are. */
 size_t almi_cell_shown(const alm_online_state *online, size_t series, size_t period, size_t end,
                        size_t *all);
+/* The cell of a day that sold `total` (at least 0), and of one that nobody told of; without a word
+ * about stock. */
+almi_cell almi_cell_sold(const alm_online_state *online, size_t period, double total);
+almi_cell almi_cell_untold(const alm_online_state *online, size_t period);
 void almi_put_cell(const almi_history *history, size_t period, almi_cell cell);
 /* Adds up one row of a grouping at a period, as a batch does; `true`: it has changed. */
 bool almi_add_up(alm_online_state *online, almi_grouping *grouping, size_t row, size_t period);
@@ -203,6 +208,17 @@ ALM_NODISCARD alm_err almi_online_read(alm_online_state *online, const alm_onlin
 /* Publishes the drafts. */
 ALM_NODISCARD alm_err almi_online_show(alm_online_state *online, alm_error *error);
 void almi_view_destroy(almi_view *view); /* takes NULL */
+
+typedef struct almi_span {
+    size_t begin, end;
+} almi_span;
+
+/* Periods that the profile of an origin is made of. */
+static inline almi_span almi_profile_span(const alm_online_state *online, size_t origin)
+{
+    size_t end = alm_published_end(origin, online->delay);
+    return (almi_span){end > ALM_PROFILE_PERIODS ? end - ALM_PROFILE_PERIODS : 0, end};
+}
 
 static inline double *almi_column_cell(const alm_online_state *online, size_t column, size_t series,
                                        size_t period)

@@ -145,7 +145,7 @@ static alm_err describe(alm_online_state *online, const alm_online_options *opti
     return describe_columns(online, schema, error);
 }
 
-static alm_err check_memory(const alm_online_state *online, uint64_t limit, alm_error *error)
+static alm_err check_memory(alm_online_state *online, uint64_t limit, alm_error *error)
 {
     uint64_t state = alm_feature_plan_state_bytes(online->plan);
     uint64_t series = online->cap * (sizeof(double) + 2) + 2 * state + 2 * sizeof(almi_view);
@@ -157,6 +157,7 @@ static alm_err check_memory(const alm_online_state *online, uint64_t limit, alm_
         shared += column->shared ? bytes : 0;
     }
     uint64_t all = series * online->series_count + shared;
+    online->bytes = all;
     if (limit && all > limit) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu series need %llu bytes each online (of them "
                         "%llu twice for the state of a plan), together %llu MB; the limit is "

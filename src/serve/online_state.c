@@ -88,24 +88,30 @@ static void show_draft(alm_online_state *online, almi_view *view)
 static almi_table *make_table(alm_online_state *online, alm_error *error)
 {
     void *memory = NULL;
-    size_t bytes = sizeof(almi_table) + online->series_count * sizeof(alm_online_series *);
+    size_t bytes = sizeof(almi_table) + online->series_count * sizeof(alm_online_series *) +
+                   ALM_PROFILE_PERIODS * sizeof(double);
     if (alm_heap_try(bytes, &memory, error) != ALM_OK) {
         return NULL;
     }
     almi_table *table = memory;
     *table = (almi_table){0};
     table->series = (const alm_online_series **)(void *)(table + 1);
+    double *totals = (double *)(void *)(table->series + online->series_count);
     for (size_t s = 0; s < online->series_count; s++) {
         const almi_view *view = online->draft[s] ? online->draft[s] : online->view[s];
         table->series[s] = &view->seen;
     }
     size_t origin = online->end - 1;
+    almi_span recent = almi_profile_span(online, origin);
+    memcpy(totals, online->totals + recent.begin,
+           (recent.end - recent.begin) * sizeof *totals);
     table->now = (alm_online_now){
         .start = online->start,
         .end = online->start + (alm_date)online->end,
         .origin = origin,
         .profile = alm_profile_of(online->totals, online->closed, online->start, origin,
                                   online->delay),
+        .totals = totals,
         .events = online->events,
         .series_count = online->series_count,
         .series = table->series,
@@ -250,6 +256,11 @@ size_t alm_online_state_series_count(const alm_online_state *online)
 alm_date alm_online_state_last_end(const alm_online_state *online)
 {
     return online->start + (alm_date)online->cap;
+}
+
+uint64_t alm_online_state_bytes(const alm_online_state *online)
+{
+    return online->bytes;
 }
 
 alm_err alm_online_state_find(const alm_online_state *online, const alm_str *keys, size_t count,

@@ -46,7 +46,7 @@
 #include "project/panel_source.h"
 #include "serve/event.h"
 
-#define ALM_ONLINE_WORKERS_MAX 256
+#define ALM_ONLINE_WORKERS_MAX 257 /* those of a server, and its writer */
 
 typedef struct alm_online_state alm_online_state;
 
@@ -73,6 +73,7 @@ size_t alm_online_state_series_count(const alm_online_state *online);
 ALM_NODISCARD alm_err alm_online_state_find(const alm_online_state *online, const alm_str *keys,
                                             size_t count, size_t *out, alm_error *error);
 alm_date alm_online_state_last_end(const alm_online_state *online); /* days before it can close */
+uint64_t alm_online_state_bytes(const alm_online_state *online); /* as the limit counts them */
 
 /* ---- writer ---- */
 
@@ -108,6 +109,9 @@ typedef struct alm_online_now {
     alm_date end;    /* the first day that is not over */
     size_t origin;   /* period of the last day that is */
     alm_profile profile; /* pooled, as of the origin */
+    /* What it was made of: the target of all series, ALM_PROFILE_PERIODS up to the newest period
+     * that is published at the origin (fewer when there are fewer). */
+    const double *totals;
     uint64_t events; /* counted so far */
     size_t series_count;
     const alm_online_series *const *series;

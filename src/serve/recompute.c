@@ -4,18 +4,38 @@
 #include "pipeline/paths.h"
 #include "serve/online_internal.h"
 
-static alm_err base_of(const alm_recompute_request *request, const alm_panel *panel,
+/* The series as it is, or as it would be. */
+typedef struct subject {
+    alm_panel panel;
+    alm_profile profile;
+    size_t origin;
+    const alm_feature_state *state;
+} subject;
+
+static subject subject_of(const alm_recompute_request *request, alm_arena *arena)
+{
+    const alm_overlay *overlay = request->overlay;
+    const alm_online_now *now = request->now;
+    if (overlay) {
+        return (subject){overlay->panel, overlay->profile, overlay->origin, overlay->state};
+    }
+    subject out = {.profile = now->profile, .origin = now->origin,
+                   .state = now->series[request->series]->state};
+    alm_online_state_panel(request->online, now, request->series, arena, &out.panel);
+    return out;
+}
+
+static alm_err base_of(const alm_recompute_request *request, const subject *of,
                        const alm_base_workspace *workspace, alm_base *out, alm_error *error)
 {
-    const alm_feature_state *state = request->now->series[request->series]->state;
     alm_base_request asked = {
         .bundle = request->bundle,
-        .panel = panel,
-        .profile = request->now->profile,
-        .origin = request->now->origin,
+        .panel = &of->panel,
+        .profile = of->profile,
+        .origin = of->origin,
         .delay = request->online->delay,
         .explain = request->explain,
-        .states = &state,
+        .states = &of->state,
     };
     ALM_TRY(alm_base_forecast(&asked, 0, 1, workspace, out, error));
     if (out->fallback == ALM_FALLBACK_COLD_START) {
@@ -27,19 +47,19 @@ static alm_err base_of(const alm_recompute_request *request, const alm_panel *pa
 }
 
 /* As the leaf's paths in pipeline/pass_paths.c before anything is adjusted. */
-static const double *paths_of(const alm_recompute_request *request, const alm_panel *panel,
-                              const alm_base *base, const alm_base_workspace *workspace)
+static const double *paths_of(const alm_recompute_request *request, const subject *of,
+                              const alm_recomputed *made, const alm_base_workspace *workspace)
 {
     const alm_method *method = &request->bundle->method;
     size_t delay = request->online->delay;
-    alm_history_view view = {.panel = panel, .origin = request->now->origin, .delay = delay,
-                             .profile = request->now->profile};
+    alm_history_view view = {.panel = &of->panel, .origin = of->origin, .delay = delay,
+                             .profile = of->profile};
     size_t templates = alm_path_template_count(method, view.origin, delay);
     size_t count = (size_t)method->paths;
     double *paths = ALM_NEW_ARRAY(workspace->results, double, count * (size_t)method->horizon);
     alm_arena_reset(workspace->series);
-    alm_path_node node = {.node = request->series, .mean = base->mean,
-                          .shape = base->history.shape};
+    alm_path_node node = {.node = request->series, .mean = made->mean,
+                          .shape = made->base.history.shape};
     node.rank = alm_path_ranks_of(method, &view, node.node, templates, workspace->results,
                                   workspace->series);
     alm_paths_make(method, &node, templates, 0, count, paths);
@@ -67,6 +87,15 @@ static const double *quantiles_of(const alm_method *method, const double *paths,
     return out;
 }
 
+static void scale_mean(double factor, alm_recomputed *out, alm_arena *arena)
+{
+    double *mean = ALM_NEW_ARRAY(arena, double, out->steps);
+    for (size_t h = 0; h < out->steps; h++) {
+        mean[h] = out->mean[h] * factor;
+    }
+    out->mean = mean;
+}
+
 alm_err alm_recompute(const alm_recompute_request *request, const alm_base_workspace *workspace,
                       alm_recomputed *out, alm_error *error)
 {
@@ -75,15 +104,16 @@ alm_err alm_recompute(const alm_recompute_request *request, const alm_base_works
     alm_assert(request->online->plan == bundle->plan);
     alm_assert(request->online->future >= (size_t)method->horizon);
     alm_assert(request->series < request->now->series_count);
-    alm_panel panel;
+    subject of = subject_of(request, workspace->results);
     alm_recomputed made = {.steps = (size_t)method->horizon,
-                           .origin = request->now->end - 1,
+                           .origin = of.panel.start + (alm_date)of.origin,
                            .path_count = (size_t)method->paths};
-    alm_online_state_panel(request->online, request->now, request->series, workspace->results,
-                           &panel);
-    ALM_TRY(base_of(request, &panel, workspace, &made.base, error));
+    ALM_TRY(base_of(request, &of, workspace, &made.base, error));
     made.mean = made.base.mean;
-    made.paths = paths_of(request, &panel, &made.base, workspace);
+    if (request->factor != 0 && request->factor != 1) {
+        scale_mean(request->factor, &made, workspace->results);
+    }
+    made.paths = paths_of(request, &of, &made, workspace);
     made.quantile = quantiles_of(method, made.paths, workspace);
     made.method = made.base.weight >= 1 ? "gbm" : made.base.weight > 0 ? "gbm+stat" : "stat";
     made.not_reconciled = request->online->project->level_count > 0 &&

@@ -10,13 +10,18 @@
  * aggregates a forecast of their own. Where they are sums of their leaves a run adjusts nothing,
  * and mean and quantiles are those that it commits.
  *
+ * OTHERWISE. With an overlay the numbers are those of the series as it would be (overlay.h). Paths
+ * are made from counters, and their ranks from the history: two forecasts that differ in what is to
+ * come only have the same random numbers and ranks in every path, so that the difference between
+ * them is that of what was changed.
+ *
  * A series that is too young (ALM_FALLBACK_COLD_START) borrows its level from other leaves: it is
  * refused with ALM_ERR_INCOMPLETE, and the committed forecast is what there is. */
 #ifndef ALM_SERVE_RECOMPUTE_H
 #define ALM_SERVE_RECOMPUTE_H
 
 #include "pipeline/base_forecast.h"
-#include "serve/online_state.h"
+#include "serve/overlay.h"
 
 typedef struct alm_recompute_request {
     const alm_bundle *bundle; /* whose plan the online state was opened with */
@@ -24,6 +29,10 @@ typedef struct alm_recompute_request {
     const alm_online_now *now; /* between enter and leave of the calling worker */
     size_t series;
     bool explain; /* the workspace has a forest scratch per mean model then */
+    const alm_overlay *overlay; /* of the same series; NULL: the series as it is */
+    /* Demand beside the model's, as a share: paths have the mean times this, and the same ranks and
+     * random numbers. 1 (and 0, which is not said): the model's. */
+    double factor;
 } alm_recompute_request;
 
 typedef struct alm_recomputed { /* arrays of `steps`; everything in the workspace's results */

@@ -1,8 +1,10 @@
-/* stockout_answer.h: the stock-out risk of one series, as the committed run has it.
+/* stockout_answer.h: the stock-out risk of one series.
  *
- * The numbers are the run's (decide/stockout.h says what they are), bit for bit: the probability by
- * the end of the horizon, the restricted mean of the days, the expected shortfall. A rule knows no
- * risk, so the ladder is batch, previous, refused.
+ * As the committed run has it, bit for bit (decide/stockout.h says what the numbers are): the
+ * probability by the end of the horizon, the restricted mean of the days, the expected shortfall.
+ * Where the request says a stock position, or the demand is computed, the same is counted again on
+ * the sample paths, of the run or of the computation. A rule knows no risk, so the ladder is batch,
+ * previous, refused, and of a computation model, previous, batch, refused.
  *
  * Severity, of the probability p by the end of the horizon:
  *   critical   p >= .8, or p >= .5 within the first 3 days
@@ -13,13 +15,15 @@
  *
  * Drivers are the lines of the explanations, added up by feature over the days of the horizon, the
  * largest first: they say what makes the demand that uses the stock up. Their sum is the demand
- * over the horizon as the run has it (before limits).
+ * over the horizon as the run has it, or as it was computed (before limits).
  *
- * Errors as in demand_answer.h; ALM_ERR_NOT_FOUND too when the node has no stock position. */
+ * Errors as in demand_answer.h; ALM_ERR_NOT_FOUND too when the run has no stock position of the
+ * node; ALM_ERR_INVALID when there is none for what is counted again. */
 #ifndef ALM_SERVE_STOCKOUT_ANSWER_H
 #define ALM_SERVE_STOCKOUT_ANSWER_H
 
-#include "serve/online.h"
+#include "serve/computation.h"
+#include "serve/stock_given.h"
 
 /* X(name, text) */
 #define ALM_SEVERITY_MAP(X) \
@@ -44,6 +48,8 @@ alm_severity alm_severity_of(const double *by_day, int32_t days);
 typedef struct alm_stockout_request {
     alm_online_ask ask;
     int32_t horizon; /* days from the first of the run; 0: all */
+    alm_stock_given stock;
+    alm_computation *computation; /* variant 0, explained; NULL: committed numbers */
 } alm_stockout_request;
 
 typedef struct alm_stockout_driver {

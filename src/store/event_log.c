@@ -296,6 +296,65 @@ alm_err alm_event_log_open(alm_fs *fs, const alm_event_log_options *options,
     return ALM_OK;
 }
 
+/* ---- reading again ---- */
+
+typedef struct span { /* of what a replay is asked for */
+    const alm_event_range *range;
+    const alm_event_sink *sink;
+} span;
+
+static alm_err pass_on(void *context, const alm_event_record *record, alm_error *error) {
+    const span *s = context;
+    bool is_asked = record->sequence >= s->range->from && record->sequence < s->range->before;
+    return is_asked ? s->sink->take(s->sink->context, record, error) : ALM_OK;
+}
+
+static alm_err replay_segment(alm_fs *fs, const found_segment *found, const span *s,
+                              alm_error *error) {
+    alm_event_sink each = {pass_on, (void *)s};
+    almi_segment_end end;
+    alm_str bytes;
+    alm_arena *arena = alm_arena_create(0);
+    alm_err code =
+        alm_fs_read_all(fs, found->path, ALMI_SEGMENT_BYTES_MAX, arena, &bytes, error);
+    if (code == ALM_OK) {
+        code = almi_segment_read(bytes, found->path, found->sealed, &each, &end, error);
+    }
+    alm_arena_destroy(arena);
+    return code;
+}
+
+static alm_err replay_chain(alm_fs *fs, const span *s, alm_arena *scratch, alm_error *error) {
+    found_segment *found = NULL;
+    size_t count = 0;
+    size_t length = 0;
+    ALM_TRY(list_segments(fs, s->range->folder, scratch, &found, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        ALM_TRY(read_header(fs, &found[i], error));
+    }
+    found_segment **chain = ALM_NEW_ARRAY(scratch, found_segment *, count + 1);
+    ALM_TRY(follow_chain(found, count, chain, &length, error));
+    while (length-- > 0) { /* the newest is chain[0] */
+        bool is_behind = length > 0 && chain[length - 1]->header.first_sequence <= s->range->from;
+        if (!is_behind && chain[length]->header.first_sequence < s->range->before) {
+            ALM_TRY(replay_segment(fs, chain[length], s, error));
+        }
+    }
+    return ALM_OK;
+}
+
+alm_err alm_event_log_replay(alm_fs *fs, const alm_event_range *range, const alm_event_sink *sink,
+                             alm_error *error) {
+    if (range->from >= range->before) {
+        return ALM_OK;
+    }
+    span s = {range, sink};
+    alm_arena *scratch = alm_arena_create(0);
+    alm_err code = replay_chain(fs, &s, scratch, error);
+    alm_arena_destroy(scratch);
+    return code;
+}
+
 static void close_file(alm_event_log *log) {
     if (log->file != NULL) {
         (void)log->fs->ops->close(log->fs, log->file, NULL); /* what counts has been synced */
@@ -393,6 +452,11 @@ void alm_event_log_submit(alm_event_log *log, alm_event_append *append) {
 
 bool alm_event_log_has_waiting(const alm_event_log *log) {
     return atomic_load_explicit(&log->waiting, memory_order_acquire) != NULL;
+}
+
+bool alm_event_log_has(const alm_event_log *log, alm_str id) {
+    almi_event_entry entry = almi_event_entry_of(id, (alm_str){0}, 0);
+    return almi_event_index_find(&log->index, &entry) != NULL;
 }
 
 /* All that is waiting, in the order of the submissions. */
@@ -538,12 +602,23 @@ alm_err alm_event_log_commit(alm_event_log *log, size_t *count, alm_error *error
 
 /* ---- retention ---- */
 
-alm_err alm_event_log_release(alm_event_log *log, uint64_t before, alm_error *error) {
-    segments *kept = &log->kept;
-    size_t gone = 0; /* segments whose last event lies below `before` */
+/* Segments whose last event lies below `before`. */
+static size_t count_released(const alm_event_log *log, uint64_t before) {
+    const segments *kept = &log->kept;
+    size_t gone = 0;
     while (gone + 1 < kept->count && kept->item[gone + 1].first_sequence <= before) {
         gone++;
     }
+    return gone;
+}
+
+bool alm_event_log_can_release(const alm_event_log *log, uint64_t before) {
+    return count_released(log, before) > 0;
+}
+
+alm_err alm_event_log_release(alm_event_log *log, uint64_t before, alm_error *error) {
+    segments *kept = &log->kept;
+    size_t gone = count_released(log, before);
     if (gone == 0) {
         return ALM_OK;
     }

@@ -68,6 +68,16 @@ ALM_NODISCARD alm_err alm_event_log_open(alm_fs *fs, const alm_event_log_options
                                          alm_error *error);
 void alm_event_log_close(alm_event_log *log); /* takes NULL; nothing is waiting any more */
 
+/* Sequences of [from, before) that are kept, in order, from the files of a log that is open: by any
+ * thread, while another one commits, as long as none releases. `before` is at most a next_sequence
+ * that was seen before the call: what is not acknowledged is not read. Takes no memory for ids. */
+typedef struct alm_event_range {
+    const char *folder;
+    uint64_t from, before;
+} alm_event_range;
+ALM_NODISCARD alm_err alm_event_log_replay(alm_fs *fs, const alm_event_range *range,
+                                           const alm_event_sink *sink, alm_error *error);
+
 typedef enum alm_event_outcome {
     ALM_EVENT_WAITING,
     ALM_EVENT_STORED,    /* safe, with a sequence of its own */
@@ -94,10 +104,15 @@ typedef struct alm_event_append {
 void alm_event_log_submit(alm_event_log *log, alm_event_append *append);
 /* Is anything waiting for a commit? Any thread. */
 bool alm_event_log_has_waiting(const alm_event_log *log);
+/* Is there an event of that id, safe or in the group that is being committed? By the thread that
+ * commits. */
+bool alm_event_log_has(const alm_event_log *log, alm_str id);
 /* Writes, syncs and tells everything that is waiting. `count`: how many were told. A failure is
  * that of the log itself, and everyone concerned has been told it too. */
 ALM_NODISCARD alm_err alm_event_log_commit(alm_event_log *log, size_t *count, alm_error *error);
 
+/* Would releasing remove anything? */
+bool alm_event_log_can_release(const alm_event_log *log, uint64_t before);
 /* Sequences below `before` are not needed any more. Removes the segments that hold nothing else. */
 ALM_NODISCARD alm_err alm_event_log_release(alm_event_log *log, uint64_t before,
                                             alm_error *error);

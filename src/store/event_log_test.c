@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/fs_fault.h"
 #include "base/fs_memory.h"
 #include "base/rng.h"
 #include "store/event_index.h"
@@ -226,6 +227,88 @@ static void test_a_sealed_segment(void **state) {
     assert_non_null(strstr(f->error.message, "missing"));
 }
 
+/* ---- reading while it is open ---- */
+
+typedef struct seen {
+    uint64_t first, last;
+    size_t count;
+} seen;
+
+static alm_err note_record(void *context, const alm_event_record *record, alm_error *error) {
+    (void)error;
+    seen *s = context;
+    assert_true(s->count == 0 || record->sequence == s->last + 1);
+    s->first = s->count++ == 0 ? record->sequence : s->first;
+    s->last = record->sequence;
+    return ALM_OK;
+}
+
+static seen replay(fixture *f, uint64_t from, uint64_t before) {
+    seen s = {0};
+    alm_event_range range = {FOLDER, from, before};
+    alm_event_sink sink = {note_record, &s};
+    assert_int_equal(alm_event_log_replay(f->fs, &range, &sink, &f->error), ALM_OK);
+    return s;
+}
+
+static void test_replay(void **state) {
+    fixture *f = *state;
+    size_t records = 0;
+    for (size_t segment = 1; segment <= 100000; segment *= 100000) {
+        assert_int_equal(open_with(f, segment, 0, &records), ALM_OK);
+        for (int i = 0; i < 7; i++) {
+            char id[3] = {segment > 1 ? 'x' : 'y', (char)('a' + i), 0};
+            put(f, id, "content");
+            assert_true(alm_event_log_has(f->log, alm_str_of(id)));
+        }
+        assert_false(alm_event_log_has(f->log, ALM_STR("z")));
+        for (uint64_t from = 1; from <= 7; from++) {
+            for (uint64_t before = from; before <= 8; before++) {
+                seen s = replay(f, from, before);
+                assert_int_equal(s.count, before - from);
+                assert_true(s.count == 0 || (s.first == from && s.last == before - 1));
+            }
+        }
+    }
+    /* What was released is not there; the rest is. */
+    assert_int_equal(open_with(f, 1, 0, &records), ALM_OK);
+    assert_false(alm_event_log_can_release(f->log, 1));
+    assert_true(alm_event_log_can_release(f->log, 4));
+    assert_int_equal(alm_event_log_release(f->log, 4, &f->error), ALM_OK);
+    assert_false(alm_event_log_can_release(f->log, 4));
+    assert_int_equal(replay(f, 1, 15).first, 4);
+    assert_int_equal(replay(f, 1, 15).last, 14);
+}
+
+/* A frame whose sync failed is in the file, and is not read. */
+static void test_replay_behind_a_failure(void **state) {
+    fixture *f = *state;
+    size_t records = 0;
+    size_t count = 0;
+    alm_fs *fault = NULL;
+    assert_int_equal(alm_fs_fault_create(f->fs, &fault, NULL), ALM_OK);
+    alm_event_log_options options = {FOLDER, 0, 0};
+    assert_int_equal(alm_event_log_open(fault, &options, NULL, &f->log, &f->error), ALM_OK);
+    put(f, "a", "content");
+    alm_fs_fault_set(fault, &(alm_fs_fault){.mode = ALM_FS_FAULT_FAIL, .nth = 1,
+                                            .calls = ALM_FS_CALL_BIT(SYNC)});
+    alm_event_append append = {.id = ALM_STR("b"), .content = ALM_STR("lost"), .done = ignore};
+    alm_event_log_submit(f->log, &append);
+    assert_int_equal(alm_event_log_commit(f->log, &count, &f->error), ALM_ERR_IO);
+    assert_false(alm_event_log_has(f->log, ALM_STR("b")));
+    alm_event_log_facts facts;
+    alm_event_log_facts_of(f->log, &facts);
+    assert_int_equal(replay(f, 1, facts.next_sequence).count, 1);
+    put(f, "c", "content");
+    alm_event_log_facts_of(f->log, &facts);
+    assert_int_equal(replay(f, 1, facts.next_sequence).count, 2);
+    alm_event_log_close(f->log);
+    f->log = NULL;
+    alm_fs_destroy(fault);
+    assert_int_equal(open_with(f, 0, 0, &records), ALM_OK);
+    assert_int_equal(records, 2);
+}
+
 /* ---- retention ---- */
 
 static void test_release(void **state) {
@@ -354,6 +437,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON(test_the_same_id),       ON(test_bounds),       ON(test_a_large_group),
         ON(test_torn_and_damaged),  ON(test_a_sealed_segment), ON(test_release),
+        ON(test_replay),            ON(test_replay_behind_a_failure),
         ON(test_index_against_a_list), ON(test_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from _service import MODEL, SOURCE, Service, check, finish, project, skip
+from _service import MODEL, SOURCE, Service, check, finish, project_of_today, skip
 
 TOOL = os.path.join(SOURCE, "third_party/fuzz-venv/bin/schemathesis")
 
@@ -49,7 +49,7 @@ def main():
     service = Service({"listen": {"workers": 2}, "access": {
         "api_keys": {"file": "keys.json", "checks_per_minute": 100000}, "limits": many}},
         ("--model", MODEL), {"LOG_LEVEL": "info"})
-    service.folder = project(service.folder)
+    service.folder = project_of_today(service.folder) # only then events can be counted
     service.write("keys.json", file)
     with service:
         for values in (VALUES, ""):

@@ -8,6 +8,7 @@ Leaving the block stops it: the exit status must be 0 and no sanitizer may have 
 """
 import atexit
 import contextlib
+import datetime
 import gzip
 import http.client
 import json
@@ -53,6 +54,34 @@ def project(folder):
     case = os.path.join(SOURCE, "tests/cli/_case.sh")
     made = subprocess.run(["bash", "-c", f'CLI_CASE=x . "{case}"; project; committed'], cwd=folder,
                           capture_output=True, text=True, env={**os.environ, "ALMANAC": ALMANAC})
+    if made.returncode:
+        raise RuntimeError(made.stdout + made.stderr)
+    return os.path.join(folder, "p")
+
+
+def today():
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
+def project_of_today(folder):
+    """The project of the cases with its days moved, so that its run is today's."""
+    script = f'''CLI_CASE=x . "{SOURCE}/tests/cli/_case.sh"; project
+python3 - << 'END'
+import datetime
+rows = open("data/sales.csv").read().splitlines()
+move = datetime.date.fromisoformat("{today()}") - datetime.date(2024, 2, 1)
+with open("data/sales.csv", "w") as out:
+    out.write(rows[0] + "\\n")
+    for row in rows[1:]:
+        day, rest = row.split(",", 1)
+        day = datetime.date.fromisoformat(day) + move
+        if day < datetime.date.fromisoformat("{today()}"):
+            out.write(f"{{day}},{{rest}}\\n")
+END
+snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
+committed'''
+    made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "ALMANAC": ALMANAC})
     if made.returncode:
         raise RuntimeError(made.stdout + made.stderr)
     return os.path.join(folder, "p")

@@ -288,8 +288,8 @@ static void a_computation_falls_down_the_ladder(void **state)
     refresh(o);
     machine now = {o, ALM_STEP_ANSWERED, 58, 0, 0};
     machine before = {o, ALM_STEP_ANSWERED, 51, 0, 0};
-    alm_demand_model model = {compute, &now, ALM_STR("demand-2"), NULL, 0};
-    alm_demand_model previous = {compute, &before, ALM_STR("demand-1"), NULL, 0};
+    alm_demand_model model = {compute, NULL, &now, ALM_STR("demand-2"), NULL, 0};
+    alm_demand_model previous = {compute, NULL, &before, ALM_STR("demand-1"), NULL, 0};
     alm_demand_request request = asking("shop");
     request.model = &model;
     request.previous = &previous;
@@ -333,7 +333,7 @@ static void a_breaker_skips_a_broken_model(void **state)
     machine now = {o, ALM_STEP_FAILED, 58, 0, 0};
     alm_breaker breaker;
     alm_breaker_init(&breaker, &(alm_breaker_rule){.in_a_row = 2, .open_ms = 1000});
-    alm_demand_model model = {compute, &now, ALM_STR("demand-2"), &breaker, 0};
+    alm_demand_model model = {compute, NULL, &now, ALM_STR("demand-2"), &breaker, 0};
     alm_demand_request request = asking("shop");
     request.model = &model;
     for (int i = 0; i < 5; i++) {
@@ -378,7 +378,7 @@ static void limits_hold_on_every_step(void **state)
     o->project.policy_count = 2;
     refresh(o);
     machine now = {o, ALM_STEP_ANSWERED, 500, 0, 0};
-    alm_demand_model model = {compute, &now, ALM_STR("demand-2"), NULL, 0};
+    alm_demand_model model = {compute, NULL, &now, ALM_STR("demand-2"), NULL, 0};
     alm_demand_request request = asking("shop");
     alm_demand_answer a = answer_to(o, &request); /* batch: 56 to 60 */
     assert_int_equal(a.label.outcome.clamped, 3);

@@ -1,87 +1,21 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/batch.h"
+#include "http/endpoint/compute_request.h"
 #include "http/endpoint/endpoints.h"
+#include "http/endpoint/order_terms.h"
 #include "http/problem_schema.h"
 #include "serve/order_answer.h"
 
-#define RECEIPTS_MAX 400
-
 /* ---- the request ---- */
-
-static alm_err read_lead_time(const alm_call *call, alm_replenish_terms *terms, alm_error *error)
-{
-    const alm_json *days = alm_json_member(call->body, "lead_time_days");
-    const alm_json *list = alm_json_member(call->body, "lead_times");
-    if (!days == !list) {
-        return alm_fail(error, ALM_ERR_INVALID, "say lead_time_days, or lead_times for several "
-                        "with their probabilities");
-    }
-    size_t count = days ? 1 : alm_json_count(list);
-    alm_lead_time *lead = ALM_NEW_ARRAY(call->request->arena, alm_lead_time, count);
-    lead[0].probability = 1;
-    almi_answer_i32(call->body, "lead_time_days", &lead[0].days);
-    for (size_t i = 0; list && i < count; i++) {
-        almi_answer_i32(alm_json_at(list, i), "days", &lead[i].days);
-        almi_answer_double(alm_json_at(list, i), "probability", &lead[i].probability);
-    }
-    terms->lead_time = lead;
-    terms->lead_time_count = count;
-    return ALM_OK;
-}
-
-static alm_err read_goal(const alm_json *body, alm_replenish_terms *terms, alm_error *error)
-{
-    bool cycle = alm_json_member(body, "service_level") != NULL;
-    bool fill = alm_json_member(body, "fill_rate") != NULL;
-    if (cycle && fill) {
-        return alm_fail(error, ALM_ERR_INVALID, "service_level and fill_rate are two goals: say "
-                        "one");
-    }
-    terms->goal = cycle ? ALM_SERVICE_CYCLE : fill ? ALM_SERVICE_FILL : ALM_SERVICE_COST;
-    almi_answer_double(body, "service_level", &terms->service);
-    almi_answer_double(body, "fill_rate", &terms->service);
-    almi_answer_double(body, "holding_cost", &terms->holding_cost);
-    almi_answer_double(body, "shortage_cost", &terms->shortage_cost);
-    almi_answer_double(body, "order_cost", &terms->order_cost);
-    if (terms->goal == ALM_SERVICE_COST && !(terms->holding_cost > 0 && terms->shortage_cost > 0)) {
-        return alm_fail(error, ALM_ERR_INVALID, "a goal is needed: service_level or fill_rate, or "
-                        "holding_cost and shortage_cost above zero for least cost");
-    }
-    return ALM_OK;
-}
-
-static void read_receipts(const alm_call *call, alm_order_request *out)
-{
-    const alm_json *list = alm_json_member(call->body, "on_order");
-    size_t count = list ? alm_json_count(list) : 0;
-    alm_order_receipt *receipt = ALM_NEW_ARRAY(call->request->arena, alm_order_receipt, count);
-    for (size_t i = 0; i < count; i++) {
-        almi_answer_i32(alm_json_at(list, i), "day", &receipt[i].day);
-        almi_answer_double(alm_json_at(list, i), "units", &receipt[i].units);
-    }
-    out->has_receipts = list != NULL;
-    out->receipt = receipt;
-    out->receipts = count;
-}
 
 static alm_err read_request(const alm_call *call, alm_order_request *out, alm_error *error)
 {
-    const alm_json *body = call->body;
-    alm_replenish_terms *terms = &out->terms;
-    terms->review = 1;
-    ALM_TRY(read_lead_time(call, terms, error));
-    ALM_TRY(read_goal(body, terms, error));
-    almi_answer_i32(body, "review_days", &terms->review);
-    almi_answer_double(body, "multiple", &terms->rules.multiple);
-    almi_answer_double(body, "minimum", &terms->rules.minimum);
-    almi_answer_double(body, "maximum", &terms->rules.maximum);
-    almi_answer_double(body, "capacity", &terms->rules.capacity);
-    const alm_json *lost = alm_json_member(body, "lost_sales");
-    if (lost) {
-        (void)alm_json_as_bool(lost, &terms->lost_sales);
-    }
-    out->has_on_hand = alm_json_member(body, "on_hand") != NULL;
-    almi_answer_double(body, "on_hand", &out->on_hand);
-    read_receipts(call, out);
+    almi_order_terms terms = {.any = false};
+    bool says = false;
+    alm_arena *arena = call->request->arena;
+    ALM_TRY(almi_order_terms_read(call->body, arena, &terms, &says, error));
+    ALM_TRY(almi_order_terms_check(&terms, error));
+    out->terms = terms.terms;
+    almi_compute_read_stock(call->body, arena, &out->stock);
     return ALM_OK;
 }
 
@@ -106,7 +40,7 @@ static void put_outlook(const char *key, const alm_stock_outlook *outlook, bool 
 }
 
 static void put_answer(const alm_order_request *request, const alm_order_answer *answer,
-                       alm_reply *reply)
+                       const almi_computing *computing, alm_reply *reply)
 {
     const alm_replenish_advice *a = &answer->advice;
     const alm_replenish_terms *terms = &request->terms;
@@ -132,79 +66,53 @@ static void put_answer(const alm_order_request *request, const alm_order_answer 
     alm_json_put_double(&json, "stockout_before_arrival", a->stockout_before_arrival);
     put_outlook("with_order", &a->with, has_costs, &json);
     put_outlook("without_order", &a->without, has_costs, &json);
+    almi_compute_put(computing, &answer->label, &json);
     almi_answer_put_label(&answer->label, &json);
     alm_json_close_object(&json);
 }
 
-static void run(const alm_call *call, alm_reply *reply)
+static bool answer_order(const almi_answering *answering, alm_reply *reply)
 {
-    almi_answering answering;
-    alm_order_request request = {.on_hand = 0};
+    const alm_call *call = answering->call;
+    alm_order_request request = {.computation = NULL};
     alm_order_answer answer;
+    almi_computing computing;
     alm_error error;
-    if (!almi_answer_begin(call, &answering, reply)) {
-        return;
-    }
-    alm_err code = almi_answer_ask(&answering, &request.ask, &error);
+    alm_err code = almi_answer_ask(answering, &request.ask, &error);
     code = code == ALM_OK ? read_request(call, &request, &error) : code;
     if (code == ALM_OK) {
-        code = alm_order(&answering.online, &request, call->request->arena, &answer, &error);
+        code = almi_compute_begin(answering, &request.ask, "emergency_replenishment", false,
+                                  &computing, &error);
     }
     if (code == ALM_OK) {
-        code = almi_answer_check_label(&answering, &answer.label, &error);
+        request.computation = computing.computation;
+        code = alm_order(&answering->online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
-        put_answer(&request, &answer, reply);
-    } else {
-        almi_answer_refuse(&answering, &error, reply);
+        code = almi_answer_check_label(answering, &answer.label, &error);
     }
-    almi_answer_end(&answering);
+    if (code != ALM_OK) {
+        almi_answer_refuse(answering, &error, reply);
+        return false;
+    }
+    put_answer(&request, &answer, &computing, reply);
+    return answer.label.is_degraded;
+}
+
+static void run(const alm_call *call, alm_reply *reply)
+{
+    almi_answer_run(call, answer_order, reply);
 }
 
 /* ---- the route ---- */
 
-static const alm_schema days = {.kind = ALM_SCHEMA_INTEGER, .min = 0,
-                                .max = ALM_COMMITTED_STEPS_MAX};
-static const alm_schema day = {.kind = ALM_SCHEMA_INTEGER, .min = 1, .max = 100000};
-static const alm_schema share = {.kind = ALM_SCHEMA_NUMBER, .min = 0, .max = 1};
-static const alm_schema units = {.kind = ALM_SCHEMA_NUMBER, .min = 0, .max = 1e15};
 static const alm_schema position = {.kind = ALM_SCHEMA_NUMBER, .min = -1e15, .max = 1e15};
-static const alm_schema_member lead_members[] = {
-    {"days", &days, true, "Until an order arrives."},
-    {"probability", &share, true, "All of them sum to 1."},
-};
-static const alm_schema lead = {.name = "LeadTime", .doc = "One of several lead times.",
-                                .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(lead_members)};
-static const alm_schema leads = {.kind = ALM_SCHEMA_ARRAY, .items = &lead, .count_min = 1,
-                                 .count_max = ALM_LEAD_TIMES_MAX};
-static const alm_schema_member receipt_members[] = {
-    {"day", &day, true, "Day 1 is the first of the run."},
-    {"units", &units, true, "That arrive at its start."},
-};
-static const alm_schema receipt = {.name = "Receipt", .doc = "Units on order.",
-                                   .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(receipt_members)};
-static const alm_schema receipts = {.kind = ALM_SCHEMA_ARRAY, .items = &receipt,
-                                    .count_max = RECEIPTS_MAX};
-
 static const alm_schema_member request_members[] = {
     ALMI_ASK_MEMBERS,
-    {"lead_time_days", &days, false, "Until an order arrives; this, or `lead_times`."},
-    {"lead_times", &leads, false, "Several, with their probabilities."},
-    {"review_days", &days, false, "Until one can order again; default 1, 0: at any time."},
-    {"service_level", &share, false, "Goal: the chance that the protection interval has no "
-                                     "stock-out."},
-    {"fill_rate", &share, false, "Goal: the share of demand that is met from stock."},
-    {"holding_cost", &units, false, "Of a unit and day. Without a share above the goal is least "
-                                    "cost."},
-    {"shortage_cost", &units, false, "Of a unit that is missing."},
-    {"order_cost", &units, false, "Of an order, whatever its size."},
+    ALMI_ORDER_TERM_MEMBERS,
     {"on_hand", &position, false, "Now, negative for backorders; default: as the run saw it."},
-    {"on_order", &receipts, false, "Receipts to come; default: as the run saw them."},
-    {"multiple", &units, false, "Pack size; default: 1 for what is counted."},
-    {"minimum", &units, false, "Smallest order."},
-    {"maximum", &units, false, "Largest order."},
-    {"capacity", &units, false, "Room for stock and orders together."},
-    {"lost_sales", &alm_schema_boolean, false, "Missing units are lost; default: backordered."},
+    {"on_order", &almi_schema_receipts, false, "Receipts to come; default: as the run saw them."},
+    ALMI_COMPUTE_MEMBERS,
 };
 static const alm_schema request_schema = {.name = "OrderRequest",
                                           .doc = "Terms of an order for one series.",
@@ -223,7 +131,8 @@ static const alm_schema outlook = {.name = "StockOutlook",
 static const alm_schema_member reply_members[] = {
     {"node", &alm_schema_string, true, "The series."},
     {"level", &alm_schema_string, true, "`series`."},
-    {"first", &alm_schema_date, true, "Day 1: the run's prediction date."},
+    {"first", &alm_schema_date, true, "Day 1: the run's prediction date, or the first that is "
+                                      "computed."},
     {"days", &alm_schema_integer, true, "Days of the run."},
     {"order", &alm_schema_number, true, "Units to order now, within the project's limits."},
     {"because", &alm_schema_string, true, "What made it that quantity."},
@@ -238,6 +147,7 @@ static const alm_schema_member reply_members[] = {
     {"stockout_before_arrival", &alm_schema_number, true, "Probability that no order changes."},
     {"with_order", &outlook, true, "With the advised order, before the project's limits."},
     {"without_order", &outlook, true, "Without it."},
+    ALMI_COMPUTED_MEMBERS,
     ALMI_LABEL_MEMBERS,
 };
 static const alm_schema reply_schema = {.name = "OrderAdvice", .doc = "Advice, never an action.",
@@ -248,10 +158,12 @@ const alm_route almi_route_advise_order = {
     .path = "/api/v1/predictions/optimize",
     .operation = "adviseOrder",
     .tag = "Predictions",
-    .summary = "When and how much to order, from the sample paths of the committed run",
+    .summary = "When and how much to order, from sample paths",
     .text = "Never from a formula on averages and deviations: the joint sample paths of the run "
             "over lead time and review are counted. docs/replenishment.md defines every number. "
-            "Where no run can answer it is refused: a rule has no paths.",
+            "Where no run can answer it is refused: a rule has no paths. With `features` the paths "
+            "are computed for this request, for an approved `purpose` (`emergency_replenishment`, "
+            "or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The advice."},
@@ -261,4 +173,21 @@ const alm_route almi_route_advise_order = {
                  {501, ALM_TYPE_PROBLEM, &almi_problem_schema,
                   "The run was made by an engine that kept no sample paths."}},
     .run = run,
+};
+
+static void run_batch(const alm_call *call, alm_reply *reply)
+{
+    almi_batch_run(call, &request_schema, answer_order, reply);
+}
+
+ALMI_BATCH_SCHEMAS("Order", request_schema, reply_schema);
+
+const alm_route almi_route_advise_order_batch = {
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/predictions/optimize/batch",
+    .operation = "adviseOrderBatch",
+    .summary = "Order advice for many series at once",
+    .items_per_request = 4, /* an item counts a thousand sample paths */
+    ALMI_BATCH_ROUTE,
+    .run = run_batch,
 };

@@ -64,6 +64,15 @@ void almi_answer_end(const almi_answering *answering)
     alm_epoch_leave(call->service->epoch, (size_t)call->request->worker);
 }
 
+void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply)
+{
+    almi_answering answering;
+    if (almi_answer_begin(call, &answering, reply)) {
+        (void)answer(&answering, reply);
+        almi_answer_end(&answering);
+    }
+}
+
 void almi_answer_text(const alm_json *body, const char *key, alm_str *out)
 {
     const alm_json *member = alm_json_member(body, key);
@@ -236,6 +245,7 @@ void almi_answer_put_label(const alm_online_label *label, alm_json_writer *json)
     const alm_ladder_outcome *outcome = &label->outcome;
     alm_json_put_text(json, "served_by", alm_ladder_by_text(outcome->by));
     alm_json_put_text(json, "reason", alm_ladder_why_text(outcome->why));
+    alm_json_put_bool(json, "computed", label->is_computed);
     alm_json_put_bool(json, "degraded", label->is_degraded);
     alm_json_put_bool(json, "late", outcome->is_late);
     alm_json_key(json, "misses");

@@ -32,6 +32,12 @@ typedef struct almi_answering {
 bool almi_answer_begin(const alm_call *call, almi_answering *out, alm_reply *reply);
 void almi_answer_end(const almi_answering *answering);
 
+/* Answers the prediction that a call asks for, or refuses it, inside the epoch. True: it was
+ * answered by a lower step of the ladder than the first. Reply and memory are the call's, which may
+ * be an item of a batch (batch.h). */
+typedef bool (*almi_answer_one)(const almi_answering *answering, alm_reply *reply);
+void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply);
+
 /* From a checked body. ALM_ERR_INVALID: not exactly one way of naming the node, or keys that are
  * not those of the project. */
 ALM_NODISCARD alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out,
@@ -57,6 +63,7 @@ void almi_answer_refuse(const almi_answering *answering, const alm_error *error,
 #define ALMI_LABEL_MEMBERS                                                                        \
     {"served_by", &almi_schema_served_by, true, "The step of the ladder that answered."},         \
     {"reason", &almi_schema_reason, true, "Why the first step did not; `asked_for` when it did."}, \
+    {"computed", &alm_schema_boolean, true, "By a model for this request; else committed."},      \
     {"degraded", &alm_schema_boolean, true, "Not the first step."},                               \
     {"late", &alm_schema_boolean, true, "It came after the time of its step."},                   \
     {"misses", &almi_schema_misses, true, "Steps that did not answer, in order."},                \

@@ -39,8 +39,9 @@ static const alm_schema_member period_members[] = {
     {"days", &alm_schema_integer, true, "Number of days."},
     {"is_whole", &alm_schema_boolean, true, "False: a week or month that the horizon cuts off."},
     {"value", &alm_schema_number, true, "Expected demand."},
-    {"confidence_interval", &interval, true, "Null for several days: quantiles do not add up."},
-    {"quantiles", &quantiles, true, "By level; null for several days, and of a rule."},
+    {"confidence_interval", &interval, true, "Null for several days of a run: quantiles do not add "
+                                             "up."},
+    {"quantiles", &quantiles, true, "By level; null for several days of a run, and of a rule."},
     {"stockout_probability", &almi_schema_number, true, "By the end of the last day."},
     {"expected_shortfall", &almi_schema_number, true, "Units, by the end of the last day."},
     {"limited", &limited, true, "Null: no policy changed it."},
@@ -69,6 +70,7 @@ static const alm_schema_member members[] = {
     {"model_metrics", &metrics, true, "Null where the release has none."},
     {"method", &almi_schema_text, false, "What made the base forecast."},
     {"fallback", &almi_schema_text, false, "Why the model did not answer in the run."},
+    ALMI_COMPUTED_MEMBERS,
     ALMI_LABEL_MEMBERS,
 };
 const alm_schema almi_schema_forecast = {.name = "Forecast", .doc = "Demand of a node.",
@@ -185,8 +187,9 @@ static void put_metrics(const almi_answering *answering, const alm_demand_answer
 }
 
 void almi_forecast_reply(const almi_answering *answering, const alm_demand_answer *answer,
-                         bool stored, alm_reply *reply)
+                         const almi_computing *computing, alm_reply *reply)
 {
+    bool stored = !computing;
     alm_json_writer json = alm_json_writer_on(reply->body);
     reply->status = 200;
     reply->content_type = ALM_TYPE_JSON;
@@ -204,6 +207,7 @@ void almi_forecast_reply(const almi_answering *answering, const alm_demand_answe
         almi_answer_put_text(&json, "method", answer->stored.method);
         almi_answer_put_text(&json, "fallback", answer->stored.fallback);
     }
+    almi_compute_put(computing, &answer->label, &json);
     almi_answer_put_label(&answer->label, &json);
     alm_json_close_object(&json);
 }

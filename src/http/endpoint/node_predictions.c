@@ -29,7 +29,7 @@ static void run(const alm_call *call, alm_reply *reply)
         code = almi_answer_check_label(&answering, &answer.label, &error);
     }
     if (code == ALM_OK) {
-        almi_forecast_reply(&answering, &answer, true, reply);
+        almi_forecast_reply(&answering, &answer, NULL, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);
     }

@@ -1,7 +1,9 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/batch.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/forecast_reply.h"
 #include "http/problem_schema.h"
+
+#include <math.h>
 
 static alm_err read_request(const almi_answering *answering, alm_demand_request *out,
                             alm_error *error)
@@ -19,28 +21,81 @@ static alm_err read_request(const almi_answering *answering, alm_demand_request 
     return ALM_OK;
 }
 
-static void run(const alm_call *call, alm_reply *reply)
+/* Sales of the request for the rule, which answers when no model and no run can: a whole season of
+ * them, else it goes by the run's means. NULL: fewer, or days too far apart. */
+static const alm_rule_history *recent_sales(const alm_computation *c, alm_arena *arena)
 {
-    almi_answering answering;
+    const alm_changes *changes = &c->request->variant[0].changes;
+    const alm_day_value *sale = changes->sales;
+    if (changes->sales_count < (size_t)c->target.route->season || changes->sales_count == 0) {
+        return NULL;
+    }
+    alm_date first = sale[0].day;
+    alm_date last = sale[0].day;
+    for (size_t i = 1; i < changes->sales_count; i++) {
+        first = sale[i].day < first ? sale[i].day : first;
+        last = sale[i].day > last ? sale[i].day : last;
+    }
+    int64_t days = (int64_t)last - first + 1;
+    if (days > ALM_RULE_DAYS_MAX) {
+        return NULL;
+    }
+    double *value = ALM_NEW_ARRAY(arena, double, (size_t)days);
+    for (int64_t i = 0; i < days; i++) {
+        value[i] = NAN;
+    }
+    for (size_t i = 0; i < changes->sales_count; i++) {
+        value[sale[i].day - first] = sale[i].value;
+    }
+    alm_rule_history *out = ALM_NEW(arena, alm_rule_history);
+    *out = (alm_rule_history){value, (size_t)days, last};
+    return out;
+}
+
+/* The days of a computation, where the request says none. */
+static void choose_days(const alm_computation *c, alm_demand_request *out)
+{
+    out->history = recent_sales(c, c->arena);
+    out->model = &c->current.model;
+    out->previous = &c->previous.model;
+    if (c->steps > 0) {
+        out->from = out->from == ALM_DATE_NONE ? c->first : out->from;
+        int32_t left = c->first + c->steps - out->from;
+        out->horizon = out->horizon > 0 || left < 1 ? out->horizon : left;
+    }
+}
+
+static bool answer_demand(const almi_answering *answering, alm_reply *reply)
+{
     alm_demand_request request;
     alm_demand_answer answer;
+    almi_computing computing;
     alm_error error;
-    if (!almi_answer_begin(call, &answering, reply)) {
-        return;
-    }
-    alm_err code = read_request(&answering, &request, &error);
+    alm_err code = read_request(answering, &request, &error);
     if (code == ALM_OK) {
-        code = alm_demand(&answering.online, &request, call->request->arena, &answer, &error);
+        code = almi_compute_begin(answering, &request.ask, "what_if", false, &computing, &error);
     }
-    if (code == ALM_OK) {
-        code = almi_answer_check_label(&answering, &answer.label, &error);
+    if (code == ALM_OK && computing.computation) {
+        choose_days(computing.computation, &request);
     }
     if (code == ALM_OK) {
-        almi_forecast_reply(&answering, &answer, false, reply);
-    } else {
-        almi_answer_refuse(&answering, &error, reply);
+        code = alm_demand(&answering->online, &request, answering->call->request->arena, &answer,
+                          &error);
     }
-    almi_answer_end(&answering);
+    if (code == ALM_OK) {
+        code = almi_answer_check_label(answering, &answer.label, &error);
+    }
+    if (code != ALM_OK) {
+        almi_answer_refuse(answering, &error, reply);
+        return false;
+    }
+    almi_forecast_reply(answering, &answer, &computing, reply);
+    return answer.label.is_degraded;
+}
+
+static void run(const alm_call *call, alm_reply *reply)
+{
+    almi_answer_run(call, answer_demand, reply);
 }
 
 static const char *const GRANULARITIES[] = {"day", "week", "month", NULL};
@@ -56,6 +111,7 @@ static const alm_schema_member members[] = {
     {"granularity", &granularity, false, "How days are added up; default: not at all."},
     {"interval", &interval, false, "0.9 is from the 5 to the 95 percent quantile; default: the "
                                    "widest that is stored."},
+    ALMI_COMPUTE_MEMBERS,
 };
 static const alm_schema request_schema = {.name = "DemandRequest",
                                           .doc = "Demand of one node.",
@@ -66,13 +122,33 @@ const alm_route almi_route_predict_demand = {
     .path = "/api/v1/predictions/demand",
     .operation = "predictDemand",
     .tag = "Predictions",
-    .summary = "Demand of one node, from the committed run",
+    .summary = "Demand of one node, from the committed run or computed",
     .text = "The numbers are those that the run committed, bit for bit, or what stands in for them "
             "on the route's ladder; the answer says which. Means of days are added up to weeks and "
-            "months; quantiles are not, so periods of several days have no interval.",
+            "months; quantiles are not, so periods of several days have no interval. With "
+            "`features` the demand of a series is computed for this request, for an approved "
+            "`purpose` (`what_if`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The forecast."},
-                 {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."}},
+                 {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
+                 ALMI_COMPUTE_RESPONSES},
     .run = run,
+};
+
+static void run_batch(const alm_call *call, alm_reply *reply)
+{
+    almi_batch_run(call, &request_schema, answer_demand, reply);
+}
+
+ALMI_BATCH_SCHEMAS("Demand", request_schema, almi_schema_forecast);
+
+const alm_route almi_route_predict_demand_batch = {
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/predictions/demand/batch",
+    .operation = "predictDemandBatch",
+    .summary = "Demand of many nodes at once",
+    .items_per_request = 20,
+    ALMI_BATCH_ROUTE,
+    .run = run_batch,
 };
