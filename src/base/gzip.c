@@ -11,6 +11,10 @@ struct alm_gunzip {
     bool is_open;
 };
 
+struct alm_gzip {
+    z_stream stream;
+};
+
 static void *zlib_take(void *context, unsigned count, unsigned size)
 {
     (void)context;
@@ -119,25 +123,54 @@ alm_err alm_gunzip_all(alm_str in, size_t bytes_max, alm_buffer *out, alm_error 
     return code;
 }
 
-alm_err alm_gzip_all(alm_str in, int level, alm_buffer *out, alm_error *error)
+alm_err alm_gzip_create(int level, alm_gzip **out, alm_error *error)
 {
-    z_stream stream = {.zalloc = zlib_take, .zfree = zlib_give};
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(sizeof(alm_gzip), &memory, error));
+    alm_gzip *made = memory;
+    made->stream.zalloc = zlib_take;
+    made->stream.zfree = zlib_give;
+    if (deflateInit2(&made->stream, level, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
+        alm_heap_free(made);
+        return alm_fail(error, ALM_ERR_MEMORY, "out of memory");
+    }
+    *out = made;
+    return ALM_OK;
+}
+
+void alm_gzip_destroy(alm_gzip *gzip)
+{
+    if (gzip) {
+        (void)deflateEnd(&gzip->stream);
+        alm_heap_free(gzip);
+    }
+}
+
+alm_err alm_gzip_add(alm_gzip *gzip, alm_str in, bool is_last, alm_buffer *out, alm_error *error)
+{
+    z_stream *stream = &gzip->stream;
     if (in.size > UINT_MAX) {
         return alm_fail(error, ALM_ERR_LIMIT, "more than 4 GiB");
     }
-    if (deflateInit2(&stream, level, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        return alm_fail(error, ALM_ERR_MEMORY, "out of memory");
-    }
     unsigned char piece[PIECE_BYTES];
-    stream.next_in = (Bytef *)in.data;
-    stream.avail_in = (unsigned)in.size;
-    int status = Z_OK;
-    while (status == Z_OK) {
-        stream.next_out = piece;
-        stream.avail_out = sizeof piece;
-        status = deflate(&stream, Z_FINISH);
-        alm_buffer_append(out, piece, sizeof piece - stream.avail_out);
+    stream->next_in = (Bytef *)in.data;
+    stream->avail_in = (unsigned)in.size;
+    /* Full room means that there may be more; with nothing to give it says Z_BUF_ERROR. */
+    for (stream->avail_out = 0; stream->avail_out == 0;) {
+        stream->next_out = piece;
+        stream->avail_out = sizeof piece;
+        (void)deflate(stream, is_last ? Z_FINISH : Z_SYNC_FLUSH);
+        alm_buffer_append(out, piece, sizeof piece - stream->avail_out);
     }
-    (void)deflateEnd(&stream);
     return alm_buffer_status(out, error);
+}
+
+alm_err alm_gzip_all(alm_str in, int level, alm_buffer *out, alm_error *error)
+{
+    alm_gzip *gzip = NULL;
+    ALM_TRY(alm_gzip_create(level, &gzip, error));
+    alm_err code = alm_gzip_add(gzip, in, true, out, error);
+    alm_gzip_destroy(gzip);
+    return code;
 }

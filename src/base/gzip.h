@@ -26,6 +26,15 @@ bool alm_gunzip_is_open(const alm_gunzip *gunzip);
  * ALM_ERR_CORRUPT: damaged, or cut off. */
 ALM_NODISCARD alm_err alm_gunzip_all(alm_str in, size_t bytes_max, alm_buffer *out,
                                      alm_error *error);
+typedef struct alm_gzip alm_gzip; /* one member, part by part; about 270 KB */
+
+/* `level` as below. */
+ALM_NODISCARD alm_err alm_gzip_create(int level, alm_gzip **out, alm_error *error);
+void alm_gzip_destroy(alm_gzip *gzip); /* takes NULL */
+/* Appends to `out` what `in` (less than 4 GiB; may be empty) gives; all that came until now can be
+ * inflated from what was appended until now. `is_last` ends the member: nothing comes after it. */
+ALM_NODISCARD alm_err alm_gzip_add(alm_gzip *gzip, alm_str in, bool is_last, alm_buffer *out,
+                                   alm_error *error);
 /* One member with `in`, appended to `out`, at `level` 1 (fast) to 9. The same bytes each time with
  * one zlib. */
 ALM_NODISCARD alm_err alm_gzip_all(alm_str in, int level, alm_buffer *out, alm_error *error);

@@ -77,11 +77,53 @@ static void every_cut_and_every_damaged_byte_behind_the_header_is_seen(void **st
     }
 }
 
+/* What was given out until some part can be inflated up to it, and the whole is one member. */
+static void parts_can_be_read_as_they_come(void **state)
+{
+    (void)state;
+    alm_gzip *gzip = NULL;
+    alm_buffer all = {0}, packed = {0};
+    alm_gunzip *gunzip = NULL;
+    static char got[1 << 18];
+    size_t have = 0;
+    assert_int_equal(alm_gzip_create(1, &gzip, NULL), ALM_OK);
+    assert_int_equal(alm_gunzip_create(&gunzip, NULL), ALM_OK);
+    uint32_t random = 1;
+    for (size_t part = 0; part < 6; part++) {
+        size_t before = packed.size;
+        size_t start = all.size;
+        /* Nothing, a little, and more than one piece of output that cannot be made smaller. */
+        for (size_t i = 0; i < (part == 4 ? 150000 : part * 7); i++) {
+            random = random * 1664525u + 1013904223u;
+            char byte = (char)(random >> 24);
+            alm_buffer_append(&all, &byte, 1);
+        }
+        assert_int_equal(alm_gzip_add(gzip, (alm_str){all.data + start, all.size - start},
+                                      part == 5, &packed, NULL), ALM_OK);
+        alm_gunzip_step step = {.in = packed.data + before, .in_size = packed.size - before};
+        for (size_t more = 1; step.in_size > 0 || more > 0; have += more) {
+            step.out = got + have;
+            step.out_size = sizeof got - have;
+            assert_int_equal(alm_gunzip_run(gunzip, &step, NULL), ALM_OK);
+            more = step.out_size;
+        }
+        assert_int_equal(have, all.size);
+    }
+    assert_memory_equal(got, all.data, all.size);
+    assert_false(alm_gunzip_is_open(gunzip));
+    alm_gunzip_destroy(gunzip);
+    alm_gzip_destroy(gzip);
+    alm_gzip_destroy(NULL);
+    alm_buffer_deinit(&all);
+    alm_buffer_deinit(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_programs_streams_are_read),
         cmocka_unit_test(what_was_packed_comes_back),
+        cmocka_unit_test(parts_can_be_read_as_they_come),
         cmocka_unit_test(every_cut_and_every_damaged_byte_behind_the_header_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

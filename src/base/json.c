@@ -311,6 +311,35 @@ const alm_json *alm_json_member_at(const alm_json *object, size_t index, alm_str
     return value;
 }
 
+const alm_json *alm_json_with_defaults(const alm_json *object, const alm_json *defaults,
+                                       alm_arena *arena)
+{
+    alm_assert(object->kind == ALM_JSON_OBJECT && defaults->kind == ALM_JSON_OBJECT);
+    size_t count = object->as.list.count;
+    size_t max = count + defaults->as.list.count;
+    alm_json *whole = ALM_NEW(arena, alm_json);
+    alm_json *items = ALM_NEW_ARRAY(arena, alm_json, max);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = object->as.list.items[i];
+    }
+    for (size_t i = 0; i < defaults->as.list.count; i++) {
+        const alm_json *item = &defaults->as.list.items[i];
+        if (!alm_json_member(object, item->key.data)) { /* NUL terminated, and without a NUL */
+            items[count++] = *item;
+        }
+    }
+    *whole = (alm_json){.kind = ALM_JSON_OBJECT, .as.list = {.items = items, .count = count}};
+    if (count >= INDEX_MIN) {
+        const alm_json **index = ALM_NEW_ARRAY(arena, const alm_json *, count);
+        for (size_t i = 0; i < count; i++) {
+            index[i] = &items[i];
+        }
+        qsort(index, count, sizeof *index, compare_members);
+        whole->as.list.by_key = index;
+    }
+    return whole;
+}
+
 alm_err alm_json_check_keys(const alm_json *object, const char *keys, alm_error *error)
 {
     if (!object || alm_json_kind_of(object) != ALM_JSON_OBJECT) {

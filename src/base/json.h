@@ -36,6 +36,11 @@ const alm_json *alm_json_member(const alm_json *object, const char *key); /* NUL
 /* Iterates an object in document order: index 0..count-1. */
 const alm_json *alm_json_member_at(const alm_json *object, size_t index, alm_str *key);
 
+/* An object with the members of `object`, and those of `defaults` that it does not have, behind
+ * them. In `arena`; the values are those of the two documents, which outlive it. */
+const alm_json *alm_json_with_defaults(const alm_json *object, const alm_json *defaults,
+                                       alm_arena *arena);
+
 /* Typed members: the error names the key and what was expected. Integers are accepted as doubles.
  * Strings are borrowed from the document. */
 ALM_NODISCARD alm_err alm_json_get_str(const alm_json *object, const char *key, alm_str *out,

@@ -454,10 +454,34 @@ static void writer_reaches_depth_63(void **state) {
     alm_buffer_deinit(&text);
 }
 
+static void defaults_stand_behind_what_is_said(void **state) {
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_json_document *own = parse("{\"a\":1,\"b\":null}");
+    alm_json_document *few = parse("{\"b\":2,\"c\":3}");
+    alm_json_document *many = parse("{\"z\":1,\"y\":2,\"x\":3,\"w\":4,\"v\":5,\"u\":6,"
+                                    "\"t\":7,\"s\":8,\"a\":9}");
+    const alm_json *whole = alm_json_with_defaults(alm_json_root(own), alm_json_root(few), arena);
+    int64_t number = 0;
+    assert_int_equal(alm_json_count(whole), 3);
+    assert_int_equal(alm_json_kind_of(alm_json_member(whole, "b")), ALM_JSON_NULL);
+    assert_true(alm_json_as_i64(alm_json_member(whole, "c"), &number) && number == 3);
+    whole = alm_json_with_defaults(alm_json_root(own), alm_json_root(many), arena);
+    assert_int_equal(alm_json_count(whole), 10); /* enough for a sorted index */
+    assert_true(alm_json_as_i64(alm_json_member(whole, "a"), &number) && number == 1);
+    assert_true(alm_json_as_i64(alm_json_member(whole, "s"), &number) && number == 8);
+    assert_null(alm_json_member(whole, "q"));
+    alm_json_document_destroy(own);
+    alm_json_document_destroy(few);
+    alm_json_document_destroy(many);
+    alm_arena_destroy(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_keys_are_named),
         cmocka_unit_test(values_keep_kind_and_document_order),
+        cmocka_unit_test(defaults_stand_behind_what_is_said),
         cmocka_unit_test(large_objects_are_found_by_name),
         cmocka_unit_test(malformed_text_is_refused_with_its_place),
         cmocka_unit_test(depth_is_bounded_with_a_place),

@@ -20,6 +20,7 @@
 #include "http/bell.h"
 #include "http/head.h"
 #include "http/listen.h"
+#include "http/reply_pieces.h"
 
 #define TICK_MS 100
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
@@ -44,7 +45,7 @@ typedef struct connection {
     bool is_loopback;
     uint64_t waiting_since_ns; /* start, or end of the previous exchange */
     alm_arena *arena;
-    alm_buffer body, reply_body, inflated, packed, piece;
+    alm_buffer body, reply_body, inflated, packed;
     /* of the exchange at hand */
     bool is_begun, is_refused, is_too_large, is_waiting, is_expired;
     alm_header *header;
@@ -52,8 +53,8 @@ typedef struct connection {
     alm_request request;
     alm_reply reply;
     void *slot;
-    size_t piece_at;
-    bool stream_over;
+    almi_pieces pieces;
+    uint64_t streaming_since_ns; /* 0: it does not */
 } connection;
 
 struct worker {
@@ -221,25 +222,12 @@ static ssize_t read_stream(void *context, uint64_t position, char *out, size_t r
 {
     (void)position;
     connection *c = context;
-    alm_reply_stream *stream = &c->reply.stream;
-    while (c->piece_at == c->piece.size) {
-        alm_error error;
-        if (c->stream_over) {
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        }
-        alm_buffer_clear(&c->piece);
-        c->piece_at = 0;
-        if (stream->next(stream->context, &c->piece, &c->stream_over, &error) != ALM_OK ||
-            c->piece.failed) {
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        }
-    }
-    size_t size = c->piece.size - c->piece_at;
-    size = size < room ? size : room;
-    memcpy(out, c->piece.data + c->piece_at, size);
-    c->piece_at += size;
+    bool is_broken = false;
+    size_t size = almi_pieces_take(&c->pieces, out, room, &is_broken);
     c->waiting_since_ns = now_ns(c->worker->server);
-    return (ssize_t)size;
+    return size > 0    ? (ssize_t)size
+           : is_broken ? MHD_CONTENT_READER_END_WITH_ERROR
+                       : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 static bool pack(connection *c)
@@ -261,9 +249,9 @@ static struct MHD_Response *make_response(connection *c)
     struct MHD_Response *response = NULL;
     bool is_packed = false;
     if (reply->stream.next) {
-        c->stream_over = false;
-        c->piece_at = 0;
-        alm_buffer_clear(&c->piece);
+        is_packed = almi_pieces_begin(&c->pieces, &reply->stream,
+                                      almi_head_accepts_gzip(&c->request));
+        c->streaming_since_ns = now_ns(c->worker->server);
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, c,
                                                      NULL);
     } else {
@@ -280,7 +268,7 @@ static struct MHD_Response *make_response(connection *c)
     if (is_packed) {
         add_header(response, "Content-Encoding", "gzip");
     }
-    if (c->reply_body.size >= GZIP_BYTES_MIN) {
+    if (c->reply_body.size >= GZIP_BYTES_MIN || reply->stream.next) {
         add_header(response, "Vary", "Accept-Encoding");
     }
     alm_str id = c->request.id;
@@ -493,7 +481,9 @@ static void finish(connection *c, bool sent)
     }
     c->is_begun = c->is_refused = c->is_too_large = false;
     c->slot = NULL;
-    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
+    c->streaming_since_ns = 0;
+    almi_pieces_end(&c->pieces);
+    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         keep_little(buffers[i]);
     }
@@ -547,7 +537,7 @@ static void close_connection(connection *c)
     if (c->next) {
         c->next->previous = c->previous;
     }
-    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
+    alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         alm_buffer_deinit(buffers[i]);
     }
@@ -569,13 +559,20 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 
 /* ---- workers ---- */
 
+static bool is_over_time(const connection *c, uint64_t now, uint64_t limit)
+{
+    return now - c->waiting_since_ns > limit ||
+           (c->streaming_since_ns &&
+            now - c->streaming_since_ns > limit * ALM_STREAM_REQUEST_TIMES);
+}
+
 /* A shut socket is noticed by the library, which then ends the connection in its own way. */
 static void end_expired(worker *w)
 {
     uint64_t now = now_ns(w->server);
     uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
     for (connection *c = w->first; c; c = c->next) {
-        if (!c->is_expired && !c->is_waiting && now - c->waiting_since_ns > limit) {
+        if (!c->is_expired && !c->is_waiting && is_over_time(c, now, limit)) {
             c->is_expired = true;
             (void)shutdown(c->socket, SHUT_RDWR);
             atomic_fetch_add_explicit(&w->server->timed_out, 1, memory_order_relaxed);

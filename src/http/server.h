@@ -9,7 +9,9 @@
  *
  * Time: a connection must send a whole request within `request_seconds` of its start or of the
  * previous reply, however slowly it sends, and take the reply (or the next piece of it) within as
- * many; else it is closed. So idle connections end, too.
+ * many; else it is closed. So idle connections end, too. A reply in pieces (exchange.h) is made as
+ * the client takes it and must be over within ALM_STREAM_REQUEST_TIMES as many, so that nobody keeps
+ * what it is made from for good.
  *
  * Stopping is graceful: alm_server_drain closes the listening socket and ends connections with
  * their next reply; alm_server_stop waits for requests that run, at most `drain_seconds`.
@@ -20,6 +22,8 @@
 
 #include "base/env.h"
 #include "http/exchange.h"
+
+#define ALM_STREAM_REQUEST_TIMES 8
 
 typedef struct alm_server alm_server;
 
