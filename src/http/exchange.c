@@ -107,6 +107,17 @@ void alm_reply_header(alm_reply *reply, const char *name, alm_str value)
     reply->header[reply->header_count++] = (alm_header){alm_str_of(name), value};
 }
 
+void alm_reply_drop_header(alm_reply *reply, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (!alm_str_is(reply->header[i].name, name)) {
+            reply->header[kept++] = reply->header[i];
+        }
+    }
+    reply->header_count = kept;
+}
+
 void alm_reply_headerf(alm_reply *reply, const alm_request *request, const char *name,
                        const char *format, ...)
 {
@@ -200,4 +211,13 @@ void alm_reply_error(alm_reply *reply, const alm_request *request, const alm_err
     alm_problem problem = {.status = alm_err_http_status(error->code),
                            .detail = alm_str_of(error->message)};
     alm_reply_problem(reply, request, &problem);
+}
+
+void alm_reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
+                     const char *pointer)
+{
+    alm_problem what = {.status = error->code == ALM_ERR_MEMORY ? 503 : 400,
+                        .detail = alm_str_of(error->message),
+                        .pointer = pointer ? alm_str_of(pointer) : (alm_str){NULL, 0}};
+    alm_reply_problem(reply, request, &what);
 }

@@ -103,6 +103,8 @@ typedef struct alm_reply {
 /* Header values are checked for line breaks by assertion: they never come from a client unchecked.
  * `name` is a literal; `value` lives as long as the request. */
 void alm_reply_header(alm_reply *reply, const char *name, alm_str value);
+/* All of that name. */
+void alm_reply_drop_header(alm_reply *reply, const char *name);
 /* In the request's arena. */
 void alm_reply_headerf(alm_reply *reply, const alm_request *request, const char *name,
                        const char *format, ...) ALM_PRINTF(4, 5);
@@ -122,6 +124,10 @@ typedef struct alm_problem {
 void alm_reply_problem(alm_reply *reply, const alm_request *request, const alm_problem *problem);
 /* The problem of an error, with its status from the table of base/error.h. */
 void alm_reply_error(alm_reply *reply, const alm_request *request, const alm_error *error);
+/* The problem of a body that is not as it should be: 400, or 503 for want of memory. `pointer` may
+ * be NULL. */
+void alm_reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
+                     const char *pointer);
 const char *alm_status_reason(int status); /* "Not Found" */
 
 #endif

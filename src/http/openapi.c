@@ -40,6 +40,7 @@ static void collect(components *all, const alm_schema *schema, int depth)
 static void collect_route(components *all, const alm_route *route)
 {
     collect(all, route->request, 0);
+    collect(all, route->request_line, 0);
     for (size_t i = 0; i < ALM_ROUTE_RESPONSES_MAX && route->response[i].status; i++) {
         collect(all, route->response[i].schema, 0);
     }
@@ -121,6 +122,13 @@ static void write_request(const alm_route *route, alm_json_writer *json)
         alm_json_open_object(json);
         alm_json_key(json, "schema");
         alm_schema_write(route->request, json);
+        alm_json_close_object(json);
+    }
+    if (route->request_line) { /* a document has no word for lines: it is what each of them is */
+        alm_json_key(json, ALM_TYPE_LINES);
+        alm_json_open_object(json);
+        alm_json_key(json, "schema");
+        alm_schema_write(route->request_line, json);
         alm_json_close_object(json);
     }
     for (size_t i = 0; route->request_types && route->request_types[i]; i++) {

@@ -29,7 +29,9 @@ typedef struct alm_call {
     const alm_route *route;
     alm_service *service;
     alm_str value[ALM_ROUTE_VALUES_MAX]; /* what stood for {..} in the path, decoded */
-    const alm_json *body; /* parsed and checked where the route has a schema, else NULL */
+    /* Parsed and checked where the route has a schema, else NULL; valid until the reply was sent
+     * when that is a stream, else until the endpoint returns. */
+    const alm_json *body;
     /* Who asks. Whether he may use a model that stands in the path as {model} was checked; of one
      * that a body names the endpoint asks alm_identity_may_use. */
     const alm_identity *identity;
@@ -66,10 +68,14 @@ struct alm_route {
     const char *text;      /* paragraphs, Markdown; NULL: none */
     alm_scope scope;
     const alm_schema *request; /* the body is JSON of this schema, given parsed to the endpoint */
+    /* Beside `request`: the body may also be lines of JSON (application/x-ndjson), each of this
+     * schema, which the endpoint reads itself: `body` of the call is NULL then. */
+    const alm_schema *request_line;
     /* Else: NULL terminated types of bodies that are accepted, not looked at. NULL: no body. */
     const char *const *request_types;
     bool any_type; /* Content-Type is not looked at, since clients leave it out; no schema then */
     bool body_is_optional;   /* of a request without a schema */
+    uint32_t items_per_request; /* of a batch: as one request of the limits; 0: it is none */
     const char *request_doc; /* what the body is, where it is not a schema */
     const alm_parameter *parameter;
     size_t parameter_count;

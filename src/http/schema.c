@@ -138,7 +138,7 @@ static alm_err check_items(checker *c, const alm_schema *schema, const alm_json 
     size_t count = alm_json_count(value);
     size_t here = c->size;
     ALM_TRY(check_count(c, schema, count, "items"));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !schema->is_tolerant; i++) {
         char index[24];
         alm_str key;
         const alm_json *item = NULL;
@@ -381,6 +381,22 @@ static void write_object(const alm_schema *schema, alm_json_writer *json)
     }
 }
 
+/* Of a tolerant array anything is taken: what an item should be comes first. */
+static void write_items(const alm_schema *schema, alm_json_writer *json)
+{
+    if (!schema->is_tolerant) {
+        alm_schema_write(schema->items, json);
+        return;
+    }
+    alm_json_open_object(json);
+    alm_json_key(json, "anyOf");
+    alm_json_open_array(json);
+    alm_schema_write(schema->items, json);
+    alm_schema_write(&alm_schema_any, json);
+    alm_json_close_array(json);
+    alm_json_close_object(json);
+}
+
 void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
 {
     alm_json_open_object(json);
@@ -396,7 +412,7 @@ void alm_schema_write_component(const alm_schema *schema, alm_json_writer *json)
         alm_json_put_i64(json, "minItems", (int64_t)schema->count_min);
         alm_json_put_i64(json, "maxItems", (int64_t)count_limit(schema));
         alm_json_key(json, "items");
-        alm_schema_write(schema->items, json);
+        write_items(schema, json);
         break;
     case ALM_SCHEMA_MAP:
         alm_json_put_i64(json, "minProperties", (int64_t)schema->count_min);

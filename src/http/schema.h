@@ -40,6 +40,7 @@ struct alm_schema {
     bool is_open;            /* OBJECT: further keys are accepted and not looked at */
     bool is_nullable;
     const alm_schema *items; /* ARRAY, MAP */
+    bool is_tolerant; /* ARRAY: an item that is not as `items` says is the endpoint's to answer */
     size_t count_min, count_max; /* items; of texts characters. 0 as a maximum: 65536 */
     double min, max;         /* NUMBER, INTEGER; both 0: not bounded */
     const char *const *choices; /* STRING: NULL terminated */

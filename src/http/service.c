@@ -3,11 +3,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/access_reply.h"
+
 /* What `admit` finds out, kept for `handle`. */
 typedef struct admitted {
     const alm_route *route;
     alm_str value[ALM_ROUTE_VALUES_MAX];
     alm_identity identity;
+    bool is_lines; /* the body is lines of JSON, which the endpoint reads */
+    alm_json_document *document; /* of a body that is read while the reply is on its way */
 } admitted;
 
 static void problem(alm_reply *reply, const alm_request *request, int status, const char *detail)
@@ -42,10 +46,11 @@ static bool is_utf8_charset(alm_str given)
     return true;
 }
 
-static bool takes_type(const alm_route *route, alm_str given)
+static bool takes_type(const alm_route *route, alm_str given, bool *is_lines)
 {
     if (route->request) {
-        return is_type(given, ALM_TYPE_JSON) && is_utf8_charset(given);
+        *is_lines = route->request_line && is_type(given, ALM_TYPE_LINES);
+        return (*is_lines || is_type(given, ALM_TYPE_JSON)) && is_utf8_charset(given);
     }
     for (size_t i = 0; route->request_types && route->request_types[i]; i++) {
         if (is_type(given, route->request_types[i])) {
@@ -62,8 +67,9 @@ static bool has_body(const alm_request *request)
            alm_request_header(request, "transfer-encoding").size > 0;
 }
 
-static void check_type(const alm_route *route, const alm_request *request, alm_reply *reply)
+static void check_type(admitted *found, const alm_request *request, alm_reply *reply)
 {
+    const alm_route *route = found->route;
     bool wants_body = route->request || route->request_types;
     if (wants_body && route->any_type) {
         return;
@@ -75,10 +81,12 @@ static void check_type(const alm_route *route, const alm_request *request, alm_r
         }
         return;
     }
-    if (!takes_type(route, given)) {
+    if (!takes_type(route, given, &found->is_lines)) {
         problem(reply, request, 415,
-                route->request ? "the body must be JSON: Content-Type: application/json"
-                               : "Content-Type is not one that this address takes");
+                route->request_line ? "the body must be JSON or lines of it: Content-Type: "
+                                      "application/json or application/x-ndjson"
+                : route->request ? "the body must be JSON: Content-Type: application/json"
+                                 : "Content-Type is not one that this address takes");
     }
 }
 
@@ -93,25 +101,6 @@ static alm_str model_of(const admitted *found)
         index++;
     }
     return ALM_STR("");
-}
-
-static void put_access_headers(const alm_access_verdict *verdict, const alm_request *request,
-                               alm_reply *reply)
-{
-    char text[ALM_RATE_TEXT_BYTES];
-    if (verdict->challenge.size > 0) {
-        alm_reply_header(reply, "WWW-Authenticate", verdict->challenge);
-    }
-    if (verdict->has_rate) {
-        alm_reply_headerf(reply, request, "RateLimit-Policy", "%s",
-                          alm_rate_policy_text(&verdict->rate, text));
-        alm_reply_headerf(reply, request, "RateLimit", "%s",
-                          alm_rate_state_text(&verdict->rate, text));
-        if (verdict->rate.retry_after_s > 0) {
-            alm_reply_headerf(reply, request, "Retry-After", "%u",
-                              (unsigned)verdict->rate.retry_after_s);
-        }
-    }
 }
 
 /* May the caller? Sets found->identity, or the reply. */
@@ -136,14 +125,7 @@ static void check_access(const alm_service *service, const alm_request *request,
                                 .now_ns = alm_env_monotonic_ns(service->env)};
     alm_access_verdict verdict = alm_access_check(service->access, &asked, request->arena);
     found->identity = verdict.identity;
-    if (verdict.reason != ALM_ACCESS_ALLOWED) {
-        alm_problem what = {.status = verdict.status,
-                            .type = verdict.type,
-                            .title = verdict.title,
-                            .detail = verdict.detail};
-        alm_reply_problem(reply, request, &what);
-    }
-    put_access_headers(&verdict, request, reply);
+    almi_access_reply(&verdict, request, reply);
 }
 
 _Static_assert(ALM_SCOPE_ADMIN - ALM_SCOPE_VIEWER == ALM_ROLE_ADMIN, "scopes are roles");
@@ -167,47 +149,42 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
     *slot = found;
     check_access(context, request, found, reply);
     if (reply->status == 0) {
-        check_type(found->route, request, reply);
+        check_type(found, request, reply);
     }
 }
 
-static void reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
-                        const char *pointer)
-{
-    alm_problem what = {.status = error->code == ALM_ERR_MEMORY ? 503 : 400,
-                        .detail = alm_str_of(error->message),
-                        .pointer = pointer ? alm_str_of(pointer) : (alm_str){NULL, 0}};
-    alm_reply_problem(reply, request, &what);
-}
-
-static void run_with_body(alm_call *call, alm_reply *reply)
+static void run_with_body(alm_call *call, admitted *found, alm_reply *reply)
 {
     alm_json_document *document = NULL;
     alm_error error;
     char pointer[ALM_POINTER_BYTES];
     if (alm_json_parse(call->request->body, "the body", &document, &error) != ALM_OK) {
-        reply_fault(reply, call->request, &error, NULL);
+        alm_reply_fault(reply, call->request, &error, NULL);
         return;
     }
     call->body = alm_json_root(document);
     if (alm_schema_check(call->route->request, call->body, pointer, &error) != ALM_OK) {
-        reply_fault(reply, call->request, &error, pointer);
+        alm_reply_fault(reply, call->request, &error, pointer);
     } else {
         call->route->run(call, reply);
     }
-    alm_json_document_destroy(document);
+    if (reply->stream.next) {
+        found->document = document; /* until the exchange is over */
+    } else {
+        alm_json_document_destroy(document);
+    }
 }
 
 static void handle(void *context, const alm_request *request, void *slot, alm_reply *reply)
 {
-    const admitted *found = slot;
+    admitted *found = slot;
     alm_call call = {.request = request,
                      .route = found->route,
                      .service = context,
                      .identity = &found->identity};
     memcpy(call.value, found->value, sizeof call.value);
-    if (found->route->request) {
-        run_with_body(&call, reply);
+    if (found->route->request && !found->is_lines) {
+        run_with_body(&call, found, reply);
     } else {
         found->route->run(&call, reply);
     }
@@ -220,6 +197,9 @@ static void done(void *context, const alm_request *request, void *slot, const al
     const alm_service *service = context;
     const admitted *found = slot;
     alm_observer_done(service->observer, request, found ? found->route : NULL, reply, sent);
+    if (found) {
+        alm_json_document_destroy(found->document);
+    }
 }
 
 alm_server_handler alm_service_handler(alm_service *service)

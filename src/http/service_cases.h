@@ -79,6 +79,22 @@ static inline void cases_wait(alm_reply *reply)
     reply->later->finish(reply->later);
 }
 
+/* A reply in pieces, read to its end into the body. */
+static inline void cases_read_stream(cases_answer *answer)
+{
+    alm_reply_stream *stream = &answer->reply.stream;
+    bool is_last = !stream->next;
+    while (!is_last) {
+        alm_buffer piece = {0};
+        alm_assert(stream->next(stream->context, &piece, &is_last, NULL) == ALM_OK);
+        alm_buffer_str(&answer->body, alm_buffer_view(&piece));
+        alm_buffer_deinit(&piece);
+    }
+    if (stream->close) {
+        stream->close(stream->context);
+    }
+}
+
 /* `headers`: pairs of name (lower case) and value, NULL at the end; may be NULL. A body gets its
  * Content-Length. The answer is valid until cases_answer_end. */
 static inline void cases_ask_service(alm_service *service, alm_http_method method,
@@ -120,6 +136,7 @@ static inline void cases_ask_service(alm_service *service, alm_http_method metho
     if (out->reply.status == 0) {
         cases_wait(&out->reply);
     }
+    cases_read_stream(out);
     handler.done(handler.context, &request, slot, &out->reply, true);
     alm_buffer_text(&out->body, ""); /* NUL terminated, also when it is empty */
 }
@@ -151,6 +168,7 @@ static inline void cases_ask_limited(alm_service *service, const char *pattern,
         call.body = alm_json_root(document);
     }
     call.route->run(&call, &out->reply);
+    cases_read_stream(out);
     alm_json_document_destroy(document);
     alm_buffer_text(&out->body, "");
 }

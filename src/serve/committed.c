@@ -21,6 +21,7 @@ struct alm_committed {
     alm_committed_options options;
     alm_epoch_cell cell;
     failed_run *failed;
+    _Atomic(almi_set *) returned; /* kept sets that came back as the last of their references */
 };
 
 /* ---- runs that could not be loaded ---- */
@@ -362,9 +363,19 @@ static alm_err make_set(refresh *r, bool *grown)
     return ALM_OK;
 }
 
+static void destroy_returned(alm_committed *c)
+{
+    for (almi_set *set = atomic_exchange(&c->returned, NULL); set;) {
+        almi_set *after = set->returned;
+        almi_set_destroy(set);
+        set = after;
+    }
+}
+
 alm_err alm_committed_refresh(alm_committed *c, alm_instant now, bool *changed, alm_error *error)
 {
     alm_error own;
+    destroy_returned(c);
     almi_set *before = current_of(c);
     refresh r = {.c = c,
                  .before = before->base ? before->base : before,
@@ -398,6 +409,23 @@ const alm_committed_set *alm_committed_current(alm_committed *c)
     return &current_of(c)->set;
 }
 
+const alm_committed_set *alm_committed_keep(alm_committed *c)
+{
+    almi_set *set = current_of(c);
+    atomic_fetch_add(&set->references, 1); /* the cell's is there: it cannot be the first */
+    return &set->set;
+}
+
+void alm_committed_give_back(alm_committed *c, const alm_committed_set *kept)
+{
+    almi_set *set = (almi_set *)(uintptr_t)kept; /* its first member */
+    if (almi_set_drop(set)) {
+        set->returned = atomic_load(&c->returned);
+        while (!atomic_compare_exchange_weak(&c->returned, &set->returned, set)) {
+        }
+    }
+}
+
 /* ---- life ---- */
 
 alm_err alm_committed_create(const alm_committed_options *options, alm_committed **out,
@@ -423,6 +451,7 @@ void alm_committed_destroy(alm_committed *c)
     if (c) {
         unwant_failed(c);
         forget_failed(c);
+        destroy_returned(c);
         /* Nobody is inside; emptying the cell through the epoch could fail for want of memory. */
         almi_set_unref(current_of(c));
         atomic_store(&c->cell.current, NULL);

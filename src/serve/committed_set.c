@@ -27,12 +27,21 @@ almi_set *almi_set_with_problem(almi_set *set, const char *problem)
     return out;
 }
 
+bool almi_set_drop(almi_set *set)
+{
+    return atomic_fetch_sub(&set->references, 1) == 1;
+}
+
 void almi_set_unref(void *memory)
 {
     almi_set *set = memory;
-    if (!set || atomic_fetch_sub(&set->references, 1) != 1) {
-        return;
+    if (set && almi_set_drop(set)) {
+        almi_set_destroy(set);
     }
+}
+
+void almi_set_destroy(almi_set *set)
+{
     for (size_t i = 0; i < set->runs; i++) {
         alm_committed_run_unref(set->run[i]);
     }

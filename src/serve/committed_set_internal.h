@@ -13,12 +13,15 @@ typedef struct almi_set {
     struct almi_set *base;  /* whose routes, releases and runs these are; NULL: its own */
     alm_committed_run **run; /* references that the set holds, each run once */
     size_t runs, capacity;
+    struct almi_set *returned; /* the next one that waits to be destroyed */
 } almi_set;
 
 almi_set *almi_set_create(size_t runs_max);
 /* The same content, and a problem that it has now. */
 almi_set *almi_set_with_problem(almi_set *set, const char *problem);
 void almi_set_unref(void *set); /* takes NULL; the last one destroys */
+bool almi_set_drop(almi_set *set); /* the same, but true instead: the caller destroys */
+void almi_set_destroy(almi_set *set);
 /* Takes a reference, unless the set has the run. */
 void almi_set_hold(almi_set *set, alm_committed_run *run);
 alm_str almi_set_text(almi_set *set, alm_str text); /* copied */

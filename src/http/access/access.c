@@ -427,6 +427,14 @@ static void identify(alm_access *access, const alm_access_request *request,
 
 /* ---- may he ---- */
 
+/* The bucket of credentials; texts in `out`. */
+static alm_str client_of(const alm_identity *identity, char out[CLIENT_BYTES_MAX])
+{
+    out[0] = identity->kind == ALM_IDENTITY_TOKEN ? 't' : 'k';
+    memcpy(out + 1, identity->subject.data, identity->subject.size);
+    return (alm_str){out, identity->subject.size + 1};
+}
+
 static void limit(alm_access *access, const alm_access_request *request,
                   alm_access_verdict *verdict)
 {
@@ -438,10 +446,8 @@ static void limit(alm_access *access, const alm_access_request *request,
         verdict->rate = alm_rate_limit_take(access->addresses, address_of(request->peer, buffer),
                                             request->now_ns);
     } else {
-        client[0] = identity->kind == ALM_IDENTITY_TOKEN ? 't' : 'k';
-        memcpy(client + 1, identity->subject.data, identity->subject.size);
-        verdict->rate = alm_rate_limit_take(
-            access->clients, (alm_str){client, identity->subject.size + 1}, request->now_ns);
+        verdict->rate = alm_rate_limit_take(access->clients, client_of(identity, client),
+                                            request->now_ns);
     }
     if (!verdict->rate.allowed) {
         verdict->reason = ALM_ACCESS_REQUESTS;
@@ -500,5 +506,32 @@ alm_access_verdict alm_access_check(alm_access *access, const alm_access_request
         verdict.reason = ALM_ACCESS_NOT_LOCAL;
     }
     almi_access_explain(request, &work);
+    return verdict;
+}
+
+alm_access_verdict alm_access_take(alm_access *access, const alm_identity *identity, uint32_t count,
+                                   uint64_t now_ns, alm_arena *arena)
+{
+    alm_access_verdict verdict = {.reason = ALM_ACCESS_ALLOWED, .identity = *identity};
+    almi_access_work work = {&verdict, arena};
+    char client[CLIENT_BYTES_MAX];
+    if (!access->settings.development) {
+        uint32_t burst = alm_rate_limit_burst(access->clients);
+        alm_str name = client_of(identity, client);
+        alm_assert(count >= 1 && identity->kind != ALM_IDENTITY_NONE);
+        verdict.has_rate = true;
+        if (count > burst - 1) {
+            verdict.reason = ALM_ACCESS_ABOVE_BURST;
+            verdict.rate = alm_rate_limit_peek(access->clients, name, now_ns);
+            verdict.rate.retry_after_s = 0; /* no time is long enough */
+            verdict.detail = alm_str_of(alm_arena_printf(
+                arena, "this counts as %llu requests, and a client has at most %u at once: send it "
+                "in parts", (unsigned long long)count + 1, (unsigned)burst));
+        } else {
+            verdict.rate = alm_rate_limit_take_many(access->clients, name, count, now_ns);
+            verdict.reason = verdict.rate.allowed ? ALM_ACCESS_ALLOWED : ALM_ACCESS_REQUESTS;
+        }
+    }
+    almi_access_explain(&(alm_access_request){0}, &work);
     return verdict;
 }

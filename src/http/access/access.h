@@ -26,6 +26,9 @@
  *
  * Public routes (health, the API document) do not ask here at all.
  *
+ * A batch counts as more than one request: alm_access_take takes the others once it is known how
+ * many there are.
+ *
  * Thread safety: create, refresh and destroy by one thread (refresh blocks: a housekeeping thread);
  * check by one thread per worker number. */
 #ifndef ALM_HTTP_ACCESS_ACCESS_H
@@ -118,6 +121,7 @@ typedef struct alm_access_request {
     X(REQUESTS, "requests", 429)                     \
     X(FAILURES, "failures", 429)                     \
     X(KEY_CHECKS, "key_checks", 429)                 \
+    X(ABOVE_BURST, "above_burst", 413)               \
     X(NO_MEMORY, "no_memory", 503)
 
 typedef enum alm_access_reason {
@@ -147,5 +151,9 @@ const char *alm_access_reason_text(alm_access_reason reason);
 /* Texts lie in `arena`. */
 alm_access_verdict alm_access_check(alm_access *access, const alm_access_request *request,
                                     alm_arena *arena);
+/* `count` (at least 1) further requests of a caller who was let in, all or none: ALLOWED, REQUESTS,
+ * or ABOVE_BURST, when his bucket never holds so many and the one that was let in. */
+alm_access_verdict alm_access_take(alm_access *access, const alm_identity *identity, uint32_t count,
+                                   uint64_t now_ns, alm_arena *arena);
 
 #endif

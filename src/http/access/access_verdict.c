@@ -60,6 +60,9 @@ static void explain_denied(const alm_access_request *request, almi_access_work *
             work->arena, REALM ", error=\"insufficient_scope\", scope=\"almanac:%s\"", role));
         break;
     }
+    case ALM_ACCESS_ABOVE_BURST:
+        verdict->title = "More than the limit";
+        break;
     case ALM_ACCESS_MODEL: {
         alm_str model = alm_str_visible(request->model, work->arena);
         model.size = model.size < MODEL_BYTES_SHOWN ? model.size : MODEL_BYTES_SHOWN;

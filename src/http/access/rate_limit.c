@@ -147,8 +147,10 @@ static uint32_t seconds_for(const alm_rate_limit *limit, uint64_t units)
     return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
 }
 
-static alm_rate_figures ask(alm_rate_limit *limit, alm_str name, uint64_t now_ns, bool take)
+static alm_rate_figures ask(alm_rate_limit *limit, alm_str name, uint32_t count, uint64_t now_ns,
+                            bool take)
 {
+    uint64_t cost = count * limit->cost;
     alm_short_hash who = alm_secret_short_hash(limit->key, name.data, name.size);
     rate_set *set = &limit->sets[who.part[0] & (limit->set_count - 1)];
     if (who.part[0] == 0 && who.part[1] == 0) {
@@ -157,9 +159,9 @@ static alm_rate_figures ask(alm_rate_limit *limit, alm_str name, uint64_t now_ns
     hold(set);
     rate_bucket *bucket = find(limit, set, &who, now_ns, take);
     uint64_t level = bucket ? level_at(limit, bucket, now_ns) : limit->capacity;
-    bool allowed = level >= limit->cost;
+    bool allowed = level >= cost;
     if (take) {
-        level -= allowed ? limit->cost : 0;
+        level -= allowed ? cost : 0;
         bucket->level = level;
         bucket->seen_ns = now_ns > bucket->seen_ns ? now_ns : bucket->seen_ns;
     }
@@ -170,18 +172,30 @@ static alm_rate_figures ask(alm_rate_limit *limit, alm_str name, uint64_t now_ns
         .window_s = limit->rule.window_s,
         .remaining = (uint32_t)(level / limit->cost),
         .reset_s = seconds_for(limit, limit->capacity - level),
-        .retry_after_s = allowed ? 0 : seconds_for(limit, limit->cost - level),
+        .retry_after_s = allowed ? 0 : seconds_for(limit, cost - level),
     };
 }
 
 alm_rate_figures alm_rate_limit_take(alm_rate_limit *limit, alm_str client, uint64_t now_ns)
 {
-    return ask(limit, client, now_ns, true);
+    return ask(limit, client, 1, now_ns, true);
+}
+
+alm_rate_figures alm_rate_limit_take_many(alm_rate_limit *limit, alm_str client, uint32_t count,
+                                          uint64_t now_ns)
+{
+    alm_assert(count >= 1 && count <= limit->rule.burst);
+    return ask(limit, client, count, now_ns, true);
+}
+
+uint32_t alm_rate_limit_burst(const alm_rate_limit *limit)
+{
+    return limit->rule.burst;
 }
 
 alm_rate_figures alm_rate_limit_peek(alm_rate_limit *limit, alm_str client, uint64_t now_ns)
 {
-    return ask(limit, client, now_ns, false);
+    return ask(limit, client, 1, now_ns, false);
 }
 
 const char *alm_rate_policy_text(const alm_rate_figures *figures, char out[ALM_RATE_TEXT_BYTES])

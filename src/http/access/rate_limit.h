@@ -49,6 +49,10 @@ void alm_rate_limit_destroy(alm_rate_limit *limit); /* takes NULL */
 
 /* Takes one request from the client's bucket, if there is one. */
 alm_rate_figures alm_rate_limit_take(alm_rate_limit *limit, alm_str client, uint64_t now_ns);
+/* Takes all of `count` requests, 1 to alm_rate_limit_burst, or none. */
+alm_rate_figures alm_rate_limit_take_many(alm_rate_limit *limit, alm_str client, uint32_t count,
+                                          uint64_t now_ns);
+uint32_t alm_rate_limit_burst(const alm_rate_limit *limit); /* what a full bucket holds */
 /* The same figures without taking; `allowed` tells whether a take would be. */
 alm_rate_figures alm_rate_limit_peek(alm_rate_limit *limit, alm_str client, uint64_t now_ns);
 

@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/batch.h"
 #include "http/endpoint/endpoints.h"
 #include "http/problem_schema.h"
 #include "serve/order_answer.h"
@@ -136,29 +136,31 @@ static void put_answer(const alm_order_request *request, const alm_order_answer 
     alm_json_close_object(&json);
 }
 
-static void run(const alm_call *call, alm_reply *reply)
+static bool answer_order(const almi_answering *answering, alm_reply *reply)
 {
-    almi_answering answering;
+    const alm_call *call = answering->call;
     alm_order_request request = {.on_hand = 0};
     alm_order_answer answer;
     alm_error error;
-    if (!almi_answer_begin(call, &answering, reply)) {
-        return;
-    }
-    alm_err code = almi_answer_ask(&answering, &request.ask, &error);
+    alm_err code = almi_answer_ask(answering, &request.ask, &error);
     code = code == ALM_OK ? read_request(call, &request, &error) : code;
     if (code == ALM_OK) {
-        code = alm_order(&answering.online, &request, call->request->arena, &answer, &error);
+        code = alm_order(&answering->online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
-        code = almi_answer_check_label(&answering, &answer.label, &error);
+        code = almi_answer_check_label(answering, &answer.label, &error);
     }
-    if (code == ALM_OK) {
-        put_answer(&request, &answer, reply);
-    } else {
-        almi_answer_refuse(&answering, &error, reply);
+    if (code != ALM_OK) {
+        almi_answer_refuse(answering, &error, reply);
+        return false;
     }
-    almi_answer_end(&answering);
+    put_answer(&request, &answer, reply);
+    return answer.label.is_degraded;
+}
+
+static void run(const alm_call *call, alm_reply *reply)
+{
+    almi_answer_run(call, answer_order, reply);
 }
 
 /* ---- the route ---- */
@@ -261,4 +263,21 @@ const alm_route almi_route_advise_order = {
                  {501, ALM_TYPE_PROBLEM, &almi_problem_schema,
                   "The run was made by an engine that kept no sample paths."}},
     .run = run,
+};
+
+static void run_batch(const alm_call *call, alm_reply *reply)
+{
+    almi_batch_run(call, &request_schema, answer_order, reply);
+}
+
+ALMI_BATCH_SCHEMAS("Order", request_schema, reply_schema);
+
+const alm_route almi_route_advise_order_batch = {
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/predictions/optimize/batch",
+    .operation = "adviseOrderBatch",
+    .summary = "Order advice for many series at once",
+    .items_per_request = 4, /* an item counts a thousand sample paths */
+    ALMI_BATCH_ROUTE,
+    .run = run_batch,
 };

@@ -64,6 +64,15 @@ void almi_answer_end(const almi_answering *answering)
     alm_epoch_leave(call->service->epoch, (size_t)call->request->worker);
 }
 
+void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply)
+{
+    almi_answering answering;
+    if (almi_answer_begin(call, &answering, reply)) {
+        (void)answer(&answering, reply);
+        almi_answer_end(&answering);
+    }
+}
+
 void almi_answer_text(const alm_json *body, const char *key, alm_str *out)
 {
     const alm_json *member = alm_json_member(body, key);

@@ -32,6 +32,12 @@ typedef struct almi_answering {
 bool almi_answer_begin(const alm_call *call, almi_answering *out, alm_reply *reply);
 void almi_answer_end(const almi_answering *answering);
 
+/* Answers the prediction that a call asks for, or refuses it, inside the epoch. True: it was
+ * answered by a lower step of the ladder than the first. Reply and memory are the call's, which may
+ * be an item of a batch (batch.h). */
+typedef bool (*almi_answer_one)(const almi_answering *answering, alm_reply *reply);
+void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply);
+
 /* From a checked body. ALM_ERR_INVALID: not exactly one way of naming the node, or keys that are
  * not those of the project. */
 ALM_NODISCARD alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out,

@@ -13,8 +13,11 @@
     X(scrape)             \
     X(scrape_of_api)      \
     X(predict_demand)     \
+    X(predict_demand_batch) \
     X(predict_stockout)   \
+    X(predict_stockout_batch) \
     X(advise_order)       \
+    X(advise_order_batch) \
     X(node_predictions)   \
     X(list_models)        \
     X(get_model)          \

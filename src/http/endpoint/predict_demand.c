@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/batch.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/forecast_reply.h"
 #include "http/problem_schema.h"
@@ -19,28 +19,30 @@ static alm_err read_request(const almi_answering *answering, alm_demand_request 
     return ALM_OK;
 }
 
-static void run(const alm_call *call, alm_reply *reply)
+static bool answer_demand(const almi_answering *answering, alm_reply *reply)
 {
-    almi_answering answering;
     alm_demand_request request;
     alm_demand_answer answer;
     alm_error error;
-    if (!almi_answer_begin(call, &answering, reply)) {
-        return;
-    }
-    alm_err code = read_request(&answering, &request, &error);
+    alm_err code = read_request(answering, &request, &error);
     if (code == ALM_OK) {
-        code = alm_demand(&answering.online, &request, call->request->arena, &answer, &error);
+        code = alm_demand(&answering->online, &request, answering->call->request->arena, &answer,
+                          &error);
     }
     if (code == ALM_OK) {
-        code = almi_answer_check_label(&answering, &answer.label, &error);
+        code = almi_answer_check_label(answering, &answer.label, &error);
     }
-    if (code == ALM_OK) {
-        almi_forecast_reply(&answering, &answer, false, reply);
-    } else {
-        almi_answer_refuse(&answering, &error, reply);
+    if (code != ALM_OK) {
+        almi_answer_refuse(answering, &error, reply);
+        return false;
     }
-    almi_answer_end(&answering);
+    almi_forecast_reply(answering, &answer, false, reply);
+    return answer.label.is_degraded;
+}
+
+static void run(const alm_call *call, alm_reply *reply)
+{
+    almi_answer_run(call, answer_demand, reply);
 }
 
 static const char *const GRANULARITIES[] = {"day", "week", "month", NULL};
@@ -75,4 +77,21 @@ const alm_route almi_route_predict_demand = {
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The forecast."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."}},
     .run = run,
+};
+
+static void run_batch(const alm_call *call, alm_reply *reply)
+{
+    almi_batch_run(call, &request_schema, answer_demand, reply);
+}
+
+ALMI_BATCH_SCHEMAS("Demand", request_schema, almi_schema_forecast);
+
+const alm_route almi_route_predict_demand_batch = {
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/predictions/demand/batch",
+    .operation = "predictDemandBatch",
+    .summary = "Demand of many nodes at once",
+    .items_per_request = 20,
+    ALMI_BATCH_ROUTE,
+    .run = run_batch,
 };

@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/batch.h"
 #include "http/endpoint/endpoints.h"
 #include "http/problem_schema.h"
 #include "serve/stockout_answer.h"
@@ -45,29 +45,31 @@ static void put_answer(const alm_stockout_answer *answer, alm_reply *reply)
     alm_json_close_object(&json);
 }
 
-static void run(const alm_call *call, alm_reply *reply)
+static bool answer_stockout(const almi_answering *answering, alm_reply *reply)
 {
-    almi_answering answering;
+    const alm_call *call = answering->call;
     alm_stockout_request request = {0};
     alm_stockout_answer answer;
     alm_error error;
-    if (!almi_answer_begin(call, &answering, reply)) {
-        return;
-    }
-    alm_err code = almi_answer_ask(&answering, &request.ask, &error);
+    alm_err code = almi_answer_ask(answering, &request.ask, &error);
     almi_answer_i32(call->body, "horizon", &request.horizon);
     if (code == ALM_OK) {
-        code = alm_stockout(&answering.online, &request, call->request->arena, &answer, &error);
+        code = alm_stockout(&answering->online, &request, call->request->arena, &answer, &error);
     }
     if (code == ALM_OK) {
-        code = almi_answer_check_label(&answering, &answer.label, &error);
+        code = almi_answer_check_label(answering, &answer.label, &error);
     }
-    if (code == ALM_OK) {
-        put_answer(&answer, reply);
-    } else {
-        almi_answer_refuse(&answering, &error, reply);
+    if (code != ALM_OK) {
+        almi_answer_refuse(answering, &error, reply);
+        return false;
     }
-    almi_answer_end(&answering);
+    put_answer(&answer, reply);
+    return answer.label.is_degraded;
+}
+
+static void run(const alm_call *call, alm_reply *reply)
+{
+    almi_answer_run(call, answer_stockout, reply);
 }
 
 static const alm_schema horizon = {.kind = ALM_SCHEMA_INTEGER, .min = 1,
@@ -130,4 +132,21 @@ const alm_route almi_route_predict_stockout = {
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema,
                   "Route, release, node or its stock position: not there."}},
     .run = run,
+};
+
+static void run_batch(const alm_call *call, alm_reply *reply)
+{
+    almi_batch_run(call, &request_schema, answer_stockout, reply);
+}
+
+ALMI_BATCH_SCHEMAS("Stockout", request_schema, reply_schema);
+
+const alm_route almi_route_predict_stockout_batch = {
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/predictions/stockout/batch",
+    .operation = "predictStockoutBatch",
+    .summary = "Stock-out risk of many series at once",
+    .items_per_request = 20,
+    ALMI_BATCH_ROUTE,
+    .run = run_batch,
 };
