@@ -10,8 +10,8 @@
  * Time: a connection must send a whole request within `request_seconds` of its start or of the
  * previous reply, however slowly it sends, and take the reply (or the next piece of it) within as
  * many; else it is closed. So idle connections end, too. A reply in pieces (exchange.h) is made as
- * the client takes it and must be over within ALM_STREAM_REQUEST_TIMES as many, so that nobody keeps
- * what it is made from for good.
+ * the client takes it and must be over within ALM_STREAM_REQUEST_TIMES as many seconds, so that
+ * nobody keeps what it is made from for good.
  *
  * Stopping is graceful: alm_server_drain closes the listening socket and ends connections with
  * their next reply; alm_server_stop waits for requests that run, at most `drain_seconds`.

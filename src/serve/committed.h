@@ -92,9 +92,9 @@ ALM_NODISCARD alm_err alm_committed_refresh(alm_committed *committed, alm_instan
                                             bool *changed, alm_error *error);
 /* Inside an epoch, or in the thread that refreshes. Never NULL. */
 const alm_committed_set *alm_committed_current(alm_committed *committed);
-/* The current set for longer than a stay in the epoch, for an answer in many pieces; inside one. Its
- * runs stay in memory, beyond the limit, until it is given back (from anywhere, without a wait; the
- * thread that refreshes frees it), which is before alm_committed_destroy. */
+/* The current set for longer than a stay in the epoch, for an answer in many pieces; inside one.
+ * Its runs stay in memory, beyond the limit, until it is given back (from anywhere, without a wait;
+ * the thread that refreshes frees it), which is before alm_committed_destroy. */
 const alm_committed_set *alm_committed_keep(alm_committed *committed);
 void alm_committed_give_back(alm_committed *committed, const alm_committed_set *set);
 

@@ -399,6 +399,38 @@ static void the_501st_request_of_a_minute_is_too_many(void **state)
     assert_int_equal(check(&request).status, 200);
 }
 
+static void a_batch_takes_its_share_or_nothing(void **state)
+{
+    (void)state;
+    open_access(KEYS "limits: {requests_per_minute: 60, burst: 100}\n");
+    alm_access_request request = request_with(w.api_key);
+    request.needed = ALM_ROLE_VIEWER;
+    alm_access_verdict first = check(&request);
+    assert_int_equal(first.status, 200);
+    assert_int_equal(first.rate.remaining, 99);
+    alm_access_verdict v = alm_access_take(w.access, &first.identity, 49, SECOND, w.arena);
+    assert_true(v.status == 200 && v.has_rate && v.rate.remaining == 50);
+    v = alm_access_take(w.access, &first.identity, 51, SECOND, w.arena);
+    assert_true(v.reason == ALM_ACCESS_REQUESTS && v.status == 429);
+    assert_true(v.rate.remaining == 50 && v.rate.retry_after_s == 1);
+    assert_true(alm_str_is(v.detail, "this client has used up its requests; try again in 1 s"));
+    /* With its own request it would be 101, for which no client ever waits long enough. */
+    v = alm_access_take(w.access, &first.identity, 100, SECOND, w.arena);
+    assert_true(v.reason == ALM_ACCESS_ABOVE_BURST && v.status == 413);
+    assert_true(v.rate.remaining == 50 && v.rate.retry_after_s == 0);
+    assert_true(alm_str_is(v.detail, "this counts as 101 requests, and a client has at most 100 at "
+                                     "once: send it in parts"));
+    v = alm_access_take(w.access, &first.identity, UINT32_MAX, SECOND, w.arena);
+    assert_int_equal(v.reason, ALM_ACCESS_ABOVE_BURST);
+    v = alm_access_take(w.access, &first.identity, 99, SECOND + 50 * SECOND, w.arena);
+    assert_true(v.status == 200 && v.rate.remaining == 1);
+    alm_access_destroy(w.access);
+    w.access = NULL;
+    open_access("development: true\n");
+    v = alm_access_take(w.access, &first.identity, UINT32_MAX, SECOND, w.arena);
+    assert_true(v.status == 200 && !v.has_rate);
+}
+
 static void failed_attempts_close_an_address_but_not_known_clients(void **state)
 {
     (void)state;
@@ -670,6 +702,7 @@ int main(void)
         CASE(no_credentials_are_challenged_without_an_error),
         CASE(two_different_credentials_are_a_bad_request),
         CASE(the_501st_request_of_a_minute_is_too_many),
+        CASE(a_batch_takes_its_share_or_nothing),
         CASE(failed_attempts_close_an_address_but_not_known_clients),
         CASE(hashing_is_bounded_over_all_addresses),
         CASE(workers_check_while_keys_change),

@@ -54,6 +54,24 @@ static void the_default_gives_500_and_then_one_every_120_ms(void **state)
     alm_rate_limit_destroy(NULL);
 }
 
+static void many_are_taken_together_or_not_at_all(void **state)
+{
+    (void)state;
+    alm_rate_limit *limit = make(60, 60, 100, 100);
+    alm_str anna = ALM_STR("anna");
+    assert_int_equal(alm_rate_limit_burst(limit), 100);
+    alm_rate_figures f = alm_rate_limit_take_many(limit, anna, 70, 5);
+    assert_true(f.allowed && f.remaining == 30 && f.reset_s == 70);
+    f = alm_rate_limit_take_many(limit, anna, 31, 5);
+    assert_true(!f.allowed && f.remaining == 30 && f.retry_after_s == 1);
+    f = alm_rate_limit_take_many(limit, anna, 100, 5);
+    assert_true(!f.allowed && f.remaining == 30 && f.retry_after_s == 70);
+    assert_true(alm_rate_limit_take_many(limit, anna, 31, 5 + SECOND).allowed);
+    assert_false(alm_rate_limit_take(limit, anna, 5 + SECOND).allowed);
+    assert_true(alm_rate_limit_take_many(limit, anna, 100, 5 + 101 * SECOND).allowed);
+    alm_rate_limit_destroy(limit);
+}
+
 static void rules_out_of_bounds_are_refused(void **state)
 {
     (void)state;
@@ -223,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_gives_500_and_then_one_every_120_ms),
+        cmocka_unit_test(many_are_taken_together_or_not_at_all),
         cmocka_unit_test(rules_out_of_bounds_are_refused),
         cmocka_unit_test(random_arrivals_are_judged_exactly),
         cmocka_unit_test(nothing_drifts_in_ten_years),
