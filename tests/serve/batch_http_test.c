@@ -27,12 +27,13 @@ static void expect_refused(const alm_json *one, int status, const char *part)
 static void items_are_answered_or_refused_each_for_itself(void **state)
 {
     web *w = *state;
-    alm_json_document *document = post(
-        w, "demand/batch", "{\"defaults\":{\"route\":\"shop\",\"horizon\":3,\"warehouse_id\":\"UK\"},"
-        "\"requests\":[{\"product_id\":\"a\"},{\"product_id\":\"zz\"},"
-        "{\"product_id\":\"a\",\"horizon\":1},{\"product_id\":\"a\",\"horizon\":\"x\"},7,{},"
-        "{\"product_id\":\"a\",\"hroizon\":1},{\"product_id\":\"d\",\"model_version\":\"demand-1\"}]}",
-        200);
+    alm_json_document *document =
+        post(w, "demand/batch",
+             "{\"defaults\":{\"route\":\"shop\",\"horizon\":3,\"warehouse_id\":\"UK\"},"
+             "\"requests\":[{\"product_id\":\"a\"},{\"product_id\":\"zz\"},"
+             "{\"product_id\":\"a\",\"horizon\":1},{\"product_id\":\"a\",\"horizon\":\"x\"},7,{},"
+             "{\"product_id\":\"a\",\"hroizon\":1},"
+             "{\"product_id\":\"d\",\"model_version\":\"demand-1\"}]}", 200);
     const alm_json *root = alm_json_root(document);
     assert_true(number(root, "answered") == 3 && number(root, "refused") == 5);
     assert_true(number(root, "degraded") == 0);
@@ -76,8 +77,9 @@ static void an_item_is_what_the_single_route_gives(void **state)
     alm_arena *arena = w->o->f->arena;
     alm_buffer single = {0}, many = {0};
     for (size_t i = 0; i < 3; i++) {
-        const char *body = i < 2 ? ASK : "{\"route\":\"shop\",\"node\":\"a|UK\",\"lead_time_days\":1,"
-                                         "\"service_level\":0.9}";
+        const char *body = i < 2 ? ASK
+                                 : "{\"route\":\"shop\",\"node\":\"a|UK\",\"lead_time_days\":1,"
+                                   "\"service_level\":0.9}";
         const char *key = i == 0 ? "answer" : "problem"; /* these runs have no stock, no paths */
         const char *target = alm_arena_printf(arena, "/api/v1/predictions/%s", KINDS[i]);
         take(w, target, ALM_TYPE_JSON, body, i == 0 ? 200 : i == 1 ? 404 : 501, &single);
@@ -146,7 +148,8 @@ static void lines_are_numbered_and_bad_ones_told(void **state)
 {
     web *w = *state;
     alm_buffer body = {0};
-    alm_buffer_text(&body, "{\"route\":\"shop\",\"node\":\"a|UK\"}\r\n   \n\nnonsense\n{\"route\":");
+    alm_buffer_text(&body, "{\"route\":\"shop\",\"node\":\"a|UK\"}\r\n   \n\nnonsense\n");
+    alm_buffer_text(&body, "{\"route\":");
     for (size_t i = 0; i < (64 << 10); i++) {
         alm_buffer_text(&body, " ");
     }

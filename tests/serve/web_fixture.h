@@ -1,5 +1,5 @@
-/* web_fixture.h: the endpoints over the made-up runs of served_fixture.h; what comes back is checked
- * against the schema that the document states. */
+/* web_fixture.h: the endpoints over the made-up runs of served_fixture.h; what comes back is
+ * checked against the schema that the document states. */
 #ifndef ALM_TESTS_SERVE_WEB_FIXTURE_H
 #define ALM_TESTS_SERVE_WEB_FIXTURE_H
 

@@ -30,11 +30,13 @@ void almi_batch_run(const alm_call *call, const alm_schema *request, almi_answer
 
 extern const alm_schema almi_schema_batch_index, almi_schema_batch_count;
 
-/* The schemas batch_request and batch_reply of a route, `name` a text before "Batch", from those of
- * the single one. */
+/* The schemas batch_request, batch_reply and batch_line of a route, `title` a text before the names
+ * of their components, from those of the single one. */
 #define ALMI_BATCH_SCHEMAS(title, request_schema, reply_schema)                                   \
-    static const alm_schema batch_requests = {.kind = ALM_SCHEMA_ARRAY, .items = &(request_schema), \
-                                              .is_tolerant = true, .count_min = 1,                \
+    static const alm_schema batch_requests = {.kind = ALM_SCHEMA_ARRAY,                           \
+                                              .items = &(request_schema),                         \
+                                              .is_tolerant = true,                                \
+                                              .count_min = 1,                                     \
                                               .count_max = ALMI_BATCH_ITEMS_MAX};                 \
     static const alm_schema_member batch_request_members[] = {                                    \
         {"requests", &batch_requests, true, "Answered in this order, each for itself."},          \
@@ -80,9 +82,9 @@ extern const alm_schema almi_schema_batch_index, almi_schema_batch_count;
 
 /* What the routes have in common. */
 #define ALMI_BATCH_TEXT                                                                           \
-    "As JSON (up to 1000 requests, with defaults) or as lines of JSON (application/x-ndjson, as "  \
-    "many as a body may hold), of which each is a request. Every item is answered or refused on "  \
-    "its own, in order, and all from the same committed runs. The reply comes in pieces while it " \
+    "As JSON (up to 1000 requests, with defaults) or as lines of JSON (application/x-ndjson, as " \
+    "many as a body may hold), of which each is a request. Every item is answered or refused on " \
+    "its own, in order, and all from the same committed runs. The reply comes in pieces while it "\
     "is made; lines end with one that has the counts. docs/batch-forms.md has examples."
 #define ALMI_BATCH_ROUTE                                                                          \
     .tag = "Predictions", .text = ALMI_BATCH_TEXT, .scope = ALM_SCOPE_PREDICTOR,                  \
