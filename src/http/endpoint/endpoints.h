@@ -10,6 +10,7 @@
 #define ALMI_ROUTE_MAP(X) \
     X(live)               \
     X(ready)              \
+    X(health)             \
     X(scrape)             \
     X(scrape_of_api)      \
     X(predict_demand)     \
