@@ -20,6 +20,7 @@
 #include "serve/desk.h"
 #include "serve/ladder.h"
 #include "serve/model_set.h"
+#include "serve/realised.h"
 
 struct alm_service {
     const alm_env *env;
@@ -42,6 +43,7 @@ struct alm_service {
     alm_committed *committed;
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
+    alm_epoch_cell realised; /* alm_realised_report; of `epoch`; empty: not compared yet */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

@@ -22,6 +22,7 @@
     X(node_predictions)   \
     X(list_models)        \
     X(get_model)          \
+    X(model_performance)  \
     X(openapi_document)   \
     X(reference_page)     \
     X(oip_server)         \
