@@ -226,6 +226,9 @@ static void write_operation(const alm_route *route, alm_json_writer *json)
     if (route->text) {
         alm_json_put_text(json, "description", route->text);
     }
+    if (route->items_per_request > 0) {
+        alm_json_put_i64(json, "x-items-per-request", route->items_per_request);
+    }
     write_parameters(route, json);
     write_request(route, json);
     write_responses(route, json);

@@ -71,6 +71,23 @@ def compare(told, want):
                   got[level][name], value)
 
 
+def damage_run(service, day):
+    """Writes nonsense over the file that the run of this date is read from."""
+    folder = os.path.join(service.folder, ".almanac/objects")
+    files = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    digest = None
+    for file in files:
+        with open(file, "rb") as data:
+            text = data.read()
+        if b'"fan_object"' in text and f'"prediction_date":"{day}"'.encode() in text:
+            digest = json.loads(text)["fan_object"]
+    damaged = [file for file in files if digest and file.replace("/", "").endswith(digest)]
+    check(len(damaged) == 1, "the file of the run of", day, digest)
+    os.chmod(damaged[0], 0o600)
+    with open(damaged[0], "wb") as file:
+        file.write(b"nonsense")
+
+
 def told(service):
     return service.get(PERFORMANCE).json()["models"][0]
 
@@ -103,6 +120,15 @@ def performance(service):
     want = expected(service, RUNS)
     check(want["series"]["pairs"] == 3 * (4 + 2) and want["total"]["pairs"] == 6, "pairs", want)
     compare(realised, want)
+    # A run that cannot be read is left out, and said.
+    damage_run(service, RUNS[0])
+    newest = snapshot(service, "2024-02-04")  # ends earlier: the newest is the one that ends last
+    almanac(service, "run", "--snapshot", newest, "--quiet")
+    check(eventually(lambda: (told(service)["realised"] or {}).get("problem"), WAIT), "it is told",
+          told(service))
+    realised = told(service)["realised"]
+    check("cannot be loaded" in realised["problem"] and realised["runs"] == 2, realised)
+    compare(realised, expected(service, [RUNS[1], "2024-02-04"]))
 
 
 def health(folder):
