@@ -185,6 +185,7 @@ static alm_err open_serving(serving *s, alm_error *error)
     alm_reference_write(&s->reference);
     s->service.env = &s->cli->env;
     s->service.version = ALM_ENGINE_VERSION;
+    s->service.memory_limit_bytes = s->settings.memory_bytes;
     s->service.started = alm_env_now(&s->cli->env);
     s->service.openapi = &s->openapi;
     s->service.reference = &s->reference;

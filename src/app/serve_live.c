@@ -52,7 +52,7 @@ alm_err almi_serve_live_open(almi_cli *cli, int workers, bool has_lock, alm_serv
                                 .objects = cli->objects,
                                 .log_folder = almi_state_path(cli, EVENTS_FOLDER),
                                 .workers = (size_t)workers,
-                                .memory_limit_bytes = cli->env.memory_limit_bytes,
+                                .memory_limit_bytes = service->memory_limit_bytes,
                                 .retry_s = RETRY_S,
                                 .note = note,
                                 .context = service};

@@ -61,7 +61,7 @@ static alm_err open_runs(almi_cli *cli, int workers, almi_serve_runs *runs, alm_
         .project = cli->project,
         .stores = {cli->registry, cli->objects, cli->predictions},
         .epoch = runs->epoch,
-        .memory_limit_bytes = cli->env.memory_limit_bytes,
+        .memory_limit_bytes = runs->service->memory_limit_bytes,
         .engine_memory_bytes = ENGINE_MEMORY,
         .retry_s = RETRY_S};
     ALM_TRY(alm_committed_create(&options, &runs->committed, error));

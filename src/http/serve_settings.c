@@ -14,7 +14,7 @@ typedef struct listen_entry {
 
 typedef struct limits_entry {
     int32_t body_mib, head_kib, headers, connections, connections_per_address, request_seconds,
-        drain_seconds;
+        drain_seconds, memory_mib;
 } limits_entry;
 
 typedef struct tls_entry {
@@ -54,6 +54,8 @@ static const almi_key LIMITS_KEYS[] = {
      .doc = "to send a whole request, to take a reply, and of an idle connection"},
     {.key = "drain_seconds", LIMIT(drain_seconds), .min = 0, .max = 3600, .fallback = "30",
      .doc = "for what is at work when the server is told to stop"},
+    {.key = "memory_mib", LIMIT(memory_mib), .min = 0, .max = 1 << 24, .fallback = "0",
+     .doc = "of the committed runs and of what is followed by events together; 0: not bounded"},
 };
 
 static const almi_key TLS_KEYS[] = {
@@ -121,6 +123,7 @@ static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
     server->workers = listen.workers > 0 ? listen.workers : 1;
     out->has_workers = listen.workers > 0;
     take_limits(&limits, server);
+    out->memory_bytes = (uint64_t)limits.memory_mib << 20;
     if (top && alm_yaml_member(top, "tls")) {
         ALM_TRY(read_section(&TLS, top, arena, &tls, error));
         ALM_TRY(read_pem(fs, out->folder, tls.certificate, arena, &server->certificate, error));

@@ -14,6 +14,7 @@
 typedef struct alm_serve_settings {
     alm_server_settings server; /* certificate and key are read in */
     bool has_workers;           /* said in the file */
+    uint64_t memory_bytes;      /* of what is served of a project; 0: not bounded */
     const alm_yaml *access;     /* the map of http/access; NULL: there is none */
     const char *folder;         /* of the file: paths in it are relative to this */
 } alm_serve_settings;

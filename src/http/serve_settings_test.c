@@ -69,7 +69,8 @@ static void everything_that_is_said_is_taken(void **state)
     put(&f, "/p/serve.yaml",
         "listen: {address: \"::1\", port: 8443, workers: 3}\n"
         "limits: {body_mib: 2, head_kib: 8, headers: 20, connections: 100,\n"
-        "         connections_per_address: 5, request_seconds: 9, drain_seconds: 0}\n"
+        "         connections_per_address: 5, request_seconds: 9, drain_seconds: 0,\n"
+        "         memory_mib: 3}\n"
         "tls: {certificate: c.pem, key: k.pem}\n"
         "access: {development: true}\n");
     assert_int_equal(read_file(&f), ALM_OK);
@@ -85,6 +86,7 @@ static void everything_that_is_said_is_taken(void **state)
     assert_int_equal(server->connections_per_address_max, 5);
     assert_int_equal(server->request_seconds, 9);
     assert_int_equal(server->drain_seconds, 0);
+    assert_int_equal(f.settings.memory_bytes, 3 << 20);
     assert_string_equal(server->certificate.data, "CERT");
     assert_string_equal(server->key.data, "KEY");
     assert_non_null(f.settings.access);

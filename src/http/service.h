@@ -41,6 +41,7 @@ struct alm_service {
     const alm_buffer *reference;
     /* Committed runs, renewed by their owner; NULL: no project is served. */
     const alm_project *project;
+    uint64_t memory_limit_bytes; /* of committed runs and lines together; 0: none */
     alm_committed *committed;
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
