@@ -6,6 +6,7 @@
 #include "app/serve_desk.h"
 #include "app/serve_live.h"
 #include "app/serve_runs.h"
+#include "app/serve_scores.h"
 #include "app/served_models.h"
 #include "app/session.h"
 #include "app/settings_file.h"
@@ -43,6 +44,7 @@ typedef struct serving {
     alm_service service;
     almi_serve_desk desk;
     almi_serve_runs runs;
+    almi_serve_scores scores;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -206,6 +208,7 @@ static void close_serving(serving *s)
 {
     almi_serve_live_close(&s->service);
     almi_serve_desk_close(&s->desk, &s->service);
+    almi_serve_scores_close(&s->scores);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
     alm_access_destroy(s->service.access);
@@ -237,6 +240,9 @@ static alm_err serve(serving *s, alm_error *error)
     atomic_store(&s->service.server, server);
     alm_err code = s->service.desk ? alm_desk_start(s->service.desk, error) : ALM_OK;
     if (code == ALM_OK) {
+        code = almi_serve_scores_start(cli, &s->service, &s->scores, error);
+    }
+    if (code == ALM_OK) {
         code = alm_thread_start("care", care_until_the_end, s, &s->carer, error);
     }
     code = code == ALM_OK ? almi_serve_live_start(&s->service, error) : code;
@@ -253,6 +259,7 @@ static alm_err serve(serving *s, alm_error *error)
                   (unsigned long long)alm_server_count(server).requests);
         end_care(s);
     }
+    almi_serve_scores_stop(&s->scores);
     alm_server_stop(server);
     return code;
 }

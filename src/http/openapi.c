@@ -226,13 +226,20 @@ static void write_operation(const alm_route *route, alm_json_writer *json)
     if (route->text) {
         alm_json_put_text(json, "description", route->text);
     }
+    if (route->items_per_request > 0) {
+        alm_json_put_i64(json, "x-items-per-request", route->items_per_request);
+    }
     write_parameters(route, json);
     write_request(route, json);
     write_responses(route, json);
     alm_json_key(json, "security");
     alm_json_open_array(json);
     static const char *const schemes[] = {"bearer", "api_key"};
-    for (size_t i = 0; i < 2 && route->scope != ALM_SCOPE_NONE; i++) {
+    if (route->shows_more) { /* none is good, too */
+        alm_json_open_object(json);
+        alm_json_close_object(json);
+    }
+    for (size_t i = 0; i < 2 && (route->scope != ALM_SCOPE_NONE || route->shows_more); i++) {
         alm_json_open_object(json);
         alm_json_key(json, schemes[i]);
         alm_json_open_array(json);

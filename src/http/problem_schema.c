@@ -30,12 +30,14 @@ void almi_route_problems(const alm_route *route, int out[ALMI_PROBLEMS_MAX])
     if (route->scope != ALM_SCOPE_NONE) {
         out[count++] = 401;
         out[count++] = 403;
+    } else if (route->shows_more) {
+        out[count++] = 401;
     }
     out[count++] = 413; /* whether it takes a body or not */
     if (has_body) {
         out[count++] = 415;
     }
-    if (route->scope != ALM_SCOPE_NONE) {
+    if (route->scope != ALM_SCOPE_NONE || route->shows_more) {
         out[count++] = 429;
     }
     out[count++] = 503;

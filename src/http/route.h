@@ -67,6 +67,9 @@ struct alm_route {
     const char *summary;   /* half a sentence */
     const char *text;      /* paragraphs, Markdown; NULL: none */
     alm_scope scope;
+    /* Of a route for anybody: viewers see more. Credentials that come are checked; of who is no
+     * viewer, or has none, the identity is of kind NONE. */
+    bool shows_more;
     const alm_schema *request; /* the body is JSON of this schema, given parsed to the endpoint */
     /* Beside `request`: the body may also be lines of JSON (application/x-ndjson), each of this
      * schema, which the endpoint reads itself: `body` of the call is NULL then. */

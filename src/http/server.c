@@ -729,6 +729,11 @@ alm_server_counts alm_server_count(const alm_server *server)
                                .timed_out = atomic_load(&server->timed_out)};
 }
 
+const alm_server_settings *alm_server_limits(const alm_server *server)
+{
+    return &server->settings;
+}
+
 void alm_server_drain(alm_server *server)
 {
     if (!atomic_exchange(&server->draining, true) && server->socket >= 0) {

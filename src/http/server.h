@@ -71,6 +71,7 @@ typedef struct alm_server_counts {
     uint64_t accepted, timed_out; /* connections since the start */
 } alm_server_counts;
 alm_server_counts alm_server_count(const alm_server *server);
+const alm_server_settings *alm_server_limits(const alm_server *server); /* as it was started */
 
 void alm_server_drain(alm_server *server);
 bool alm_server_is_draining(const alm_server *server);

@@ -103,11 +103,22 @@ static alm_str model_of(const admitted *found)
     return ALM_STR("");
 }
 
+/* Is there somebody who may see more than others on a route for anybody? */
+static bool may_see_more(const alm_service *service, const alm_request *request,
+                         const alm_route *route)
+{
+    return route->shows_more && service->access &&
+           (alm_access_is_off(service->access) ||
+            alm_request_header(request, "authorization").size > 0 ||
+            alm_request_header(request, "x-api-key").size > 0);
+}
+
 /* May the caller? Sets found->identity, or the reply. */
 static void check_access(const alm_service *service, const alm_request *request, admitted *found,
                          alm_reply *reply)
 {
-    if (found->route->scope == ALM_SCOPE_NONE) {
+    bool is_open = found->route->scope == ALM_SCOPE_NONE;
+    if (is_open && !may_see_more(service, request, found->route)) {
         return;
     }
     if (!service->access) {
@@ -119,11 +130,16 @@ static void check_access(const alm_service *service, const alm_request *request,
                                 .api_key = alm_request_header(request, "x-api-key"),
                                 .peer = request->peer,
                                 .is_loopback = request->is_loopback,
-                                .needed = (alm_role)(found->route->scope - ALM_SCOPE_VIEWER),
+                                .needed = is_open ? ALM_ROLE_VIEWER
+                                                  : (alm_role)(found->route->scope -
+                                                               ALM_SCOPE_VIEWER),
                                 .model = model_of(found),
                                 .now = alm_env_now(service->env),
                                 .now_ns = alm_env_monotonic_ns(service->env)};
     alm_access_verdict verdict = alm_access_check(service->access, &asked, request->arena);
+    if (is_open && (verdict.status == 403 || verdict.reason == ALM_ACCESS_NO_CREDENTIALS)) {
+        return; /* he sees what anybody sees */
+    }
     found->identity = verdict.identity;
     almi_access_reply(&verdict, request, reply);
 }

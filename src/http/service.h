@@ -22,6 +22,7 @@
 #include "serve/ladder.h"
 #include "serve/live.h"
 #include "serve/model_set.h"
+#include "serve/realised.h"
 
 struct alm_service {
     const alm_env *env;
@@ -49,6 +50,7 @@ struct alm_service {
     const char *live_problem; /* a sentence without its end; NULL: no project is served */
     alm_computing_breakers *breakers;       /* by deployment of the project; NULL: none */
     const alm_computing_source *computing;  /* instead of `live`; NULL: computed from that */
+    alm_epoch_cell realised; /* alm_realised_report; of `epoch`; empty: not compared yet */
 };
 
 /* Writes what happens to a job into the service's audit record, as alm_desk_options.note; waits for

@@ -486,6 +486,11 @@ static void judge(alm_access *access, const alm_access_request *request, almi_ac
     }
 }
 
+bool alm_access_is_off(const alm_access *access)
+{
+    return access->settings.development;
+}
+
 alm_access_verdict alm_access_check(alm_access *access, const alm_access_request *request,
                                     alm_arena *arena)
 {

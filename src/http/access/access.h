@@ -95,6 +95,9 @@ void alm_access_destroy(alm_access *access); /* takes NULL */
 ALM_NODISCARD alm_err alm_access_refresh(alm_access *access, uint64_t now_ns, bool *tokens_changed,
                                          bool *api_keys_changed, alm_error *error);
 
+/* Is access off? */
+bool alm_access_is_off(const alm_access *access);
+
 typedef struct alm_access_request {
     int worker;
     alm_str authorization; /* value of the header; empty: none */

@@ -10,6 +10,7 @@
 #define ALMI_ROUTE_MAP(X) \
     X(live)               \
     X(ready)              \
+    X(health)             \
     X(scrape)             \
     X(scrape_of_api)      \
     X(predict_demand)     \
@@ -23,6 +24,7 @@
     X(post_events)        \
     X(list_models)        \
     X(get_model)          \
+    X(model_performance)  \
     X(openapi_document)   \
     X(reference_page)     \
     X(oip_server)         \

@@ -11,9 +11,10 @@ static const alm_schema_member level_members[] = {
     {"wape", &almi_schema_number, true, "Absolute errors over the demand."},
     {"bias", &almi_schema_number, true, "Errors over the demand."},
 };
-static const alm_schema level = {.name = "LevelMetrics", .doc = "Of the release's backtest.",
-                                 .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(level_members)};
-static const alm_schema levels = {.kind = ALM_SCHEMA_ARRAY, .items = &level};
+const alm_schema almi_schema_level = {.name = "LevelMetrics",
+                                      .doc = "Of the release's backtest.",
+                                      .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(level_members)};
+static const alm_schema levels = {.kind = ALM_SCHEMA_ARRAY, .items = &almi_schema_level};
 
 static const alm_schema_member served_members[] = {
     {"route", &alm_schema_string, true, "The deployment."},
@@ -44,9 +45,10 @@ static const alm_schema_member members[] = {
 const alm_schema almi_schema_model = {.name = "Model", .doc = "A release of the registry.",
                                       .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(members)};
 
-static void put_metrics(const alm_committed_release *release, alm_json_writer *json)
+void almi_model_put_levels(const alm_committed_release *release, const char *key,
+                           alm_json_writer *json)
 {
-    alm_json_key(json, "metrics");
+    alm_json_key(json, key);
     alm_json_open_array(json);
     for (size_t i = 0; i < release->metrics; i++) {
         const alm_committed_metric *m = &release->metric[i];
@@ -120,7 +122,7 @@ void almi_model_put(const almi_answering *answering, const alm_committed_release
     alm_json_put_bool(json, "is_retired", release->is_retired);
     almi_answer_put_instant(json, "registered", release->created);
     alm_json_put_str(json, "registered_by", release->who);
-    put_metrics(release, json);
+    almi_model_put_levels(release, "metrics", json);
     put_served(answering->online.set, release, json);
     alm_json_close_object(json);
 }

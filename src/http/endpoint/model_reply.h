@@ -6,6 +6,11 @@
 
 extern const alm_schema almi_schema_model;
 
+/* Figures of a backtest by level, and the schema of one. */
+extern const alm_schema almi_schema_level;
+void almi_model_put_levels(const alm_committed_release *release, const char *key,
+                           alm_json_writer *json);
+
 void almi_model_put(const almi_answering *answering, const alm_committed_release *release,
                     alm_json_writer *json);
 

@@ -238,6 +238,8 @@ static void models_load_and_unload(void **state)
     assert_string_equal(ask(&f, ALM_METHOD_GET, "/v2/models/m/ready", "", 503),
                         "{\"name\":\"m\",\"ready\":false}");
     (void)ask(&f, ALM_METHOD_GET, "/v2/models/m", "", 503);
+    assert_has(ask(&f, ALM_METHOD_GET, "/api/v1/health", "", 200),
+               "{\"status\":\"degraded\",\"reasons\":[\"model m 1 is UNAVAILABLE: unloaded\"]");
     (void)ask(&f, ALM_METHOD_GET, "/ping", "", 503);
     assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 200), "{}");
     assert_has(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200), f.value);
