@@ -299,7 +299,8 @@ static inline alm_digest live_look(live_fixture *l)
         alm_assert(alm_online_state_features(view.state, &asked, arena, rows, NULL) == ALM_OK);
         alm_hash_update(&hash, rows, width * SYNTHETIC_HORIZON * sizeof *rows);
         alm_recomputed made;
-        alm_recompute_request request = {view.bundle, view.state, view.now, s, true};
+        alm_recompute_request request = {.bundle = view.bundle, .online = view.state,
+                                         .now = view.now, .series = s, .explain = true};
         alm_err code = alm_recompute(&request, view.workspace, &made, NULL);
         alm_assert(code == ALM_OK || code == ALM_ERR_INCOMPLETE); /* too young */
         if (code == ALM_OK) {

@@ -318,7 +318,8 @@ static void read_all(void *context)
         alm_live_view view;
         if (alm_live_enter(l->live, 1, LIVE_ROUTE, LIVE_RELEASE, &view, NULL) == ALM_OK) {
             alm_recomputed made;
-            alm_recompute_request request = {view.bundle, view.state, view.now, 1, true};
+            alm_recompute_request request = {.bundle = view.bundle, .online = view.state,
+                                             .now = view.now, .series = 1, .explain = true};
             alm_assert(alm_recompute(&request, view.workspace, &made, NULL) == ALM_OK);
             alm_live_leave(l->live, 1, &view);
         }

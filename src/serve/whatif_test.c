@@ -329,7 +329,7 @@ static void test_the_previous_release_stands_in(void **state)
     /* Its time is over before the second variant is computed. */
     same.factor = 2;
     c.tick_ns = 40000000;
-    refused(&c, &request, ALM_ERR_UNAVAILABLE, "model: too_late (1 of 2 variants");
+    refused(&c, &request, ALM_ERR_UNAVAILABLE, "model: too_late, 1 of 2 variants");
     computing_stop(&c);
 }
 

@@ -115,7 +115,7 @@ static void the_callers_errors_are_problems(void **state)
     expect_problem(w, "demand", "{\"route\":\"shop\",\"node\":\"a|UK\",\"model_version\":\"d\"}",
                    404, "there is no release or alias d");
     expect_problem(w, "demand", "{\"route\":\"shop\",\"node\":\"a|UK\",\"features\":{}}", 400,
-                   "features");
+                   "a real-time computation needs a purpose");
     expect_problem(w, "stockout", "{\"route\":\"shop\",\"node\":\"a|UK\"}", 404,
                    "has no stock position of this node");
 }
