@@ -454,6 +454,30 @@ static void writer_reaches_depth_63(void **state) {
     alm_buffer_deinit(&text);
 }
 
+/* What is JSON already goes in as it stands, without its white space; what was read comes out as it
+ * would be written. */
+static void raw_and_copied_values(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"a b\" : [ 1, 2.50,\n\"x\\\" y\\\\\" , true,null],\"c\":{ },\"d\":-0.0}";
+    alm_buffer raw = {0}, copied = {0};
+    alm_json_document *document = NULL;
+    alm_json_writer json = alm_json_writer_on(&raw);
+    alm_json_open_array(&json);
+    alm_json_raw(&json, alm_str_of(TEXT));
+    alm_json_raw(&json, ALM_STR(" 7 "));
+    alm_json_close_array(&json);
+    assert_string_equal(raw.data, "[{\"a b\":[1,2.50,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
+    assert_int_equal(alm_json_parse(alm_buffer_view(&raw), "raw", &document, NULL), ALM_OK);
+    json = alm_json_writer_on(&copied);
+    alm_json_copy(&json, alm_json_root(document));
+    assert_string_equal(copied.data,
+                        "[{\"a b\":[1,2.5,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
+    alm_json_document_destroy(document);
+    alm_buffer_deinit(&raw);
+    alm_buffer_deinit(&copied);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_keys_are_named),
@@ -469,6 +493,7 @@ int main(void) {
         cmocka_unit_test(writer_output_is_canonical),
         cmocka_unit_test(doubles_round_trip_through_text),
         cmocka_unit_test(writer_reaches_depth_63),
+        cmocka_unit_test(raw_and_copied_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

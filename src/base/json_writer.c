@@ -148,6 +148,69 @@ void alm_json_null(alm_json_writer *writer) {
     alm_buffer_text(writer->buffer, "null");
 }
 
+void alm_json_raw(alm_json_writer *writer, alm_str json) {
+    size_t start = 0;
+    bool in_text = false;
+    before_value(writer);
+    for (size_t i = 0; i < json.size; i++) {
+        char c = json.data[i];
+        if (in_text) {
+            i += c == '\\';
+            in_text = c != '"';
+        } else if (c == '"') {
+            in_text = true;
+        } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+            alm_buffer_append(writer->buffer, json.data + start, i - start);
+            start = i + 1;
+        }
+    }
+    alm_buffer_append(writer->buffer, json.data + start, json.size - start);
+}
+
+static void copy_scalar(alm_json_writer *writer, const alm_json *value) {
+    alm_str text = {0};
+    int64_t integer = 0;
+    double number = 0;
+    bool flag = false;
+    if (alm_json_as_str(value, &text)) {
+        alm_json_str(writer, text);
+    } else if (alm_json_as_i64(value, &integer)) {
+        alm_json_i64(writer, integer);
+    } else if (alm_json_as_double(value, &number)) {
+        alm_json_double(writer, number);
+    } else if (alm_json_as_bool(value, &flag)) {
+        alm_json_bool(writer, flag);
+    } else {
+        alm_json_null(writer);
+    }
+}
+
+/* As deep as a document may be. */
+void alm_json_copy(alm_json_writer *writer, const alm_json *value) {
+    alm_json_kind kind = alm_json_kind_of(value);
+    if (kind == ALM_JSON_ARRAY) {
+        alm_json_open_array(writer);
+        for (size_t i = 0; i < alm_json_count(value); i++) {
+            alm_json_copy(writer, alm_json_at(value, i));
+        }
+        alm_json_close_array(writer);
+    } else if (kind == ALM_JSON_OBJECT) {
+        alm_json_open_object(writer);
+        for (size_t i = 0; i < alm_json_count(value); i++) {
+            alm_str key;
+            const alm_json *member = alm_json_member_at(value, i, &key);
+            before_value(writer);
+            append_quoted(writer->buffer, key);
+            alm_buffer_append(writer->buffer, ":", 1);
+            writer->after_key = true;
+            alm_json_copy(writer, member);
+        }
+        alm_json_close_object(writer);
+    } else {
+        copy_scalar(writer, value);
+    }
+}
+
 void alm_json_put_text(alm_json_writer *writer, const char *key, const char *value) {
     alm_json_key(writer, key);
     alm_json_text(writer, value);
