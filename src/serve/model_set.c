@@ -42,6 +42,8 @@ struct alm_model_set {
     _Alignas(64) alm_mutex writing;
     declared **model; /* sorted */
     size_t count, room;
+    alm_model_gone gone; /* NULL: nobody watches */
+    void *gone_context;
 };
 
 const char *alm_model_state_text(alm_model_state state)
@@ -290,6 +292,20 @@ void alm_model_set_destroy(alm_model_set *set)
     alm_arena_destroy(set->arena); /* the struct lies in it */
 }
 
+void alm_model_set_watch(alm_model_set *set, alm_model_gone gone, void *context)
+{
+    set->gone = gone;
+    set->gone_context = context;
+}
+
+static void retire(const alm_model_set *set, alm_served_model *model)
+{
+    if (model && set->gone) {
+        set->gone(set->gone_context, &model->info);
+    }
+    destroy_model(model);
+}
+
 size_t alm_model_set_workers(const alm_model_set *set)
 {
     return set->workers;
@@ -451,7 +467,7 @@ alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version, al
     }
     publish(set);
     alm_mutex_unlock(&set->writing);
-    destroy_model(old);
+    retire(set, old);
     return code == ALM_OK ? code : alm_fail(error, code, "%s", cause.message);
 }
 
@@ -470,7 +486,7 @@ alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, 
         publish(set);
     }
     alm_mutex_unlock(&set->writing);
-    destroy_model(old);
+    retire(set, old);
     return code;
 }
 
