@@ -4,6 +4,7 @@
 
 #include "app/interrupt.h"
 #include "app/serve_desk.h"
+#include "app/serve_records.h"
 #include "app/serve_runs.h"
 #include "app/served_models.h"
 #include "app/session.h"
@@ -42,6 +43,7 @@ typedef struct serving {
     alm_service service;
     almi_serve_desk desk;
     almi_serve_runs runs;
+    almi_serve_records records;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -124,6 +126,7 @@ static void care(serving *s)
     bool tokens = false;
     bool keys = false;
     alm_observer *observer = s->service.observer;
+    almi_serve_records_care(&s->records);
     if (alm_access_refresh(s->service.access, alm_env_monotonic_ns(&s->cli->env), &tokens, &keys,
                            &error) != ALM_OK) {
         alm_observer_log(observer, ALM_LOG_WARN, "access: %s; the keys before stay in force",
@@ -192,6 +195,7 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(open_access(s, error));
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
+    ALM_TRY(almi_serve_records_open(s->cli, &s->settings, &s->service, &s->records, error));
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
@@ -201,6 +205,7 @@ static void close_serving(serving *s)
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
+    almi_serve_records_close(&s->records);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);

@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/endpoints.h"
 #include "http/problem_schema.h"
 #include "serve/order_answer.h"
@@ -155,6 +155,7 @@ static void run(const alm_call *call, alm_reply *reply)
     }
     if (code == ALM_OK) {
         put_answer(&request, &answer, reply);
+        almi_record_answer(&answering, &answer.label, NULL, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);
     }

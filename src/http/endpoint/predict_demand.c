@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/forecast_reply.h"
 #include "http/problem_schema.h"
@@ -37,6 +37,7 @@ static void run(const alm_call *call, alm_reply *reply)
     }
     if (code == ALM_OK) {
         almi_forecast_reply(&answering, &answer, false, reply);
+        almi_record_answer(&answering, &answer.label, NULL, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);
     }

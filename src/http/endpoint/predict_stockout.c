@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/endpoints.h"
 #include "http/problem_schema.h"
 #include "serve/stockout_answer.h"
@@ -64,6 +64,7 @@ static void run(const alm_call *call, alm_reply *reply)
     }
     if (code == ALM_OK) {
         put_answer(&answer, reply);
+        almi_record_answer(&answering, &answer.label, NULL, reply);
     } else {
         almi_answer_refuse(&answering, &error, reply);
     }
