@@ -1,6 +1,6 @@
 #include "http/endpoint/answer_record.h"
 
-#include <string.h>
+#include "serve/replay.h"
 
 bool almi_record_wants(const alm_call *call)
 {
@@ -20,23 +20,6 @@ static void put(const alm_call *call, const alm_prediction_record *record)
     alm_prediction_recorder_put(call->service->recorder, call->request->worker, record);
 }
 
-/* Value, probabilities and confidence of every horizon beside each other, a row for each row. */
-static const double *outputs_of(const alm_inference_answer *a, size_t width, alm_arena *arena)
-{
-    if (a->classes == 0) {
-        return a->value;
-    }
-    double *out = ALM_NEW_ARRAY(arena, double, a->rows * width);
-    size_t h = a->horizons, p = a->horizons * a->classes;
-    for (size_t i = 0; i < a->rows; i++) {
-        double *row = out + i * width;
-        memcpy(row, a->value + i * h, h * sizeof(double));
-        memcpy(row + h, a->probability + i * p, p * sizeof(double));
-        memcpy(row + h + p, a->confidence + i * h, h * sizeof(double));
-    }
-    return out;
-}
-
 void almi_record_inference(const alm_call *call, const alm_served_info *model,
                            const alm_inference_input *input, const alm_inference_answer *answer)
 {
@@ -54,8 +37,7 @@ void almi_record_inference(const alm_call *call, const alm_served_info *model,
     record.steps = input->windows ? input->steps : 0;
     record.window_width = input->windows ? input->window_width : 0;
     record.window = input->windows;
-    record.output_count = answer->horizons * (1 + (answer->classes ? answer->classes + 1 : 0));
-    record.answer = outputs_of(answer, record.output_count, call->request->arena);
+    record.answer = alm_replay_outputs(answer, call->request->arena, &record.output_count);
     put(call, &record);
 }
 
