@@ -281,11 +281,14 @@ static void judge(const alm_prediction_record *record, const alm_json *before,
 static alm_err check_labels(const moment *m, alm_error *error)
 {
     const alm_committed_facts *facts = alm_committed_run_facts(m->run);
-    char hash[ALM_DIGEST_TEXT_BYTES];
-    alm_digest_text(&m->record->model_hash, hash);
-    if (!alm_str_is(facts->release_hash, hash)) {
-        return alm_fail(error, ALM_ERR_INVALID, "model hash %.12s is on record, the run is "
-                        "of %.12s", hash, facts->release_hash.data);
+    char before[ALM_DIGEST_TEXT_BYTES], now[ALM_DIGEST_TEXT_BYTES];
+    alm_digest hash = {{0}};
+    (void)alm_digest_parse(facts->release_hash, &hash); /* zeros where a run has none, as put */
+    if (!alm_digest_equal(&hash, &m->record->model_hash)) {
+        alm_digest_text(&m->record->model_hash, before);
+        alm_digest_text(&hash, now);
+        return alm_fail(error, ALM_ERR_INVALID, "model hash %.12s is on record, the run is of "
+                        "%.12s", before, now);
     }
     return alm_str_equal(facts->model_version, m->record->version)
                ? ALM_OK
