@@ -106,7 +106,8 @@ static bool fits(const alm_inference_answer *answer)
 }
 
 alm_err alm_inference_run_cached(const alm_cached_inference *how, const alm_inference_input *input,
-                                 alm_inference_answer *out, alm_cache_use *use, alm_error *error)
+                                 alm_inference_answer *out, alm_cache_use *use,
+                                 uint64_t *cache_ns, alm_error *error)
 {
     const alm_served_info *info = alm_served_model_describe(how->model);
     alm_answer_key key;
@@ -114,18 +115,24 @@ alm_err alm_inference_run_cached(const alm_cached_inference *how, const alm_infe
     if (!how->cache || info->scorer->remote_count > 0 || !is_small(input)) {
         ALM_TRY(alm_inference_run(how->model, how->worker, input, how->arena, out, error));
         *use = how->cache ? ALM_CACHE_BYPASS : ALM_CACHE_NONE;
+        *cache_ns = 0;
         return ALM_OK;
     }
+    uint64_t begun = alm_env_monotonic_ns(how->env);
     bool is_digest = alm_digest_parse(alm_str_of(info->digest), &key.model);
     alm_assert(is_digest);
     key.question = question_of(input, how->arena);
     if (alm_answer_cache_get(how->cache, &key, how->arena, &kept)) {
         unpack(kept, out);
         *use = ALM_CACHE_HIT;
+        *cache_ns = alm_env_monotonic_ns(how->env) - begun;
         return ALM_OK;
     }
+    uint64_t looked = alm_env_monotonic_ns(how->env);
     ALM_TRY(alm_inference_run(how->model, how->worker, input, how->arena, out, error));
+    uint64_t computed = alm_env_monotonic_ns(how->env);
     bool is_kept = fits(out) && alm_answer_cache_put(how->cache, &key, pack(out, how->arena));
     *use = is_kept ? ALM_CACHE_STORED : ALM_CACHE_MISS;
+    *cache_ns = looked - begun + alm_env_monotonic_ns(how->env) - computed;
     return ALM_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef ALM_SERVE_INFERENCE_CACHE_H
 #define ALM_SERVE_INFERENCE_CACHE_H
 
+#include "base/env.h"
 #include "serve/answer_cache.h"
 #include "serve/inference.h"
 
@@ -24,12 +25,14 @@ typedef struct alm_cached_inference {
     const alm_served_model *model;
     size_t worker;
     alm_arena *arena; /* of the answer */
+    const alm_env *env; /* its clock */
 } alm_cached_inference;
 
-/* As alm_inference_run, with the same bits. *use is set with the answer. */
+/* As alm_inference_run, with the same bits. *use is set with the answer. *cache_ns: what looking for
+ * it and keeping it took, without the model. */
 ALM_NODISCARD alm_err alm_inference_run_cached(const alm_cached_inference *how,
                                                const alm_inference_input *input,
                                                alm_inference_answer *out, alm_cache_use *use,
-                                               alm_error *error);
+                                               uint64_t *cache_ns, alm_error *error);
 
 #endif

@@ -14,6 +14,8 @@
 
 #define FEATURES 5
 
+static const alm_env NO_CLOCK = {0};
+
 typedef struct world {
     alm_arena *arena;
     scorer_case files;
@@ -56,16 +58,18 @@ static void stop(world *w)
 /* What the default model says; how it came is given. */
 static alm_cache_use ask(world *w, const alm_inference_input *input, alm_inference_answer *out)
 {
-    alm_cached_inference how = {w->cache, NULL, 0, w->arena};
+    alm_cached_inference how = {w->cache, NULL, 0, w->arena, &NO_CLOCK};
+    uint64_t cache_ns = 1;
     alm_cache_use use = ALM_CACHE_NONE;
     const alm_model_snapshot *s = alm_model_set_enter(w->set, 0);
     assert_int_equal(alm_model_snapshot_ready(s, ALM_STR("m"), ALM_STR(""), &how.model, NULL),
                      ALM_OK);
-    alm_err code = alm_inference_run_cached(&how, input, out, &use, &w->error);
+    alm_err code = alm_inference_run_cached(&how, input, out, &use, &cache_ns, &w->error);
     alm_model_set_leave(w->set, 0);
     if (code != ALM_OK) {
         fail_msg("%s", w->error.message);
     }
+    assert_int_equal(cache_ns, 0); /* of a clock that stands still */
     return use;
 }
 
@@ -138,16 +142,17 @@ static void what_is_not_kept(void **state)
     alm_inference_input input = {.rows = 1, .column_count = FEATURES - 1, .values = values};
     alm_inference_answer answer;
     alm_cache_use use = ALM_CACHE_NONE;
-    alm_cached_inference how = {w.cache, NULL, 0, w.arena};
+    alm_cached_inference how = {w.cache, NULL, 0, w.arena, &NO_CLOCK};
+    uint64_t cache_ns = 0;
     const alm_model_snapshot *s = alm_model_set_enter(w.set, 0);
     assert_int_equal(alm_model_snapshot_ready(s, ALM_STR("m"), ALM_STR(""), &how.model, NULL),
                      ALM_OK);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, NULL),
+        assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL),
                          ALM_ERR_INVALID);
     }
     input.rows = SIZE_MAX;
-    assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, NULL), ALM_ERR_LIMIT);
+    assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL), ALM_ERR_LIMIT);
     alm_model_set_leave(w.set, 0);
     input.rows = ROWS;
     input.column_count = FEATURES;

@@ -86,8 +86,8 @@ alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
     visit->read_ns = alm_env_monotonic_ns(env);
     alm_cached_inference how = {.cache = visit->call->service->cache, .model = visit->model,
                                 .worker = (size_t)visit->call->request->worker,
-                                .arena = visit->call->request->arena};
-    alm_err code = alm_inference_run_cached(&how, input, out, &visit->use, error);
+                                .arena = visit->call->request->arena, .env = env};
+    alm_err code = alm_inference_run_cached(&how, input, out, &visit->use, &visit->cache_ns, error);
     visit->answered_ns = alm_env_monotonic_ns(env);
     if (code == ALM_OK) {
         visit->rows = out->rows;
@@ -156,6 +156,9 @@ void almi_visit_count(const almi_visit *visit)
     if (!visit->model) {
         return;
     }
+    times.was_kept = visit->use == ALM_CACHE_HIT;
+    times.was_missed = visit->use == ALM_CACHE_MISS || visit->use == ALM_CACHE_STORED;
+    times.cache_ns = visit->cache_ns;
     times.input_ns = (visit->read_ns ? visit->read_ns : now) - visit->begun_ns;
     if (visit->read_ns) {
         times.infer_ns = visit->answered_ns - visit->read_ns;

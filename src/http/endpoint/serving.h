@@ -20,6 +20,7 @@ typedef struct almi_visit {
     alm_inference_input input; /* and its answer, when there are rows */
     alm_inference_answer answer;
     alm_cache_use use;
+    uint64_t cache_ns;
     size_t rows;
 } almi_visit;
 

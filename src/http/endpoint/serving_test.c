@@ -350,6 +350,12 @@ static void answers_are_kept(void **state)
     text = ask(&f, ALM_METHOD_GET, "/metrics", "", 200);
     assert_has(text, "almanac_cache_hits_total 2\n");
     assert_has(text, "almanac_cache_misses_total 1\n");
+    /* As Triton counts: a kept answer is a success and no inference. */
+    text = ask(&f, ALM_METHOD_GET, "/v2/models/m/stats", "", 200);
+    assert_has(text, "\"inference_count\":2,\"execution_count\":2,\"inference_stats\":{"
+                     "\"success\":{\"count\":4,");
+    assert_has(text, "\"cache_hit\":{\"count\":2,\"ns\":2000},"
+                     "\"cache_miss\":{\"count\":1,\"ns\":2000}}");
     alm_answer_cache_destroy(f.service.service.cache);
     end(&f);
 }
