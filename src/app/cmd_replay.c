@@ -232,7 +232,7 @@ const almi_command almi_cmd_replay = {
     .arguments_min = 1,
     .arguments_max = ALMI_ARGUMENTS_MAX,
     .summary = "make predictions on record again, and compare",
-    .text = "Reads files of the prediction log that `almanac serve` keeps where its settings say so "
+    .text = "Reads files of the prediction log that 'almanac serve' keeps if its settings say so "
             "(docs/prediction-log.md). What a model answered is computed again from the values on "
             "record, by the model whose content has the hash on record: a release of the project, "
             "or a file of --model. What a committed run answered is given again from that run in "

@@ -1,5 +1,5 @@
-/* serve_records.h: what `almanac serve` keeps of its answers where serve.yaml says so: the prediction
- * log and the cache. */
+/* serve_records.h: what `almanac serve` keeps of its answers where serve.yaml says so: the
+ * prediction log and the cache. */
 #ifndef ALM_APP_SERVE_RECORDS_H
 #define ALM_APP_SERVE_RECORDS_H
 

@@ -459,7 +459,8 @@ static void writer_reaches_depth_63(void **state) {
 static void raw_and_copied_values(void **state)
 {
     (void)state;
-    static const char TEXT[] = "{\"a b\" : [ 1, 2.50,\n\"x\\\" y\\\\\" , true,null],\"c\":{ },\"d\":-0.0}";
+    static const char TEXT[] = "{\"a b\" : [ 1, 2.50,\n\"x\\\" y\\\\\" , true,null],"
+                               "\"c\":{ },\"d\":-0.0}";
     alm_buffer raw = {0}, copied = {0};
     alm_json_document *document = NULL;
     alm_json_writer json = alm_json_writer_on(&raw);
@@ -467,7 +468,8 @@ static void raw_and_copied_values(void **state)
     alm_json_raw(&json, alm_str_of(TEXT));
     alm_json_raw(&json, ALM_STR(" 7 "));
     alm_json_close_array(&json);
-    assert_string_equal(raw.data, "[{\"a b\":[1,2.50,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
+    assert_string_equal(raw.data,
+                        "[{\"a b\":[1,2.50,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
     assert_int_equal(alm_json_parse(alm_buffer_view(&raw), "raw", &document, NULL), ALM_OK);
     json = alm_json_writer_on(&copied);
     alm_json_copy(&json, alm_json_root(document));

@@ -248,7 +248,8 @@ static alm_err ask(moment *m, const alm_json *body, alm_reply *reply, alm_error 
     if (!alm_str_starts_with(m->record->route, ALM_REPLAY_PATHS) ||
         alm_route_find(request.method, request.path, m->arena, &call.route, call.value, &allow) !=
             ALM_MATCH_FOUND || !call.route->request) {
-        return alm_fail(error, ALM_ERR_UNSUPPORTED, "answers of this address cannot be given again");
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "answers of this address cannot be given "
+                        "again");
     }
     ALM_TRY(alm_service_meters_create(1, &service.meters, error));
     alm_err code = run_route(&call, reply, error);

@@ -1,5 +1,5 @@
-/* replay_answer.h: an answer of the product that is on record, given again from its committed run by
- * the endpoint that gave it, and compared member by member, numbers bit for bit.
+/* replay_answer.h: an answer of the product that is on record, given again from its committed run
+ * by the endpoint that gave it, and compared member by member, numbers bit for bit.
  *
  * The clock is that of the record, so ages and what follows from them come again. Not compared are
  * the members that say how the moment was, not what was answered: `late`, `misses`, `reason` and

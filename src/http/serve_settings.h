@@ -1,7 +1,7 @@
 /* serve_settings.h: serve.yaml, what is the machine's and not the project's: where to listen,
- * limits, TLS, access, what is on record, the cache. Strict as almanac.yaml: an unknown key, a wrong type or a value out of range
- * is one ALM_ERR_CONFIG "serve.yaml:LINE:COLUMN: ...". Secrets do not stand in it, only the names
- * of files that hold them. */
+ * limits, TLS, access, what is on record, the cache. Strict as almanac.yaml: an unknown key, a
+ * wrong type or a value out of range is one ALM_ERR_CONFIG "serve.yaml:LINE:COLUMN: ...". Secrets
+ * do not stand in it, only the names of files that hold them. */
 #ifndef ALM_HTTP_SERVE_SETTINGS_H
 #define ALM_HTTP_SERVE_SETTINGS_H
 

@@ -21,7 +21,7 @@
  *
  * Which requests are on record is decided by a hash of their id and a rate, so it needs no state,
  * several services decide alike, and what is on record at one rate is so at every higher one. Who
- * chooses the id chooses: a client whose own ids are taken over can be on record always or never. */
+ * chooses the id chooses: a client whose own ids are taken over is there always or never. */
 #ifndef ALM_MONITOR_PREDICTION_LOG_H
 #define ALM_MONITOR_PREDICTION_LOG_H
 

@@ -18,8 +18,9 @@
     "{\"v\":2,\"time\":\"2026-01-02T03:04:05.678901Z\",\"request_id\":\"r-1\","                  \
     "\"trace_id\":\"0af7\",\"route\":\"/api/v1/predictions/demand\",\"model\":\"demand\","       \
     "\"version\":\"3\",\"model_hash\":\"" HASH "\",\"served_by\":\"previous\","                  \
-    "\"reason\":\"breaker open\",\"run\":\"run-1\",\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                      \
-    "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],\"steps\":2,\"windows\":[[1,2],[3,null]],"      \
+    "\"reason\":\"breaker open\",\"run\":\"run-1\","                             \
+    "\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                                                    \
+    "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],\"steps\":2,\"windows\":[[1,2],[3,null]],"     \
     "\"answers\":[[1.7976931348623157e+308,\"inf\"],[0.30000000000000004,-2]],"                  \
     "\"request\":{\"node\":\"a b\",\"horizon\":3},\"reply\":{\"value\":-0.0,\"list\":[]}}\n"
 

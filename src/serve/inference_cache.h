@@ -28,8 +28,8 @@ typedef struct alm_cached_inference {
     const alm_env *env; /* its clock */
 } alm_cached_inference;
 
-/* As alm_inference_run, with the same bits. *use is set with the answer. *cache_ns: what looking for
- * it and keeping it took, without the model. */
+/* As alm_inference_run, with the same bits. *use is set with the answer. *cache_ns: what looking
+ * for it and keeping it took, without the model. */
 ALM_NODISCARD alm_err alm_inference_run_cached(const alm_cached_inference *how,
                                                const alm_inference_input *input,
                                                alm_inference_answer *out, alm_cache_use *use,

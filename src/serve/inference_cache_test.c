@@ -152,7 +152,8 @@ static void what_is_not_kept(void **state)
                          ALM_ERR_INVALID);
     }
     input.rows = SIZE_MAX;
-    assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL), ALM_ERR_LIMIT);
+    assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL),
+                     ALM_ERR_LIMIT);
     alm_model_set_leave(w.set, 0);
     input.rows = ROWS;
     input.column_count = FEATURES;

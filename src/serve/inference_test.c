@@ -318,8 +318,8 @@ static void counters_are_sums_over_workers(void **state)
     /* A kept answer is a success and no inference; of one that was missed the model's time is what
      * the cache did not take. */
     alm_inference_times kept = {.succeeded = true, .input_ns = 1, .infer_ns = 2, .output_ns = 3,
-                                .now_ms = 700, .rows = 7, .was_kept = true, .cache_ns = 2};
-    alm_inference_times missed = {.succeeded = true, .infer_ns = 9, .now_ms = 700, .rows = 1,
+                                .now_ms = 900, .rows = 7, .was_kept = true, .cache_ns = 2};
+    alm_inference_times missed = {.succeeded = true, .infer_ns = 9, .now_ms = 900, .rows = 1,
                                   .was_missed = true, .cache_ns = 4};
     alm_inference_count(w.model, 0, &kept);
     alm_inference_count(w.model, 1, &missed);

@@ -1,5 +1,5 @@
-/* replay.h: a prediction on record (monitor/prediction_log.h), made again by its model, and compared
- * bit for bit. */
+/* replay.h: a prediction on record (monitor/prediction_log.h), made again by its model, and
+ * compared bit for bit. */
 #ifndef ALM_SERVE_REPLAY_H
 #define ALM_SERVE_REPLAY_H
 

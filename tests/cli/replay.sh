@@ -3,10 +3,12 @@
 project
 python3 - << 'END'
 text = open("almanac.yaml").read()
-text = text.replace("sources:\n", "sources:\n  stock: {files: data/stock.csv, time: date, keys: [sku], "
-                    "known_in_advance: true,\n    columns: {date: date, sku: text, on_hand: f64, "
-                    "due: f64}}\n", 1)
-text = text.replace("hierarchy:", "stock: {source: stock, on_hand: on_hand, receipts: due}\n\nhierarchy:")
+source = """sources:
+  stock: {files: data/stock.csv, time: date, keys: [sku], known_in_advance: true,
+          columns: {date: date, sku: text, on_hand: f64, due: f64}}
+"""
+text = text.replace("sources:\n", source, 1).replace(
+    "hierarchy:", "stock: {source: stock, on_hand: on_hand, receipts: due}\n\nhierarchy:")
 text += "deployments: {daily: {schedule: daily, stale_days_max: 36500}}\n"
 open("almanac.yaml", "w").write(text)
 END

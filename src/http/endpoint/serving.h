@@ -37,8 +37,8 @@ ALM_NODISCARD alm_err almi_visit_only(almi_visit *visit, alm_error *error);
 /* Answers `input`, which lives as long as the request, in the request's arena. */
 ALM_NODISCARD alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
                                      alm_inference_answer *out, alm_error *error);
-/* The reply is a body of this type. Where the service has a cache it says in Cache-Status (RFC 9211)
- * whether the answer was kept. */
+/* The reply is a body of this type. Where the service has a cache, Cache-Status (RFC 9211) says
+ * whether the answer was a kept one. */
 void almi_visit_reply(const almi_visit *visit, const char *content_type);
 /* ... or what went wrong: 503 of a model that is not there yet, 400 of what is not supported. */
 void almi_visit_fail(const almi_visit *visit, const alm_error *error);
