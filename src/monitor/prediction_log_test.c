@@ -19,7 +19,7 @@
     "\"trace_id\":\"0af7\",\"route\":\"/api/v1/predictions/demand\",\"model\":\"demand\","       \
     "\"version\":\"3\",\"model_hash\":\"" HASH "\",\"served_by\":\"previous\","                  \
     "\"reason\":\"breaker open\",\"run\":\"run-1\","                             \
-    "\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                                                    \
+    "\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                                                   \
     "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],\"steps\":2,\"windows\":[[1,2],[3,null]],"     \
     "\"answers\":[[1.7976931348623157e+308,\"inf\"],[0.30000000000000004,-2]],"                  \
     "\"request\":{\"node\":\"a b\",\"horizon\":3},\"reply\":{\"value\":-0.0,\"list\":[]}}\n"
