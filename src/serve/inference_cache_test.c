@@ -180,6 +180,10 @@ static void a_swap_gives_no_old_answer(void **state)
     assert_int_equal(alm_model_set_load(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
     assert_int_equal(ask(&w, &input, &again), ALM_CACHE_STORED);
     assert_same(&first, &again);
+    /* Loaded again from the same content it has its answers still. */
+    assert_int_equal(alm_model_set_load(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
+    assert_int_equal(ask(&w, &input, &again), ALM_CACHE_HIT);
+    assert_same(&first, &again);
     assert_int_equal(alm_model_set_unload(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
     assert_int_equal(alm_answer_cache_count(w.cache).entries, 0);
     stop(&w);

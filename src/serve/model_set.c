@@ -258,9 +258,22 @@ void alm_model_set_watch(alm_model_set *set, alm_model_gone gone, void *context)
     set->gone_context = context;
 }
 
-static void retire(const alm_model_set *set, alm_served_model *model)
+/* Does another one have the same content? */
+static bool is_served(alm_model_set *set, const alm_served_model *model)
 {
-    if (model && set->gone) {
+    bool is_there = false;
+    alm_mutex_lock(&set->writing);
+    for (size_t i = 0; i < set->count; i++) {
+        const alm_served_model *other = set->model[i]->model;
+        is_there |= other && strcmp(other->info.digest, model->info.digest) == 0;
+    }
+    alm_mutex_unlock(&set->writing);
+    return is_there;
+}
+
+static void retire(alm_model_set *set, alm_served_model *model)
+{
+    if (model && set->gone && !is_served(set, model)) {
         set->gone(set->gone_context, &model->info);
     }
     destroy_model(model);

@@ -110,7 +110,8 @@ void alm_model_set_destroy(alm_model_set *set);
 size_t alm_model_set_workers(const alm_model_set *set);
 
 /* Called in the writer's thread for every model that nobody reads any more, before it is destroyed:
- * unloaded, or followed by another. Said once, before models are loaded. */
+ * unloaded, or followed by another; not while one of the same content is served. Said once, before
+ * the server starts. */
 typedef void (*alm_model_gone)(void *context, const alm_served_info *info);
 void alm_model_set_watch(alm_model_set *set, alm_model_gone gone, void *context);
 
