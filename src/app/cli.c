@@ -157,7 +157,7 @@ static void print_error(almi_cli *cli, const alm_error *error)
     bool colour = cli->term.err_colour;
     print_visible(colour ? "\033[31malmanac: " : "almanac: ", alm_str_of(error->message),
                   colour ? "\033[0m\n" : "\n");
-    if (!cli->json) {
+    if (!cli->json || cli->says_error) {
         return;
     }
     alm_buffer_clear(&cli->out);

@@ -48,6 +48,7 @@ struct almi_cli {
     almi_term term;
     alm_buffer out;
     bool json;
+    bool says_error; /* the result says what went wrong: with --json no other document of it */
     bool quiet;
     int threads;
     const char *directory; /* --project, or NULL */

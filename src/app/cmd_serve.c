@@ -5,6 +5,7 @@
 #include "app/interrupt.h"
 #include "app/serve_desk.h"
 #include "app/serve_live.h"
+#include "app/serve_records.h"
 #include "app/serve_runs.h"
 #include "app/serve_scores.h"
 #include "app/served_models.h"
@@ -45,6 +46,7 @@ typedef struct serving {
     almi_serve_desk desk;
     almi_serve_runs runs;
     almi_serve_scores scores;
+    almi_serve_records records;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -127,6 +129,7 @@ static void care(serving *s)
     bool tokens = false;
     bool keys = false;
     alm_observer *observer = s->service.observer;
+    almi_serve_records_care(&s->records);
     if (alm_access_refresh(s->service.access, alm_env_monotonic_ns(&s->cli->env), &tokens, &keys,
                            &error) != ALM_OK) {
         alm_observer_log(observer, ALM_LOG_WARN, "access: %s; the keys before stay in force",
@@ -196,6 +199,7 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(open_access(s, error));
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
+    ALM_TRY(almi_serve_records_open(s->cli, &s->settings, &s->service, &s->records, error));
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     ALM_TRY(almi_serve_desk_open(s->cli, &s->service, &s->desk, error));
     ALM_TRY(almi_serve_live_open(s->cli, s->settings.server.workers, s->desk.lock > 0, &s->service,
@@ -211,6 +215,7 @@ static void close_serving(serving *s)
     almi_serve_scores_close(&s->scores);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
+    almi_serve_records_close(&s->records);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);

@@ -25,6 +25,7 @@
     X(import)               \
     X(predict)              \
     X(serve)                \
+    X(replay)               \
     X(keys_add)             \
     X(keys_list)            \
     X(keys_remove)          \

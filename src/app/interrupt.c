@@ -1,13 +1,14 @@
 #include "app/interrupt.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #define GRACE_SECONDS 2
 
 /* Signal handlers can reach nothing but a global. */
-static volatile sig_atomic_t signal_came;
+static atomic_int signal_came; /* read by threads too; lock free, as a handler needs it */
 static volatile sig_atomic_t is_patient;
 
 static void end_now(void)

@@ -52,7 +52,8 @@ static alm_str name_of_path(almi_cli *cli, alm_str path)
     return (alm_str){name, path.size};
 }
 
-static alm_err declare_file(almi_cli *cli, alm_model_set *set, alm_str text, alm_error *error)
+alm_err almi_served_models_add_file(almi_cli *cli, alm_model_set *set, alm_str text,
+                                    alm_error *error)
 {
     alm_str path = text;
     alm_str name = alm_str_split(&path, '=');
@@ -108,7 +109,8 @@ static alm_err open_release(void *context, alm_str name, alm_arena *arena, alm_o
     return ALM_OK;
 }
 
-static alm_err declare_release(almi_cli *cli, alm_model_set *set, alm_str name, alm_error *error)
+alm_err almi_served_models_add_release(almi_cli *cli, alm_model_set *set, alm_str name,
+                                       alm_error *error)
 {
     served_release *r = ALM_NEW(cli->arena, served_release);
     alm_ledger_entry *entries = NULL;
@@ -159,8 +161,10 @@ alm_err almi_served_models_open(almi_cli *cli, size_t workers, alm_model_set **o
 {
     alm_model_set *set = NULL;
     ALM_TRY(alm_model_set_create(workers, &set, error));
-    alm_err code = declare_list(cli, set, "model", declare_file, error);
-    code = code == ALM_OK ? declare_list(cli, set, "release", declare_release, error) : code;
+    alm_err code = declare_list(cli, set, "model", almi_served_models_add_file, error);
+    if (code == ALM_OK) {
+        code = declare_list(cli, set, "release", almi_served_models_add_release, error);
+    }
     if (code != ALM_OK) {
         alm_model_set_destroy(set);
         return code;

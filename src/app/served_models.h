@@ -15,4 +15,11 @@
 ALM_NODISCARD alm_err almi_served_models_open(almi_cli *cli, size_t workers, alm_model_set **out,
                                               alm_error *error);
 
+/* One more: a path as of --model (with --category-codes of the command), or a release by its name,
+ * loaded. An error names it; then the set is as before, or has it UNAVAILABLE. */
+ALM_NODISCARD alm_err almi_served_models_add_file(almi_cli *cli, alm_model_set *set, alm_str text,
+                                                  alm_error *error);
+ALM_NODISCARD alm_err almi_served_models_add_release(almi_cli *cli, alm_model_set *set,
+                                                     alm_str name, alm_error *error);
+
 #endif

@@ -50,7 +50,8 @@ typedef struct copier {
 
 /* jansson allows 2048 levels. Counting brackets outside strings beforehand gives a place for the
  * message and bounds every recursion below. */
-static alm_err check_depth(alm_str text, const char *name, alm_error *error) {
+static alm_err check_depth(alm_str text, const char *name, alm_error *error)
+{
     size_t depth = 0;
     size_t line = 1;
     size_t line_start = 0;
@@ -78,7 +79,8 @@ static alm_err check_depth(alm_str text, const char *name, alm_error *error) {
     return ALM_OK;
 }
 
-static alm_err parse_failure(const json_error_t *cause, const char *name, alm_error *error) {
+static alm_err parse_failure(const json_error_t *cause, const char *name, alm_error *error)
+{
     if (json_error_code(cause) == json_error_out_of_memory) {
         return alm_fail(error, ALM_ERR_MEMORY, "%s: out of memory while parsing JSON", name);
     }
@@ -92,7 +94,8 @@ static alm_err parse_failure(const json_error_t *cause, const char *name, alm_er
                     cause->line, cause->column, ALM_STR_ARG(text));
 }
 
-static void measure(const json_t *from, layout *need) {
+static void measure(const json_t *from, layout *need)
+{
     need->values++;
     if (json_is_string(from)) {
         need->text_bytes += json_string_length(from) + 1;
@@ -110,7 +113,8 @@ static void measure(const json_t *from, layout *need) {
     }
 }
 
-static alm_str copy_text(copier *to, const char *text, size_t size) {
+static alm_str copy_text(copier *to, const char *text, size_t size)
+{
     alm_str copy = {to->text, size};
     memcpy(to->text, text, size);
     to->text[size] = '\0';
@@ -118,7 +122,8 @@ static alm_str copy_text(copier *to, const char *text, size_t size) {
     return copy;
 }
 
-static int compare_members(const void *a, const void *b) {
+static int compare_members(const void *a, const void *b)
+{
     const alm_json *const *x = a;
     const alm_json *const *y = b;
     return alm_str_compare((*x)->key, (*y)->key);
@@ -126,7 +131,8 @@ static int compare_members(const void *a, const void *b) {
 
 static void copy_value(copier *to, const json_t *from, alm_json *value);
 
-static void copy_array(copier *to, const json_t *from, alm_json *value) {
+static void copy_array(copier *to, const json_t *from, alm_json *value)
+{
     size_t count = json_array_size(from);
     alm_json *items = to->values;
     to->values += count;
@@ -137,7 +143,8 @@ static void copy_array(copier *to, const json_t *from, alm_json *value) {
     value->as.list.count = count;
 }
 
-static void copy_object(copier *to, const json_t *from, alm_json *value) {
+static void copy_object(copier *to, const json_t *from, alm_json *value)
+{
     json_t *object = (json_t *)(uintptr_t)from;
     size_t count = json_object_size(from);
     alm_json *items = to->values;
@@ -163,7 +170,8 @@ static void copy_object(copier *to, const json_t *from, alm_json *value) {
     }
 }
 
-static void copy_value(copier *to, const json_t *from, alm_json *value) {
+static void copy_value(copier *to, const json_t *from, alm_json *value)
+{
     switch (json_typeof(from)) {
     case JSON_OBJECT:
         value->kind = ALM_JSON_OBJECT;
@@ -196,7 +204,8 @@ static void copy_value(copier *to, const json_t *from, alm_json *value) {
     }
 }
 
-static alm_err copy_document(const json_t *from, alm_json_document **out, alm_error *error) {
+static alm_err copy_document(const json_t *from, alm_json_document **out, alm_error *error)
+{
     layout need = {0};
     measure(from, &need);
     /* Values come behind the document's own head, then the index, then the text. All sizes are
@@ -221,7 +230,8 @@ static alm_err copy_document(const json_t *from, alm_json_document **out, alm_er
 
 /* jansson reads reals with strtod and the current locale's decimal point; the C locale, set for
  * this thread only, makes the embedding program's locale irrelevant. */
-static json_t *load_in_c_locale(alm_str text, json_error_t *cause) {
+static json_t *load_in_c_locale(alm_str text, json_error_t *cause)
+{
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     alm_assert(plain != (locale_t)0); /* the C locale is built in: no file, no memory */
     locale_t before = uselocale(plain);
@@ -232,7 +242,8 @@ static json_t *load_in_c_locale(alm_str text, json_error_t *cause) {
     return tree;
 }
 
-alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, alm_error *error) {
+alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, alm_error *error)
+{
     alm_assert(name != NULL && out != NULL);
     if (text.size == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s: empty, but a JSON value is needed", name);
@@ -251,36 +262,43 @@ alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, 
     return code;
 }
 
-void alm_json_document_destroy(alm_json_document *document) {
+void alm_json_document_destroy(alm_json_document *document)
+{
     alm_heap_free(document); /* one block */
 }
 
-const alm_json *alm_json_root(const alm_json_document *document) {
+const alm_json *alm_json_root(const alm_json_document *document)
+{
     return document->root;
 }
 
 /* ---- values ---- */
 
-alm_json_kind alm_json_kind_of(const alm_json *value) {
+alm_json_kind alm_json_kind_of(const alm_json *value)
+{
     return value->kind;
 }
 
-static bool is_list(const alm_json *value) {
+static bool is_list(const alm_json *value)
+{
     return value->kind == ALM_JSON_ARRAY || value->kind == ALM_JSON_OBJECT;
 }
 
-size_t alm_json_count(const alm_json *value) {
+size_t alm_json_count(const alm_json *value)
+{
     return is_list(value) ? value->as.list.count : 0;
 }
 
-const alm_json *alm_json_at(const alm_json *array, size_t index) {
+const alm_json *alm_json_at(const alm_json *array, size_t index)
+{
     if (array->kind != ALM_JSON_ARRAY || index >= array->as.list.count) {
         return NULL;
     }
     return &array->as.list.items[index];
 }
 
-const alm_json *alm_json_member(const alm_json *object, const char *key) {
+const alm_json *alm_json_member(const alm_json *object, const char *key)
+{
     if (object->kind != ALM_JSON_OBJECT) {
         return NULL;
     }
@@ -300,7 +318,8 @@ const alm_json *alm_json_member(const alm_json *object, const char *key) {
     return NULL;
 }
 
-const alm_json *alm_json_member_at(const alm_json *object, size_t index, alm_str *key) {
+const alm_json *alm_json_member_at(const alm_json *object, size_t index, alm_str *key)
+{
     if (object->kind != ALM_JSON_OBJECT || index >= object->as.list.count) {
         return NULL;
     }
@@ -362,7 +381,8 @@ alm_err alm_json_check_keys(const alm_json *object, const char *keys, alm_error 
     return ALM_OK;
 }
 
-bool alm_json_as_double(const alm_json *value, double *out) {
+bool alm_json_as_double(const alm_json *value, double *out)
+{
     if (value->kind == ALM_JSON_DOUBLE) {
         *out = value->as.real;
         return true;
@@ -374,7 +394,8 @@ bool alm_json_as_double(const alm_json *value, double *out) {
     return false;
 }
 
-bool alm_json_as_i64(const alm_json *value, int64_t *out) {
+bool alm_json_as_i64(const alm_json *value, int64_t *out)
+{
     if (value->kind != ALM_JSON_INTEGER) {
         return false;
     }
@@ -382,7 +403,8 @@ bool alm_json_as_i64(const alm_json *value, int64_t *out) {
     return true;
 }
 
-bool alm_json_as_str(const alm_json *value, alm_str *out) {
+bool alm_json_as_str(const alm_json *value, alm_str *out)
+{
     if (value->kind != ALM_JSON_STRING) {
         return false;
     }
@@ -390,7 +412,8 @@ bool alm_json_as_str(const alm_json *value, alm_str *out) {
     return true;
 }
 
-bool alm_json_as_bool(const alm_json *value, bool *out) {
+bool alm_json_as_bool(const alm_json *value, bool *out)
+{
     if (value->kind != ALM_JSON_BOOL) {
         return false;
     }
@@ -398,7 +421,8 @@ bool alm_json_as_bool(const alm_json *value, bool *out) {
     return true;
 }
 
-static const char *kind_name(alm_json_kind kind) {
+static const char *kind_name(alm_json_kind kind)
+{
     static const char *const names[] = {
         [ALM_JSON_NULL] = "null",         [ALM_JSON_BOOL] = "true or false",
         [ALM_JSON_INTEGER] = "an integer", [ALM_JSON_DOUBLE] = "a number",
@@ -408,7 +432,8 @@ static const char *kind_name(alm_json_kind kind) {
 }
 
 alm_err alm_json_get(const alm_json *object, const char *key, alm_json_kind kind,
-                     const alm_json **out, alm_error *error) {
+                     const alm_json **out, alm_error *error)
+{
     if (object->kind != ALM_JSON_OBJECT) {
         return alm_fail(error, ALM_ERR_INVALID, "key '%s' needs an object around it, found %s",
                         key, kind_name(object->kind));
@@ -428,7 +453,8 @@ alm_err alm_json_get(const alm_json *object, const char *key, alm_json_kind kind
 }
 
 alm_err alm_json_get_str(const alm_json *object, const char *key, alm_str *out,
-                         alm_error *error) {
+                         alm_error *error)
+{
     const alm_json *value;
     ALM_TRY(alm_json_get(object, key, ALM_JSON_STRING, &value, error));
     *out = value->as.text;
@@ -436,7 +462,8 @@ alm_err alm_json_get_str(const alm_json *object, const char *key, alm_str *out,
 }
 
 alm_err alm_json_get_i64(const alm_json *object, const char *key, int64_t *out,
-                         alm_error *error) {
+                         alm_error *error)
+{
     const alm_json *value;
     ALM_TRY(alm_json_get(object, key, ALM_JSON_INTEGER, &value, error));
     *out = value->as.integer;
@@ -444,7 +471,8 @@ alm_err alm_json_get_i64(const alm_json *object, const char *key, int64_t *out,
 }
 
 alm_err alm_json_get_double(const alm_json *object, const char *key, double *out,
-                            alm_error *error) {
+                            alm_error *error)
+{
     const alm_json *value;
     ALM_TRY(alm_json_get(object, key, ALM_JSON_DOUBLE, &value, error));
     bool is_number = alm_json_as_double(value, out);
@@ -452,7 +480,8 @@ alm_err alm_json_get_double(const alm_json *object, const char *key, double *out
     return ALM_OK;
 }
 
-alm_err alm_json_get_bool(const alm_json *object, const char *key, bool *out, alm_error *error) {
+alm_err alm_json_get_bool(const alm_json *object, const char *key, bool *out, alm_error *error)
+{
     const alm_json *value;
     ALM_TRY(alm_json_get(object, key, ALM_JSON_BOOL, &value, error));
     *out = value->as.boolean;

@@ -86,6 +86,11 @@ void alm_json_i64(alm_json_writer *writer, int64_t value);
 void alm_json_double(alm_json_writer *writer, double value);
 void alm_json_bool(alm_json_writer *writer, bool value);
 void alm_json_null(alm_json_writer *writer);
+/* A value that is JSON already (the caller's promise); white space between values is left out, so
+ * that it becomes one line. */
+void alm_json_raw(alm_json_writer *writer, alm_str json);
+/* A value that was read, as the writer writes it: what was equal is equal bytes. */
+void alm_json_copy(alm_json_writer *writer, const alm_json *value);
 /* Key and value in one call. */
 void alm_json_put_text(alm_json_writer *writer, const char *key, const char *value);
 void alm_json_put_str(alm_json_writer *writer, const char *key, alm_str value);

@@ -12,7 +12,8 @@
 
 #include "base/rng.h"
 
-static alm_json_document *parse(const char *text) {
+static alm_json_document *parse(const char *text)
+{
     alm_json_document *document = NULL;
     alm_error error = {0};
     if (alm_json_parse(alm_str_of(text), "t.json", &document, &error) != ALM_OK) {
@@ -23,7 +24,8 @@ static alm_json_document *parse(const char *text) {
 
 /* ---- reading ---- */
 
-static void values_keep_kind_and_document_order(void **state) {
+static void values_keep_kind_and_document_order(void **state)
+{
     (void)state;
     alm_json_document *document =
         parse("{\"z\":1,\"a\":[true,null,-2.5,\"x\\u00e9\"],\"m\":{},\"e\":1e2,\"f\":1.0}");
@@ -60,7 +62,8 @@ static void values_keep_kind_and_document_order(void **state) {
     alm_json_document_destroy(NULL);
 }
 
-static void large_objects_are_found_by_name(void **state) {
+static void large_objects_are_found_by_name(void **state)
+{
     (void)state;
     alm_buffer text = {0};
     alm_json_writer writer = alm_json_writer_on(&text);
@@ -92,7 +95,8 @@ typedef struct refused {
     const char *message_part;
 } refused;
 
-static void malformed_text_is_refused_with_its_place(void **state) {
+static void malformed_text_is_refused_with_its_place(void **state)
+{
     (void)state;
     static const refused cases[] = {
         {"", "t.json: empty"},
@@ -163,7 +167,8 @@ static void malformed_text_is_refused_with_its_place(void **state) {
                      ALM_ERR_INVALID);
 }
 
-static void depth_is_bounded_with_a_place(void **state) {
+static void depth_is_bounded_with_a_place(void **state)
+{
     (void)state;
     char text[200] = "\n";
     for (size_t depth = 64; depth <= 65; depth++) {
@@ -186,7 +191,8 @@ static void depth_is_bounded_with_a_place(void **state) {
                                     "[[[[[[[[[[[[[[[[[[[[\\\\\",\"[[[[[[[[[[[\"]"));
 }
 
-static void unknown_keys_are_named(void **state) {
+static void unknown_keys_are_named(void **state)
+{
     (void)state;
     alm_error error = {0};
     alm_json_document *document = parse("[{\"name\":1,\"steps\":2},{\"name\":1,\"step\":2},{}]");
@@ -201,7 +207,8 @@ static void unknown_keys_are_named(void **state) {
     alm_json_document_destroy(document);
 }
 
-static void integer_limits_are_exact(void **state) {
+static void integer_limits_are_exact(void **state)
+{
     (void)state;
     alm_json_document *document = parse("[9223372036854775807,-9223372036854775808,-0,-0.0]");
     const alm_json *root = alm_json_root(document);
@@ -219,7 +226,8 @@ static void integer_limits_are_exact(void **state) {
     alm_json_document_destroy(document);
 }
 
-static void typed_members_name_key_and_expectation(void **state) {
+static void typed_members_name_key_and_expectation(void **state)
+{
     (void)state;
     alm_json_document *document = parse("{\"s\":\"t\",\"i\":3,\"d\":0.5,\"b\":true,\"n\":null}");
     const alm_json *root = alm_json_root(document);
@@ -256,7 +264,8 @@ static void typed_members_name_key_and_expectation(void **state) {
 
 /* A locale with a decimal comma needs its files; where none is installed, the test still sees that
  * the thread's locale is given back. */
-static void numbers_do_not_depend_on_the_locale(void **state) {
+static void numbers_do_not_depend_on_the_locale(void **state)
+{
     (void)state;
     static const char *const commas[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "ru_RU.UTF-8", "C"};
     locale_t comma = (locale_t)0;
@@ -274,7 +283,8 @@ static void numbers_do_not_depend_on_the_locale(void **state) {
     alm_json_document_destroy(document);
 }
 
-static void a_failed_allocation_leaves_nothing(void **state) {
+static void a_failed_allocation_leaves_nothing(void **state)
+{
     (void)state;
     alm_str text = ALM_STR("{\"a\":[1,2,{\"b\":\"c\"}]}");
     bool done = false;
@@ -295,7 +305,8 @@ static void a_failed_allocation_leaves_nothing(void **state) {
 
 /* ---- random input ---- */
 
-static void write_again(alm_json_writer *writer, const alm_json *value) {
+static void write_again(alm_json_writer *writer, const alm_json *value)
+{
     int64_t integer = 0;
     double real = 0;
     bool flag = false;
@@ -330,7 +341,8 @@ static void write_again(alm_json_writer *writer, const alm_json *value) {
     }
 }
 
-static void check_fixed_point(alm_str text, size_t *accepted) {
+static void check_fixed_point(alm_str text, size_t *accepted)
+{
     alm_json_document *document = NULL;
     if (alm_json_parse(text, "fuzz", &document, NULL) != ALM_OK) {
         assert_null(document);
@@ -352,7 +364,8 @@ static void check_fixed_point(alm_str text, size_t *accepted) {
 }
 
 /* Mutated text never crashes, and whatever is accepted is written as a fixed point. */
-static void random_mutations_never_crash(void **state) {
+static void random_mutations_never_crash(void **state)
+{
     (void)state;
     static const char seed[] =
         "{\"name\":\"demand-1\",\"list\":[1,-2.5e3,null,true,{\"deep\":[[\"\\u00e9\\n\"]]}],"
@@ -380,7 +393,8 @@ static void random_mutations_never_crash(void **state) {
 
 /* ---- writing ---- */
 
-static void writer_output_is_canonical(void **state) {
+static void writer_output_is_canonical(void **state)
+{
     (void)state;
     alm_buffer text = {0};
     alm_json_writer writer = alm_json_writer_on(&text);
@@ -413,7 +427,8 @@ static void writer_output_is_canonical(void **state) {
     alm_buffer_deinit(&text);
 }
 
-static void doubles_round_trip_through_text(void **state) {
+static void doubles_round_trip_through_text(void **state)
+{
     (void)state;
     alm_rng rng = alm_rng_stream(20240601, 2);
     for (int i = 0; i < 20000; i++) {
@@ -436,7 +451,8 @@ static void doubles_round_trip_through_text(void **state) {
     }
 }
 
-static void writer_reaches_depth_63(void **state) {
+static void writer_reaches_depth_63(void **state)
+{
     (void)state;
     alm_buffer text = {0};
     alm_json_writer writer = alm_json_writer_on(&text);
@@ -454,7 +470,8 @@ static void writer_reaches_depth_63(void **state) {
     alm_buffer_deinit(&text);
 }
 
-static void defaults_stand_behind_what_is_said(void **state) {
+static void defaults_stand_behind_what_is_said(void **state)
+{
     (void)state;
     alm_arena *arena = alm_arena_create(0);
     alm_json_document *own = parse("{\"a\":1,\"b\":null}");
@@ -477,7 +494,34 @@ static void defaults_stand_behind_what_is_said(void **state) {
     alm_arena_destroy(arena);
 }
 
-int main(void) {
+/* What is JSON already goes in as it stands, without its white space; what was read comes out as it
+ * would be written. */
+static void raw_and_copied_values(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"a b\" : [ 1, 2.50,\n\"x\\\" y\\\\\" , true,null],"
+                               "\"c\":{ },\"d\":-0.0}";
+    alm_buffer raw = {0}, copied = {0};
+    alm_json_document *document = NULL;
+    alm_json_writer json = alm_json_writer_on(&raw);
+    alm_json_open_array(&json);
+    alm_json_raw(&json, alm_str_of(TEXT));
+    alm_json_raw(&json, ALM_STR(" 7 "));
+    alm_json_close_array(&json);
+    assert_string_equal(raw.data,
+                        "[{\"a b\":[1,2.50,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
+    assert_int_equal(alm_json_parse(alm_buffer_view(&raw), "raw", &document, NULL), ALM_OK);
+    json = alm_json_writer_on(&copied);
+    alm_json_copy(&json, alm_json_root(document));
+    assert_string_equal(copied.data,
+                        "[{\"a b\":[1,2.5,\"x\\\" y\\\\\",true,null],\"c\":{},\"d\":-0.0},7]");
+    alm_json_document_destroy(document);
+    alm_buffer_deinit(&raw);
+    alm_buffer_deinit(&copied);
+}
+
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_keys_are_named),
         cmocka_unit_test(values_keep_kind_and_document_order),
@@ -493,6 +537,7 @@ int main(void) {
         cmocka_unit_test(writer_output_is_canonical),
         cmocka_unit_test(doubles_round_trip_through_text),
         cmocka_unit_test(writer_reaches_depth_63),
+        cmocka_unit_test(raw_and_copied_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,11 +7,13 @@
 
 enum { DEPTH_MAX = 63 }; /* has_item holds one bit per depth */
 
-alm_json_writer alm_json_writer_on(alm_buffer *buffer) {
+alm_json_writer alm_json_writer_on(alm_buffer *buffer)
+{
     return (alm_json_writer){.buffer = buffer};
 }
 
-static void before_value(alm_json_writer *writer) {
+static void before_value(alm_json_writer *writer)
+{
     uint64_t bit = UINT64_C(1) << writer->depth;
     if (writer->after_key) {
         writer->after_key = false;
@@ -23,7 +25,8 @@ static void before_value(alm_json_writer *writer) {
     writer->has_item |= bit;
 }
 
-static void open_level(alm_json_writer *writer, const char *bracket) {
+static void open_level(alm_json_writer *writer, const char *bracket)
+{
     before_value(writer);
     alm_assert(writer->depth < DEPTH_MAX);
     writer->depth++;
@@ -31,31 +34,37 @@ static void open_level(alm_json_writer *writer, const char *bracket) {
     alm_buffer_append(writer->buffer, bracket, 1);
 }
 
-static void close_level(alm_json_writer *writer, const char *bracket) {
+static void close_level(alm_json_writer *writer, const char *bracket)
+{
     alm_assert(writer->depth > 0 && !writer->after_key);
     writer->depth--;
     alm_buffer_append(writer->buffer, bracket, 1);
 }
 
-void alm_json_open_object(alm_json_writer *writer) {
+void alm_json_open_object(alm_json_writer *writer)
+{
     open_level(writer, "{");
 }
 
-void alm_json_close_object(alm_json_writer *writer) {
+void alm_json_close_object(alm_json_writer *writer)
+{
     close_level(writer, "}");
 }
 
-void alm_json_open_array(alm_json_writer *writer) {
+void alm_json_open_array(alm_json_writer *writer)
+{
     open_level(writer, "[");
 }
 
-void alm_json_close_array(alm_json_writer *writer) {
+void alm_json_close_array(alm_json_writer *writer)
+{
     close_level(writer, "]");
 }
 
 /* RFC 8259 section 7: quote, backslash and controls must be escaped; nothing else is, so that text
  * has one form. */
-static void append_escape(alm_buffer *buffer, unsigned char c) {
+static void append_escape(alm_buffer *buffer, unsigned char c)
+{
     switch (c) {
     case '"': alm_buffer_append(buffer, "\\\"", 2); break;
     case '\\': alm_buffer_append(buffer, "\\\\", 2); break;
@@ -69,7 +78,8 @@ static void append_escape(alm_buffer *buffer, unsigned char c) {
 }
 
 /* `text` is valid UTF-8. */
-static void append_valid(alm_buffer *buffer, alm_str text) {
+static void append_valid(alm_buffer *buffer, alm_str text)
+{
     size_t start = 0;
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
@@ -84,7 +94,8 @@ static void append_valid(alm_buffer *buffer, alm_str text) {
 }
 
 /* Every byte that is not UTF-8 becomes U+FFFD, so the output is JSON whatever comes in. */
-static void append_quoted(alm_buffer *buffer, alm_str text) {
+static void append_quoted(alm_buffer *buffer, alm_str text)
+{
     alm_buffer_append(buffer, "\"", 1);
     while (text.size > 0) {
         size_t valid = text.size;
@@ -102,7 +113,8 @@ static void append_quoted(alm_buffer *buffer, alm_str text) {
     alm_buffer_append(buffer, "\"", 1);
 }
 
-void alm_json_key(alm_json_writer *writer, const char *key) {
+void alm_json_key(alm_json_writer *writer, const char *key)
+{
     alm_assert(writer->depth > 0 && !writer->after_key);
     before_value(writer);
     append_quoted(writer->buffer, alm_str_of(key));
@@ -110,21 +122,25 @@ void alm_json_key(alm_json_writer *writer, const char *key) {
     writer->after_key = true;
 }
 
-void alm_json_str(alm_json_writer *writer, alm_str value) {
+void alm_json_str(alm_json_writer *writer, alm_str value)
+{
     before_value(writer);
     append_quoted(writer->buffer, value);
 }
 
-void alm_json_text(alm_json_writer *writer, const char *value) {
+void alm_json_text(alm_json_writer *writer, const char *value)
+{
     alm_json_str(writer, alm_str_of(value));
 }
 
-void alm_json_i64(alm_json_writer *writer, int64_t value) {
+void alm_json_i64(alm_json_writer *writer, int64_t value)
+{
     before_value(writer);
     alm_buffer_printf(writer->buffer, "%" PRId64, value);
 }
 
-void alm_json_double(alm_json_writer *writer, double value) {
+void alm_json_double(alm_json_writer *writer, double value)
+{
     if (!isfinite(value)) {
         alm_json_null(writer);
         return;
@@ -138,37 +154,110 @@ void alm_json_double(alm_json_writer *writer, double value) {
     alm_buffer_double(writer->buffer, value);
 }
 
-void alm_json_bool(alm_json_writer *writer, bool value) {
+void alm_json_bool(alm_json_writer *writer, bool value)
+{
     before_value(writer);
     alm_buffer_text(writer->buffer, value ? "true" : "false");
 }
 
-void alm_json_null(alm_json_writer *writer) {
+void alm_json_null(alm_json_writer *writer)
+{
     before_value(writer);
     alm_buffer_text(writer->buffer, "null");
 }
 
-void alm_json_put_text(alm_json_writer *writer, const char *key, const char *value) {
+void alm_json_raw(alm_json_writer *writer, alm_str json)
+{
+    size_t start = 0;
+    bool in_text = false;
+    before_value(writer);
+    for (size_t i = 0; i < json.size; i++) {
+        char c = json.data[i];
+        if (in_text) {
+            i += c == '\\';
+            in_text = c != '"';
+        } else if (c == '"') {
+            in_text = true;
+        } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+            alm_buffer_append(writer->buffer, json.data + start, i - start);
+            start = i + 1;
+        }
+    }
+    alm_buffer_append(writer->buffer, json.data + start, json.size - start);
+}
+
+static void copy_scalar(alm_json_writer *writer, const alm_json *value)
+{
+    alm_str text = {0};
+    int64_t integer = 0;
+    double number = 0;
+    bool flag = false;
+    if (alm_json_as_str(value, &text)) {
+        alm_json_str(writer, text);
+    } else if (alm_json_as_i64(value, &integer)) {
+        alm_json_i64(writer, integer);
+    } else if (alm_json_as_double(value, &number)) {
+        alm_json_double(writer, number);
+    } else if (alm_json_as_bool(value, &flag)) {
+        alm_json_bool(writer, flag);
+    } else {
+        alm_json_null(writer);
+    }
+}
+
+/* As deep as a document may be. */
+void alm_json_copy(alm_json_writer *writer, const alm_json *value)
+{
+    alm_json_kind kind = alm_json_kind_of(value);
+    if (kind == ALM_JSON_ARRAY) {
+        alm_json_open_array(writer);
+        for (size_t i = 0; i < alm_json_count(value); i++) {
+            alm_json_copy(writer, alm_json_at(value, i));
+        }
+        alm_json_close_array(writer);
+    } else if (kind == ALM_JSON_OBJECT) {
+        alm_json_open_object(writer);
+        for (size_t i = 0; i < alm_json_count(value); i++) {
+            alm_str key;
+            const alm_json *member = alm_json_member_at(value, i, &key);
+            before_value(writer);
+            append_quoted(writer->buffer, key);
+            alm_buffer_append(writer->buffer, ":", 1);
+            writer->after_key = true;
+            alm_json_copy(writer, member);
+        }
+        alm_json_close_object(writer);
+    } else {
+        copy_scalar(writer, value);
+    }
+}
+
+void alm_json_put_text(alm_json_writer *writer, const char *key, const char *value)
+{
     alm_json_key(writer, key);
     alm_json_text(writer, value);
 }
 
-void alm_json_put_str(alm_json_writer *writer, const char *key, alm_str value) {
+void alm_json_put_str(alm_json_writer *writer, const char *key, alm_str value)
+{
     alm_json_key(writer, key);
     alm_json_str(writer, value);
 }
 
-void alm_json_put_i64(alm_json_writer *writer, const char *key, int64_t value) {
+void alm_json_put_i64(alm_json_writer *writer, const char *key, int64_t value)
+{
     alm_json_key(writer, key);
     alm_json_i64(writer, value);
 }
 
-void alm_json_put_double(alm_json_writer *writer, const char *key, double value) {
+void alm_json_put_double(alm_json_writer *writer, const char *key, double value)
+{
     alm_json_key(writer, key);
     alm_json_double(writer, value);
 }
 
-void alm_json_put_bool(alm_json_writer *writer, const char *key, bool value) {
+void alm_json_put_bool(alm_json_writer *writer, const char *key, bool value)
+{
     alm_json_key(writer, key);
     alm_json_bool(writer, value);
 }

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "monitor/line_sink.h"
 #include "project/yaml_section.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
@@ -21,12 +22,25 @@ typedef struct tls_entry {
     alm_str certificate, key;
 } tls_entry;
 
+typedef struct predictions_entry {
+    alm_str folder;
+    double rate;
+    int32_t file_mib, files_max, buffer_kib;
+} predictions_entry;
+
+typedef struct cache_entry {
+    int32_t mib;
+} cache_entry;
+
 static const almi_key TOP_KEYS[] = {
     {.key = "listen", .kind = ALMI_OTHER, .doc = "see `listen`"},
     {.key = "limits", .kind = ALMI_OTHER, .doc = "see `limits`"},
     {.key = "tls", .kind = ALMI_OTHER,
      .doc = "see `tls`; without it connections are not encrypted"},
     {.key = "access", .kind = ALMI_OTHER, .doc = "who may ask: see docs/access.md"},
+    {.key = "predictions", .kind = ALMI_OTHER,
+     .doc = "see `predictions`; without it no prediction is on record"},
+    {.key = "cache", .kind = ALMI_OTHER, .doc = "see `cache`; without it every answer is computed"},
 };
 
 static const almi_key LISTEN_KEYS[] = {
@@ -65,6 +79,28 @@ static const almi_key TLS_KEYS[] = {
      .doc = "file with its private key (PEM)"},
 };
 
+static const almi_key PREDICTIONS_KEYS[] = {
+    {.key = "folder", .kind = ALMI_TEXT, .offset = offsetof(predictions_entry, folder),
+     .required = true, .doc = "where its files go; made when it is missing"},
+    {.key = "rate", .kind = ALMI_F64, .offset = offsetof(predictions_entry, rate), .max = 1,
+     .fallback = "0.01", .doc = "share of requests on record, chosen by a hash of their id"},
+    {.key = "file_mib", .kind = ALMI_I32, .offset = offsetof(predictions_entry, file_mib),
+     .min = 1, .max = 65536, .fallback = "64",
+     .doc = "a file that is full is followed by the next"},
+    {.key = "files_max", .kind = ALMI_I32, .offset = offsetof(predictions_entry, files_max),
+     .min = 0, .max = ALM_LINE_FILES_MAX, .fallback = "16",
+     .doc = "when there are more, the oldest are removed; 0: all are kept"},
+    {.key = "buffer_kib", .kind = ALMI_I32, .offset = offsetof(predictions_entry, buffer_kib),
+     .min = 16, .max = 1048576, .fallback = "1024",
+     .doc = "what each event loop may have waiting for the disk; what is beyond is lost and "
+            "counted"},
+};
+
+static const almi_key CACHE_KEYS[] = {
+    {.key = "mib", .kind = ALMI_I32, .offset = offsetof(cache_entry, mib), .min = 1,
+     .max = 1048576, .required = true, .doc = "memory of all answers that are kept"},
+};
+
 static const almi_section TOP = {
     .name = "serve.yaml", .doc = "Everything may be left out.", .keys = TOP_KEYS,
     .key_count = COUNT(TOP_KEYS)};
@@ -76,6 +112,14 @@ static const almi_section LIMITS = {
 static const almi_section TLS = {
     .name = "tls", .doc = "Encrypted connections.", .keys = TLS_KEYS,
     .key_count = COUNT(TLS_KEYS)};
+
+static const almi_section PREDICTIONS = {
+    .name = "predictions", .doc = "Predictions on record, to be made again by `almanac replay`: "
+                                  "see docs/prediction-log.md.",
+    .keys = PREDICTIONS_KEYS, .key_count = COUNT(PREDICTIONS_KEYS)};
+static const almi_section CACHE = {
+    .name = "cache", .doc = "Answers of models that are given again to the same question.",
+    .keys = CACHE_KEYS, .key_count = COUNT(CACHE_KEYS)};
 
 /* A section that may be left out: then its defaults. */
 static alm_err read_section(const almi_section *section, const alm_yaml *top, alm_arena *arena,
@@ -108,6 +152,26 @@ static void take_limits(const limits_entry *limits, alm_server_settings *out)
     out->drain_seconds = (uint32_t)limits->drain_seconds;
 }
 
+/* What is off unless it is said. */
+static alm_err read_further(const alm_yaml *top, alm_arena *arena, alm_serve_settings *out,
+                            alm_error *error)
+{
+    predictions_entry p;
+    cache_entry cache;
+    if (top && alm_yaml_member(top, "predictions")) {
+        ALM_TRY(read_section(&PREDICTIONS, top, arena, &p, error));
+        out->predictions = (alm_serve_predictions){
+            .folder = alm_path_join(arena, out->folder, p.folder.data), .rate = p.rate,
+            .file_bytes = (uint64_t)p.file_mib << 20, .files_max = (uint32_t)p.files_max,
+            .ring_bytes = (size_t)p.buffer_kib << 10};
+    }
+    if (top && alm_yaml_member(top, "cache")) {
+        ALM_TRY(read_section(&CACHE, top, arena, &cache, error));
+        out->cache_bytes = (size_t)cache.mib << 20;
+    }
+    return ALM_OK;
+}
+
 static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
                         alm_serve_settings *out, alm_error *error)
 {
@@ -130,7 +194,7 @@ static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
         ALM_TRY(read_pem(fs, out->folder, tls.key, arena, &server->key, error));
     }
     out->access = top ? alm_yaml_member(top, "access") : NULL;
-    return ALM_OK;
+    return read_further(top, arena, out, error);
 }
 
 alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
@@ -152,7 +216,8 @@ alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
 
 void alm_serve_settings_document(alm_buffer *out)
 {
-    static const almi_section *const sections[] = {&TOP, &LISTEN, &LIMITS, &TLS};
+    static const almi_section *const sections[] = {&TOP, &LISTEN, &LIMITS, &TLS, &PREDICTIONS,
+                                                   &CACHE};
     for (size_t i = 0; i < COUNT(sections); i++) {
         almi_section_document(sections[i], out);
     }

@@ -56,6 +56,8 @@ static void nothing_gives_the_defaults(void **state)
     assert_int_equal(server->drain_seconds, alm_server_defaults.drain_seconds);
     assert_false(f.settings.has_workers);
     assert_null(f.settings.access);
+    assert_null(f.settings.predictions.folder); /* nobody's data is kept unless it is said */
+    assert_int_equal(f.settings.cache_bytes, 0);
     stop(&f);
 }
 
@@ -72,7 +74,9 @@ static void everything_that_is_said_is_taken(void **state)
         "         connections_per_address: 5, request_seconds: 9, drain_seconds: 0,\n"
         "         memory_mib: 3}\n"
         "tls: {certificate: c.pem, key: k.pem}\n"
-        "access: {development: true}\n");
+        "access: {development: true}\n"
+        "predictions: {folder: log, rate: 0.5, file_mib: 2, files_max: 0, buffer_kib: 64}\n"
+        "cache: {mib: 3}\n");
     assert_int_equal(read_file(&f), ALM_OK);
     const alm_server_settings *server = &f.settings.server;
     assert_string_equal(server->address, "::1");
@@ -91,6 +95,13 @@ static void everything_that_is_said_is_taken(void **state)
     assert_string_equal(server->key.data, "KEY");
     assert_non_null(f.settings.access);
     assert_string_equal(f.settings.folder, "/p");
+    const alm_serve_predictions *predictions = &f.settings.predictions;
+    assert_string_equal(predictions->folder, "/p/log");
+    assert_true(predictions->rate == 0.5);
+    assert_int_equal(predictions->file_bytes, 2 << 20);
+    assert_int_equal(predictions->files_max, 0);
+    assert_int_equal(predictions->ring_bytes, 64 << 10);
+    assert_int_equal(f.settings.cache_bytes, 3 << 20);
     stop(&f);
 }
 
@@ -105,6 +116,12 @@ static void faults_are_told_with_their_place(void **state)
         {"listen:\n  port: 70000\n", "serve.yaml:2:3", ALM_ERR_CONFIG},
         {"listen: 80\n", "serve.yaml:1:1", ALM_ERR_CONFIG},
         {"limits: {headers: many}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"predictions: {rate: 0.1}\n", "folder", ALM_ERR_CONFIG},
+        {"predictions: {folder: a, rate: 1.5}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"predictions: {folder: a, rate: -1}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"predictions: {folder: a, redis: b}\n", "redis", ALM_ERR_CONFIG},
+        {"cache: {}\n", "mib", ALM_ERR_CONFIG},
+        {"cache: {mib: 0}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
         {"tls: {certificate: c.pem}\n", "key", ALM_ERR_CONFIG},
         {"tls: {certificate: c.pem, key: k.pem}\n", "c.pem", ALM_ERR_NOT_FOUND},
     };

@@ -16,6 +16,8 @@
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "monitor/prediction_recorder.h"
+#include "serve/answer_cache.h"
 #include "serve/committed.h"
 #include "serve/computation.h"
 #include "serve/desk.h"
@@ -38,12 +40,16 @@ struct alm_service {
     _Atomic(alm_server *) server; /* NULL until it runs */
     alm_model_set *models; /* with as many workers as the server; NULL: none are served */
     atomic_int loads;      /* of models that are at work */
+    alm_prediction_recorder *recorder; /* with as many workers; NULL: nothing is on record */
+    alm_answer_cache *cache;           /* NULL: every answer is computed */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
     /* Committed runs, renewed by their owner; NULL: no project is served. */
     const alm_project *project;
     uint64_t memory_limit_bytes; /* of committed runs and lines together; 0: none */
     alm_committed *committed;
+    const alm_committed_set *replayed; /* instead of the current set, for an answer that is made
+                                        * again; NULL when anybody is served */
     alm_epoch *epoch;       /* one of its workers for each event loop */
     alm_ladder_clock clock; /* of deadlines */
     alm_live *live;           /* events, and what is computed; NULL: `live_problem` says why */

@@ -5,13 +5,13 @@
 
 #include "base/json.h"
 
-enum { VERSION = 1, DOUBLE_BYTES = 25 /* -1.2345678901234567e-308 and a comma */ };
+enum { VERSION = 2, DOUBLE_BYTES = 25 /* -1.2345678901234567e-308 and a comma */ };
 
 /* The longest line that is written can be read: every byte of a text escaped, every number long,
- * two brackets and a comma per row, names. */
-_Static_assert((ALM_PREDICTION_COLUMNS_MAX + 9) * (6 * ALM_PREDICTION_TEXT_BYTES_MAX + 3) +
-                       ALM_PREDICTION_VALUES_MAX * DOUBLE_BYTES + ALM_PREDICTION_ROWS_MAX * 6 +
-                       1000 <= ALM_PREDICTION_LINE_BYTES_MAX,
+ * two brackets and a comma per row of three kinds, both bodies, names. */
+_Static_assert((ALM_PREDICTION_COLUMNS_MAX + 10) * (6 * ALM_PREDICTION_TEXT_BYTES_MAX + 3) +
+                       ALM_PREDICTION_VALUES_MAX * DOUBLE_BYTES + ALM_PREDICTION_ROWS_MAX * 9 +
+                       2 * ALM_PREDICTION_BODY_BYTES_MAX + 1000 <= ALM_PREDICTION_LINE_BYTES_MAX,
                "the longest line fits");
 
 /* ---- sampling ---- */
@@ -49,20 +49,80 @@ static alm_err check_text(const char *what, alm_str text, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err fail_sizes(const alm_prediction_record *r, alm_error *error)
+{
+    return alm_fail(error, ALM_ERR_LIMIT, "%zu rows of %zu columns, %zu steps of %zu and %zu "
+                    "outputs: a prediction on record has at most %d values", r->row_count,
+                    r->column_count, r->steps, r->window_width, r->output_count,
+                    ALM_PREDICTION_VALUES_MAX);
+}
+
 static alm_err check_sizes(const alm_prediction_record *r, alm_error *error)
 {
-    bool fits = r->column_count <= ALM_PREDICTION_COLUMNS_MAX &&
-                r->row_count <= ALM_PREDICTION_ROWS_MAX &&
-                r->output_count <= ALM_PREDICTION_OUTPUTS_MAX &&
-                r->row_count * (r->column_count + r->output_count) <= ALM_PREDICTION_VALUES_MAX;
-    if (!fits) {
-        return alm_fail(error, ALM_ERR_LIMIT, "%zu rows of %zu columns and %zu outputs: a "
-                        "prediction on record has at most %d values", r->row_count,
-                        r->column_count, r->output_count, ALM_PREDICTION_VALUES_MAX);
+    const size_t most = ALM_PREDICTION_VALUES_MAX;
+    if (r->column_count > ALM_PREDICTION_COLUMNS_MAX || r->row_count > ALM_PREDICTION_ROWS_MAX ||
+        r->output_count > ALM_PREDICTION_OUTPUTS_MAX || r->steps > most ||
+        r->window_width > most || r->steps * r->window_width > most ||
+        r->row_count * (r->column_count + r->steps * r->window_width + r->output_count) > most) {
+        return fail_sizes(r, error);
     }
-    if (r->row_count == 0 || r->output_count == 0 || r->request_id.size == 0) {
-        return alm_fail(error, ALM_ERR_INVALID, "a prediction on record has a request id, a row "
-                        "and an output at least");
+    bool has_windows = r->steps > 0 && r->window_width > 0;
+    bool has_rows = r->row_count > 0 && r->output_count > 0;
+    bool is_whole = has_rows ? has_windows || (r->steps == 0 && r->window_width == 0)
+                             : r->row_count + r->output_count + r->column_count + r->steps +
+                                       r->window_width == 0;
+    if (!is_whole || r->request_id.size == 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "a prediction on record has a request id, and with "
+                        "numbers a row and an output at least");
+    }
+    return ALM_OK;
+}
+
+/* Depth of the brackets of JSON. */
+static size_t depth_of(alm_str json)
+{
+    size_t depth = 0, most = 0;
+    bool in_text = false;
+    for (size_t i = 0; i < json.size; i++) {
+        char c = json.data[i];
+        if (in_text) {
+            i += c == '\\';
+            in_text = c != '"';
+        } else if (c == '"') {
+            in_text = true;
+        } else if (c == '{' || c == '[') {
+            most = ++depth > most ? depth : most;
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0;
+        }
+    }
+    return most;
+}
+
+static bool is_object(alm_str json)
+{
+    alm_str text = alm_str_trim(json);
+    return text.size > 0 && text.data[0] == '{';
+}
+
+static alm_err check_bodies(const alm_prediction_record *r, alm_error *error)
+{
+    const size_t most = ALM_PREDICTION_BODY_BYTES_MAX;
+    bool has_reply = r->request.size > 0 && r->reply.size > 0;
+    if (r->request.size > most || r->reply.size > most ||
+        depth_of(r->request) > ALM_PREDICTION_BODY_DEPTH_MAX ||
+        depth_of(r->reply) > ALM_PREDICTION_BODY_DEPTH_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "a request of %zu bytes and a reply of %zu: on "
+                        "record each has at most %u, and %d levels of brackets", r->request.size,
+                        r->reply.size, ALM_PREDICTION_BODY_BYTES_MAX,
+                        ALM_PREDICTION_BODY_DEPTH_MAX);
+    }
+    if (has_reply && (!is_object(r->request) || !is_object(r->reply))) {
+        return alm_fail(error, ALM_ERR_INVALID, "request and reply on record are JSON objects");
+    }
+    if (!has_reply && (r->request.size + r->reply.size > 0 || r->row_count == 0)) {
+        return alm_fail(error, ALM_ERR_INVALID, "a prediction on record has numbers of a model, or "
+                        "a request and its reply");
     }
     return ALM_OK;
 }
@@ -70,6 +130,7 @@ static alm_err check_sizes(const alm_prediction_record *r, alm_error *error)
 static alm_err check_record(const alm_prediction_record *r, alm_error *error)
 {
     ALM_TRY(check_sizes(r, error));
+    ALM_TRY(check_bodies(r, error));
     ALM_TRY(check_text("the request id", r->request_id, error));
     ALM_TRY(check_text("the trace id", r->trace_id, error));
     ALM_TRY(check_text("the route", r->route, error));
@@ -77,6 +138,7 @@ static alm_err check_record(const alm_prediction_record *r, alm_error *error)
     ALM_TRY(check_text("the version", r->version, error));
     ALM_TRY(check_text("the step", r->served_by, error));
     ALM_TRY(check_text("the reason", r->reason, error));
+    ALM_TRY(check_text("the run", r->run, error));
     for (size_t i = 0; i < r->column_count; i++) {
         ALM_TRY(check_text("a column's name", r->column[i], error));
     }
@@ -109,34 +171,56 @@ static void write_rows(alm_json_writer *json, const char *key, const double *val
     alm_json_close_array(json);
 }
 
+static void write_body(alm_json_writer *json, const char *key, alm_str body)
+{
+    alm_json_key(json, key);
+    if (body.size > 0) {
+        alm_json_raw(json, body);
+    } else {
+        alm_json_null(json);
+    }
+}
+
+static void write_labels(const alm_prediction_record *record, alm_json_writer *json)
+{
+    char time[ALM_INSTANT_TEXT_BYTES], hash[ALM_DIGEST_TEXT_BYTES];
+    alm_instant_text(record->time, time);
+    alm_digest_text(&record->model_hash, hash);
+    alm_json_put_i64(json, "v", VERSION);
+    alm_json_put_text(json, "time", time);
+    alm_json_put_str(json, "request_id", record->request_id);
+    alm_json_put_str(json, "trace_id", record->trace_id);
+    alm_json_put_str(json, "route", record->route);
+    alm_json_put_str(json, "model", record->model);
+    alm_json_put_str(json, "version", record->version);
+    alm_json_put_text(json, "model_hash", hash);
+    alm_json_put_str(json, "served_by", record->served_by);
+    alm_json_put_str(json, "reason", record->reason);
+    alm_json_put_str(json, "run", record->run);
+}
+
 alm_err alm_prediction_write(const alm_prediction_record *record, alm_buffer *out,
                              alm_error *error)
 {
     ALM_TRY(check_record(record, error));
-    char time[ALM_INSTANT_TEXT_BYTES], hash[ALM_DIGEST_TEXT_BYTES];
     size_t before = out->size;
-    alm_instant_text(record->time, time);
-    alm_digest_text(&record->model_hash, hash);
+    size_t rows = record->row_count;
     alm_json_writer json = alm_json_writer_on(out);
     alm_json_open_object(&json);
-    alm_json_put_i64(&json, "v", VERSION);
-    alm_json_put_text(&json, "time", time);
-    alm_json_put_str(&json, "request_id", record->request_id);
-    alm_json_put_str(&json, "trace_id", record->trace_id);
-    alm_json_put_str(&json, "route", record->route);
-    alm_json_put_str(&json, "model", record->model);
-    alm_json_put_str(&json, "version", record->version);
-    alm_json_put_text(&json, "model_hash", hash);
-    alm_json_put_str(&json, "served_by", record->served_by);
-    alm_json_put_str(&json, "reason", record->reason);
+    write_labels(record, &json);
     alm_json_key(&json, "columns");
     alm_json_open_array(&json);
     for (size_t i = 0; i < record->column_count; i++) {
         alm_json_str(&json, record->column[i]);
     }
     alm_json_close_array(&json);
-    write_rows(&json, "rows", record->value, record->row_count, record->column_count);
-    write_rows(&json, "answers", record->answer, record->row_count, record->output_count);
+    write_rows(&json, "rows", record->value, rows, record->column_count);
+    alm_json_put_i64(&json, "steps", (int64_t)record->steps);
+    write_rows(&json, "windows", record->window, record->steps ? rows : 0,
+               record->steps * record->window_width);
+    write_rows(&json, "answers", record->answer, rows, record->output_count);
+    write_body(&json, "request", record->request);
+    write_body(&json, "reply", record->reply);
     alm_json_close_object(&json);
     alm_buffer_append(out, "\n", 1);
     alm_err code = alm_buffer_status(out, error);
@@ -210,24 +294,13 @@ static alm_err take_texts(const alm_json *root, alm_arena *arena, alm_prediction
     ALM_TRY(take_text(root, "model", arena, &out->model, error));
     ALM_TRY(take_text(root, "version", arena, &out->version, error));
     ALM_TRY(take_text(root, "served_by", arena, &out->served_by, error));
-    return take_text(root, "reason", arena, &out->reason, error);
+    ALM_TRY(take_text(root, "reason", arena, &out->reason, error));
+    return take_text(root, "run", arena, &out->run, error);
 }
 
-static alm_err take_numbers(const alm_json *root, alm_arena *arena, alm_prediction_record *out,
-                            alm_error *error)
+static alm_err take_columns(const alm_json *columns, alm_arena *arena,
+                            alm_prediction_record *out, alm_error *error)
 {
-    const alm_json *columns, *rows, *answers;
-    ALM_TRY(alm_json_get(root, "columns", ALM_JSON_ARRAY, &columns, error));
-    ALM_TRY(alm_json_get(root, "rows", ALM_JSON_ARRAY, &rows, error));
-    ALM_TRY(alm_json_get(root, "answers", ALM_JSON_ARRAY, &answers, error));
-    out->column_count = alm_json_count(columns);
-    out->row_count = alm_json_count(rows);
-    out->output_count = alm_json_count(alm_json_at(answers, 0));
-    if (alm_json_count(answers) != out->row_count) {
-        return alm_fail(error, ALM_ERR_INVALID, "%zu rows have %zu answers", out->row_count,
-                        alm_json_count(answers));
-    }
-    ALM_TRY(check_sizes(out, error));
     alm_str *name = ALM_NEW_ARRAY(arena, alm_str, out->column_count);
     for (size_t i = 0; i < out->column_count; i++) {
         alm_str text;
@@ -236,13 +309,83 @@ static alm_err take_numbers(const alm_json *root, alm_arena *arena, alm_predicti
         }
         name[i] = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
     }
-    double *value = ALM_NEW_ARRAY(arena, double, out->row_count * out->column_count);
-    double *answer = ALM_NEW_ARRAY(arena, double, out->row_count * out->output_count);
-    ALM_TRY(take_rows(rows, "rows", out->column_count, value, error));
-    ALM_TRY(take_rows(answers, "answers", out->output_count, answer, error));
     out->column = name;
+    return ALM_OK;
+}
+
+/* Width of the first row; 0 without one. */
+static size_t width_of(const alm_json *rows)
+{
+    const alm_json *first = alm_json_at(rows, 0);
+    return first ? alm_json_count(first) : 0;
+}
+
+static alm_err take_counts(const alm_json *root, const alm_json *const array[4],
+                           alm_prediction_record *out, alm_error *error)
+{
+    const alm_json *rows = array[1], *windows = array[2], *answers = array[3];
+    int64_t steps = 0;
+    ALM_TRY(alm_json_get_i64(root, "steps", &steps, error));
+    out->column_count = alm_json_count(array[0]);
+    out->row_count = alm_json_count(rows);
+    out->output_count = width_of(answers);
+    out->steps = steps < 0 ? SIZE_MAX : (size_t)steps;
+    if (alm_json_count(answers) != out->row_count) {
+        return alm_fail(error, ALM_ERR_INVALID, "%zu rows have %zu answers", out->row_count,
+                        alm_json_count(answers));
+    }
+    if (alm_json_count(windows) != (steps ? out->row_count : 0) ||
+        (steps > 0 && width_of(windows) % (size_t)steps != 0)) {
+        return alm_fail(error, ALM_ERR_INVALID, "%zu rows have %zu windows of %lld steps",
+                        out->row_count, alm_json_count(windows), (long long)steps);
+    }
+    out->window_width = steps > 0 ? width_of(windows) / (size_t)steps : 0;
+    return check_sizes(out, error);
+}
+
+static alm_err take_numbers(const alm_json *root, alm_arena *arena, alm_prediction_record *out,
+                            alm_error *error)
+{
+    static const char *const KEY[] = {"columns", "rows", "windows", "answers"};
+    const alm_json *array[4];
+    for (size_t i = 0; i < 4; i++) {
+        ALM_TRY(alm_json_get(root, KEY[i], ALM_JSON_ARRAY, &array[i], error));
+    }
+    ALM_TRY(take_counts(root, array, out, error));
+    ALM_TRY(take_columns(array[0], arena, out, error));
+    size_t rows = out->row_count, window = out->steps * out->window_width;
+    double *value = ALM_NEW_ARRAY(arena, double, rows * out->column_count);
+    double *steps = ALM_NEW_ARRAY(arena, double, rows * window);
+    double *answer = ALM_NEW_ARRAY(arena, double, rows * out->output_count);
+    ALM_TRY(take_rows(array[1], "rows", out->column_count, value, error));
+    ALM_TRY(take_rows(array[2], "windows", window, steps, error));
+    ALM_TRY(take_rows(array[3], "answers", out->output_count, answer, error));
     out->value = value;
+    out->window = steps;
     out->answer = answer;
+    return ALM_OK;
+}
+
+/* An object or null. */
+static alm_err take_body(const alm_json *root, const char *key, alm_arena *arena, alm_str *out,
+                         alm_error *error)
+{
+    const alm_json *value = alm_json_member(root, key);
+    if (!value ||
+        (alm_json_kind_of(value) != ALM_JSON_NULL && alm_json_kind_of(value) != ALM_JSON_OBJECT)) {
+        return alm_fail(error, ALM_ERR_INVALID, "\"%s\" is no object and not null", key);
+    }
+    if (alm_json_kind_of(value) == ALM_JSON_OBJECT) {
+        alm_buffer text = {0};
+        alm_json_writer json = alm_json_writer_on(&text);
+        alm_json_copy(&json, value);
+        alm_err code = alm_buffer_status(&text, error);
+        if (code == ALM_OK) {
+            *out = (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
+        }
+        alm_buffer_deinit(&text);
+        return code;
+    }
     return ALM_OK;
 }
 
@@ -256,9 +399,12 @@ static alm_err take_record(const alm_json *root, alm_arena *arena, alm_predictio
                         "log, not %lld", VERSION, (long long)version);
     }
     ALM_TRY(alm_json_check_keys(root, "v time request_id trace_id route model version model_hash "
-                                "served_by reason columns rows answers", error));
+                                "served_by reason run columns rows steps windows answers request "
+                                "reply", error));
     ALM_TRY(take_texts(root, arena, out, error));
     ALM_TRY(take_numbers(root, arena, out, error));
+    ALM_TRY(take_body(root, "request", arena, &out->request, error));
+    ALM_TRY(take_body(root, "reply", arena, &out->reply, error));
     return check_record(out, error);
 }
 

@@ -15,15 +15,18 @@
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define LINE                                                                                     \
-    "{\"v\":1,\"time\":\"2026-01-02T03:04:05.678901Z\",\"request_id\":\"r-1\","                  \
+    "{\"v\":2,\"time\":\"2026-01-02T03:04:05.678901Z\",\"request_id\":\"r-1\","                  \
     "\"trace_id\":\"0af7\",\"route\":\"/api/v1/predictions/demand\",\"model\":\"demand\","       \
     "\"version\":\"3\",\"model_hash\":\"" HASH "\",\"served_by\":\"previous\","                  \
-    "\"reason\":\"breaker open\",\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                      \
-    "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],"                                            \
-    "\"answers\":[[1.7976931348623157e+308,\"inf\"],[0.30000000000000004,-2]]}\n"
+    "\"reason\":\"breaker open\",\"run\":\"run-1\","                             \
+    "\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                                                   \
+    "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],\"steps\":2,\"windows\":[[1,2],[3,null]],"     \
+    "\"answers\":[[1.7976931348623157e+308,\"inf\"],[0.30000000000000004,-2]],"                  \
+    "\"request\":{\"node\":\"a b\",\"horizon\":3},\"reply\":{\"value\":-0.0,\"list\":[]}}\n"
 
 static const alm_str COLUMNS[] = {{"a", 1}, {"b \"c\"", 5}, {"ü", 2}};
 static const double VALUES[] = {1, 0.1, NAN, -0.0, 5e-324, -INFINITY};
+static const double WINDOWS[] = {1, 2, 3, NAN};
 static const double ANSWERS[] = {1.7976931348623157e308, INFINITY, 0.1 + 0.2, -2};
 
 static alm_prediction_record example(void)
@@ -33,7 +36,10 @@ static alm_prediction_record example(void)
         .trace_id = ALM_STR("0af7"), .route = ALM_STR("/api/v1/predictions/demand"),
         .model = ALM_STR("demand"), .version = ALM_STR("3"), .served_by = ALM_STR("previous"),
         .reason = ALM_STR("breaker open"), .column_count = 3, .column = COLUMNS, .row_count = 2,
-        .value = VALUES, .output_count = 2, .answer = ANSWERS};
+        .value = VALUES, .steps = 2, .window_width = 1, .window = WINDOWS, .output_count = 2,
+        .answer = ANSWERS, .run = ALM_STR("run-1"),
+        .request = ALM_STR("{\"node\" : \"a b\",\n\t\"horizon\":3}"),
+        .reply = ALM_STR("{\"value\":-0.0,\"list\":[ ]}")};
     assert_true(alm_digest_parse(ALM_STR(HASH), &record.model_hash));
     return record;
 }
@@ -67,6 +73,11 @@ static void assert_same(const alm_prediction_record *a, const alm_prediction_rec
     }
     assert_true(same_bits(a->value, b->value, a->row_count * a->column_count));
     assert_true(same_bits(a->answer, b->answer, a->row_count * a->output_count));
+    assert_int_equal(a->steps, b->steps);
+    assert_int_equal(a->window_width, b->window_width);
+    assert_true(same_bits(a->window, b->window, a->row_count * a->steps * a->window_width));
+    assert_true(alm_str_equal(a->run, b->run));
+    assert_int_equal(a->request.size > 0, b->request.size > 0);
 }
 
 static void test_the_line(void **state)
@@ -81,6 +92,34 @@ static void test_the_line(void **state)
     if (alm_prediction_read(alm_buffer_view(&out), arena, &back, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
+    assert_same(&record, &back);
+    assert_true(alm_str_is(back.request, "{\"node\":\"a b\",\"horizon\":3}"));
+    assert_true(alm_str_is(back.reply, "{\"value\":-0.0,\"list\":[]}"));
+    alm_buffer_deinit(&out);
+    alm_arena_destroy(arena);
+}
+
+/* An answer of the product has no numbers of a model, one of a model no bodies. */
+static void test_one_part_is_enough(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_buffer out = {0};
+    alm_prediction_record back, record = example();
+    record.row_count = record.column_count = record.output_count = 0;
+    record.steps = record.window_width = 0;
+    assert_int_equal(alm_prediction_write(&record, &out, NULL), ALM_OK);
+    assert_non_null(strstr(out.data, "\"columns\":[],\"rows\":[],\"steps\":0,\"windows\":[],"
+                                     "\"answers\":[],\"request\":{\"node\""));
+    assert_int_equal(alm_prediction_read(alm_buffer_view(&out), arena, &back, NULL), ALM_OK);
+    assert_same(&record, &back);
+    record = example();
+    record.request = record.reply = record.run = (alm_str){0};
+    record.steps = record.window_width = 0;
+    alm_buffer_clear(&out);
+    assert_int_equal(alm_prediction_write(&record, &out, NULL), ALM_OK);
+    assert_non_null(strstr(out.data, "\"request\":null,\"reply\":null}\n"));
+    assert_int_equal(alm_prediction_read(alm_buffer_view(&out), arena, &back, NULL), ALM_OK);
     assert_same(&record, &back);
     alm_buffer_deinit(&out);
     alm_arena_destroy(arena);
@@ -108,6 +147,7 @@ static void test_any_bits_come_back(void **state)
         alm_prediction_record record = example();
         record.time += i;
         record.row_count = ROWS;
+        record.steps = record.window_width = 0;
         record.value = value[i];
         record.answer = answer[i];
         alm_buffer_clear(&line);
@@ -163,6 +203,23 @@ static void test_records_that_are_refused(void **state)
     refuse_write(bad, ALM_ERR_LIMIT);
     bad = good, bad.column_count = SIZE_MAX;
     refuse_write(bad, ALM_ERR_LIMIT);
+    bad = good, bad.request = (alm_str){0};
+    refuse_write(bad, ALM_ERR_INVALID);
+    bad = good, bad.request = ALM_STR(" 1");
+    refuse_write(bad, ALM_ERR_INVALID);
+    bad = good, bad.window_width = 0;
+    refuse_write(bad, ALM_ERR_INVALID);
+    bad = good, bad.row_count = bad.output_count = bad.column_count = 0;
+    refuse_write(bad, ALM_ERR_INVALID); /* windows of no rows */
+    bad = good, bad.steps = SIZE_MAX;
+    refuse_write(bad, ALM_ERR_LIMIT);
+    static char deep[2 * ALM_PREDICTION_BODY_DEPTH_MAX + 4];
+    memset(deep, '[', sizeof deep / 2);
+    memset(deep + sizeof deep / 2, ']', sizeof deep / 2);
+    bad = good, bad.request = (alm_str){deep, sizeof deep};
+    refuse_write(bad, ALM_ERR_LIMIT);
+    bad = good, bad.reply = (alm_str){wide, ALM_PREDICTION_BODY_BYTES_MAX + 1};
+    refuse_write(bad, ALM_ERR_LIMIT);
     bad = good, bad.row_count = 4096, bad.column_count = 63, bad.output_count = 2;
     refuse_write(bad, ALM_ERR_LIMIT);
 }
@@ -176,6 +233,7 @@ static void test_extremes(void **state)
     alm_buffer out = {0};
     record.column_count = 0;
     record.value = NULL;
+    record.steps = record.window_width = 0;
     assert_int_equal(alm_prediction_write(&record, &out, NULL), ALM_OK);
     assert_non_null(strstr(out.data, "\"columns\":[],\"rows\":[[],[]],"));
     assert_int_equal(alm_prediction_read(alm_buffer_view(&out), arena, &back, NULL), ALM_OK);
@@ -230,8 +288,13 @@ static void refuse_read(const char *from, const char *to, const char *part)
 static void test_lines_that_are_refused(void **state)
 {
     (void)state;
-    refuse_read("\"v\":1", "\"v\":2", "version 1 of the prediction log, not 2");
-    refuse_read("\"v\":1,", "", "v");
+    refuse_read("\"v\":2", "\"v\":1", "version 2 of the prediction log, not 1");
+    refuse_read("\"v\":2,", "", "v");
+    refuse_read("\"steps\":2", "\"steps\":3", "windows of 3 steps");
+    refuse_read("\"steps\":2", "\"steps\":0", "windows of 0 steps");
+    refuse_read("[3,null]]", "[3]]", "windows");
+    refuse_read("\"request\":{\"node\":\"a b\",\"horizon\":3}", "\"request\":null", "its reply");
+    refuse_read("\"request\":{\"node\":\"a b\",\"horizon\":3}", "\"request\":7", "request");
     refuse_read("\"route\"", "\"rout\"", "rout");
     refuse_read("2026-01-02T", "2026-13-02T", "time");
     refuse_read(HASH, "00", "model_hash");
@@ -320,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_line),
+        cmocka_unit_test(test_one_part_is_enough),
         cmocka_unit_test(test_any_bits_come_back),
         cmocka_unit_test(test_records_that_are_refused),
         cmocka_unit_test(test_extremes),

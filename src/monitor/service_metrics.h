@@ -44,6 +44,10 @@
       "Answers found in the response cache.")                                                     \
     X(CACHE_MISSES, COUNTER, NONE, "almanac_cache_misses_total", "", 0,                           \
       "Answers looked for in the response cache and not found.")                                  \
+    X(CACHE_EVICTIONS, COUNTER, NONE, "almanac_cache_evictions_total", "", 0,                     \
+      "Answers that left the response cache to make room.")                                       \
+    X(CACHE_HELD, GAUGE, BYTES, "almanac_cache_held_bytes", "", 0,                                \
+      "Memory of the response cache.")                                                            \
     X(QUEUE_DEPTH, LEVEL, NONE, "almanac_queue_depth", "queue", 16, "Items waiting now.")         \
     X(QUEUE_TIME, HISTOGRAM, SECONDS, "almanac_queue_time_seconds", "queue", 16,                  \
       "Time that an item waited before it was worked on or shed.")                                \
@@ -62,6 +66,10 @@
       "Events posted, by result: accepted, duplicate, refused.")                                  \
     X(LOG_DROPPED, COUNTER, NONE, "almanac_log_lines_dropped_total", "log", 4,                    \
       "Log lines that found no room, so that nobody had to wait.")                                \
+    X(LOG_FAILED, COUNTER, NONE, "almanac_log_lines_failed_total", "log", 4,                      \
+      "Log lines that could not be written.")                                                     \
+    X(PREDICTIONS_RECORDED, COUNTER, NONE, "almanac_predictions_recorded_total", "result", 8,     \
+      "Requests chosen for the prediction log: put, or refused because no record can hold them.") \
     X(HEAP_HELD, GAUGE, BYTES, "almanac_heap_held_bytes", "", 0,                                  \
       "Memory that the library holds from the system's allocator.")                               \
     X(BUILD, INFO, NONE, "almanac_build_info", "version commit compiler", 1, "This program.")     \

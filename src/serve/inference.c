@@ -354,11 +354,17 @@ void alm_inference_count(const alm_served_model *model, size_t worker,
     count(own, times->succeeded ? ALM_MODEL_SUCCESSES : ALM_MODEL_FAILURES, 1);
     count(own, times->succeeded ? ALM_MODEL_SUCCESS_NS : ALM_MODEL_FAILURE_NS, all);
     atomic_store_explicit(&own->counter[ALM_MODEL_LAST_MS], times->now_ms, memory_order_relaxed);
-    if (times->succeeded) {
+    if (times->succeeded && times->was_kept) {
+        count(own, ALM_MODEL_CACHE_HITS, 1);
+        count(own, ALM_MODEL_CACHE_HIT_NS, times->cache_ns);
+    } else if (times->succeeded) {
+        uint64_t cache_ns = times->was_missed ? times->cache_ns : 0;
+        count(own, ALM_MODEL_CACHE_MISSES, times->was_missed);
+        count(own, ALM_MODEL_CACHE_MISS_NS, cache_ns);
         count(own, ALM_MODEL_INFERENCES, times->rows);
         count(own, ALM_MODEL_EXECUTIONS, 1);
         count(own, ALM_MODEL_INPUT_NS, times->input_ns);
-        count(own, ALM_MODEL_INFER_NS, times->infer_ns);
+        count(own, ALM_MODEL_INFER_NS, times->infer_ns - cache_ns);
         count(own, ALM_MODEL_OUTPUT_NS, times->output_ns);
     }
 }

@@ -58,6 +58,10 @@ ALM_NODISCARD alm_err alm_inference_run(const alm_served_model *model, size_t wo
     X(INPUT_NS)    /* of successes: reading the request, */                                  \
     X(INFER_NS)    /* the model, */                                                          \
     X(OUTPUT_NS)   /* writing the answer */                                                  \
+    X(CACHE_HITS)  /* answers that were kept ones, which are no inferences, ... */           \
+    X(CACHE_HIT_NS)                                                                          \
+    X(CACHE_MISSES) /* ... and those that were looked for in vain */                         \
+    X(CACHE_MISS_NS)                                                                         \
     X(LAST_MS)     /* time of the last request, milliseconds since 1970; 0: none */
 
 typedef enum alm_model_counter {
@@ -73,6 +77,9 @@ typedef struct alm_inference_times {
     uint64_t input_ns, infer_ns, output_ns; /* of a failure their sum counts */
     uint64_t now_ms;
     uint64_t rows; /* answered */
+    bool was_kept;     /* by the cache of answers, not the model; cache_ns is how long it took */
+    bool was_missed;   /* ... in vain; cache_ns are a part of infer_ns */
+    uint64_t cache_ns;
 } alm_inference_times;
 
 void alm_inference_count(const alm_served_model *model, size_t worker,

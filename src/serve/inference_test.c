@@ -315,8 +315,17 @@ static void counters_are_sums_over_workers(void **state)
     alm_inference_count(w.model, 0, &good);
     alm_inference_count(w.model, 1, &good);
     alm_inference_count(w.model, 1, &bad);
+    /* A kept answer is a success and no inference; of one that was missed the model's time is what
+     * the cache did not take. */
+    alm_inference_times kept = {.succeeded = true, .input_ns = 1, .infer_ns = 2, .output_ns = 3,
+                                .now_ms = 900, .rows = 7, .was_kept = true, .cache_ns = 2};
+    alm_inference_times missed = {.succeeded = true, .infer_ns = 9, .now_ms = 900, .rows = 1,
+                                  .was_missed = true, .cache_ns = 4};
+    alm_inference_count(w.model, 0, &kept);
+    alm_inference_count(w.model, 1, &missed);
     alm_inference_counters(w.model, sum);
-    const uint64_t expected[ALM_MODEL_COUNTERS] = {14, 2, 2, 12, 1, 5, 2, 4, 6, 900};
+    const uint64_t expected[ALM_MODEL_COUNTERS] = {15, 3, 4, 27, 1, 5, 2,
+                                                   4 + 5, 6, 1, 2, 1, 4, 900};
     assert_memory_equal(sum, expected, sizeof sum);
     close_world(&w);
 }

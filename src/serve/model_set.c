@@ -32,6 +32,8 @@ struct alm_model_set {
     alm_mutex writing;
     declared **model; /* sorted */
     size_t count, room;
+    alm_model_gone gone; /* NULL: nobody watches */
+    void *gone_context;
 };
 
 const char *alm_model_state_text(alm_model_state state)
@@ -250,6 +252,33 @@ void alm_model_set_destroy(alm_model_set *set)
     alm_arena_destroy(set->arena); /* the struct lies in it */
 }
 
+void alm_model_set_watch(alm_model_set *set, alm_model_gone gone, void *context)
+{
+    set->gone = gone;
+    set->gone_context = context;
+}
+
+/* Does another one have the same content? */
+static bool is_served(alm_model_set *set, const alm_served_model *model)
+{
+    bool is_there = false;
+    alm_mutex_lock(&set->writing);
+    for (size_t i = 0; i < set->count; i++) {
+        const alm_served_model *other = set->model[i]->model;
+        is_there |= other && strcmp(other->info.digest, model->info.digest) == 0;
+    }
+    alm_mutex_unlock(&set->writing);
+    return is_there;
+}
+
+static void retire(alm_model_set *set, alm_served_model *model)
+{
+    if (model && set->gone && !is_served(set, model)) {
+        set->gone(set->gone_context, &model->info);
+    }
+    destroy_model(model);
+}
+
 size_t alm_model_set_workers(const alm_model_set *set)
 {
     return set->workers;
@@ -411,7 +440,7 @@ alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version, al
     }
     publish(set);
     alm_mutex_unlock(&set->writing);
-    destroy_model(old);
+    retire(set, old);
     return code == ALM_OK ? code : alm_fail(error, code, "%s", cause.message);
 }
 
@@ -430,7 +459,7 @@ alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, 
         publish(set);
     }
     alm_mutex_unlock(&set->writing);
-    destroy_model(old);
+    retire(set, old);
     return code;
 }
 

@@ -109,6 +109,12 @@ ALM_NODISCARD alm_err alm_model_set_create(size_t workers, alm_model_set **out, 
 void alm_model_set_destroy(alm_model_set *set);
 size_t alm_model_set_workers(const alm_model_set *set);
 
+/* Called in the writer's thread for every model that nobody reads any more, before it is destroyed:
+ * unloaded, or followed by another; not while one of the same content is served. Said once, before
+ * the server starts. */
+typedef void (*alm_model_gone)(void *context, const alm_served_info *info);
+void alm_model_set_watch(alm_model_set *set, alm_model_gone gone, void *context);
+
 /* Makes a model known; nothing is opened. Name and version (copied) are safe names (base/str.h),
  * else ALM_ERR_INVALID; ALM_ERR_EXISTS; ALM_ERR_LIMIT above ALM_MODEL_SET_MODELS_MAX. */
 ALM_NODISCARD alm_err alm_model_set_declare(alm_model_set *set, alm_str name, alm_str version,

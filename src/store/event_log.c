@@ -47,12 +47,14 @@ struct alm_event_log {
     alm_buffer buffer;
 };
 
-static const char *segment_path(const char *folder, uint64_t number, alm_arena *arena) {
+static const char *segment_path(const char *folder, uint64_t number, alm_arena *arena)
+{
     return alm_arena_printf(arena, "%s/%0*llu" SEGMENT_SUFFIX, folder, NUMBER_DIGITS,
                             (unsigned long long)number);
 }
 
-static bool segment_number(const char *name, uint64_t *out) {
+static bool segment_number(const char *name, uint64_t *out)
+{
     int64_t number = 0;
     if (strlen(name) != NUMBER_DIGITS + sizeof SEGMENT_SUFFIX - 1 ||
         strcmp(name + NUMBER_DIGITS, SEGMENT_SUFFIX) != 0 ||
@@ -71,7 +73,8 @@ static bool segment_number(const char *name, uint64_t *out) {
     return true;
 }
 
-static alm_err keep_segment(segments *kept, segment item, alm_error *error) {
+static alm_err keep_segment(segments *kept, segment item, alm_error *error)
+{
     if (kept->count == kept->room) {
         size_t room = kept->room ? 2 * kept->room : 16;
         void *memory = kept->item;
@@ -95,7 +98,8 @@ typedef struct found_segment {
     size_t sealed; /* bytes that count; SIZE_MAX: the newest */
 } found_segment;
 
-static alm_err read_header(alm_fs *fs, found_segment *found, alm_error *error) {
+static alm_err read_header(alm_fs *fs, found_segment *found, alm_error *error)
+{
     char bytes[ALMI_SEGMENT_HEADER_BYTES];
     size_t size = 0;
     alm_fs_stat stat;
@@ -116,7 +120,8 @@ static alm_err read_header(alm_fs *fs, found_segment *found, alm_error *error) {
 }
 
 static alm_err list_segments(alm_fs *fs, const char *folder, alm_arena *arena,
-                             found_segment **out, size_t *count, alm_error *error) {
+                             found_segment **out, size_t *count, alm_error *error)
+{
     alm_fs_entry *entry = NULL;
     size_t entries = 0;
     ALM_TRY(fs->ops->list(fs, folder, arena, &entry, &entries, error));
@@ -135,7 +140,8 @@ static alm_err list_segments(alm_fs *fs, const char *folder, alm_arena *arena,
 
 /* Nothing is written behind a header before the header is safe. */
 static alm_err check_headers(const found_segment *found, size_t count, uint64_t oldest,
-                             alm_error *error) {
+                             alm_error *error)
+{
     for (size_t i = 0; i < count; i++) {
         if (found[i].number >= oldest && !found[i].is_whole &&
             found[i].size_bytes > ALMI_SEGMENT_HEADER_BYTES) {
@@ -150,7 +156,8 @@ static alm_err check_headers(const found_segment *found, size_t count, uint64_t 
 /* Follows `previous` from the newest whole segment down to `oldest`. `chain` gets them newest
  * first. */
 static alm_err follow_chain(found_segment *found, size_t count, found_segment **chain,
-                            size_t *length, alm_error *error) {
+                            size_t *length, alm_error *error)
+{
     size_t at = count;
     while (at > 0 && !found[at - 1].is_whole) {
         at--;
@@ -187,7 +194,8 @@ typedef struct replay {
     const char *path;
 } replay;
 
-static alm_err replay_record(void *context, const alm_event_record *record, alm_error *error) {
+static alm_err replay_record(void *context, const alm_event_record *record, alm_error *error)
+{
     const replay *r = context;
     alm_event_log *log = r->log;
     almi_event_entry entry = almi_event_entry_of(record->id, record->content, record->sequence);
@@ -202,7 +210,8 @@ static alm_err replay_record(void *context, const alm_event_record *record, alm_
 
 /* What has been read may be in the memory of the system only, left there by a process that was
  * killed before its sync; it is acknowledged as a duplicate from now on. */
-static alm_err sync_newest(alm_fs *fs, const char *path, alm_error *error) {
+static alm_err sync_newest(alm_fs *fs, const char *path, alm_error *error)
+{
     alm_file *file = NULL;
     ALM_TRY(fs->ops->open(fs, path, &file, error));
     alm_err code = fs->ops->sync(fs, file, error);
@@ -211,7 +220,8 @@ static alm_err sync_newest(alm_fs *fs, const char *path, alm_error *error) {
 }
 
 static alm_err read_one(alm_event_log *log, const found_segment *found, const alm_event_sink *sink,
-                        alm_arena *arena, alm_error *error) {
+                        alm_arena *arena, alm_error *error)
+{
     replay r = {log, sink, found->path};
     alm_event_sink each = {replay_record, &r};
     almi_segment_end end;
@@ -236,7 +246,8 @@ static alm_err read_one(alm_event_log *log, const found_segment *found, const al
     return ALM_OK;
 }
 
-static alm_err make_folder(alm_fs *fs, const char *folder, alm_error *error) {
+static alm_err make_folder(alm_fs *fs, const char *folder, alm_error *error)
+{
     alm_error reason = {0};
     alm_err code = fs->ops->make_directory(fs, folder, &reason);
     return code == ALM_OK || code == ALM_ERR_EXISTS ? ALM_OK
@@ -244,7 +255,8 @@ static alm_err make_folder(alm_fs *fs, const char *folder, alm_error *error) {
 }
 
 static alm_err read_folder(alm_event_log *log, const alm_event_sink *sink, alm_arena *scratch,
-                           alm_error *error) {
+                           alm_error *error)
+{
     found_segment *found = NULL;
     size_t count = 0;
     size_t length = 0;
@@ -272,7 +284,8 @@ static alm_err read_folder(alm_event_log *log, const alm_event_sink *sink, alm_a
 
 alm_err alm_event_log_open(alm_fs *fs, const alm_event_log_options *options,
                            const alm_event_sink *replay_to, alm_event_log **out,
-                           alm_error *error) {
+                           alm_error *error)
+{
     alm_arena *arena = alm_arena_create(1024);
     alm_event_log *log = ALM_NEW(arena, alm_event_log);
     *log = (alm_event_log){
@@ -303,14 +316,16 @@ typedef struct span { /* of what a replay is asked for */
     const alm_event_sink *sink;
 } span;
 
-static alm_err pass_on(void *context, const alm_event_record *record, alm_error *error) {
+static alm_err pass_on(void *context, const alm_event_record *record, alm_error *error)
+{
     const span *s = context;
     bool is_asked = record->sequence >= s->range->from && record->sequence < s->range->before;
     return is_asked ? s->sink->take(s->sink->context, record, error) : ALM_OK;
 }
 
 static alm_err replay_segment(alm_fs *fs, const found_segment *found, const span *s,
-                              alm_error *error) {
+                              alm_error *error)
+{
     alm_event_sink each = {pass_on, (void *)s};
     almi_segment_end end;
     alm_str bytes;
@@ -324,7 +339,8 @@ static alm_err replay_segment(alm_fs *fs, const found_segment *found, const span
     return code;
 }
 
-static alm_err replay_chain(alm_fs *fs, const span *s, alm_arena *scratch, alm_error *error) {
+static alm_err replay_chain(alm_fs *fs, const span *s, alm_arena *scratch, alm_error *error)
+{
     found_segment *found = NULL;
     size_t count = 0;
     size_t length = 0;
@@ -344,7 +360,8 @@ static alm_err replay_chain(alm_fs *fs, const span *s, alm_arena *scratch, alm_e
 }
 
 alm_err alm_event_log_replay(alm_fs *fs, const alm_event_range *range, const alm_event_sink *sink,
-                             alm_error *error) {
+                             alm_error *error)
+{
     if (range->from >= range->before) {
         return ALM_OK;
     }
@@ -355,14 +372,16 @@ alm_err alm_event_log_replay(alm_fs *fs, const alm_event_range *range, const alm
     return code;
 }
 
-static void close_file(alm_event_log *log) {
+static void close_file(alm_event_log *log)
+{
     if (log->file != NULL) {
         (void)log->fs->ops->close(log->fs, log->file, NULL); /* what counts has been synced */
         log->file = NULL;
     }
 }
 
-void alm_event_log_close(alm_event_log *log) {
+void alm_event_log_close(alm_event_log *log)
+{
     if (log == NULL) {
         return;
     }
@@ -376,7 +395,8 @@ void alm_event_log_close(alm_event_log *log) {
 
 /* ---- writing ---- */
 
-static alm_err write_header(alm_event_log *log, const char *path, alm_error *error) {
+static alm_err write_header(alm_event_log *log, const char *path, alm_error *error)
+{
     alm_fs *fs = log->fs;
     almi_segment_write_header(&log->header, &log->buffer);
     ALM_TRY(alm_buffer_status(&log->buffer, error));
@@ -395,7 +415,8 @@ static alm_err write_header(alm_event_log *log, const char *path, alm_error *err
 }
 
 /* A new segment behind what counts now. `oldest` as in its header; 0: as before. */
-static alm_err begin_segment(alm_event_log *log, uint64_t oldest, alm_error *error) {
+static alm_err begin_segment(alm_event_log *log, uint64_t oldest, alm_error *error)
+{
     close_file(log);
     const segments *kept = &log->kept;
     uint64_t number = log->number_taken + 1;
@@ -423,7 +444,8 @@ static alm_err begin_segment(alm_event_log *log, uint64_t oldest, alm_error *err
 }
 
 /* The frame in the buffer, with `records` records from next_sequence on. */
-static alm_err write_frame(alm_event_log *log, uint64_t records, alm_error *error) {
+static alm_err write_frame(alm_event_log *log, uint64_t records, alm_error *error)
+{
     alm_fs *fs = log->fs;
     almi_frame_finish(&log->header, log->next_sequence, records, &log->buffer);
     ALM_TRY(alm_buffer_status(&log->buffer, error));
@@ -442,7 +464,8 @@ static alm_err write_frame(alm_event_log *log, uint64_t records, alm_error *erro
 
 /* ---- group commit ---- */
 
-void alm_event_log_submit(alm_event_log *log, alm_event_append *append) {
+void alm_event_log_submit(alm_event_log *log, alm_event_append *append)
+{
     append->outcome = ALM_EVENT_WAITING;
     append->next = atomic_load_explicit(&log->waiting, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&log->waiting, &append->next, append,
@@ -450,17 +473,20 @@ void alm_event_log_submit(alm_event_log *log, alm_event_append *append) {
     }
 }
 
-bool alm_event_log_has_waiting(const alm_event_log *log) {
+bool alm_event_log_has_waiting(const alm_event_log *log)
+{
     return atomic_load_explicit(&log->waiting, memory_order_acquire) != NULL;
 }
 
-bool alm_event_log_has(const alm_event_log *log, alm_str id) {
+bool alm_event_log_has(const alm_event_log *log, alm_str id)
+{
     almi_event_entry entry = almi_event_entry_of(id, (alm_str){0}, 0);
     return almi_event_index_find(&log->index, &entry) != NULL;
 }
 
 /* All that is waiting, in the order of the submissions. */
-static alm_event_append *take_waiting(alm_event_log *log) {
+static alm_event_append *take_waiting(alm_event_log *log)
+{
     alm_event_append *newest =
         atomic_exchange_explicit(&log->waiting, NULL, memory_order_acquire);
     alm_event_append *first = NULL;
@@ -479,13 +505,15 @@ typedef struct group { /* what goes into one frame */
     uint64_t records;
 } group;
 
-static void refuse(alm_event_append *append, const alm_error *error) {
+static void refuse(alm_event_append *append, const alm_error *error)
+{
     append->outcome = ALM_EVENT_REFUSED;
     append->error = *error;
 }
 
 /* Checks one event and puts it into the frame unless it is there already. */
-static alm_err stage(alm_event_log *log, group *g, alm_event_append *append, alm_error *error) {
+static alm_err stage(alm_event_log *log, group *g, alm_event_append *append, alm_error *error)
+{
     if (append->id.size == 0 || append->id.size > ALM_EVENT_ID_BYTES_MAX ||
         append->content.size > ALM_EVENT_CONTENT_BYTES_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "an event has an id of 1 to %d bytes and at most "
@@ -519,7 +547,8 @@ static alm_err stage(alm_event_log *log, group *g, alm_event_append *append, alm
 }
 
 /* Nobody of the group has what a failed write should have made safe. */
-static void take_back(alm_event_log *log, const group *g, const alm_error *error) {
+static void take_back(alm_event_log *log, const group *g, const alm_error *error)
+{
     for (alm_event_append *at = g->first; at != NULL; at = at->next) {
         if (at->outcome == ALM_EVENT_REFUSED || at->sequence < log->next_sequence) {
             continue;
@@ -532,7 +561,8 @@ static void take_back(alm_event_log *log, const group *g, const alm_error *error
     }
 }
 
-static alm_err flush(alm_event_log *log, group *g, size_t *count, alm_error *error) {
+static alm_err flush(alm_event_log *log, group *g, size_t *count, alm_error *error)
+{
     alm_error reason = {0};
     alm_err code = g->records > 0 ? write_frame(log, g->records, &reason) : ALM_OK;
     if (code != ALM_OK) {
@@ -548,7 +578,8 @@ static alm_err flush(alm_event_log *log, group *g, size_t *count, alm_error *err
 }
 
 /* The log can take nothing: everybody is told. */
-static void refuse_all(alm_event_append *first, const alm_error *reason, size_t *count) {
+static void refuse_all(alm_event_append *first, const alm_error *reason, size_t *count)
+{
     for (alm_event_append *at = first, *next; at != NULL; at = next) {
         next = at->next;
         refuse(at, reason);
@@ -557,13 +588,15 @@ static void refuse_all(alm_event_append *first, const alm_error *reason, size_t 
     }
 }
 
-static bool is_full(const alm_event_log *log) {
+static bool is_full(const alm_event_log *log)
+{
     return log->file == NULL || log->newest_bytes >= log->segment_bytes;
 }
 
 /* As many as fit a frame; the rest stays in `*rest`. */
 static alm_err commit_some(alm_event_log *log, alm_event_append **rest, size_t *count,
-                           alm_error *error) {
+                           alm_error *error)
+{
     alm_error reason = {0};
     if (is_full(log)) {
         alm_err code = begin_segment(log, 0, &reason);
@@ -589,7 +622,8 @@ static alm_err commit_some(alm_event_log *log, alm_event_append **rest, size_t *
     return flush(log, &g, count, error);
 }
 
-alm_err alm_event_log_commit(alm_event_log *log, size_t *count, alm_error *error) {
+alm_err alm_event_log_commit(alm_event_log *log, size_t *count, alm_error *error)
+{
     alm_event_append *rest = take_waiting(log);
     alm_err code = ALM_OK;
     *count = 0;
@@ -603,7 +637,8 @@ alm_err alm_event_log_commit(alm_event_log *log, size_t *count, alm_error *error
 /* ---- retention ---- */
 
 /* Segments whose last event lies below `before`. */
-static size_t count_released(const alm_event_log *log, uint64_t before) {
+static size_t count_released(const alm_event_log *log, uint64_t before)
+{
     const segments *kept = &log->kept;
     size_t gone = 0;
     while (gone + 1 < kept->count && kept->item[gone + 1].first_sequence <= before) {
@@ -612,11 +647,13 @@ static size_t count_released(const alm_event_log *log, uint64_t before) {
     return gone;
 }
 
-bool alm_event_log_can_release(const alm_event_log *log, uint64_t before) {
+bool alm_event_log_can_release(const alm_event_log *log, uint64_t before)
+{
     return count_released(log, before) > 0;
 }
 
-alm_err alm_event_log_release(alm_event_log *log, uint64_t before, alm_error *error) {
+alm_err alm_event_log_release(alm_event_log *log, uint64_t before, alm_error *error)
+{
     segments *kept = &log->kept;
     size_t gone = count_released(log, before);
     if (gone == 0) {
@@ -645,7 +682,8 @@ alm_err alm_event_log_release(alm_event_log *log, uint64_t before, alm_error *er
     return ALM_OK;
 }
 
-void alm_event_log_facts_of(const alm_event_log *log, alm_event_log_facts *out) {
+void alm_event_log_facts_of(const alm_event_log *log, alm_event_log_facts *out)
+{
     *out = (alm_event_log_facts){
         .oldest_sequence = log->kept.count > 0 ? log->kept.item[0].first_sequence
                                                : log->next_sequence,

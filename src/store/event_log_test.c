@@ -23,7 +23,8 @@ typedef struct fixture {
     alm_error error;
 } fixture;
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     static fixture f;
     f = (fixture){.arena = alm_arena_create(0)};
     assert_int_equal(alm_fs_memory_create(&f.fs, NULL), ALM_OK);
@@ -31,7 +32,8 @@ static int set_up(void **state) {
     return 0;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     fixture *f = *state;
     alm_event_log_close(f->log);
     alm_fs_destroy(f->fs);
@@ -39,7 +41,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static alm_err count_record(void *context, const alm_event_record *record, alm_error *error) {
+static alm_err count_record(void *context, const alm_event_record *record, alm_error *error)
+{
     (void)error;
     size_t *count = context;
     assert_true(record->sequence > 0);
@@ -47,7 +50,8 @@ static alm_err count_record(void *context, const alm_event_record *record, alm_e
     return ALM_OK;
 }
 
-static alm_err open_with(fixture *f, size_t segment_bytes, size_t ids_max, size_t *records) {
+static alm_err open_with(fixture *f, size_t segment_bytes, size_t ids_max, size_t *records)
+{
     alm_event_log_close(f->log);
     f->log = NULL;
     *records = 0;
@@ -56,11 +60,13 @@ static alm_err open_with(fixture *f, size_t segment_bytes, size_t ids_max, size_
     return alm_event_log_open(f->fs, &options, &sink, &f->log, &f->error);
 }
 
-static void ignore(alm_event_append *append) {
+static void ignore(alm_event_append *append)
+{
     (void)append;
 }
 
-static alm_event_append put(fixture *f, const char *id, const char *content) {
+static alm_event_append put(fixture *f, const char *id, const char *content)
+{
     alm_event_append append = {.id = alm_str_of(id), .content = alm_str_of(content),
                                .done = ignore};
     size_t count = 0;
@@ -72,7 +78,8 @@ static alm_event_append put(fixture *f, const char *id, const char *content) {
     return append;
 }
 
-static void test_the_same_id(void **state) {
+static void test_the_same_id(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     assert_int_equal(open_with(f, 0, 0, &records), ALM_OK);
@@ -94,7 +101,8 @@ static void test_the_same_id(void **state) {
     assert_int_equal(put(f, "e3", "").sequence, 3);
 }
 
-static void test_bounds(void **state) {
+static void test_bounds(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     static char large[ALM_EVENT_CONTENT_BYTES_MAX + 2];
@@ -112,7 +120,8 @@ static void test_bounds(void **state) {
 }
 
 /* More than a frame holds, in one commit. */
-static void test_a_large_group(void **state) {
+static void test_a_large_group(void **state)
+{
     fixture *f = *state;
     enum { COUNT = 70 };
     static char content[COUNT][20000];
@@ -143,7 +152,8 @@ static void test_a_large_group(void **state) {
 
 /* ---- a file that was damaged ---- */
 
-static const char *newest_path(fixture *f) {
+static const char *newest_path(fixture *f)
+{
     alm_fs_entry *entry = NULL;
     size_t count = 0;
     assert_int_equal(f->fs->ops->list(f->fs, FOLDER, f->arena, &entry, &count, NULL), ALM_OK);
@@ -151,19 +161,22 @@ static const char *newest_path(fixture *f) {
     return alm_path_join(f->arena, FOLDER, entry[count - 1].name);
 }
 
-static alm_str contents(fixture *f, const char *path) {
+static alm_str contents(fixture *f, const char *path)
+{
     alm_str bytes;
     assert_int_equal(alm_fs_read_all(f->fs, path, 1 << 20, f->arena, &bytes, NULL), ALM_OK);
     return bytes;
 }
 
-static void replace(fixture *f, const char *path, const char *bytes, size_t size) {
+static void replace(fixture *f, const char *path, const char *bytes, size_t size)
+{
     assert_int_equal(f->fs->ops->unlink(f->fs, path, NULL), ALM_OK);
     assert_int_equal(alm_fs_write_all(f->fs, path, (alm_str){bytes, size}, NULL), ALM_OK);
 }
 
 /* Three frames of one event; every length, and every byte changed. */
-static void test_torn_and_damaged(void **state) {
+static void test_torn_and_damaged(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     size_t end[4] = {ALMI_SEGMENT_HEADER_BYTES};
@@ -203,7 +216,8 @@ static void test_torn_and_damaged(void **state) {
 }
 
 /* What the next segment has sealed has no torn end. */
-static void test_a_sealed_segment(void **state) {
+static void test_a_sealed_segment(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     assert_int_equal(open_with(f, 0, 0, &records), ALM_OK);
@@ -234,7 +248,8 @@ typedef struct seen {
     size_t count;
 } seen;
 
-static alm_err note_record(void *context, const alm_event_record *record, alm_error *error) {
+static alm_err note_record(void *context, const alm_event_record *record, alm_error *error)
+{
     (void)error;
     seen *s = context;
     assert_true(s->count == 0 || record->sequence == s->last + 1);
@@ -243,7 +258,8 @@ static alm_err note_record(void *context, const alm_event_record *record, alm_er
     return ALM_OK;
 }
 
-static seen replay(fixture *f, uint64_t from, uint64_t before) {
+static seen replay(fixture *f, uint64_t from, uint64_t before)
+{
     seen s = {0};
     alm_event_range range = {FOLDER, from, before};
     alm_event_sink sink = {note_record, &s};
@@ -251,7 +267,8 @@ static seen replay(fixture *f, uint64_t from, uint64_t before) {
     return s;
 }
 
-static void test_replay(void **state) {
+static void test_replay(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     for (size_t segment = 1; segment <= 100000; segment *= 100000) {
@@ -281,7 +298,8 @@ static void test_replay(void **state) {
 }
 
 /* A frame whose sync failed is in the file, and is not read. */
-static void test_replay_behind_a_failure(void **state) {
+static void test_replay_behind_a_failure(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     size_t count = 0;
@@ -311,7 +329,8 @@ static void test_replay_behind_a_failure(void **state) {
 
 /* ---- retention ---- */
 
-static void test_release(void **state) {
+static void test_release(void **state)
+{
     fixture *f = *state;
     size_t records = 0;
     alm_event_log_facts facts;
@@ -339,7 +358,8 @@ static void test_release(void **state) {
 
 /* ---- the index alone ---- */
 
-static void test_index_against_a_list(void **state) {
+static void test_index_against_a_list(void **state)
+{
     (void)state;
     enum { IDS = 3000 };
     static bool there[IDS];
@@ -381,14 +401,16 @@ typedef struct crowd {
     size_t total;
 } crowd;
 
-static void count_told(alm_event_append *append) {
+static void count_told(alm_event_append *append)
+{
     crowd *c = append->context;
     assert_int_not_equal(append->outcome, ALM_EVENT_WAITING);
     atomic_fetch_add(&c->told, 1);
 }
 
 /* Task 0 commits until everybody is told; the others submit. */
-static alm_err crowd_task(void *context, size_t task, int worker, alm_error *error) {
+static alm_err crowd_task(void *context, size_t task, int worker, alm_error *error)
+{
     (void)worker;
     crowd *c = context;
     if (task == 0) {
@@ -404,7 +426,8 @@ static alm_err crowd_task(void *context, size_t task, int worker, alm_error *err
     return ALM_OK;
 }
 
-static void test_many_threads(void **state) {
+static void test_many_threads(void **state)
+{
     fixture *f = *state;
     enum { THREADS = 4, EACH = 500, TOTAL = (THREADS - 1) * EACH };
     static alm_event_append append[TOTAL];
@@ -433,7 +456,8 @@ static void test_many_threads(void **state) {
 
 #define ON(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         ON(test_the_same_id),       ON(test_bounds),       ON(test_a_large_group),
         ON(test_torn_and_damaged),  ON(test_a_sealed_segment), ON(test_release),

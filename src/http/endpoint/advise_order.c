@@ -1,3 +1,4 @@
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/batch.h"
 #include "http/endpoint/compute_request.h"
 #include "http/endpoint/endpoints.h"
@@ -96,6 +97,7 @@ static bool answer_order(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     put_answer(&request, &answer, &computing, reply);
+    almi_record_answer(answering, &answer.label, NULL, reply);
     return answer.label.is_degraded;
 }
 

@@ -43,16 +43,19 @@ const alm_schema almi_schema_run = {.name = "Run", .doc = "A committed run.",
 bool almi_answer_begin(const alm_call *call, almi_answering *out, alm_reply *reply)
 {
     const alm_service *service = call->service;
-    if (!service->committed) {
+    if (!service->committed && !service->replayed) {
         alm_problem what = {.status = 503, .detail = ALM_STR("no project is served here")};
         alm_reply_problem(reply, call->request, &what);
         return false;
     }
-    alm_epoch_enter(service->epoch, (size_t)call->request->worker);
+    if (!service->replayed) {
+        alm_epoch_enter(service->epoch, (size_t)call->request->worker);
+    }
     *out = (almi_answering){
         .call = call,
         .online = {.project = service->project,
-                   .set = alm_committed_current(service->committed),
+                   .set = service->replayed ? service->replayed
+                                            : alm_committed_current(service->committed),
                    .clock = service->clock,
                    .now = alm_env_now(service->env)}};
     return true;
@@ -61,7 +64,9 @@ bool almi_answer_begin(const alm_call *call, almi_answering *out, alm_reply *rep
 void almi_answer_end(const almi_answering *answering)
 {
     const alm_call *call = answering->call;
-    alm_epoch_leave(call->service->epoch, (size_t)call->request->worker);
+    if (!call->service->replayed) {
+        alm_epoch_leave(call->service->epoch, (size_t)call->request->worker);
+    }
 }
 
 void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply)

@@ -1,3 +1,4 @@
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/batch.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/forecast_reply.h"
@@ -90,6 +91,7 @@ static bool answer_demand(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_forecast_reply(answering, &answer, &computing, reply);
+    almi_record_answer(answering, &answer.label, NULL, reply);
     return answer.label.is_degraded;
 }
 

@@ -28,6 +28,33 @@ static void take_over(alm_service *service)
     if (service->writer) {
         alm_meter_follow(alm_meters_get(meters, ALM_SERVICE_LOG_DROPPED, "requests"),
                          alm_line_writer_dropped(service->writer));
+        alm_meter_follow(alm_meters_get(meters, ALM_SERVICE_LOG_FAILED, "requests"),
+                         alm_line_writer_failed(service->writer));
+    }
+}
+
+static void follow(alm_meters *meters, alm_service_metric what, const char *label, uint64_t total)
+{
+    alm_meter_follow(label ? alm_meters_get(meters, what, label)
+                           : alm_meters_find(meters, what, NULL), total);
+}
+
+static void take_over_records(const alm_service *service)
+{
+    alm_meters *meters = service->meters;
+    if (service->recorder) {
+        alm_prediction_recorder_counts c = alm_prediction_recorder_count(service->recorder);
+        follow(meters, ALM_SERVICE_PREDICTIONS_RECORDED, "put", c.put);
+        follow(meters, ALM_SERVICE_PREDICTIONS_RECORDED, "refused", c.refused);
+        follow(meters, ALM_SERVICE_LOG_DROPPED, "predictions", c.dropped);
+        follow(meters, ALM_SERVICE_LOG_FAILED, "predictions", c.failed);
+    }
+    if (service->cache) {
+        alm_answer_cache_counts c = alm_answer_cache_count(service->cache);
+        follow(meters, ALM_SERVICE_CACHE_HITS, NULL, c.hits);
+        follow(meters, ALM_SERVICE_CACHE_MISSES, NULL, c.misses);
+        follow(meters, ALM_SERVICE_CACHE_EVICTIONS, NULL, c.evictions);
+        set(meters, ALM_SERVICE_CACHE_HELD, (double)c.bytes);
     }
 }
 
@@ -37,6 +64,7 @@ static void run(const alm_call *call, alm_reply *reply)
     alm_prometheus_format format =
         alm_prometheus_choose(alm_request_header(call->request, "accept"));
     take_over(call->service);
+    take_over_records(call->service);
     if (alm_prometheus_write(call->service->meters, format, reply->body, &error) != ALM_OK) {
         alm_reply_error(reply, call->request, &error);
         return;

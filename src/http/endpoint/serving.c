@@ -1,5 +1,7 @@
 #include "http/endpoint/serving.h"
 
+#include "http/endpoint/answer_record.h"
+
 #define NOTICE_BYTES_MAX 400
 
 /* The models that the caller may use; all of them where nobody is asked who he is. */
@@ -82,10 +84,16 @@ alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
 {
     const alm_env *env = visit->call->service->env;
     visit->read_ns = alm_env_monotonic_ns(env);
-    alm_err code = alm_inference_run(visit->model, (size_t)visit->call->request->worker, input,
-                                     visit->call->request->arena, out, error);
+    alm_cached_inference how = {.cache = visit->call->service->cache, .model = visit->model,
+                                .worker = (size_t)visit->call->request->worker,
+                                .arena = visit->call->request->arena, .env = env};
+    alm_err code = alm_inference_run_cached(&how, input, out, &visit->use, &visit->cache_ns, error);
     visit->answered_ns = alm_env_monotonic_ns(env);
-    visit->rows = code == ALM_OK ? out->rows : 0;
+    if (code == ALM_OK) {
+        visit->rows = out->rows;
+        visit->input = *input;
+        visit->answer = *out;
+    }
     return code;
 }
 
@@ -101,6 +109,18 @@ static void put_notice(const almi_visit *visit, alm_str notice)
     alm_reply_header(visit->reply, "X-Almanac-Notice", (alm_str){text, size});
 }
 
+/* RFC 9211; the cache is named as the program. */
+static const char *cache_status(alm_cache_use use)
+{
+    static const char *const STATUS[] = {
+        [ALM_CACHE_BYPASS] = "almanac; fwd=bypass",
+        [ALM_CACHE_MISS] = "almanac; fwd=miss",
+        [ALM_CACHE_STORED] = "almanac; fwd=miss; stored",
+        [ALM_CACHE_HIT] = "almanac; hit",
+    };
+    return STATUS[use];
+}
+
 void almi_visit_reply(const almi_visit *visit, const char *content_type)
 {
     const alm_served_info *info = visit->model ? alm_served_model_describe(visit->model) : NULL;
@@ -108,6 +128,9 @@ void almi_visit_reply(const almi_visit *visit, const char *content_type)
     visit->reply->content_type = content_type;
     if (info && !info->approved) {
         put_notice(visit, info->notice);
+    }
+    if (visit->use != ALM_CACHE_NONE) {
+        alm_reply_header(visit->reply, "Cache-Status", alm_str_of(cache_status(visit->use)));
     }
 }
 
@@ -133,10 +156,17 @@ void almi_visit_count(const almi_visit *visit)
     if (!visit->model) {
         return;
     }
+    times.was_kept = visit->use == ALM_CACHE_HIT;
+    times.was_missed = visit->use == ALM_CACHE_MISS || visit->use == ALM_CACHE_STORED;
+    times.cache_ns = visit->cache_ns;
     times.input_ns = (visit->read_ns ? visit->read_ns : now) - visit->begun_ns;
     if (visit->read_ns) {
         times.infer_ns = visit->answered_ns - visit->read_ns;
         times.output_ns = now - visit->answered_ns;
     }
     alm_inference_count(visit->model, (size_t)visit->call->request->worker, &times);
+    if (times.succeeded && visit->rows > 0 && almi_record_wants(visit->call)) {
+        almi_record_inference(visit->call, alm_served_model_describe(visit->model), &visit->input,
+                              &visit->answer);
+    }
 }

@@ -8,7 +8,7 @@
 #define ALM_HTTP_ENDPOINT_SERVING_H
 
 #include "http/service.h"
-#include "serve/inference.h"
+#include "serve/inference_cache.h"
 
 typedef struct almi_visit {
     const alm_call *call;
@@ -17,6 +17,10 @@ typedef struct almi_visit {
     /* of an answer */
     const alm_served_model *model; /* NULL until it is found */
     uint64_t begun_ns, read_ns, answered_ns;
+    alm_inference_input input; /* and its answer, when there are rows */
+    alm_inference_answer answer;
+    alm_cache_use use;
+    uint64_t cache_ns;
     size_t rows;
 } almi_visit;
 
@@ -30,14 +34,15 @@ ALM_NODISCARD alm_err almi_visit_model(almi_visit *visit, alm_error *error);
 /* The only model, where a protocol names none: the one READY default, else ALM_ERR_NOT_FOUND. */
 ALM_NODISCARD alm_err almi_visit_only(almi_visit *visit, alm_error *error);
 
-/* Answers `input` in the request's arena. */
+/* Answers `input`, which lives as long as the request, in the request's arena. */
 ALM_NODISCARD alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
                                      alm_inference_answer *out, alm_error *error);
-/* The reply is a body of this type. */
+/* The reply is a body of this type. Where the service has a cache, Cache-Status (RFC 9211) says
+ * whether the answer was a kept one. */
 void almi_visit_reply(const almi_visit *visit, const char *content_type);
 /* ... or what went wrong: 503 of a model that is not there yet, 400 of what is not supported. */
 void almi_visit_fail(const almi_visit *visit, const alm_error *error);
-/* Counts the request, by the reply's status. */
+/* Counts the request, by the reply's status, and puts its answer on record. */
 void almi_visit_count(const almi_visit *visit);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "http/protocol/protocol_cases.h"
 #include "http/service_cases.h"
+#include "serve/replay.h"
 
 #define INPUT "{\"id\":\"7\",\"inputs\":[{\"name\":\"input\",\"shape\":[1,5]," \
               "\"datatype\":\"FP64\",\"data\":[0.5,-1.25,3,0,2.5]}]}"
@@ -326,6 +327,89 @@ static void binary_tensors_come_back(void **state)
     end(&f);
 }
 
+/* Where the service has a cache, the second answer is a kept one, of the same bytes; not after the
+ * model was loaded again from other content. */
+static void answers_are_kept(void **state)
+{
+    fixture f;
+    (void)state;
+    start(&f);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    assert_null(cases_reply_header(&f.answer, "Cache-Status"));
+    assert_int_equal(alm_answer_cache_create(1 << 20, 1, &f.service.service.cache, NULL), ALM_OK);
+    const char *text = ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    char *first = alm_arena_copy_text(f.w.arena, text, strlen(text));
+    assert_string_equal(cases_reply_header(&f.answer, "Cache-Status"),
+                        "almanac; fwd=miss; stored");
+    assert_string_equal(ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200), first);
+    assert_string_equal(cases_reply_header(&f.answer, "Cache-Status"), "almanac; hit");
+    text = ask(&f, ALM_METHOD_POST, "/v1/models/m:predict", /* the same question */
+               "{\"instances\":[[0.5,-1.25,3,0,2.5]]}", 200);
+    assert_string_equal(text, alm_arena_printf(f.w.arena, "{\"predictions\":[%s]}", f.value));
+    assert_string_equal(cases_reply_header(&f.answer, "Cache-Status"), "almanac; hit");
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", "{}", 400);
+    assert_null(cases_reply_header(&f.answer, "Cache-Status"));
+    text = ask(&f, ALM_METHOD_GET, "/metrics", "", 200);
+    assert_has(text, "almanac_cache_hits_total 2\n");
+    assert_has(text, "almanac_cache_misses_total 1\n");
+    /* As Triton counts: a kept answer is a success and no inference. */
+    text = ask(&f, ALM_METHOD_GET, "/v2/models/m/stats", "", 200);
+    assert_has(text, "\"inference_count\":2,\"execution_count\":2,\"inference_stats\":{"
+                     "\"success\":{\"count\":4,");
+    assert_has(text, "\"cache_hit\":{\"count\":2,\"ns\":2000},"
+                     "\"cache_miss\":{\"count\":1,\"ns\":2000}}");
+    alm_answer_cache_destroy(f.service.service.cache);
+    end(&f);
+}
+
+/* What was answered is on record with the values that were given, and answers so again. */
+static void answers_are_on_record(void **state)
+{
+    fixture f;
+    alm_line_sink *sink = NULL;
+    alm_prediction_recorder *recorder = NULL;
+    (void)state;
+    start(&f);
+    assert_int_equal(alm_line_sink_memory(1 << 20, &sink, NULL), ALM_OK);
+    alm_prediction_recorder_options options = {sink, 1, 1, 1 << 16};
+    assert_int_equal(alm_prediction_recorder_create(&options, &recorder, NULL), ALM_OK);
+    f.service.service.recorder = recorder;
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", INPUT, 200);
+    (void)ask(&f, ALM_METHOD_POST, "/v1/models/m:predict",
+              "{\"instances\":[{\"f4\":2.5,\"f0\":0.5,\"f1\":-1.25,\"f2\":3,\"f3\":0}]}", 200);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/models/m/infer", "{}", 400);
+    alm_prediction_recorder_flush(recorder);
+    size_t count = 0;
+    for (alm_str rest = alm_line_sink_memory_view(sink); rest.data && rest.size > 0; count++) {
+        alm_prediction_record record;
+        alm_replay again;
+        char text[32];
+        assert_int_equal(alm_prediction_read(alm_str_split(&rest, '\n'), f.w.arena, &record, NULL),
+                         ALM_OK);
+        assert_true(alm_str_is(record.request_id, "test-1"));
+        assert_true(alm_str_is(record.route, count ? "/v1/models/{model}:predict"
+                                                   : "/v2/models/{model}/infer"));
+        assert_true(alm_str_is(record.model, "m") && alm_str_is(record.version, "1"));
+        assert_int_equal(record.time, 1700000000000000);
+        assert_int_equal(record.row_count, 1);
+        assert_int_equal(record.column_count, CASE_FEATURES);
+        assert_true(alm_str_is(record.column[0], count ? "f4" : "f0"));
+        assert_true(record.value[0] == (count ? 2.5 : 0.5));
+        alm_double_text(record.answer[0], text);
+        assert_string_equal(text, f.value);
+        (void)alm_model_set_enter(f.w.set, 0);
+        alm_replay_inference(f.w.model, &record, f.w.arena, &again);
+        alm_model_set_leave(f.w.set, 0);
+        assert_int_equal(again.result, ALM_REPLAY_EQUAL);
+    }
+    assert_int_equal(count, 2);
+    assert_has(ask(&f, ALM_METHOD_GET, "/metrics", "", 200),
+               "almanac_predictions_recorded_total{result=\"put\"} 2\n");
+    alm_prediction_recorder_destroy(recorder);
+    assert_int_equal(sink->ops->close(sink, NULL), ALM_OK);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +422,8 @@ int main(void)
         cmocka_unit_test(a_service_without_models_says_so),
         cmocka_unit_test(who_is_limited_sees_his_models),
         cmocka_unit_test(binary_tensors_come_back),
+        cmocka_unit_test(answers_are_kept),
+        cmocka_unit_test(answers_are_on_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,8 +372,8 @@ static void put_statistics(alm_json_writer *json, const alm_model_entry *e)
     put_timing(json, "compute_input", c[ALM_MODEL_EXECUTIONS], c[ALM_MODEL_INPUT_NS]);
     put_timing(json, "compute_infer", c[ALM_MODEL_EXECUTIONS], c[ALM_MODEL_INFER_NS]);
     put_timing(json, "compute_output", c[ALM_MODEL_EXECUTIONS], c[ALM_MODEL_OUTPUT_NS]);
-    put_timing(json, "cache_hit", 0, 0);
-    put_timing(json, "cache_miss", 0, 0);
+    put_timing(json, "cache_hit", c[ALM_MODEL_CACHE_HITS], c[ALM_MODEL_CACHE_HIT_NS]);
+    put_timing(json, "cache_miss", c[ALM_MODEL_CACHE_MISSES], c[ALM_MODEL_CACHE_MISS_NS]);
     alm_json_close_object(json);
     alm_json_key(json, "batch_stats");
     alm_json_open_array(json);

@@ -1,0 +1,81 @@
+#include "http/endpoint/answer_record.h"
+
+#include "serve/replay.h"
+
+bool almi_record_wants(const alm_call *call)
+{
+    return alm_prediction_recorder_wants(call->service->recorder, call->request->id);
+}
+
+static alm_prediction_record record_of(const alm_call *call, alm_instant time)
+{
+    return (alm_prediction_record){.time = time,
+                                   .request_id = call->request->id,
+                                   .trace_id = alm_str_of(call->request->trace_id),
+                                   .route = alm_str_of(call->route->path)};
+}
+
+static void put(const alm_call *call, const alm_prediction_record *record)
+{
+    alm_prediction_recorder_put(call->service->recorder, call->request->worker, record);
+}
+
+void almi_record_inference(const alm_call *call, const alm_served_info *model,
+                           const alm_inference_input *input, const alm_inference_answer *answer)
+{
+    alm_prediction_record record = record_of(call, alm_env_now(call->service->env));
+    if (!alm_digest_parse(alm_str_of(model->digest), &record.model_hash)) {
+        return;
+    }
+    record.model = model->name;
+    record.version = model->version;
+    record.served_by = ALM_STR("model");
+    record.column = input->name ? input->name : model->scorer->row_column;
+    record.column_count = input->values ? input->column_count : 0;
+    record.row_count = input->rows;
+    record.value = input->values;
+    record.steps = input->windows ? input->steps : 0;
+    record.window_width = input->windows ? input->window_width : 0;
+    record.window = input->windows;
+    record.answer = alm_replay_outputs(answer, call->request->arena, &record.output_count);
+    put(call, &record);
+}
+
+static void take_computed(const almi_record_computed *c, alm_prediction_record *out)
+{
+    (void)alm_digest_parse(c->model_hash, &out->model_hash);
+    out->model = c->model;
+    out->version = c->version;
+    out->column = c->column;
+    out->column_count = c->columns;
+    out->row_count = c->rows;
+    out->value = c->value;
+    out->output_count = c->outputs;
+    out->answer = c->answer;
+}
+
+void almi_record_answer(const almi_answering *answering, const alm_online_label *label,
+                        const almi_record_computed *computed, const alm_reply *reply)
+{
+    const alm_call *call = answering->call;
+    if (!almi_record_wants(call) || reply->status != 200 || reply->body->failed) {
+        return;
+    }
+    alm_prediction_record record = record_of(call, answering->online.now);
+    const alm_committed_release *release =
+        alm_committed_set_release(answering->online.set, label->model_version);
+    record.version = label->model_version;
+    record.model = release ? release->model : (alm_str){0};
+    record.served_by = alm_str_of(alm_ladder_by_text(label->outcome.by));
+    record.reason = alm_str_of(alm_ladder_why_text(label->outcome.why));
+    record.request = call->request->body;
+    record.reply = alm_buffer_view(reply->body);
+    if (label->run) {
+        record.run = label->run->run_id;
+        (void)alm_digest_parse(label->run->release_hash, &record.model_hash);
+    }
+    if (computed) {
+        take_computed(computed, &record);
+    }
+    put(call, &record);
+}
