@@ -13,7 +13,8 @@
  * {"instances":[[..],..]}; 4096 different ones.
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
- * rate, and of the latencies median, p95, p99, p999 and the largest, in microseconds. */
+ * rate, answers (also those that are not counted), and of the latencies median, p95, p99, p999 and
+ * the largest, in microseconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,7 @@ typedef struct load {
     uint64_t next_body;
     double *latency; /* microseconds */
     size_t latencies, room;
-    uint64_t errors, counted_errors;
+    uint64_t answers, errors, counted_errors;
     double start, count_from;
 } load;
 
@@ -226,6 +227,7 @@ static bool receive(load *l, client *c)
         return false;
     }
     c->busy = false;
+    l->answers++;
     if (whole < 0 || strncmp(c->in, "HTTP/1.1 200", 12) != 0) {
         if (l->errors == 0) {
             fprintf(stderr, "serve_load_bench: the first error:\n%.*s\n", 600, c->in);
@@ -384,10 +386,10 @@ int main(int argc, char **argv)
     if (l.latencies > 0) {
         qsort(l.latency, l.latencies, sizeof *l.latency, by_value);
     }
-    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"median_us\":%.1f,"
-           "\"p95_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
+    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"answers\":%llu,"
+           "\"median_us\":%.1f,\"p95_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
            l.latencies, (unsigned long long)l.counted_errors, counted,
-           (double)l.latencies / counted, quantile(&l, .5), quantile(&l, .95), quantile(&l, .99),
-           quantile(&l, .999), quantile(&l, 1));
+           (double)l.latencies / counted, (unsigned long long)l.answers, quantile(&l, .5),
+           quantile(&l, .95), quantile(&l, .99), quantile(&l, .999), quantile(&l, 1));
     return l.errors > 0 && l.latencies == 0;
 }
