@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
+
 bool almi_head_is_plain_id(alm_str text)
 {
     if (text.size == 0 || text.size > 64) {
@@ -48,9 +50,11 @@ bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1])
 
 bool almi_head_is_token(alm_str text)
 {
+    /* Bit c is set for a character of a token (RFC 9110): no control, blank or "(),/:;<=>?@[\]{} */
+    static const uint64_t TOKEN[2] = {UINT64_C(0x03FF6CFA00000000), UINT64_C(0x57FFFFFFC7FFFFFE)};
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c)) {
+        if (c >= 0x80 || !(TOKEN[c / 64] >> c % 64 & 1)) {
             return false;
         }
     }
@@ -59,10 +63,16 @@ bool almi_head_is_token(alm_str text)
 
 bool almi_head_is_clean_value(alm_str text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
+    for (size_t i = 0; i < text.size; i += 8) { /* tokens are hundreds of bytes */
+        uint64_t word = alm_bytes_load(text.data + i, text.size - i);
+        if (!(alm_bytes_below(word, ' ') | alm_bytes_equal(word, 0x7F))) {
+            continue;
+        }
+        for (size_t k = i; k < i + 8 && k < text.size; k++) {
+            unsigned char c = (unsigned char)text.data[k];
+            if ((c < ' ' && c != '\t') || c == 0x7F) {
+                return false;
+            }
         }
     }
     return true;
@@ -71,8 +81,9 @@ bool almi_head_is_clean_value(alm_str text)
 static size_t count_headers(const alm_request *request, const char *name)
 {
     size_t count = 0;
+    alm_str wanted = alm_str_of(name);
     for (size_t i = 0; i < request->header_count; i++) {
-        count += alm_str_is(request->header[i].name, name);
+        count += alm_str_equal(request->header[i].name, wanted);
     }
     return count;
 }

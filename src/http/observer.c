@@ -58,11 +58,11 @@ static const char *auth_reason(int status)
 static void count(const alm_observer *o, const alm_request *request, const alm_route *route,
                   const alm_reply *reply, uint64_t elapsed_ns)
 {
-    char status[12];
+    char status[ALM_U64_TEXT_BYTES];
     const char *path = route ? route->path : NO_ROUTE;
     alm_meters *meters = o->options.meters;
     int worker = request->worker;
-    snprintf(status, sizeof status, "%d", reply->status);
+    (void)alm_u64_text((uint64_t)reply->status, status);
     alm_meter_add(alm_meters_get(meters, ALM_SERVICE_HTTP_REQUESTS, path,
                                  alm_method_name(request->method), status), worker, 1);
     alm_meter_observe(duration_of(o, route), worker, elapsed_ns);

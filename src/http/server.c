@@ -109,19 +109,27 @@ static uint64_t next_id(worker *w)
     return z ^ (z >> 31);
 }
 
+static void put_hex(uint64_t value, char out[16])
+{
+    for (int i = 15; i >= 0; i--, value >>= 4) {
+        out[i] = "0123456789abcdef"[value & 15];
+    }
+}
+
 static void name_request(connection *c)
 {
     worker *w = c->worker;
     alm_request *request = &c->request;
     request->id = alm_request_header(request, "x-request-id");
     if (!almi_head_is_plain_id(request->id)) {
-        char *made = alm_arena_printf(c->arena, "%016llx", (unsigned long long)next_id(w));
+        char *made = alm_arena_alloc(c->arena, 17); /* with the NUL that is there */
+        put_hex(next_id(w), made);
         request->id = (alm_str){made, 16};
     }
     if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
-        uint64_t high = next_id(w) | 1; /* never all zeros */
-        snprintf(request->trace_id, sizeof request->trace_id, "%016llx%016llx",
-                 (unsigned long long)high, (unsigned long long)next_id(w));
+        put_hex(next_id(w) | 1, request->trace_id); /* never all zeros */
+        put_hex(next_id(w), request->trace_id + 16);
+        request->trace_id[ALM_TRACE_ID_DIGITS] = '\0';
     }
 }
 

@@ -95,6 +95,15 @@ static alm_str model_of(const admitted *found)
     return ALM_STR("");
 }
 
+/* In the request's arena. */
+static void put_header(alm_reply *reply, const alm_request *request, const char *name,
+                       const char *text)
+{
+    size_t size = strlen(text);
+    alm_reply_header(reply, name,
+                     (alm_str){alm_arena_copy_text(request->arena, text, size), size});
+}
+
 static void put_access_headers(const alm_access_verdict *verdict, const alm_request *request,
                                alm_reply *reply)
 {
@@ -103,10 +112,9 @@ static void put_access_headers(const alm_access_verdict *verdict, const alm_requ
         alm_reply_header(reply, "WWW-Authenticate", verdict->challenge);
     }
     if (verdict->has_rate) {
-        alm_reply_headerf(reply, request, "RateLimit-Policy", "%s",
-                          alm_rate_policy_text(&verdict->rate, text));
-        alm_reply_headerf(reply, request, "RateLimit", "%s",
-                          alm_rate_state_text(&verdict->rate, text));
+        put_header(reply, request, "RateLimit-Policy",
+                   alm_rate_policy_text(&verdict->rate, text));
+        put_header(reply, request, "RateLimit", alm_rate_state_text(&verdict->rate, text));
         if (verdict->rate.retry_after_s > 0) {
             alm_reply_headerf(reply, request, "Retry-After", "%u",
                               (unsigned)verdict->rate.retry_after_s);
