@@ -112,8 +112,13 @@ static alm_err open_access(serving *s, alm_error *error)
     }
     ALM_TRY(alm_access_settings_read(is_off ? off : s->settings.access, s->settings.folder,
                                      cli->arena, &access, error));
-    return alm_access_create(&cli->env, &access, is_local, s->settings.server.workers,
-                             &s->service.access, error);
+    /* One more than event loops: the thread that hashes. */
+    int workers = s->settings.server.workers;
+    ALM_TRY(alm_access_create(&cli->env, &access, is_local, workers + 1, &s->service.access,
+                              error));
+    return access.api_keys.is_set
+               ? alm_key_checker_create(s->service.access, workers, &s->service.keys, error)
+               : ALM_OK;
 }
 
 /* ---- what is looked after ---- */
@@ -201,6 +206,7 @@ static void close_serving(serving *s)
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
     alm_model_set_destroy(s->service.models);
+    alm_key_checker_destroy(s->service.keys);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);

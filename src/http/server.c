@@ -46,7 +46,9 @@ typedef struct connection {
     alm_arena *arena;
     alm_buffer body, reply_body, inflated, packed, piece;
     /* of the exchange at hand */
-    bool is_begun, is_refused, is_too_large, is_waiting, is_expired;
+    bool is_begun, is_refused, is_too_large, is_expired;
+    bool is_waiting;   /* for alm_later, put aside */
+    bool is_admitting; /* what it waits for is whether it may */
     alm_header *header;
     alm_str target;
     alm_request request;
@@ -407,38 +409,20 @@ static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
     later->start(later);
 }
 
-static enum MHD_Result finish_reply(connection *c, struct MHD_Connection *mhd)
+static void end_wait(connection *c)
 {
+    alm_later *later = c->reply.later;
     c->is_waiting = false;
     c->worker->waiting--;
     c->waiting_since_ns = now_ns(c->worker->server);
-    c->reply.later->finish(c->reply.later);
-    return send_reply(c, mhd);
+    c->reply.later = NULL;
+    later->finish(later);
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **state)
+/* The whole request is there. */
+static enum MHD_Result answer(connection *c, struct MHD_Connection *mhd)
 {
-    (void)url;
-    (void)context;
-    connection *c = *state;
-    if (!c) {
-        return MHD_NO;
-    }
     alm_server *server = c->worker->server;
-    if (c->is_waiting) {
-        return finish_reply(c, mhd);
-    }
-    if (!c->is_begun) {
-        begin(c, mhd, method, version);
-        return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
-    }
-    if (*upload_size > 0) {
-        take_body(c, upload, *upload_size);
-        *upload_size = 0;
-        return MHD_YES;
-    }
     if (!c->is_refused) {
         open_body(c);
     }
@@ -451,6 +435,47 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
         return MHD_YES;
     }
     return send_reply(c, mhd);
+}
+
+/* Admitted or not, or waiting for that. */
+static enum MHD_Result go_on(connection *c, struct MHD_Connection *mhd)
+{
+    c->is_admitting = !c->is_refused && c->reply.later;
+    if (c->is_admitting) {
+        wait_for_reply(c, mhd);
+        return MHD_YES;
+    }
+    return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **state)
+{
+    (void)url;
+    (void)context;
+    connection *c = *state;
+    if (!c) {
+        return MHD_NO;
+    }
+    if (!c->is_begun) {
+        begin(c, mhd, method, version);
+        return go_on(c, mhd);
+    }
+    if (c->is_waiting) {
+        end_wait(c);
+        if (!c->is_admitting) {
+            return send_reply(c, mhd);
+        }
+        c->is_refused = c->reply.status != 0;
+        return go_on(c, mhd); /* the library asks again as if the head had just come */
+    }
+    if (*upload_size > 0) {
+        take_body(c, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return answer(c, mhd);
 }
 
 /* ---- connections ---- */
@@ -490,6 +515,9 @@ static void keep_little(alm_buffer *buffer)
 static void finish(connection *c, bool sent)
 {
     alm_server *server = c->worker->server;
+    if (c->is_waiting) { /* told, and the client has gone meanwhile */
+        end_wait(c);
+    }
     if (c->is_begun) {
         if (c->reply.stream.close) {
             c->reply.stream.close(c->reply.stream.context);
@@ -499,7 +527,7 @@ static void finish(connection *c, bool sent)
         }
         atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
     }
-    c->is_begun = c->is_refused = c->is_too_large = false;
+    c->is_begun = c->is_refused = c->is_too_large = c->is_admitting = false;
     c->slot = NULL;
     alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {

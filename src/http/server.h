@@ -26,7 +26,8 @@ typedef struct alm_server alm_server;
 /* Sets reply->status and what goes with it; never fails. */
 typedef struct alm_server_handler {
     /* The head is there, the body is not: a reply that is set here is sent at once and the body is
-     * never read. `slot` is kept for `handle`. */
+     * never read. `slot` is kept for `handle`. With reply->later the body waits until that has
+     * finished, which sets a reply, or none when the request may go on. */
     void (*admit)(void *context, const alm_request *request, alm_reply *reply, void **slot);
     void (*handle)(void *context, const alm_request *request, void *slot, alm_reply *reply);
     /* The reply was sent, or could not be (then `sent` is false). NULL: nobody asks. */

@@ -122,7 +122,78 @@ static void put_access_headers(const alm_access_verdict *verdict, const alm_requ
     }
 }
 
-/* May the caller? Sets found->identity, or the reply. */
+/* Sets found->identity, or the reply. */
+static void take_verdict(const alm_access_verdict *verdict, const alm_request *request,
+                         admitted *found, alm_reply *reply)
+{
+    found->identity = verdict->identity;
+    if (verdict->reason != ALM_ACCESS_ALLOWED) {
+        alm_problem what = {.status = verdict->status,
+                            .type = verdict->type,
+                            .title = verdict->title,
+                            .detail = verdict->detail};
+        alm_reply_problem(reply, request, &what);
+    }
+    put_access_headers(verdict, request, reply);
+}
+
+/* ---- API keys that are checked by another thread ---- */
+
+typedef struct deferred {
+    alm_later later;
+    alm_key_check check;
+    alm_key_checker *keys;
+    const alm_request *request;
+    admitted *found;
+    alm_reply *reply;
+    bool is_taken;
+} deferred;
+
+static void tell(void *context)
+{
+    deferred *d = context;
+    d->later.wake(d->later.connection);
+}
+
+static void start_check(alm_later *later)
+{
+    deferred *d = later->context;
+    d->is_taken = true; /* before: when it is, another thread goes on at once */
+    if (!alm_key_checker_ask(d->keys, &d->check)) {
+        d->is_taken = false;
+        tell(d);
+    }
+}
+
+static void finish_check(alm_later *later)
+{
+    deferred *d = later->context;
+    if (!d->is_taken) {
+        problem(d->reply, d->request, 503, "too many API keys wait to be checked; try again");
+        alm_reply_header(d->reply, "Retry-After", ALM_STR("1"));
+        return;
+    }
+    take_verdict(&d->check.verdict, d->request, d->found, d->reply);
+    if (d->reply->status == 0) {
+        check_type(d->found->route, d->request, d->reply);
+    }
+}
+
+static void defer(const alm_service *service, const alm_access_request *asked,
+                  const alm_request *request, admitted *found, alm_reply *reply)
+{
+    deferred *d = ALM_NEW(request->arena, deferred);
+    d->later = (alm_later){.start = start_check, .finish = finish_check, .context = d};
+    d->check = (alm_key_check){.request = *asked, .arena = request->arena, .told = tell,
+                               .context = d};
+    d->keys = service->keys;
+    d->request = request;
+    d->found = found;
+    d->reply = reply;
+    reply->later = &d->later;
+}
+
+/* May the caller? Sets found->identity, or the reply, or that it comes later. */
 static void check_access(const alm_service *service, const alm_request *request, admitted *found,
                          alm_reply *reply)
 {
@@ -138,20 +209,17 @@ static void check_access(const alm_service *service, const alm_request *request,
                                 .api_key = alm_request_header(request, "x-api-key"),
                                 .peer = request->peer,
                                 .is_loopback = request->is_loopback,
+                                .defers_hash = service->keys != NULL,
                                 .needed = (alm_role)(found->route->scope - ALM_SCOPE_VIEWER),
                                 .model = model_of(found),
                                 .now = alm_env_now(service->env),
                                 .now_ns = alm_env_monotonic_ns(service->env)};
     alm_access_verdict verdict = alm_access_check(service->access, &asked, request->arena);
-    found->identity = verdict.identity;
-    if (verdict.reason != ALM_ACCESS_ALLOWED) {
-        alm_problem what = {.status = verdict.status,
-                            .type = verdict.type,
-                            .title = verdict.title,
-                            .detail = verdict.detail};
-        alm_reply_problem(reply, request, &what);
+    if (verdict.reason == ALM_ACCESS_DEFERRED) {
+        defer(service, &asked, request, found, reply);
+        return;
     }
-    put_access_headers(&verdict, request, reply);
+    take_verdict(&verdict, request, found, reply);
 }
 
 _Static_assert(ALM_SCOPE_ADMIN - ALM_SCOPE_VIEWER == ALM_ROLE_ADMIN, "scopes are roles");
@@ -174,7 +242,7 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
     }
     *slot = found;
     check_access(context, request, found, reply);
-    if (reply->status == 0) {
+    if (reply->status == 0 && !reply->later) {
         check_type(found->route, request, reply);
     }
 }

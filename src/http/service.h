@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "http/access/access.h"
 #include "http/access/audit.h"
+#include "http/access/key_checker.h"
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -27,6 +28,7 @@ struct alm_service {
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
+    alm_key_checker *keys;    /* NULL: unknown API keys are hashed on the event loop */
     alm_audit *audit;         /* NULL: what changes state is not recorded */
     alm_desk *desk;           /* NULL: nothing is trained or deployed */
     alm_meters *meters;
