@@ -11,6 +11,7 @@ struct alm_observer {
     alm_observer_options options;
     size_t routes;
     alm_meter **duration; /* of every route, then of none */
+    alm_meter *queue;
 };
 
 alm_err alm_observer_create(const alm_observer_options *options, alm_observer **out,
@@ -29,6 +30,7 @@ alm_err alm_observer_create(const alm_observer_options *options, alm_observer **
         made->duration[i] = alm_meters_get(options->meters, ALM_SERVICE_HTTP_DURATION,
                                            i < count ? routes[i]->path : NO_ROUTE);
     }
+    made->queue = alm_meters_get(options->meters, ALM_SERVICE_QUEUE_TIME, "http");
     *out = made;
     return ALM_OK;
 }
@@ -66,6 +68,7 @@ static void count(const alm_observer *o, const alm_request *request, const alm_r
     alm_meter_add(alm_meters_get(meters, ALM_SERVICE_HTTP_REQUESTS, path,
                                  alm_method_name(request->method), status), worker, 1);
     alm_meter_observe(duration_of(o, route), worker, elapsed_ns);
+    alm_meter_observe(o->queue, worker, request->queued_ns);
     if (reply->status == 429) {
         alm_meter_add(alm_meters_get(meters, ALM_SERVICE_HTTP_LIMITED, path), worker, 1);
     } else if (reply->status == 401 || reply->status == 403) {

@@ -31,6 +31,7 @@
 /* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
+#define LONG_QUEUE_NS 100000000u /* RFC 8289: a queue that stays is one that lasts so long */
 
 typedef struct worker worker;
 
@@ -66,6 +67,8 @@ struct worker {
     connection *first;
     uint64_t id_state; /* of request ids */
     size_t waiting;    /* connections whose replies come later */
+    uint64_t round_ns; /* the first request of the round was received; 0: none yet */
+    uint64_t long_ns;  /* rounds have been longer than the bound since then; 0: the last was not */
     almi_bell bell;
     int epoll;
     atomic_bool quiesced;
@@ -91,6 +94,7 @@ const alm_server_settings alm_server_defaults = {
     .head_bytes_max = (size_t)16 << 10,
     .body_bytes_max = (size_t)16 << 20,
     .headers_max = 64,
+    .queue_ns_max = NS_PER_S,
     .request_seconds = 75,
     .drain_seconds = 30,
 };
@@ -185,6 +189,25 @@ static bool is_too_long(const connection *c)
             (uint64_t)length > c->worker->server->settings.body_bytes_max);
 }
 
+/* ---- the queue ---- */
+
+static void take_queue_time(worker *w, alm_request *request)
+{
+    uint64_t now = request->received_ns, limit = w->server->settings.queue_ns_max;
+    w->round_ns = w->round_ns ? w->round_ns : now;
+    request->queued_ns = now - w->round_ns;
+    request->is_overdue = limit && request->queued_ns > limit && w->long_ns &&
+                          now - w->long_ns > LONG_QUEUE_NS;
+}
+
+static void end_round(worker *w, uint64_t now)
+{
+    uint64_t limit = w->server->settings.queue_ns_max;
+    bool is_long = w->round_ns && now - w->round_ns > limit;
+    w->long_ns = is_long ? w->long_ns ? w->long_ns : w->round_ns : 0;
+    w->round_ns = 0;
+}
+
 /* The head is complete. Refusals are replies that are already set. */
 static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                   const char *version)
@@ -208,6 +231,7 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                                .received_ns = now_ns(server),
                                .worker = c->worker->index,
                                .arena = c->arena};
+    take_queue_time(c->worker, &c->request);
     c->reply = (alm_reply){.body = &c->reply_body};
     c->is_begun = true;
     atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
@@ -646,6 +670,7 @@ static void worker_main(void *context)
     while (!atomic_load(&w->server->stopping)) {
         look(w);
         uint64_t now = now_ns(w->server);
+        end_round(w, now);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
             end_expired(w);

@@ -224,6 +224,28 @@ static void check_access(const alm_service *service, const alm_request *request,
 
 _Static_assert(ALM_SCOPE_ADMIN - ALM_SCOPE_VIEWER == ALM_ROLE_ADMIN, "scopes are roles");
 
+/* An answer that comes too late is work for nobody, and makes the next ones late as well. What is
+ * not a prediction is no load: probes, scrapes and whoever wants to help are answered. */
+static bool shed(const alm_service *service, const alm_request *request, const alm_route *route,
+                 alm_reply *reply)
+{
+    if (!request->is_overdue || route->scope != ALM_SCOPE_PREDICTOR) {
+        return false;
+    }
+    alm_problem what = {
+        .status = 503,
+        .type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+        .title = "Overloaded",
+        .detail = alm_str_of(alm_arena_printf(
+            request->arena, "the request waited for %llu ms and was not worked on; try again",
+            (unsigned long long)(request->queued_ns / 1000000)))};
+    alm_reply_problem(reply, request, &what);
+    alm_reply_header(reply, "Retry-After", ALM_STR("1"));
+    alm_meter_add(alm_meters_get(service->meters, ALM_SERVICE_HTTP_SHED, route->path, "queue"),
+                  request->worker, 1);
+    return true;
+}
+
 static void admit(void *context, const alm_request *request, alm_reply *reply, void **slot)
 {
     admitted *found = ALM_NEW(request->arena, admitted);
@@ -241,6 +263,9 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
         break;
     }
     *slot = found;
+    if (shed(context, request, found->route, reply)) {
+        return;
+    }
     check_access(context, request, found, reply);
     if (reply->status == 0 && !reply->later) {
         check_type(found->route, request, reply);
