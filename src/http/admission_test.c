@@ -150,7 +150,8 @@ static void ask_through(fixture *f, int fd, const char *bytes, size_t size)
     cases_receive(fd, 100, &f->reply);
 }
 
-#define HEAD(method, length) method " /gated HTTP/1.1\r\nHost: h\r\nContent-Length: " length "\r\n\r\n"
+#define HEAD(method, length) \
+    method " /gated HTTP/1.1\r\nHost: h\r\nContent-Length: " length "\r\n\r\n"
 
 static void others_are_answered_meanwhile(void **state)
 {

@@ -32,6 +32,7 @@ static alm_key_check *take(alm_key_checker *checker)
 static void check_keys(void *context)
 {
     alm_key_checker *checker = context;
+    alm_thread_step_back(); /* answers go before hashes */
     for (alm_key_check *check = take(checker); check; check = take(checker)) {
         check->request.worker = checker->worker;
         check->request.defers_hash = false;

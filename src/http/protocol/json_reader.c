@@ -332,8 +332,8 @@ static const char *number_end(const almi_json_reader *r, bool *is_integer)
 /* A number as most are written, in one pass, eight bytes at a time: up to seven digits, then
  * perhaps a point and up to 23. Returns the place behind it; NULL: it is written otherwise, or is
  * none, or stands at the end of the text, behind which nothing may be read. */
-__attribute__((always_inline)) static inline const char *plain_number(const char *at, const char *end, double *out,
-                                       bool *is_integer)
+__attribute__((always_inline)) static inline const char *
+plain_number(const char *at, const char *end, double *out, bool *is_integer)
 {
     static const uint64_t TEN[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     static const double POWER[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
