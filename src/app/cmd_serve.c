@@ -30,6 +30,8 @@ static const almi_option options[] = {
                        "between them; nobody approved them, and every answer says so"},
     {"release", "RELEASES", "imported releases or signals of the project, or aliases, with commas "
                             "between them"},
+    {"batch", "MODELS", "names of models whose requests that an event loop finds at the same time "
+                        "are answered by one call, with commas between them; for nets"},
     {"category-codes", NULL, "requests hold the numbers of categories (pandas codes, CatBoost)"},
 };
 
@@ -197,6 +199,11 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(open_access(s, error));
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
+    const char *joined = almi_option_text(s->cli, "batch");
+    if (joined) {
+        ALM_TRY(alm_joins_create(alm_str_of(joined), s->settings.server.workers,
+                                 &s->service.joins, error));
+    }
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
@@ -205,6 +212,7 @@ static void close_serving(serving *s)
 {
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
+    alm_joins_destroy(s->service.joins);
     alm_model_set_destroy(s->service.models);
     alm_key_checker_destroy(s->service.keys);
     alm_access_destroy(s->service.access);

@@ -104,7 +104,7 @@ static void start(fixture *f, bool admits)
     alm_mutex_init(&w.busy);
     *f = (fixture){.world = &w};
     alm_server_settings settings = alm_server_defaults;
-    alm_server_handler handler = {admit, handle, done, &w};
+    alm_server_handler handler = {.admit = admit, .handle = handle, .done = done, .context = &w};
     settings.port = 0;
     settings.drain_seconds = 5;
     assert_int_equal(alm_server_start(&cases_env, &settings, &handler, &f->server, NULL), ALM_OK);

@@ -82,7 +82,8 @@ typedef struct alm_reply_stream {
  * endpoint leaves `status` 0 and sets `later`, in the request's arena. The connection is put aside;
  * then `start` is called, which lets another thread work and must not wait. When that is done it
  * calls `wake` (once, from any thread, also within `start`), and the worker calls `finish`, which
- * sets the reply; also when the client has gone meanwhile. Request and reply belong to the worker all the time. */
+ * sets the reply; also when the client has gone meanwhile. Request and reply belong to the worker
+ * all the time. */
 typedef struct alm_later {
     void (*start)(struct alm_later *later);
     void (*finish)(struct alm_later *later);

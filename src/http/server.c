@@ -661,6 +661,10 @@ static void look(worker *w)
         limit = 0;
     }
     (void)MHD_run_wait(w->daemon, (int32_t)limit);
+    const alm_server_handler *handler = &w->server->handler;
+    if (handler->end_round) {
+        handler->end_round(handler->context, w->index);
+    }
 }
 
 static void worker_main(void *context)

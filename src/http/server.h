@@ -39,6 +39,9 @@ typedef struct alm_server_handler {
     /* The reply was sent, or could not be (then `sent` is false). NULL: nobody asks. */
     void (*done)(void *context, const alm_request *request, void *slot, const alm_reply *reply,
                  bool sent);
+    /* The worker has handled what was readable: a chance to answer requests that were put aside
+     * (alm_later) together. NULL: nothing is. */
+    void (*end_round)(void *context, int worker);
     void *context;
 } alm_server_handler;
 

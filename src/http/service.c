@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/endpoint/oip_round.h"
+
 /* What `admit` finds out, kept for `handle`. */
 typedef struct admitted {
     const alm_route *route;
@@ -323,8 +325,16 @@ static void done(void *context, const alm_request *request, void *slot, const al
     alm_observer_done(service->observer, request, found ? found->route : NULL, reply, sent);
 }
 
+static void end_round(void *context, int worker)
+{
+    almi_oip_end_round(context, worker);
+}
+
 alm_server_handler alm_service_handler(alm_service *service)
 {
-    return (alm_server_handler){
-        .admit = admit, .handle = handle, .done = done, .context = service};
+    return (alm_server_handler){.admit = admit,
+                                .handle = handle,
+                                .done = done,
+                                .end_round = end_round,
+                                .context = service};
 }

@@ -14,6 +14,7 @@
 #include "http/access/access.h"
 #include "http/access/audit.h"
 #include "http/access/key_checker.h"
+#include "http/joins.h"
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -37,6 +38,7 @@ struct alm_service {
     _Atomic(alm_server *) server; /* NULL until it runs */
     alm_model_set *models; /* with as many workers as the server; NULL: none are served */
     atomic_int loads;      /* of models that are at work */
+    alm_joins *joins;      /* models whose requests are answered together; NULL: none */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
     /* Committed runs, renewed by their owner; NULL: no project is served. */
