@@ -143,9 +143,9 @@ def port_of_note(child):
     sys.exit("serve_bench.py: almanac serve did not start")
 
 
-def almanac(model, settings):
+def almanac(model, settings, *words):
     return Server([os.path.join(PROGRAMS, "almanac"), "serve", "--model", model, "--settings",
-                   settings, "--port", "0", "--workers", "1"], port_of_note)
+                   settings, "--port", "0", "--workers", "1", *words], port_of_note)
 
 
 def fastapi(model):
@@ -160,11 +160,11 @@ def fastapi(model):
     return Server([sys.executable, os.path.join(HERE, "serve_peer.py"), model, "3199"], wait)
 
 
-def load(port, path, *words, token=None, seconds=SECONDS):
+def load(port, path, *words, token=None, connections=CONNECTIONS):
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(
         [os.path.join(PROGRAMS, "serve_load_bench"), "--port", str(port), "--path", path,
-         "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--columns",
+         "--connections", str(connections), "--seconds", str(SECONDS), "--columns",
          str(COLUMNS), *words, *header],
         stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE))
     result = json.loads(done.stdout)
@@ -173,10 +173,10 @@ def load(port, path, *words, token=None, seconds=SECONDS):
     return result
 
 
-def timed_load(server, path, *words, token=None):
+def timed_load(server, path, *words, **how):
     """The same, and `cpu_us`: processor time of the server for each answer."""
     before = server.cpu_seconds()
-    result = load(server.port, path, *words, token=token)
+    result = load(server.port, path, *words, **how)
     result["cpu_us"] = 1e6 * (server.cpu_seconds() - before) / result["answers"]
     return result
 
@@ -326,6 +326,24 @@ def batch_rounds(model, settings, token):
                 put(f"serve_{name}_{part}_us", (after[i] - before[i]) / 1000 / requests, "us")
 
 
+def joined_rounds(settings, token):
+    """Windows of a net, one a request, on 64 connections: with and without --batch."""
+    net = os.path.join(FOLDER, "net")
+    subprocess.run([os.path.join(PROGRAMS, "serve_net_bench"), net], check=True)
+    results = {"alone": [], "joined": []}
+    for _ in range(ROUNDS):
+        for name, words in (("alone", []), ("joined", ["--batch", "net"])):
+            with almanac(f"net={net}", settings, *words) as server:
+                results[name].append(timed_load(
+                    server, "/v2/models/net/infer", "--steps", "64", "--form", "binary",
+                    token=token, connections=64))
+    for name, rounds in results.items():
+        put(f"serve_net_{name}_per_second", median_of(rounds, "rate"), "1/s")
+        put(f"serve_net_{name}_cpu_us", median_of(rounds, "cpu_us"), "us")
+    put("serve_net_joined_over_alone", median_ratio(results["joined"], results["alone"], "rate"),
+        "ratio")
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     model, token, settings = train(), make_token(), write_settings()
@@ -339,6 +357,7 @@ def main():
     rates = closed_rounds(model, settings, token, reply, has_fastapi)
     open_rounds(model, settings, token, reply, rates)
     batch_rounds(model, settings, token)
+    joined_rounds(settings, token)
     cold_starts(model, settings, token)
 
 

@@ -3,7 +3,7 @@
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
  *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|binary|instances]
- *         [--schedstat FILE] [--seed N]
+ *         [--steps N] [--schedstat FILE] [--seed N]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
  * requests a second are due at fixed times, whether or not the server keeps up, and a latency
@@ -20,7 +20,8 @@
  * is never left out, nor is a standstill of the machine that shows in neither.
  *
  * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
- * {"instances":[[..],..]}, `binary` the tensor as bytes behind its JSON; 4096 different ones.
+ * {"instances":[[..],..]}, `binary` the tensor as bytes behind its JSON; with --steps the tensor is
+ * "windows" of so many rows each. 4096 different ones.
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
  * rate, answers (also those that are not counted), of the latencies median, p95, p99, p999 and the
@@ -54,6 +55,7 @@
 
 typedef struct options {
     int port, connections, columns, rows;
+    int steps; /* of a window; 0: rows */
     double seconds, rate;
     const char *path, *form;
     const char *header[HEADERS_MAX];
@@ -108,6 +110,12 @@ static void die(const char *what)
 
 /* ---- bodies ---- */
 
+/* Steps of windows are rows, too. */
+static int all_rows(const load *l)
+{
+    return l->o.rows * (l->o.steps ? l->o.steps : 1);
+}
+
 static double value_of(const load *l, uint64_t index, int column)
 {
     double u = alm_rng_uniform(l->o.seed, ALM_RNG_BENCH, index, (uint64_t)column);
@@ -124,8 +132,12 @@ static void put_row(alm_buffer *out, const load *l, uint64_t index)
 
 static void put_tensor_head(alm_buffer *out, const load *l)
 {
-    alm_buffer_printf(out, "{\"inputs\":[{\"name\":\"input\",\"shape\":[%d,%d],"
-                      "\"datatype\":\"FP64\",", l->o.rows, l->o.columns);
+    alm_buffer_printf(out, "{\"inputs\":[{\"name\":\"%s\",\"datatype\":\"FP64\",\"shape\":[%d,",
+                      l->o.steps ? "windows" : "input", l->o.rows);
+    if (l->o.steps) {
+        alm_buffer_printf(out, "%d,", l->o.steps);
+    }
+    alm_buffer_printf(out, "%d],", l->o.columns);
 }
 
 static void put_json_rows(alm_buffer *out, const load *l, size_t index, bool is_oip)
@@ -136,7 +148,7 @@ static void put_json_rows(alm_buffer *out, const load *l, size_t index, bool is_
     } else {
         alm_buffer_text(out, "{\"instances\":[");
     }
-    for (int r = 0; r < l->o.rows; r++) {
+    for (int r = 0; r < all_rows(l); r++) {
         alm_buffer_text(out, r > 0 ? "," : "");
         alm_buffer_text(out, is_oip ? "" : "[");
         put_row(out, l, (uint64_t)index * 1000 + (uint64_t)r);
@@ -150,9 +162,9 @@ static size_t put_binary_rows(alm_buffer *out, const load *l, size_t index)
 {
     put_tensor_head(out, l);
     alm_buffer_printf(out, "\"parameters\":{\"binary_data_size\":%d}}]}",
-                      8 * l->o.rows * l->o.columns);
+                      8 * all_rows(l) * l->o.columns);
     size_t json = out->size;
-    for (int i = 0; i < l->o.rows * l->o.columns; i++) {
+    for (int i = 0; i < all_rows(l) * l->o.columns; i++) {
         double value = value_of(l, (uint64_t)index * 1000 + (uint64_t)(i / l->o.columns),
                                 i % l->o.columns);
         uint64_t bits;
@@ -456,6 +468,7 @@ static options read_options(int argc, char **argv)
                        : strcmp(name, "--connections") == 0 ? &o.connections
                        : strcmp(name, "--columns") == 0     ? &o.columns
                        : strcmp(name, "--rows") == 0        ? &o.rows
+                       : strcmp(name, "--steps") == 0       ? &o.steps
                                                             : NULL;
         if (integer) {
             *integer = (int)number(value);
@@ -480,7 +493,7 @@ static options read_options(int argc, char **argv)
         }
     }
     if (o.port < 1 || o.connections < 1 || o.connections > CONNECTIONS_MAX || o.seconds <= 0 ||
-        o.rows < 1 || o.columns < 1) {
+        o.rows < 1 || o.columns < 1 || o.steps < 0) {
         fprintf(stderr, "serve_load_bench: port, connections, rows, columns or seconds\n");
         exit(2);
     }
