@@ -48,6 +48,37 @@ bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1])
     return is_good;
 }
 
+/* splitmix64: ids need to differ, not to be secret. */
+static uint64_t next_id(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void put_hex(uint64_t value, char out[16])
+{
+    for (int i = 15; i >= 0; i--, value >>= 4) {
+        out[i] = "0123456789abcdef"[value & 15];
+    }
+}
+
+void almi_head_name(alm_request *request, uint64_t *state)
+{
+    request->id = alm_request_header(request, "x-request-id");
+    if (!almi_head_is_plain_id(request->id)) {
+        char *made = alm_arena_alloc(request->arena, 17); /* with the NUL that is there */
+        put_hex(next_id(state), made);
+        request->id = (alm_str){made, 16};
+    }
+    if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
+        put_hex(next_id(state) | 1, request->trace_id); /* never all zeros */
+        put_hex(next_id(state), request->trace_id + 16);
+        request->trace_id[ALM_TRACE_ID_DIGITS] = '\0';
+    }
+}
+
 bool almi_head_is_token(alm_str text)
 {
     /* Bit c is set for a character of a token (RFC 9110): no control, blank or "(),/:;<=>?@[\]{} */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "http/bell.h"
 #include "http/head.h"
 #include "http/listen.h"
+#include "http/queue.h"
 
 #define TICK_MS 100
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
@@ -31,7 +31,6 @@
 /* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
-#define LONG_QUEUE_NS 100000000u /* RFC 8289: a queue that stays is one that lasts so long */
 
 typedef struct worker worker;
 
@@ -67,8 +66,7 @@ struct worker {
     connection *first;
     uint64_t id_state; /* of request ids */
     size_t waiting;    /* connections whose replies come later */
-    uint64_t round_ns; /* the first request of the round was received; 0: none yet */
-    uint64_t long_ns;  /* rounds have been longer than the bound since then; 0: the last was not */
+    almi_queue queue;
     almi_bell bell;
     int epoll;
     atomic_bool quiesced;
@@ -102,41 +100,6 @@ const alm_server_settings alm_server_defaults = {
 static uint64_t now_ns(const alm_server *server)
 {
     return alm_env_monotonic_ns(server->env);
-}
-
-/* ---- ids ---- */
-
-/* splitmix64: ids need to differ, not to be secret. */
-static uint64_t next_id(worker *w)
-{
-    uint64_t z = w->id_state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static void put_hex(uint64_t value, char out[16])
-{
-    for (int i = 15; i >= 0; i--, value >>= 4) {
-        out[i] = "0123456789abcdef"[value & 15];
-    }
-}
-
-static void name_request(connection *c)
-{
-    worker *w = c->worker;
-    alm_request *request = &c->request;
-    request->id = alm_request_header(request, "x-request-id");
-    if (!almi_head_is_plain_id(request->id)) {
-        char *made = alm_arena_alloc(c->arena, 17); /* with the NUL that is there */
-        put_hex(next_id(w), made);
-        request->id = (alm_str){made, 16};
-    }
-    if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
-        put_hex(next_id(w) | 1, request->trace_id); /* never all zeros */
-        put_hex(next_id(w), request->trace_id + 16);
-        request->trace_id[ALM_TRACE_ID_DIGITS] = '\0';
-    }
 }
 
 /* ---- the head ---- */
@@ -189,25 +152,6 @@ static bool is_too_long(const connection *c)
             (uint64_t)length > c->worker->server->settings.body_bytes_max);
 }
 
-/* ---- the queue ---- */
-
-static void take_queue_time(worker *w, alm_request *request)
-{
-    uint64_t now = request->received_ns, limit = w->server->settings.queue_ns_max;
-    w->round_ns = w->round_ns ? w->round_ns : now;
-    request->queued_ns = now - w->round_ns;
-    request->is_overdue = limit && request->queued_ns > limit && w->long_ns &&
-                          now - w->long_ns > LONG_QUEUE_NS;
-}
-
-static void end_round(worker *w, uint64_t now)
-{
-    uint64_t limit = w->server->settings.queue_ns_max;
-    bool is_long = w->round_ns && now - w->round_ns > limit;
-    w->long_ns = is_long ? w->long_ns ? w->long_ns : w->round_ns : 0;
-    w->round_ns = 0;
-}
-
 /* The head is complete. Refusals are replies that are already set. */
 static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                   const char *version)
@@ -231,11 +175,11 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                                .received_ns = now_ns(server),
                                .worker = c->worker->index,
                                .arena = c->arena};
-    take_queue_time(c->worker, &c->request);
+    almi_queue_take(&c->worker->queue, server->settings.queue_ns_max, &c->request);
     c->reply = (alm_reply){.body = &c->reply_body};
     c->is_begun = true;
     atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
-    name_request(c);
+    almi_head_name(&c->request, &c->worker->id_state);
     const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
     if (fault) {
         refuse(c, 400, fault);
@@ -674,7 +618,7 @@ static void worker_main(void *context)
     while (!atomic_load(&w->server->stopping)) {
         look(w);
         uint64_t now = now_ns(w->server);
-        end_round(w, now);
+        almi_queue_end_round(&w->queue, w->server->settings.queue_ns_max, now);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
             end_expired(w);

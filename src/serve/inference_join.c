@@ -21,11 +21,13 @@ static bool fits(const alm_inference_part *a, const alm_inference_part *b)
     return same_form;
 }
 
-/* The values of all members behind each other; `width` of a row. */
+/* Rows or windows of all members behind each other. */
 static alm_err put_together(alm_inference_part *const *member, size_t count, bool windows,
-                            size_t rows, size_t width, alm_arena *arena, const double **out)
+                            size_t rows, alm_arena *arena, const double **out)
 {
     void *memory = NULL;
+    const alm_inference_input *first = member[0]->input;
+    size_t width = windows ? first->steps * first->window_width : first->column_count;
     size_t at = 0;
     ALM_TRY(alm_arena_try_alloc(arena, rows * width * sizeof(double), &memory, NULL));
     double *values = memory;
@@ -46,11 +48,10 @@ static alm_err run_together(size_t worker, alm_inference_part *const *member, si
     alm_inference_answer answer;
     all.rows = rows;
     if (all.values) {
-        ALM_TRY(put_together(member, count, false, rows, all.column_count, arena, &all.values));
+        ALM_TRY(put_together(member, count, false, rows, arena, &all.values));
     }
     if (all.windows) {
-        ALM_TRY(put_together(member, count, true, rows, all.steps * all.window_width, arena,
-                             &all.windows));
+        ALM_TRY(put_together(member, count, true, rows, arena, &all.windows));
     }
     ALM_TRY(alm_inference_run(member[0]->model, worker, &all, arena, &answer, NULL));
     for (size_t i = 0, row = 0; i < count; i++) {
