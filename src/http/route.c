@@ -32,8 +32,9 @@ static bool cut_path(alm_str path, alm_arena *arena, segments *out)
 static bool takes_literal(const char **pattern, alm_str given)
 {
     size_t same = 0;
-    while (same < given.size && (*pattern)[same] == given.data[same]) {
-        same++; /* never beyond the pattern's end, because no segment holds NUL */
+    /* Never beyond the pattern's segment: what was given holds no NUL, but may hold a decoded '/'. */
+    while (same < given.size && (*pattern)[same] == given.data[same] && given.data[same] != '/') {
+        same++;
     }
     *pattern += same;
     return same == given.size && (**pattern == '/' || **pattern == '\0');
