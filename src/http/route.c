@@ -32,7 +32,7 @@ static bool cut_path(alm_str path, alm_arena *arena, segments *out)
 static bool takes_literal(const char **pattern, alm_str given)
 {
     size_t same = 0;
-    /* Never beyond the pattern's segment: what was given holds no NUL, but may hold a decoded '/'. */
+    /* Not beyond the pattern's segment: what was given has no NUL, but perhaps a decoded '/'. */
     while (same < given.size && (*pattern)[same] == given.data[same] && given.data[same] != '/') {
         same++;
     }

@@ -29,7 +29,8 @@ static void paths_are_found_as_they_are_written(void **state)
     static const char *const nothing[] = {
         "/",         "",           "/livez/",       "//livez",          "/livez/..",
         "/x/../livez", "/Livez",   "/livez%",       "/livez%00",        "/%2e%2e/livez",
-        "/livez%2f", "/live\xff",  "/api%2fv1%2fmetrics", "/v2%2fmodels/m/infer",  "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", "*",
+        "/livez%2f", "/live\xff",
+        "/api%2fv1%2fmetrics", "/v2%2fmodels/m/infer",  "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", "*",
     };
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
         expect(&f, ALM_METHOD_GET, nothing[i], 404);
