@@ -1,8 +1,11 @@
-/* serve_bare_bench.c: the bare HTTP library as a server, to measure ours against: one event loop,
- * bodies are read and dropped, every reply is the same 200 bytes of JSON. Prints its port; ends
- * when standard input does.
+/* serve_bare_bench.c: the bare HTTP library as a server, to measure ours against: one event loop
+ * (epoll, one thread, as ours), bodies are read and dropped, every reply is the one that was given.
+ * Prints its port; ends when standard input does.
  *
- *     serve_bare_bench */
+ *     serve_bare_bench BODY [NAME VALUE]...
+ *
+ * The library adds Date, Content-Length and what the connection needs, as it does for ours. Its
+ * memory for a connection is its own default, 32 KiB, which is what ours gives it. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +33,11 @@ typedef struct library {
     const void *(*info)(void *, int, ...);
 } library;
 
-static char body[201];
+#define HEADERS_MAX 32
+
+static const char *body;
+static const char *const *header; /* name, value, name, value, ... */
+static int headers;
 
 static int answer(void *context, void *connection, const char *url, const char *method,
                   const char *version, const char *upload, size_t *upload_size, void **state)
@@ -49,8 +56,10 @@ static int answer(void *context, void *connection, const char *url, const char *
         *upload_size = 0;
         return 1;
     }
-    void *response = lib->make(sizeof body - 1, body, PERSISTENT);
-    lib->add(response, "Content-Type", "application/json");
+    void *response = lib->make(strlen(body), (void *)(uintptr_t)body, PERSISTENT);
+    for (int i = 0; i < headers; i++) {
+        lib->add(response, header[2 * i], header[2 * i + 1]);
+    }
     int result = lib->queue(connection, 200, response);
     lib->drop(response);
     return result;
@@ -63,9 +72,16 @@ static int find(void *handle, const char *name, void *out)
     return symbol != NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     library lib;
+    if (argc < 2 || argc % 2 != 0 || argc > 2 + 2 * HEADERS_MAX) {
+        fprintf(stderr, "serve_bare_bench: BODY [NAME VALUE]...\n");
+        return 2;
+    }
+    body = argv[1];
+    header = (const char *const *)argv + 2;
+    headers = argc / 2 - 1;
     void *handle = dlopen(LIBRARY, RTLD_NOW);
     if (!handle || !find(handle, "MHD_start_daemon", &lib.start) ||
         !find(handle, "MHD_stop_daemon", &lib.stop) ||
@@ -77,8 +93,6 @@ int main(void)
         fprintf(stderr, "serve_bare_bench: %s is not there\n", LIBRARY);
         return 1;
     }
-    memset(body, 'x', sizeof body - 1);
-    body[0] = body[199] = '"';
     void *daemon = lib.start(EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, &lib, OPTION_END);
     const uint16_t *port = daemon ? lib.info(daemon, INFO_BIND_PORT) : NULL;
     if (!port) {

@@ -4,8 +4,9 @@
 
 One server core, one core for the load, loopback, keep-alive. The model is a LightGBM forest of 500
 trees and 31 leaves over 40 features; requests differ; a signed token is verified, limits and
-records are on. Prints one {"name","value","unit"} a line; docs/benchmarks.md explains them. Needs
-the `openssl` command for the token and the Python package lightgbm for the forest."""
+records are on. The bare library reads the same bytes and sends the same ones back. Prints one
+{"name","value","unit"} a line; docs/benchmarks.md explains them. Needs the `openssl` command for
+the token and the Python package lightgbm for the forest."""
 import base64
 import http.client
 import json
@@ -100,6 +101,22 @@ class Server:
                                       stderr=subprocess.PIPE, text=True)
         self.port = find_port(self.child)
 
+    def cpu_seconds(self):
+        """Processor time of all its threads so far."""
+        with open(f"/proc/{self.child.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def loops(self):
+        """Files that tell how long its event loops waited for a processor that others had."""
+        tasks = f"/proc/{self.child.pid}/task"
+        found = []
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/comm", encoding="ascii") as file:
+                if file.read().startswith(("http", "MHD")):
+                    found += ["--schedstat", f"{tasks}/{task}/schedstat"]
+        return found
+
     def __enter__(self):
         return self
 
@@ -113,8 +130,8 @@ class Server:
             self.child.wait()
 
 
-def bare():
-    return Server([os.path.join(PROGRAMS, "serve_bare_bench")],
+def bare(reply):
+    return Server([os.path.join(PROGRAMS, "serve_bare_bench"), *reply],
                   lambda child: int(child.stdout.readline()))
 
 
@@ -126,9 +143,9 @@ def port_of_note(child):
     sys.exit("serve_bench.py: almanac serve did not start")
 
 
-def almanac(model, settings):
+def almanac(model, settings, *words):
     return Server([os.path.join(PROGRAMS, "almanac"), "serve", "--model", model, "--settings",
-                   settings, "--port", "0", "--workers", "1"], port_of_note)
+                   settings, "--port", "0", "--workers", "1", *words], port_of_note)
 
 
 def fastapi(model):
@@ -143,11 +160,11 @@ def fastapi(model):
     return Server([sys.executable, os.path.join(HERE, "serve_peer.py"), model, "3199"], wait)
 
 
-def load(port, path, *words, token=None, seconds=SECONDS):
+def load(port, path, *words, token=None, connections=CONNECTIONS):
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(
         [os.path.join(PROGRAMS, "serve_load_bench"), "--port", str(port), "--path", path,
-         "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--columns",
+         "--connections", str(connections), "--seconds", str(SECONDS), "--columns",
          str(COLUMNS), *words, *header],
         stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE))
     result = json.loads(done.stdout)
@@ -156,57 +173,100 @@ def load(port, path, *words, token=None, seconds=SECONDS):
     return result
 
 
-def first_answer(port, body, token):
+def timed_load(server, path, *words, **how):
+    """The same, and `cpu_us`: processor time of the server for each answer."""
+    before = server.cpu_seconds()
+    result = load(server.port, path, *words, **how)
+    result["cpu_us"] = 1e6 * (server.cpu_seconds() - before) / result["answers"]
+    return result
+
+
+def ask(port, path, body, token):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("POST", INFER, body, {"Content-Type": "application/json",
-                                             "Authorization": f"Bearer {token}"})
+    connection.request("POST" if body else "GET", path, body,
+                       {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
     answer = connection.getresponse()
     if answer.status != 200:
         sys.exit(f"serve_bench.py: {answer.status} {answer.read()}")
-    answer.read()
+    return answer.getheaders(), answer.read().decode()
+
+
+def one_row():
+    return json.dumps({"inputs": [{"name": "input", "shape": [1, COLUMNS], "datatype": "FP64",
+                                   "data": [1.5] * COLUMNS}]})
+
+
+def reply_of(model, settings, token):
+    """What the service sends for one row, as the bare library is told to."""
+    with almanac(model, settings) as server:
+        headers, body = ask(server.port, INFER, one_row(), token)
+    words = [body]
+    for name, value in headers:
+        if name not in ("Date", "Content-Length", "Connection"):
+            words += [name, value]
+    return words
 
 
 def cold_starts(model, settings, token):
-    body = json.dumps({"inputs": [{"name": "input", "shape": [1, COLUMNS], "datatype": "FP64",
-                                   "data": [1.5] * COLUMNS}]})
     times = []
     for _ in range(COLD_STARTS):
         start = time.monotonic()
         with almanac(model, settings) as server:
-            first_answer(server.port, body, token)
+            ask(server.port, INFER, one_row(), token)
             times.append(1000 * (time.monotonic() - start))
     put("serve_cold_start_ms", statistics.median(times), "ms")
 
 
-def closed_rounds(model, settings, token, has_fastapi):
-    """Requests a second, servers in turn."""
-    rates = {"bare": [], "serve": [], "fastapi": []}
+def median_of(rounds, key):
+    return statistics.median([result[key] for result in rounds])
+
+
+def median_ratio(ours, theirs, key):
+    return statistics.median([a[key] / b[key] for a, b in zip(ours, theirs)])
+
+
+def closed_rounds(model, settings, token, reply, has_fastapi):
+    """Requests a second, servers in turn; ours and theirs."""
+    theirs, ours, fast = [], [], []
     for _ in range(ROUNDS):
-        with bare() as server:
-            rates["bare"].append(load(server.port, "/")["rate"])
+        with bare(reply) as server:
+            theirs.append(timed_load(server, INFER, token=token))
         with almanac(model, settings) as server:
-            rates["serve"].append(load(server.port, INFER, token=token)["rate"])
+            ours.append(timed_load(server, INFER, token=token))
         if has_fastapi:
             with fastapi(model) as server:
-                answered = load(server.port, "/predict", "--form", "instances")
-                rates["fastapi"].append(answered["rate"])
-    ours = statistics.median(rates["serve"])
-    put("serve_predictions_per_second", ours, "1/s")
-    put("bare_requests_per_second", statistics.median(rates["bare"]), "1/s")
-    put("serve_vs_bare_http", statistics.median(
-        [a / b for a, b in zip(rates["serve"], rates["bare"])]), "ratio")
+                fast.append(timed_load(server, "/predict", "--form", "instances"))
+    put("serve_predictions_per_second", median_of(ours, "rate"), "1/s")
+    put("serve_cpu_us", median_of(ours, "cpu_us"), "us")
+    put("bare_requests_per_second", median_of(theirs, "rate"), "1/s")
+    put("bare_cpu_us", median_of(theirs, "cpu_us"), "us")
+    put("serve_vs_bare_http", median_ratio(ours, theirs, "rate"), "ratio")
+    put("serve_vs_bare_http_cpu", 1 / median_ratio(ours, theirs, "cpu_us"), "ratio")
     if has_fastapi:
-        put("fastapi_requests_per_second", statistics.median(rates["fastapi"]), "1/s")
-        put("serve_vs_fastapi", statistics.median(
-            [a / b for a, b in zip(rates["serve"], rates["fastapi"])]), "ratio")
-    return ours
+        put("fastapi_requests_per_second", median_of(fast, "rate"), "1/s")
+        put("serve_vs_fastapi", median_ratio(ours, fast, "rate"), "ratio")
+    return median_of(ours, "rate"), median_of(theirs, "rate")
 
 
-def put_latency(name, result):
-    put(f"serve_median_ms_{name}", result["median_us"] / 1000, "ms")
-    put(f"serve_p95_ms_{name}", result["p95_us"] / 1000, "ms")
-    put(f"serve_p99_ms_{name}", result["p99_us"] / 1000, "ms")
-    put(f"serve_p999_ms_{name}", result["p999_us"] / 1000, "ms")
+def put_latency(who, name, result):
+    put(f"{who}_median_ms_{name}", result["median_us"] / 1000, "ms")
+    put(f"{who}_p95_ms_{name}", result["p95_us"] / 1000, "ms")
+    put(f"{who}_p99_ms_{name}", result["p99_us"] / 1000, "ms")
+    put(f"{who}_p999_ms_{name}", result["p999_us"] / 1000, "ms")
+    if result["calm_p99_us"] > 0:  # else the machine was never calm
+        put(f"{who}_calm_p99_ms_{name}", result["calm_p99_us"] / 1000, "ms")
+    put(f"{who}_standstill_ms_{name}", result["standstill_ms"], "ms")
+    put(f"{who}_disturbed_{name}", result["disturbed"], "ratio")
+
+
+def stolen_seconds():
+    """Processor time that the machine below gave to other machines, of the server's core."""
+    with open("/proc/stat", encoding="ascii") as file:
+        for line in file:
+            fields = line.split()
+            if fields[0] == f"cpu{SERVER_CORE}":
+                return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+    sys.exit("serve_bench.py: /proc/stat does not know the server's core")
 
 
 def reload_for(port, token, seconds):
@@ -214,23 +274,25 @@ def reload_for(port, token, seconds):
     count = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", "/v2/repository/models/model/load", "{}",
-                           {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            sys.exit(f"serve_bench.py: load: {answer.status}")
+        ask(port, "/v2/repository/models/model/load", "{}", token)
         count += 1
         time.sleep(.2)
     return count
 
 
-def open_rounds(model, settings, token, rate):
+def open_rounds(model, settings, token, reply, rates):
+    """Ours and the bare library at the same share of what each can do, then ours with swaps."""
+    stolen = stolen_seconds()
+    with bare(reply) as server:
+        bare_quiet = load(server.port, INFER, "--rate", str(.7 * rates[1]), *server.loops(),
+                          token=token)
+    put_latency("bare", "at_70pct", bare_quiet)
     with almanac(model, settings) as server:
-        words = ["--rate", str(rate)]
-        quiet = load(server.port, INFER, *words, token=token)
-        put_latency("at_70pct", quiet)
+        words = ["--rate", str(.7 * rates[0])]
+        quiet = load(server.port, INFER, *words, *server.loops(), token=token)
+        put_latency("serve", "at_70pct", quiet)
+        put("serve_p99_over_bare_at_70pct", quiet["p99_us"] / bare_quiet["p99_us"], "ratio")
+        put("serve_stolen_ms_at_70pct", 1000 * (stolen_seconds() - stolen), "ms")
         child = os.fork()
         if child == 0:
             os.sched_setaffinity(0, {LOAD_CORE})
@@ -238,10 +300,48 @@ def open_rounds(model, settings, token, rate):
             os._exit(0)
         swapped = load(server.port, INFER, *words, token=token)
         os.waitpid(child, 0)
-        put_latency("with_swaps", swapped)
+        put_latency("serve", "with_swaps", swapped)
         put("serve_p99_swaps_over_quiet", swapped["p99_us"] / quiet["p99_us"], "ratio")
-        batch = load(server.port, INFER, "--rows", "100", token=token)
-        put("serve_batch_100_predictions_per_second", 100 * batch["rate"], "1/s")
+
+
+def counters(port, token):
+    _, body = ask(port, "/v2/models/model/stats", None, token)
+    stats = json.loads(body)["model_stats"][0]
+    parts = stats["inference_stats"]
+    return (stats["execution_count"], parts["compute_input"]["ns"], parts["compute_infer"]["ns"],
+            parts["compute_output"]["ns"])
+
+
+def batch_rounds(model, settings, token):
+    """Rows a second in requests of 100, as JSON and as bytes, and where the time goes."""
+    with almanac(model, settings) as server:
+        for form, name in (("oip", "batch_100"), ("binary", "binary_batch_100")):
+            before = counters(server.port, token)
+            result = timed_load(server, INFER, "--rows", "100", "--form", form, token=token)
+            after = counters(server.port, token)
+            put(f"serve_{name}_predictions_per_second", 100 * result["rate"], "1/s")
+            put(f"serve_{name}_cpu_us", result["cpu_us"], "us")
+            requests = after[0] - before[0]
+            for i, part in enumerate(("read", "score", "write"), 1):
+                put(f"serve_{name}_{part}_us", (after[i] - before[i]) / 1000 / requests, "us")
+
+
+def joined_rounds(settings, token):
+    """Windows of a net, one a request, on 64 connections: with and without --batch."""
+    net = os.path.join(FOLDER, "net")
+    subprocess.run([os.path.join(PROGRAMS, "serve_net_bench"), net], check=True)
+    results = {"alone": [], "joined": []}
+    for _ in range(ROUNDS):
+        for name, words in (("alone", []), ("joined", ["--batch", "net"])):
+            with almanac(f"net={net}", settings, *words) as server:
+                results[name].append(timed_load(
+                    server, "/v2/models/net/infer", "--steps", "64", "--form", "binary",
+                    token=token, connections=64))
+    for name, rounds in results.items():
+        put(f"serve_net_{name}_per_second", median_of(rounds, "rate"), "1/s")
+        put(f"serve_net_{name}_cpu_us", median_of(rounds, "cpu_us"), "us")
+    put("serve_net_joined_over_alone", median_ratio(results["joined"], results["alone"], "rate"),
+        "ratio")
 
 
 def main():
@@ -253,8 +353,11 @@ def main():
         has_fastapi = True
     except ImportError:
         has_fastapi = False
-    ours = closed_rounds(model, settings, token, has_fastapi)
-    open_rounds(model, settings, token, .7 * ours)
+    reply = reply_of(model, settings, token)
+    rates = closed_rounds(model, settings, token, reply, has_fastapi)
+    open_rounds(model, settings, token, reply, rates)
+    batch_rounds(model, settings, token)
+    joined_rounds(settings, token)
     cold_starts(model, settings, token)
 
 

@@ -2,18 +2,31 @@
  * every request another one of the prepared bodies.
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
- *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|instances] [--seed N]
+ *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|binary|instances]
+ *         [--steps N] [--schedstat FILE] [--seed N]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
  * requests a second are due at fixed times, whether or not the server keeps up, and a latency
  * counts from when a request was due (so it includes the time that it waited for a connection;
  * nothing is left out when the server stalls). The first tenth of the time is not counted.
  *
+ * Standstills. Nobody can tell from a latency whether the server or the machine stood still, so
+ * both are looked at while the load is open: the generator, which never sleeps, notes when more
+ * than a millisecond passes between two of its own looks (its processor was taken away), and every
+ * two milliseconds it reads how long the server's threads have been waiting for a processor that
+ * others had (--schedstat, a file of /proc/PID/task/TID; may be given several times). From such a
+ * moment until no request is overdue any more, requests are `disturbed`: they count in all
+ * quantiles, and a second set of figures leaves them out (calm_...). What the server itself does
+ * is never left out, nor is a standstill of the machine that shows in neither.
+ *
  * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
- * {"instances":[[..],..]}; 4096 different ones.
+ * {"instances":[[..],..]}, `binary` the tensor as bytes behind its JSON; with --steps the tensor is
+ * "windows" of so many rows each. 4096 different ones.
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
- * rate, and of the latencies median, p95, p99, p999 and the largest, in microseconds. */
+ * rate, answers (also those that are not counted), of the latencies median, p95, p99, p999 and the
+ * largest, in microseconds, of those that were not disturbed calm_p99 and calm_p999, and
+ * standstills, how many milliseconds they took, and the share of requests that were disturbed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,13 +49,19 @@
 #define CONNECTIONS_MAX 4096
 #define READ_BYTES 65536
 #define HEADERS_MAX 8
+#define THREADS_MAX 8
+#define GAP_S 1e-3
+#define LOOK_S 2e-3
 
 typedef struct options {
     int port, connections, columns, rows;
+    int steps; /* of a window; 0: rows */
     double seconds, rate;
     const char *path, *form;
     const char *header[HEADERS_MAX];
     int headers;
+    int schedstat[THREADS_MAX]; /* files */
+    int threads;
     uint64_t seed;
 } options;
 
@@ -50,6 +69,7 @@ typedef struct client {
     int fd;
     bool busy;
     double due;          /* when its request should have been sent */
+    bool disturbed;
     const char *out;     /* of the request, not sent yet */
     size_t out_size;
     char in[READ_BYTES]; /* of the reply so far */
@@ -64,7 +84,14 @@ typedef struct load {
     uint64_t next_body;
     double *latency; /* microseconds */
     size_t latencies, room;
-    uint64_t errors, counted_errors;
+    double *calm;    /* the same without disturbed ones */
+    size_t calms, calm_room;
+    double looked, looked_at_server; /* when the generator looked last */
+    uint64_t server_waited;          /* nanoseconds, of all threads */
+    bool is_disturbed;
+    uint64_t standstills;
+    double standstill_s;
+    uint64_t answers, errors, counted_errors;
     double start, count_from;
 } load;
 
@@ -83,40 +110,90 @@ static void die(const char *what)
 
 /* ---- bodies ---- */
 
+/* Steps of windows are rows, too. */
+static int all_rows(const load *l)
+{
+    return l->o.rows * (l->o.steps ? l->o.steps : 1);
+}
+
+static double value_of(const load *l, uint64_t index, int column)
+{
+    double u = alm_rng_uniform(l->o.seed, ALM_RNG_BENCH, index, (uint64_t)column);
+    return nearbyint((u * 200 - 100) * 1000) / 1000;
+}
+
 static void put_row(alm_buffer *out, const load *l, uint64_t index)
 {
     for (int c = 0; c < l->o.columns; c++) {
-        double u = alm_rng_uniform(l->o.seed, ALM_RNG_BENCH, index, (uint64_t)c);
         alm_buffer_text(out, c > 0 ? "," : "");
-        alm_buffer_double(out, nearbyint((u * 200 - 100) * 1000) / 1000);
+        alm_buffer_double(out, value_of(l, index, c));
     }
+}
+
+static void put_tensor_head(alm_buffer *out, const load *l)
+{
+    alm_buffer_printf(out, "{\"inputs\":[{\"name\":\"%s\",\"datatype\":\"FP64\",\"shape\":[%d,",
+                      l->o.steps ? "windows" : "input", l->o.rows);
+    if (l->o.steps) {
+        alm_buffer_printf(out, "%d,", l->o.steps);
+    }
+    alm_buffer_printf(out, "%d],", l->o.columns);
+}
+
+static void put_json_rows(alm_buffer *out, const load *l, size_t index, bool is_oip)
+{
+    if (is_oip) {
+        put_tensor_head(out, l);
+        alm_buffer_text(out, "\"data\":[");
+    } else {
+        alm_buffer_text(out, "{\"instances\":[");
+    }
+    for (int r = 0; r < all_rows(l); r++) {
+        alm_buffer_text(out, r > 0 ? "," : "");
+        alm_buffer_text(out, is_oip ? "" : "[");
+        put_row(out, l, (uint64_t)index * 1000 + (uint64_t)r);
+        alm_buffer_text(out, is_oip ? "" : "]");
+    }
+    alm_buffer_text(out, is_oip ? "]}]}" : "]}");
+}
+
+/* Returns how many bytes of it are JSON. */
+static size_t put_binary_rows(alm_buffer *out, const load *l, size_t index)
+{
+    put_tensor_head(out, l);
+    alm_buffer_printf(out, "\"parameters\":{\"binary_data_size\":%d}}]}",
+                      8 * all_rows(l) * l->o.columns);
+    size_t json = out->size;
+    for (int i = 0; i < all_rows(l) * l->o.columns; i++) {
+        double value = value_of(l, (uint64_t)index * 1000 + (uint64_t)(i / l->o.columns),
+                                i % l->o.columns);
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        alm_buffer_u64(out, bits);
+    }
+    return json;
 }
 
 static void make_body(load *l, size_t index)
 {
-    bool is_oip = strcmp(l->o.form, "oip") == 0;
-    alm_buffer json = {0}, whole = {0};
-    if (is_oip) {
-        alm_buffer_printf(&json, "{\"inputs\":[{\"name\":\"input\",\"shape\":[%d,%d],"
-                          "\"datatype\":\"FP64\",\"data\":[", l->o.rows, l->o.columns);
+    bool is_binary = strcmp(l->o.form, "binary") == 0;
+    alm_buffer body = {0}, whole = {0};
+    alm_buffer_printf(&whole, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", l->o.path);
+    if (is_binary) {
+        size_t json = put_binary_rows(&body, l, index);
+        alm_buffer_printf(&whole, "Content-Type: application/octet-stream\r\n"
+                          "Inference-Header-Content-Length: %zu\r\n", json);
     } else {
-        alm_buffer_text(&json, "{\"instances\":[");
+        put_json_rows(&body, l, index, strcmp(l->o.form, "oip") == 0);
+        alm_buffer_text(&whole, "Content-Type: application/json\r\n");
     }
-    for (int r = 0; r < l->o.rows; r++) {
-        alm_buffer_text(&json, r > 0 ? "," : "");
-        alm_buffer_text(&json, is_oip ? "" : "[");
-        put_row(&json, l, (uint64_t)index * 1000 + (uint64_t)r);
-        alm_buffer_text(&json, is_oip ? "" : "]");
-    }
-    alm_buffer_text(&json, is_oip ? "]}]}" : "]}");
-    alm_buffer_printf(&whole, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                      "application/json\r\nContent-Length: %zu\r\n", l->o.path, json.size);
+    alm_buffer_printf(&whole, "Content-Length: %zu\r\n", body.size);
     for (int i = 0; i < l->o.headers; i++) {
         alm_buffer_printf(&whole, "%s\r\n", l->o.header[i]);
     }
     alm_buffer_text(&whole, "\r\n");
-    alm_buffer_str(&whole, alm_buffer_view(&json));
-    alm_buffer_deinit(&json);
+    alm_buffer_str(&whole, alm_buffer_view(&body));
+    alm_buffer_deinit(&body);
     l->body[index] = alm_buffer_view(&whole); /* kept until the end */
 }
 
@@ -171,6 +248,7 @@ static void ask(load *l, client *c, double due)
     alm_str body = l->body[l->next_body++ % BODIES];
     c->busy = true;
     c->due = due;
+    c->disturbed = l->is_disturbed;
     c->in_size = 0;
     c->out = body.data;
     c->out_size = body.size;
@@ -193,20 +271,90 @@ static int is_whole(client *c)
     return c->in_size >= (size_t)(end + 4 - c->in) + body;
 }
 
-static void count_latency(load *l, const client *c, double at)
+/* ---- standstills ---- */
+
+/* Time on a processor, time of waiting for one, turns. */
+static uint64_t waited_of(const load *l)
 {
-    if (c->due < l->count_from) {
+    uint64_t sum = 0;
+    for (int i = 0; i < l->o.threads; i++) {
+        char text[128];
+        ssize_t got = pread(l->o.schedstat[i], text, sizeof text - 1, 0);
+        text[got > 0 ? got : 0] = '\0';
+        char *behind = text;
+        (void)strtoull(text, &behind, 10);
+        sum += strtoull(behind, NULL, 10);
+    }
+    return sum;
+}
+
+static void stand_still(load *l, double seconds)
+{
+    l->standstills += l->looked >= l->count_from;
+    l->standstill_s += l->looked >= l->count_from ? seconds : 0;
+    l->is_disturbed = true;
+    for (int i = 0; i < l->o.connections; i++) {
+        l->client[i].disturbed = true; /* those that are on their way */
+    }
+}
+
+/* Did others have its processor since the last look? Unless that was less than `pause` ago. */
+static void look_at_server(load *l, double t, double pause)
+{
+    if (!l->o.threads || t - l->looked_at_server < pause) {
         return;
     }
-    if (l->latencies == l->room) {
-        l->room = l->room ? 2 * l->room : 1 << 20;
-        double *grown = realloc(l->latency, l->room * sizeof *grown);
+    uint64_t waited = waited_of(l);
+    double more = 1e-9 * (double)(waited - l->server_waited);
+    if (l->looked_at_server > 0 && more > GAP_S) {
+        stand_still(l, more);
+    }
+    l->server_waited = waited;
+    l->looked_at_server = t;
+}
+
+/* `overdue`: there are requests that should have been sent before. */
+static void look_for_standstills(load *l, double t, bool overdue)
+{
+    double gap = t - l->looked;
+    if (l->looked > 0 && !overdue) {
+        l->is_disturbed = false;
+    }
+    if (l->looked > 0 && gap > GAP_S) {
+        stand_still(l, gap);
+    }
+    look_at_server(l, t, LOOK_S);
+    l->looked = t;
+}
+
+/* ---- replies ---- */
+
+static void push(double **list, size_t *count, size_t *room, double value)
+{
+    if (*count == *room) {
+        *room = *room ? 2 * *room : 1 << 20;
+        double *grown = realloc(*list, *room * sizeof *grown);
         if (!grown) {
             die("memory");
         }
-        l->latency = grown;
+        *list = grown;
     }
-    l->latency[l->latencies++] = 1e6 * (at - c->due);
+    (*list)[(*count)++] = value;
+}
+
+static void count_latency(load *l, const client *c, double at)
+{
+    double latency = 1e6 * (at - c->due);
+    if (latency > 1e6 * GAP_S) {
+        look_at_server(l, at, LOOK_S / 10); /* before it is counted as calm */
+    }
+    if (c->due < l->count_from) {
+        return;
+    }
+    push(&l->latency, &l->latencies, &l->room, latency);
+    if (!c->disturbed && !l->is_disturbed) {
+        push(&l->calm, &l->calms, &l->calm_room, latency);
+    }
 }
 
 /* True: the connection is free again. */
@@ -226,6 +374,7 @@ static bool receive(load *l, client *c)
         return false;
     }
     c->busy = false;
+    l->answers++;
     if (whole < 0 || strncmp(c->in, "HTTP/1.1 200", 12) != 0) {
         if (l->errors == 0) {
             fprintf(stderr, "serve_load_bench: the first error:\n%.*s\n", 600, c->in);
@@ -288,6 +437,7 @@ static void run_open(load *l)
     double end = l->start + l->o.seconds;
     for (double t = l->start; t < end; t = now()) {
         client *c = NULL;
+        look_for_standstills(l, t, l->start + (double)(sent + 1) * gap <= t);
         while (l->start + (double)sent * gap <= t && (c = free_client(l, &at))) {
             ask(l, c, l->start + (double)sent * gap);
             sent++;
@@ -318,6 +468,7 @@ static options read_options(int argc, char **argv)
                        : strcmp(name, "--connections") == 0 ? &o.connections
                        : strcmp(name, "--columns") == 0     ? &o.columns
                        : strcmp(name, "--rows") == 0        ? &o.rows
+                       : strcmp(name, "--steps") == 0       ? &o.steps
                                                             : NULL;
         if (integer) {
             *integer = (int)number(value);
@@ -331,6 +482,9 @@ static options read_options(int argc, char **argv)
             o.path = value;
         } else if (strcmp(name, "--form") == 0) {
             o.form = value;
+        } else if (strcmp(name, "--schedstat") == 0 && o.threads < THREADS_MAX) {
+            o.schedstat[o.threads] = open(value, O_RDONLY | O_CLOEXEC);
+            o.threads += o.schedstat[o.threads] >= 0;
         } else if (strcmp(name, "--header") == 0 && o.headers < HEADERS_MAX) {
             o.header[o.headers++] = value;
         } else {
@@ -339,7 +493,7 @@ static options read_options(int argc, char **argv)
         }
     }
     if (o.port < 1 || o.connections < 1 || o.connections > CONNECTIONS_MAX || o.seconds <= 0 ||
-        o.rows < 1 || o.columns < 1) {
+        o.rows < 1 || o.columns < 1 || o.steps < 0) {
         fprintf(stderr, "serve_load_bench: port, connections, rows, columns or seconds\n");
         exit(2);
     }
@@ -352,13 +506,35 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double quantile(const load *l, double level)
+/* Of a list in ascending order; -1: it is empty. */
+static double quantile(const double *list, size_t count, double level)
 {
-    if (l->latencies == 0) {
-        return NAN;
+    size_t at = (size_t)ceil(level * (double)count);
+    return count ? list[at > 0 ? at - 1 : 0] : -1;
+}
+
+static void print_result(load *l)
+{
+    double counted = now() - l->count_from;
+    double all = (double)l->latencies;
+    qsort(l->latency, l->latencies, sizeof *l->latency, by_value);
+    qsort(l->calm, l->calms, sizeof *l->calm, by_value);
+    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"answers\":%llu,",
+           l->latencies, (unsigned long long)l->counted_errors, counted, all / counted,
+           (unsigned long long)l->answers);
+    static const struct {
+        const char *name;
+        double level;
+    } LEVELS[] = {{"median", .5}, {"p95", .95}, {"p99", .99}, {"p999", .999}, {"max", 1}};
+    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
+        printf("\"%s_us\":%.1f,", LEVELS[i].name,
+               quantile(l->latency, l->latencies, LEVELS[i].level));
     }
-    size_t at = (size_t)ceil(level * (double)l->latencies);
-    return l->latency[at > 0 ? at - 1 : 0];
+    printf("\"calm_p99_us\":%.1f,\"calm_p999_us\":%.1f,\"standstills\":%llu,"
+           "\"standstill_ms\":%.1f,\"disturbed\":%.5f}\n",
+           quantile(l->calm, l->calms, .99), quantile(l->calm, l->calms, .999),
+           (unsigned long long)l->standstills, 1e3 * l->standstill_s,
+           all > 0 ? 1 - (double)l->calms / all : 0);
 }
 
 int main(int argc, char **argv)
@@ -380,14 +556,6 @@ int main(int argc, char **argv)
     } else {
         run_closed(&l);
     }
-    double counted = now() - l.count_from;
-    if (l.latencies > 0) {
-        qsort(l.latency, l.latencies, sizeof *l.latency, by_value);
-    }
-    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"median_us\":%.1f,"
-           "\"p95_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
-           l.latencies, (unsigned long long)l.counted_errors, counted,
-           (double)l.latencies / counted, quantile(&l, .5), quantile(&l, .95), quantile(&l, .99),
-           quantile(&l, .999), quantile(&l, 1));
+    print_result(&l);
     return l.errors > 0 && l.latencies == 0;
 }

@@ -33,6 +33,8 @@ static const almi_option options[] = {
                        "between them; nobody approved them, and every answer says so"},
     {"release", "RELEASES", "imported releases or signals of the project, or aliases, with commas "
                             "between them"},
+    {"batch", "MODELS", "names of models whose requests that an event loop finds at the same time "
+                        "are answered by one call, with commas between them; for nets"},
     {"category-codes", NULL, "requests hold the numbers of categories (pandas codes, CatBoost)"},
 };
 
@@ -117,8 +119,13 @@ static alm_err open_access(serving *s, alm_error *error)
     }
     ALM_TRY(alm_access_settings_read(is_off ? off : s->settings.access, s->settings.folder,
                                      cli->arena, &access, error));
-    return alm_access_create(&cli->env, &access, is_local, s->settings.server.workers,
-                             &s->service.access, error);
+    /* One more than event loops: the thread that hashes. */
+    int workers = s->settings.server.workers;
+    ALM_TRY(alm_access_create(&cli->env, &access, is_local, workers + 1, &s->service.access,
+                              error));
+    return access.api_keys.is_set
+               ? alm_key_checker_create(s->service.access, workers, &s->service.keys, error)
+               : ALM_OK;
 }
 
 /* ---- what is looked after ---- */
@@ -200,6 +207,11 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
                                     &s->service.models, error));
     ALM_TRY(almi_serve_records_open(s->cli, &s->settings, &s->service, &s->records, error));
+    const char *joined = almi_option_text(s->cli, "batch");
+    if (joined) {
+        ALM_TRY(alm_joins_create(alm_str_of(joined), s->settings.server.workers,
+                                 &s->service.joins, error));
+    }
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     ALM_TRY(almi_serve_desk_open(s->cli, &s->service, &s->desk, error));
     ALM_TRY(almi_serve_live_open(s->cli, s->settings.server.workers, s->desk.lock > 0, &s->service,
@@ -214,8 +226,10 @@ static void close_serving(serving *s)
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_scores_close(&s->scores);
     almi_serve_runs_close(&s->runs);
+    alm_joins_destroy(s->service.joins);
     alm_model_set_destroy(s->service.models);
     almi_serve_records_close(&s->records);
+    alm_key_checker_destroy(s->service.keys);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);

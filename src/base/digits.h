@@ -42,4 +42,24 @@ static inline alm_digits alm_digits_at(const char *at)
     return (alm_digits){alm_digits_value(eight), count};
 }
 
+/* Bit i is set where byte i of sixteen is no digit. Behind a byte above 127 bits mean nothing; all
+ * are set where bytes lie the other way round. */
+static inline unsigned alm_digits_others(const char *at)
+{
+    const uint64_t gather = UINT64_C(0x0002040810204081); /* the highest bits of eight bytes */
+    uint64_t low, high;
+    (void)alm_digits_load(at, &low);
+    (void)alm_digits_load(at + 8, &high);
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+               ? (unsigned)(low * gather >> 56 | (high * gather >> 56) << 8)
+               : 0xFFFF;
+}
+
+/* The number of the first 1 to 8 of eight bytes, which are digits. */
+static inline uint32_t alm_digits_first(const char *at, unsigned count)
+{
+    uint64_t others, eight = alm_digits_load(at, &others);
+    return alm_digits_value(eight << (64 - 8 * count)); /* zeros in front */
+}
+
 #endif

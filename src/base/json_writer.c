@@ -2,8 +2,9 @@
  * there is, and jansson would sort, blank and print doubles its own way. */
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <math.h>
+
+#include "base/bytes.h"
 
 enum { DEPTH_MAX = 63 }; /* has_item holds one bit per depth */
 
@@ -93,9 +94,30 @@ static void append_valid(alm_buffer *buffer, alm_str text)
     alm_buffer_append(buffer, text.data + start, text.size - start);
 }
 
+/* ASCII that needs no escape, as most text is. */
+static bool is_plain(alm_str text)
+{
+    uint64_t others = 0;
+    for (size_t i = 0; i < text.size; i += 8) {
+        uint64_t word = alm_bytes_load(text.data + i, text.size - i);
+        others |= (word & ALM_BYTES_HIGH) | alm_bytes_below(word, ' ') |
+                  alm_bytes_equal(word, '"') | alm_bytes_equal(word, '\\');
+    }
+    return others == 0;
+}
+
 /* Every byte that is not UTF-8 becomes U+FFFD, so the output is JSON whatever comes in. */
 static void append_quoted(alm_buffer *buffer, alm_str text)
 {
+    if (is_plain(text)) {
+        char *place = alm_buffer_extend(buffer, text.size + 2);
+        if (place) {
+            place[0] = '"';
+            memcpy(place + 1, text.size ? text.data : "", text.size);
+            place[text.size + 1] = '"';
+        }
+        return;
+    }
     alm_buffer_append(buffer, "\"", 1);
     while (text.size > 0) {
         size_t valid = text.size;
@@ -136,7 +158,10 @@ void alm_json_text(alm_json_writer *writer, const char *value)
 void alm_json_i64(alm_json_writer *writer, int64_t value)
 {
     before_value(writer);
-    alm_buffer_printf(writer->buffer, "%" PRId64, value);
+    char text[1 + ALM_U64_TEXT_BYTES] = "-";
+    bool negative = value < 0;
+    uint64_t size = negative ? 0 - (uint64_t)value : (uint64_t)value;
+    alm_buffer_append(writer->buffer, text, negative + alm_u64_text(size, text + negative));
 }
 
 void alm_json_double(alm_json_writer *writer, double value)

@@ -475,18 +475,15 @@ static size_t print_double(double value, int digits, char out[32])
     return write;
 }
 
-static size_t print_whole(uint64_t number, bool negative, char out[32])
+size_t alm_u64_text(uint64_t value, char out[ALM_U64_TEXT_BYTES])
 {
     char digits[20];
     int count = 0;
     size_t size = 0;
     do {
-        digits[count++] = (char)('0' + number % 10); /* the last one first */
-        number /= 10;
-    } while (number > 0);
-    if (negative) {
-        out[size++] = '-';
-    }
+        digits[count++] = (char)('0' + value % 10); /* the last one first */
+        value /= 10;
+    } while (value > 0);
     while (count > 0) {
         out[size++] = digits[--count];
     }
@@ -502,7 +499,8 @@ size_t alm_double_text(double value, char out[32])
         return strlen(text);
     }
     if (fabs(value) < 1e15 && value == floor(value) && !(value == 0 && signbit(value))) {
-        return print_whole((uint64_t)fabs(value), value < 0, out);
+        out[0] = '-';
+        return (value < 0) + alm_u64_text((uint64_t)fabs(value), out + (value < 0));
     }
     /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
     size_t size = 0;
@@ -551,14 +549,22 @@ static bool buffer_reserve(alm_buffer *buffer, size_t more)
     return true;
 }
 
+char *alm_buffer_extend(alm_buffer *buffer, size_t size)
+{
+    if (!buffer_reserve(buffer, size)) {
+        return NULL;
+    }
+    char *place = buffer->data + buffer->size;
+    buffer->size += size;
+    buffer->data[buffer->size] = '\0';
+    return place;
+}
+
 void alm_buffer_append(alm_buffer *buffer, const void *data, size_t size)
 {
-    if (buffer_reserve(buffer, size)) {
-        if (size) {
-            memcpy(buffer->data + buffer->size, data, size);
-        }
-        buffer->size += size;
-        buffer->data[buffer->size] = '\0';
+    char *place = alm_buffer_extend(buffer, size);
+    if (place && size) {
+        memcpy(place, data, size);
     }
 }
 

@@ -44,6 +44,10 @@ bool alm_str_plain_decimal(alm_str a, double *out);
  * 32 bytes with its NUL. Non-finite values are "nan", "inf", "-inf". Returns the length. */
 size_t alm_double_text(double value, char out[32]);
 
+/* Decimal digits of a whole number, at most 20, with a NUL behind them; how many. */
+#define ALM_U64_TEXT_BYTES 21
+size_t alm_u64_text(uint64_t value, char out[ALM_U64_TEXT_BYTES]);
+
 /* Growing text in heap memory. A failed allocation is remembered and given by alm_buffer_status,
  * so that writers need no check per call. Init with {0}. */
 typedef struct alm_buffer {
@@ -54,6 +58,9 @@ typedef struct alm_buffer {
 } alm_buffer;
 
 void alm_buffer_append(alm_buffer *buffer, const void *data, size_t size);
+/* Makes it `size` bytes longer and returns the place of these, which the caller fills; NULL: no
+ * memory. */
+char *alm_buffer_extend(alm_buffer *buffer, size_t size);
 void alm_buffer_u64(alm_buffer *buffer, uint64_t value); /* 8 bytes, the lowest first */
 uint64_t alm_u64_at(const char *data);                   /* such 8 bytes */
 void alm_buffer_text(alm_buffer *buffer, const char *text);

@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/arena.h"
 
 #define NS_PER_S 1000000000u
+#define STEP_BACK_NICE 10
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(alm_mutex), "room for the system's lock");
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(alm_condition), "room for its condition");
@@ -130,6 +132,12 @@ alm_err alm_thread_start(const char *name, void (*run)(void *context), void *con
     }
     *out = made;
     return ALM_OK;
+}
+
+void alm_thread_step_back(void)
+{
+    /* Of Linux this is the thread alone. Refused: then it stays as it is. */
+    (void)setpriority(PRIO_PROCESS, 0, STEP_BACK_NICE);
 }
 
 void alm_thread_join(alm_thread *thread)

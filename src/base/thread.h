@@ -37,6 +37,9 @@ typedef struct alm_thread alm_thread;
  * process go to other threads. ALM_ERR_LIMIT when the system has no more threads. */
 ALM_NODISCARD alm_err alm_thread_start(const char *name, void (*run)(void *context), void *context,
                                        alm_thread **out, alm_error *error);
+/* From now on the calling thread lets others go first where processors are short (nice 10, about a
+ * tenth of one): for work that takes long and that no request waits for. */
+void alm_thread_step_back(void);
 void alm_thread_join(alm_thread *thread); /* waits for its end and frees it; takes NULL */
 
 #endif

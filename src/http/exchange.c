@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/json.h"
 
 const char *alm_method_name(alm_http_method method)
@@ -19,8 +20,9 @@ const char *alm_method_name(alm_http_method method)
 
 alm_str alm_request_header(const alm_request *request, const char *name)
 {
+    alm_str wanted = alm_str_of(name);
     for (size_t i = 0; i < request->header_count; i++) {
-        if (alm_str_is(request->header[i].name, name)) {
+        if (alm_str_equal(request->header[i].name, wanted)) {
             return request->header[i].value;
         }
     }
@@ -40,6 +42,7 @@ alm_err alm_percent_decode(alm_str text, bool plus_is_blank, alm_arena *arena, a
 {
     char *made = alm_arena_alloc(arena, text.size + 1);
     size_t size = 0;
+    char all = 0;
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
         if (c == '%') {
@@ -59,9 +62,11 @@ alm_err alm_percent_decode(alm_str text, bool plus_is_blank, alm_arena *arena, a
             return alm_fail(error, ALM_ERR_INVALID, "the address holds a NUL character");
         }
         made[size++] = c;
+        all |= c;
     }
     alm_str result = {made, size};
-    if (!alm_str_is_utf8(result, NULL)) {
+    bool is_ascii = ((unsigned char)all & 0x80) == 0;
+    if (!is_ascii && !alm_str_is_utf8(result, NULL)) {
         return alm_fail(error, ALM_ERR_INVALID, "the address is not UTF-8 when it is decoded");
     }
     *out = result;
@@ -101,8 +106,9 @@ alm_err alm_request_parameter(const alm_request *request, const char *name, alm_
 void alm_reply_header(alm_reply *reply, const char *name, alm_str value)
 {
     alm_assert(reply->header_count < ALM_REPLY_HEADERS_MAX);
-    for (size_t i = 0; i < value.size; i++) {
-        alm_assert((unsigned char)value.data[i] >= ' ' && value.data[i] != 0x7f);
+    for (size_t i = 0; i < value.size; i += 8) {
+        uint64_t word = alm_bytes_load(value.data + i, value.size - i);
+        alm_assert((alm_bytes_below(word, ' ') | alm_bytes_equal(word, 0x7F)) == 0);
     }
     reply->header[reply->header_count++] = (alm_header){alm_str_of(name), value};
 }

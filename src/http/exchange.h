@@ -42,6 +42,8 @@ typedef struct alm_request {
     alm_str id; /* X-Request-ID: the client's when it is 1 to 64 of [A-Za-z0-9._-], else made */
     char trace_id[ALM_TRACE_ID_DIGITS + 1]; /* of traceparent, or made */
     uint64_t received_ns; /* monotonic: its head was complete then */
+    uint64_t queued_ns;   /* so long, at least, others were answered while it could be read */
+    bool is_overdue;      /* longer than the server's bound, and the queue stays that long */
     int worker;           /* event loop, from 0 */
     alm_arena *arena;     /* until the reply was sent */
 } alm_request;
@@ -80,7 +82,8 @@ typedef struct alm_reply_stream {
  * endpoint leaves `status` 0 and sets `later`, in the request's arena. The connection is put aside;
  * then `start` is called, which lets another thread work and must not wait. When that is done it
  * calls `wake` (once, from any thread, also within `start`), and the worker calls `finish`, which
- * sets the reply. Request and reply belong to the worker all the time. */
+ * sets the reply; also when the client has gone meanwhile. Request and reply belong to the worker
+ * all the time. */
 typedef struct alm_later {
     void (*start)(struct alm_later *later);
     void (*finish)(struct alm_later *later);

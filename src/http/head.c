@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
+
 bool almi_head_is_plain_id(alm_str text)
 {
     if (text.size == 0 || text.size > 64) {
@@ -46,11 +48,44 @@ bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1])
     return is_good;
 }
 
+/* splitmix64: ids need to differ, not to be secret. */
+static uint64_t next_id(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void put_hex(uint64_t value, char out[16])
+{
+    for (int i = 15; i >= 0; i--, value >>= 4) {
+        out[i] = "0123456789abcdef"[value & 15];
+    }
+}
+
+void almi_head_name(alm_request *request, uint64_t *state)
+{
+    request->id = alm_request_header(request, "x-request-id");
+    if (!almi_head_is_plain_id(request->id)) {
+        char *made = alm_arena_alloc(request->arena, 17); /* with the NUL that is there */
+        put_hex(next_id(state), made);
+        request->id = (alm_str){made, 16};
+    }
+    if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
+        put_hex(next_id(state) | 1, request->trace_id); /* never all zeros */
+        put_hex(next_id(state), request->trace_id + 16);
+        request->trace_id[ALM_TRACE_ID_DIGITS] = '\0';
+    }
+}
+
 bool almi_head_is_token(alm_str text)
 {
+    /* Bit c is set for a character of a token (RFC 9110): no control, blank or "(),/:;<=>?@[\]{} */
+    static const uint64_t TOKEN[2] = {UINT64_C(0x03FF6CFA00000000), UINT64_C(0x57FFFFFFC7FFFFFE)};
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c)) {
+        if (c >= 0x80 || !(TOKEN[c / 64] >> c % 64 & 1)) {
             return false;
         }
     }
@@ -59,10 +94,16 @@ bool almi_head_is_token(alm_str text)
 
 bool almi_head_is_clean_value(alm_str text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
+    for (size_t i = 0; i < text.size; i += 8) { /* tokens are hundreds of bytes */
+        uint64_t word = alm_bytes_load(text.data + i, text.size - i);
+        if (!(alm_bytes_below(word, ' ') | alm_bytes_equal(word, 0x7F))) {
+            continue;
+        }
+        for (size_t k = i; k < i + 8 && k < text.size; k++) {
+            unsigned char c = (unsigned char)text.data[k];
+            if ((c < ' ' && c != '\t') || c == 0x7F) {
+                return false;
+            }
         }
     }
     return true;
@@ -71,8 +112,9 @@ bool almi_head_is_clean_value(alm_str text)
 static size_t count_headers(const alm_request *request, const char *name)
 {
     size_t count = 0;
+    alm_str wanted = alm_str_of(name);
     for (size_t i = 0; i < request->header_count; i++) {
-        count += alm_str_is(request->header[i].name, name);
+        count += alm_str_equal(request->header[i].name, wanted);
     }
     return count;
 }

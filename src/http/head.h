@@ -11,6 +11,9 @@
 bool almi_head_is_plain_id(alm_str text);
 /* The trace id of a traceparent (W3C, version 00 and later ones); false: not a valid one. */
 bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1]);
+/* Sets id and trace id: those of the request's header fields, or made ones. `state`: of the ids of
+ * one worker, random at first. */
+void almi_head_name(alm_request *request, uint64_t *state);
 bool almi_head_is_token(alm_str text);       /* RFC 9110, not empty: the name of a field */
 bool almi_head_is_clean_value(alm_str text); /* without control characters but tab */
 /* What a proxy in front may read in another way than we do (request smuggling): several lengths,

@@ -11,6 +11,7 @@ struct alm_observer {
     alm_observer_options options;
     size_t routes;
     alm_meter **duration; /* of every route, then of none */
+    alm_meter *queue;
 };
 
 alm_err alm_observer_create(const alm_observer_options *options, alm_observer **out,
@@ -29,6 +30,7 @@ alm_err alm_observer_create(const alm_observer_options *options, alm_observer **
         made->duration[i] = alm_meters_get(options->meters, ALM_SERVICE_HTTP_DURATION,
                                            i < count ? routes[i]->path : NO_ROUTE);
     }
+    made->queue = alm_meters_get(options->meters, ALM_SERVICE_QUEUE_TIME, "http");
     *out = made;
     return ALM_OK;
 }
@@ -58,14 +60,15 @@ static const char *auth_reason(int status)
 static void count(const alm_observer *o, const alm_request *request, const alm_route *route,
                   const alm_reply *reply, uint64_t elapsed_ns)
 {
-    char status[12];
+    char status[ALM_U64_TEXT_BYTES];
     const char *path = route ? route->path : NO_ROUTE;
     alm_meters *meters = o->options.meters;
     int worker = request->worker;
-    snprintf(status, sizeof status, "%d", reply->status);
+    (void)alm_u64_text((uint64_t)reply->status, status);
     alm_meter_add(alm_meters_get(meters, ALM_SERVICE_HTTP_REQUESTS, path,
                                  alm_method_name(request->method), status), worker, 1);
     alm_meter_observe(duration_of(o, route), worker, elapsed_ns);
+    alm_meter_observe(o->queue, worker, request->queued_ns);
     if (reply->status == 429) {
         alm_meter_add(alm_meters_get(meters, ALM_SERVICE_HTTP_LIMITED, path), worker, 1);
     } else if (reply->status == 401 || reply->status == 403) {

@@ -1,6 +1,7 @@
 /* observer.h: what is counted and logged of every exchange (monitor/).
  *
- * Counted: requests by route, method and status; their duration by route; refusals. Logged as JSON
+ * Counted: requests by route, method and status; their duration by route; how long they waited for
+ * others of their event loop; refusals. Logged as JSON
  * lines: replies of 500 and more as errors (but 501, of a method that a client made up), those of
  * 400 and more as information, the others for debugging. Nothing of a body, a query or a header is
  * in a line but the request's id.

@@ -1,4 +1,5 @@
-/* route.c: finding the route of a path. A few dozen routes: every one is compared. */
+/* route.c: finding the route of a path. A few dozen routes: every one is compared, most of them up
+ * to their third letter. */
 #include "http/route.h"
 
 #include <string.h>
@@ -27,43 +28,65 @@ static bool cut_path(alm_str path, alm_arena *arena, segments *out)
     return true;
 }
 
+/* Moves behind the literal segment when it is what was given. */
+static bool takes_literal(const char **pattern, alm_str given)
+{
+    size_t same = 0;
+    /* Not beyond the pattern's segment: what was given has no NUL, but perhaps a decoded '/'. */
+    while (same < given.size && (*pattern)[same] == given.data[same] && given.data[same] != '/') {
+        same++;
+    }
+    *pattern += same;
+    return same == given.size && (**pattern == '/' || **pattern == '\0');
+}
+
 /* Values of a matching path; false when it does not match. A segment like "{model}:predict" has a
  * literal end. `literals` counts what was literal: the more, the closer the match. */
 static bool fits(const alm_route *route, const segments *path, alm_str *value, size_t *literals)
 {
-    size_t at = 0;
     size_t values = 0;
+    const char *at = route->path;
     *literals = 0;
-    for (alm_str rest = alm_str_of(route->path + 1); rest.data; at++) {
-        alm_str part = alm_str_split(&rest, '/');
-        if (at == path->count) {
+    for (size_t i = 0; i < path->count; i++) {
+        alm_str given = path->part[i];
+        if (*at++ != '/') {
             return false;
         }
-        alm_str given = path->part[at];
-        if (part.size == 0 || part.data[0] != '{') {
-            if (!alm_str_equal(part, given)) {
+        if (*at != '{') {
+            if (!takes_literal(&at, given)) {
                 return false;
             }
             *literals += 2;
             continue;
         }
-        alm_str end = part;
-        (void)alm_str_split(&end, '}');
-        bool has_end = end.size > 0;
-        if (given.size <= end.size ||
-            (has_end && memcmp(given.data + given.size - end.size, end.data, end.size) != 0)) {
+        const char *end = strchr(at, '}') + 1;
+        at = strchrnul(end, '/');
+        size_t size = (size_t)(at - end);
+        if (given.size <= size || memcmp(given.data + given.size - size, end, size) != 0) {
             return false;
         }
-        *literals += has_end;
+        *literals += size > 0;
         alm_assert(values < ALM_ROUTE_VALUES_MAX);
-        value[values++] = (alm_str){given.data, given.size - end.size};
+        value[values++] = (alm_str){given.data, given.size - size};
     }
-    return at == path->count;
+    return *at == '\0';
 }
 
-static void add_method(alm_buffer *allow, const char *name)
+/* Methods of the path, for who asked with another one. */
+static alm_str methods_of(const segments *path, alm_arena *arena)
 {
-    alm_buffer_printf(allow, "%s%s", allow->size > 0 ? ", " : "", name);
+    size_t count = 0, literals;
+    const alm_route *const *routes = alm_routes(&count);
+    alm_str value[ALM_ROUTE_VALUES_MAX];
+    const char *list = "";
+    for (size_t i = 0; i < count; i++) {
+        if (fits(routes[i], path, value, &literals)) {
+            list = alm_arena_printf(arena, "%s%s%s%s", list, *list ? ", " : "",
+                                    alm_method_name(routes[i]->method),
+                                    routes[i]->method == ALM_METHOD_GET ? ", HEAD" : "");
+        }
+    }
+    return alm_str_of(list);
 }
 
 alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
@@ -74,35 +97,31 @@ alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
     segments parts;
     const alm_route *best = NULL;
     size_t best_literals = 0;
-    alm_buffer methods = {0};
+    bool has_path = false;
+    alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
     if (!cut_path(path, arena, &parts)) {
         return ALM_MATCH_NO_PATH;
     }
     alm_http_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
     for (size_t i = 0; i < count; i++) {
-        alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
         size_t literals = 0;
         if (!fits(routes[i], &parts, found, &literals)) {
             continue;
         }
-        add_method(&methods, alm_method_name(routes[i]->method));
-        if (routes[i]->method == ALM_METHOD_GET) {
-            add_method(&methods, "HEAD");
-        }
+        has_path = true;
         if (routes[i]->method == wanted && (!best || literals > best_literals)) {
             best = routes[i];
             best_literals = literals;
             memcpy(value, found, sizeof found);
         }
     }
-    alm_match match = best                ? ALM_MATCH_FOUND
-                      : methods.size > 0 ? ALM_MATCH_NO_METHOD
-                                         : ALM_MATCH_NO_PATH;
     if (best) {
         *out = best;
-    } else if (match == ALM_MATCH_NO_METHOD) {
-        *allow = (alm_str){alm_arena_copy_text(arena, methods.data, methods.size), methods.size};
+        return ALM_MATCH_FOUND;
     }
-    alm_buffer_deinit(&methods);
-    return match;
+    if (!has_path) {
+        return ALM_MATCH_NO_PATH;
+    }
+    *allow = methods_of(&parts, arena);
+    return ALM_MATCH_NO_METHOD;
 }

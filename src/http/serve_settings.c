@@ -14,8 +14,8 @@ typedef struct listen_entry {
 } listen_entry;
 
 typedef struct limits_entry {
-    int32_t body_mib, head_kib, headers, connections, connections_per_address, request_seconds,
-        drain_seconds, memory_mib;
+    int32_t body_mib, head_kib, headers, connections, connections_per_address, queue_ms,
+        request_seconds, drain_seconds, memory_mib;
 } limits_entry;
 
 typedef struct tls_entry {
@@ -64,6 +64,9 @@ static const almi_key LIMITS_KEYS[] = {
      .doc = "open at a time; more wait until one ends"},
     {.key = "connections_per_address", LIMIT(connections_per_address), .min = 0, .max = 1000000,
      .fallback = "0", .doc = "of one address, of each event loop; 0: not bounded"},
+    {.key = "queue_ms", LIMIT(queue_ms), .min = 0, .max = 60000, .fallback = "1000",
+     .doc = "that a prediction may wait for others of its event loop, when the queue stays that "
+            "long: then 503; 0: not bounded"},
     {.key = "request_seconds", LIMIT(request_seconds), .min = 1, .max = 3600, .fallback = "75",
      .doc = "to send a whole request, to take a reply, and of an idle connection"},
     {.key = "drain_seconds", LIMIT(drain_seconds), .min = 0, .max = 3600, .fallback = "30",
@@ -148,6 +151,7 @@ static void take_limits(const limits_entry *limits, alm_server_settings *out)
     out->headers_max = (uint32_t)limits->headers;
     out->connections_max = (uint32_t)limits->connections;
     out->connections_per_address_max = (uint32_t)limits->connections_per_address;
+    out->queue_ns_max = (uint64_t)limits->queue_ms * 1000000;
     out->request_seconds = (uint32_t)limits->request_seconds;
     out->drain_seconds = (uint32_t)limits->drain_seconds;
 }

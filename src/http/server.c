@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -21,6 +20,7 @@
 #include "http/head.h"
 #include "http/listen.h"
 #include "http/reply_pieces.h"
+#include "http/queue.h"
 
 #define TICK_MS 100
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
@@ -47,7 +47,9 @@ typedef struct connection {
     alm_arena *arena;
     alm_buffer body, reply_body, inflated, packed;
     /* of the exchange at hand */
-    bool is_begun, is_refused, is_too_large, is_waiting, is_expired;
+    bool is_begun, is_refused, is_too_large, is_expired;
+    bool is_waiting;   /* for alm_later, put aside */
+    bool is_admitting; /* what it waits for is whether it may */
     alm_header *header;
     alm_str target;
     alm_request request;
@@ -65,6 +67,7 @@ struct worker {
     connection *first;
     uint64_t id_state; /* of request ids */
     size_t waiting;    /* connections whose replies come later */
+    almi_queue queue;
     almi_bell bell;
     int epoll;
     atomic_bool quiesced;
@@ -90,6 +93,7 @@ const alm_server_settings alm_server_defaults = {
     .head_bytes_max = (size_t)16 << 10,
     .body_bytes_max = (size_t)16 << 20,
     .headers_max = 64,
+    .queue_ns_max = NS_PER_S,
     .request_seconds = 75,
     .drain_seconds = 30,
 };
@@ -97,33 +101,6 @@ const alm_server_settings alm_server_defaults = {
 static uint64_t now_ns(const alm_server *server)
 {
     return alm_env_monotonic_ns(server->env);
-}
-
-/* ---- ids ---- */
-
-/* splitmix64: ids need to differ, not to be secret. */
-static uint64_t next_id(worker *w)
-{
-    uint64_t z = w->id_state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static void name_request(connection *c)
-{
-    worker *w = c->worker;
-    alm_request *request = &c->request;
-    request->id = alm_request_header(request, "x-request-id");
-    if (!almi_head_is_plain_id(request->id)) {
-        char *made = alm_arena_printf(c->arena, "%016llx", (unsigned long long)next_id(w));
-        request->id = (alm_str){made, 16};
-    }
-    if (!almi_head_take_trace_id(alm_request_header(request, "traceparent"), request->trace_id)) {
-        uint64_t high = next_id(w) | 1; /* never all zeros */
-        snprintf(request->trace_id, sizeof request->trace_id, "%016llx%016llx",
-                 (unsigned long long)high, (unsigned long long)next_id(w));
-    }
 }
 
 /* ---- the head ---- */
@@ -199,10 +176,11 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                                .received_ns = now_ns(server),
                                .worker = c->worker->index,
                                .arena = c->arena};
+    almi_queue_take(&c->worker->queue, server->settings.queue_ns_max, &c->request);
     c->reply = (alm_reply){.body = &c->reply_body};
     c->is_begun = true;
     atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
-    name_request(c);
+    almi_head_name(&c->request, &c->worker->id_state);
     const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
     if (fault) {
         refuse(c, 400, fault);
@@ -387,38 +365,20 @@ static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
     later->start(later);
 }
 
-static enum MHD_Result finish_reply(connection *c, struct MHD_Connection *mhd)
+static void end_wait(connection *c)
 {
+    alm_later *later = c->reply.later;
     c->is_waiting = false;
     c->worker->waiting--;
     c->waiting_since_ns = now_ns(c->worker->server);
-    c->reply.later->finish(c->reply.later);
-    return send_reply(c, mhd);
+    c->reply.later = NULL;
+    later->finish(later);
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **state)
+/* The whole request is there. */
+static enum MHD_Result answer(connection *c, struct MHD_Connection *mhd)
 {
-    (void)url;
-    (void)context;
-    connection *c = *state;
-    if (!c) {
-        return MHD_NO;
-    }
     alm_server *server = c->worker->server;
-    if (c->is_waiting) {
-        return finish_reply(c, mhd);
-    }
-    if (!c->is_begun) {
-        begin(c, mhd, method, version);
-        return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
-    }
-    if (*upload_size > 0) {
-        take_body(c, upload, *upload_size);
-        *upload_size = 0;
-        return MHD_YES;
-    }
     if (!c->is_refused) {
         open_body(c);
     }
@@ -431,6 +391,47 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
         return MHD_YES;
     }
     return send_reply(c, mhd);
+}
+
+/* Admitted or not, or waiting for that. */
+static enum MHD_Result go_on(connection *c, struct MHD_Connection *mhd)
+{
+    c->is_admitting = !c->is_refused && c->reply.later;
+    if (c->is_admitting) {
+        wait_for_reply(c, mhd);
+        return MHD_YES;
+    }
+    return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **state)
+{
+    (void)url;
+    (void)context;
+    connection *c = *state;
+    if (!c) {
+        return MHD_NO;
+    }
+    if (!c->is_begun) {
+        begin(c, mhd, method, version);
+        return go_on(c, mhd);
+    }
+    if (c->is_waiting) {
+        end_wait(c);
+        if (!c->is_admitting) {
+            return send_reply(c, mhd);
+        }
+        c->is_refused = c->reply.status != 0;
+        return go_on(c, mhd); /* the library asks again as if the head had just come */
+    }
+    if (*upload_size > 0) {
+        take_body(c, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return answer(c, mhd);
 }
 
 /* ---- connections ---- */
@@ -470,6 +471,9 @@ static void keep_little(alm_buffer *buffer)
 static void finish(connection *c, bool sent)
 {
     alm_server *server = c->worker->server;
+    if (c->is_waiting) { /* told, and the client has gone meanwhile */
+        end_wait(c);
+    }
     if (c->is_begun) {
         if (c->reply.stream.close) {
             c->reply.stream.close(c->reply.stream.context);
@@ -479,7 +483,7 @@ static void finish(connection *c, bool sent)
         }
         atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
     }
-    c->is_begun = c->is_refused = c->is_too_large = false;
+    c->is_begun = c->is_refused = c->is_too_large = c->is_admitting = false;
     c->slot = NULL;
     c->streaming_since_ns = 0;
     almi_pieces_end(&c->pieces);
@@ -598,6 +602,10 @@ static void look(worker *w)
         limit = 0;
     }
     (void)MHD_run_wait(w->daemon, (int32_t)limit);
+    const alm_server_handler *handler = &w->server->handler;
+    if (handler->end_round) {
+        handler->end_round(handler->context, w->index);
+    }
 }
 
 static void worker_main(void *context)
@@ -607,6 +615,7 @@ static void worker_main(void *context)
     while (!atomic_load(&w->server->stopping)) {
         look(w);
         uint64_t now = now_ns(w->server);
+        almi_queue_end_round(&w->queue, w->server->settings.queue_ns_max, now);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
             end_expired(w);

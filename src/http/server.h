@@ -13,6 +13,12 @@
  * the client takes it and must be over within ALM_STREAM_REQUEST_TIMES as many seconds, so that
  * nobody keeps what it is made from for good.
  *
+ * Queue: a loop answers what it finds readable one after the other, which is a round. A request is
+ * told how long its round lasted before it (it may have waited for all of the round before, too).
+ * Behind `queue_ns_max` it is overdue, if rounds have been longer than that for 100 ms
+ * without a break: one stall makes nothing overdue, an overload does (after CoDel, RFC 8289).
+ * What becomes of an overdue request is the handler's.
+ *
  * Stopping is graceful: alm_server_drain closes the listening socket and ends connections with
  * their next reply; alm_server_stop waits for requests that run, at most `drain_seconds`.
  *
@@ -30,12 +36,16 @@ typedef struct alm_server alm_server;
 /* Sets reply->status and what goes with it; never fails. */
 typedef struct alm_server_handler {
     /* The head is there, the body is not: a reply that is set here is sent at once and the body is
-     * never read. `slot` is kept for `handle`. */
+     * never read. `slot` is kept for `handle`. With reply->later the body waits until that has
+     * finished, which sets a reply, or none when the request may go on. */
     void (*admit)(void *context, const alm_request *request, alm_reply *reply, void **slot);
     void (*handle)(void *context, const alm_request *request, void *slot, alm_reply *reply);
     /* The reply was sent, or could not be (then `sent` is false). NULL: nobody asks. */
     void (*done)(void *context, const alm_request *request, void *slot, const alm_reply *reply,
                  bool sent);
+    /* The worker has handled what was readable: a chance to answer requests that were put aside
+     * (alm_later) together. NULL: nothing is. */
+    void (*end_round)(void *context, int worker);
     void *context;
 } alm_server_handler;
 
@@ -48,13 +58,14 @@ typedef struct alm_server_settings {
     size_t head_bytes_max;    /* memory for the head of a request */
     size_t body_bytes_max;    /* also of an inflated body */
     uint32_t headers_max;
+    uint64_t queue_ns_max; /* 0: nothing is overdue */
     uint32_t request_seconds;
     uint32_t drain_seconds;
     alm_str certificate, key; /* PEM; both or neither: TLS */
 } alm_server_settings;
 
-/* 127.0.0.1, port 3003, one worker, 4096 connections, 16 KiB heads, 16 MiB bodies, 64 headers, 75
- * seconds, 30 seconds. */
+/* 127.0.0.1, port 3003, one worker, 4096 connections, 16 KiB heads, 16 MiB bodies, 64 headers, one
+ * second of queue, 75 seconds, 30 seconds. */
 extern const alm_server_settings alm_server_defaults;
 
 /* Listens when it returns. ALM_ERR_IO: the address cannot be used, with the reason; ALM_ERR_CONFIG:

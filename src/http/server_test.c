@@ -158,7 +158,8 @@ typedef struct fixture {
 static void start_with(fixture *f, alm_server_settings settings)
 {
     *f = (fixture){.server = NULL};
-    alm_server_handler handler = {admit, handle, done, &f->world};
+    alm_server_handler handler = {
+        .admit = admit, .handle = handle, .done = done, .context = &f->world};
     settings.port = 0;
     alm_error error;
     assert_int_equal(alm_server_start(&cases_env, &settings, &handler, &f->server, &error), ALM_OK);

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "http/access_reply.h"
+#include "http/endpoint/oip_round.h"
 
 /* What `admit` finds out, kept for `handle`. */
 typedef struct admitted {
@@ -113,7 +114,75 @@ static bool may_see_more(const alm_service *service, const alm_request *request,
             alm_request_header(request, "x-api-key").size > 0);
 }
 
-/* May the caller? Sets found->identity, or the reply. */
+/* Sets found->identity, or the reply. */
+static void take_verdict(const alm_access_verdict *verdict, const alm_request *request,
+                         admitted *found, alm_reply *reply)
+{
+    bool is_open = found->route->scope == ALM_SCOPE_NONE;
+    if (is_open && (verdict->status == 403 || verdict->reason == ALM_ACCESS_NO_CREDENTIALS)) {
+        return; /* he sees what anybody sees */
+    }
+    found->identity = verdict->identity;
+    almi_access_reply(verdict, request, reply);
+}
+
+/* ---- API keys that are checked by another thread ---- */
+
+typedef struct deferred {
+    alm_later later;
+    alm_key_check check;
+    alm_key_checker *keys;
+    const alm_request *request;
+    admitted *found;
+    alm_reply *reply;
+    bool is_taken;
+} deferred;
+
+static void tell(void *context)
+{
+    deferred *d = context;
+    d->later.wake(d->later.connection);
+}
+
+static void start_check(alm_later *later)
+{
+    deferred *d = later->context;
+    d->is_taken = true; /* before: when it is, another thread goes on at once */
+    if (!alm_key_checker_ask(d->keys, &d->check)) {
+        d->is_taken = false;
+        tell(d);
+    }
+}
+
+static void finish_check(alm_later *later)
+{
+    deferred *d = later->context;
+    if (!d->is_taken) {
+        problem(d->reply, d->request, 503, "too many API keys wait to be checked; try again");
+        alm_reply_header(d->reply, "Retry-After", ALM_STR("1"));
+        return;
+    }
+    take_verdict(&d->check.verdict, d->request, d->found, d->reply);
+    if (d->reply->status == 0) {
+        check_type(d->found, d->request, d->reply);
+    }
+}
+
+static void defer(const alm_service *service, const alm_access_request *asked,
+                  const alm_request *request, admitted *found, alm_reply *reply)
+{
+    deferred *d = ALM_NEW(request->arena, deferred);
+    d->later = (alm_later){.start = start_check, .finish = finish_check, .context = d};
+    d->check = (alm_key_check){.request = *asked, .arena = request->arena, .told = tell,
+                               .context = d};
+    d->keys = service->keys;
+    d->request = request;
+    d->found = found;
+    d->reply = reply;
+    reply->later = &d->later;
+}
+
+/* May the caller? Sets found->identity, or the reply, or that it comes later. */
 static void check_access(const alm_service *service, const alm_request *request, admitted *found,
                          alm_reply *reply)
 {
@@ -133,18 +202,41 @@ static void check_access(const alm_service *service, const alm_request *request,
                                 .needed = is_open ? ALM_ROLE_VIEWER
                                                   : (alm_role)(found->route->scope -
                                                                ALM_SCOPE_VIEWER),
+                                .defers_hash = service->keys != NULL,
                                 .model = model_of(found),
                                 .now = alm_env_now(service->env),
                                 .now_ns = alm_env_monotonic_ns(service->env)};
     alm_access_verdict verdict = alm_access_check(service->access, &asked, request->arena);
-    if (is_open && (verdict.status == 403 || verdict.reason == ALM_ACCESS_NO_CREDENTIALS)) {
-        return; /* he sees what anybody sees */
+    if (verdict.reason == ALM_ACCESS_DEFERRED) {
+        defer(service, &asked, request, found, reply);
+        return;
     }
-    found->identity = verdict.identity;
-    almi_access_reply(&verdict, request, reply);
+    take_verdict(&verdict, request, found, reply);
 }
 
 _Static_assert(ALM_SCOPE_ADMIN - ALM_SCOPE_VIEWER == ALM_ROLE_ADMIN, "scopes are roles");
+
+/* An answer that comes too late is work for nobody, and makes the next ones late as well. What is
+ * not a prediction is no load: probes, scrapes and whoever wants to help are answered. */
+static bool shed(const alm_service *service, const alm_request *request, const alm_route *route,
+                 alm_reply *reply)
+{
+    if (!request->is_overdue || route->scope != ALM_SCOPE_PREDICTOR) {
+        return false;
+    }
+    alm_problem what = {
+        .status = 503,
+        .type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+        .title = "Overloaded",
+        .detail = alm_str_of(alm_arena_printf(
+            request->arena, "the request waited for %llu ms and was not worked on; try again",
+            (unsigned long long)(request->queued_ns / 1000000)))};
+    alm_reply_problem(reply, request, &what);
+    alm_reply_header(reply, "Retry-After", ALM_STR("1"));
+    alm_meter_add(alm_meters_get(service->meters, ALM_SERVICE_HTTP_SHED, route->path, "queue"),
+                  request->worker, 1);
+    return true;
+}
 
 static void admit(void *context, const alm_request *request, alm_reply *reply, void **slot)
 {
@@ -163,8 +255,11 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
         break;
     }
     *slot = found;
+    if (shed(context, request, found->route, reply)) {
+        return;
+    }
     check_access(context, request, found, reply);
-    if (reply->status == 0) {
+    if (reply->status == 0 && !reply->later) {
         check_type(found, request, reply);
     }
 }
@@ -218,8 +313,16 @@ static void done(void *context, const alm_request *request, void *slot, const al
     }
 }
 
+static void end_round(void *context, int worker)
+{
+    almi_oip_end_round(context, worker);
+}
+
 alm_server_handler alm_service_handler(alm_service *service)
 {
-    return (alm_server_handler){
-        .admit = admit, .handle = handle, .done = done, .context = service};
+    return (alm_server_handler){.admit = admit,
+                                .handle = handle,
+                                .done = done,
+                                .end_round = end_round,
+                                .context = service};
 }

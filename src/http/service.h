@@ -13,6 +13,8 @@
 #include "base/env.h"
 #include "http/access/access.h"
 #include "http/access/audit.h"
+#include "http/access/key_checker.h"
+#include "http/joins.h"
 #include "http/observer.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -32,6 +34,7 @@ struct alm_service {
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
+    alm_key_checker *keys;    /* NULL: unknown API keys are hashed on the event loop */
     alm_audit *audit;         /* NULL: what changes state is not recorded */
     alm_desk *desk;           /* NULL: nothing is trained or deployed */
     alm_meters *meters;
@@ -42,6 +45,7 @@ struct alm_service {
     atomic_int loads;      /* of models that are at work */
     alm_prediction_recorder *recorder; /* with as many workers; NULL: nothing is on record */
     alm_answer_cache *cache;           /* NULL: every answer is computed */
+    alm_joins *joins;      /* models whose requests are answered together; NULL: none */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;
     /* Committed runs, renewed by their owner; NULL: no project is served. */

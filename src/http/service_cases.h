@@ -70,13 +70,15 @@ static inline void cases_woken(void *connection)
 static inline void cases_wait(alm_reply *reply)
 {
     atomic_bool woken = false;
-    reply->later->wake = cases_woken;
-    reply->later->connection = &woken;
-    reply->later->start(reply->later);
+    alm_later *later = reply->later;
+    reply->later = NULL;
+    later->wake = cases_woken;
+    later->connection = &woken;
+    later->start(later);
     while (!atomic_load(&woken)) {
         (void)sched_yield();
     }
-    reply->later->finish(reply->later);
+    later->finish(later);
 }
 
 /* A reply in pieces, read to its end into the body. */
@@ -130,6 +132,9 @@ static inline void cases_ask_service(alm_service *service, alm_http_method metho
     alm_server_handler handler = alm_service_handler(service);
     void *slot = NULL;
     handler.admit(handler.context, &request, &out->reply, &slot);
+    if (out->reply.status == 0 && out->reply.later) {
+        cases_wait(&out->reply);
+    }
     if (out->reply.status == 0) {
         handler.handle(handler.context, &request, slot, &out->reply);
     }

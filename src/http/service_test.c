@@ -29,7 +29,8 @@ static void paths_are_found_as_they_are_written(void **state)
     static const char *const nothing[] = {
         "/",         "",           "/livez/",       "//livez",          "/livez/..",
         "/x/../livez", "/Livez",   "/livez%",       "/livez%00",        "/%2e%2e/livez",
-        "/livez%2f", "/live\xff",  "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", "*",
+        "/livez%2f", "/live\xff",
+        "/api%2fv1%2fmetrics", "/v2%2fmodels/m/infer",  "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", "*",
     };
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
         expect(&f, ALM_METHOD_GET, nothing[i], 404);
@@ -118,6 +119,47 @@ static void exchanges_are_counted_and_shown(void **state)
     cases_ask_service(&f.service, ALM_METHOD_GET, "/api/v1/metrics", headers, ALM_STR(""), &answer);
     assert_non_null(strstr(answer.reply.content_type, "openmetrics"));
     assert_non_null(strstr(answer.body.data, "# EOF\n"));
+    cases_answer_end(&answer);
+    cases_service_stop(&f);
+}
+
+static int admitted_late(cases_service *f, alm_http_method method, const char *path)
+{
+    alm_buffer body = {0};
+    alm_reply reply = {.body = &body};
+    void *slot = NULL;
+    alm_arena *arena = alm_arena_create(0);
+    alm_header type = {ALM_STR("content-type"), ALM_STR(ALM_TYPE_JSON)};
+    alm_request request = {.method = method, .path = alm_str_of(path), .header = &type,
+                           .header_count = 1, .is_loopback = true, .id = ALM_STR("test-1"),
+                           .queued_ns = 1500000000, .is_overdue = true, .arena = arena};
+    alm_server_handler handler = alm_service_handler(&f->service);
+    handler.admit(handler.context, &request, &reply, &slot);
+    if (reply.status == 503) {
+        assert_non_null(strstr(body.data, "waited for 1500 ms"));
+        assert_true(alm_str_is(reply.header[0].name, "Retry-After"));
+    }
+    handler.done(handler.context, &request, slot, &reply, true);
+    alm_buffer_deinit(&body);
+    alm_arena_destroy(arena);
+    return reply.status;
+}
+
+static void what_is_overdue_is_shed_when_it_is_a_prediction(void **state)
+{
+    (void)state;
+    cases_service f;
+    cases_service_start(&f);
+    assert_int_equal(admitted_late(&f, ALM_METHOD_POST, "/v2/models/m/infer"), 503);
+    assert_int_equal(admitted_late(&f, ALM_METHOD_POST, "/invocations"), 503);
+    assert_int_equal(admitted_late(&f, ALM_METHOD_GET, "/livez"), 0);
+    assert_int_equal(admitted_late(&f, ALM_METHOD_GET, "/metrics"), 0);
+    assert_int_equal(admitted_late(&f, ALM_METHOD_POST, "/v2/repository/models/m/load"), 0);
+    cases_answer answer;
+    cases_ask_service(&f.service, ALM_METHOD_GET, "/metrics", NULL, ALM_STR(""), &answer);
+    assert_non_null(strstr(answer.body.data, "almanac_http_requests_shed_total{route="
+                                             "\"/invocations\",reason=\"queue\"} 1\n"));
+    assert_non_null(strstr(answer.body.data, "almanac_queue_time_seconds_count{queue=\"http\"} "));
     cases_answer_end(&answer);
     cases_service_stop(&f);
 }
@@ -280,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_problem_names_the_exchange),
         cmocka_unit_test(readiness_follows_the_service),
         cmocka_unit_test(exchanges_are_counted_and_shown),
+        cmocka_unit_test(what_is_overdue_is_shed_when_it_is_a_prediction),
         cmocka_unit_test(exchanges_are_logged_without_what_they_hold),
         cmocka_unit_test(routes_are_complete_and_distinct),
         cmocka_unit_test(the_document_holds_every_route),

@@ -108,13 +108,8 @@ const char *alm_prometheus_content_type(alm_prometheus_format format)
 /* printf takes five times as long, and there are twenty thousand numbers in a large scrape. */
 static void append_u64(alm_buffer *out, uint64_t value)
 {
-    char text[20];
-    size_t at = sizeof text;
-    do {
-        text[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    alm_buffer_append(out, text + at, sizeof text - at);
+    char text[ALM_U64_TEXT_BYTES];
+    alm_buffer_append(out, text, alm_u64_text(value, text));
 }
 
 static void append_i64(alm_buffer *out, int64_t value)

@@ -41,6 +41,7 @@ static void work(void *context)
 {
     load *l = context;
     alm_model_set *models = l->call.service->models;
+    alm_thread_step_back(); /* answers go before a load */
     l->code = (l->unload ? alm_model_set_unload : alm_model_set_load)(models, l->call.value[0],
                                                                       (alm_str){0}, &l->error);
     l->later.wake(l->later.connection);

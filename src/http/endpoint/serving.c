@@ -23,15 +23,18 @@ static const alm_model_snapshot *visible(const alm_call *call, const alm_model_s
     return some;
 }
 
+almi_visit almi_visit_within(const alm_call *call, alm_reply *reply, const alm_model_snapshot *all)
+{
+    return (almi_visit){.call = call, .reply = reply, .snapshot = all ? visible(call, all) : NULL,
+                        .begun_ns = alm_env_monotonic_ns(call->service->env)};
+}
+
 almi_visit almi_visit_begin(const alm_call *call, alm_reply *reply)
 {
-    almi_visit visit = {.call = call, .reply = reply,
-                        .begun_ns = alm_env_monotonic_ns(call->service->env)};
-    if (call->service->models) {
-        visit.snapshot = visible(call, alm_model_set_enter(call->service->models,
-                                                           (size_t)call->request->worker));
-    }
-    return visit;
+    alm_model_set *models = call->service->models;
+    return almi_visit_within(call, reply, models ? alm_model_set_enter(
+                                                       models, (size_t)call->request->worker)
+                                                 : NULL);
 }
 
 void almi_visit_end(almi_visit *visit)

@@ -26,6 +26,8 @@ typedef struct almi_visit {
 
 almi_visit almi_visit_begin(const alm_call *call, alm_reply *reply);
 void almi_visit_end(almi_visit *visit);
+/* A stay in what the worker has entered already, and leaves itself. `all` NULL: no models. */
+almi_visit almi_visit_within(const alm_call *call, alm_reply *reply, const alm_model_snapshot *all);
 
 /* The model that the path names, with its version or the default: `value` of the call. */
 ALM_NODISCARD alm_err almi_visit_entry(const almi_visit *visit, const alm_model_entry **out,

@@ -410,6 +410,95 @@ static void answers_are_on_record(void **state)
     end(&f);
 }
 
+/* ---- requests that are answered together ---- */
+
+typedef struct asked {
+    alm_arena *arena;
+    alm_buffer body;
+    alm_reply reply;
+    alm_request request;
+    atomic_bool woken;
+    void *slot;
+} asked;
+
+static void put_aside(fixture *f, const char *target, const char *body, asked *a)
+{
+    alm_server_handler handler = alm_service_handler(&f->service.service);
+    *a = (asked){.arena = alm_arena_create(0)};
+    a->reply.body = &a->body;
+    a->request = (alm_request){.method = ALM_METHOD_POST, .target = alm_str_of(target),
+                               .path = alm_str_of(target), .query = ALM_STR(""),
+                               .body = alm_str_of(body), .is_loopback = true,
+                               .id = ALM_STR("test-1"), .arena = a->arena};
+    snprintf(a->request.trace_id, sizeof a->request.trace_id, "0123456789abcdef0123456789abcdef");
+    handler.admit(handler.context, &a->request, &a->reply, &a->slot);
+    assert_int_equal(a->reply.status, 0);
+    handler.handle(handler.context, &a->request, a->slot, &a->reply);
+    if (a->reply.later) {
+        a->reply.later->wake = cases_woken;
+        a->reply.later->connection = &a->woken;
+        a->reply.later->start(a->reply.later);
+    }
+}
+
+static void requests_may_be_answered_together(void **state)
+{
+    static const struct {
+        const char *target, *body;
+    } CASE[] = {
+        {"/v2/models/m/infer", INPUT},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"input\",\"shape\":[2,5],\"datatype\":"
+         "\"FP64\",\"data\":[1,2,3,4,5,-1,-2,-3,-4,-5]}]}"},
+        {"/v2/models/m/infer", "{"},
+        {"/v2/models/m/versions/1/infer", INPUT},
+        {"/v2/models/m/versions/2/infer", INPUT},
+        {"/v2/models/m/infer", "{\"inputs\":[{\"name\":\"i\",\"shape\":[1,6],\"datatype\":\"FP64\","
+         "\"data\":[1,2,3,4,5,6]}]}"},
+    };
+    enum { COUNT = sizeof CASE / sizeof *CASE };
+    asked list[COUNT + 1];
+    fixture f;
+    (void)state;
+    start(&f);
+    alm_service *service = &f.service.service;
+    alm_server_handler handler = alm_service_handler(service);
+    assert_int_equal(alm_joins_create(ALM_STR("other,m"), 1, &service->joins, NULL), ALM_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        put_aside(&f, CASE[i].target, CASE[i].body, &list[i]);
+        assert_non_null(list[i].reply.later);
+        assert_int_equal(list[i].reply.status, 0);
+    }
+    handler.end_round(handler.context, 0);
+    handler.end_round(handler.context, 0); /* nobody waits any more */
+    alm_joins_destroy(service->joins);
+    service->joins = NULL;
+    for (size_t i = 0; i < COUNT; i++) {
+        asked *a = &list[i];
+        assert_true(atomic_load(&a->woken));
+        alm_buffer_text(&a->body, "");
+        const char *alone = ask(&f, ALM_METHOD_POST, CASE[i].target, CASE[i].body,
+                                a->reply.status);
+        assert_string_equal(a->body.data, alone);
+        assert_int_equal(a->reply.header_count, f.answer.reply.header_count);
+        handler.done(handler.context, &a->request, a->slot, &a->reply, true);
+        alm_buffer_deinit(&a->body);
+        alm_arena_destroy(a->arena);
+    }
+    assert_has(ask(&f, ALM_METHOD_GET, "/v2/models/m/stats", "", 200),
+               "\"inference_count\":8,\"execution_count\":6");
+    end(&f);
+}
+
+static void lists_of_models_are_checked(void **state)
+{
+    (void)state;
+    alm_joins *joins = NULL;
+    alm_error error;
+    assert_int_equal(alm_joins_create(ALM_STR("a,,b"), 1, &joins, &error), ALM_ERR_USAGE);
+    assert_string_equal(error.message, "the list of models 'a,,b' has an empty name");
+    assert_int_equal(alm_joins_create(ALM_STR("a,"), 1, &joins, &error), ALM_ERR_USAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +513,8 @@ int main(void)
         cmocka_unit_test(binary_tensors_come_back),
         cmocka_unit_test(answers_are_kept),
         cmocka_unit_test(answers_are_on_record),
+        cmocka_unit_test(requests_may_be_answered_together),
+        cmocka_unit_test(lists_of_models_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

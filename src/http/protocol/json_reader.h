@@ -46,6 +46,10 @@ ALM_NODISCARD alm_err almi_json_read_str(almi_json_reader *reader, alm_str *out,
  * (may be NULL) has it. */
 ALM_NODISCARD alm_err almi_json_read_number(almi_json_reader *reader, double *out,
                                             bool *is_integer, int64_t *integer, alm_error *error);
+/* Items of the array that is open, as long as they are numbers that are simply written, at most
+ * `room`; how many. It takes nothing that it is not sure of and says nothing about it: go on with
+ * almi_json_more. For lists of thousands of numbers: a third of the instructions. */
+size_t almi_json_take_numbers(almi_json_reader *reader, double *out, size_t room);
 ALM_NODISCARD alm_err almi_json_read_bool(almi_json_reader *reader, bool *out, alm_error *error);
 ALM_NODISCARD alm_err almi_json_read_null(almi_json_reader *reader, alm_error *error);
 /* A value of a row: a number; null, which is NaN; true and false, which are 1 and 0. */

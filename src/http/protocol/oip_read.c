@@ -172,8 +172,15 @@ static alm_err read_data(reading *r, const alm_oip_tensor *t, size_t depth, size
     bool more = false, is_flat = false;
     double *value = (double *)(uintptr_t)t->value;
     size_t count = 0;
+    bool may_be_flat = depth == 0 || depth + 1 == t->rank;
     ALM_TRY(almi_json_open(&r->json, '[', error));
     for (;; count++) {
+        if (t->type == ALM_OIP_FP64 && may_be_flat && (count == 0 || is_flat)) {
+            size_t taken = almi_json_take_numbers(&r->json, value + *at, t->count - *at);
+            is_flat = is_flat || taken > 0;
+            count += taken;
+            *at += taken;
+        }
         ALM_TRY(almi_json_more(&r->json, '[', &more, error));
         if (!more) {
             return count == (is_flat && depth == 0 ? t->count : t->shape[depth])
@@ -182,7 +189,7 @@ static alm_err read_data(reading *r, const alm_oip_tensor *t, size_t depth, size
         bool nested = almi_json_next_kind(&r->json) == ALM_JSON_ARRAY;
         is_flat = count == 0 ? !nested : is_flat;
         /* Scalars stand in the innermost arrays, or in one flat one. */
-        if (nested == is_flat || (is_flat && depth > 0 && depth + 1 < t->rank) ||
+        if (nested == is_flat || (is_flat && !may_be_flat) ||
             (nested && depth + 1 == t->rank)) {
             return fail_shape(r, error);
         }

@@ -18,22 +18,30 @@ static alm_str shown(const almi_json_reader *r, alm_str name)
 
 /* ---- lists that grow ---- */
 
+/* Room for one more. */
+static alm_err make_room(almi_doubles *list, alm_arena *arena, alm_error *error)
+{
+    void *memory = NULL;
+    size_t room = list->room ? 2 * list->room : 64;
+    if (list->count < list->room) {
+        return ALM_OK;
+    }
+    if (list->count == ALM_INFERENCE_VALUES_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "more than %zu values in one request; send "
+                        "several", ALM_INFERENCE_VALUES_MAX);
+    }
+    ALM_TRY(alm_arena_try_alloc(arena, room * sizeof(double), &memory, error));
+    if (list->count) {
+        memcpy(memory, list->data, list->count * sizeof(double));
+    }
+    list->data = memory;
+    list->room = room;
+    return ALM_OK;
+}
+
 alm_err almi_doubles_push(almi_doubles *list, alm_arena *arena, double value, alm_error *error)
 {
-    if (list->count == list->room) {
-        void *memory = NULL;
-        size_t room = list->room ? 2 * list->room : 64;
-        if (list->count == ALM_INFERENCE_VALUES_MAX) {
-            return alm_fail(error, ALM_ERR_LIMIT, "more than %zu values in one request; send "
-                            "several", ALM_INFERENCE_VALUES_MAX);
-        }
-        ALM_TRY(alm_arena_try_alloc(arena, room * sizeof(double), &memory, error));
-        if (list->count) {
-            memcpy(memory, list->data, list->count * sizeof(double));
-        }
-        list->data = memory;
-        list->room = room;
-    }
+    ALM_TRY(make_room(list, arena, error));
     list->data[list->count++] = value;
     return ALM_OK;
 }
@@ -166,6 +174,9 @@ static alm_err read_cells(almi_json_reader *r, nested *n, alm_error *error)
     double value = 0;
     ALM_TRY(almi_json_open(r, '[', error));
     for (;;) {
+        ALM_TRY(make_room(&n->list, r->arena, error));
+        n->list.count += almi_json_take_numbers(r, n->list.data + n->list.count,
+                                                n->list.room - n->list.count);
         ALM_TRY(almi_json_more(r, '[', &more, error));
         if (!more) {
             return check_size(r, n->depth == 3 ? "step" : "row", &n->width, n->list.count - first,
