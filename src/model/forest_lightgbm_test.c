@@ -161,7 +161,7 @@ static void read_file(reading_case *c, size_t begun)
     alm_file *file = NULL;
     assert_int_equal(c->inner->ops->create(c->inner, "m.txt", &file, &error), ALM_OK);
     assert_int_equal(c->inner->ops->write(c->inner, file, c->text.data, begun, &error), ALM_OK);
-    assert_int_equal(alm_fs_read_begin(c->fs, "m.txt", 1 << 20, c->arena, &content, &error),
+    assert_int_equal(alm_fs_read_begin(c->fs, "m.txt", 1 << 22, c->arena, &content, &error),
                      ALM_OK);
     if (begun < c->text.size) {
         assert_int_equal(c->inner->ops->write(c->inner, file, c->text.data + begun,
@@ -217,7 +217,7 @@ static void a_file_is_read_as_its_text_is(void **state)
                     alm_digest_equal(&c.plain->digest, &c.read->digest));
         cannot_be_read(&c, 1);
         if (round == 0) {
-            assert_in_range(c.text.size, 600000, 1 << 20);
+            assert_in_range(c.text.size, 600000, 1 << 22);
             cannot_be_read(&c, 2);
             cannot_be_read(&c, 3);
         }
