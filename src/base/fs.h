@@ -87,6 +87,7 @@ typedef struct alm_fs_content {
     alm_str bytes; /* until the end of reading: where they come, and how many are expected */
     alm_fs_reading *reading; /* NULL: all are there */
     alm_hash_begun hash;     /* of the bytes; one thread at a time */
+    const alm_digest *digest; /* OPTIONAL: the hash, which is known already; borrowed */
 } alm_fs_content;
 /* Reads nothing yet. Errors of opening, and ALM_ERR_LIMIT; otherwise the end must follow, or
  * alm_fs_read_abandon, before the arena goes. */

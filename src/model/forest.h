@@ -52,8 +52,8 @@ ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, 
                                                 alm_error *error);
 /* The same of a content that perhaps is still being read, by the threads of a pool (may be NULL),
  * which nobody else may use meanwhile: trees are read as they come. Reading has ended when this
- * returns, and its errors come before those of the text. The forest and the errors are the same for
- * any number of threads. `hash`: on the way they mostly go on with the content's hash to its end. */
+ * returns, and its errors come before those of the text. Forest and errors are the same for any
+ * number of threads. `hash`: on the way they mostly go on with the content's hash to its end. */
 ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_fs_content *content, bool hash,
                                                const char *name, alm_forest **out,
                                                alm_error *error);

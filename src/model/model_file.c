@@ -278,9 +278,10 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_fs_content *co
 {
     alm_model_file_info *info = &file->info;
     const char *name = info->name.data;
-    ALM_TRY(kind->read ? kind->read(pool, content, true, name, &file->forest, error)
+    bool hash = content->digest == NULL;
+    ALM_TRY(kind->read ? kind->read(pool, content, hash, name, &file->forest, error)
                        : kind->parse(content->bytes, name, &file->forest, error));
-    info->digest = alm_hash_finish(&content->hash, content->bytes);
+    info->digest = hash ? alm_hash_finish(&content->hash, content->bytes) : *content->digest;
     info->format = kind->name;
     info->forest = alm_forest_describe(file->forest);
     alm_transform_spec spec = {.library = kind->library,
@@ -336,8 +337,8 @@ static alm_err find_kind(alm_pool *pool, alm_fs_content *content, const char *na
     return ALM_OK;
 }
 
-static alm_err parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
-                             alm_model_file **out, alm_error *error)
+alm_err alm_model_file_parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
+                                     alm_model_file **out, alm_error *error)
 {
     const format *kind = NULL;
     ALM_TRY(find_kind(pool, from, name, &kind, error));
@@ -359,7 +360,7 @@ alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *nam
                                 alm_model_file **out, alm_error *error)
 {
     alm_fs_content from = {.bytes = content};
-    return parse_content(pool, &from, name, out, error);
+    return alm_model_file_parse_content(pool, &from, name, out, error);
 }
 
 alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
@@ -396,7 +397,7 @@ static alm_err open_place(const alm_env *env, const place *at, alm_arena *arena,
     alm_model_file *file = NULL;
     alm_fs_content read;
     ALM_TRY(alm_fs_read_begin(env->fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, &read, error));
-    alm_err code = parse_content(env->pool, &read, at->name, &file, error);
+    alm_err code = alm_model_file_parse_content(env->pool, &read, at->name, &file, error);
     if (code != ALM_OK) {
         alm_fs_read_abandon(&read);
         return code;
@@ -439,11 +440,21 @@ alm_err alm_model_file_load(const alm_env *env, const char *path, alm_arena *are
 alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *out,
                             alm_error *error)
 {
+    alm_fs_content content;
+    const char *name = NULL;
+    ALM_TRY(alm_model_file_begin(fs, path, arena, &content, &name, error));
+    ALM_TRY(alm_fs_read_end(&content, error));
+    *out = (alm_model_bytes){content.bytes, name};
+    return ALM_OK;
+}
+
+alm_err alm_model_file_begin(alm_fs *fs, const char *path, alm_arena *arena, alm_fs_content *out,
+                             const char **name, alm_error *error)
+{
     place at;
-    alm_str content;
     ALM_TRY(find_place(fs, path, path, arena, &at, error));
-    ALM_TRY(alm_fs_read_all(fs, at.path, ALM_MODEL_FILE_BYTES_MAX, arena, &content, error));
-    *out = (alm_model_bytes){content, at.name};
+    ALM_TRY(alm_fs_read_begin(fs, at.path, ALM_MODEL_FILE_BYTES_MAX, arena, out, error));
+    *name = at.name;
     return ALM_OK;
 }
 
