@@ -42,6 +42,7 @@ typedef struct serving {
     alm_service service;
     almi_serve_desk desk;
     almi_serve_runs runs;
+    almi_served_models models;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -190,8 +191,9 @@ static alm_err open_serving(serving *s, alm_error *error)
     alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
     ALM_TRY(open_access(s, error));
-    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
-                                    &s->service.models, error));
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->models,
+                                    error));
+    s->service.models = s->models.set;
     ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
     return almi_serve_desk_open(s->cli, &s->service, &s->desk, error);
 }
@@ -200,7 +202,7 @@ static void close_serving(serving *s)
 {
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_runs_close(&s->runs);
-    alm_model_set_destroy(s->service.models);
+    almi_served_models_close(&s->models);
     alm_access_destroy(s->service.access);
     alm_observer_destroy(s->service.observer);
     alm_line_writer_destroy(s->writer);
@@ -214,6 +216,7 @@ static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
         almi_serve_runs_renew(&s->runs);
+        almi_served_releases_renew(s->models.releases, s->service.observer);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }
