@@ -70,8 +70,9 @@ static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
 static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *error)
 {
     const char *address = almi_option_text(cli, "address");
-    ALM_TRY(alm_serve_settings_read(cli->env.fs, almi_settings_path(cli), cli->arena, out,
-                                    error));
+    const char *path = NULL;
+    ALM_TRY(almi_settings_path(cli, &path, error));
+    ALM_TRY(alm_serve_settings_read(cli->env.fs, path, cli->arena, out, error));
     int64_t workers = out->has_workers ? out->server.workers : cli->threads;
     out->server.address = address ? address : out->server.address;
     ALM_TRY(read_port(cli, &out->server.port, error));
