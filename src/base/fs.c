@@ -84,28 +84,52 @@ static alm_err make_one(alm_fs *fs, alm_arena *arena, const char *path, alm_erro
     return ALM_OK;
 }
 
-alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) {
-    /* The usual case, and the only one in which the parents need not be readable. */
-    alm_fs_stat stat;
-    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY) {
+/* Somebody may have made the folder and been killed before the sync of its parent; then nothing is
+ * in it, since everybody who puts something there has been here before. A parent that we may not
+ * read is one in which nothing of ours was made: that ends with a sync, which needs as much. */
+static alm_err keep_folder(alm_fs *fs, alm_arena *arena, const char *path, alm_error *error) {
+    alm_fs_entry *entry = NULL;
+    size_t count = 0;
+    const char *parent = alm_path_directory(arena, path);
+    if (strcmp(parent, path) == 0 || /* the root, or where we are */
+        fs->ops->list(fs, path, arena, &entry, &count, NULL) != ALM_OK || count > 0 ||
+        fs->ops->list(fs, parent, arena, &entry, &count, NULL) != ALM_OK) {
         return ALM_OK;
     }
-    alm_arena *arena = alm_arena_create(1024);
+    return fs->ops->sync_directory(fs, parent, error);
+}
+
+static bool is_folder(alm_fs *fs, const char *path) {
+    alm_fs_stat stat;
+    return fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY;
+}
+
+static alm_err make_missing(alm_fs *fs, alm_arena *arena, const char *path, alm_error *error) {
     char *part = alm_arena_copy_text(arena, path, strlen(path));
     alm_err code = ALM_OK;
+    bool is_first = true;
     for (char *end = part; code == ALM_OK && *end != '\0';) {
         end += strspn(end, "/");
         end += strcspn(end, "/");
         char kept = *end;
         *end = '\0';
-        alm_fs_stat there;
         /* Asking first spares a mkdir in folders that we may only walk through. */
-        bool is_there = fs->ops->stat(fs, part, &there, NULL) == ALM_OK;
-        if (!is_there || there.kind != ALM_FS_DIRECTORY) {
-            code = make_one(fs, arena, part, error);
+        if (!is_folder(fs, part)) {
+            code = is_first ? keep_folder(fs, arena, alm_path_directory(arena, part), error)
+                            : ALM_OK;
+            code = code == ALM_OK ? make_one(fs, arena, part, error) : code;
+            is_first = false;
         }
         *end = kept;
     }
+    return code;
+}
+
+alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) {
+    alm_arena *arena = alm_arena_create(1024);
+    /* The usual case, and the only one in which the parents need not be readable. */
+    alm_err code = is_folder(fs, path) ? keep_folder(fs, arena, path, error)
+                                       : make_missing(fs, arena, path, error);
     alm_arena_destroy(arena);
     return code;
 }

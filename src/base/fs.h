@@ -72,7 +72,9 @@ void alm_fs_destroy(alm_fs *fs); /* takes NULL */
 
 /* ---- built on the operations above, the same for every implementation ---- */
 
-/* Makes `path` and its missing parents, and syncs each parent that gained an entry. */
+/* Makes `path` and its missing parents, and syncs each parent that gained an entry, also of a
+ * folder that is there and empty: whoever made it may not have come so far. What is put into `path`
+ * afterwards, and synced, is safe. */
 ALM_NODISCARD alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error);
 bool alm_fs_exists(alm_fs *fs, const char *path);
 /* The whole file, NUL terminated behind its end, in `arena`; refuses more than `limit_bytes`. */
