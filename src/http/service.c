@@ -174,7 +174,9 @@ static void admit(void *context, const alm_request *request, alm_reply *reply, v
 static void reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
                         const char *pointer)
 {
-    alm_problem what = {.status = error->code == ALM_ERR_MEMORY ? 503 : 400,
+    alm_problem what = {.status = error->code == ALM_ERR_MEMORY  ? 503
+                                  : error->code == ALM_ERR_LIMIT ? 413
+                                                                 : 400,
                         .detail = alm_str_of(error->message),
                         .pointer = pointer ? alm_str_of(pointer) : (alm_str){NULL, 0}};
     alm_reply_problem(reply, request, &what);
@@ -185,7 +187,8 @@ static void run_with_body(alm_call *call, alm_reply *reply)
     alm_json_document *document = NULL;
     alm_error error;
     char pointer[ALM_POINTER_BYTES];
-    if (alm_json_parse(call->request->body, "the body", &document, &error) != ALM_OK) {
+    if (alm_json_parse_bounded(call->request->body, "the body", ALM_JSON_VALUES_MAX, &document,
+                               &error) != ALM_OK) {
         reply_fault(reply, call->request, &error, NULL);
         return;
     }
