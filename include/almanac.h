@@ -21,7 +21,8 @@
  * has no memory for small things the process stops; large ones give ALMANAC_MEMORY.
  *
  * THREADS. No global state. A model may be used by any number of threads at a time, a session, a
- * stream and an error by one.
+ * stream and an error by one. Opening a model may start a few threads, which have ended when it
+ * returns; the model is the same without them.
  *
  * OTHER RUNTIMES. ONNX graphs that are no tree ensembles need ONNX Runtime, members on a server
  * libcurl; both are loaded when such a model is opened (ALMANAC_NOT_FOUND says that they are not

@@ -28,8 +28,9 @@ static alm_err keys_path(almi_cli *cli, const char **out, alm_error *error)
         *out = file;
         return ALM_OK;
     }
-    const char *path = almi_settings_path(cli);
+    const char *path = NULL;
     alm_access_settings access = {0};
+    ALM_TRY(almi_settings_path(cli, &path, error));
     if (path) {
         alm_serve_settings settings;
         ALM_TRY(alm_serve_settings_read(cli->env.fs, path, cli->arena, &settings, error));

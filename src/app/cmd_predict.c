@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "app/session.h"
-#include "batch/imported.h"
-#include "signal/signal_bundle.h"
+#include "batch/release_model.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define NAMES_SHOWN 8
@@ -34,11 +33,10 @@ static const almi_option options[] = {
 
 /* What answers: a file that nobody approved, or a release. */
 typedef struct scored {
-    alm_imported_model model;
+    alm_release_model opened;
     alm_str release; /* empty: a file */
     alm_str description;
     bool approved;
-    bool is_signal; /* a release that was trained on bars */
 } scored;
 
 static alm_err write_piece(void *context, alm_str bytes, alm_error *error)
@@ -144,7 +142,7 @@ static void show_label(almi_cli *cli, const scored *by)
 
 static void note_columns(almi_cli *cli, const scored *by, const alm_predict_facts *facts)
 {
-    const alm_model_file *file = by->model.file;
+    const alm_model_file *file = by->opened.model.file;
     const alm_model_file_info *model = file ? alm_model_file_describe(file) : NULL;
     if (model && !model->transform.is_known) {
         almi_note(cli, "objective '" ALM_STR_FMT "' is not known: these are raw scores",
@@ -207,10 +205,10 @@ static void put_model(alm_json_writer *json, const scored *by)
     }
     alm_json_key(json, "model");
     alm_json_open_object(json);
-    if (by->model.file) {
-        put_file(json, alm_model_file_describe(by->model.file));
+    if (by->opened.model.file) {
+        put_file(json, alm_model_file_describe(by->opened.model.file));
     } else {
-        put_scorer(json, by->model.scorer);
+        put_scorer(json, by->opened.model.scorer);
     }
     alm_json_close_object(json);
 }
@@ -308,32 +306,6 @@ static alm_err predict_rows(almi_cli *cli, const scored *by, const alm_predict_o
     return code;
 }
 
-/* A signal that was trained here: its scorer takes bars. */
-static alm_err open_signal(almi_cli *cli, const alm_release *release, alm_imported_model *out,
-                           alm_error *error)
-{
-    alm_signal_bundle bundle;
-    ALM_TRY(alm_signal_bundle_read(cli->objects, &release->members[0].bundle, cli->arena, &bundle,
-                                   error));
-    alm_scorer_table table = {bundle.file, bundle.file_count};
-    alm_scorer_source source = alm_scorer_memory(&table);
-    return alm_scorer_read(&source, release->name.data, &out->scorer, error);
-}
-
-static alm_err open_bundle(almi_cli *cli, const alm_release *release, scored *out,
-                           alm_error *error)
-{
-    alm_imported found;
-    const alm_digest *bundle = &release->members[0].bundle;
-    ALM_TRY(alm_signal_bundle_is(cli->objects, bundle, &out->is_signal, error));
-    if (out->is_signal) {
-        return open_signal(cli, release, &out->model, error);
-    }
-    ALM_TRY(alm_imported_open(&cli->env, cli->objects, bundle, cli->arena, &found, error));
-    out->model = found.model;
-    return ALM_OK;
-}
-
 /* The columns of a signal's bars are called as in the project's source, unless --bars says. */
 static void name_bars(almi_cli *cli, alm_predict_options *asked)
 {
@@ -355,30 +327,24 @@ static void name_bars(almi_cli *cli, alm_predict_options *asked)
 static alm_err open_release(almi_cli *cli, const char *name, scored *out, alm_error *error)
 {
     alm_release release;
-    alm_ledger_entry *entries = NULL;
-    size_t approvals = 0;
     ALM_TRY(almi_open_state(cli, error));
     ALM_TRY(alm_registry_resolve(cli->registry, alm_str_of(name), cli->arena, &release, error));
-    alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = release.name};
-    ALM_TRY(alm_ledger_list(cli->registry, &filter, cli->arena, &entries, &approvals, error));
-    *out = (scored){.release = release.name, .approved = approvals > 0};
-    alm_err code = open_bundle(cli, &release, out, error);
-    return code == ALM_OK ? code
-                          : alm_error_wrap(error, code, "release " ALM_STR_FMT,
-                                           ALM_STR_ARG(release.name));
+    *out = (scored){.release = release.name};
+    ALM_TRY(alm_ledger_is_approved(cli->registry, release.name, &out->approved, error));
+    return alm_release_model_open(&cli->env, cli->objects, &release, &out->opened, error);
 }
 
 static alm_err open_path(almi_cli *cli, const char *path, scored *out, alm_error *error)
 {
     alm_fs *fs = cli->env.fs;
-    if (alm_scorer_is_folder(fs, path)) {
-        return alm_scorer_open(&cli->env, path, path, &out->model.scorer, error);
-    }
+    alm_imported_model *model = &out->opened.model;
     alm_model_bytes bytes;
-    alm_err code = alm_model_file_open(&cli->env, path, path, &out->model.file, error);
+    if (alm_scorer_is_folder(fs, path)) {
+        return alm_scorer_open(&cli->env, path, path, &model->scorer, error);
+    }
+    alm_err code = alm_model_file_open(&cli->env, path, path, &model->file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_scorer_is_onnx(fs, path)
-               ? alm_scorer_open_onnx(&cli->env, path, cli->arena, &bytes, &out->model.scorer,
-                                      error)
+               ? alm_scorer_open_onnx(&cli->env, path, cli->arena, &bytes, &model->scorer, error)
                : code;
 }
 
@@ -393,14 +359,14 @@ static alm_err run(almi_cli *cli, alm_error *error)
     } else {
         ALM_TRY(open_release(cli, almi_option_text(cli, "release"), &by, error));
     }
-    if (by.is_signal) {
+    if (by.opened.is_signal) {
         name_bars(cli, &asked);
     }
-    by.description = alm_imported_model_description(&by.model, cli->arena);
-    asked.model = by.model.file;
-    asked.scorer = by.model.scorer;
+    by.description = alm_imported_model_description(&by.opened.model, cli->arena);
+    asked.model = by.opened.model.file;
+    asked.scorer = by.opened.model.scorer;
     alm_err code = predict_rows(cli, &by, &asked, error);
-    alm_imported_model_close(&by.model);
+    alm_imported_model_close(&by.opened.model);
     return code;
 }
 

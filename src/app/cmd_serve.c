@@ -49,6 +49,7 @@ typedef struct serving {
     almi_serve_runs runs;
     almi_serve_scores scores;
     almi_serve_records records;
+    almi_served_models models;
     /* What is looked after while it serves. */
     alm_thread *carer;
     alm_mutex lock;
@@ -76,8 +77,9 @@ static alm_err read_port(const almi_cli *cli, uint16_t *out, alm_error *error)
 static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *error)
 {
     const char *address = almi_option_text(cli, "address");
-    ALM_TRY(alm_serve_settings_read(cli->env.fs, almi_settings_path(cli), cli->arena, out,
-                                    error));
+    const char *path = NULL;
+    ALM_TRY(almi_settings_path(cli, &path, error));
+    ALM_TRY(alm_serve_settings_read(cli->env.fs, path, cli->arena, out, error));
     int64_t workers = out->has_workers ? out->server.workers : cli->threads;
     out->server.address = address ? address : out->server.address;
     ALM_TRY(read_port(cli, &out->server.port, error));
@@ -204,8 +206,9 @@ static alm_err open_serving(serving *s, alm_error *error)
     alm_heap_return_large();
     ALM_TRY(open_observer(s, error));
     ALM_TRY(open_access(s, error));
-    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers,
-                                    &s->service.models, error));
+    ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->models,
+                                    error));
+    s->service.models = s->models.set;
     ALM_TRY(almi_serve_records_open(s->cli, &s->settings, &s->service, &s->records, error));
     const char *joined = almi_option_text(s->cli, "batch");
     if (joined) {
@@ -227,7 +230,7 @@ static void close_serving(serving *s)
     almi_serve_scores_close(&s->scores);
     almi_serve_runs_close(&s->runs);
     alm_joins_destroy(s->service.joins);
-    alm_model_set_destroy(s->service.models);
+    almi_served_models_close(&s->models);
     almi_serve_records_close(&s->records);
     alm_key_checker_destroy(s->service.keys);
     alm_access_destroy(s->service.access);
@@ -243,6 +246,7 @@ static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
         almi_serve_runs_renew(&s->runs);
+        almi_served_releases_renew(s->models.releases, s->service.observer);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }

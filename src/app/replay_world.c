@@ -54,7 +54,7 @@ static const char *try_release(almi_replay_world *w, alm_str name)
             return w->why[i];
         }
     }
-    alm_err code = almi_served_models_add_release(w->cli, w->models, name, &error);
+    alm_err code = almi_served_releases_add(w->cli, w->models, name, &error);
     /* That there is none is said anyway. */
     bool is_there = code != ALM_OK && code != ALM_ERR_NOT_FOUND;
     return remember(w, name, is_there ? alm_arena_printf(w->cli->arena, "%s", error.message)

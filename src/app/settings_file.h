@@ -4,8 +4,9 @@
 
 #include "app/cli.h"
 
-/* --settings of this command, else the project's serve.yaml when there is one; NULL: none. Opens
- * the project where it can be found; without one that is no failure. In the command's arena. */
-const char *almi_settings_path(almi_cli *cli);
+/* --settings of this command, else the project's serve.yaml when there is one; *out is NULL: none.
+ * Opens the project where it can be found; without --project and without one here that is no
+ * failure, a project that cannot be read is one. In the command's arena. */
+ALM_NODISCARD alm_err almi_settings_path(almi_cli *cli, const char **out, alm_error *error);
 
 #endif

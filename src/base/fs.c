@@ -3,12 +3,13 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/thread.h"
 
 /* Random part of a temporary name: two processes must never choose the same one. */
 #define NONCE_BYTES 8
 #define READ_STEP_BYTES 65536
-#define TOLD_BYTES ((size_t)256 << 10) /* that are read before another thread hashes them */
+#define TOLD_BYTES ((size_t)256 << 10) /* that are read at once, while others work on more */
 
 void alm_fs_destroy(alm_fs *fs) {
     if (fs != NULL) {
@@ -83,180 +84,251 @@ static alm_err make_one(alm_fs *fs, alm_arena *arena, const char *path, alm_erro
     return ALM_OK;
 }
 
-alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) {
-    /* The usual case, and the only one in which the parents need not be readable. */
-    alm_fs_stat stat;
-    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY) {
+/* Somebody may have made the folder and been killed before the sync of its parent; then nothing is
+ * in it, since everybody who puts something there has been here before. A parent that we may not
+ * read is one in which nothing of ours was made: that ends with a sync, which needs as much. */
+static alm_err keep_folder(alm_fs *fs, alm_arena *arena, const char *path, alm_error *error) {
+    alm_fs_entry *entry = NULL;
+    size_t count = 0;
+    const char *parent = alm_path_directory(arena, path);
+    if (strcmp(parent, path) == 0 || /* the root, or where we are */
+        fs->ops->list(fs, path, arena, &entry, &count, NULL) != ALM_OK || count > 0 ||
+        fs->ops->list(fs, parent, arena, &entry, &count, NULL) != ALM_OK) {
         return ALM_OK;
     }
-    alm_arena *arena = alm_arena_create(1024);
+    return fs->ops->sync_directory(fs, parent, error);
+}
+
+static bool is_folder(alm_fs *fs, const char *path) {
+    alm_fs_stat stat;
+    return fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind == ALM_FS_DIRECTORY;
+}
+
+static alm_err make_missing(alm_fs *fs, alm_arena *arena, const char *path, alm_error *error) {
     char *part = alm_arena_copy_text(arena, path, strlen(path));
     alm_err code = ALM_OK;
+    bool is_first = true;
     for (char *end = part; code == ALM_OK && *end != '\0';) {
         end += strspn(end, "/");
         end += strcspn(end, "/");
         char kept = *end;
         *end = '\0';
-        alm_fs_stat there;
         /* Asking first spares a mkdir in folders that we may only walk through. */
-        bool is_there = fs->ops->stat(fs, part, &there, NULL) == ALM_OK;
-        if (!is_there || there.kind != ALM_FS_DIRECTORY) {
-            code = make_one(fs, arena, part, error);
+        if (!is_folder(fs, part)) {
+            code = is_first ? keep_folder(fs, arena, alm_path_directory(arena, part), error)
+                            : ALM_OK;
+            code = code == ALM_OK ? make_one(fs, arena, part, error) : code;
+            is_first = false;
         }
         *end = kept;
     }
+    return code;
+}
+
+alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error) {
+    alm_arena *arena = alm_arena_create(1024);
+    /* The usual case, and the only one in which the parents need not be readable. */
+    alm_err code = is_folder(fs, path) ? keep_folder(fs, arena, path, error)
+                                       : make_missing(fs, arena, path, error);
     alm_arena_destroy(arena);
     return code;
 }
 
-/* What a thread that reads tells another one. */
-typedef struct reading {
-    const char *data; /* set before `size` is, and not changed */
-    atomic_size_t size;
-    atomic_bool has_ended;
-} reading;
+/* ---- reading ---- */
 
-typedef struct open_read {
+struct alm_fs_reading {
     alm_fs *fs;
     alm_file *file;
     const char *path;
     size_t limit_bytes;
-    reading *told; /* NULL: nobody */
-} open_read;
+    alm_arena *arena;
+    char *data;      /* room for `expected` bytes and a NUL */
+    size_t expected; /* as the file system said */
+    atomic_size_t there; /* of them, from the first on */
+    alm_mutex mutex;     /* whoever has it reads on; over what follows, too */
+    bool has_ended;      /* before `expected` */
+    alm_err code;
+    alm_error error;
+};
 
-static void tell(reading *told, const char *data, size_t size)
+alm_err alm_fs_read_begin(alm_fs *fs, const char *path, size_t limit_bytes, alm_arena *arena,
+                          alm_fs_content *out, alm_error *error)
 {
-    if (told != NULL && told->data == NULL) {
-        told->data = data;
-    }
-    if (told != NULL && told->data == data) { /* else it moved: the other one has the rest later */
-        atomic_store_explicit(&told->size, size, memory_order_release);
-    }
-}
-
-/* Reads to the end into an arena block that doubles when the file is longer than expected. */
-static alm_err read_to_end(const open_read *from, size_t expected, alm_arena *arena, alm_str *out,
-                           alm_error *error) {
-    const alm_fs_ops *ops = from->fs->ops;
-    size_t capacity = expected + 1;
-    size_t size = 0;
-    void *block = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, capacity, &block, error));
-    char *data = block;
-    for (;;) {
-        /* With the block full, one more byte tells the end from a file that grew. */
-        char probe;
-        bool is_full = size == capacity - 1;
-        char *into = is_full ? &probe : data + size;
-        size_t got = 0;
-        size_t room = is_full ? 1 : capacity - 1 - size;
-        room = from->told != NULL && room > TOLD_BYTES ? TOLD_BYTES : room;
-        ALM_TRY(ops->read(from->fs, from->file, into, room, &got, error));
-        if (got == 0) {
-            break;
-        }
-        if (is_full) {
-            capacity = 2 * capacity + READ_STEP_BYTES;
-            ALM_TRY(alm_arena_try_alloc(arena, capacity, &block, error));
-            memcpy(block, data, size);
-            data = block;
-            data[size] = probe;
-        }
-        size += got;
-        tell(from->told, data, size);
-        if (size > from->limit_bytes) {
-            return alm_fail(error, ALM_ERR_LIMIT, "%s: larger than the limit of %zu bytes",
-                            from->path, from->limit_bytes);
-        }
-    }
-    data[size] = '\0';
-    *out = (alm_str){data, size};
-    return ALM_OK;
-}
-
-static alm_err read_whole(const open_read *whole, alm_arena *arena, alm_str *out,
-                          alm_error *error)
-{
-    alm_fs *fs = whole->fs;
-    const char *path = whole->path;
-    size_t limit_bytes = whole->limit_bytes;
     alm_fs_stat stat;
+    void *block = NULL;
     ALM_TRY(fs->ops->stat(fs, path, &stat, error));
     if (stat.size_bytes > limit_bytes) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: %llu bytes, larger than the limit of %zu bytes",
                         path, (unsigned long long)stat.size_bytes, limit_bytes);
     }
-    alm_file *file = NULL;
-    ALM_TRY(fs->ops->open(fs, path, &file, error));
-    alm_str text = {NULL, 0};
-    open_read from = *whole;
-    from.file = file;
-    alm_err code = read_to_end(&from, (size_t)stat.size_bytes, arena, &text, error);
-    /* Closing a file that was only read cannot lose anything. */
-    alm_err closed = fs->ops->close(fs, file, code == ALM_OK ? error : NULL);
-    code = code == ALM_OK ? closed : code;
-    if (code == ALM_OK) {
-        *out = text;
+    alm_fs_reading *r = ALM_NEW(arena, alm_fs_reading);
+    *r = (alm_fs_reading){.fs = fs, .limit_bytes = limit_bytes, .arena = arena,
+                          .expected = (size_t)stat.size_bytes};
+    r->path = alm_arena_copy_text(arena, path, strlen(path));
+    ALM_TRY(fs->ops->open(fs, path, &r->file, error));
+    alm_err code = alm_arena_try_alloc(arena, r->expected + 1, &block, error);
+    if (code != ALM_OK) {
+        (void)fs->ops->close(fs, r->file, NULL);
+        return code;
     }
+    r->data = block;
+    alm_mutex_init(&r->mutex);
+    *out = (alm_fs_content){.bytes = {r->data, r->expected}, .reading = r};
+    return ALM_OK;
+}
+
+/* Reads `most` further bytes or fewer; false when there are none, or cannot be read. */
+static bool read_some(alm_fs_reading *r, size_t most)
+{
+    size_t there = atomic_load_explicit(&r->there, memory_order_relaxed);
+    size_t room = r->expected - there, got = 0;
+    if (r->code != ALM_OK || r->has_ended || room == 0) {
+        return false;
+    }
+    r->code = r->fs->ops->read(r->fs, r->file, r->data + there, room < most ? room : most, &got,
+                               &r->error);
+    r->has_ended = r->code == ALM_OK && got == 0;
+    atomic_store_explicit(&r->there, there + got, memory_order_release);
+    return got > 0;
+}
+
+bool alm_fs_read_on(const alm_fs_content *content, size_t end)
+{
+    alm_fs_reading *r = content->reading;
+    bool more = end <= content->bytes.size;
+    if (r == NULL) {
+        return more;
+    }
+    while (more && atomic_load_explicit(&r->there, memory_order_acquire) < end) {
+        alm_mutex_lock(&r->mutex);
+        more = atomic_load_explicit(&r->there, memory_order_relaxed) >= end ||
+               read_some(r, TOLD_BYTES);
+        alm_mutex_unlock(&r->mutex);
+    }
+    return more;
+}
+
+/* What lies behind the bytes that were expected, into a block that doubles. */
+static alm_err read_behind(alm_fs_reading *r, alm_str *bytes, alm_error *error)
+{
+    size_t capacity = r->expected + 1, size = r->expected;
+    void *block = NULL;
+    char *data = r->data;
+    for (;;) {
+        /* With the block full, one more byte tells the end from a file that grew. */
+        char probe;
+        bool is_full = size == capacity - 1;
+        size_t got = 0;
+        ALM_TRY(r->fs->ops->read(r->fs, r->file, is_full ? &probe : data + size,
+                                 is_full ? 1 : capacity - 1 - size, &got, error));
+        if (got == 0) {
+            break;
+        }
+        if (is_full) {
+            capacity = 2 * capacity + READ_STEP_BYTES;
+            ALM_TRY(alm_arena_try_alloc(r->arena, capacity, &block, error));
+            memcpy(block, data, size);
+            data = block;
+            data[size] = probe;
+        }
+        size += got;
+        if (size > r->limit_bytes) {
+            return alm_fail(error, ALM_ERR_LIMIT, "%s: larger than the limit of %zu bytes",
+                            r->path, r->limit_bytes);
+        }
+    }
+    *bytes = (alm_str){data, size};
+    return ALM_OK;
+}
+
+static alm_err read_rest(alm_fs_reading *r, alm_str *bytes, alm_error *error)
+{
+    while (read_some(r, SIZE_MAX)) {
+    }
+    if (r->code != ALM_OK) {
+        if (error != NULL) {
+            *error = r->error;
+        }
+        return r->code;
+    }
+    *bytes = (alm_str){r->data, atomic_load_explicit(&r->there, memory_order_relaxed)};
+    if (!r->has_ended) {
+        ALM_TRY(read_behind(r, bytes, error));
+    }
+    ((char *)bytes->data)[bytes->size] = '\0';
+    return ALM_OK;
+}
+
+/* Closing a file that was only read cannot lose anything. */
+static alm_err close_reading(alm_fs_content *content, alm_error *error)
+{
+    alm_fs_reading *r = content->reading;
+    content->reading = NULL;
+    alm_mutex_deinit(&r->mutex);
+    return r->fs->ops->close(r->fs, r->file, error);
+}
+
+alm_err alm_fs_read_end(alm_fs_content *content, alm_error *error)
+{
+    if (content->reading == NULL) {
+        return ALM_OK;
+    }
+    alm_str bytes = {NULL, 0};
+    alm_err code = read_rest(content->reading, &bytes, error);
+    alm_err closed = close_reading(content, code == ALM_OK ? error : NULL);
+    code = code == ALM_OK ? closed : code;
+    content->bytes = code == ALM_OK ? bytes : (alm_str){NULL, 0};
     return code;
+}
+
+void alm_fs_read_abandon(alm_fs_content *content)
+{
+    if (content->reading != NULL) {
+        (void)close_reading(content, NULL);
+        content->bytes = (alm_str){NULL, 0};
+    }
 }
 
 alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes, alm_arena *arena,
                         alm_str *out, alm_error *error)
 {
-    open_read whole = {.fs = fs, .path = path, .limit_bytes = limit_bytes};
-    return read_whole(&whole, arena, out, error);
+    alm_fs_content content;
+    ALM_TRY(alm_fs_read_begin(fs, path, limit_bytes, arena, &content, error));
+    ALM_TRY(alm_fs_read_end(&content, error));
+    *out = content.bytes;
+    return ALM_OK;
 }
 
-typedef struct hashing {
-    open_read whole;
-    reading told;
-    alm_arena *arena;
-    alm_fs_content content;
-} hashing;
-
-static void hash_what_is_there(hashing *h)
+void alm_fs_read_hash(alm_fs_content *content)
 {
-    const struct timespec moment = {0, 50000};
-    while (!atomic_load_explicit(&h->told.has_ended, memory_order_acquire)) {
-        size_t size = atomic_load_explicit(&h->told.size, memory_order_acquire);
-        size_t done = h->content.hash.done;
-        if (size > done) {
-            size = size - done > TOLD_BYTES ? done + TOLD_BYTES : size;
-            alm_hash_go_on(&h->content.hash, (alm_str){h->told.data, size}, size);
-        } else {
-            (void)nanosleep(&moment, NULL);
+    size_t size = content->bytes.size, end = content->hash.done;
+    while (end < size) {
+        end = size - end > TOLD_BYTES ? end + TOLD_BYTES : size;
+        if (!alm_fs_read_on(content, end)) {
+            return; /* the rest of what there is comes at the end */
         }
+        alm_hash_go_on(&content->hash, content->bytes, end);
     }
 }
 
-/* Task 0 has begun when another thread takes task 1. */
+/* Two tasks: one hashes what is there, the other sees to it that it is. */
 static alm_err read_or_hash(void *context, size_t task, int worker, alm_error *error)
 {
-    hashing *h = context;
+    alm_fs_content *content = context;
     (void)worker;
+    (void)error; /* what cannot be read is said at the end */
     if (task > 0) {
-        hash_what_is_there(h);
-        return ALM_OK;
+        (void)alm_fs_read_on(content, content->bytes.size);
+    } else {
+        alm_fs_read_hash(content);
     }
-    alm_err code = read_whole(&h->whole, h->arena, &h->content.bytes, error);
-    atomic_store_explicit(&h->told.has_ended, true, memory_order_release);
-    return code;
+    return ALM_OK;
 }
 
-alm_err alm_fs_read_hashing(const alm_env *env, const char *path, size_t limit_bytes,
-                            alm_arena *arena, alm_fs_content *out, alm_error *error)
+alm_err alm_fs_read_hashing(alm_pool *pool, alm_fs_content *content, alm_error *error)
 {
-    hashing h = {.whole = {.fs = env->fs, .path = path, .limit_bytes = limit_bytes},
-                 .arena = arena};
-    if (alm_pool_threads(env->pool) > 1) {
-        h.whole.told = &h.told;
-        ALM_TRY(alm_pool_run(env->pool, 2, read_or_hash, &h, error));
-    } else {
-        ALM_TRY(read_whole(&h.whole, arena, &h.content.bytes, error));
-    }
-    *out = h.content;
-    return ALM_OK;
+    ALM_TRY(alm_pool_run(pool, 2, read_or_hash, content, error));
+    return alm_fs_read_end(content, error);
 }
 
 static alm_err write_new(alm_fs *fs, const char *path, alm_str content, bool durable,

@@ -72,21 +72,40 @@ void alm_fs_destroy(alm_fs *fs); /* takes NULL */
 
 /* ---- built on the operations above, the same for every implementation ---- */
 
-/* Makes `path` and its missing parents, and syncs each parent that gained an entry. */
+/* Makes `path` and its missing parents, and syncs each parent that gained an entry, also of a
+ * folder that is there and empty: whoever made it may not have come so far. What is put into `path`
+ * afterwards, and synced, is safe. */
 ALM_NODISCARD alm_err alm_fs_make_directories(alm_fs *fs, const char *path, alm_error *error);
 bool alm_fs_exists(alm_fs *fs, const char *path);
 /* The whole file, NUL terminated behind its end, in `arena`; refuses more than `limit_bytes`. */
 ALM_NODISCARD alm_err alm_fs_read_all(alm_fs *fs, const char *path, size_t limit_bytes,
                                       alm_arena *arena, alm_str *out, alm_error *error);
-/* The same; another thread of env->pool meanwhile makes the hash of what is there already, while
- * the disk is waited for. It leaves the rest of the hash to the caller, who perhaps has other work
- * to share with it; with one thread, or without a pool, all of it. */
+
+/* A file that several threads work on while it is read: whoever needs bytes that are not there yet
+ * reads on, so that the disk is waited for beside other work. {.bytes} alone is a content that is
+ * there already. */
+typedef struct alm_fs_reading alm_fs_reading;
 typedef struct alm_fs_content {
-    alm_str bytes;
-    alm_hash_begun hash;
+    alm_str bytes; /* until the end of reading: where they come, and how many are expected */
+    alm_fs_reading *reading; /* NULL: all are there */
+    alm_hash_begun hash;     /* of the bytes; one thread at a time */
+    const alm_digest *digest; /* OPTIONAL: the hash, which is known already; borrowed */
 } alm_fs_content;
-ALM_NODISCARD alm_err alm_fs_read_hashing(const alm_env *env, const char *path, size_t limit_bytes,
-                                          alm_arena *arena, alm_fs_content *out,
+/* Reads nothing yet. Errors of opening, and ALM_ERR_LIMIT; otherwise the end must follow, or
+ * alm_fs_read_abandon, before the arena goes. */
+ALM_NODISCARD alm_err alm_fs_read_begin(alm_fs *fs, const char *path, size_t limit_bytes,
+                                        alm_arena *arena, alm_fs_content *out, alm_error *error);
+/* From any thread: returns when the bytes before `end` are there; false when they do not come. */
+bool alm_fs_read_on(const alm_fs_content *content, size_t end);
+/* Reads on and hashes to the end of what is expected. */
+void alm_fs_read_hash(alm_fs_content *content);
+/* Reads what is left, NUL terminated as above, and closes. bytes: what the file really has; they
+ * lie elsewhere when it grew meanwhile (the first ones are there still). ALM_ERR_IO, ALM_ERR_LIMIT:
+ * then bytes is empty. Does nothing the second time. */
+ALM_NODISCARD alm_err alm_fs_read_end(alm_fs_content *content, alm_error *error);
+void alm_fs_read_abandon(alm_fs_content *content); /* closes; nothing after the end */
+/* The end; two threads of the pool (may be NULL) read and hash. */
+ALM_NODISCARD alm_err alm_fs_read_hashing(alm_pool *pool, alm_fs_content *content,
                                           alm_error *error);
 /* Durable put-if-absent: temporary file beside `path`, write, sync, link, sync directory, unlink
  * the temporary name. ALM_ERR_EXISTS if `path` is taken (nothing changes then). */

@@ -276,11 +276,11 @@ static void test_read_hashing(void **state) {
         bytes[i] = (char)(i * i / 7);
     }
     for (int threads = 0; threads <= 3; threads++) {
-        alm_env env = {.fs = f->fs};
+        alm_pool *pool = NULL;
         alm_error error = {0};
         alm_fs_content content = {0};
         if (threads > 0) {
-            assert_int_equal(alm_pool_create(threads, &env.pool, NULL), ALM_OK);
+            assert_int_equal(alm_pool_create(threads, &pool, NULL), ALM_OK);
         }
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             const char *path = alm_path_join(f->arena, f->root, "hashed");
@@ -288,19 +288,83 @@ static void test_read_hashing(void **state) {
             assert_int_equal(alm_fs_write_all(f->fs, path, (alm_str){bytes, sizes[i]}, NULL),
                              ALM_OK);
             assert_int_equal(
-                alm_fs_read_hashing(&env, path, sizes[i], f->arena, &content, &error), ALM_OK);
+                alm_fs_read_begin(f->fs, path, sizes[i], f->arena, &content, &error), ALM_OK);
+            assert_int_equal(alm_fs_read_hashing(pool, &content, &error), ALM_OK);
+            assert_null(content.reading);
             assert_int_equal(content.bytes.size, sizes[i]);
             assert_memory_equal(content.bytes.data, bytes, sizes[i]);
             assert_true(content.hash.done <= sizes[i]);
             alm_digest digest = alm_hash_finish(&content.hash, content.bytes);
             assert_true(alm_digest_equal(&digest, &expected));
-            assert_true(sizes[i] == 0 || alm_fs_read_hashing(&env, path, sizes[i] - 1, f->arena,
-                                                             &content, &error) == ALM_ERR_LIMIT);
+            assert_true(sizes[i] == 0 || alm_fs_read_begin(f->fs, path, sizes[i] - 1, f->arena,
+                                                           &content, &error) == ALM_ERR_LIMIT);
         }
         const char *path = alm_path_join(f->arena, f->root, "not there");
-        assert_int_equal(alm_fs_read_hashing(&env, path, 9, f->arena, &content, &error),
+        assert_int_equal(alm_fs_read_begin(f->fs, path, 9, f->arena, &content, &error),
                          ALM_ERR_NOT_FOUND);
-        alm_pool_destroy(env.pool);
+        alm_pool_destroy(pool);
+    }
+}
+
+/* Whoever needs bytes has them; a text in memory is such a content, too. */
+static void test_read_on(void **state) {
+    fixture *f = *state;
+    static const char first[] = "0123456789", longer[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    const char *path = at(f, "coming");
+    alm_error error = {0};
+    alm_fs_content content = {0};
+    put(f, "coming", first);
+    assert_int_equal(alm_fs_read_begin(f->fs, path, 100, f->arena, &content, &error), ALM_OK);
+    assert_int_equal(content.bytes.size, 10);
+    assert_true(alm_fs_read_on(&content, 4));
+    assert_memory_equal(content.bytes.data, first, 4);
+    assert_true(alm_fs_read_on(&content, 10));
+    assert_true(alm_fs_read_on(&content, 0));
+    assert_false(alm_fs_read_on(&content, 11));
+    assert_int_equal(alm_fs_read_end(&content, &error), ALM_OK);
+    assert_string_equal(content.bytes.data, first);
+    assert_true(alm_fs_read_on(&content, 10));
+    assert_false(alm_fs_read_on(&content, 11));
+    assert_int_equal(alm_fs_read_end(&content, &error), ALM_OK);
+
+    alm_str text = alm_str_of(longer);
+    alm_fs_content there = {.bytes = text};
+    assert_true(alm_fs_read_on(&there, text.size));
+    assert_false(alm_fs_read_on(&there, text.size + 1));
+    alm_fs_read_hash(&there);
+    assert_int_equal(there.hash.done, text.size);
+    alm_digest digest = alm_hash_finish(&there.hash, text);
+    alm_digest expected = alm_hash_bytes(text.data, text.size);
+    assert_true(alm_digest_equal(&digest, &expected));
+}
+
+/* Being read, it is what it is at the end; those who have seen its first bytes keep them. */
+static void test_read_on_while_it_grows(void **state) {
+    fixture *f = *state;
+    static const char longer[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    const char *path = at(f, "growing");
+    alm_error error = {0};
+    for (size_t limit = 10; limit <= 40; limit += 10) {
+        alm_fs_content content = {0};
+        alm_file *file = NULL;
+        assert_int_equal(f->fs->ops->create(f->fs, path, &file, &error), ALM_OK);
+        assert_int_equal(f->fs->ops->write(f->fs, file, longer, 10, &error), ALM_OK);
+        assert_int_equal(alm_fs_read_begin(f->fs, path, limit, f->arena, &content, &error),
+                         ALM_OK);
+        assert_true(alm_fs_read_on(&content, 5));
+        const char *begin = content.bytes.data;
+        assert_int_equal(f->fs->ops->write(f->fs, file, longer + 10, 26, &error), ALM_OK);
+        assert_int_equal(f->fs->ops->close(f->fs, file, &error), ALM_OK);
+        assert_false(alm_fs_read_on(&content, 36)); /* nobody waits for what was not expected */
+        alm_err code = alm_fs_read_end(&content, &error);
+        assert_int_equal(code, limit < 36 ? ALM_ERR_LIMIT : ALM_OK);
+        if (code == ALM_OK) {
+            assert_string_equal(content.bytes.data, longer);
+        } else {
+            assert_int_equal(content.bytes.size, 0);
+        }
+        assert_memory_equal(begin, longer, 10);
+        assert_int_equal(f->fs->ops->unlink(f->fs, path, &error), ALM_OK);
     }
 }
 
@@ -369,6 +433,8 @@ int main(void) {
         EVERYWHERE(test_write_all_replaces),
         EVERYWHERE(test_read_all_limit),
         EVERYWHERE(test_read_hashing),
+        EVERYWHERE(test_read_on),
+        EVERYWHERE(test_read_on_while_it_grows),
         EVERYWHERE(test_remove_tree),
         EVERYWHERE(test_paths),
         EVERYWHERE(test_allocation_faults),

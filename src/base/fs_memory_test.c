@@ -83,6 +83,28 @@ static void test_directory_needs_its_parent(void **state) {
     alm_arena_destroy(arena);
 }
 
+/* Made by a process that was killed before it synced anything. */
+static void test_folders_that_are_there_are_kept(void **state) {
+    (void)state;
+    static const char *const made[] = {"/a", "/a/b"};
+    alm_arena *arena = alm_arena_create(0);
+    for (size_t i = 0; i < 2; i++) {
+        alm_fs *fs = new_memory();
+        assert_int_equal(fs->ops->make_directory(fs, "/a", NULL), ALM_OK);
+        if (i == 1) { /* the parent was synced, as before each next folder */
+            assert_int_equal(fs->ops->sync_directory(fs, "/", NULL), ALM_OK);
+            assert_int_equal(fs->ops->make_directory(fs, made[i], NULL), ALM_OK);
+        }
+        assert_int_equal(alm_fs_make_directories(fs, "/a/b", NULL), ALM_OK);
+        assert_int_equal(alm_fs_publish(fs, "/a/b/c", ALM_STR("kept"), NULL), ALM_OK);
+        size_t pending = alm_fs_memory_pending(fs);
+        alm_fs_fate *lost = ALM_NEW_ARRAY(arena, alm_fs_fate, pending + 1);
+        assert_non_null(after_cut(fs, lost, "/a/b/c", arena));
+        alm_fs_destroy(fs);
+    }
+    alm_arena_destroy(arena);
+}
+
 static void test_rename_never_splits(void **state) {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
@@ -182,6 +204,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_synced),
         cmocka_unit_test(test_synced_survives),
         cmocka_unit_test(test_directory_needs_its_parent),
+        cmocka_unit_test(test_folders_that_are_there_are_kept),
         cmocka_unit_test(test_rename_never_splits),
         cmocka_unit_test(test_unlink_may_come_back),
         cmocka_unit_test(test_time_is_synced_with_the_file),

@@ -49,10 +49,11 @@ typedef struct copier {
 /* ---- reading ---- */
 
 /* jansson allows 2048 levels. Counting brackets outside strings beforehand gives a place for the
- * message and bounds every recursion below. */
-static alm_err check_depth(alm_str text, const char *name, alm_error *error)
+ * message and bounds every recursion below; commas and brackets bound the number of values. */
+static alm_err check_size(alm_str text, const char *name, size_t most, alm_error *error)
 {
     size_t depth = 0;
+    size_t values = 1;
     size_t line = 1;
     size_t line_start = 0;
     bool in_string = false;
@@ -66,7 +67,10 @@ static alm_err check_depth(alm_str text, const char *name, alm_error *error)
             in_string = c != '"';
         } else if (c == '"') {
             in_string = true;
+        } else if (c == ',') {
+            values++;
         } else if (c == '[' || c == '{') {
+            values += ALM_JSON_LIST_VALUES;
             if (++depth > DEPTH_MAX) {
                 return alm_fail(error, ALM_ERR_INVALID,
                                 "%s:%zu:%zu: nested deeper than %d levels", name, line,
@@ -75,6 +79,11 @@ static alm_err check_depth(alm_str text, const char *name, alm_error *error)
         } else if ((c == ']' || c == '}') && depth > 0) {
             depth--;
         }
+    }
+    if (values > most) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: %zu values, an array or object counting as %d; "
+                        "there may be %zu: send it in parts", name, values, ALM_JSON_LIST_VALUES,
+                        most);
     }
     return ALM_OK;
 }
@@ -244,6 +253,12 @@ static json_t *load_in_c_locale(alm_str text, json_error_t *cause)
 
 alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, alm_error *error)
 {
+    return alm_json_parse_bounded(text, name, SIZE_MAX, out, error);
+}
+
+alm_err alm_json_parse_bounded(alm_str text, const char *name, size_t most,
+                               alm_json_document **out, alm_error *error)
+{
     alm_assert(name != NULL && out != NULL);
     if (text.size == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s: empty, but a JSON value is needed", name);
@@ -251,7 +266,7 @@ alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out, 
     if (memchr(text.data, '\0', text.size)) { /* jansson passes over one behind a number */
         return alm_fail(error, ALM_ERR_INVALID, "%s: not valid JSON: it holds a NUL byte", name);
     }
-    ALM_TRY(check_depth(text, name, error));
+    ALM_TRY(check_size(text, name, most, error));
     json_error_t cause = {0};
     json_t *tree = load_in_c_locale(text, &cause);
     if (!tree) {

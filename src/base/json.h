@@ -26,6 +26,14 @@ typedef enum alm_json_kind {
  * exponent. Strings are NUL terminated behind their end. Immutable, so any thread may read it. */
 ALM_NODISCARD alm_err alm_json_parse(alm_str text, const char *name, alm_json_document **out,
                                      alm_error *error);
+/* The same of what a stranger sends: values are counted before anything is built, an array or an
+ * object as ALM_JSON_LIST_VALUES of them (about what memory it needs), an unfinished one too. More
+ * than `most`: ALM_ERR_LIMIT. A value takes about 100 bytes while it is parsed, so that many small
+ * ones would take fifty times the text. */
+#define ALM_JSON_LIST_VALUES 4
+#define ALM_JSON_VALUES_MAX ((size_t)1 << 20) /* for requests: about 100 MiB */
+ALM_NODISCARD alm_err alm_json_parse_bounded(alm_str text, const char *name, size_t most,
+                                             alm_json_document **out, alm_error *error);
 void alm_json_document_destroy(alm_json_document *document); /* takes NULL */
 const alm_json *alm_json_root(const alm_json_document *document);
 

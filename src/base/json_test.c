@@ -207,6 +207,29 @@ static void unknown_keys_are_named(void **state)
     alm_json_document_destroy(document);
 }
 
+/* Refused before anything is built; what is not counted is text. */
+static void values_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t values;
+    } CASES[] = {{"1", 1},         {"[]", 5},           {"[1]", 5},      {"[1,2,3]", 7},
+                 {"{}", 5},        {"{\"a\":[1,2]}", 10}, {"\"[,{\\\",\"", 1},
+                 {"[[],[],{}]", 19}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        alm_str text = alm_str_of(CASES[i].text);
+        alm_json_document *document = NULL;
+        alm_error error = {0};
+        assert_int_equal(alm_json_parse_bounded(text, "t", CASES[i].values, &document, &error),
+                         ALM_OK);
+        alm_json_document_destroy(document);
+        assert_int_equal(alm_json_parse_bounded(text, "t", CASES[i].values - 1, &document, &error),
+                         ALM_ERR_LIMIT);
+        assert_non_null(strstr(error.message, "send it in parts"));
+    }
+}
+
 static void integer_limits_are_exact(void **state)
 {
     (void)state;
@@ -529,6 +552,7 @@ int main(void)
         cmocka_unit_test(large_objects_are_found_by_name),
         cmocka_unit_test(malformed_text_is_refused_with_its_place),
         cmocka_unit_test(depth_is_bounded_with_a_place),
+        cmocka_unit_test(values_are_bounded),
         cmocka_unit_test(integer_limits_are_exact),
         cmocka_unit_test(typed_members_name_key_and_expectation),
         cmocka_unit_test(numbers_do_not_depend_on_the_locale),

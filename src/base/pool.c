@@ -113,6 +113,12 @@ alm_err alm_pool_create(int threads, alm_pool **out, alm_error *error)
     return ALM_OK;
 }
 
+alm_pool *alm_pool_if_any(int threads)
+{
+    alm_pool *pool = NULL;
+    return threads > 1 && alm_pool_create(threads, &pool, NULL) == ALM_OK ? pool : NULL;
+}
+
 void alm_pool_destroy(alm_pool *pool)
 {
     if (!pool) {

@@ -11,6 +11,9 @@ typedef struct alm_pool alm_pool;
 
 /* threads >= 1, the calling thread included: 1 starts no thread. */
 ALM_NODISCARD alm_err alm_pool_create(int threads, alm_pool **out, alm_error *error);
+/* For work that needs no threads, and is quicker with them: NULL, which is a pool too, for one
+ * thread or fewer, or when the system has no more. */
+alm_pool *alm_pool_if_any(int threads);
 void alm_pool_destroy(alm_pool *pool); /* takes NULL */
 int alm_pool_threads(const alm_pool *pool);
 

@@ -207,6 +207,13 @@ static void creation_and_its_failures(void **state)
     }
     alm_pool_destroy(NULL);
     assert_int_equal(alm_pool_threads(NULL), 1);
+    for (int threads = -1; threads <= 1; threads++) {
+        assert_null(alm_pool_if_any(threads));
+    }
+    assert_null(alm_pool_if_any(1025)); /* more than there may be: none */
+    pool = alm_pool_if_any(3);
+    assert_int_equal(alm_pool_threads(pool), 3);
+    alm_pool_destroy(pool);
     assert_int_equal(alm_heap_held_bytes(), start);
 }
 

@@ -281,6 +281,15 @@ static alm_err read_document(reader *from, alm_yaml *root) {
     return with_event(from, expect_stream_end);
 }
 
+bool alm_yaml_is_blank(alm_str text) {
+    bool blank = true;
+    while (blank && text.size > 0) {
+        alm_str line = alm_str_trim(alm_str_split(&text, '\n'));
+        blank = line.size == 0 || line.data[0] == '#';
+    }
+    return blank;
+}
+
 alm_err alm_yaml_parse(alm_str text, const char *file, alm_arena *arena, alm_yaml **out,
                        alm_error *error) {
     alm_assert(file != NULL && arena != NULL && out != NULL);

@@ -26,6 +26,9 @@ struct alm_yaml {
  * their end. ALM_ERR_CONFIG: "almanac.yaml:12:5: ..." for anything that is not accepted. */
 ALM_NODISCARD alm_err alm_yaml_parse(alm_str text, const char *file, alm_arena *arena,
                                      alm_yaml **out, alm_error *error);
+/* Nothing but blank lines and comments, which alm_yaml_parse refuses: for whoever takes that as
+ * "nothing is said". */
+bool alm_yaml_is_blank(alm_str text);
 const alm_yaml *alm_yaml_member(const alm_yaml *map, const char *key); /* NULL if absent */
 
 /* "almanac.yaml:12:5: " in front of the message; returns `code`. */

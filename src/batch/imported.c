@@ -412,13 +412,14 @@ static alm_err open_model(const opening *o, const alm_json *root, bool is_scorer
     ALM_TRY(get_digest(root, "model", &digest, error));
     ALM_TRY(alm_objects_get(o->objects, &digest, ALM_MODEL_FILE_BYTES_MAX, o->arena, &bytes,
                             error));
+    alm_fs_content content = {.bytes = bytes, .digest = &digest}; /* which the store has checked */
     if (o->as_scorer) {
-        return alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error);
+        return alm_scorer_of_content(o->env, &content, name, false, &out->scorer, error);
     }
-    alm_err code = alm_model_file_parse_by(o->env != NULL ? o->env->pool : NULL, bytes, name,
-                                           &out->file, error);
+    alm_err code = alm_model_file_parse_content(o->env != NULL ? o->env->pool : NULL, &content,
+                                                name, &out->file, error);
     return code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(bytes)
-               ? alm_scorer_of_model_file(o->env, bytes, name, false, &out->scorer, error)
+               ? alm_scorer_of_content(o->env, &content, name, false, &out->scorer, error)
                : code;
 }
 

@@ -57,11 +57,9 @@ static void identify(run *r)
 /* Nothing unapproved gets into the store that consumers read. A dry run shows what it would say. */
 static alm_err check_approved(const run *r, alm_error *error)
 {
-    alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = r->release.name};
-    alm_ledger_entry *entries = NULL;
-    size_t count = 0;
-    ALM_TRY(alm_ledger_list(r->options->registry, &filter, r->arena, &entries, &count, error));
-    if (count == 0 && !r->options->dry_run) {
+    bool is_approved = false;
+    ALM_TRY(alm_ledger_is_approved(r->options->registry, r->release.name, &is_approved, error));
+    if (!is_approved && !r->options->dry_run) {
         return alm_fail(error, ALM_ERR_DENIED, "release %.*s is not approved: compare it and run "
                         "`almanac models approve`, or try it with --dry-run",
                         ALM_STR_ARG(r->release.name));

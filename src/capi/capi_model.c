@@ -1,4 +1,5 @@
 /* capi_model.c: opening, describing and closing behind include/almanac.h. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,13 +165,12 @@ typedef struct opening { /* where the model comes from */
     bool category_codes;
 } opening;
 
-static alm_err open_bytes(const opening *o, alm_str bytes, almanac_model *model, alm_error *error)
+/* A scorer of one file, whose hash is that of its bytes. */
+static void describe_file(almanac_model *model)
 {
-    ALM_TRY(alm_scorer_of_model_file(&model->env, bytes, o->name, o->category_codes,
-                                     &model->scorer, error));
-    alm_digest digest = alm_hash_bytes(bytes.data, bytes.size);
-    almi_capi_describe(model, alm_digest_str(&digest, model->arena).data, NULL);
-    return ALM_OK;
+    size_t count = 0;
+    const alm_scorer_part *part = alm_scorer_parts(model->scorer, &count);
+    almi_capi_describe(model, alm_digest_str(&part->digest, model->arena).data, NULL);
 }
 
 static alm_err describe_scorer(almanac_model *model, alm_error *error)
@@ -187,19 +187,14 @@ static alm_err describe_scorer(almanac_model *model, alm_error *error)
 
 static alm_err open_path(const opening *o, almanac_model *model, alm_error *error)
 {
-    alm_fs *fs = model->fs;
-    alm_arena *arena = alm_arena_create(0);
-    alm_model_bytes bytes;
-    alm_err code;
-    if (alm_scorer_is_folder(fs, o->path)) {
-        code = alm_scorer_open(&model->env, o->path, o->name, &model->scorer, error);
-        code = code == ALM_OK ? describe_scorer(model, error) : code;
-    } else {
-        code = alm_model_file_read(fs, o->path, arena, &bytes, error);
-        code = code == ALM_OK ? open_bytes(o, bytes.content, model, error) : code;
+    if (alm_scorer_is_folder(model->fs, o->path)) {
+        ALM_TRY(alm_scorer_open(&model->env, o->path, o->name, &model->scorer, error));
+        return describe_scorer(model, error);
     }
-    alm_arena_destroy(arena);
-    return code;
+    ALM_TRY(alm_scorer_open_model_file(&model->env, o->path, o->name, o->category_codes,
+                                       &model->scorer, error));
+    describe_file(model);
+    return ALM_OK;
 }
 
 static alm_err open_files(const opening *o, almanac_model *model, alm_error *error)
@@ -220,7 +215,10 @@ static alm_err open_files(const opening *o, almanac_model *model, alm_error *err
                         "model file, or a scorer", o->count);
     }
     if (!has_document) {
-        return open_bytes(o, file[0].bytes, model, error);
+        ALM_TRY(alm_scorer_of_model_file(&model->env, file[0].bytes, o->name, o->category_codes,
+                                         &model->scorer, error));
+        describe_file(model);
+        return ALM_OK;
     }
     alm_scorer_table table = {file, o->count};
     alm_scorer_source source = alm_scorer_memory(&table);
@@ -243,6 +241,24 @@ static alm_instant wall_clock(void *context)
     return (alm_instant)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static int processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/* The threads end when the model is open. */
+static alm_err open_by_threads(const opening *o, almanac_model *model, alm_error *error)
+{
+    int most = processors();
+    model->env.pool = alm_pool_if_any(
+        most < ALM_MODEL_FILE_THREADS_MAX ? most : ALM_MODEL_FILE_THREADS_MAX);
+    alm_err code = o->path ? open_path(o, model, error) : open_files(o, model, error);
+    alm_pool_destroy(model->env.pool);
+    model->env.pool = NULL;
+    return code;
+}
+
 static alm_err open_world(almanac_model *model, alm_error *error)
 {
     ALM_TRY(alm_fs_real_create(&model->fs, error));
@@ -261,7 +277,7 @@ static almanac_status open_model(const opening *o, almanac_model **out, almanac_
     atomic_init(&model->holders, 1);
     alm_err code = open_world(model, &internal);
     if (code == ALM_OK) {
-        code = o->path ? open_path(o, model, &internal) : open_files(o, model, &internal);
+        code = open_by_threads(o, model, &internal);
     }
     if (code != ALM_OK) {
         almi_capi_release(model);

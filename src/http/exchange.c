@@ -225,7 +225,9 @@ void alm_reply_error(alm_reply *reply, const alm_request *request, const alm_err
 void alm_reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
                      const char *pointer)
 {
-    alm_problem what = {.status = error->code == ALM_ERR_MEMORY ? 503 : 400,
+    alm_problem what = {.status = error->code == ALM_ERR_MEMORY  ? 503
+                                  : error->code == ALM_ERR_LIMIT ? 413
+                                                                 : 400,
                         .detail = alm_str_of(error->message),
                         .pointer = pointer ? alm_str_of(pointer) : (alm_str){NULL, 0}};
     alm_reply_problem(reply, request, &what);

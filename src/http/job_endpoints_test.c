@@ -141,8 +141,8 @@ static void every_change_is_recorded(void **state)
     assert_int_equal(alm_fs_read_all(f.desk.env.fs, path, 65536, f.desk.arena, &text, NULL),
                      ALM_OK);
     static const char *const parts[] = {
-        "\"who\":\"development\",\"kind\":\"development\",\"action\":\"train\",\"object\":"
-        "\"demand\",\"outcome\":\"begun\",\"request_id\":\"test-1\",\"detail\":\"job-1\"",
+        ("\"who\":\"development\",\"kind\":\"development\",\"action\":\"train\",\"object\":"
+         "\"demand\",\"outcome\":\"begun\",\"request_id\":\"test-1\",\"detail\":\"job-1\""),
         "\"action\":\"cancel\",\"object\":\"demand\",\"outcome\":\"asked\"",
         "\"action\":\"train\",\"object\":\"demand\",\"outcome\":\"cancelled\""};
     const char *at = text.data;

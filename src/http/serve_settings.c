@@ -210,8 +210,10 @@ alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
     if (path) {
         alm_str text;
         ALM_TRY(alm_fs_read_all(fs, path, FILE_BYTES_MAX, arena, &text, error));
-        ALM_TRY(alm_yaml_parse(text, ALM_SERVE_SETTINGS_FILE, arena, &top, error));
-        ALM_TRY(almi_section_read(&TOP, top, arena, &unused, error));
+        if (!alm_yaml_is_blank(text)) {
+            ALM_TRY(alm_yaml_parse(text, ALM_SERVE_SETTINGS_FILE, arena, &top, error));
+            ALM_TRY(almi_section_read(&TOP, top, arena, &unused, error));
+        }
     }
     ALM_TRY(read_top(fs, top, arena, &made, error));
     *out = made;

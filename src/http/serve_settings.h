@@ -29,7 +29,8 @@ typedef struct alm_serve_settings {
     const char *folder;         /* of the file: paths in it are relative to this */
 } alm_serve_settings;
 
-/* `path` may be NULL: the defaults. Everything lives in `arena`. */
+/* `path` may be NULL, or a file of blank lines and comments: the defaults. Everything lives in
+ * `arena`. */
 ALM_NODISCARD alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
                                               alm_serve_settings *out, alm_error *error);
 /* Markdown tables of the keys, for docs/serving.md. */

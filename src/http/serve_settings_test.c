@@ -61,6 +61,28 @@ static void nothing_gives_the_defaults(void **state)
     stop(&f);
 }
 
+/* A file that says nothing is no error: all is left out. What is not a map is one. */
+static void a_blank_file_gives_the_defaults(void **state)
+{
+    (void)state;
+    static const char *const blank[] = {"", "\n", "  \n\t\r\n", "# listen: {port: 1}\n\n  # more"};
+    static const char *const wrong[] = {"---\n", "~", "[]", "# nothing\nnothing\n"};
+    fixture f;
+    start(&f);
+    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++) {
+        put(&f, "/p/serve.yaml", blank[i]);
+        assert_int_equal(read_file(&f), ALM_OK);
+        assert_int_equal(f.settings.server.port, alm_server_defaults.port);
+        assert_null(f.settings.access);
+        assert_string_equal(f.settings.folder, "/p");
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        put(&f, "/p/serve.yaml", wrong[i]);
+        assert_int_equal(read_file(&f), ALM_ERR_CONFIG);
+    }
+    stop(&f);
+}
+
 static void everything_that_is_said_is_taken(void **state)
 {
     (void)state;
@@ -162,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_gives_the_defaults),
+        cmocka_unit_test(a_blank_file_gives_the_defaults),
         cmocka_unit_test(everything_that_is_said_is_taken),
         cmocka_unit_test(faults_are_told_with_their_place),
         cmocka_unit_test(the_page_has_the_tables),

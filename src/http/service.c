@@ -269,7 +269,8 @@ static void run_with_body(alm_call *call, admitted *found, alm_reply *reply)
     alm_json_document *document = NULL;
     alm_error error;
     char pointer[ALM_POINTER_BYTES];
-    if (alm_json_parse(call->request->body, "the body", &document, &error) != ALM_OK) {
+    if (alm_json_parse_bounded(call->request->body, "the body", ALM_JSON_VALUES_MAX, &document,
+                               &error) != ALM_OK) {
         alm_reply_fault(reply, call->request, &error, NULL);
         return;
     }

@@ -10,7 +10,7 @@
 #ifndef ALM_MODEL_FOREST_H
 #define ALM_MODEL_FOREST_H
 
-#include "base/hash.h"
+#include "base/fs.h"
 #include "base/pool.h"
 #include "base/str.h"
 #include "base/wide_vectors.h"
@@ -50,11 +50,12 @@ typedef struct alm_forest_info {
  * ALM_ERR_UNSUPPORTED: another version. */
 ALM_NODISCARD alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                                 alm_error *error);
-/* The same by the threads of a pool (may be NULL), which nobody else may use meanwhile. The forest
- * and the errors are the same for any number of them. On the way they mostly go on with
- * the hash of the text (may be NULL) to its end. */
-ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
-                                               alm_hash_begun *hash, alm_forest **out,
+/* The same of a content that perhaps is still being read, by the threads of a pool (may be NULL),
+ * which nobody else may use meanwhile: trees are read as they come. Reading has ended when this
+ * returns, and its errors come before those of the text. Forest and errors are the same for any
+ * number of threads. `hash`: on the way they mostly go on with the content's hash to its end. */
+ALM_NODISCARD alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_fs_content *content, bool hash,
+                                               const char *name, alm_forest **out,
                                                alm_error *error);
 
 /* Reads a model that XGBoost saved: JSON or UBJ (1.0 and later), or the binary format that 3.1

@@ -11,6 +11,7 @@
 #include "model/forest_lightgbm.h"
 
 #define OUTPUTS_MAX 65536
+#define HEADER_STEP_BYTES ((size_t)64 << 10)
 
 /* ---- header and whole text ---- */
 
@@ -140,85 +141,102 @@ static alm_err read_trees(almi_reader *r, const header *head, size_t count)
 
 typedef struct sized_trees {
     const almi_reader *r;
-    alm_str text;         /* the whole */
-    alm_hash_begun *hash; /* OPTIONAL: of the text, to go on to its end */
-    const char **begin; /* [count + 1] */
+    alm_fs_content *content; /* perhaps still being read */
+    bool hash;               /* go on with the content's hash */
+    const char **begin;      /* [count + 1] */
     size_t count;
 } sized_trees;
 
-/* False when the sizes of the header lead anywhere else than from one line `Tree=` to the next and
- * behind the last to the end of the trees. */
-static bool find_sized(const almi_reader *r, const header *head, const char *first,
-                       sized_trees *sized)
+/* False when the sizes of the header lead out of the text. */
+static bool find_sized(const header *head, const char *first, sized_trees *sized)
 {
-    alm_str list = head->tree_sizes, item, line;
-    const char *at = first;
+    alm_str list = head->tree_sizes, item;
+    const char *at = first, *end = sized->content->bytes.data + sized->content->bytes.size;
     size_t i = 0;
     for (; i < sized->count && almi_next_item(&list, &item); i++) {
         int64_t size = 0;
-        alm_str rest = {at, (size_t)(r->end - at)};
-        if (!is_tree_start(rest) || !alm_str_to_i64(item, &size) || size <= 0 ||
-            (uint64_t)size >= rest.size || at[size - 1] != '\n') {
+        if (!alm_str_to_i64(item, &size) || size <= 0 || size >= end - at) {
             return false;
         }
         sized->begin[i] = at;
         at += size;
     }
     sized->begin[i] = at;
-    almi_reader behind = {.rest = {at, (size_t)(r->end - at)}};
-    do {
-        if (!almi_next_line(&behind, &line)) {
-            return false;
-        }
-    } while (line.size == 0);
-    return i == sized->count && is_trees_end(line) && count_trees(behind.rest) == 0;
+    return i == sized->count;
 }
 
-static alm_err read_some(void *context, size_t task, int worker, alm_error *error)
+static alm_err read_sized(const sized_trees *sized, size_t t, alm_arena *arena, alm_error *error)
 {
-    const sized_trees *sized = context;
-    alm_forest *forest = sized->r->forest;
-    /* The hash comes first: no task takes longer. */
-    if (task == 0) {
-        if (sized->hash != NULL) {
-            alm_hash_go_on(sized->hash, sized->text, sized->text.size);
-        }
-        return ALM_OK;
+    almi_reader own = *sized->r;
+    alm_str line;
+    const char *begin = sized->begin[t], *end = sized->begin[t + 1];
+    own.rest = (alm_str){begin, (size_t)(end - begin) - 1};
+    own.end = end;
+    own.arena = arena;
+    own.error = error;
+    own.one_tree = true;
+    if (!alm_fs_read_on(sized->content, (size_t)(end - sized->content->bytes.data)) ||
+        !is_tree_start(own.rest) || end[-1] != '\n') {
+        return almi_corrupt(&own, own.line, "the sizes of the trees are not those of the header");
     }
-    size_t begin = (task - 1) * ALMI_TASK_TREES;
-    for (size_t t = begin; t < sized->count && t < begin + ALMI_TASK_TREES; t++) {
-        almi_reader own = *sized->r;
-        alm_str line;
-        own.arena = forest->worker_arena[worker];
-        own.error = error;
-        own.one_tree = true;
-        /* Without the end of its last line, behind which there would be an empty one. */
-        own.rest = (alm_str){sized->begin[t],
-                             (size_t)(sized->begin[t + 1] - sized->begin[t]) - 1};
-        (void)almi_next_line(&own, &line);
-        ALM_TRY(almi_read_tree(&own, t, &forest->tree[t]));
-        while (almi_next_line(&own, &line)) {
-            if (line.size > 0) {
-                return almi_corrupt(&own, own.line, "something follows a tree");
-            }
+    /* Without the end of its last line, behind which there would be an empty one. */
+    (void)almi_next_line(&own, &line);
+    ALM_TRY(almi_read_tree(&own, t, &sized->r->forest->tree[t]));
+    while (almi_next_line(&own, &line)) {
+        if (line.size > 0) {
+            return almi_corrupt(&own, own.line, "something follows a tree");
         }
     }
     return ALM_OK;
 }
 
-/* Reads all trees, several at once. Only memory that cannot be had is an error; for all others,
- * *done stays false, nothing is left but memory, and read_trees says what is wrong and where. */
+static alm_err read_some(void *context, size_t task, int worker, alm_error *error)
+{
+    const sized_trees *sized = context;
+    /* The hash comes first: no task takes longer. */
+    if (task == 0) {
+        if (sized->hash) {
+            alm_fs_read_hash(sized->content);
+        }
+        return ALM_OK;
+    }
+    size_t begin = (task - 1) * ALMI_TASK_TREES;
+    for (size_t t = begin; t < sized->count && t < begin + ALMI_TASK_TREES; t++) {
+        ALM_TRY(read_sized(sized, t, sized->r->forest->worker_arena[worker], error));
+    }
+    return ALM_OK;
+}
+
+/* Behind the last tree there are only empty lines and the end of the trees. */
+static bool end_behind(const sized_trees *sized)
+{
+    const alm_str whole = sized->content->bytes;
+    const char *at = sized->begin[sized->count];
+    almi_reader behind = {.rest = {at, (size_t)(whole.data + whole.size - at)}};
+    alm_str line;
+    do {
+        if (!almi_next_line(&behind, &line)) {
+            return false;
+        }
+    } while (line.size == 0);
+    return is_trees_end(line) && count_trees(behind.rest) == 0;
+}
+
+/* Reads all trees, several at once, and the rest of the content. Only memory that cannot be had is
+ * an error, and a file that cannot be read; for all others, *done stays false, nothing is left but
+ * memory, and read_trees says what is wrong and where. */
 static alm_err read_sized_trees(almi_reader *r, const header *head, const char *first,
                                 sized_trees *sized, bool *done)
 {
     alm_forest *forest = r->forest;
+    const alm_str expected = sized->content->bytes;
     alm_error own = {0};
     sized->count = head->tree_size_count;
     if (sized->count == 0 || sized->count % forest->info.output_count != 0) {
         return ALM_OK;
     }
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized->count + 1, sized->begin, r->error));
-    if (!find_sized(r, head, first, sized)) {
+    if (!find_sized(head, first, sized)) {
         return ALM_OK;
     }
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, sized->count, forest->tree, r->error));
@@ -230,55 +248,113 @@ static alm_err read_sized_trees(almi_reader *r, const header *head, const char *
         }
         return code;
     }
-    *done = code == ALM_OK;
+    ALM_TRY(alm_fs_read_end(sized->content, r->error));
+    /* Of a file that was written meanwhile, the places of the trees are those of another one. */
+    bool same = sized->content->bytes.data == expected.data &&
+                sized->content->bytes.size == expected.size;
+    *done = code == ALM_OK && same && end_behind(sized);
     return ALM_OK;
 }
 
-static alm_err read_one_by_one(almi_reader *r, const header *head, sized_trees *sized)
+/* ---- the text ---- */
+
+/* How much of the text is there when the header is, and the beginning of the line behind it. 0: so
+ * far as it was expected to go, there is none. */
+static size_t await_header(const alm_fs_content *content)
 {
-    size_t count = count_trees(sized->text);
+    static const char FIRST[] = "\nTree=";
+    size_t whole = content->bytes.size, there = 0, from = 0;
+    while (there < whole) {
+        there = whole - there < HEADER_STEP_BYTES ? whole : there + HEADER_STEP_BYTES;
+        if (!alm_fs_read_on(content, there)) {
+            break;
+        }
+        if (memmem(content->bytes.data + from, there - from, FIRST, sizeof FIRST - 1) != NULL) {
+            return there;
+        }
+        from = there - (sizeof FIRST - 2);
+    }
+    return 0;
+}
+
+/* Stops at the first tree, whose first line (perhaps not yet to its end) is *line. */
+static alm_err read_header(almi_reader *r, header *head, alm_str *line)
+{
+    *head = (header){.class_count = -1, .tree_per_iteration = -1, .feature_max = -1};
+    if (!almi_next_line(r, line) || !alm_str_is(alm_str_trim(*line), "tree")) {
+        return almi_corrupt(r, 1, "the first line is not 'tree'");
+    }
+    for (;;) {
+        if (!almi_next_line(r, line)) {
+            return almi_corrupt(r, r->line, "there is no tree");
+        }
+        if (is_tree_start(*line)) {
+            return use_header(r, head);
+        }
+        ALM_TRY(read_header_line(r, *line, head));
+    }
+}
+
+/* All of the content is there, perhaps elsewhere than when its header was read. */
+static alm_err read_one_by_one(almi_reader *r, const header *head, size_t offset, alm_str whole)
+{
+    alm_str line;
+    size_t count = count_trees(whole);
     ALM_TRY(ALMI_FOREST_ARRAY(r->forest->arena, count, r->forest->tree, r->error));
+    r->rest = (alm_str){whole.data + offset, whole.size - offset};
+    r->end = whole.data + whole.size;
+    r->line--;
+    (void)almi_next_line(r, &line); /* that of the first tree, again */
     return read_trees(r, head, count);
 }
 
-static alm_err read_text(almi_reader *r, alm_hash_begun *hash)
+static alm_err read_text(almi_reader *r, alm_fs_content *content, bool hash)
 {
-    header head = {.class_count = -1, .tree_per_iteration = -1, .feature_max = -1};
+    header head;
     alm_forest_info *info = &r->forest->info;
-    sized_trees sized = {.r = r, .text = r->rest, .hash = hash};
+    sized_trees sized = {.r = r, .content = content, .hash = hash};
     alm_str line = {NULL, 0};
-    bool at_tree = false, done = false;
-    if (!almi_next_line(r, &line) || !alm_str_is(alm_str_trim(line), "tree")) {
-        return almi_corrupt(r, 1, "the first line is not 'tree'");
+    bool done = false;
+    r->rest = (alm_str){content->bytes.data, await_header(content)};
+    if (r->rest.size == 0) {
+        ALM_TRY(alm_fs_read_end(content, r->error));
+        r->rest = content->bytes;
     }
-    while (!at_tree) {
-        if (!almi_next_line(r, &line)) {
-            return almi_corrupt(r, r->line, "there is no tree");
-        }
-        at_tree = is_tree_start(line);
-        if (!at_tree) {
-            ALM_TRY(read_header_line(r, line, &head));
-        }
+    if (r->rest.size == 0) {
+        return almi_corrupt(r, 1, "the text is empty");
     }
-    ALM_TRY(use_header(r, &head));
+    r->end = r->rest.data + r->rest.size;
+    ALM_TRY(read_header(r, &head, &line));
+    size_t offset = (size_t)(line.data - content->bytes.data);
     ALM_TRY(read_sized_trees(r, &head, line.data, &sized, &done));
     if (done) {
         info->tree_count = head.tree_size_count;
         info->iteration_count = info->tree_count / info->output_count;
     } else {
-        ALM_TRY(read_one_by_one(r, &head, &sized));
+        ALM_TRY(alm_fs_read_end(content, r->error));
+        ALM_TRY(read_one_by_one(r, &head, offset, content->bytes));
     }
     return almi_forest_finish(r->forest, r->name, r->error);
 }
 
-alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
-                                 alm_hash_begun *hash, alm_forest **out, alm_error *error)
+alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_fs_content *content, bool hash,
+                                 const char *name, alm_forest **out, alm_error *error)
 {
     alm_forest *forest = NULL;
-    ALM_TRY(almi_forest_create_by(pool, text.size, &forest, error));
-    almi_reader r = {.rest = text, .end = text.data + text.size, .name = name, .forest = forest,
-                     .arena = forest->arena, .error = error};
-    alm_err code = text.size == 0 ? almi_corrupt(&r, 1, "the text is empty") : read_text(&r, hash);
+    alm_err code = almi_forest_create_by(pool, content->bytes.size, &forest, error);
+    if (code == ALM_OK) {
+        almi_reader r = {.name = name, .forest = forest, .arena = forest->arena, .error = error};
+        code = read_text(&r, content, hash);
+    }
+    /* What is wrong in the text counts when there is all of it. */
+    alm_error reading = {0};
+    alm_err read = alm_fs_read_end(content, &reading);
+    if (read != ALM_OK) {
+        code = read;
+        if (error != NULL) {
+            *error = reading;
+        }
+    }
     if (code != ALM_OK) {
         alm_forest_destroy(forest);
         return code;
@@ -290,5 +366,6 @@ alm_err alm_forest_read_lightgbm(alm_pool *pool, alm_str text, const char *name,
 alm_err alm_forest_parse_lightgbm(alm_str text, const char *name, alm_forest **out,
                                   alm_error *error)
 {
-    return alm_forest_read_lightgbm(NULL, text, name, NULL, out, error);
+    alm_fs_content content = {.bytes = text};
+    return alm_forest_read_lightgbm(NULL, &content, false, name, out, error);
 }

@@ -1,12 +1,14 @@
 /* forest_lightgbm_test.c: a text is the same forest, or the same error, whether its trees are found
  * by the sizes in the header or one after the other, and by however many threads; lists of numbers
- * as they are written mostly, and as they are not. */
+ * as they are written mostly, and as they are not. A file is the same as its text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
 
+#include "base/fs_fault.h"
+#include "base/fs_memory.h"
 #include "model/forest_cases.h"
 #include "model/forest_lightgbm_list.h"
 
@@ -22,25 +24,32 @@ typedef struct outcome {
     alm_digest digest;
 } outcome;
 
-static void read_with(alm_pool *pool, alm_str text, const double *rows, outcome *out)
+static void read_content(alm_pool *pool, alm_fs_content *content, const double *rows,
+                         outcome *out)
 {
     alm_forest *forest = NULL;
     alm_error error = {0};
-    alm_hash_begun hash = {0};
     memset(out, 0, sizeof *out);
-    out->code = alm_forest_read_lightgbm(pool, text, "m.txt", &hash, &forest, &error);
+    out->code = alm_forest_read_lightgbm(pool, content, true, "m.txt", &forest, &error);
     assert_true((out->code == ALM_OK) == (forest != NULL));
+    assert_null(content->reading);
     memcpy(out->message, error.message, sizeof out->message);
     if (forest == NULL) {
         return;
     }
-    out->digest = alm_hash_finish(&hash, text);
+    out->digest = alm_hash_finish(&content->hash, content->bytes);
     assert_true(alm_forest_describe(forest).output_count <= OUTPUTS_MAX);
     if (alm_forest_describe(forest).feature_count <= FEATURES) {
         alm_forest_score(forest, rows, ROWS, FEATURES, out->score);
         alm_forest_score_reference(forest, rows, ROWS, FEATURES, out->literal);
     }
     alm_forest_destroy(forest);
+}
+
+static void read_with(alm_pool *pool, alm_str text, const double *rows, outcome *out)
+{
+    alm_fs_content content = {.bytes = text};
+    read_content(pool, &content, rows, out);
 }
 
 static void assert_same(const outcome *a, const outcome *b)
@@ -133,6 +142,90 @@ static void errors_are_those_of_trees_read_one_by_one(void **state)
     }
     assert_in_range(refused, 300, 1400);
     alm_pool_destroy(pool);
+}
+
+typedef struct reading_case {
+    alm_fs *inner, *fs; /* fs can fail */
+    alm_pool *pool;
+    alm_arena *arena;
+    alm_str text;
+    const double *rows;
+    outcome *plain, *read; /* of the text, and of the file */
+} reading_case;
+
+/* Begins to read the file when it has `begun` bytes, and goes on when it has all. */
+static void read_file(reading_case *c, size_t begun)
+{
+    alm_fs_content content;
+    alm_error error = {0};
+    alm_file *file = NULL;
+    assert_int_equal(c->inner->ops->create(c->inner, "m.txt", &file, &error), ALM_OK);
+    assert_int_equal(c->inner->ops->write(c->inner, file, c->text.data, begun, &error), ALM_OK);
+    assert_int_equal(alm_fs_read_begin(c->fs, "m.txt", 1 << 22, c->arena, &content, &error),
+                     ALM_OK);
+    if (begun < c->text.size) {
+        assert_int_equal(c->inner->ops->write(c->inner, file, c->text.data + begun,
+                                              c->text.size - begun, &error), ALM_OK);
+    }
+    assert_int_equal(c->inner->ops->close(c->inner, file, &error), ALM_OK);
+    read_content(c->pool, &content, c->rows, c->read);
+    assert_int_equal(c->inner->ops->unlink(c->inner, "m.txt", &error), ALM_OK);
+}
+
+static void cannot_be_read(reading_case *c, uint64_t call)
+{
+    alm_fs_fault fault = {.mode = ALM_FS_FAULT_FAIL, .calls = ALM_FS_CALL_BIT(READ), .nth = call};
+    alm_fs_fault_set(c->fs, &fault);
+    read_file(c, c->text.size);
+    assert_true(alm_fs_fault_happened(c->fs));
+    assert_int_equal(c->read->code, ALM_ERR_IO);
+    assert_non_null(strstr(c->read->message, "the disk is full"));
+    alm_fs_fault_set(c->fs, &(alm_fs_fault){0});
+}
+
+/* Whole, damaged, without an end, without trees; as it grows; and when it cannot be read on. */
+static void a_file_is_read_as_its_text_is(void **state)
+{
+    (void)state;
+    static const char *const FIRST[] = {"tree\n", "tree\nTree=", "tree\nnum_class=x\nTree=0\n", ""};
+    alm_rng rng = alm_rng_stream(7, 3);
+    reading_case c = {0};
+    assert_int_equal(alm_fs_memory_create(&c.inner, NULL), ALM_OK);
+    assert_int_equal(alm_fs_fault_create(c.inner, &c.fs, NULL), ALM_OK);
+    assert_int_equal(alm_pool_create(2, &c.pool, NULL), ALM_OK);
+    for (size_t round = 0; round < 200; round++) {
+        c.arena = alm_arena_create(0);
+        c.plain = ALM_NEW(c.arena, outcome);
+        c.read = ALM_NEW(c.arena, outcome);
+        forest_shape shape = SHAPES[round % SHAPE_COUNT];
+        shape.trees *= round == 0 ? 12 : 1; /* one that is read in parts */
+        c.text = case_text(c.arena, &shape, 4 * round);
+        c.rows = case_rows(c.arena, ROWS, FEATURES, 16);
+        if (round % 4 == 1) { /* the ends of texts, too */
+            c.text.size -= alm_rng_next_below(&rng, 40);
+        } else if (round % 4 == 2) {
+            c.text.size = alm_rng_next_below(&rng, c.text.size);
+        } else if (round % 16 == 3) {
+            c.text = alm_str_of(FIRST[round / 16 % (sizeof FIRST / sizeof *FIRST)]);
+        }
+        read_with(NULL, c.text, c.rows, c.plain);
+        read_file(&c, c.text.size);
+        assert_same(c.plain, c.read);
+        read_file(&c, alm_rng_next_below(&rng, c.text.size + 1));
+        assert_same(c.plain, c.read);
+        assert_true(c.plain->code != ALM_OK ||
+                    alm_digest_equal(&c.plain->digest, &c.read->digest));
+        cannot_be_read(&c, 1);
+        if (round == 0) {
+            assert_in_range(c.text.size, 600000, 1 << 22);
+            cannot_be_read(&c, 2);
+            cannot_be_read(&c, 3);
+        }
+        alm_arena_destroy(c.arena);
+    }
+    alm_pool_destroy(c.pool);
+    alm_fs_destroy(c.fs);
+    alm_fs_destroy(c.inner);
 }
 
 /* Sizes that are wrong in ways of their own. */
@@ -239,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_and_threads_change_nothing),
         cmocka_unit_test(errors_are_those_of_trees_read_one_by_one),
+        cmocka_unit_test(a_file_is_read_as_its_text_is),
         cmocka_unit_test(sizes_are_not_trusted),
         cmocka_unit_test(lists_are_read_as_far_as_they_are_usual),
     };

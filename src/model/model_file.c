@@ -157,9 +157,10 @@ typedef struct format {
     bool (*is)(alm_str content);
     /* NULL: known and not read; `refusal` says why, and what to do. */
     alm_err (*parse)(alm_str content, const char *name, alm_forest **out, alm_error *error);
-    /* OPTIONAL: the same by several threads, which go on with the hash of the bytes, too. */
-    alm_err (*parse_by)(alm_pool *pool, alm_str content, const char *name, alm_hash_begun *hash,
-                        alm_forest **out, alm_error *error);
+    /* OPTIONAL: the same by several threads, while the content is read, whose first bytes then say
+     * what it is. */
+    alm_err (*read)(alm_pool *pool, alm_fs_content *content, bool hash, const char *name,
+                    alm_forest **out, alm_error *error);
     alm_transform_library library;
     bool (*categories)(alm_str content); /* OPTIONAL: was it trained on pandas categories? */
     const char *category_remedy;         /* OPTIONAL: what to do then, behind the model's name */
@@ -183,7 +184,7 @@ typedef struct format {
 /* The first that fits. A format that is read has a parser instead of a refusal. */
 static const format FORMATS[] = {
     {.name = "LightGBM", .is = is_lightgbm, .parse = alm_forest_parse_lightgbm,
-     .parse_by = alm_forest_read_lightgbm,
+     .read = alm_forest_read_lightgbm,
      .library = ALM_TRANSFORM_LIGHTGBM, .categories = lightgbm_categories,
      .category_remedy = PANDAS_CODES, .generic = "Column_"},
     {.name = "XGBoost", .is = is_xgboost, .parse = alm_forest_parse_xgboost,
@@ -277,10 +278,10 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_fs_content *co
 {
     alm_model_file_info *info = &file->info;
     const char *name = info->name.data;
-    ALM_TRY(kind->parse_by
-                ? kind->parse_by(pool, content->bytes, name, &content->hash, &file->forest, error)
-                : kind->parse(content->bytes, name, &file->forest, error));
-    info->digest = alm_hash_finish(&content->hash, content->bytes);
+    bool hash = content->digest == NULL;
+    ALM_TRY(kind->read ? kind->read(pool, content, hash, name, &file->forest, error)
+                       : kind->parse(content->bytes, name, &file->forest, error));
+    info->digest = hash ? alm_hash_finish(&content->hash, content->bytes) : *content->digest;
     info->format = kind->name;
     info->forest = alm_forest_describe(file->forest);
     alm_transform_spec spec = {.library = kind->library,
@@ -304,18 +305,43 @@ static alm_err fill(alm_model_file *file, const format *kind, alm_fs_content *co
     return ALM_OK;
 }
 
-static alm_err parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
-                             alm_model_file **out, alm_error *error)
+/* A format that can be read while its bytes come, by the first of them; NULL: none. */
+static const format *find_early(const alm_fs_content *content)
 {
-    alm_str content = from->bytes;
-    const format *kind = find_format(content);
+    size_t size = content->bytes.size < SNIFF_BYTES ? content->bytes.size : SNIFF_BYTES;
+    bool there = alm_fs_read_on(content, size);
+    for (size_t i = 0; there && i < sizeof FORMATS / sizeof *FORMATS; i++) {
+        if (FORMATS[i].read && FORMATS[i].is((alm_str){content->bytes.data, size})) {
+            return &FORMATS[i];
+        }
+    }
+    return NULL;
+}
+
+static alm_err find_kind(alm_pool *pool, alm_fs_content *content, const char *name,
+                         const format **out, alm_error *error)
+{
+    const format *kind = find_early(content);
     if (!kind) {
-        return fail_unknown(content, name, error);
+        ALM_TRY(alm_fs_read_hashing(pool, content, error));
+        kind = find_format(content->bytes);
+    }
+    if (!kind) {
+        return fail_unknown(content->bytes, name, error);
     }
     if (!kind->parse) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a %s%s", name, kind->name,
                         kind->refusal);
     }
+    *out = kind;
+    return ALM_OK;
+}
+
+alm_err alm_model_file_parse_content(alm_pool *pool, alm_fs_content *from, const char *name,
+                                     alm_model_file **out, alm_error *error)
+{
+    const format *kind = NULL;
+    ALM_TRY(find_kind(pool, from, name, &kind, error));
     void *memory = NULL;
     ALM_TRY(alm_heap_try(sizeof(alm_model_file), &memory, error));
     alm_model_file *file = memory;
@@ -334,7 +360,7 @@ alm_err alm_model_file_parse_by(alm_pool *pool, alm_str content, const char *nam
                                 alm_model_file **out, alm_error *error)
 {
     alm_fs_content from = {.bytes = content};
-    return parse_content(pool, &from, name, out, error);
+    return alm_model_file_parse_content(pool, &from, name, out, error);
 }
 
 alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,
@@ -370,11 +396,15 @@ static alm_err open_place(const alm_env *env, const place *at, alm_arena *arena,
 {
     alm_model_file *file = NULL;
     alm_fs_content read;
-    ALM_TRY(alm_fs_read_hashing(env, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, &read, error));
+    ALM_TRY(alm_fs_read_begin(env->fs, at->path, ALM_MODEL_FILE_BYTES_MAX, arena, &read, error));
+    alm_err code = alm_model_file_parse_content(env->pool, &read, at->name, &file, error);
+    if (code != ALM_OK) {
+        alm_fs_read_abandon(&read);
+        return code;
+    }
     *content = read.bytes;
-    ALM_TRY(parse_content(env->pool, &read, at->name, &file, error));
     if (at->flavour != NULL && strcasecmp(file->info.format, at->flavour) != 0) {
-        alm_err code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
+        code = alm_fail(error, ALM_ERR_CORRUPT, "%s: MLmodel says %s, but this is a model "
                                 "of %s", at->name, at->flavour, file->info.format);
         alm_model_file_close(file);
         return code;
@@ -410,11 +440,21 @@ alm_err alm_model_file_load(const alm_env *env, const char *path, alm_arena *are
 alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena, alm_model_bytes *out,
                             alm_error *error)
 {
+    alm_fs_content content;
+    const char *name = NULL;
+    ALM_TRY(alm_model_file_begin(fs, path, arena, &content, &name, error));
+    ALM_TRY(alm_fs_read_end(&content, error));
+    *out = (alm_model_bytes){content.bytes, name};
+    return ALM_OK;
+}
+
+alm_err alm_model_file_begin(alm_fs *fs, const char *path, alm_arena *arena, alm_fs_content *out,
+                             const char **name, alm_error *error)
+{
     place at;
-    alm_str content;
     ALM_TRY(find_place(fs, path, path, arena, &at, error));
-    ALM_TRY(alm_fs_read_all(fs, at.path, ALM_MODEL_FILE_BYTES_MAX, arena, &content, error));
-    *out = (alm_model_bytes){content, at.name};
+    ALM_TRY(alm_fs_read_begin(fs, at.path, ALM_MODEL_FILE_BYTES_MAX, arena, out, error));
+    *name = at.name;
     return ALM_OK;
 }
 

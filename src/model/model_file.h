@@ -19,6 +19,8 @@
 #include "model/forest.h"
 #include "model/transform.h"
 
+/* More threads do not open a file faster: a third of the work is the hash, which is one's. */
+#define ALM_MODEL_FILE_THREADS_MAX 4
 #define ALM_MODEL_FILE_BYTES_MAX ((size_t)1 << 30)
 
 typedef struct alm_model_file alm_model_file;
@@ -59,6 +61,16 @@ ALM_NODISCARD alm_err alm_model_file_load(const alm_env *env, const char *path, 
 /* The bytes and the name alone; nothing is opened. */
 ALM_NODISCARD alm_err alm_model_file_read(alm_fs *fs, const char *path, alm_arena *arena,
                                           alm_model_bytes *out, alm_error *error);
+/* Finds the file as above, whose name behind a folder goes into *name, and begins to read it
+ * (base/fs.h); the arena keeps both. */
+ALM_NODISCARD alm_err alm_model_file_begin(alm_fs *fs, const char *path, alm_arena *arena,
+                                           alm_fs_content *out, const char **name,
+                                           alm_error *error);
+/* Opens a content while it is read, by the threads of a pool (may be NULL). Reading has ended then,
+ * but for failures: alm_fs_read_abandon. */
+ALM_NODISCARD alm_err alm_model_file_parse_content(alm_pool *pool, alm_fs_content *content,
+                                                   const char *name, alm_model_file **out,
+                                                   alm_error *error);
 /* Opens bytes in memory, which are not needed afterwards; the second form with the threads of a
  * pool, as above. */
 ALM_NODISCARD alm_err alm_model_file_parse(alm_str content, const char *name, alm_model_file **out,

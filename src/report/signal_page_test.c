@@ -74,8 +74,8 @@ static void has_every_section(void **state)
         "<section id=\"reliability\"", "said 0.625, came 0.500, 10 samples",
         "<section id=\"balance\"", "<section id=\"confusion\"",
         /* said and came are both a side in 3 of -1/-1, 1 of +1/-1 and 1 of +1/+1 */
-        "Of 5 moves for which it said a side, 80.0\xe2\x80\xaf% went there; always saying the side "
-        "that came more often would have been right in 60.0", "<section id=\"windows\"",
+        ("Of 5 moves for which it said a side, 80.0\xe2\x80\xaf% went there; always saying the "
+         "side that came more often would have been right in 60.0"), "<section id=\"windows\"",
         "A&amp;B", "<section id=\"features\"", "sma&lt;5&gt;", "<section id=\"lineage\"",
         "read &amp; accepted", "title=\"bbbb\"", "title=\"5555\"", "title=\"cccc\"", "</html>",
     };

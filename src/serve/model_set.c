@@ -444,6 +444,15 @@ alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version, al
     return code == ALM_OK ? code : alm_fail(error, code, "%s", cause.message);
 }
 
+bool alm_model_set_has(alm_model_set *set, alm_str name, alm_str version)
+{
+    declared *d = NULL;
+    alm_mutex_lock(&set->writing);
+    bool has = find(set, name, version, &d, NULL) == ALM_OK && d->model != NULL;
+    alm_mutex_unlock(&set->writing);
+    return has;
+}
+
 alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version, alm_error *error)
 {
     declared *d = NULL;

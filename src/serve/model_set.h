@@ -124,6 +124,8 @@ ALM_NODISCARD alm_err alm_model_set_declare(alm_model_set *set, alm_str name, al
  * was READY stays. ALM_ERR_NOT_FOUND; ALM_ERR_CONFLICT while it is being loaded elsewhere. */
 ALM_NODISCARD alm_err alm_model_set_load(alm_model_set *set, alm_str name, alm_str version,
                                          alm_error *error);
+/* Is it there and READY? */
+bool alm_model_set_has(alm_model_set *set, alm_str name, alm_str version);
 /* The entry stays, UNAVAILABLE. Unloading what is not loaded is no error. ALM_ERR_NOT_FOUND;
  * ALM_ERR_CONFLICT while it is being loaded. */
 ALM_NODISCARD alm_err alm_model_set_unload(alm_model_set *set, alm_str name, alm_str version,

@@ -22,17 +22,19 @@ void alm_opened_model_describe(alm_scorer *scorer, alm_arena *arena, alm_opened_
                                                    digest.data));
 }
 
-static alm_err open_file(const alm_model_path *from, alm_scorer **out, alm_error *error)
+alm_env *alm_model_loading_begin(const alm_env *env, int threads, alm_arena *arena)
 {
-    alm_arena *arena = alm_arena_create(0);
-    alm_model_bytes bytes;
-    alm_err code = alm_model_file_read(from->env->fs, from->path, arena, &bytes, error);
-    if (code == ALM_OK) {
-        code = alm_scorer_of_model_file(from->env, bytes.content, from->path, from->category_codes,
-                                        out, error);
-    }
-    alm_arena_destroy(arena);
-    return code;
+    alm_env *own = ALM_NEW(arena, alm_env);
+    *own = *env;
+    own->pool = alm_pool_if_any(threads < ALM_MODEL_FILE_THREADS_MAX ? threads
+                                                                     : ALM_MODEL_FILE_THREADS_MAX);
+    return own;
+}
+
+void alm_model_loading_end(alm_env *own)
+{
+    alm_pool_destroy(own->pool);
+    own->pool = NULL;
 }
 
 static alm_err open_path(void *context, alm_str name, alm_arena *arena, alm_opened_model *out,
@@ -41,11 +43,13 @@ static alm_err open_path(void *context, alm_str name, alm_arena *arena, alm_open
     const alm_model_path *from = context;
     alm_scorer *scorer = NULL;
     (void)name;
-    if (alm_scorer_is_folder(from->env->fs, from->path)) {
-        ALM_TRY(alm_scorer_open(from->env, from->path, from->path, &scorer, error));
-    } else {
-        ALM_TRY(open_file(from, &scorer, error));
-    }
+    alm_env *env = alm_model_loading_begin(from->env, from->threads, arena);
+    alm_err code = alm_scorer_is_folder(env->fs, from->path)
+                       ? alm_scorer_open(env, from->path, from->path, &scorer, error)
+                       : alm_scorer_open_model_file(env, from->path, from->path,
+                                                    from->category_codes, &scorer, error);
+    alm_model_loading_end(env);
+    ALM_TRY(code);
     alm_opened_model_describe(scorer, arena, out);
     return ALM_OK;
 }

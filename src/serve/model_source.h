@@ -13,9 +13,16 @@
 typedef struct alm_model_path {
     const alm_env *env; /* borrowed, by members that are not ours too (scorer.h) */
     const char *path;
+    int threads; /* that load it, at most, and end with that */
     bool category_codes; /* rows hold the numbers of pandas categories; else such a model is
                           * refused */
 } alm_model_path;
+
+/* A copy of `env` in the arena of a model, with a pool of its own while it is loaded: several
+ * models may be loaded at a time, and a pool is one caller's. Members that are not ours borrow the
+ * copy as long as the model lives, without the pool. */
+alm_env *alm_model_loading_begin(const alm_env *env, int threads, alm_arena *arena);
+void alm_model_loading_end(alm_env *own);
 
 /* `path` is borrowed. Errors when loading: of alm_scorer_open and alm_scorer_of_model_file. */
 alm_model_source alm_model_source_path(const alm_model_path *path);

@@ -433,3 +433,17 @@ alm_err alm_ledger_check(alm_registry *registry, const alm_ledger_note *note, al
     return almi_sql_end(registry->sql, prepare(registry, &completed, scratch, &release, error),
                         error);
 }
+
+alm_err alm_ledger_is_approved(alm_registry *registry, alm_str release, bool *out,
+                               alm_error *error) {
+    alm_arena *scratch = alm_arena_create(1024);
+    alm_ledger_filter filter = {.action = ALM_LEDGER_APPROVE, .subject = release, .limit = 1};
+    alm_ledger_entry *entry = NULL;
+    size_t count = 0;
+    alm_err code = alm_ledger_list(registry, &filter, scratch, &entry, &count, error);
+    alm_arena_destroy(scratch);
+    if (code == ALM_OK) {
+        *out = count > 0;
+    }
+    return code;
+}

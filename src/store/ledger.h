@@ -100,6 +100,10 @@ ALM_NODISCARD alm_err alm_ledger_list(alm_registry *registry, const alm_ledger_f
                                       alm_arena *arena, alm_ledger_entry **out, size_t *count,
                                       alm_error *error);
 
+/* Has somebody approved the release? */
+ALM_NODISCARD alm_err alm_ledger_is_approved(alm_registry *registry, alm_str release, bool *out,
+                                             alm_error *error);
+
 /* The release that a rollback of `alias` would lead to; ALM_ERR_DENIED when there is none. */
 ALM_NODISCARD alm_err alm_ledger_previous_release(alm_registry *registry, alm_str alias,
                                                   alm_arena *arena, alm_str *out,

@@ -235,9 +235,26 @@ def slow_senders():
               "and counted", {n: v for n, v in metrics.items() if "connection" in n})
 
 
-def stays_small(service, before):
+def many_small_values(folder):
+    """A body of the usual limit with millions of values takes a small multiple of its bytes."""
+    with Service({"listen": {"workers": 1}}, ["--development", "--model", MODEL],
+                 folder=folder) as service:
+        before = memory(service, "VmHWM")
+        for item in (b"1,", b"[],", b'{"":{}},'):
+            body = b'{"a":[' + item * ((16_000_000 - 20) // len(item)) + b"1]}"
+            for target, _ in posts(service):
+                answer = service.post(target, body)
+                check(answer.status in (400, 413), target, item, "is refused", answer)
+        stays_small(service, before, "VmHWM")
+
+
+def memory(service, what):
     with open(f"/proc/{service.process.pid}/status") as file:
-        peak = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+        return int(re.search(rf"{what}:\s+(\d+)", file.read())[1])
+
+
+def stays_small(service, before, what="VmRSS"):
+    peak = memory(service, what)
     # AddressSanitizer keeps up to 256 MiB of freed memory to itself.
     with open(f"/proc/{service.process.pid}/maps", encoding="utf-8") as file:
         kept = 256 * 1024 if "libasan" in file.read() else 0
@@ -250,8 +267,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, \
             Service(settings, ["--development", "--model", MODEL], {"LOG_LEVEL": "debug"},
                     project(folder)) as service:
-        with open(f"/proc/{service.process.pid}/status") as file:
-            before = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+        before = memory(service, "VmRSS")
         smuggling(service)
         line_ends_and_versions(service)
         addresses(service)
@@ -267,6 +283,8 @@ def main():
         document = service.get("/openapi.json").json()
         for fault in _document.undocumented(document, service.seen):
             check(False, fault)
+        service.stop()
+        many_small_values(service.folder)
     finish()
 
 

@@ -28,8 +28,8 @@ static void demand_is_given_with_its_label(void **state)
     static const char *const SAME[] = {
         "{\"route\":\"shop\",\"keys\":{\"market\":\"UK\",\"sku\":\"a\"},\"horizon\":3}",
         "{\"route\":\"shop\",\"node\":\"a|UK\",\"horizon\":3}",
-        "{\"route\":\"shop\",\"node\":\"a|UK\",\"level\":\"series\","
-        "\"model_version\":\"demand-2\"}"};
+        ("{\"route\":\"shop\",\"node\":\"a|UK\",\"level\":\"series\","
+         "\"model_version\":\"demand-2\"}")};
     for (size_t i = 0; i < 3; i++) {
         document = post(w, "demand", SAME[i], 200);
         day = alm_json_at(alm_json_member(alm_json_root(document), "predictions"), 2);

@@ -566,5 +566,5 @@ alm_err almi_json_read_tree(almi_json_reader *r, alm_json_document **out, alm_er
 {
     alm_str text;
     ALM_TRY(almi_json_skip(r, &text, error));
-    return alm_json_parse(text, r->name, out, error);
+    return alm_json_parse_bounded(text, r->name, ALM_JSON_VALUES_MAX, out, error);
 }

@@ -57,7 +57,7 @@ ALM_NODISCARD alm_err almi_json_read_cell(almi_json_reader *reader, double *out,
                                           alm_error *error);
 
 /* Any value as a whole: its text, of which only the brackets are looked at; or as a tree, which the
- * caller destroys. */
+ * caller destroys (ALM_ERR_LIMIT: ALM_JSON_VALUES_MAX). */
 ALM_NODISCARD alm_err almi_json_skip(almi_json_reader *reader, alm_str *text, alm_error *error);
 ALM_NODISCARD alm_err almi_json_read_tree(almi_json_reader *reader, alm_json_document **out,
                                           alm_error *error);

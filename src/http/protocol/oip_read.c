@@ -632,7 +632,7 @@ alm_err alm_oip_read_index(alm_str body, bool *ready, alm_error *error)
         *ready = false;
         return ALM_OK;
     }
-    ALM_TRY(alm_json_parse(body, BODY, &document, error));
+    ALM_TRY(alm_json_parse_bounded(body, BODY, ALM_JSON_VALUES_MAX, &document, error));
     const alm_json *root = alm_json_root(document);
     alm_err code = alm_json_check_keys(root, "ready?", error);
     if (code == ALM_OK && alm_json_member(root, "ready")) {
@@ -650,7 +650,7 @@ alm_err alm_oip_read_load(alm_str body, alm_error *error)
     if (alm_str_trim(body).size == 0) {
         return ALM_OK;
     }
-    ALM_TRY(alm_json_parse(body, BODY, &document, error));
+    ALM_TRY(alm_json_parse_bounded(body, BODY, ALM_JSON_VALUES_MAX, &document, error));
     const alm_json *root = alm_json_root(document);
     alm_err code = alm_json_check_keys(root, "parameters?", error);
     const alm_json *parameters = code == ALM_OK ? alm_json_member(root, "parameters") : NULL;

@@ -110,8 +110,8 @@ static void data_may_be_nested_and_come_first(void **state)
         ONE_INPUT("[2,3]", "FP64", "[[1,2,3],[4,5,6]]"),
         ONE_INPUT("[2,3]", "UINT8", "[[1,2,3],[4,5,6]]"),
         ONE_INPUT("[1,2,3]", "FP32", "[[[1,2,3],[4,5,6]]]"),
-        "{\"inputs\":[{\"data\":[[1,2,3],[4,5,6]],\"datatype\":\"FP64\",\"shape\":[2,3],"
-        "\"name\":\"x\"}]}"};
+        ("{\"inputs\":[{\"data\":[[1,2,3],[4,5,6]],\"datatype\":\"FP64\",\"shape\":[2,3],"
+         "\"name\":\"x\"}]}")};
     protocol_case w;
     (void)state;
     protocol_case_open(&w, "regression", 1);

@@ -217,15 +217,23 @@ static alm_err check_only(const almi_scorer_model *model, const char *name, alm_
                 : ALM_OK;
 }
 
-alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
-                                 bool category_codes, alm_scorer **out, alm_error *error)
+/* Reading has ended, but for failures. */
+static alm_err parse_only(const alm_env *env, alm_fs_content *content, const char *name,
+                          almi_scorer_model *model, alm_error *error)
 {
-    almi_scorer_model model = {.digest = alm_hash_bytes(bytes.data, bytes.size)};
-    almi_scorer_bytes from = {.bytes = bytes, .name = name};
-    almi_scorer_loader l = {.ready_bytes = bytes.size, .ready = &model, .of_model_file = true};
+    almi_scorer_bytes from = {.content = content, .name = name};
+    ALM_TRY(almi_scorer_parse_model(env, &from, model, error));
+    model->digest = model->forest ? alm_model_file_describe(model->forest)->digest
+                                  : alm_hash_bytes(content->bytes.data, content->bytes.size);
+    return check_only(model, name, error);
+}
+
+alm_err alm_scorer_of_content(const alm_env *env, alm_fs_content *content, const char *name,
+                              bool category_codes, alm_scorer **out, alm_error *error)
+{
+    almi_scorer_model model = {0};
     alm_buffer text = {0};
-    alm_err code = almi_scorer_parse_model(env, &from, &model, error);
-    code = code == ALM_OK ? check_only(&model, name, error) : code;
+    alm_err code = parse_only(env, content, name, &model, error);
     if (code == ALM_OK) {
         write_only(&model, category_codes, &text);
         code = alm_buffer_status(&text, error);
@@ -235,6 +243,8 @@ alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *
         alm_buffer_deinit(&text);
         return code;
     }
+    almi_scorer_loader l = {.ready_bytes = content->bytes.size, .ready = &model,
+                            .of_model_file = true};
     alm_scorer_file document = {ALM_STR(ALM_SCORER_DOCUMENT), alm_buffer_view(&text)};
     alm_scorer_table table = {&document, 1};
     alm_scorer_source source = alm_scorer_memory(&table);
@@ -242,6 +252,28 @@ alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *
     l.source = &source;
     code = load(&l, name, out, error);
     alm_buffer_deinit(&text);
+    return code;
+}
+
+alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
+                                 bool category_codes, alm_scorer **out, alm_error *error)
+{
+    alm_fs_content content = {.bytes = bytes};
+    return alm_scorer_of_content(env, &content, name, category_codes, out, error);
+}
+
+alm_err alm_scorer_open_model_file(const alm_env *env, const char *path, const char *name,
+                                   bool category_codes, alm_scorer **out, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_fs_content content;
+    const char *own = NULL; /* behind a folder; messages have the given one */
+    alm_err code = alm_model_file_begin(env->fs, path, arena, &content, &own, error);
+    if (code == ALM_OK) {
+        code = alm_scorer_of_content(env, &content, name, category_codes, out, error);
+        alm_fs_read_abandon(&content);
+    }
+    alm_arena_destroy(arena);
     return code;
 }
 

@@ -81,6 +81,15 @@ ALM_NODISCARD alm_err alm_scorer_open(const alm_env *env, const char *path, cons
 ALM_NODISCARD alm_err alm_scorer_of_model_file(const alm_env *env, alm_str bytes, const char *name,
                                                bool category_codes, alm_scorer **out,
                                                alm_error *error);
+/* The same while it is read (alm_model_file_parse_content), or of bytes whose hash is known. */
+ALM_NODISCARD alm_err alm_scorer_of_content(const alm_env *env, alm_fs_content *content,
+                                            const char *name, bool category_codes,
+                                            alm_scorer **out, alm_error *error);
+/* The same from the file itself or the one of an MLflow folder, which is parsed while it is read,
+ * with the threads of env->pool (model_file.h). Errors of alm_model_file_open too. */
+ALM_NODISCARD alm_err alm_scorer_open_model_file(const alm_env *env, const char *path,
+                                                 const char *name, bool category_codes,
+                                                 alm_scorer **out, alm_error *error);
 /* Is `path` (a file, or an MLflow folder) an ONNX file? Then the same from there, which messages
  * call `path`; its bytes go into `arena`, its name behind a folder is that of the file in it. */
 bool alm_scorer_is_onnx(alm_fs *fs, const char *path);

@@ -105,7 +105,8 @@ typedef struct almi_scorer_loader {
 /* A model from its bytes, with everything but its digest. `description`: of a net of PyTorch, else
  * without data; `result` may be empty. */
 typedef struct almi_scorer_bytes {
-    alm_str bytes, description, result;
+    alm_fs_content *content; /* perhaps still being read; there is all of it afterwards */
+    alm_str description, result;
     const char *name;
 } almi_scorer_bytes;
 ALM_NODISCARD alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,

@@ -136,7 +136,7 @@ static void take_forest(almi_scorer_model *m, alm_model_file *forest)
 static alm_err parse_graph(const alm_env *env, const almi_scorer_bytes *from,
                            almi_scorer_model *m, alm_error *error)
 {
-    alm_onnx_options options = {from->bytes, from->name, from->result, 0};
+    alm_onnx_options options = {from->content->bytes, from->name, from->result, 0};
     ALM_TRY(alm_onnx_backend_open(env, &options, &m->backend, error));
     m->inputs = m->backend->info.columns;
     m->outputs = m->backend->info.outputs;
@@ -153,9 +153,9 @@ static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, alm
                           alm_error *error)
 {
     alm_model_file *forest = NULL;
-    alm_err code = alm_model_file_parse_by(env != NULL ? env->pool : NULL, from->bytes, from->name,
-                                           &forest, error);
-    if (code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(from->bytes)) {
+    alm_err code = alm_model_file_parse_content(env != NULL ? env->pool : NULL, from->content,
+                                                from->name, &forest, error);
+    if (code == ALM_ERR_UNSUPPORTED && alm_model_file_is_onnx(from->content->bytes)) {
         return parse_graph(env, from, m, error);
     }
     ALM_TRY(code);
@@ -163,20 +163,28 @@ static alm_err parse_file(const alm_env *env, const almi_scorer_bytes *from, alm
     return from->result.size == 0 ? ALM_OK : fail_result(from->name, "a forest", error);
 }
 
+static bool is_net(const alm_fs_content *content)
+{
+    alm_str head = {content->bytes.data, sizeof NET_MAGIC - 1};
+    return alm_fs_read_on(content, head.size) && alm_str_starts_with(head, NET_MAGIC);
+}
+
 alm_err almi_scorer_parse_model(const alm_env *env, const almi_scorer_bytes *from,
                                 almi_scorer_model *m, alm_error *error)
 {
-    if (!from->description.data && !alm_str_starts_with(from->bytes, NET_MAGIC)) {
+    if (!from->description.data && !is_net(from->content)) {
         return parse_file(env, from, m, error);
     }
+    ALM_TRY(alm_fs_read_end(from->content, error));
+    alm_str bytes = from->content->bytes;
     if (from->result.size > 0) {
         return fail_result(from->name, "a net", error);
     }
     if (from->description.data) {
-        ALM_TRY(alm_network_import_torch(from->bytes, from->description, from->name, &m->network,
+        ALM_TRY(alm_network_import_torch(bytes, from->description, from->name, &m->network,
                                          error));
     } else {
-        ALM_TRY(alm_network_read(from->bytes, from->name, &m->network, error));
+        ALM_TRY(alm_network_read(bytes, from->name, &m->network, error));
     }
     const alm_network_spec *spec = alm_network_describe(m->network);
     m->inputs = spec->feature_count;
@@ -200,7 +208,8 @@ static alm_err read_model(almi_scorer_loader *l, almi_scorer_member *m, alm_aren
     *out = find_model(s, &digest);
     if (!*out) {
         almi_scorer_model *fresh = &s->model[s->model_count];
-        almi_scorer_bytes from = {bytes, description, m->result, m->model.path.data};
+        alm_fs_content content = {.bytes = bytes, .digest = &m->model.digest};
+        almi_scorer_bytes from = {&content, description, m->result, m->model.path.data};
         fresh->digest = digest;
         ALM_TRY(almi_scorer_parse_model(l->source->env, &from, fresh, error));
         s->model_count++;

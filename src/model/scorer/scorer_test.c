@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/fs_memory.h"
 #include "model/ensemble/calibrator.h"
 #include "model/ensemble/combine.h"
 #include "model/ensemble/robust_scaler.h"
@@ -639,9 +640,52 @@ static void parts_of_other_libraries_serve(void **state)
     alm_scorer_destroy(s);
 }
 
+/* From its file, while it is read, by any number of threads, with its hash known or not. */
+static void a_model_file_is_opened_as_its_bytes_are(void **state)
+{
+    static const char *const NAMES[] = {"lg_breast_cancer.txt", "xgb_softmax.ubj",
+                                        "cb_multiclass.cbm"};
+    scorer_case *w = *state;
+    alm_fs *fs = NULL;
+    ok(w, alm_fs_memory_create(&fs, &w->error));
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        alm_str bytes = fixture(w, NAMES[i]);
+        alm_digest digest = alm_hash_bytes(bytes.data, bytes.size);
+        alm_scorer *plain = NULL, *s = NULL;
+        size_t parts = 0;
+        ok(w, alm_fs_write_all(fs, NAMES[i], bytes, &w->error));
+        ok(w, alm_scorer_of_model_file(NULL, bytes, "m", false, &plain, &w->error));
+        const alm_scorer_info *info = alm_scorer_describe(plain);
+        for (int threads = 1; threads <= 4; threads++) {
+            alm_env env = {.fs = fs, .pool = alm_pool_if_any(threads)};
+            assert_int_equal(alm_pool_threads(env.pool), threads);
+            ok(w, alm_scorer_open_model_file(&env, NAMES[i], "m", false, &s, &w->error));
+            const alm_scorer_part *part = alm_scorer_parts(s, &parts);
+            assert_int_equal(parts, 1);
+            assert_int_equal(part->size_bytes, bytes.size);
+            assert_true(alm_digest_equal(&part->digest, &digest));
+            assert_true(alm_digest_equal(&alm_scorer_describe(s)->digest, &info->digest));
+            alm_scorer_destroy(s);
+            alm_fs_content content = {.bytes = bytes, .digest = &digest};
+            ok(w, alm_scorer_of_content(&env, &content, "m", false, &s, &w->error));
+            assert_true(alm_digest_equal(&alm_scorer_parts(s, &parts)->digest, &digest));
+            assert_true(alm_digest_equal(&alm_scorer_describe(s)->digest, &info->digest));
+            alm_scorer_destroy(s);
+            alm_pool_destroy(env.pool);
+        }
+        alm_scorer_destroy(plain);
+    }
+    alm_env env = {.fs = fs};
+    alm_scorer *none = NULL;
+    assert_int_equal(alm_scorer_open_model_file(&env, "no", "no", false, &none, &w->error),
+                     ALM_ERR_NOT_FOUND);
+    alm_fs_destroy(fs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_model_file_is_opened_as_its_bytes_are, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_votes_softly, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_votes_hard, setup, teardown),
         cmocka_unit_test_setup_teardown(boosting_and_net_are_stacked, setup, teardown),
