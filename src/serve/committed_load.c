@@ -3,12 +3,11 @@
  * Two statements: one over the whole file, which gives the counts that the memory is asked for by
  * and what is the same in every row; then the rows in turn. Neither sorts: a row says which node
  * and step it is of, and every place must be filled exactly once. */
-#include "serve/committed_internal.h"
+#include "serve/node_tree_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "table/sql.h"
 
 #define NODES_MAX ((int64_t)50000000)
 #define COLUMNS_MAX 10000
@@ -493,6 +492,8 @@ static alm_err load(loader *l, const alm_run_stores *stores)
     take_entry(l);
     ALM_TRY(allocate_columns(l));
     ALM_TRY(read_rows(l));
+    almi_tree_source tree = {l->options->project, stores, l->sql, l->scratch};
+    ALM_TRY(almi_node_tree_build(&tree, l->run, l->error));
     l->run->facts.bytes = alm_arena_used_bytes(l->run->arena);
     load_paths(l, stores);
     return ALM_OK;

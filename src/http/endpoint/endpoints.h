@@ -16,10 +16,16 @@
     X(predict_stockout)   \
     X(advise_order)       \
     X(node_predictions)   \
+    X(list_nodes)         \
+    X(list_stockouts)     \
+    X(list_routes)        \
     X(list_models)        \
     X(get_model)          \
+    X(list_ledger)        \
     X(openapi_document)   \
     X(reference_page)     \
+    X(dashboard)          \
+    X(dashboard_file)     \
     X(oip_server)         \
     X(oip_live)           \
     X(oip_ready)          \
