@@ -42,6 +42,7 @@ static alm_err find_level(listing *l)
     const alm_node_tree *tree = l->page.tree;
     alm_buffer known = {0};
     l->level = ALM_NODE_NONE;
+    l->page.of = ALM_NODE_NONE;
     if (l->query->level.size == 0) {
         return ALM_OK;
     }
@@ -71,6 +72,7 @@ static alm_err find_whole(listing *l)
     }
     l->of_parts = true;
     l->whole = node.index;
+    l->page.of = (uint32_t)node.index;
     l->whole_level = tree->level_of[node.index];
     l->parts = tree->level[l->whole_level].parts;
     return ALM_OK;

@@ -45,6 +45,7 @@ typedef struct alm_node_page {
     const alm_committed_source *source; /* with a run */
     const alm_committed_facts *run;
     const alm_node_tree *tree;
+    uint32_t of; /* the node whose parts are listed; ALM_NODE_NONE: no one's */
     const alm_node_row *row;
     size_t rows;
     alm_str next; /* cursor of the next page; empty: this was the last */

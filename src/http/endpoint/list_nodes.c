@@ -37,6 +37,39 @@ static void put_levels(const alm_node_tree *tree, alm_json_writer *json)
     almi_answer_put_text(json, "levels_problem", tree->problem);
 }
 
+static void put_name(const alm_node_page *page, size_t index, alm_json_writer *json)
+{
+    alm_committed_node node;
+    alm_committed_at(page->source->run, index, &node);
+    alm_json_put_str(json, "node", node.node);
+    alm_json_put_str(json, "level", node.level);
+}
+
+/* The node whose parts these are, and what it is itself part of. */
+static void put_parent(const alm_node_page *page, alm_json_writer *json)
+{
+    const alm_node_tree *tree = page->tree;
+    alm_json_key(json, "parent");
+    if (page->of == ALM_NODE_NONE) {
+        alm_json_null(json);
+        return;
+    }
+    alm_json_open_object(json);
+    put_name(page, page->of, json);
+    alm_json_key(json, "part_of");
+    alm_json_open_array(json);
+    for (size_t l = 0; l < tree->levels; l++) {
+        uint32_t whole = tree->whole[page->of * tree->levels + l];
+        if (whole != ALM_NODE_NONE) {
+            alm_json_open_object(json);
+            put_name(page, whole, json);
+            alm_json_close_object(json);
+        }
+    }
+    alm_json_close_array(json);
+    alm_json_close_object(json);
+}
+
 static void put_page(const alm_node_page *page, alm_json_writer *json)
 {
     alm_json_key(json, "nodes");
@@ -53,6 +86,7 @@ static void put_page(const alm_node_page *page, alm_json_writer *json)
         alm_json_close_object(json);
     }
     alm_json_close_array(json);
+    put_parent(page, json);
     put_levels(page->tree, json);
 }
 
@@ -90,8 +124,25 @@ static const alm_schema level = {.name = "NodeLevel", .doc = "A level of the hie
                                  .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(level_members)};
 static const alm_schema levels = {.kind = ALM_SCHEMA_ARRAY, .items = &level};
 
+static const alm_schema_member name_members[] = {
+    {"node", &alm_schema_string, true, "Its name."},
+    {"level", &alm_schema_string, true, "Its level."},
+};
+static const alm_schema name = {.name = "NodeName", .doc = "A node of a run.",
+                                .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(name_members)};
+static const alm_schema part_of = {.kind = ALM_SCHEMA_ARRAY, .items = &name};
+static const alm_schema_member parent_members[] = {
+    {"node", &alm_schema_string, true, "Its name."},
+    {"level", &alm_schema_string, true, "Its level."},
+    {"part_of", &part_of, true, "Nodes that have all of it, in the order of levels."},
+};
+static const alm_schema parent = {.name = "NodeParent", .doc = "The node whose parts are listed.",
+                                  .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(parent_members),
+                                  .is_nullable = true};
+
 static const alm_schema_member reply_members[] = {
     {"nodes", &nodes, true, "Level by level, in the order of names."},
+    {"parent", &parent, true, "The node that was asked for; null: none was."},
     {"levels", &levels, true, "All levels of the run, sums first."},
     {"levels_problem", &almi_schema_text, true, "Why it is not known what is part of what."},
     ALMI_PAGE_MEMBERS,
