@@ -34,6 +34,11 @@ function asked() {
 function paintPages(name) {
     show(document.getElementById("pages"), PAGES.map(([key, text]) => h("li", { "data-key": key },
         h("a", { href: `#/${key}`, "aria-current": key === name ? "page" : null }, text))));
+    const here = document.querySelector(".side [aria-current]");
+    if (here) { /* on a narrow screen the list is wider than it */
+        const side = document.querySelector(".side");
+        side.scrollLeft = here.offsetLeft - (side.clientWidth - here.offsetWidth) / 2;
+    }
 }
 
 function leave() {

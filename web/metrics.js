@@ -151,7 +151,7 @@ export function isPrediction(route) {
 /* Routes that this dashboard itself asks while it is open. */
 export function isOwn(route) {
     return route === "/" || route.startsWith("/dashboard/") || route === "/metrics" ||
-        route === "/readyz" || route === "/openapi.json";
+        route === "/readyz" || route === "/openapi.json" || route === "/api/v1/routes";
 }
 
 export function routesOf(look) {

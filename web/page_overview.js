@@ -94,7 +94,7 @@ function charts(state) {
             seconds(lastOf(p99)),
     }));
     const table10 = times.map((t, i) => [t, i]).slice(-12).reverse();
-    return h("div", { class: "two" },
+    return h("div", { class: "two even" },
         panel("Requests a second", { note: window }, state.rateChart.element),
         panel("Latency", { note: window, tools: legend(latencies) },
             state.latencyChart.element,

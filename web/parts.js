@@ -47,8 +47,8 @@ export function table(caption, columns, rows, props) {
         h("table", props || null,
             h("caption", { class: "unseen" }, caption),
             h("thead", null, h("tr", null, heads.map((c) =>
-                h("th", { scope: "col", class: c.n ? "n" : c.class || null, title: c.title },
-                    c.text)))),
+                c.text ? h("th", { scope: "col", class: c.n ? "n" : c.class || null,
+                    title: c.title }, c.text) : h("td", { class: c.class || null })))),
             h("tbody", null, rows)));
 }
 

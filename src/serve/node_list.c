@@ -93,7 +93,7 @@ static alm_err read_cursor(const listing *l, size_t *place)
         dot--;
     }
     alm_str digits = {rest.data + dot, rest.size - dot};
-    if (dot == 0 || !alm_str_to_i64(digits, &number) || number < 0 ||
+    if (dot < 2 || !alm_str_to_i64(digits, &number) || number < 0 ||
         number > (int64_t)l->page.run->nodes) {
         return alm_fail(l->error, ALM_ERR_INVALID, "a cursor is the `next` of an earlier page");
     }

@@ -157,6 +157,16 @@ static void find_parts(const alm_node_tree *tree, const uint32_t *whole, alm_nod
     }
 }
 
+static bool has_level(const alm_project *project, alm_str name)
+{
+    for (size_t i = 0; i < project->level_count; i++) {
+        if (alm_str_equal(project->levels[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static alm_err find_wholes(const almi_tree_source *source, alm_committed_run *run,
                            alm_node_level *level, alm_error *error)
 {
@@ -183,6 +193,13 @@ static alm_err find_wholes(const almi_tree_source *source, alm_committed_run *ru
     spread_to_sums(tree, whole, seen);
     find_parts(tree, whole, level);
     tree->whole = whole;
+    for (size_t l = 0; l < tree->levels; l++) {
+        if (!alm_str_is(level[l].name, "series") && !has_level(source->project, level[l].name)) {
+            tree->problem = alm_str_of(alm_arena_printf(
+                run->arena, "the project has no level " ALM_STR_FMT " now: what its nodes are "
+                "made of is not known", ALM_STR_ARG(level[l].name)));
+        }
+    }
     return ALM_OK;
 }
 

@@ -5,7 +5,8 @@
  * run names: series keys are in the names, attributes in the tables that project and snapshot have
  * of them, as of the run's prediction date, as the run itself read them. When that cannot be read,
  * or does not fit the nodes that the run has, `problem` says so and nothing is part of anything;
- * everything else of the run is answered.
+ * everything else of the run is answered. A level that the project does not have any more has no
+ * parts, and `problem` names it.
  *
  * Memory: 4 bytes a node for each level and 8 more. */
 #ifndef ALM_SERVE_NODE_TREE_H
@@ -30,7 +31,7 @@ typedef struct alm_node_tree {
     size_t levels;
     const uint8_t *level_of; /* nodes */
     /* nodes x levels: the node of the level that has all of it; NONE: there is no such one. NULL:
-     * not known, and `problem` says why. */
+     * nothing is known, and `problem` says why. */
     const uint32_t *whole;
     alm_str problem;
     /* Nodes with a stock position: by severity at the end of the run (serve/stockout_answer.h), then
