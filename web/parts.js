@@ -53,7 +53,7 @@ export function table(caption, columns, rows, props) {
 }
 
 export function row(key, ...cells) {
-    return h("tr", { "data-key": key }, cells.map((c) =>
+    return h("tr", { "data-key": key }, cells.flat(Infinity).map((c) =>
         c instanceof HTMLTableCellElement ? c : h("td", null, c === null ? NOTHING : c)));
 }
 
