@@ -1,7 +1,7 @@
 /* Charts as SVG. Every one is a picture with a sentence that says what it shows; its numbers stand
  * in a table beside it. Widths are real pixels, so that text keeps its size. */
 
-import { h, s } from "./dom.js";
+import { h, keep, s } from "./dom.js";
 import { shortDay, isMonday } from "./format.js";
 
 /* Round steps that cut [low, high] into about `parts`. */
@@ -45,25 +45,30 @@ function path(points, x, y) {
 /* The host of a chart: redrawn when its width changes. `draw(width)` gives an SVG. */
 export class Chart {
     constructor(label) {
-        this.element = h("div", { class: "chart", "data-keep": true, "data-key": label });
+        this.host = h("div", { class: "chart", "data-key": label });
+        this.host.isKept = true;
         this.draw = null;
         this.width = 0;
-        new ResizeObserver(() => this.paint(false)).observe(this.element);
+        new ResizeObserver(() => this.paint(false)).observe(this.host);
+    }
+
+    /* Its place in a page. */
+    get element() {
+        return keep(this.host);
     }
 
     set(draw) {
         this.draw = draw;
         this.paint(true);
-        return this.element;
     }
 
     paint(anew) {
-        const width = Math.floor(this.element.clientWidth);
+        const width = Math.floor(this.host.clientWidth);
         if (!this.draw || width === 0 || (!anew && width === this.width)) {
             return;
         }
         this.width = width;
-        this.element.replaceChildren(this.draw(width));
+        this.host.replaceChildren(this.draw(width));
     }
 }
 

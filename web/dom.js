@@ -74,13 +74,32 @@ function morphState(old, next) {
     old.disabled = next.disabled;
 }
 
-/* `old` becomes like `next`; returns what stands in its place. What has data-keep looks after its
- * own content. */
+/* What looks after its own content (a chart, a field with suggestions) is made once. In the trees
+ * that are made anew each time this stands for it, so that it is never taken out of the page. */
+export function keep(element) {
+    const place = h("div", { "data-live": true });
+    place.live = element;
+    return place;
+}
+
+/* The tree with those in it that keep(..) stands for. */
+function settle(next) {
+    if (next.live) {
+        return next.live;
+    }
+    if (next.querySelectorAll) {
+        next.querySelectorAll("[data-live]").forEach((place) => place.replaceWith(place.live));
+    }
+    return next;
+}
+
+/* `old` becomes like `next`; returns what stands in its place. */
 export function morph(old, next) {
-    if (old.nodeType !== next.nodeType || old.nodeName !== next.nodeName ||
+    if (old.nodeType !== next.nodeType || old.nodeName !== next.nodeName || old.isKept ||
         (old.dataset && old.dataset.key) !== (next.dataset && next.dataset.key)) {
-        old.replaceWith(next);
-        return next;
+        const settled = settle(next);
+        old.replaceWith(settled);
+        return settled;
     }
     if (old.nodeType === Node.TEXT_NODE) {
         if (old.data !== next.data) {
@@ -89,21 +108,22 @@ export function morph(old, next) {
         return old;
     }
     morphAttributes(old, next);
-    if (!old.hasAttribute("data-keep")) {
-        morphChildren(old, [...next.childNodes]);
-    }
+    morphChildren(old, [...next.childNodes]);
     morphState(old, next);
     return old;
 }
 
 export function morphChildren(old, wanted) {
+    const kept = new Set(wanted.map((next) => next.live).filter(Boolean));
     let at = old.firstChild;
     for (const next of wanted) {
-        if (!at) {
-            old.append(next);
-            continue;
+        if (next.live && at === next.live) {
+            at = at.nextSibling;
+        } else if (!at || next.live || kept.has(at)) {
+            old.insertBefore(settle(next), at);
+        } else {
+            at = morph(at, next).nextSibling;
         }
-        at = morph(at, next).nextSibling;
     }
     while (at) {
         const gone = at;

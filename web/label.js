@@ -1,7 +1,7 @@
 /* Where numbers come from: said beside every one of them. */
 
 import { h } from "./dom.js";
-import { digest, instant, NOTHING, plural } from "./format.js";
+import { digest, instant, plural } from "./format.js";
 import { badge, facts, note } from "./parts.js";
 
 /* Of a page of a run: release, run, age. */
@@ -31,11 +31,11 @@ export function answerLabel(answer) {
         answer.problem ? note("bad", answer.problem) : null,
         facts(["Release", answer.model_version],
             ["Asked for", answer.asked_release], ["Route", answer.route],
-            ["Run", run ? h("code", null, run.run_id) : NOTHING],
-            ["Prediction date", run ? run.prediction_date : NOTHING],
-            ["Committed", run ? instant(run.committed) : NOTHING],
-            ["Snapshot", run ? digest(run.snapshot_id) : NOTHING],
-            ["Feature version", run ? digest(run.feature_version) : NOTHING],
+            ...run ? [["Run", h("code", null, run.run_id)],
+                ["Prediction date", run.prediction_date],
+                ["Committed", instant(run.committed)],
+                ["Snapshot", digest(run.snapshot_id)],
+                ["Feature version", digest(run.feature_version)]] : [],
             answer.method ? ["Method", answer.method] : null,
             answer.fallback ? ["Fallback of the run", answer.fallback] : null));
 }

@@ -2,7 +2,7 @@
  * Enter takes, Escape closes; focus stays in the field). */
 
 import { address, get } from "./api.js";
-import { h, say, show } from "./dom.js";
+import { h, keep, say, show } from "./dom.js";
 import { amount, plural } from "./format.js";
 
 const SHOWN = 12;
@@ -26,8 +26,14 @@ export class NodeSearch {
             onblur: () => setTimeout(() => this.close(), 150),
             onclick: () => this.ask(),
         });
-        this.element = h("div", { class: "field combo", "data-keep": true, "data-key": "node" },
+        this.host = h("div", { class: "field combo", "data-key": "node" },
             h("label", { for: "node-field" }, "Node"), this.input, this.list);
+        this.host.isKept = true;
+    }
+
+    /* Its place in a page. */
+    get element() {
+        return keep(this.host);
     }
 
     set(text) {

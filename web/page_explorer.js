@@ -60,7 +60,7 @@ function chartView(state, days, around) {
     state.chart.set((width) => fan({
         width, days, chosen: state.day, label: fanLabel(state, days, around),
     }));
-    const box = state.chart.element;
+    const box = state.chart.host;
     const follow = (event) => {
         const at = event.clientX - box.getBoundingClientRect().left;
         choose(state, dayAt(at, box.clientWidth, days));
@@ -79,7 +79,7 @@ function chartView(state, days, around) {
                 ? h("li", { class: "risk" }, "Probability to have run out") : null,
             days.some((d) => d.limited) ? h("li", { class: "limited" }, "Changed by a limit")
                 : null),
-        box,
+        state.chart.element,
         h("label", { class: "day-slider" }, h("span", null, "Day"),
             h("input", { type: "range", min: 0, max: days.length - 1, step: 1, value: state.day,
                 "aria-valuetext": sentence(days[state.day], around),

@@ -94,7 +94,7 @@ function dial(state, { name, value, min, max, step, unit, take, off }) {
                 take(event.target.checked ? off : null);
                 later(state);
             },
-        }), h("span", { class: "small" }, isOff ? "as it is" : "another")) : null,
+        }), h("span", { class: "small" }, isOff ? "as planned" : "another")) : null,
         isOff ? null : [
             h("input", { type: "range", "aria-label": name, min, max, step, value, oninput: set }),
             h("span", { class: "dial-value" },
@@ -191,9 +191,10 @@ function compared(answer) {
     const base = answer.base;
     const one = answer.scenarios[0];
     const d = one.difference;
-    const line = (name, a, b, difference, format = amount) => row(name,
+    const line = (name, a, b, difference, format = amount, less = format) => row(name,
         h("th", { scope: "row" }, name), cell(a, format(a)), cell(b, format(b)),
-        cell(difference, signed(difference, format)));
+        cell(difference, signed(difference, less)));
+    const points = (x) => `${fixed(x * 100, 1)} points`;
     const pair = bands(Object.keys(one.demand_quantiles))[0];
     const range = (x) => pair ? `${amount(x.demand_quantiles[pair[0]])} to ` +
         amount(x.demand_quantiles[pair[1]]) : NOTHING;
@@ -207,7 +208,7 @@ function compared(answer) {
         h("td", { class: "n" }, range(base)), h("td", { class: "n" }, range(one)), "") : null,
         risk ? [
             line("Runs out", base.stockout.probability, one.stockout.probability,
-                d.stockout_probability, percent),
+                d.stockout_probability, percent, points),
             row("severity", h("th", { scope: "row" }, "Severity"),
                 h("td", { class: "n" }, severity(base.stockout.severity)),
                 h("td", { class: "n" }, severity(one.stockout.severity)), ""),
@@ -293,11 +294,11 @@ function paint(state) {
             state.node ? link("explorer", { route: state.route, node: state.node,
                 level: "series" }, "Its forecast") : null,
             state.asking ? badge("plain", "computing …") : null) : null,
-        state.routes ? h("div", { class: "wide-narrow" },
+        state.routes ? h("div", { class: "narrow-wide" },
+            h("div", null, controls(state), baseTerms(state)),
             h("div", null, state.answer ? result(state)
                 : state.problem ? panel("No answer", null, empty("Nothing to show",
-                    "What was asked for could not be computed.")) : loading("the base")),
-            h("div", null, controls(state), baseTerms(state)))
+                    "What was asked for could not be computed.")) : loading("the base")))
             : state.there === false || state.problem ? null : loading("what the service can do"));
 }
 

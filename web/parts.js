@@ -78,7 +78,7 @@ export function empty(title, text) {
 export function problemBox(problem, again) {
     const more = [];
     if (problem.retryAfter) {
-        more.push(`Next try in ${problem.retryAfter} s.`);
+        more.push(`It may be asked again in ${problem.retryAfter} s. `);
     }
     if (problem.requestId) {
         more.push("Request ", h("code", null, problem.requestId), ".");

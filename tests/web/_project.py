@@ -11,7 +11,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "http"))
 
 from _service import ALMANAC  # noqa: E402
 
-START, END, LAST = "2023-01-01", "2024-02-01", "2024-02-14"
+# Sales end yesterday: what is computed online must not lie far behind the clock.
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
+START, END, LAST = TODAY - datetime.timedelta(396), TODAY, TODAY + datetime.timedelta(13)
 SKUS = {"apple": "fruit", "pear": "fruit", "leek": "roots", "beet": "roots"}
 STORES = {"Bonn": "west", "Mainz": "west", "Jena": "east"}
 
@@ -31,6 +33,12 @@ sources:
     files: data/stores.csv
     keys: [store]
     columns: {store: text, region: text}
+  plan:
+    files: data/plan.csv
+    time: date
+    keys: [sku]
+    known_in_advance: true
+    columns: {date: date, sku: text, price: {type: f64, min: 0}, promotion: i64}
   stock:
     files: data/stock.csv
     time: date
@@ -45,6 +53,9 @@ series:
   target: units
   counts: true
   missing: zero
+  columns:
+    price: {source: plan}
+    promotion: {source: plan}
   attributes:
     range: {source: skus, key: sku}
     region: {source: stores, key: store}
@@ -60,41 +71,54 @@ features:
   - {name: lag_14, op: lag, column: units, lag: 14, scaled: true}
   - {name: weekday, op: weekday}
   - {name: step, op: step}
+  - {name: price, op: value, column: price}
+  - {name: promotion, op: value, column: promotion}
 models:
   demand:
     horizon: 14
     quantiles: [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
-    candidates: [statistical, gbm, blend]
+    candidates: [gbm]
     seed: 1
+    gbm: {trees: 60, leaves: 8, leaf_rows_min: 5, learning_rate: 0.2}
 stock: {source: stock, on_hand: on_hand, receipts: receipts}
 schedules:
   daily: {model: demand, alias: production, requires: [sales], beside: [previous]}
 deployments:
-  daily: {schedule: daily, previous: true, stale_days_max: 36500}
+  daily: {schedule: daily, previous: true, stale_days_max: 36500, deadline_ms: 5000}
 """
 
 
-def days():
-    day, last = datetime.date.fromisoformat(START), datetime.date.fromisoformat(END)
-    while day < last:
+def days(end=END):
+    day = START
+    while day < end:
         yield day
         day += datetime.timedelta(1)
+
+
+def planned(i):
+    """Price and promotion of a day."""
+    return 4 if i // 9 % 3 == 0 else 5, 1 if i % 11 == 4 else 0
 
 
 def tables():
     series = [(sku, store) for sku in SKUS for store in STORES]
     sales, state = ["date,sku,store,units"], 7
-    for day in days():
+    for number, day in enumerate(days()):
+        price, promotion = planned(number)
         for i, (sku, store) in enumerate(series):
             state = (state * 1103515245 + 12345) % (1 << 31)
             units = (3 + 2 * i) * (13 if day.weekday() > 4 else 10) // 10 + state % 5
+            units = units * (3 if promotion else 1) + (4 if price == 4 else 0)
             sales.append(f"{day},{sku},{store},{units}")
     # From plenty to nothing, so that every severity is there.
     stock = ["date,sku,store,on_hand,receipts"]
-    stock += [f"2024-01-31,{sku},{store},{(3 + 2 * i) * (1 + 4 * (i % 9))},0"
+    stock += [f"{END - datetime.timedelta(1)},{sku},{store},{(3 + 2 * i) * (1 + 6 * (i % 9))},0"
               for i, (sku, store) in enumerate(series)]
     stock.append(f"{LAST},apple,Bonn,,12")
-    return {"sales": sales, "stock": stock,
+    plan = ["date,sku,price,promotion"]
+    plan += [f"{day},{sku},%d,%d" % planned(number) for number, day in
+             enumerate(days(LAST + datetime.timedelta(1))) for sku in SKUS]
+    return {"sales": sales, "stock": stock, "plan": plan,
             "skus": ["sku,range"] + [f"{k},{v}" for k, v in SKUS.items()],
             "stores": ["store,region"] + [f"{k},{v}" for k, v in STORES.items()]}
 
@@ -143,7 +167,7 @@ def make(folder):
         file.write(".almanac/\nserve.yaml\n")
     maker.run("git", "init", "-q", ".")
     maker.commit("project")
-    snapshot = json.loads(maker.almanac("snapshot", "--start", START, "--end", END,
+    snapshot = json.loads(maker.almanac("snapshot", "--start", str(START), "--end", str(END),
                                         "--json"))["snapshot"]
     maker.release("demand-1", snapshot)
     with open(os.path.join(folder, "almanac.yaml"), "w") as file:

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""The dashboard in a headless Chromium: its pages show the numbers of the interface, ask nobody
-else, work by keyboard, in both colours and on a narrow screen."""
-import json
+"""The pages of the dashboard in a headless Chromium show the numbers of the interface, and ask
+nobody else."""
 import sys
 import tempfile
 import time
@@ -10,68 +9,10 @@ import urllib.parse
 import _browser
 import _project  # finds _service
 import _page
-from _service import Service, check, finish
+from _service import Service, check, eventually, finish
+from _site import Site, column
 
 _browser.program()  # or skipped, before anything is made
-
-PAGES = {"overview": "Overview", "explorer": "Forecasts", "stockouts": "Stock-outs",
-         "whatif": "What if", "runs": "Runs and jobs", "models": "Models", "drift": "Drift"}
-SETTLED = {
-    "overview": "document.querySelectorAll('main table').length >= 3",
-    "explorer": "document.querySelectorAll('main section').length >= 4 && "
-                "document.querySelector('.chart svg')",
-    "stockouts": "document.querySelector('main tbody tr')",
-    "whatif": "document.querySelector('main section')",
-    "runs": "document.querySelectorAll('main section').length >= 2",
-    "models": "document.querySelector('.ledger')",
-    "drift": "document.querySelector('.empty')",
-}
-
-
-def column(page, table, index):
-    """The exact values behind a column of numbers."""
-    return page.run(f"""[...document.querySelectorAll("table")].find((t) =>
-        t.caption.textContent === {json.dumps(table)}).tBodies[0].rows.length && [...[...document
-        .querySelectorAll("table")].find((t) => t.caption.textContent === {json.dumps(table)})
-        .tBodies[0].rows].map((r) => r.cells[{index}].dataset.value === undefined
-        ? r.cells[{index}].innerText : Number(r.cells[{index}].dataset.value))""")
-
-
-class Site:
-    def __init__(self, service, browser):
-        self.service, self.browser = service, browser
-        self.origin = f"http://127.0.0.1:{service.port}"
-
-    def open(self, name, query="", scheme="light", width=1280):
-        page = self.browser.page()
-        page.colours(scheme)
-        page.size(width, 900)
-        page.open(f"{self.origin}/#/{name}{query}")
-        page.wait(f"document.querySelector('h1') && ({SETTLED[name]})")
-        return page
-
-    def get(self, path, **values):
-        query = urllib.parse.urlencode(values)
-        return self.service.get(path + ("?" + query if query else "")).json()
-
-
-def every_page(site):
-    """Light and dark, wide and narrow: accessible, without errors, nothing wider than the screen."""
-    backgrounds = set()
-    for name, title in PAGES.items():
-        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
-            page = site.open(name, scheme=scheme, width=width)
-            what = f"{name} {scheme} {width}"
-            check(page.run("document.querySelector('h1').innerText") == title, what, "title")
-            wide = page.run("document.documentElement.scrollWidth")
-            check(wide <= width, what, "is", wide, "wide")
-            _page.accessible(page, what)
-            _page.clean(page, site.origin, what)
-            check(page.run("document.querySelector('nav [aria-current=page]').innerText") == title,
-                  what, "is marked in the list of pages")
-            backgrounds.add((scheme, page.run("getComputedStyle(document.documentElement)"
-                                              ".backgroundColor")))
-    check(len(backgrounds) == 2, "a colour for light, another for dark", backgrounds)
 
 
 def overview(site):
@@ -253,93 +194,55 @@ def jobs(site, page):
           [(m, u) for m, u, _ in page.requests], "by the button")
 
 
-def keyboard(site):
-    page = site.open("overview")
-    focus = "(document.activeElement.innerText || document.activeElement.id).trim()"
-    page.run("document.activeElement.blur(), 1")
-    page.key("Tab")
-    check(page.run(focus) == "Skip to the page", "the first stop", page.run(focus))
-    check(page.run("getComputedStyle(document.activeElement).top") == "10px", "and it is seen")
-    page.key("Enter")
-    check(page.run("document.activeElement.id") == "main", "it skips")
-    check(page.run("location.hash") == "#/overview", "and stays on the page")
-    stops = []
-    page.run("document.body.focus(), document.activeElement.blur(), 1")
-    page.run("window.getSelection().removeAllRanges(), document.querySelector('.skip').focus(), 1")
-    for _ in range(60):
-        page.key("Tab")
-        stops.append(page.run(focus))
-        check(page.run("(() => { const s = getComputedStyle(document.activeElement); return "
-                       "s.outlineStyle !== 'none' || document.activeElement === document.body; "
-                       "})()"), "focus is seen on", stops[-1])
-        if stops[-1] == "Forecasts":
-            break
-    check(stops[-1] == "Forecasts", "the list of pages is reached", stops)
-    page.key("Enter")
-    page.wait(SETTLED["explorer"])
-    check(page.run("document.activeElement.tagName") == "H1", "the focus goes along")
-    combobox(page)
-    slider(page)
-    _page.clean(page, site.origin, "keyboard")
+def whatif(site):
+    """As far as the service has it; a page that has nothing to ask says so."""
+    if "/api/v1/whatif" not in site.get("/openapi.json")["paths"]:
+        page = site.open("whatif")
+        check("has no what-if" in page.run("document.querySelector('main').innerText"), "says so")
+        _page.clean(page, site.origin, "whatif")
+        return
+    node = "beet|Jena"
+    asked = {"node": node, "order": {"lead_time_days": 7, "review_days": 1, "service_level": 0.95},
+             "scenarios": [{"name": "Scenario"}]}
+    check(eventually(lambda: site.service.post("/api/v1/whatif", asked).status == 200),
+          "it is computed")
+    page = site.open("whatif", "?route=daily&node=" + urllib.parse.quote(node),
+                     wait="document.querySelectorAll('main table').length >= 2")
+    table = "The scenario against the base"
+    check(column(page, table, 3)[0] == 0, "nothing is otherwise yet", column(page, table, 3))
+    page.run("document.querySelector('input[type=range][aria-label=Demand]').focus(), 1")
+    for _ in range(4):
+        page.key("ArrowRight")
+    page.run("document.querySelector('input[aria-label=\"A promotion\"]').click(), 1")
+    page.wait("document.querySelector('.dial-days')")
+    days = site.service.post("/api/v1/whatif", asked).json()["base"]["predictions"]
+    asked["scenarios"][0].update(demand_factor=1.2, promotion=[{
+        "date": days[0]["timestamp"], "to": days[6]["timestamp"]}])
+    expected = site.service.post("/api/v1/whatif", asked).json()
+    one = expected["scenarios"][0]
+    check(one["difference"]["demand"] > 0, "more is sold", one["difference"])
+    page.wait(f"Number([...document.querySelectorAll('caption')].find((c) => c.textContent === "
+              f"'{table}').parentNode.tBodies[0].rows[0].cells[2].dataset.value) === "
+              f"{one['demand']!r}")
+    rows = dict(zip(column(page, table, 0), zip(column(page, table, 1), column(page, table, 2),
+                                                column(page, table, 3))))
+    for name, base, scenario, less in (
+            ("Demand", expected["base"]["demand"], one["demand"], one["difference"]["demand"]),
+            ("Runs out", expected["base"]["stockout"]["probability"],
+             one["stockout"]["probability"], one["difference"]["stockout_probability"]),
+            ("Shortfall", expected["base"]["stockout"]["expected_shortfall"],
+             one["stockout"]["expected_shortfall"], one["difference"]["expected_shortfall"]),
+            ("Order now", expected["base"]["order"]["order"], one["order"]["order"],
+             one["difference"]["order"])):
+        check(rows[name] == (base, scenario, less), name, rows[name], (base, scenario, less))
+    check("Served by model" in page.run("document.querySelector('.label').innerText"), "labelled")
+    _page.accessible(page, "what if with an answer")
+    _page.clean(page, site.origin, "whatif")
 
 
-def combobox(page):
-    for _ in range(20):
-        page.key("Tab")
-        if page.run("document.activeElement.id") == "node-field":
-            break
-    check(page.run("document.activeElement.id") == "node-field", "the field of nodes is reached")
-    page.run("document.activeElement.select(), 1")
-    page.type("pear")
-    page.wait("document.querySelectorAll('#node-options [role=option]').length === 3 && "
-              "document.getElementById('node-field').getAttribute('aria-expanded') === 'true'")
-    page.key("ArrowDown")
-    page.key("ArrowDown")
-    check(page.run("document.getElementById(document.activeElement.getAttribute("
-                   "'aria-activedescendant')).getAttribute('aria-selected')") == "true",
-          "the option is told")
-    page.key("Escape")
-    check(page.run("document.getElementById('node-options').hidden"), "Escape closes")
-    page.run("document.activeElement.select(), 1")
-    page.type("pear")
-    page.wait("!document.getElementById('node-options').hidden")
-    page.key("ArrowDown")
-    page.key("Enter")
-    page.wait("document.querySelector('.of h2').innerText === 'pear|Bonn'")
-    page.key("Tab")
-    check(page.run("document.activeElement.id") != "node-field", "no trap")
-
-
-def slider(page):
-    page.run("document.querySelector('input[type=range]').focus(), 1")
-    before = page.run("document.querySelector('.day-output').innerText")
-    page.key("ArrowRight")
-    page.wait(f"document.querySelector('.day-output').innerText !== {json.dumps(before)}")
-    check(page.run("document.activeElement.type") == "range", "and keeps the focus")
-    check(page.run("document.activeElement.getAttribute('aria-valuetext')") ==
-          page.run("document.querySelector('.day-output').innerText"), "told in words")
-
-
-def colours(site):
-    """The switch wins over the system, and is remembered."""
-    page = site.open("drift", scheme="light")
-    colour = "getComputedStyle(document.documentElement).backgroundColor"
-    light = page.run(colour)
-    choose = "(() => { const t = document.getElementById('theme'); t.value = '%s'; " \
-             "t.dispatchEvent(new Event('change')); })(), 1"
-    page.run(choose % "dark")
-    dark = page.run(colour)
-    check(dark != light, "dark by hand")
-    page.open(site.origin + "/?again#/drift")
-    page.wait("location.search === '?again' && document.querySelector('.empty')")
-    check(page.run(colour) == dark, "remembered")
-    check(page.run("document.getElementById('theme').value") == "dark", "and shown")
-    page.run(choose % "auto")
-    check(page.run(colour) == light, "the system's again")
-
-
-def gone(site, page):
+def gone(site):
     """When the service goes, the page says so and keeps what it has."""
+    page = site.open("overview")
     site.service.stop()
     page.wait("document.body.innerText.includes('The service does not answer') && "
               "document.body.innerText.includes('No answer')")
@@ -351,12 +254,10 @@ def main():
         _project.make(folder)
         with Service(folder=folder) as service, _browser.Browser() as browser:
             site = Site(service, browser)
-            for test in (overview, explorer, stockouts, models_and_runs, keyboard, colours,
-                         every_page):
+            for test in (overview, explorer, stockouts, models_and_runs, whatif, gone):
                 began = time.monotonic()
                 test(site)
                 print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
-            gone(site, site.open("overview"))
     finish()
 
 
