@@ -240,7 +240,8 @@ export function spark(values, label, kind = "risk-line") {
 
 /* Signed contributions as bars to the left and right of a middle. */
 export function contribution(value, max) {
-    const bar = h("span", { class: `signed ${value < 0 ? "minus" : "plus"}`, "aria-hidden": "true" });
+    const kind = value < 0 ? "minus" : "plus";
+    const bar = h("span", { class: `signed ${kind}`, "aria-hidden": "true" });
     const inner = h("span", null);
     const width = max > 0 ? Math.abs(value) / max * 50 : 0;
     inner.style.width = `${width}%`;

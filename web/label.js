@@ -27,7 +27,8 @@ export function answerLabel(answer) {
             answer.clamped ? [" ", badge("warn", `${plural(answer.clamped, "day")} changed by a ` +
                 "limit")] : null),
         answer.misses.length ? h("ul", { class: "misses" }, answer.misses.map((x) => h("li", null,
-            `${x.step}: ${REASONS[x.reason] || x.reason}`, x.detail ? ` (${x.detail})` : ""))) : null,
+            `${x.step}: ${REASONS[x.reason] || x.reason}`, x.detail ? ` (${x.detail})` : "")))
+            : null,
         answer.problem ? note("bad", answer.problem) : null,
         facts(["Release", answer.model_version],
             ["Asked for", answer.asked_release], ["Route", answer.route],

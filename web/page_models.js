@@ -1,4 +1,4 @@
-/* Releases: where they come from, how good they were, where they answer, what was done with them. */
+/* Releases: where they come from, how good they were, where they answer, what was done to them. */
 
 import { can, get } from "./api.js";
 import { h, show } from "./dom.js";

@@ -39,8 +39,8 @@ export function link(page, values, text, props) {
     return h("a", { ...props, href: `#/${page}${tail ? "?" + tail : ""}` }, text);
 }
 
-/* `columns`: texts, or {text, n: a number, class}. `rows`: arrays of cells. The caption is for those
- * who hear the page. */
+/* `columns`: texts, or {text, n: a number, class}. `rows`: arrays of cells. The caption is for
+ * those who hear the page. */
 export function table(caption, columns, rows, props) {
     const heads = columns.map((c) => typeof c === "string" ? { text: c } : c);
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },

@@ -19,9 +19,9 @@
 #ifndef ALM_SERVE_COMMITTED_H
 #define ALM_SERVE_COMMITTED_H
 
+#include "base/epoch.h"
 #include "project/project.h"
 #include "serve/committed_run.h"
-#include "serve/epoch.h"
 #include "store/ledger.h"
 
 typedef struct alm_committed_metric { /* of the backtest, by level; NaN: not known */

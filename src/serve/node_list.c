@@ -51,7 +51,8 @@ static alm_err find_level(listing *l)
         return ALM_OK;
     }
     for (size_t i = 0; i < tree->levels; i++) {
-        alm_buffer_printf(&known, "%s" ALM_STR_FMT, i ? ", " : "", ALM_STR_ARG(tree->level[i].name));
+        alm_buffer_printf(&known, "%s" ALM_STR_FMT, i ? ", " : "",
+                          ALM_STR_ARG(tree->level[i].name));
     }
     alm_err code = alm_fail(l->error, ALM_ERR_NOT_FOUND, "the run has no such level; it has %s",
                             known.data ? known.data : "none");

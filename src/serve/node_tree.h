@@ -34,8 +34,8 @@ typedef struct alm_node_tree {
      * nothing is known, and `problem` says why. */
     const uint32_t *whole;
     alm_str problem;
-    /* Nodes with a stock position: by severity at the end of the run (serve/stockout_answer.h), then
-     * by probability, then the fewest days, then in the order of the file. */
+    /* Nodes with a stock position: by severity at the end of the run (serve/stockout_answer.h),
+     * then by probability, then the fewest days, then in the order of the file. */
     const uint32_t *risk;
     size_t risks;
 } alm_node_tree;

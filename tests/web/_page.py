@@ -49,7 +49,8 @@ CONTRAST = r"""(() => {
     const size = parseFloat(style.fontSize);
     const big = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
     looked++;
-    if (ratio < (big ? 3 : 4.5)) bad.push([ratio.toFixed(2), text.slice(0, 40), e.className + ""]);
+    const least = big ? 3 : 4.5;
+    if (ratio < least) bad.push([ratio.toFixed(2), text.slice(0, 40), `${e.className}`]);
   }
   for (const e of document.querySelectorAll("main input, main select")) {
     if (e.type === "range") continue;

@@ -16,7 +16,7 @@ _browser.program()  # or skipped, before anything is made
 
 
 def every_page(site):
-    """Light and dark, wide and narrow: accessible, without errors, nothing wider than the screen."""
+    """Light and dark, wide and narrow: accessible, no errors, nothing wider than the screen."""
     backgrounds = set()
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
         page = site.open("overview", scheme=scheme, width=width)

@@ -11,8 +11,8 @@
                                               "one."},                                             \
     {"model_version", &alm_schema_name, false, false, "A model version or an alias; default: the " \
                                                       "route's."},                                 \
-    {"search", &alm_schema_name, false, false, "A part of the name; ASCII letters match in either " \
-                                               "case."},                                           \
+    {"search", &alm_schema_name, false, false, "A part of the name; ASCII letters match in "       \
+                                               "either case."},                                    \
     {"limit", &almi_schema_page_limit, false, false, "Rows of a page, at most; default: 100."},    \
     {"cursor", &alm_schema_name, false, false, "`next` of the page before."}
 extern const alm_schema almi_schema_page_limit;
