@@ -50,7 +50,7 @@ CONTRAST = r"""(() => {
     const big = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
     looked++;
     const least = big ? 3 : 4.5;
-    if (ratio < least) bad.push([ratio.toFixed(2), text.slice(0, 40), `${e.className}`]);
+    if (ratio < least) bad.push([ratio.toFixed(2), text.slice(0, 40), String(e.className)]);
   }
   for (const e of document.querySelectorAll("main input, main select")) {
     if (e.type === "range") continue;
@@ -67,7 +67,8 @@ STRUCTURE = r"""(() => {
   const bad = [];
   const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
   ids.filter((id, i) => ids.indexOf(id) !== i).forEach((id) => bad.push("id twice: " + id));
-  const heads = [...document.querySelectorAll("h1,h2,h3,h4")].filter((e) => !e.closest("dialog"));
+  const heads = [...document.querySelectorAll("h1,h2,h3,h4")].filter((e) =>
+    !e.closest("dialog"));
   if (heads.filter((e) => e.tagName === "H1").length !== 1) bad.push("not one h1");
   if (heads[0] && heads[0].tagName !== "H1") bad.push("h1 is not the first");
   for (const e of heads) if (!e.textContent.trim()) bad.push("an empty heading");
