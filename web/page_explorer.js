@@ -115,7 +115,7 @@ function dayPanel(state, days, around) {
     const d = days[state.day];
     const q = d.quantiles;
     return panel(weekday(d.timestamp), { note: `day ${state.day + 1} of ${days.length}` },
-        table(`Numbers of ${d.timestamp}`, ["What", { text: "Units", n: true }], [
+        table(`Numbers of ${d.timestamp}`, ["What", { text: "Value", n: true }], [
             row2("Mean", d.value, amount(d.value)),
             q && q["0.5"] !== undefined ? row2("Median", q["0.5"], amount(q["0.5"])) : null,
             around.map(([low, high]) => row(low, h("th", { scope: "row" },

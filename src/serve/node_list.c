@@ -134,21 +134,27 @@ static bool has_text(alm_str name, alm_str part)
     return false;
 }
 
-static void fill_row(const listing *l, size_t index, alm_node_row *out)
+static alm_severity severity_of(const listing *l, const alm_committed_node *node)
+{
+    return alm_severity_of(node->stockout_probability, l->page.run->steps);
+}
+
+/* Everything besides the node, which is there. */
+static void fill_row(const listing *l, alm_node_row *out)
 {
     int32_t steps = l->page.run->steps;
     const alm_node_tree *tree = l->page.tree;
-    *out = (alm_node_row){.probability = NAN, .expected_days = NAN, .shortfall = NAN};
-    alm_committed_at(l->run, index, &out->node);
+    *out = (alm_node_row){.node = out->node, .probability = NAN, .expected_days = NAN,
+                          .shortfall = NAN};
     for (int32_t day = 0; day < steps; day++) {
         out->demand += out->node.mean[day];
     }
-    out->has_parts = tree->whole && tree->level[tree->level_of[index]].parts != 0;
+    out->has_parts = tree->whole && tree->level[tree->level_of[out->node.index]].parts != 0;
     if (out->node.stockout_probability && !isnan(out->node.stockout_probability[steps - 1])) {
         out->probability = out->node.stockout_probability[steps - 1];
         out->expected_days = out->node.days_to_stockout[steps - 1];
         out->shortfall = out->node.shortfall[steps - 1];
-        out->severity = alm_severity_of(out->node.stockout_probability, steps);
+        out->severity = severity_of(l, &out->node);
     }
 }
 
@@ -161,11 +167,14 @@ static bool take(listing *l, size_t index)
         (l->of_parts && tree->whole[index * tree->levels + l->whole_level] != l->whole)) {
         return true;
     }
-    fill_row(l, index, row);
-    if (l->of_risks && row->severity < l->query->severity) {
+    alm_committed_at(l->run, index, &row->node);
+    if (l->of_risks && severity_of(l, &row->node) < l->query->severity) {
         return false;
     }
-    l->page.rows += has_text(row->node.node, l->query->search);
+    if (has_text(row->node.node, l->query->search)) {
+        fill_row(l, row);
+        l->page.rows++;
+    }
     return true;
 }
 

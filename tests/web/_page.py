@@ -93,8 +93,9 @@ STRUCTURE = r"""(() => {
   return bad;
 })()"""
 
-CONTROLS = {"button", "link", "textbox", "searchbox", "combobox", "slider", "checkbox", "spinbutton",
-            "listbox", "progressbar", "dialog", "navigation", "img", "region", "group"}
+CONTROLS = {"button", "link", "textbox", "searchbox", "combobox", "slider", "checkbox",
+            "spinbutton", "listbox", "progressbar", "dialog", "navigation", "img", "region",
+            "group"}
 
 
 def accessible(page, name, controls=10):

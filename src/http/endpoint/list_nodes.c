@@ -163,7 +163,6 @@ const alm_route almi_route_list_nodes = {
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "A page."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release, level or parent."},
                  {409, ALM_TYPE_PROBLEM, &almi_problem_schema,
-                  "The cursor is of a run that is not in force any more, or the service has no "
-                  "runs."}},
+                  "The cursor is of a run that is not in force any more."}},
     .run = run,
 };
