@@ -1,6 +1,6 @@
 /* The forecast of one node: the fan, its numbers, what makes it, its parts and wholes. */
 
-import { address, get } from "./api.js";
+import { address, get, post } from "./api.js";
 import { bands, Chart, contribution, dayAt, fan } from "./charts.js";
 import { h, show } from "./dom.js";
 import { amount, cell, count, fixed, NOTHING, percent, plural, weekday } from "./format.js";
@@ -313,6 +313,21 @@ function partsAddress(state, cursor) {
     });
 }
 
+/* What the run in force says; where there is none, what stands in for it, which says so itself. */
+async function answerOf(state) {
+    try {
+        return await get(address(`/api/v1/predictions/${encodeURIComponent(state.node)}`,
+            { route: state.route, model_version: state.version, level: state.level }));
+    } catch (problem) {
+        if (problem.status !== 503) {
+            throw problem;
+        }
+        const asked = { route: state.route, node: state.node };
+        return post("/api/v1/predictions/demand", state.level ? { ...asked, level: state.level }
+            : asked);
+    }
+}
+
 async function ask(state) {
     const turn = ++state.turn;
     const route = routeOf(state);
@@ -327,9 +342,7 @@ async function ask(state) {
         state.node = first.nodes[0].node;
         state.level = first.nodes[0].level;
     }
-    const answer = await get(address(
-        `/api/v1/predictions/${encodeURIComponent(state.node)}`,
-        { route: state.route, model_version: state.version, level: state.level }));
+    const answer = await answerOf(state);
     if (turn !== state.turn) {
         return;
     }

@@ -259,9 +259,12 @@ static uint64_t bytes_wanted(const loader *l)
     uint64_t rows = (uint64_t)l->rows;
     uint64_t numbers = 2 + l->quantiles + (l->has_stock ? 3 : 0);
     uint64_t lines = l->has_lines ? rows * 5 + (uint64_t)l->lines * 12 : 0;
+    const alm_project *project = l->options->project;
+    uint64_t tree = l->run->facts.nodes * (4 * (project ? project->level_count + 1 : 0) + 9);
     uint64_t tables = ALMI_LEVELS_MAX + ALMI_METHODS_MAX + (l->has_lines ? ALMI_FEATURES_MAX : 1);
     /* Names of 32 bytes with their slots; longer ones are few. */
-    return rows * numbers * 8 + lines + l->run->facts.nodes * (32 + 16 + 16 + 18) + tables * 32;
+    return rows * numbers * 8 + lines + l->run->facts.nodes * (32 + 16 + 16 + 18) + tables * 32 +
+           tree;
 }
 
 static alm_err allocate_columns(loader *l)

@@ -6,8 +6,8 @@
  * reference.
  *
  * Memory, in bytes a node: steps x (8 x (2 + quantiles + 3 with stock) + 5) + 12 for each line of
- * an explanation + names + 1.1 KB for its sample paths. A run of 28 steps, 8 quantiles, stock and 7
- * lines takes about 6.5 KB a node.
+ * an explanation + names + what node_tree.h says + 1.1 KB for its sample paths. A run of 28 steps,
+ * 8 quantiles, stock and 7 lines takes about 6.5 KB a node.
  *
  * Errors of loading: ALM_ERR_UNSUPPORTED (the run names no fan file), ALM_ERR_CORRUPT (object, or
  * rows that are not nodes x steps of this run), ALM_ERR_LIMIT (before anything is loaded),
