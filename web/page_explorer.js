@@ -95,7 +95,7 @@ function tableView(days) {
     return table("The forecast by day", ["Day", { text: "Mean", n: true },
         levels.map((x) => ({ text: `${percentOf(x)} %`, n: true })),
         hasRisk ? [{ text: "Run out", n: true }, { text: "Shortfall", n: true }] : [],
-        { text: "Before reconciliation", n: true }, "Limit"].flat(),
+        { text: "Base", n: true, title: "before reconciliation" }, "Limit"].flat(),
     days.map((d) => row(d.timestamp,
         h("th", { scope: "row" }, h("time", { datetime: d.timestamp }, weekday(d.timestamp))),
         cell(d.value, amount(d.value)),
