@@ -39,6 +39,15 @@ if(ALM_SANITIZE MATCHES "address" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   endforeach()
 endif()
 
+# The dashboard as a table of bytes: written again when a file of web/ changed or came or went.
+file(GLOB web_files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/web/*")
+set(ALM_GENERATED_http "${CMAKE_BINARY_DIR}/generated/http/web_table.c")
+add_custom_command(OUTPUT "${ALM_GENERATED_http}"
+  COMMAND "${CMAKE_COMMAND}" -D "ALM_WEB=${CMAKE_SOURCE_DIR}/web"
+    -D "ALM_OUTPUT=${ALM_GENERATED_http}" -P "${CMAKE_SOURCE_DIR}/cmake/web_files.cmake"
+  DEPENDS ${web_files} "${CMAKE_SOURCE_DIR}/cmake/web_files.cmake"
+  COMMENT "Writing http/web_table.c" VERBATIM)
+
 set(ALM_FOLDERS "")
 set(objects "")
 # Lowest floor first, so that the libraries to link exist already.
@@ -55,7 +64,7 @@ foreach(line IN LISTS floor_lines)
     if(NOT sources OR folder STREQUAL "app")
       continue()
     endif()
-    add_library(alm_${folder} STATIC ${sources})
+    add_library(alm_${folder} STATIC ${sources} ${ALM_GENERATED_${folder}})
     target_link_libraries(alm_${folder} PUBLIC ${ALM_LOWER} ${ALM_LINK_${folder}} alm_settings)
     add_dependencies(alm_${folder} build_info)
     list(APPEND here alm_${folder})

@@ -129,8 +129,8 @@ typedef struct alm_problem {
 void alm_reply_problem(alm_reply *reply, const alm_request *request, const alm_problem *problem);
 /* The problem of an error, with its status from the table of base/error.h. */
 void alm_reply_error(alm_reply *reply, const alm_request *request, const alm_error *error);
-/* The problem of a body that is not as it should be: 400, or 503 for want of memory. `pointer` may
- * be NULL. */
+/* The problem of a body that is not as it should be: 400, 413 for one that is too large, or 503 for
+ * want of memory. `pointer` may be NULL. */
 void alm_reply_fault(alm_reply *reply, const alm_request *request, const alm_error *error,
                      const char *pointer);
 const char *alm_status_reason(int status); /* "Not Found" */

@@ -178,7 +178,8 @@ static alm_committed_run *obtain(refresh *r, const alm_catalog_run *entry, const
     }
     uint64_t held = bytes_held(r);
     alm_committed_load load = {.engine_memory_bytes = o->engine_memory_bytes,
-                               .scratch_directory = o->scratch_directory};
+                               .scratch_directory = o->scratch_directory,
+                               .project = o->project};
     if (o->memory_limit_bytes > 0) {
         load.memory_limit_bytes = o->memory_limit_bytes > held ? o->memory_limit_bytes - held : 1;
     }
@@ -354,6 +355,7 @@ static alm_err make_set(refresh *r, bool *grown)
     }
     ALM_TRY(alm_run_catalog_read(&r->c->options.stores, r->scratch, &r->catalog, r->error));
     ALM_TRY(almi_set_read_releases(r->set, r->c->options.stores.registry, r->error));
+    ALM_TRY(almi_set_read_ledger(r->set, r->c->options.stores.registry, seq, r->error));
     unwant_failed(r->c);
     ALM_TRY(find_routes(r));
     forget_failed(r->c);

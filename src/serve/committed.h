@@ -19,9 +19,10 @@
 #ifndef ALM_SERVE_COMMITTED_H
 #define ALM_SERVE_COMMITTED_H
 
+#include "base/epoch.h"
 #include "project/project.h"
 #include "serve/committed_run.h"
-#include "base/epoch.h"
+#include "store/ledger.h"
 
 typedef struct alm_committed_metric { /* of the backtest, by level; NaN: not known */
     alm_str level;
@@ -34,6 +35,8 @@ typedef struct alm_committed_release { /* of the registry */
     alm_instant created;
     bool is_imported, is_experimental, is_retired;
     alm_str training_run; /* empty: imported */
+    /* What it was trained from; empty: not known. */
+    alm_str snapshot_id, feature_version, project_commit, engine_version;
     const alm_str *aliases; /* that stand for it */
     size_t alias_count;
     const alm_committed_metric *metric; /* none: imported */
@@ -57,6 +60,8 @@ typedef struct alm_committed_route {
     size_t beside_count;
 } alm_committed_route;
 
+#define ALM_COMMITTED_LEDGER_MAX 256 /* entries that a set holds */
+
 typedef struct alm_committed_set {
     const alm_committed_route *route; /* of all deployments of the project */
     size_t routes;
@@ -64,6 +69,8 @@ typedef struct alm_committed_set {
     size_t releases;
     int64_t version;    /* of the prediction store; -1: not read yet */
     int64_t ledger_seq; /* of the registry's ledger */
+    const alm_ledger_entry *ledger; /* its last entries, in order of seq */
+    size_t ledger_entries;
     alm_instant read;   /* when both were read last */
     alm_str problem;    /* why they cannot be read now; empty: they can */
     uint64_t bytes;     /* of all runs */

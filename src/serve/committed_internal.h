@@ -45,6 +45,7 @@ struct alm_committed_run {
     uint8_t *line_count;
     uint32_t *line_feature;
     double *line_contribution;
+    alm_node_tree tree;
     alm_path_file *paths;  /* NULL: `paths_problem` says why there are none */
     alm_str paths_problem;
     alm_err paths_code;

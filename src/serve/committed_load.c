@@ -3,12 +3,11 @@
  * Two statements: one over the whole file, which gives the counts that the memory is asked for by
  * and what is the same in every row; then the rows in turn. Neither sorts: a row says which node
  * and step it is of, and every place must be filled exactly once. */
-#include "serve/committed_internal.h"
+#include "serve/node_tree_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "table/sql.h"
 
 #define NODES_MAX ((int64_t)50000000)
 #define COLUMNS_MAX 10000
@@ -261,9 +260,12 @@ static uint64_t bytes_wanted(const loader *l)
     uint64_t rows = (uint64_t)l->rows;
     uint64_t numbers = 2 + l->quantiles + (l->has_stock ? 3 : 0);
     uint64_t lines = l->has_lines ? rows * 5 + (uint64_t)l->lines * 12 : 0;
+    const alm_project *project = l->options->project;
+    uint64_t tree = l->run->facts.nodes * (4 * (project ? project->level_count + 1 : 0) + 9);
     uint64_t tables = ALMI_LEVELS_MAX + ALMI_METHODS_MAX + (l->has_lines ? ALMI_FEATURES_MAX : 1);
     /* Names of 32 bytes with their slots; longer ones are few. */
-    return rows * numbers * 8 + lines + l->run->facts.nodes * (32 + 16 + 16 + 18) + tables * 32;
+    return rows * numbers * 8 + lines + l->run->facts.nodes * (32 + 16 + 16 + 18) + tables * 32 +
+           tree;
 }
 
 static alm_err allocate_columns(loader *l)
@@ -494,6 +496,8 @@ static alm_err load(loader *l, const alm_run_stores *stores)
     take_entry(l);
     ALM_TRY(allocate_columns(l));
     ALM_TRY(read_rows(l));
+    almi_tree_source tree = {l->options->project, stores, l->sql, l->scratch};
+    ALM_TRY(almi_node_tree_build(&tree, l->run, l->error));
     l->run->facts.bytes = alm_arena_used_bytes(l->run->arena);
     load_paths(l, stores);
     return ALM_OK;

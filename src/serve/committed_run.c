@@ -94,6 +94,11 @@ const alm_committed_facts *alm_committed_run_facts(const alm_committed_run *run)
     return &run->facts;
 }
 
+const alm_node_tree *alm_committed_run_tree(const alm_committed_run *run)
+{
+    return &run->tree;
+}
+
 alm_err alm_committed_paths(const alm_committed_run *run, const alm_committed_node *node,
                             alm_arena *arena, alm_node_paths *out, alm_error *error)
 {

@@ -6,8 +6,8 @@
  * reference.
  *
  * Memory, in bytes a node: steps x (8 x (2 + quantiles + 3 with stock) + 5) + 12 for each line of
- * an explanation + names + 1.1 KB for its sample paths. A run of 28 steps, 8 quantiles, stock and 7
- * lines takes about 6.5 KB a node.
+ * an explanation + names + what node_tree.h says + 1.1 KB for its sample paths. A run of 28 steps,
+ * 8 quantiles, stock and 7 lines takes about 6.5 KB a node.
  *
  * Errors of loading: ALM_ERR_UNSUPPORTED (the run names no fan file), ALM_ERR_CORRUPT (object, or
  * rows that are not nodes x steps of this run), ALM_ERR_LIMIT (before anything is loaded),
@@ -16,6 +16,8 @@
 #define ALM_SERVE_COMMITTED_RUN_H
 
 #include "pipeline/path_file.h"
+#include "project/project.h"
+#include "serve/node_tree.h"
 #include "store/run_catalog.h"
 
 #define ALM_COMMITTED_STEPS_MAX 400
@@ -60,6 +62,7 @@ typedef struct alm_committed_load {
     uint64_t memory_limit_bytes;   /* of what the run keeps; 0: none */
     uint64_t engine_memory_bytes;  /* of the table engine while it reads; 0: its default */
     const char *scratch_directory; /* of the engine; NULL: none */
+    const alm_project *project;    /* whose levels the nodes are of; NULL: not known */
 } alm_committed_load;
 
 /* Reads the run (not on a worker: it hashes and decodes the file). A reference is the caller's. */
@@ -71,6 +74,7 @@ alm_committed_run *alm_committed_run_ref(alm_committed_run *run);
 void alm_committed_run_unref(alm_committed_run *run); /* takes NULL; the last one destroys */
 
 const alm_committed_facts *alm_committed_run_facts(const alm_committed_run *run);
+const alm_node_tree *alm_committed_run_tree(const alm_committed_run *run);
 /* The sample paths of a series, made again in `arena`: half a millisecond. ALM_ERR_UNSUPPORTED: the
  * run kept none; ALM_ERR_INVALID: an aggregate. When what they are made of cannot be read, the run
  * answers everything else, and this tells why (ALM_ERR_UNAVAILABLE). */

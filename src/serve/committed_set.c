@@ -127,6 +127,28 @@ static void take_aliases(almi_set *set, const alm_alias *alias, size_t aliases,
     out->aliases = names;
 }
 
+static alm_str input(almi_set *set, const alm_json *inputs, const char *key)
+{
+    alm_str text;
+    const alm_json *member = alm_json_member(inputs, key);
+    return member && alm_json_as_str(member, &text) ? almi_set_text(set, text) : (alm_str){0};
+}
+
+/* What it was trained from. */
+static void take_lineage(almi_set *set, alm_str inputs, alm_committed_release *out)
+{
+    alm_json_document *document;
+    if (alm_json_parse(inputs, "inputs", &document, NULL) != ALM_OK) {
+        return;
+    }
+    const alm_json *root = alm_json_root(document);
+    out->snapshot_id = input(set, root, "snapshot_id");
+    out->feature_version = input(set, root, "feature_version");
+    out->project_commit = input(set, root, "project_commit");
+    out->engine_version = input(set, root, "engine_version");
+    alm_json_document_destroy(document);
+}
+
 static alm_err take_release(almi_set *set, alm_registry *registry, const alm_release *release,
                             alm_committed_release *out, alm_error *error)
 {
@@ -148,6 +170,7 @@ static alm_err take_release(almi_set *set, alm_registry *registry, const alm_rel
     alm_err code = alm_registry_get_training_run(registry, &release->training_run, scratch, &run,
                                                  error);
     if (code == ALM_OK) {
+        take_lineage(set, run.inputs, out);
         take_metrics(set, run.report, out);
     }
     alm_arena_destroy(scratch);
@@ -170,6 +193,17 @@ alm_err almi_set_read_releases(almi_set *set, alm_registry *registry, alm_error 
     }
     set->set.release = out;
     set->set.releases = releases;
+    return ALM_OK;
+}
+
+alm_err almi_set_read_ledger(almi_set *set, alm_registry *registry, int64_t seq, alm_error *error)
+{
+    alm_ledger_entry *entry;
+    alm_ledger_filter last = {.after_seq = seq > ALM_COMMITTED_LEDGER_MAX
+                                               ? seq - ALM_COMMITTED_LEDGER_MAX : 0,
+                              .limit = ALM_COMMITTED_LEDGER_MAX};
+    ALM_TRY(alm_ledger_list(registry, &last, set->arena, &entry, &set->set.ledger_entries, error));
+    set->set.ledger = entry;
     return ALM_OK;
 }
 

@@ -29,5 +29,8 @@ alm_str almi_set_text(almi_set *set, alm_str text); /* copied */
 /* Releases, aliases and figures of the registry into the set. */
 ALM_NODISCARD alm_err almi_set_read_releases(almi_set *set, alm_registry *registry,
                                              alm_error *error);
+/* The last entries of the ledger, up to its head `seq`, into the set. */
+ALM_NODISCARD alm_err almi_set_read_ledger(almi_set *set, alm_registry *registry, int64_t seq,
+                                           alm_error *error);
 
 #endif

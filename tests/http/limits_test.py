@@ -86,7 +86,7 @@ def line_ends_and_versions(service):
 def addresses(service):
     cases = {
         "/livez": 200, "/live%7a": 200, "/livez?a=%zz&&&==": 200, "http://localhost/livez": 200,
-        "HTTPS://other:1/livez?x=/y": 200, "http://localhost": 404, "/": 404, "//livez": 404,
+        "HTTPS://other:1/livez?x=/y": 200, "http://localhost": 200, "/": 200, "//livez": 404,
         "/livez/": 404, "/livez/.": 404, "/./livez": 404, "/x/../livez": 404, "/../livez": 404,
         "/%2e%2e/livez": 404, "/%2flivez": 404, "/livez%2f": 404, "/livez%00": 404, "/livez%0": 404,
         "/li%76%65z%": 404, "/livez;a=b": 404, "/livez%20": 404, "/LIVEZ": 404, "*": 404,

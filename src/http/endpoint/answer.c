@@ -228,7 +228,7 @@ void almi_answer_put_instant(alm_json_writer *json, const char *key, alm_instant
     alm_json_put_text(json, key, text);
 }
 
-static void put_run(const alm_committed_facts *run, alm_json_writer *json)
+void almi_answer_put_run(const alm_committed_facts *run, alm_json_writer *json)
 {
     alm_json_key(json, "run");
     if (!run) {
@@ -271,5 +271,5 @@ void almi_answer_put_label(const alm_online_label *label, alm_json_writer *json)
     alm_json_put_i64(json, "age_s", label->age_s);
     alm_json_put_i64(json, "clamped", (int64_t)outcome->clamped);
     almi_answer_put_text(json, "problem", label->problem);
-    put_run(label->run, json);
+    almi_answer_put_run(label->run, json);
 }

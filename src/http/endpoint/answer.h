@@ -81,6 +81,7 @@ extern const alm_schema almi_schema_served_by, almi_schema_reason, almi_schema_m
 extern const alm_schema almi_schema_number;
 
 void almi_answer_put_label(const alm_online_label *label, alm_json_writer *json);
+void almi_answer_put_run(const alm_committed_facts *run, alm_json_writer *json); /* NULL: null */
 void almi_answer_put_text(alm_json_writer *json, const char *key, alm_str value); /* "": null */
 void almi_answer_put_date(alm_json_writer *json, const char *key, alm_date date);
 void almi_answer_put_instant(alm_json_writer *json, const char *key, alm_instant instant);

@@ -21,12 +21,18 @@
     X(advise_order_batch) \
     X(ask_whatif)         \
     X(node_predictions)   \
+    X(list_nodes)         \
+    X(list_stockouts)     \
+    X(list_routes)        \
     X(post_events)        \
     X(list_models)        \
     X(get_model)          \
     X(model_performance)  \
+    X(list_ledger)        \
     X(openapi_document)   \
     X(reference_page)     \
+    X(dashboard)          \
+    X(dashboard_file)     \
     X(oip_server)         \
     X(oip_live)           \
     X(oip_ready)          \

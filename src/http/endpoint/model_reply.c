@@ -34,6 +34,10 @@ static const alm_schema_member members[] = {
     {"hash", &alm_schema_string, true, "Identity of its members."},
     {"origin", &origin, true, "How it came to be."},
     {"training_run_id", &almi_schema_text, true, "Everything that determined the training."},
+    {"snapshot_id", &almi_schema_text, true, "What it was trained on."},
+    {"feature_version", &almi_schema_text, true, "The features that it was trained with."},
+    {"project_commit", &almi_schema_text, true, "The commit of the project that trained it."},
+    {"engine_version", &almi_schema_text, true, "The program that trained it."},
     {"aliases", &names, true, "Aliases that stand for it."},
     {"is_experimental", &alm_schema_boolean, true, "From a dirty tree: never approved."},
     {"is_retired", &alm_schema_boolean, true, "Out of use."},
@@ -112,6 +116,10 @@ void almi_model_put(const almi_answering *answering, const alm_committed_release
     alm_json_put_str(json, "hash", release->hash);
     alm_json_put_text(json, "origin", ORIGINS[release->is_imported]);
     almi_answer_put_text(json, "training_run_id", release->training_run);
+    almi_answer_put_text(json, "snapshot_id", release->snapshot_id);
+    almi_answer_put_text(json, "feature_version", release->feature_version);
+    almi_answer_put_text(json, "project_commit", release->project_commit);
+    almi_answer_put_text(json, "engine_version", release->engine_version);
     alm_json_key(json, "aliases");
     alm_json_open_array(json);
     for (size_t i = 0; i < release->alias_count; i++) {
