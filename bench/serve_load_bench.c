@@ -3,6 +3,7 @@
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
  *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|instances] [--seed N]
+ *         [--bodies FILE] [--tokens FILE] [--first N] [--pause yes|no]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
  * requests a second are due at fixed times, whether or not the server keeps up, and a latency
@@ -10,7 +11,12 @@
  * nothing is left out when the server stalls). The first tenth of the time is not counted.
  *
  * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
- * {"instances":[[..],..]}; 4096 different ones.
+ * {"instances":[[..],..]}; 4096 different ones. Or the lines of a file, one after the other. With a
+ * file of tokens the requests carry these in turn, so that each client asks equally often.
+ *
+ * --first: latencies of the first N counted requests are told, too. --pause: wait for the next
+ * request in the kernel and not in a loop, which leaves the processor to others (and makes the
+ * latencies of a seldom load longer by the waking up).
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
  * rate, and of the latencies median, p95, p99, p999 and the largest, in microseconds. */
@@ -40,7 +46,9 @@
 typedef struct options {
     int port, connections, columns, rows;
     double seconds, rate;
-    const char *path, *form;
+    const char *path, *form, *bodies, *tokens;
+    int first;
+    bool pause;
     const char *header[HEADERS_MAX];
     int headers;
     uint64_t seed;
@@ -59,6 +67,9 @@ typedef struct client {
 typedef struct load {
     options o;
     alm_str body[BODIES];
+    size_t bodies;
+    alm_str line[BODIES], token[BODIES]; /* of the files */
+    size_t lines, tokens;
     client *client;
     int epoll;
     uint64_t next_body;
@@ -92,32 +103,73 @@ static void put_row(alm_buffer *out, const load *l, uint64_t index)
     }
 }
 
-static void make_body(load *l, size_t index)
+/* The lines of a file, kept until the end; how many. */
+static size_t read_lines(const char *path, alm_str line[BODIES])
+{
+    size_t count = 0, room = 0;
+    char *text = NULL;
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        die(path);
+    }
+    for (ssize_t size; count < BODIES && (size = getline(&text, &room, file)) > 0; text = NULL) {
+        line[count++] = alm_str_trim((alm_str){text, (size_t)size});
+        room = 0;
+    }
+    free(text);
+    (void)fclose(file);
+    return count;
+}
+
+static void put_rows(alm_buffer *json, const load *l, size_t index)
 {
     bool is_oip = strcmp(l->o.form, "oip") == 0;
-    alm_buffer json = {0}, whole = {0};
     if (is_oip) {
-        alm_buffer_printf(&json, "{\"inputs\":[{\"name\":\"input\",\"shape\":[%d,%d],"
+        alm_buffer_printf(json, "{\"inputs\":[{\"name\":\"input\",\"shape\":[%d,%d],"
                           "\"datatype\":\"FP64\",\"data\":[", l->o.rows, l->o.columns);
     } else {
-        alm_buffer_text(&json, "{\"instances\":[");
+        alm_buffer_text(json, "{\"instances\":[");
     }
     for (int r = 0; r < l->o.rows; r++) {
-        alm_buffer_text(&json, r > 0 ? "," : "");
-        alm_buffer_text(&json, is_oip ? "" : "[");
-        put_row(&json, l, (uint64_t)index * 1000 + (uint64_t)r);
-        alm_buffer_text(&json, is_oip ? "" : "]");
+        alm_buffer_text(json, r > 0 ? "," : "");
+        alm_buffer_text(json, is_oip ? "" : "[");
+        put_row(json, l, (uint64_t)index * 1000 + (uint64_t)r);
+        alm_buffer_text(json, is_oip ? "" : "]");
     }
-    alm_buffer_text(&json, is_oip ? "]}]}" : "]}");
+    alm_buffer_text(json, is_oip ? "]}]}" : "]}");
+}
+
+static void make_body(load *l, size_t index)
+{
+    alm_buffer json = {0}, whole = {0};
+    if (l->lines > 0) {
+        alm_buffer_str(&json, l->line[index % l->lines]);
+    } else {
+        put_rows(&json, l, index);
+    }
     alm_buffer_printf(&whole, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                       "application/json\r\nContent-Length: %zu\r\n", l->o.path, json.size);
     for (int i = 0; i < l->o.headers; i++) {
         alm_buffer_printf(&whole, "%s\r\n", l->o.header[i]);
     }
+    if (l->tokens > 0) {
+        alm_buffer_printf(&whole, "Authorization: Bearer " ALM_STR_FMT "\r\n",
+                          ALM_STR_ARG(l->token[index % l->tokens]));
+    }
     alm_buffer_text(&whole, "\r\n");
     alm_buffer_str(&whole, alm_buffer_view(&json));
     alm_buffer_deinit(&json);
     l->body[index] = alm_buffer_view(&whole); /* kept until the end */
+}
+
+static void make_bodies(load *l)
+{
+    l->lines = l->o.bodies ? read_lines(l->o.bodies, l->line) : 0;
+    l->tokens = l->o.tokens ? read_lines(l->o.tokens, l->token) : 0;
+    l->bodies = l->tokens > 0 ? BODIES / l->tokens * l->tokens : BODIES;
+    for (size_t i = 0; i < l->bodies; i++) {
+        make_body(l, i);
+    }
 }
 
 /* ---- connections ---- */
@@ -168,7 +220,7 @@ static void send_more(load *l, client *c)
 
 static void ask(load *l, client *c, double due)
 {
-    alm_str body = l->body[l->next_body++ % BODIES];
+    alm_str body = l->body[l->next_body++ % l->bodies];
     c->busy = true;
     c->due = due;
     c->in_size = 0;
@@ -240,10 +292,11 @@ static bool receive(load *l, client *c)
 
 /* ---- the two kinds of load ---- */
 
-static void finish_events(load *l, int timeout, bool closed)
+static void finish_events(load *l, double wait, bool closed)
 {
     struct epoll_event event[256];
-    int count = epoll_wait(l->epoll, event, 256, timeout);
+    struct timespec timeout = {.tv_nsec = (long)(1e9 * wait)};
+    int count = epoll_pwait2(l->epoll, event, 256, &timeout, NULL);
     for (int i = 0; i < count; i++) {
         client *c = event[i].data.ptr;
         if (event[i].events & EPOLLOUT) {
@@ -264,7 +317,7 @@ static void run_closed(load *l)
         ask(l, &l->client[i], now());
     }
     while (now() < l->start + l->o.seconds) {
-        finish_events(l, 10, true);
+        finish_events(l, .01, true);
     }
 }
 
@@ -292,7 +345,8 @@ static void run_open(load *l)
             ask(l, c, l->start + (double)sent * gap);
             sent++;
         }
-        finish_events(l, 0, false);
+        double next = l->start + (double)sent * gap - now();
+        finish_events(l, !l->o.pause || next < 0 ? 0 : fmin(next, .01), false);
     }
 }
 
@@ -318,6 +372,7 @@ static options read_options(int argc, char **argv)
                        : strcmp(name, "--connections") == 0 ? &o.connections
                        : strcmp(name, "--columns") == 0     ? &o.columns
                        : strcmp(name, "--rows") == 0        ? &o.rows
+                       : strcmp(name, "--first") == 0       ? &o.first
                                                             : NULL;
         if (integer) {
             *integer = (int)number(value);
@@ -331,6 +386,12 @@ static options read_options(int argc, char **argv)
             o.path = value;
         } else if (strcmp(name, "--form") == 0) {
             o.form = value;
+        } else if (strcmp(name, "--bodies") == 0) {
+            o.bodies = value;
+        } else if (strcmp(name, "--tokens") == 0) {
+            o.tokens = value;
+        } else if (strcmp(name, "--pause") == 0) {
+            o.pause = strcmp(value, "yes") == 0;
         } else if (strcmp(name, "--header") == 0 && o.headers < HEADERS_MAX) {
             o.header[o.headers++] = value;
         } else {
@@ -352,13 +413,26 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double quantile(const load *l, double level)
+static double quantile(const load *l, size_t count, double level)
 {
-    if (l->latencies == 0) {
+    if (count == 0) {
         return NAN;
     }
-    size_t at = (size_t)ceil(level * (double)l->latencies);
+    size_t at = (size_t)ceil(level * (double)count);
     return l->latency[at > 0 ? at - 1 : 0];
+}
+
+/* Of the first `count` latencies, which are sorted by it; `prefix` before the names. */
+static void tell(load *l, size_t count, const char *prefix)
+{
+    static const struct { const char *name; double level; } told[] = {
+        {"median", .5}, {"p95", .95}, {"p99", .99}, {"p999", .999}, {"max", 1}};
+    if (count > 0) {
+        qsort(l->latency, count, sizeof *l->latency, by_value);
+    }
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        printf(",\"%s%s_us\":%.1f", prefix, told[i].name, quantile(l, count, told[i].level));
+    }
 }
 
 int main(int argc, char **argv)
@@ -367,9 +441,7 @@ int main(int argc, char **argv)
     l.o = read_options(argc, argv);
     l.client = calloc((size_t)l.o.connections, sizeof *l.client);
     l.epoll = epoll_create1(0);
-    for (size_t i = 0; i < BODIES; i++) {
-        make_body(&l, i);
-    }
+    make_bodies(&l);
     for (int i = 0; i < l.o.connections; i++) {
         open_client(&l, &l.client[i]);
     }
@@ -381,13 +453,12 @@ int main(int argc, char **argv)
         run_closed(&l);
     }
     double counted = now() - l.count_from;
-    if (l.latencies > 0) {
-        qsort(l.latency, l.latencies, sizeof *l.latency, by_value);
+    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f", l.latencies,
+           (unsigned long long)l.counted_errors, counted, (double)l.latencies / counted);
+    if (l.o.first > 0) {
+        tell(&l, l.latencies < (size_t)l.o.first ? l.latencies : (size_t)l.o.first, "first_");
     }
-    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"median_us\":%.1f,"
-           "\"p95_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
-           l.latencies, (unsigned long long)l.counted_errors, counted,
-           (double)l.latencies / counted, quantile(&l, .5), quantile(&l, .95), quantile(&l, .99),
-           quantile(&l, .999), quantile(&l, 1));
+    tell(&l, l.latencies, "");
+    printf("}\n");
     return l.errors > 0 && l.latencies == 0;
 }
