@@ -1,5 +1,7 @@
 #include "http/endpoint/serving.h"
 
+#include "http/endpoint/answer_meters.h"
+
 #define NOTICE_BYTES_MAX 400
 
 /* The models that the caller may use; all of them where nobody is asked who he is. */
@@ -139,4 +141,5 @@ void almi_visit_count(const almi_visit *visit)
         times.output_ns = now - visit->answered_ns;
     }
     alm_inference_count(visit->model, (size_t)visit->call->request->worker, &times);
+    almi_count_inference(visit);
 }
