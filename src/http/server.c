@@ -31,6 +31,7 @@
 /* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
+#define GONE_TICKS 10 /* how often is looked for clients that have gone */
 
 typedef struct worker worker;
 
@@ -569,6 +570,29 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 
 /* ---- workers ---- */
 
+/* Has the other side closed in the middle of a request? When its last bytes and the end come
+ * together the library reads the bytes and then waits for an event that the kernel, which has told
+ * it, does not tell again. An end behind a whole request is none of our business: the reply is
+ * still wanted. */
+static bool is_gone(const connection *c, uint64_t now)
+{
+    char byte;
+    bool is_whole = c->is_begun && c->reply.status != 0;
+    return !is_whole && !c->is_waiting && now - c->waiting_since_ns > NS_PER_S &&
+           recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void end_gone(worker *w)
+{
+    uint64_t now = now_ns(w->server);
+    for (connection *c = w->first; c; c = c->next) {
+        if (!c->is_expired && is_gone(c, now)) {
+            c->is_expired = true;
+            (void)shutdown(c->socket, SHUT_RDWR);
+        }
+    }
+}
+
 /* A shut socket is noticed by the library, which then ends the connection in its own way. */
 static void end_expired(worker *w)
 {
@@ -607,12 +631,16 @@ static void worker_main(void *context)
 {
     worker *w = context;
     uint64_t looked = now_ns(w->server);
+    unsigned ticks = 0;
     while (!atomic_load(&w->server->stopping)) {
         look(w);
         uint64_t now = now_ns(w->server);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
             end_expired(w);
+            if (++ticks % GONE_TICKS == 0) {
+                end_gone(w);
+            }
         }
         if (alm_server_is_draining(w->server) && !atomic_load(&w->quiesced)) {
             stop_accepting(w);
