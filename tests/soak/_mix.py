@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 NODES = ("sku_1", "sku_2", "sku_3", "total")
 COLUMNS = 5
+DAILY = {"route": "daily"}
 
 
 @dataclass(eq=False)
@@ -30,16 +31,20 @@ class Kind:
 
 
 def demand(r: random.Random):
-    asked = {"node": r.choice(NODES), "horizon": r.randint(1, 7)}
+    asked = {**DAILY, "node": r.choice(NODES), "horizon": r.randint(1, 7)}
     if r.random() < .3:
         asked["granularity"] = r.choice(("day", "week", "month"))
-    if r.random() < .2:
-        asked["model_version"] = "production"
     return asked
 
 
+def demand_of_one(r):
+    """Where no release may stand in for the one that is asked for: nobody answers while its run
+    cannot be read. On the route `old` every run is too old, so that the rule answers."""
+    return {**demand(r), **r.choice(({"route": "old"}, {"model_version": "production"}))}
+
+
 def order(r):
-    return {"node": r.choice(NODES[:3]), "lead_time_days": r.randint(1, 3), "review_days": 1,
+    return {"node": r.choice(NODES[:3]), "route": "daily", "lead_time_days": r.randint(1, 3), "review_days": 1,
             "service_level": r.choice((.9, .95, .99)), "on_hand": r.randint(0, 40)}
 
 
@@ -78,17 +83,19 @@ P = "/api/v1/predictions"
 GONE = (200, 503)  # of the model that is loaded and unloaded
 MIX = (
     Kind(20, "POST", P + "/demand", demand, (200,), "product"),
-    Kind(6, "POST", P + "/demand", demand, (200,), "product", who="key"),
-    Kind(4, "POST", P + "/demand", {"node": "sku_none"}, (404,)),
-    Kind(2, "POST", P + "/demand", {"node": "sku_1", "model_version": "demand-9"}, (404,)),
+    Kind(8, "POST", P + "/demand", demand, (200,), "product", who="key"),
+    Kind(6, "POST", P + "/demand", demand_of_one, (200, 503), "product"),
+    Kind(4, "POST", P + "/demand", {**DAILY, "node": "sku_none"}, (404,)),
+    Kind(2, "POST", P + "/demand", {**DAILY, "node": "sku_1", "model_version": "demand-9"}, (404,)),
     Kind(3, "POST", P + "/demand", {"node": "sku_1", "interval": 7}, (400,)),
-    Kind(6, "POST", P + "/demand", garbage, (200, 400, 404)),
+    Kind(2, "POST", P + "/demand", {"node": "sku_1"}, (400,)),  # of which route?
+    Kind(6, "POST", P + "/demand", garbage, (200, 400, 404), "product"),
     Kind(2, "POST", P + "/demand", b'{"node": "sku_1", "horizon": ' + b"[" * 3000, (400,)),
     Kind(2, "POST", P + "/demand", demand, (401,), who="bad"),
     Kind(2, "POST", P + "/demand", demand, (401,), who="none"),
-    Kind(4, "POST", P + "/stockout", {"product_id": "sku_1"}, (200, 404), "product"),
+    Kind(4, "POST", P + "/stockout", {**DAILY, "product_id": "sku_1"}, (200, 404), "product"),
     Kind(8, "POST", P + "/optimize", order, (200, 409), "product"),
-    Kind(6, "GET", P + "/sku_2?model_version=production", None, (200, 404, 503), "product"),
+    Kind(6, "GET", P + "/sku_2?route=daily&model_version=production", None, (200, 404, 503), "product"),
     Kind(3, "GET", P + "/sku_2", None, (400,)),
     Kind(5, "GET", "/api/v1/models"),
     Kind(3, "GET", "/api/v1/models/demand-2"),

@@ -93,7 +93,8 @@ def faults(kind, answer, name):
     if answer.status >= 400:
         told = answer.json()
         is_problem = (answer.type == "application/problem+json" and told["status"] == answer.status
-                      and told["request_id"] == name and (told.get("detail") or told["title"]))
+                      and told["request_id"] == name and (told.get("detail") or told["title"])
+                      and (answer.status != 503 or "retry-after" in answer.headers))
         return [] if is_problem else ["no problem"]
     return label_faults(kind, answer) if kind.label else []
 
@@ -196,8 +197,9 @@ class Soak:
         self.seconds, self.work = seconds, tempfile.TemporaryDirectory(prefix="almanac-soak-")
         self.folder = two_releases(self.work.name)
         with open(os.path.join(self.folder, "almanac.yaml"), "a", encoding="utf-8") as file:
-            file.write("deployments: {daily: {schedule: daily, release: production,"
-                       " previous: true, stale_days_max: 36500}}\n")
+            file.write("deployments:\n"
+                       "  daily: {schedule: daily, previous: true, stale_days_max: 36500}\n"
+                       "  old: {schedule: daily, stale_days_max: 1}\n")
         self.key = _tokens.Key(self.folder, "EdDSA", "soak")
         self.provider = Provider(_tokens.key_set(self.key).encode())
         self.spare = os.path.join(self.folder, "spare.txt")
@@ -220,7 +222,7 @@ class Soak:
             golden = json.load(file)
         record = golden["keys"][0]
         self.api_key, record["roles"], record["note"] = record["note"], ["predictor"], "soak"
-        settings = {"listen": {"workers": 2}, "access": {
+        settings = {"listen": {"workers": 2}, "limits": {"request_seconds": 10}, "access": {
             "tokens": {"keys": self.provider.url, "issuer": _tokens.ISSUER,
                        "audience": [_tokens.AUDIENCE], "refresh_seconds": 1, "retry_seconds": 1,
                        "deadline_ms": 500},
@@ -272,7 +274,12 @@ class Soak:
         self.operate("/v2/repository/models/spare/load", 200, 409)
 
     def move(self):
-        """To the release before, or back. The store may be away just then, which the command says."""
+        """To the release before, or back."""
+        with self.ledger:
+            self.order()
+    ledger = threading.Lock()
+
+    def order(self):
         words = [["rollback"], ["promote", "demand-2"]][self.moves % 2]
         done = subprocess.run([ALMANAC, "models", *words, "--alias", "production", "--why", "soak",
                                "--who", "soak", "--quiet"], cwd=self.folder, capture_output=True)
@@ -281,24 +288,38 @@ class Soak:
     moves = 0
 
     def take_store_away(self):
-        os.rename(self.runs, self.runs + ".away")
-        time.sleep(.5)
-        os.rename(self.runs + ".away", self.runs)
+        with self.store:
+            os.rename(self.runs, self.runs + ".away")
+            time.sleep(.5)
+            os.rename(self.runs + ".away", self.runs)
+    store = threading.Lock()  # one misfortune of it at a time
 
     def damage_run(self):
-        """Bytes of every file of predictions; what is in memory answers, what is loaded does not."""
-        files = [os.path.join(place, name) for place, _, names in os.walk(self.runs)
-                 for name in names if name.endswith(".parquet")]
-        whole = {}
-        for path in files:
-            with open(path, "r+b") as file:
-                whole[path] = file.read()
-                file.seek(0)
-                file.write(b"\0" * 64)
-        time.sleep(1)
-        for path, text in whole.items():
-            with open(path, "r+b") as file:
-                file.write(text)
+        """A release is promoted while what its run is read from is damaged: the release before
+        answers, until the run is tried again."""
+        with self.store, self.ledger:
+            while self.moves % 2 == 0:
+                self.order()
+                time.sleep(.1)
+            whole = {}
+            for path in self.fan_files():
+                with open(path, "r+b") as file:
+                    whole[path] = file.read()
+                    file.seek(200)
+                    file.write(b"damaged")
+            self.order()
+            time.sleep(1)
+            for path, text in whole.items():
+                with open(path, "r+b") as file:
+                    file.write(text)
+
+    def fan_files(self):
+        found = []
+        for place, _, names in os.walk(os.path.join(self.folder, ".almanac/objects")):
+            for path in (os.path.join(place, name) for name in names):
+                with open(path, "rb") as file:
+                    found += [path] if file.read(4) == b"PAR1" else []
+        return found
 
     def provider_down(self):
         self.provider.is_up = False
@@ -397,7 +418,8 @@ class Soak:
             seen.update(client.seen)
         by = Counter()
         for (target, method, status), count in seen.items():
-            by[(self.route_of(target), method, str(status))] += count
+            route = "none" if status == 405 else self.route_of(target)
+            by[(route, method, str(status))] += count
         by[("/metrics", "GET", "200")] -= 1  # the scrape itself is counted when it is over
         told = Counter()
         for series, value in metrics.items():
