@@ -3,12 +3,13 @@
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
  *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|instances] [--seed N]
- *         [--bodies FILE] [--tokens FILE] [--first N] [--pause yes|no]
+ *         [--bodies FILE] [--tokens FILE] [--first N] [--skip SHARE] [--pause yes|no]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
  * requests a second are due at fixed times, whether or not the server keeps up, and a latency
  * counts from when a request was due (so it includes the time that it waited for a connection;
- * nothing is left out when the server stalls). The first tenth of the time is not counted.
+ * nothing is left out when the server stalls). The first tenth of the time, or --skip, is not
+ * counted.
  *
  * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
  * {"instances":[[..],..]}; 4096 different ones. Or the lines of a file, one after the other. With a
@@ -45,7 +46,7 @@
 
 typedef struct options {
     int port, connections, columns, rows;
-    double seconds, rate;
+    double seconds, rate, skip;
     const char *path, *form, *bodies, *tokens;
     int first;
     bool pause;
@@ -365,7 +366,7 @@ static double number(const char *text)
 static options read_options(int argc, char **argv)
 {
     options o = {.connections = 16, .columns = 40, .rows = 1, .seconds = 5, .path = "/",
-                 .form = "oip", .seed = 1};
+                 .form = "oip", .seed = 1, .skip = .1};
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
         int *integer = strcmp(name, "--port") == 0          ? &o.port
@@ -380,6 +381,8 @@ static options read_options(int argc, char **argv)
             o.seconds = number(value);
         } else if (strcmp(name, "--rate") == 0) {
             o.rate = number(value);
+        } else if (strcmp(name, "--skip") == 0) {
+            o.skip = number(value);
         } else if (strcmp(name, "--seed") == 0) {
             o.seed = (uint64_t)number(value);
         } else if (strcmp(name, "--path") == 0) {
@@ -446,7 +449,7 @@ int main(int argc, char **argv)
         open_client(&l, &l.client[i]);
     }
     l.start = now();
-    l.count_from = l.start + l.o.seconds / 10;
+    l.count_from = l.start + l.o.seconds * l.o.skip;
     if (l.o.rate > 0) {
         run_open(&l);
     } else {

@@ -170,8 +170,11 @@ def put_distribution(name, values):
 
 
 def main():
-    work = tempfile.mkdtemp(dir=FOLDER)
-    folder = two_releases(work)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as work:
+        run(two_releases(work))
+
+
+def run(folder):
     many = {"requests_per_minute": 1000000}
     service = Service({"listen": {"workers": 1}, "access": {"tokens": {
         "keys": "keys.json", "issuer": _tokens.ISSUER, "audience": [_tokens.AUDIENCE]},

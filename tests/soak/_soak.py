@@ -477,7 +477,15 @@ class Soak:
             print(f"logged as an error, {count} times: {line}")
 
 
+# What ctest tells sanitizers (cmake/alm_tests.cmake).
+SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+              "LSAN_OPTIONS": f"suppressions={SOURCE}/cmake/lsan.supp:print_suppressions=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
 def main(seconds, clients):
+    for name, value in SANITIZERS.items():
+        os.environ.setdefault(name, value)
     if not _tokens.is_there():
         skip("no openssl command")
     Soak(seconds, clients).run()
