@@ -21,7 +21,7 @@
 
 #include "project/project.h"
 #include "serve/committed_run.h"
-#include "serve/epoch.h"
+#include "base/epoch.h"
 
 typedef struct alm_committed_metric { /* of the backtest, by level; NaN: not known */
     alm_str level;

@@ -1,17 +1,13 @@
 #include "serve/model_set.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/epoch.h"
 #include "base/thread.h"
 #include "serve/model_set_internal.h"
 
-#define SPINS 64            /* before a writer sleeps */
-#define NAP_NS 50000        /* how long; a reader's answer takes about as long */
 #define VERSIONS_SHOWN_BYTES 200
-#define OUTSIDE 0           /* in a slot: the worker reads no snapshot */
 
 /* What is known of one model; behind the writers' lock. */
 typedef struct declared {
@@ -28,18 +24,12 @@ typedef struct published {
     alm_arena *arena; /* this struct lies in it */
 } published;
 
-/* The epoch that a worker saw when it entered. */
-typedef struct slot {
-    _Alignas(64) _Atomic uint64_t epoch;
-} slot;
-
 struct alm_model_set {
     alm_arena *arena;
     size_t workers;
-    slot *slot;
-    _Alignas(64) _Atomic(published *) current;
-    _Atomic uint64_t epoch; /* from 1, one more with every snapshot */
-    _Alignas(64) alm_mutex writing;
+    alm_epoch *epoch;
+    alm_epoch_cell current; /* a `published` */
+    alm_mutex writing;
     declared **model; /* sorted */
     size_t count, room;
 };
@@ -57,46 +47,15 @@ const alm_served_info *alm_served_model_describe(const alm_served_model *model)
 
 /* ---- readers ---- */
 
-/* The slot is written before the pointer is read, both in the one order of all such operations. So
- * a writer that reads the slot after it changed the pointer either sees the epoch, and waits, or
- * the reader reads the new pointer. */
 const alm_model_snapshot *alm_model_set_enter(alm_model_set *set, size_t worker)
 {
-    alm_assert(worker < set->workers);
-    slot *own = &set->slot[worker];
-    alm_assert(atomic_load_explicit(&own->epoch, memory_order_relaxed) == OUTSIDE);
-    atomic_store(&own->epoch, atomic_load(&set->epoch));
-    return &atomic_load(&set->current)->snapshot;
+    alm_epoch_enter(set->epoch, worker);
+    return &((published *)alm_epoch_read(&set->current))->snapshot;
 }
 
 void alm_model_set_leave(alm_model_set *set, size_t worker)
 {
-    alm_assert(worker < set->workers);
-    atomic_store_explicit(&set->slot[worker].epoch, OUTSIDE, memory_order_release);
-}
-
-/* ---- waiting ---- */
-
-static void pause_a_little(size_t *turns)
-{
-    const struct timespec nap = {0, NAP_NS};
-    if ((*turns)++ < SPINS) {
-        (void)sched_yield();
-    } else {
-        (void)nanosleep(&nap, NULL);
-    }
-}
-
-/* Until nobody reads a snapshot older than `epoch`. */
-static void wait_for_readers(const alm_model_set *set, uint64_t epoch)
-{
-    for (size_t i = 0; i < set->workers; i++) {
-        uint64_t seen = atomic_load(&set->slot[i].epoch);
-        for (size_t turns = 0; seen != OUTSIDE && seen < epoch;) {
-            pause_a_little(&turns);
-            seen = atomic_load(&set->slot[i].epoch);
-        }
-    }
+    alm_epoch_leave(set->epoch, worker);
 }
 
 /* ---- publishing ---- */
@@ -120,9 +79,10 @@ static published *make_snapshot(const alm_model_set *set, uint64_t number)
 /* With the writers' lock: afterwards nobody reads what the old snapshot named. */
 static void publish(alm_model_set *set)
 {
-    uint64_t number = atomic_load(&set->current)->snapshot.number + 1;
-    published *old = atomic_exchange(&set->current, make_snapshot(set, number));
-    wait_for_readers(set, atomic_fetch_add(&set->epoch, 1) + 1);
+    const published *now = alm_epoch_read(&set->current);
+    published *next = make_snapshot(set, now->snapshot.number + 1);
+    published *old = alm_epoch_exchange(&set->current, next);
+    alm_epoch_wait(set->epoch);
     alm_arena_destroy(old->arena);
 }
 
@@ -252,17 +212,15 @@ alm_err alm_model_set_create(size_t workers, alm_model_set **out, alm_error *err
         return alm_fail(error, ALM_ERR_INVALID, "%zu workers: 1 to %d", workers,
                         ALM_MODEL_SET_WORKERS_MAX);
     }
+    alm_epoch *epoch = NULL;
+    ALM_TRY(alm_epoch_create(workers, &epoch, error));
     alm_arena *arena = alm_arena_create(0);
     alm_model_set *set = ALM_NEW(arena, alm_model_set);
     set->arena = arena;
     set->workers = workers;
-    set->slot = ALM_NEW_ARRAY(arena, slot, workers);
-    for (size_t i = 0; i < workers; i++) {
-        atomic_init(&set->slot[i].epoch, OUTSIDE);
-    }
-    atomic_init(&set->epoch, 1);
+    set->epoch = epoch;
     alm_mutex_init(&set->writing);
-    atomic_init(&set->current, make_snapshot(set, 1));
+    (void)alm_epoch_exchange(&set->current, make_snapshot(set, 1));
     *out = set;
     return ALM_OK;
 }
@@ -281,12 +239,14 @@ void alm_model_set_destroy(alm_model_set *set)
     if (!set) {
         return;
     }
-    wait_for_readers(set, UINT64_MAX);
+    published *last = alm_epoch_exchange(&set->current, NULL);
+    alm_epoch_wait(set->epoch);
     for (size_t i = 0; i < set->count; i++) {
         destroy_model(set->model[i]->model);
     }
     alm_mutex_deinit(&set->writing);
-    alm_arena_destroy(atomic_load(&set->current)->arena);
+    alm_arena_destroy(last->arena);
+    alm_epoch_destroy(set->epoch);
     alm_arena_destroy(set->arena); /* the struct lies in it */
 }
 
@@ -298,10 +258,10 @@ size_t alm_model_set_workers(const alm_model_set *set)
 /* ---- writers; all below with their lock ---- */
 
 /* An empty version: the default. */
-static alm_err find(const alm_model_set *set, alm_str name, alm_str version, declared **out,
+static alm_err find(alm_model_set *set, alm_str name, alm_str version, declared **out,
                     alm_error *error)
 {
-    const alm_model_snapshot *s = &atomic_load(&set->current)->snapshot;
+    const alm_model_snapshot *s = &((published *)alm_epoch_read(&set->current))->snapshot;
     const alm_model_entry *e = NULL;
     ALM_TRY(alm_model_snapshot_find(s, name, version, &e, error));
     *out = set->model[e - s->entry]; /* both are in one order */

@@ -6,8 +6,7 @@
 #ifndef ALM_SERVE_ONLINE_INTERNAL_H
 #define ALM_SERVE_ONLINE_INTERNAL_H
 
-#include <stdatomic.h>
-
+#include "base/epoch.h"
 #include "serve/online_state.h"
 
 /* Where a column of the panel comes from. */
@@ -95,27 +94,18 @@ typedef struct almi_view { /* what a reader sees of a series */
     almi_history history;
 } almi_view;
 
-typedef struct almi_table { /* what hangs on the atomic pointer */
-    alm_online_now now;
-    const alm_online_series **series;
-} almi_table;
-
-/* Replaced at a publish: freed when no reader has an epoch up to `epoch` any more. */
-typedef struct almi_retired {
+/* What a publish replaces: freed with the table that showed it. */
+typedef struct almi_dropped {
     void *memory;
     alm_feature_state *state;
-    uint64_t epoch;
-} almi_retired;
+} almi_dropped;
 
-typedef struct almi_retired_list {
-    almi_retired *item;
-    size_t count;
-    size_t room;
-} almi_retired_list;
-
-typedef struct almi_reader {
-    _Alignas(64) _Atomic uint64_t epoch; /* 0: outside */
-} almi_reader;
+typedef struct almi_table { /* what is published */
+    alm_online_now now;
+    const alm_online_series **series;
+    almi_dropped *dropped; /* the writer's; NULL while it is the newest table */
+    size_t dropped_count;
+} almi_table;
 
 struct alm_online_state {
     alm_arena *arena;
@@ -165,11 +155,8 @@ struct alm_online_state {
     bool broken;
     alm_arena *scratch;
 
-    _Atomic(const almi_table *) table;
-    _Atomic uint64_t epoch;
-    almi_retired_list retired;
-    size_t workers;
-    almi_reader *readers;
+    alm_epoch *epoch;
+    alm_epoch_cell table; /* an almi_table */
 };
 
 /* ---- online_cells.c ---- */

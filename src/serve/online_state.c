@@ -2,10 +2,8 @@
  *
  * A writer works on drafts: copies of the views that change. Histories are appended to in place,
  * because a reader does not look behind its origin; a correction copies them. When all is done, a
- * table of all views replaces the one before, and what it replaced is freed later (epochs: a reader
- * shows the epoch it came in; what was replaced in epoch e is freed when nobody shows e or less.
- * A reader that comes in shows its epoch first and reads the pointer then; so either the writer
- * sees it, or it sees what the writer has published). */
+ * table of all views replaces the one before (base/epoch.h), which takes along what only readers of
+ * it or of older ones can still see. */
 #include "serve/online_internal.h"
 
 #include <math.h>
@@ -58,50 +56,15 @@ static alm_err own_history(alm_online_state *online, size_t series, almi_view *d
 
 /* ---- publishing ---- */
 
-/* So that nothing can fail once a table is published. */
-static alm_err room_to_retire(alm_online_state *online, size_t count, alm_error *error)
+static void destroy_table(void *memory)
 {
-    almi_retired_list *list = &online->retired;
-    size_t room = list->room ? list->room : 64;
-    while (room - list->count < count) {
-        room *= 2;
+    almi_table *table = memory;
+    for (size_t i = 0; i < table->dropped_count; i++) {
+        alm_feature_state_destroy(table->dropped[i].state);
+        alm_heap_free(table->dropped[i].memory);
     }
-    if (room > list->room) {
-        void *item = list->item;
-        ALM_TRY(alm_heap_try_resize(list->item, list->room * sizeof *list->item,
-                                    room * sizeof *list->item, &item, error));
-        list->item = item;
-        list->room = room;
-    }
-    return ALM_OK;
-}
-
-static void retire(alm_online_state *online, void *memory, alm_feature_state *state)
-{
-    almi_retired_list *list = &online->retired;
-    alm_assert(list->count < list->room);
-    list->item[list->count++] = (almi_retired){memory, state, atomic_load(&online->epoch)};
-}
-
-static void free_retired(alm_online_state *online)
-{
-    uint64_t oldest = UINT64_MAX;
-    for (size_t w = 0; w < online->workers; w++) {
-        uint64_t epoch = atomic_load(&online->readers[w].epoch);
-        oldest = epoch && epoch < oldest ? epoch : oldest;
-    }
-    almi_retired_list *list = &online->retired;
-    size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        almi_retired *item = &list->item[i];
-        if (item->epoch < oldest) {
-            alm_feature_state_destroy(item->state);
-            alm_heap_free(item->memory);
-        } else {
-            list->item[kept++] = *item;
-        }
-    }
-    list->count = kept;
+    alm_heap_free(table->dropped);
+    alm_heap_free(table);
 }
 
 static double scale_of(const alm_online_state *online, const almi_view *view)
@@ -130,6 +93,7 @@ static almi_table *make_table(alm_online_state *online, alm_error *error)
         return NULL;
     }
     almi_table *table = memory;
+    *table = (almi_table){0};
     table->series = (const alm_online_series **)(void *)(table + 1);
     for (size_t s = 0; s < online->series_count; s++) {
         const almi_view *view = online->draft[s] ? online->draft[s] : online->view[s];
@@ -149,21 +113,46 @@ static almi_table *make_table(alm_online_state *online, alm_error *error)
     return table;
 }
 
-/* The drafts are what is published now; what they replace is retired. */
-static void take_over_drafts(alm_online_state *online)
+/* Notes in the table what the drafts replace. */
+static alm_err drop_replaced(const alm_online_state *online, almi_table *table, size_t drafts,
+                             alm_error *error)
 {
+    void *memory = NULL;
+    ALM_TRY(alm_heap_try(2 * drafts * sizeof(almi_dropped) + 1, &memory, error));
+    table->dropped = memory;
     for (size_t s = 0; s < online->series_count; s++) {
-        almi_view *draft = online->draft[s];
+        const almi_view *draft = online->draft[s];
         almi_view *view = online->view[s];
         if (draft) {
             if (draft->history.target != view->history.target) {
-                retire(online, view->history.target, NULL);
+                table->dropped[table->dropped_count++].memory = view->history.target;
             }
-            retire(online, view, view->state);
-            online->view[s] = draft;
-            online->draft[s] = NULL;
+            table->dropped[table->dropped_count++] = (almi_dropped){view, view->state};
         }
     }
+    return ALM_OK;
+}
+
+static void drop_nothing(almi_table *table)
+{
+    alm_heap_free(table->dropped);
+    table->dropped = NULL;
+    table->dropped_count = 0;
+}
+
+/* The old table is complete before it is replaced: it may be freed at once. */
+static alm_err replace_table(alm_online_state *online, almi_table *next, size_t drafts,
+                             alm_error *error)
+{
+    almi_table *old = alm_epoch_read(&online->table); /* nobody else publishes here */
+    if (old) {
+        ALM_TRY(drop_replaced(online, old, drafts, error));
+    }
+    alm_err code = alm_epoch_publish(online->epoch, &online->table, next, destroy_table, error);
+    if (code != ALM_OK && old) {
+        drop_nothing(old);
+    }
+    return code;
 }
 
 alm_err almi_online_show(alm_online_state *online, alm_error *error)
@@ -175,19 +164,19 @@ alm_err almi_online_show(alm_online_state *online, alm_error *error)
             drafts++;
         }
     }
-    ALM_TRY(room_to_retire(online, 2 * drafts + 1, error));
     almi_table *table = make_table(online, error);
     if (!table) {
         return ALM_ERR_MEMORY;
     }
-    const almi_table *before = atomic_load(&online->table);
-    atomic_store(&online->table, table);
-    if (before) {
-        retire(online, (void *)before, NULL);
+    alm_err code = replace_table(online, table, drafts, error);
+    if (code != ALM_OK) {
+        destroy_table(table);
+        return code;
     }
-    take_over_drafts(online);
-    atomic_fetch_add(&online->epoch, 1);
-    free_retired(online);
+    for (size_t s = 0; s < online->series_count; s++) {
+        online->view[s] = online->draft[s] ? online->draft[s] : online->view[s];
+        online->draft[s] = NULL;
+    }
     return ALM_OK;
 }
 
@@ -203,10 +192,8 @@ alm_err alm_online_state_open(const alm_online_options *options, alm_online_stat
     online->scratch = alm_arena_create(0);
     online->project = options->project;
     online->plan = options->plan;
-    online->workers = options->workers;
-    online->readers = ALM_NEW_ARRAY(arena, almi_reader, options->workers);
-    atomic_store(&online->epoch, 1);
-    alm_err code = almi_online_read(online, options, error);
+    alm_err code = alm_epoch_create(options->workers, &online->epoch, error);
+    code = code == ALM_OK ? almi_online_read(online, options, error) : code;
     for (size_t s = 0; s < online->series_count && code == ALM_OK; s++) {
         show_draft(online, online->view[s]);
     }
@@ -238,15 +225,14 @@ void alm_online_state_close(alm_online_state *online)
         almi_view_destroy(online->view[s]);
         alm_heap_free(online->entries[s].item);
     }
-    for (size_t w = 0; w < online->workers; w++) {
-        alm_assert(atomic_load(&online->readers[w].epoch) == 0);
+    almi_table *table = alm_epoch_exchange(&online->table, NULL);
+    if (table) {
+        destroy_table(table);
     }
-    free_retired(online);
+    alm_epoch_destroy(online->epoch);
     for (size_t g = 0; g < online->grouping_count; g++) {
         alm_heap_free(online->groupings[g].dirty.item);
     }
-    alm_heap_free((void *)atomic_load(&online->table));
-    alm_heap_free(online->retired.item);
     alm_heap_free(online->dirty.item);
     alm_heap_free(online->pending.item);
     alm_heap_free(online->said);
@@ -643,16 +629,13 @@ alm_err alm_online_state_advance(alm_online_state *online, alm_date end, alm_err
 
 const alm_online_now *alm_online_state_enter(alm_online_state *online, size_t worker)
 {
-    alm_assert(worker < online->workers);
-    _Atomic uint64_t *mine = &online->readers[worker].epoch;
-    alm_assert(atomic_load_explicit(mine, memory_order_relaxed) == 0);
-    atomic_store(mine, atomic_load(&online->epoch));
-    return &atomic_load(&online->table)->now;
+    alm_epoch_enter(online->epoch, worker);
+    return &((almi_table *)alm_epoch_read(&online->table))->now;
 }
 
 void alm_online_state_leave(alm_online_state *online, size_t worker)
 {
-    atomic_store_explicit(&online->readers[worker].epoch, 0, memory_order_release);
+    alm_epoch_leave(online->epoch, worker);
 }
 
 void alm_online_state_panel(const alm_online_state *online, const alm_online_now *now,

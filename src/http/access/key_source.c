@@ -3,10 +3,10 @@
 
 #include <stdatomic.h>
 
+#include "base/epoch.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/http_client.h"
-#include "base/published.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -17,11 +17,11 @@ struct alm_key_source {
     const char *location;
     const char *ca_file; /* NULL: the system's */
     alm_key_source_place place;
-    alm_published *published;
+    alm_epoch *epoch;
+    alm_epoch_cell cell; /* the object in force */
     atomic_uint_fast64_t generation;
     atomic_bool wanted;
     alm_digest digest; /* of the content in force */
-    int workers;
     bool started;      /* the clock was seen */
     bool failed;       /* the last time */
     uint64_t read_ns;  /* when it was last tried */
@@ -95,16 +95,16 @@ static alm_err read_content(alm_key_source *source, alm_arena *arena, bool *chan
         return alm_error_wrap(error, code, "reading keys from %s", source->location);
     }
     alm_digest digest = alm_hash_bytes(text.data, text.size);
-    if (source->published && alm_digest_equal(&digest, &source->digest)) {
+    bool is_first = !alm_epoch_read(&source->cell);
+    if (!is_first && alm_digest_equal(&digest, &source->digest)) {
         return ALM_OK;
     }
     void *object = NULL;
     ALM_TRY(source->kind->parse(text, source->location, &object, error));
-    if (source->published) {
-        alm_published_swap(source->published, object);
-    } else {
-        source->published = alm_published_create(source->workers, object,
-                                                 source->kind->destroy);
+    code = alm_epoch_publish(source->epoch, &source->cell, object, source->kind->destroy, error);
+    if (code != ALM_OK) {
+        source->kind->destroy(object);
+        return code;
     }
     /* Behind the swap: who sees this number sees at least this object. */
     atomic_fetch_add(&source->generation, 1);
@@ -133,12 +133,12 @@ alm_err alm_key_source_open(const alm_env *env, const alm_key_source_kind *kind,
     source->ca_file = place->ca_file.size
                           ? alm_arena_copy_text(arena, place->ca_file.data, place->ca_file.size)
                           : NULL;
-    source->workers = workers;
     atomic_init(&source->generation, 0);
     atomic_init(&source->wanted, false);
     bool changed = false;
     alm_arena *scratch = alm_arena_create(0);
-    alm_err code = read_content(source, scratch, &changed, error);
+    alm_err code = alm_epoch_create((size_t)workers, &source->epoch, error);
+    code = code == ALM_OK ? read_content(source, scratch, &changed, error) : code;
     alm_arena_destroy(scratch);
     if (code != ALM_OK) {
         alm_key_source_close(source);
@@ -151,7 +151,11 @@ alm_err alm_key_source_open(const alm_env *env, const alm_key_source_kind *kind,
 void alm_key_source_close(alm_key_source *source)
 {
     if (source) {
-        alm_published_destroy(source->published);
+        void *object = alm_epoch_exchange(&source->cell, NULL);
+        if (object) {
+            source->kind->destroy(object);
+        }
+        alm_epoch_destroy(source->epoch);
         alm_arena_destroy(source->arena);
     }
 }
@@ -173,7 +177,7 @@ alm_err alm_key_source_refresh(alm_key_source *source, uint64_t now_ns, bool *ch
     if (pause_s < source->place.retry_s) {
         pause_s = source->place.retry_s;
     }
-    (void)alm_published_collect(source->published);
+    (void)alm_epoch_reclaim(source->epoch);
     if (elapsed < pause_s * SECOND) {
         return ALM_OK;
     }
@@ -202,10 +206,11 @@ uint64_t alm_key_source_generation(alm_key_source *source)
 
 const void *alm_key_source_enter(alm_key_source *source, int worker)
 {
-    return alm_published_enter(source->published, worker);
+    alm_epoch_enter(source->epoch, (size_t)worker);
+    return alm_epoch_read(&source->cell);
 }
 
 void alm_key_source_leave(alm_key_source *source, int worker)
 {
-    alm_published_leave(source->published, worker);
+    alm_epoch_leave(source->epoch, (size_t)worker);
 }

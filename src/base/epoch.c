@@ -1,6 +1,11 @@
-#include "serve/epoch.h"
+#include "base/epoch.h"
+
+#include <sched.h>
+#include <time.h>
 
 #define LINE_BYTES 64
+#define SPINS 64     /* before a publisher who waits sleeps */
+#define NAP_NS 50000 /* how long; a reader's answer takes about as long */
 #define OUTSIDE 0 /* counts begin at 1 */
 
 typedef struct slot { /* a cache line of its own */
@@ -110,6 +115,25 @@ alm_err alm_epoch_publish(alm_epoch *epoch, alm_epoch_cell *cell, void *next,
     }
     (void)alm_epoch_reclaim(epoch);
     return ALM_OK;
+}
+
+void *alm_epoch_exchange(alm_epoch_cell *cell, void *next)
+{
+    cell->destroy = NULL;
+    return atomic_exchange(&cell->current, next);
+}
+
+void alm_epoch_wait(alm_epoch *epoch)
+{
+    const struct timespec nap = {0, NAP_NS};
+    uint64_t count = atomic_fetch_add(&epoch->count, 1);
+    for (size_t i = 0; i < epoch->workers; i++) {
+        uint64_t note = atomic_load(&epoch->slots[i].note);
+        for (size_t turns = 0; note != OUTSIDE && note <= count; turns++) {
+            (void)(turns < SPINS ? sched_yield() : nanosleep(&nap, NULL));
+            note = atomic_load(&epoch->slots[i].note);
+        }
+    }
 }
 
 /* Every reader inside has a note of at least this. */

@@ -1,15 +1,19 @@
 /* epoch.h: publishing immutable things that readers use without a lock.
  *
  * For everything of the online service that changes while requests are answered: models, committed
- * runs, routes, limits. What is published never changes again; a new one takes its place.
+ * runs, the online state, keys. What is published never changes again; a new one takes its place.
  *
  *   alm_epoch_enter(epoch, worker);                 one store into the worker's own cache line
- *   const model_set *set = alm_epoch_read(&cell);   one load; valid until the leave
+ *   const thing *seen = alm_epoch_read(&cell);      one load; valid until the leave
  *   ...
  *   alm_epoch_leave(epoch, worker);
  *
- *   alm_epoch_publish(epoch, &cell, set, destroy);  swaps the pointer; what was there is destroyed
+ *   alm_epoch_publish(epoch, &cell, next, destroy); swaps the pointer; what was there is destroyed
  *                                                   once every worker that may see it has left
+ *
+ *   old = alm_epoch_exchange(&cell, next);          the same for a publisher who may wait, and who
+ *   alm_epoch_wait(epoch);                          frees more than one thing then; cannot fail
+ *   destroy(old);
  *
  * Order (all of it sequentially consistent). A reader notes the count and then reads the pointer; a
  * publisher swaps the pointer, takes the count and raises it. A reader whose note the publisher's
@@ -20,8 +24,8 @@
  * neither waits nor enters again: a worker that stays inside keeps everything that is replaced.
  * Publishing and reclaiming may be done by any thread, workers inside too (what they replaced then
  * goes later). `destroy` runs in the thread that publishes or reclaims, never in a reader. */
-#ifndef ALM_SERVE_EPOCH_H
-#define ALM_SERVE_EPOCH_H
+#ifndef ALM_BASE_EPOCH_H
+#define ALM_BASE_EPOCH_H
 
 #include <stdatomic.h>
 
@@ -52,6 +56,11 @@ void *alm_epoch_read(alm_epoch_cell *cell);
  * ALM_ERR_MEMORY: nothing has happened. */
 ALM_NODISCARD alm_err alm_epoch_publish(alm_epoch *epoch, alm_epoch_cell *cell, void *next,
                                         void (*destroy)(void *), alm_error *error);
+/* `next` takes the place of what is there, which is the caller's now; readers may still see it
+ * until a wait that begins later is over. One publisher at a time; the cell does not own `next`. */
+void *alm_epoch_exchange(alm_epoch_cell *cell, void *next);
+/* Until every worker that is inside now has left. Not to be called by one that is inside. */
+void alm_epoch_wait(alm_epoch *epoch);
 /* Destroys what no reader can see any more and returns how much still waits. Publishing does this
  * too; something that is replaced rarely is freed sooner by a call now and then. */
 size_t alm_epoch_reclaim(alm_epoch *epoch);
