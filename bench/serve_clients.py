@@ -49,8 +49,9 @@ def make_service(folder):
         "limits": {"requests_per_minute": PER_MINUTE}}}, (), {"LOG_LEVEL": "info"}, folder)
     key = _tokens.Key(folder, "EdDSA", "bench")
     service.write("keys.json", _tokens.key_set(key))
-    service.write("tokens", "".join(key.token(sub=f"client-{i}", scope="almanac:predictor",
-                                              exp=int(time.time()) + 86400) + "\n" for i in range(CLIENTS)))
+    tokens = [key.token(sub=f"client-{i}", scope="almanac:predictor", exp=int(time.time()) + 86400)
+              for i in range(CLIENTS)]
+    service.write("tokens", "\n".join(tokens) + "\n")
     service.write("bodies", bodies())
     return service, key
 

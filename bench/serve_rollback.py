@@ -131,7 +131,8 @@ def written(folder):
     """The time that the newest entry bears, in seconds."""
     registry = sqlite3.connect(f"file:{folder}/.almanac/registry.db?mode=ro", uri=True)
     try:
-        return registry.execute("SELECT at FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()[0] / 1e6
+        newest = registry.execute("SELECT at FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+        return newest[0] / 1e6
     finally:
         registry.close()
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """MLflow's client: the rows of a data frame to /invocations, as to `mlflow models serve`.
 
-    ALMANAC_URL=http://localhost:3003 ALMANAC_TOKEN=... python3 examples/clients/mlflow_scoring.py \\
-        COLUMN,COLUMN,...
+    ALMANAC_URL=http://localhost:3003 ALMANAC_TOKEN=... \\
+        python3 examples/clients/mlflow_scoring.py COLUMN,COLUMN,...
 
-Needs mlflow, or mlflow-skinny with pandas and scipy. /invocations names no model, so the service has to serve
-exactly one: `almanac serve --model NAME=FILE`."""
+Needs mlflow, or mlflow-skinny with pandas and scipy. /invocations names no model, so the service
+has to serve exactly one: `almanac serve --model NAME=FILE`."""
 import os
 import sys
 from urllib.parse import urlsplit

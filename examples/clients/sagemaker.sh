@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # What SageMaker asks of the container of a model, asked by hand: `/ping` within two seconds, and
-# `/invocations` with the bytes of InvokeEndpoint, on port 8080 of the container. There the platform
-# stands before the service and the model is yours, so it runs without access of its own:
+# `/invocations` with the bytes of InvokeEndpoint, on port 8080. The platform sends no credentials,
+# and almanac without access listens on loopback only, so something has to stand between the two in
+# the container:
 #
-#     PORT=8080 almanac serve --model /opt/ml/model/model.txt
+#     PORT=3003 almanac serve --model /opt/ml/model/model.txt &
+#     socat TCP-LISTEN:8080,fork,reuseaddr TCP:127.0.0.1:3003
+#
 #     ALMANAC_URL=http://localhost:8080 examples/clients/sagemaker.sh ROWS.csv
 set -euo pipefail
 rows=${1:?a CSV file with a header}

@@ -582,27 +582,17 @@ static bool is_gone(const connection *c, uint64_t now)
            recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static void end_gone(worker *w)
-{
-    uint64_t now = now_ns(w->server);
-    for (connection *c = w->first; c; c = c->next) {
-        if (!c->is_expired && is_gone(c, now)) {
-            c->is_expired = true;
-            (void)shutdown(c->socket, SHUT_RDWR);
-        }
-    }
-}
-
 /* A shut socket is noticed by the library, which then ends the connection in its own way. */
-static void end_expired(worker *w)
+static void end_expired(worker *w, bool looks_for_gone)
 {
     uint64_t now = now_ns(w->server);
     uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
     for (connection *c = w->first; c; c = c->next) {
-        if (!c->is_expired && !c->is_waiting && now - c->waiting_since_ns > limit) {
+        bool is_late = !c->is_waiting && now - c->waiting_since_ns > limit;
+        if (!c->is_expired && (is_late || (looks_for_gone && is_gone(c, now)))) {
             c->is_expired = true;
             (void)shutdown(c->socket, SHUT_RDWR);
-            atomic_fetch_add_explicit(&w->server->timed_out, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&w->server->timed_out, is_late, memory_order_relaxed);
         }
     }
 }
@@ -637,10 +627,7 @@ static void worker_main(void *context)
         uint64_t now = now_ns(w->server);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
-            end_expired(w);
-            if (++ticks % GONE_TICKS == 0) {
-                end_gone(w);
-            }
+            end_expired(w, ++ticks % GONE_TICKS == 0);
         }
         if (alm_server_is_draining(w->server) && !atomic_load(&w->quiesced)) {
             stop_accepting(w);

@@ -1,5 +1,5 @@
-"""What the clients of the soak send: a table, one line for each kind of request. An endpoint that is
-added to the service is added here in a line.
+"""What the clients of the soak send: a table, one line for each kind of request. An endpoint that
+is added to the service is added here in a line.
 
     Kind(share, METHOD, target, body, statuses, label, ...)
 
@@ -44,8 +44,9 @@ def demand_of_one(r):
 
 
 def order(r):
-    return {"node": r.choice(NODES[:3]), "route": "daily", "lead_time_days": r.randint(1, 3), "review_days": 1,
-            "service_level": r.choice((.9, .95, .99)), "on_hand": r.randint(0, 40)}
+    return {**DAILY, "node": r.choice(NODES[:3]), "lead_time_days": r.randint(1, 3),
+            "review_days": 1, "service_level": r.choice((.9, .95, .99)),
+            "on_hand": r.randint(0, 40)}
 
 
 def rows(r, count):
@@ -95,7 +96,8 @@ MIX = (
     Kind(2, "POST", P + "/demand", demand, (401,), who="none"),
     Kind(4, "POST", P + "/stockout", {**DAILY, "product_id": "sku_1"}, (200, 404), "product"),
     Kind(8, "POST", P + "/optimize", order, (200, 409), "product"),
-    Kind(6, "GET", P + "/sku_2?route=daily&model_version=production", None, (200, 404, 503), "product"),
+    Kind(6, "GET", P + "/sku_2?route=daily&model_version=production", None, (200, 404, 503),
+         "product"),
     Kind(3, "GET", P + "/sku_2", None, (400,)),
     Kind(5, "GET", "/api/v1/models"),
     Kind(3, "GET", "/api/v1/models/demand-2"),

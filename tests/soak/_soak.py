@@ -134,7 +134,8 @@ class Client(threading.Thread):
     def request(self, kind, name):
         body = kind.body(self.random) if callable(kind.body) else kind.body
         body = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        lines = [f"{kind.method} {kind.target} HTTP/1.1", "Host: localhost", "X-Request-ID: " + name]
+        lines = [f"{kind.method} {kind.target} HTTP/1.1", "Host: localhost",
+                 "X-Request-ID: " + name]
         headers = {**({"Content-Type": "application/json"} if body else {}), **kind.headers}
         headers.update(self.soak.credentials(kind.who, self.number))
         lines += [f"{key}: {value}" for key, value in headers.items()]
@@ -246,8 +247,7 @@ class Soak:
     # -- disturbances --
 
     def operate(self, target, *statuses):
-        answer = self.service.ask("POST", target, {**self.admin, "Content-Type": "application/json"},
-                                  b"{}")
+        answer = self.service.post(target, {}, self.admin)
         with self.lock:
             self.own[(target, "POST", answer.status)] += 1
         check(answer.status in statuses, target, answer)
@@ -384,7 +384,8 @@ class Soak:
             self.is_over.set()
             for thread in everybody:
                 thread.join(120)
-            check(alive and service.process.poll() is None, "the process lives", service.text[-3000:])
+            check(alive and service.process.poll() is None, "the process lives",
+                  service.text[-3000:])
             self.compare(warm, last)
             self.agree(self.scrape())
             self.tell(everybody)

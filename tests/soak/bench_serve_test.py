@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The measurements of bench/serve_clients.py and bench/serve_rollback.py in a few seconds: they run,
-nothing is refused, and what they print has its names. No time decides anything."""
+"""The measurements of bench/serve_clients.py and bench/serve_rollback.py in a few seconds: they
+run, nothing is refused, and what they print has its names. No time decides anything."""
 import json
 import os
 import subprocess
