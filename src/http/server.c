@@ -47,7 +47,7 @@ typedef struct connection {
     alm_arena *arena;
     alm_buffer body, reply_body, inflated, packed, piece;
     /* of the exchange at hand */
-    bool is_begun, is_refused, is_too_large, is_waiting, is_expired;
+    bool is_begun, is_refused, is_too_large, is_waiting, is_replied, is_expired;
     alm_header *header;
     alm_str target;
     alm_request request;
@@ -300,6 +300,7 @@ static struct MHD_Response *make_response(connection *c)
 static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 {
     alm_assert(c->reply.status >= 200 && c->reply.status <= 599);
+    c->is_replied = true;
     if (c->reply_body.failed) {
         refuse(c, 503, "out of memory"); /* the text fits into what there is, or is empty */
         alm_buffer_clear(&c->reply_body);
@@ -492,7 +493,7 @@ static void finish(connection *c, bool sent)
         }
         atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
     }
-    c->is_begun = c->is_refused = c->is_too_large = false;
+    c->is_begun = c->is_refused = c->is_too_large = c->is_replied = false;
     c->slot = NULL;
     alm_buffer *buffers[] = {&c->body, &c->reply_body, &c->inflated, &c->packed, &c->piece};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
@@ -577,8 +578,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 static bool is_gone(const connection *c, uint64_t now)
 {
     char byte;
-    bool is_whole = c->is_begun && c->reply.status != 0;
-    return !is_whole && !c->is_waiting && now - c->waiting_since_ns > NS_PER_S &&
+    return !c->is_replied && !c->is_waiting && now - c->waiting_since_ns > NS_PER_S &&
            recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 

@@ -258,7 +258,7 @@ class Soak:
     def unload_and_load(self):
         self.operate("/v2/repository/models/spare/unload", 200, 409)
         time.sleep(.05)
-        self.operate("/v2/repository/models/spare/load", 200, 409)
+        self.operate("/v2/repository/models/spare/load", 200, 409, 500)  # it may be damaged
 
     def damage_model(self):
         """A file that is no model any more: what is loaded goes on answering."""
