@@ -86,16 +86,6 @@ static bool is_same(const alm_call *call, const almi_loading *before)
     return same;
 }
 
-static void retire(alm_meters *meters, const almi_loading *what, bool is_gone)
-{
-    const alm_str names[] = {what->model, what->version};
-    alm_meters_retire_all(meters, ALM_SERVICE_MODEL, names, 2);
-    if (is_gone) {
-        alm_meters_retire_all(meters, ALM_SERVICE_PREDICTIONS, names, 2);
-        alm_meters_retire_all(meters, ALM_SERVICE_PREDICTION_DURATION, names, 2);
-    }
-}
-
 void almi_loading_count(const alm_call *call, const almi_loading *loading, bool is_unload,
                         bool is_done)
 {
@@ -114,8 +104,11 @@ void almi_loading_count(const alm_call *call, const almi_loading *loading, bool 
         alm_meter_observe(alm_meters_find(meters, ALM_SERVICE_MODEL_LOAD_DURATION, NULL), worker,
                           alm_env_monotonic_ns(call->service->env) - loading->begun_ns);
     }
-    if (is_done && loading->digest[0] && (is_unload || !is_same(call, loading))) {
-        retire(meters, loading, is_unload);
+    if (is_done && is_unload) {
+        alm_service_meters_forget_model(meters, loading->model, loading->version);
+    } else if (is_done && loading->digest[0] && !is_same(call, loading)) {
+        const alm_str names[] = {loading->model, loading->version};
+        alm_meters_retire_all(meters, ALM_SERVICE_MODEL, names, 2);
     }
 }
 
