@@ -198,9 +198,11 @@ class Soak:
         self.seconds, self.work = seconds, tempfile.TemporaryDirectory(prefix="almanac-soak-")
         self.folder = two_releases(self.work.name)
         with open(os.path.join(self.folder, "almanac.yaml"), "a", encoding="utf-8") as file:
+            # Time enough on a machine that does other things as well; deadlines have their own tests.
             file.write("deployments:\n"
-                       "  daily: {schedule: daily, previous: true, stale_days_max: 36500}\n"
-                       "  old: {schedule: daily, stale_days_max: 1}\n")
+                       "  daily: {schedule: daily, previous: true, stale_days_max: 36500,"
+                       " deadline_ms: 10000}\n"
+                       "  old: {schedule: daily, stale_days_max: 1, deadline_ms: 10000}\n")
         self.key = _tokens.Key(self.folder, "EdDSA", "soak")
         self.provider = Provider(_tokens.key_set(self.key).encode())
         self.spare = os.path.join(self.folder, "spare.txt")
