@@ -33,6 +33,7 @@ void alm_metrics_add_window(alm_metrics *m, const double *y, const double *forec
 {
     double absolute = 0;
     double squared = 0;
+    double symmetric = 0;
     size_t pairs = 0;
     for (size_t t = 0; t < n; t++) {
         if (isnan(y[t])) {
@@ -43,6 +44,7 @@ void alm_metrics_add_window(alm_metrics *m, const double *y, const double *forec
         m->actual += fabs(y[t]);
         absolute += fabs(error);
         squared += error * error;
+        symmetric += error != 0 ? 200 * fabs(error) / (fabs(forecast[t]) + fabs(y[t])) : 0;
         if (y[t] > 0) {
             m->percentage += fabs(error) / y[t];
             m->percentage_pairs++;
@@ -55,6 +57,8 @@ void alm_metrics_add_window(alm_metrics *m, const double *y, const double *forec
     m->pairs += pairs;
     m->absolute += absolute;
     m->squared += squared;
+    m->smape += symmetric / (double)pairs;
+    m->smape_windows++;
     if (scale.squared > 0) {
         m->rmsse += sqrt(squared / (double)pairs / scale.squared);
         m->rmsse_windows++;
@@ -120,6 +124,11 @@ double alm_metrics_rmsse(const alm_metrics *m)
 double alm_metrics_mase(const alm_metrics *m)
 {
     return ratio(m->mase, (double)m->mase_windows);
+}
+
+double alm_metrics_smape(const alm_metrics *m)
+{
+    return ratio(m->smape, (double)m->smape_windows);
 }
 
 double alm_metrics_pinball(const alm_metrics *m, size_t level)

@@ -29,8 +29,8 @@ typedef struct alm_metrics {
     double pinball[ALM_METRIC_LEVELS_MAX]; /* sums */
     uint64_t pinball_pairs;
     uint64_t covered, interval_pairs; /* by the central interval, randomised for counts */
-    double rmsse, mase;               /* sums over series-windows */
-    uint64_t rmsse_windows, mase_windows, unscaled_windows;
+    double rmsse, mase, smape;        /* sums over series-windows */
+    uint64_t rmsse_windows, mase_windows, smape_windows, unscaled_windows;
 } alm_metrics;
 
 /* One series over one origin's horizon: n pairs; adds the scaled metrics too. */
@@ -48,6 +48,8 @@ double alm_metrics_mae(const alm_metrics *metrics);
 double alm_metrics_mape(const alm_metrics *metrics);
 double alm_metrics_rmsse(const alm_metrics *metrics); /* mean over series-windows */
 double alm_metrics_mase(const alm_metrics *metrics);
+/* Mean over series-windows of the mean of 200 |f - y| / (|f| + |y|) (M3, M4); 0 where both are. */
+double alm_metrics_smape(const alm_metrics *metrics);
 double alm_metrics_pinball(const alm_metrics *metrics, size_t level);
 double alm_metrics_coverage(const alm_metrics *metrics);
 

@@ -149,9 +149,25 @@ static void pinball_and_coverage(void **state)
     assert_near(alm_metrics_coverage(&m), .6);
 }
 
+/* By hand: 200 x (1/3, 0, 1) of the first window, 200 x 1/7 of the second. */
+static void symmetric_percentages_are_means_of_windows(void **state)
+{
+    (void)state;
+    static const double Y[] = {1, 0, 3, NAN};
+    static const double F[] = {2, 0, 0, 5};
+    static const double Y_OTHER[] = {4};
+    static const double F_OTHER[] = {3};
+    alm_metrics m = {0};
+    assert_true(isnan(alm_metrics_smape(&m)));
+    alm_metrics_add_window(&m, Y, F, 4, (alm_scale){0, 0});
+    alm_metrics_add_window(&m, Y_OTHER, F_OTHER, 1, (alm_scale){0, 0});
+    assert_near(alm_metrics_smape(&m), (200 * (1. / 3 + 1) / 3 + 200. / 7) / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(symmetric_percentages_are_means_of_windows),
         cmocka_unit_test(scales_begin_at_the_first_sale_and_skip_missing),
         cmocka_unit_test(series_without_a_scale),
         cmocka_unit_test(pooled_and_scaled_metrics_match_numpy),

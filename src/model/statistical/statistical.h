@@ -1,0 +1,56 @@
+/* statistical.h: forecasters that look at one series alone.
+ *
+ * One interface, one file per family. A forecaster is fitted to a past and is then a small state:
+ * it can be moved on by one more value without fitting again, and says the means of the periods to
+ * come and how uncertain each is. All of it is pure arithmetic in a fixed order: the same bits on
+ * every machine, for any number of threads.
+ *
+ * VALUES. A past holds one value per period, oldest first. NaN is a value that is not known: it is
+ * left out of what is fitted, never filled in. Values may be negative. Every finite past, however
+ * odd (one value, all equal, 1e300), has a finite forecast or is refused by `fit`.
+ *
+ * UNCERTAINTY is that of the model with its fitted parameters: the standard deviation of the value
+ * h periods ahead, of errors that are independent and of one size. NaN where the past is too short
+ * to tell.
+ *
+ * Errors of `fit`: ALM_ERR_INCOMPLETE says how many values are needed and how many are known;
+ * ALM_ERR_NUMERIC: numbers of this size cannot be worked with. Nothing is written then.
+ *
+ * Thread safety: a fitted forecaster may be read by any number of threads; `update` by one. */
+#ifndef ALM_MODEL_STATISTICAL_STATISTICAL_H
+#define ALM_MODEL_STATISTICAL_STATISTICAL_H
+
+#include "base/arena.h"
+
+#define ALM_PAST_COUNT_MAX ((size_t)1 << 24)
+#define ALM_PAST_SEASON_MAX 400
+
+typedef struct alm_past {
+    const double *y;
+    size_t count;
+    size_t season; /* periods; 1: none */
+} alm_past;
+
+typedef struct alm_forecaster_kind {
+    const char *name;
+    /* The state lies in `arena`, which keeps temporaries too. */
+    alm_err (*fit)(const alm_past *past, alm_arena *arena, void **state, alm_error *error);
+    void (*update)(void *state, double y); /* NaN: the period passes, unknown */
+    /* Of the next `steps` periods, steps >= 1. */
+    void (*mean)(const void *state, size_t steps, double *out);
+    void (*deviation)(const void *state, size_t steps, double *out);
+} alm_forecaster_kind;
+
+/* naive.c. Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), 5.2, 5.5 */
+extern const alm_forecaster_kind alm_naive;          /* the newest known value */
+extern const alm_forecaster_kind alm_seasonal_naive; /* the newest known one of the same season */
+extern const alm_forecaster_kind alm_drift;          /* and the slope from the first to it */
+extern const alm_forecaster_kind alm_mean_of_all;
+/* The naive forecast of seasonally adjusted values, as the M competitions define it: adjusted only
+ * where the season is significant (seasonal.h). */
+extern const alm_forecaster_kind alm_naive2;
+
+/* All kinds of this folder, in a fixed order. */
+const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count);
+
+#endif
