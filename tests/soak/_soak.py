@@ -202,7 +202,7 @@ class Soak:
         self.seconds, self.work = seconds, tempfile.TemporaryDirectory(prefix="almanac-soak-")
         self.folder = two_releases(self.work.name)
         with open(os.path.join(self.folder, "almanac.yaml"), "a", encoding="utf-8") as file:
-            # Time enough on a machine that does other things as well; deadlines have their own tests.
+            # Time enough on a busy machine; deadlines have tests of their own.
             file.write("deployments:\n"
                        "  daily: {schedule: daily, previous: true, stale_days_max: 36500,"
                        " deadline_ms: 10000}\n"
