@@ -145,14 +145,16 @@ def measure(folder, asker, journal):
         to = "demand-1" if release == "demand-2" else "demand-2"
         before = len(journal.gone)
         order = Order(folder, to)
-        limit = time.time() + 10
+        limit = time.time() + 60
         while release != to and time.time() < limit:
             release, at = asker.ask()
         order.join()
         while len(journal.gone) == before and time.time() < limit:
             time.sleep(0.001)
         if release != to or order.status or len(journal.gone) == before:
-            sys.exit(f"serve_rollback.py: round {i}: {release}, status {order.status}")
+            late = time.time() - (order.done or limit)
+            sys.exit(f"serve_rollback.py: round {i}: {release} {late:.1f} s after the order was "
+                     f"done, status {order.status}")
         what = "rollback" if to == "demand-1" else "promotion"
         for name, start in ((what, journal.gone[before]), (what + "_from_ack", order.done),
                             (what + "_from_order", written(folder))):
@@ -203,6 +205,8 @@ def run(folder):
         loaded.terminate()
         service.signal()
         service.wait()
+        sys.stderr.write("".join(line + "\n" for line in service.text.splitlines()
+                                 if '"error"' in line)[:2000])
     for name, values in found.items():
         put_distribution(name, values)
 
