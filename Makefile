@@ -6,7 +6,7 @@ FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
 .PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy \
-  fuzz-http format clean bootstrap
+  fuzz-http clients soak soak-clients format clean bootstrap
 
 build: bootstrap
 	@cmake --preset release
@@ -62,6 +62,22 @@ SECONDS_OF_FUZZ ?= 300
 fuzz-http: build
 	@tools/bootstrap --fuzz-tools
 	python3 tests/http/_fuzz.py $(SECONDS_OF_FUZZ)
+
+# The examples of examples/clients, run against a service of their own (docs/clients.md).
+clients: build
+	@tools/bootstrap --client-tools
+	cd build/release && $(CTEST) -L clients
+
+# Mixed load while everything changes, plain and with the sanitizers; SOAK_SECONDS each.
+SOAK_SECONDS ?= 600
+soak: build
+	python3 tests/soak/_soak.py $(SOAK_SECONDS)
+	cmake --preset asan-ubsan && cmake --build --preset asan-ubsan -j$(JOBS) --target almanac
+	ALMANAC=build/asan-ubsan/bin/almanac python3 tests/soak/_soak.py $(SOAK_SECONDS)
+
+# 100 clients, 500 requests a minute of each, all the way through; ten minutes.
+soak-clients: build
+	bench/run clients
 
 format:
 	@command -v $(FORMAT) >/dev/null || { echo "apt-get install clang-format first"; exit 1; }

@@ -3,12 +3,14 @@
  *
  *     serve_load_bench --port N [--connections N] [--seconds S] [--rate R] [--path P]
  *         [--columns N] [--rows N] [--header "Name: value"] [--form oip|binary|instances]
- *         [--steps N] [--schedstat FILE] [--seed N]
+ *         [--steps N] [--schedstat FILE] [--seed N] [--bodies FILE] [--tokens FILE] [--first N]
+ *         [--skip SHARE] [--pause yes|no]
  *
  * Without --rate closed: each connection asks again as soon as it was answered. With it open: R
  * requests a second are due at fixed times, whether or not the server keeps up, and a latency
  * counts from when a request was due (so it includes the time that it waited for a connection;
- * nothing is left out when the server stalls). The first tenth of the time is not counted.
+ * nothing is left out when the server stalls). The first tenth of the time, or --skip, is not
+ * counted.
  *
  * Standstills. Nobody can tell from a latency whether the server or the machine stood still, so
  * both are looked at while the load is open: the generator, which never sleeps, notes when more
@@ -21,7 +23,12 @@
  *
  * Bodies: `oip` is one tensor "input" of FP64 by the Open Inference Protocol, `instances`
  * {"instances":[[..],..]}, `binary` the tensor as bytes behind its JSON; with --steps the tensor is
- * "windows" of so many rows each. 4096 different ones.
+ * "windows" of so many rows each. 4096 different ones. Or the lines of a file, one after the other.
+ * With a file of tokens the requests carry these in turn, so that each client asks equally often.
+ *
+ * --first: latencies of the first N counted requests are told, too. --pause: wait for the next
+ * request in the kernel and not in a loop, which leaves the processor to others (and makes the
+ * latencies of a seldom load longer by the waking up).
  *
  * Prints one JSON object: requests, errors (no status 200, or a broken connection), seconds,
  * rate, answers (also those that are not counted), of the latencies median, p95, p99, p999 and the
@@ -56,8 +63,10 @@
 typedef struct options {
     int port, connections, columns, rows;
     int steps; /* of a window; 0: rows */
-    double seconds, rate;
-    const char *path, *form;
+    double seconds, rate, skip;
+    const char *path, *form, *bodies, *tokens;
+    int first;
+    bool pause;
     const char *header[HEADERS_MAX];
     int headers;
     int schedstat[THREADS_MAX]; /* files */
@@ -79,6 +88,9 @@ typedef struct client {
 typedef struct load {
     options o;
     alm_str body[BODIES];
+    size_t bodies;
+    alm_str line[BODIES], token[BODIES]; /* of the files */
+    size_t lines, tokens;
     client *client;
     int epoll;
     uint64_t next_body;
@@ -174,27 +186,63 @@ static size_t put_binary_rows(alm_buffer *out, const load *l, size_t index)
     return json;
 }
 
+/* The lines of a file, kept until the end; how many. */
+static size_t read_lines(const char *path, alm_str line[BODIES])
+{
+    size_t count = 0, room = 0;
+    char *text = NULL;
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        die(path);
+    }
+    for (ssize_t size; count < BODIES && (size = getline(&text, &room, file)) > 0; text = NULL) {
+        line[count++] = alm_str_trim((alm_str){text, (size_t)size});
+        room = 0;
+    }
+    free(text);
+    (void)fclose(file);
+    return count;
+}
+
 static void make_body(load *l, size_t index)
 {
     bool is_binary = strcmp(l->o.form, "binary") == 0;
     alm_buffer body = {0}, whole = {0};
     alm_buffer_printf(&whole, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", l->o.path);
-    if (is_binary) {
+    if (l->lines == 0 && is_binary) {
         size_t json = put_binary_rows(&body, l, index);
         alm_buffer_printf(&whole, "Content-Type: application/octet-stream\r\n"
                           "Inference-Header-Content-Length: %zu\r\n", json);
     } else {
-        put_json_rows(&body, l, index, strcmp(l->o.form, "oip") == 0);
         alm_buffer_text(&whole, "Content-Type: application/json\r\n");
+    }
+    if (l->lines > 0) {
+        alm_buffer_str(&body, l->line[index % l->lines]);
+    } else if (!is_binary) {
+        put_json_rows(&body, l, index, strcmp(l->o.form, "oip") == 0);
     }
     alm_buffer_printf(&whole, "Content-Length: %zu\r\n", body.size);
     for (int i = 0; i < l->o.headers; i++) {
         alm_buffer_printf(&whole, "%s\r\n", l->o.header[i]);
     }
+    if (l->tokens > 0) {
+        alm_buffer_printf(&whole, "Authorization: Bearer " ALM_STR_FMT "\r\n",
+                          ALM_STR_ARG(l->token[index % l->tokens]));
+    }
     alm_buffer_text(&whole, "\r\n");
     alm_buffer_str(&whole, alm_buffer_view(&body));
     alm_buffer_deinit(&body);
     l->body[index] = alm_buffer_view(&whole); /* kept until the end */
+}
+
+static void make_bodies(load *l)
+{
+    l->lines = l->o.bodies ? read_lines(l->o.bodies, l->line) : 0;
+    l->tokens = l->o.tokens ? read_lines(l->o.tokens, l->token) : 0;
+    l->bodies = l->tokens > 0 ? BODIES / l->tokens * l->tokens : BODIES;
+    for (size_t i = 0; i < l->bodies; i++) {
+        make_body(l, i);
+    }
 }
 
 /* ---- connections ---- */
@@ -245,7 +293,7 @@ static void send_more(load *l, client *c)
 
 static void ask(load *l, client *c, double due)
 {
-    alm_str body = l->body[l->next_body++ % BODIES];
+    alm_str body = l->body[l->next_body++ % l->bodies];
     c->busy = true;
     c->due = due;
     c->disturbed = l->is_disturbed;
@@ -389,10 +437,11 @@ static bool receive(load *l, client *c)
 
 /* ---- the two kinds of load ---- */
 
-static void finish_events(load *l, int timeout, bool closed)
+static void finish_events(load *l, double wait, bool closed)
 {
     struct epoll_event event[256];
-    int count = epoll_wait(l->epoll, event, 256, timeout);
+    struct timespec timeout = {.tv_nsec = (long)(1e9 * wait)};
+    int count = epoll_pwait2(l->epoll, event, 256, &timeout, NULL);
     for (int i = 0; i < count; i++) {
         client *c = event[i].data.ptr;
         if (event[i].events & EPOLLOUT) {
@@ -413,7 +462,7 @@ static void run_closed(load *l)
         ask(l, &l->client[i], now());
     }
     while (now() < l->start + l->o.seconds) {
-        finish_events(l, 10, true);
+        finish_events(l, .01, true);
     }
 }
 
@@ -442,7 +491,8 @@ static void run_open(load *l)
             ask(l, c, l->start + (double)sent * gap);
             sent++;
         }
-        finish_events(l, 0, false);
+        double next = l->start + (double)sent * gap - now();
+        finish_events(l, !l->o.pause || next < 0 ? 0 : fmin(next, .01), false);
     }
 }
 
@@ -461,7 +511,7 @@ static double number(const char *text)
 static options read_options(int argc, char **argv)
 {
     options o = {.connections = 16, .columns = 40, .rows = 1, .seconds = 5, .path = "/",
-                 .form = "oip", .seed = 1};
+                 .form = "oip", .seed = 1, .skip = .1};
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
         int *integer = strcmp(name, "--port") == 0          ? &o.port
@@ -469,6 +519,7 @@ static options read_options(int argc, char **argv)
                        : strcmp(name, "--columns") == 0     ? &o.columns
                        : strcmp(name, "--rows") == 0        ? &o.rows
                        : strcmp(name, "--steps") == 0       ? &o.steps
+                       : strcmp(name, "--first") == 0       ? &o.first
                                                             : NULL;
         if (integer) {
             *integer = (int)number(value);
@@ -476,6 +527,8 @@ static options read_options(int argc, char **argv)
             o.seconds = number(value);
         } else if (strcmp(name, "--rate") == 0) {
             o.rate = number(value);
+        } else if (strcmp(name, "--skip") == 0) {
+            o.skip = number(value);
         } else if (strcmp(name, "--seed") == 0) {
             o.seed = (uint64_t)number(value);
         } else if (strcmp(name, "--path") == 0) {
@@ -485,6 +538,12 @@ static options read_options(int argc, char **argv)
         } else if (strcmp(name, "--schedstat") == 0 && o.threads < THREADS_MAX) {
             o.schedstat[o.threads] = open(value, O_RDONLY | O_CLOEXEC);
             o.threads += o.schedstat[o.threads] >= 0;
+        } else if (strcmp(name, "--bodies") == 0) {
+            o.bodies = value;
+        } else if (strcmp(name, "--tokens") == 0) {
+            o.tokens = value;
+        } else if (strcmp(name, "--pause") == 0) {
+            o.pause = strcmp(value, "yes") == 0;
         } else if (strcmp(name, "--header") == 0 && o.headers < HEADERS_MAX) {
             o.header[o.headers++] = value;
         } else {
@@ -513,23 +572,33 @@ static double quantile(const double *list, size_t count, double level)
     return count ? list[at > 0 ? at - 1 : 0] : -1;
 }
 
-static void print_result(load *l)
+/* Of a list, which is sorted by it; `prefix` before the names. */
+static void tell(double *list, size_t count, const char *prefix)
 {
-    double counted = now() - l->count_from;
-    double all = (double)l->latencies;
-    qsort(l->latency, l->latencies, sizeof *l->latency, by_value);
-    qsort(l->calm, l->calms, sizeof *l->calm, by_value);
-    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"answers\":%llu,",
-           l->latencies, (unsigned long long)l->counted_errors, counted, all / counted,
-           (unsigned long long)l->answers);
     static const struct {
         const char *name;
         double level;
     } LEVELS[] = {{"median", .5}, {"p95", .95}, {"p99", .99}, {"p999", .999}, {"max", 1}};
+    qsort(list, count, sizeof *list, by_value);
     for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
-        printf("\"%s_us\":%.1f,", LEVELS[i].name,
-               quantile(l->latency, l->latencies, LEVELS[i].level));
+        printf("\"%s%s_us\":%.1f,", prefix, LEVELS[i].name,
+               quantile(list, count, LEVELS[i].level));
     }
+}
+
+static void print_result(load *l)
+{
+    double counted = now() - l->count_from;
+    double all = (double)l->latencies;
+    size_t first = (size_t)l->o.first;
+    printf("{\"requests\":%zu,\"errors\":%llu,\"seconds\":%.3f,\"rate\":%.1f,\"answers\":%llu,",
+           l->latencies, (unsigned long long)l->counted_errors, counted, all / counted,
+           (unsigned long long)l->answers);
+    if (first > 0) { /* before all are sorted */
+        tell(l->latency, l->latencies < first ? l->latencies : first, "first_");
+    }
+    tell(l->latency, l->latencies, "");
+    qsort(l->calm, l->calms, sizeof *l->calm, by_value);
     printf("\"calm_p99_us\":%.1f,\"calm_p999_us\":%.1f,\"standstills\":%llu,"
            "\"standstill_ms\":%.1f,\"disturbed\":%.5f}\n",
            quantile(l->calm, l->calms, .99), quantile(l->calm, l->calms, .999),
@@ -543,14 +612,12 @@ int main(int argc, char **argv)
     l.o = read_options(argc, argv);
     l.client = calloc((size_t)l.o.connections, sizeof *l.client);
     l.epoll = epoll_create1(0);
-    for (size_t i = 0; i < BODIES; i++) {
-        make_body(&l, i);
-    }
+    make_bodies(&l);
     for (int i = 0; i < l.o.connections; i++) {
         open_client(&l, &l.client[i]);
     }
     l.start = now();
-    l.count_from = l.start + l.o.seconds / 10;
+    l.count_from = l.start + l.o.seconds * l.o.skip;
     if (l.o.rate > 0) {
         run_open(&l);
     } else {

@@ -91,16 +91,18 @@ static void write_any_body(alm_json_writer *json, const char *type, bool is_obje
     bool is_binary = strcmp(type, "application/octet-stream") == 0;
     alm_json_key(json, type);
     alm_json_open_object(json);
-    if (!is_binary) {
-        alm_json_key(json, "schema");
-        alm_json_open_object(json);
-        if (strncmp(type, "text/", 5) == 0) {
-            alm_json_put_text(json, "type", "string");
-        } else if (is_object && strcmp(type, ALM_TYPE_JSON) == 0) {
-            alm_json_put_text(json, "type", "object");
-        }
-        alm_json_close_object(json);
+    /* Generators of clients leave an operation out when a body of it has no schema. */
+    alm_json_key(json, "schema");
+    alm_json_open_object(json);
+    if (is_binary || strncmp(type, "text/", 5) == 0) {
+        alm_json_put_text(json, "type", "string");
+    } else if (is_object && strcmp(type, ALM_TYPE_JSON) == 0) {
+        alm_json_put_text(json, "type", "object");
     }
+    if (is_binary) {
+        alm_json_put_text(json, "format", "binary");
+    }
+    alm_json_close_object(json);
     alm_json_close_object(json);
 }
 

@@ -32,6 +32,7 @@
 /* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define NS_PER_S 1000000000u
+#define GONE_TICKS 10 /* how often is looked for clients that have gone */
 
 typedef struct worker worker;
 
@@ -47,7 +48,7 @@ typedef struct connection {
     alm_arena *arena;
     alm_buffer body, reply_body, inflated, packed;
     /* of the exchange at hand */
-    bool is_begun, is_refused, is_too_large, is_expired;
+    bool is_begun, is_refused, is_too_large, is_replied, is_expired;
     bool is_waiting;   /* for alm_later, put aside */
     bool is_admitting; /* what it waits for is whether it may */
     alm_header *header;
@@ -265,6 +266,7 @@ static struct MHD_Response *make_response(connection *c)
 static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 {
     alm_assert(c->reply.status >= 200 && c->reply.status <= 599);
+    c->is_replied = true;
     if (c->reply_body.failed) {
         refuse(c, 503, "out of memory"); /* the text fits into what there is, or is empty */
         alm_buffer_clear(&c->reply_body);
@@ -483,7 +485,7 @@ static void finish(connection *c, bool sent)
         }
         atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
     }
-    c->is_begun = c->is_refused = c->is_too_large = c->is_admitting = false;
+    c->is_begun = c->is_refused = c->is_too_large = c->is_replied = c->is_admitting = false;
     c->slot = NULL;
     c->streaming_since_ns = 0;
     almi_pieces_end(&c->pieces);
@@ -570,16 +572,28 @@ static bool is_over_time(const connection *c, uint64_t now, uint64_t limit)
             now - c->streaming_since_ns > limit * ALM_STREAM_REQUEST_TIMES);
 }
 
+/* Has the other side closed in the middle of a request? When its last bytes and the end come
+ * together the library reads the bytes and then waits for an event that the kernel, which has told
+ * it, does not tell again. An end behind a whole request is none of our business: the reply is
+ * still wanted. */
+static bool is_gone(const connection *c, uint64_t now)
+{
+    char byte;
+    return !c->is_replied && !c->is_waiting && now - c->waiting_since_ns > NS_PER_S &&
+           recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* A shut socket is noticed by the library, which then ends the connection in its own way. */
-static void end_expired(worker *w)
+static void end_expired(worker *w, bool looks_for_gone)
 {
     uint64_t now = now_ns(w->server);
     uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
     for (connection *c = w->first; c; c = c->next) {
-        if (!c->is_expired && !c->is_waiting && is_over_time(c, now, limit)) {
+        bool is_late = !c->is_waiting && is_over_time(c, now, limit);
+        if (!c->is_expired && (is_late || (looks_for_gone && is_gone(c, now)))) {
             c->is_expired = true;
             (void)shutdown(c->socket, SHUT_RDWR);
-            atomic_fetch_add_explicit(&w->server->timed_out, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&w->server->timed_out, is_late, memory_order_relaxed);
         }
     }
 }
@@ -612,13 +626,14 @@ static void worker_main(void *context)
 {
     worker *w = context;
     uint64_t looked = now_ns(w->server);
+    unsigned ticks = 0;
     while (!atomic_load(&w->server->stopping)) {
         look(w);
         uint64_t now = now_ns(w->server);
         almi_queue_end_round(&w->queue, w->server->settings.queue_ns_max, now);
         if (now - looked >= (uint64_t)TICK_MS * 1000000) {
             looked = now;
-            end_expired(w);
+            end_expired(w, ++ticks % GONE_TICKS == 0);
         }
         if (alm_server_is_draining(w->server) && !atomic_load(&w->quiesced)) {
             stop_accepting(w);

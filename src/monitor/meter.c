@@ -375,6 +375,19 @@ static alm_meter *other_of(family_state *state)
     return state->other;
 }
 
+/* With the lock held, of labels that are in no slot: the meter that had them, or NULL. Without it a
+ * model that comes and goes would take memory each time. */
+static alm_meter *find_retired(const alm_meters *meters, const family_state *state,
+                               const alm_str *label, uint64_t hash)
+{
+    alm_meter *meter = meters->made;
+    while (meter && !(meter->family == state && meter->hash == hash &&
+                      has_labels(meter, label, state->label_count))) {
+        meter = meter->next;
+    }
+    return meter;
+}
+
 /* With the lock held. */
 static alm_meter *insert(alm_meters *meters, family_state *state, const alm_str *label,
                          uint64_t hash)
@@ -384,12 +397,17 @@ static alm_meter *insert(alm_meters *meters, family_state *state, const alm_str 
     if (meter) {
         return meter; /* another thread was faster */
     }
-    if (!slot || state->count >= state->family->series_max ||
-        meter_create(state, label, &meter, NULL) != ALM_OK) {
+    if (!slot || state->count >= state->family->series_max) {
         return other_of(state);
     }
-    meter->next = meters->made;
-    meters->made = meter;
+    meter = find_retired(meters, state, label, hash);
+    if (!meter) {
+        if (meter_create(state, label, &meter, NULL) != ALM_OK) {
+            return other_of(state);
+        }
+        meter->next = meters->made;
+        meters->made = meter;
+    }
     state->count++;
     atomic_store_explicit(slot, meter, memory_order_release);
     return meter;

@@ -83,9 +83,9 @@ alm_meter *alm_meters_find(alm_meters *meters, size_t family, const alm_str *lab
                           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 alm_meter *alm_meters_find_texts(alm_meters *meters, size_t family, const char *const *text,
                                  size_t count);
-/* Shows the meter no more and makes place for another; a later find with the same labels makes a
- * new one. For what comes and goes, as versions of models do: whoever still holds the meter may
- * move it, and nobody sees that. Its memory is kept until the end. "other" is never retired. */
+/* Shows the meter no more and makes place for another; a later find with the same labels shows it
+ * again, with what it had counted. For what comes and goes, as versions of models do: whoever still
+ * holds the meter may move it. Its memory is kept until the end. "other" is never retired. */
 void alm_meters_retire(alm_meters *meters, alm_meter *meter);
 /* Retires all meters of a family whose first `count` labels have these values. */
 void alm_meters_retire_all(alm_meters *meters, size_t family, const alm_str *label, size_t count);

@@ -52,7 +52,7 @@
     X(QUEUE_TIME, HISTOGRAM, SECONDS, "almanac_queue_time_seconds", "queue", 16,                  \
       "Time that an item waited before it was worked on or shed.")                                \
     X(MODEL_LOADS, COUNTER, NONE, "almanac_model_loads_total", "result", 8,                       \
-      "Loads of a model, by result.")                                                             \
+      "Loads of a model, by result: done, failed.")                                               \
     X(MODEL_UNLOADS, COUNTER, NONE, "almanac_model_unloads_total", "", 0, "Models unloaded.")     \
     X(MODEL_LOAD_DURATION, HISTOGRAM, SECONDS, "almanac_model_load_duration_seconds", "", 0,      \
       "Time from the order to load a model until it could answer.")                               \

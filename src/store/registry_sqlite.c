@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    BUSY_TIMEOUT_MS = 10000,
+    BUSY_TRIES_MAX = 10000, /* a millisecond or a little more each */
     APPLICATION_ID = 0x414c4d52 /* "ALMR": tells a registry from any other SQLite file */
 };
 
@@ -213,6 +213,17 @@ static alm_err ensure_schema(almi_sql *sql, alm_error *error) {
     return almi_sql_end(sql, code, error);
 }
 
+/* SQLite's own waiting sleeps longer each time, up to 100 ms. A service that looks for a new entry
+ * of the ledger while somebody writes it would see the entry that much later. */
+static int wait_for_lock(void *context, int times) {
+    (void)context;
+    if (times >= BUSY_TRIES_MAX) {
+        return 0;
+    }
+    (void)sqlite3_sleep(1);
+    return 1;
+}
+
 static alm_err configure(almi_sql *sql, alm_error *error) {
     sqlite3_extended_result_codes(sql->db, 1);
     /* A registry from elsewhere must not run functions through its schema. */
@@ -224,7 +235,7 @@ static alm_err configure(almi_sql *sql, alm_error *error) {
         ALM_TRY(almi_sql_begin_read(sql, error));
         return almi_sql_end(sql, check_or_create(sql, &is_new, error), error);
     }
-    sqlite3_busy_timeout(sql->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(sql->db, wait_for_lock, NULL);
     ALM_TRY(almi_sql_execute(sql,
                              "PRAGMA foreign_keys=ON; PRAGMA synchronous=EXTRA;"
                              "PRAGMA recursive_triggers=ON;"

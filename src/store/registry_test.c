@@ -4,9 +4,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "store/registry_fixture.h"
 
 /* ---- the file ---- */
@@ -92,6 +94,47 @@ static void a_locked_registry_is_a_conflict(void **state) {
     OK(f, almi_sql_end(f->registry->sql, ALM_OK, &f->error));
     OK(f, alm_registry_add_snapshot(other, &snapshot, &f->error));
     alm_registry_close(other);
+}
+
+typedef struct waiting { /* for a registry that another connection holds */
+    alm_registry *registry;
+    struct timespec got;
+} waiting;
+
+static void read_it(void *context) {
+    waiting *w = context;
+    alm_err code = almi_sql_execute(w->registry->sql, "SELECT count(*) FROM ledger", NULL);
+    alm_assert(code == ALM_OK);
+    clock_gettime(CLOCK_MONOTONIC, &w->got);
+}
+
+/* How long after the lock was given up the other one has read, in milliseconds. */
+static double read_after_lock(fixture *f, waiting *w) {
+    const struct timespec held = {.tv_nsec = 240000000};
+    struct timespec freed;
+    alm_thread *thread = NULL;
+    OK(f, almi_sql_execute(f->registry->sql, "BEGIN EXCLUSIVE", &f->error));
+    OK(f, alm_thread_start("reader", read_it, w, &thread, &f->error));
+    nanosleep(&held, NULL);
+    OK(f, almi_sql_execute(f->registry->sql, "COMMIT", &f->error));
+    clock_gettime(CLOCK_MONOTONIC, &freed);
+    alm_thread_join(thread);
+    return 1e3 * (double)(w->got.tv_sec - freed.tv_sec) +
+           1e-6 * (double)(w->got.tv_nsec - freed.tv_nsec);
+}
+
+/* A busy machine may take any time once, so most of several count; SQLite's own waiting needs 90 ms
+ * here, and on a busy machine any time up to 100. */
+static void who_waits_for_a_lock_is_there_soon(void **state) {
+    fixture *f = *state;
+    waiting w = {0};
+    int soon = 0;
+    OK(f, alm_registry_open(f->path, &w.registry, &f->error));
+    for (int i = 0; i < 9; i++) {
+        soon += read_after_lock(f, &w) < 25;
+    }
+    assert_true(soon >= 5);
+    alm_registry_close(w.registry);
 }
 
 static void rows_cannot_be_changed(void **state) {
@@ -579,6 +622,7 @@ int main(void) {
         WITH_FILE(other_files_are_refused),
         WITH_FILE(a_lost_process_leaves_nothing),
         WITH_FILE(a_locked_registry_is_a_conflict),
+        WITH_FILE(who_waits_for_a_lock_is_there_soon),
         WITH_FIXTURE(rows_cannot_be_changed),
         WITH_FIXTURE(snapshots_are_added_once),
         WITH_FIXTURE(feature_versions_are_added_once),

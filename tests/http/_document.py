@@ -60,6 +60,9 @@ def faults(document):
         found += schema_faults(place, schema)
     used = {value["$ref"] for _, value in nodes(document)
             if isinstance(value, dict) and isinstance(value.get("$ref"), str)}
+    found += [f"{place}/{kind} has no schema" for place, value in nodes(document)
+              if place.endswith("/content") for kind, media in value.items()
+              if "schema" not in media]
     found += [f"schema {name} is not used" for name in document["components"]["schemas"]
               if f"#/components/schemas/{name}" not in used]
     return found + operation_faults(document)

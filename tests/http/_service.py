@@ -81,6 +81,25 @@ END
 snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
 committed'''
     made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
+                           env={**os.environ, "ALMANAC": ALMANAC})
+    if made.returncode:
+        raise RuntimeError(made.stdout + made.stderr)
+    return os.path.join(folder, "p")
+
+
+def two_releases(folder):
+    """A project whose alias `production` means demand-2, with demand-1 promoted before; both have
+    a committed run of the same date. A rollback and a promotion need nothing but the ledger."""
+    case = os.path.join(SOURCE, "tests/cli/_case.sh")
+    words = f"""CLI_CASE=x . "{case}"; project; committed
+        sed -i 's/gbm, blend/gbm/' almanac.yaml; git add -A
+        git -c user.name=t -c user.email=t@example.org commit -qm second
+        almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
+        almanac models compare demand-2 --quiet || exit 99
+        almanac models approve demand-2 --why fine --quiet || exit 99
+        almanac models promote demand-2 --alias production --why second --quiet || exit 99
+        almanac run --snapshot "$snap" --quiet"""
+    made = subprocess.run(["bash", "-c", words], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "ALMANAC": ALMANAC})
     if made.returncode:
         raise RuntimeError(made.stdout + made.stderr)

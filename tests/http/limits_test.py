@@ -5,11 +5,12 @@ as small as it was, and goes on."""
 import gzip
 import json
 import re
+import socket
 import tempfile
 import time
 
 import _document
-from _service import MODEL, Service, check, columns, eventually, finish, project
+from _service import MODEL, Answer, Service, check, columns, eventually, finish, project
 
 HEAD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
 SMUGGLED = b"GET /metrics?smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -235,6 +236,25 @@ def slow_senders():
               "and counted", {n: v for n, v in metrics.items() if "connection" in n})
 
 
+def who_hangs_up_is_forgotten(service):
+    """In the head, in the body, after an exchange: nothing is kept until the time is over."""
+    texts = (b"G", b"GET /livez HTT", b"GET /livez HTTP/1.1\r\nHost: a\r\nX-A",
+             b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+    before = service.metrics()["process_open_fds"]
+    for i in range(40):
+        with service.connect() as connection:
+            if i % 2:
+                connection.send(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+                check(connection.answer().status == 200, "an exchange before")
+            connection.send(texts[i % len(texts)])
+    check(eventually(lambda: service.metrics()["process_open_fds"] <= before + 3, 12),
+          "connections are closed", before, service.metrics()["process_open_fds"])
+    with service.connect() as connection:  # who only says that no more comes gets his reply
+        connection.send(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        connection.socket.shutdown(socket.SHUT_WR)
+        check(Answer(connection.rest()).status == 200, "half closed")
+
+
 def many_small_values(folder):
     """A body of the usual limit with millions of values takes a small multiple of its bytes."""
     with Service({"listen": {"workers": 1}}, ["--development", "--model", MODEL],
@@ -274,6 +294,7 @@ def main():
         heads(service)
         bodies(service)
         json_that_hurts(service)
+        who_hangs_up_is_forgotten(service)
         stays_small(service, before)
         check(service.get("/livez").status == 200, "it goes on")
         check(eventually(lambda: service.metrics()["almanac_http_requests_in_flight"] == 1),

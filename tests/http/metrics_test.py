@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """/metrics of a running service: both formats parse, counters rise by what was asked, labels stay
 few whatever a client asks for, `promtool check metrics` agrees where there is one."""
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 
-from _service import Service, check, eventually, finish, read_metrics, total
+from _service import (MODEL, Service, check, eventually, finish, inference, project,
+                      read_metrics, total)
 
 REQUESTS = "almanac_http_requests_total"
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -110,6 +113,37 @@ def many_at_once(service):
           service.metrics())
 
 
+def answers_and_models(service):
+    """What answered, by which step, and what is loaded."""
+    def seen(name, **labels):
+        return total(service.metrics(), "almanac_" + name, **labels)
+    for _ in range(3):
+        service.post("/v2/models/m/infer", inference())
+    check(seen("predictions_total", model="m", version="1", served_by="model") == 3, "rows")
+    check(seen("prediction_duration_seconds_count", model="m", served_by="model") == 3, "calls")
+    check(seen("model_info", model="m", version="1", approved="false") == 1, "what is loaded")
+    service.post("/v2/repository/models/m/load", {})
+    service.post("/v2/repository/models/none/load", {})
+    check(seen("model_loads_total", result="done") == 1, "a load")
+    check(seen("model_loads_total", result="failed") == 1, "and one that failed")
+    check(seen("model_load_duration_seconds_count") == 1, "which takes time")
+    check(seen("predictions_total", model="m") == 3, "loading again changes no counter")
+    service.post("/v2/repository/models/m/unload", {})
+    check(seen("model_unloads_total") == 1 and seen("model_info") == 0 and
+          seen("predictions_total") == 0, "what is gone is not shown")
+    asked = {"node": "sku_1", "horizon": 2}
+    check(service.post("/api/v1/predictions/demand", asked).json()["served_by"] == "batch", "fresh")
+    answer = service.post("/api/v1/predictions/demand", {**asked, "route": "old"}).json()
+    check(answer["served_by"] == "rule" and answer["reason"] == "too_old", "too old", answer)
+    service.post("/api/v1/predictions/demand", {"node": "sku_none"})
+    service.get("/api/v1/predictions/sku_1?model_version=demand-1&route=daily")
+    check(seen("predictions_total", model="demand", served_by="batch") == 1, "the committed run")
+    check(seen("predictions_total", model="demand", served_by="rule") == 1, "the rule")
+    check(seen("fallbacks_total", route="/api/v1/predictions/demand", reason="too_old") == 1,
+          "a fallback")
+    check(seen("predictions_total") == 2 and seen("fallbacks_total") == 1, "and nothing else")
+
+
 with Service({"listen": {"workers": 3}}) as running:
     two_scrapes(running)
     labels_stay_few(running)
@@ -121,4 +155,15 @@ with Service({"listen": {"workers": 3}}) as running:
               for line in logged), "with these members", logged[:1])
     check(not [line for line in logged if "query=" in str(line) or "/path" in str(line)],
           "and nothing of the address")
+with tempfile.TemporaryDirectory() as folder:
+    place = project(folder)
+    with open(os.path.join(place, "almanac.yaml"), "a", encoding="utf-8") as file:
+        file.write("deployments: {daily: {schedule: daily, stale_days_max: 36500},"
+                   " old: {schedule: daily, stale_days_max: 1}}\n")
+    with Service({"listen": {"workers": 2}}, ("--development", "--model", MODEL),
+                 folder=place) as running:
+        running_asks = running.post
+        running.post = lambda target, body: running_asks(
+            target, {"route": "daily", **body} if "/predictions/" in target else body)
+        answers_and_models(running)
 finish()

@@ -1,4 +1,4 @@
-#include "http/endpoint/answer.h"
+#include "http/endpoint/answer_meters.h"
 
 #include <string.h>
 
@@ -190,8 +190,13 @@ alm_err almi_answer_check_label(const almi_answering *answering, const alm_onlin
     bool may = almi_answer_may_use(answering, asked ? asked->name : label->asked_release) &&
                (label->model_version.size == 0 ||
                 almi_answer_may_use(answering, label->model_version));
-    return may ? ALM_OK
-               : alm_fail(error, ALM_ERR_DENIED, "these credentials are not for this release");
+    if (!may) {
+        return alm_fail(error, ALM_ERR_DENIED, "these credentials are not for this release");
+    }
+    if (answering->call->body) { /* else what is kept is read, and nobody predicts */
+        almi_count_answer(answering, label);
+    }
+    return ALM_OK;
 }
 
 void almi_answer_refuse(const almi_answering *answering, const alm_error *error, alm_reply *reply)

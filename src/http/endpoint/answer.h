@@ -50,7 +50,8 @@ void almi_answer_date(const alm_json *body, const char *key, alm_date *out);
 
 /* May the caller use this release? Patterns of his credentials are over names of releases. */
 bool almi_answer_may_use(const almi_answering *answering, alm_str release);
-/* ... both the one that was asked for and the one that answered: else ALM_ERR_DENIED. */
+/* ... both the one that was asked for and the one that answered: else ALM_ERR_DENIED. An answer
+ * that may be given out is counted here. */
 ALM_NODISCARD alm_err almi_answer_check_label(const almi_answering *answering,
                                               const alm_online_label *label, alm_error *error);
 

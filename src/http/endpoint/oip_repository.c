@@ -3,6 +3,7 @@
  * A load takes as long as its file is large, so a thread of its own does it, and the reply comes
  * when it is done. */
 #include "base/thread.h"
+#include "http/endpoint/answer_meters.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/oip_schema.h"
 #include "http/endpoint/serving.h"
@@ -32,6 +33,7 @@ typedef struct load {
     alm_reply *reply;
     alm_later later;
     bool unload;
+    almi_loading before;
     alm_thread *thread;
     alm_err code;
     alm_error error;
@@ -63,6 +65,7 @@ static void finish(alm_later *later)
     almi_visit visit = {.call = &l->call, .reply = l->reply};
     alm_thread_join(l->thread);
     atomic_fetch_sub(&l->call.service->loads, 1);
+    almi_loading_count(&l->call, &l->before, l->unload, l->code == ALM_OK);
     if (l->code == ALM_OK) {
         alm_buffer_text(l->reply->body, "{}");
         almi_visit_reply(&visit, ALM_TYPE_JSON);
@@ -84,7 +87,8 @@ static alm_err begin(const alm_call *call, bool unload, alm_reply *reply, alm_er
                         LOADS_MAX);
     }
     load *l = ALM_NEW(call->request->arena, load);
-    *l = (load){.call = *call, .reply = reply, .unload = unload};
+    *l = (load){.call = *call, .reply = reply, .unload = unload,
+                .before = almi_loading_begin(call)};
     l->later = (alm_later){.start = start, .finish = finish, .context = l};
     reply->later = &l->later;
     return ALM_OK;

@@ -1,3 +1,4 @@
+#include "http/endpoint/answer_meters.h"
 #include "http/endpoint/endpoints.h"
 #include "monitor/prometheus.h"
 
@@ -65,6 +66,7 @@ static void run(const alm_call *call, alm_reply *reply)
         alm_prometheus_choose(alm_request_header(call->request, "accept"));
     take_over(call->service);
     take_over_records(call->service);
+    almi_show_models(call);
     if (alm_prometheus_write(call->service->meters, format, reply->body, &error) != ALM_OK) {
         alm_reply_error(reply, call->request, &error);
         return;

@@ -1,5 +1,6 @@
 #include "http/endpoint/serving.h"
 
+#include "http/endpoint/answer_meters.h"
 #include "http/endpoint/answer_record.h"
 
 #define NOTICE_BYTES_MAX 400
@@ -172,4 +173,5 @@ void almi_visit_count(const almi_visit *visit)
         almi_record_inference(visit->call, alm_served_model_describe(visit->model), &visit->input,
                               &visit->answer);
     }
+    almi_count_inference(visit);
 }
