@@ -27,8 +27,9 @@ static inline alm_date served_day(int day)
 static inline void served_must(served *s, alm_err code)
 {
     if (code != ALM_OK) {
-        fail_msg("%s", s->f->error.message);
+        (void)fprintf(stderr, "%s\n", s->f->error.message);
     }
+    alm_assert(code == ALM_OK);
 }
 
 typedef struct served_case {
