@@ -158,6 +158,11 @@ static void malformed_text_is_refused_with_its_place(void **state)
                      (int)code, error.message, cases[i].message_part);
         }
     }
+}
+
+static void a_nul_is_no_end(void **state)
+{
+    (void)state;
     const char with_nul[] = "[1]\0";
     alm_json_document *document = NULL;
     assert_int_equal(alm_json_parse((alm_str){with_nul, 4}, "t", &document, NULL),
@@ -551,6 +556,7 @@ int main(void)
         cmocka_unit_test(defaults_stand_behind_what_is_said),
         cmocka_unit_test(large_objects_are_found_by_name),
         cmocka_unit_test(malformed_text_is_refused_with_its_place),
+        cmocka_unit_test(a_nul_is_no_end),
         cmocka_unit_test(depth_is_bounded_with_a_place),
         cmocka_unit_test(values_are_bounded),
         cmocka_unit_test(integer_limits_are_exact),

@@ -37,3 +37,19 @@ alm_err almi_listen(const char *address, uint16_t port, int *out, uint16_t *out_
                                               : ((struct sockaddr_in6 *)(void *)&at)->sin6_port);
     return ALM_OK;
 }
+
+alm_err almi_listen_check(const alm_server_settings *s, alm_error *error)
+{
+    if (s->workers < 1 || s->workers > 256) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a server has 1 to 256 workers, not %d", s->workers);
+    }
+    if (s->connections_max == 0 || s->headers_max == 0 || s->request_seconds == 0 ||
+        s->head_bytes_max < 1024) {
+        return alm_fail(error, ALM_ERR_CONFIG, "a server needs at least one connection, header and "
+                        "second, and 1024 bytes for a head");
+    }
+    if ((s->key.size > 0) != (s->certificate.size > 0)) {
+        return alm_fail(error, ALM_ERR_CONFIG, "TLS needs both a certificate and its key");
+    }
+    return ALM_OK;
+}

@@ -696,27 +696,11 @@ static alm_err start_worker(alm_server *server, int index, alm_error *error)
 
 /* ---- the server ---- */
 
-static alm_err check_settings(const alm_server_settings *s, alm_error *error)
-{
-    if (s->workers < 1 || s->workers > 256) {
-        return alm_fail(error, ALM_ERR_CONFIG, "a server has 1 to 256 workers, not %d", s->workers);
-    }
-    if (s->connections_max == 0 || s->headers_max == 0 || s->request_seconds == 0 ||
-        s->head_bytes_max < 1024) {
-        return alm_fail(error, ALM_ERR_CONFIG, "a server needs at least one connection, header and "
-                        "second, and 1024 bytes for a head");
-    }
-    if ((s->key.size > 0) != (s->certificate.size > 0)) {
-        return alm_fail(error, ALM_ERR_CONFIG, "TLS needs both a certificate and its key");
-    }
-    return ALM_OK;
-}
-
 alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                          const alm_server_handler *handler, alm_server **out, alm_error *error)
 {
     void *memory = NULL;
-    ALM_TRY(check_settings(settings, error));
+    ALM_TRY(almi_listen_check(settings, error));
     ALM_TRY(alm_heap_try(sizeof(alm_server), &memory, error));
     alm_server *server = memory;
     server->env = env;

@@ -12,6 +12,7 @@ from _service import Service, check, finish
 from _site import Site, column
 
 _browser.program()  # or skipped, before anything is made
+JOBS = 12
 
 
 def overview(site):
@@ -90,18 +91,19 @@ def models_and_runs(site):
 def jobs(site, page):
     check("No jobs yet" in page.run("document.body.innerText"), "no jobs yet")
     snapshot = site.get("/api/v1/routes")["routes"][0]["sources"][0]["run"]["snapshot_id"]
-    answer = site.service.post("/api/v1/models/train", {"model": "demand", "snapshot": snapshot})
-    check(answer.status == 202, "a job begins", answer)
+    for i in range(JOBS):  # one at a time, a second each: the newest waits long enough to be seen
+        answer = site.service.post("/api/v1/models/train",
+                                   {"model": "demand", "snapshot": snapshot})
+        check(answer.status == 202, "a job begins", i, answer)
     page.wait("document.querySelector('caption ~ tbody button, table button')")
     page.run("document.querySelector('table button').click(), 1")
     page.wait("[...document.querySelectorAll('table button')].some((b) => "
               "b.innerText === 'End it')")
     page.run("[...document.querySelectorAll('table button')].find((b) => b.innerText === "
              "'End it').click(), 1")
-    page.wait("/cancelled|done|failed/.test([...document.querySelectorAll('table')].pop()"
-              ".innerText)")
+    page.wait("/cancelled/.test([...document.querySelectorAll('table')].pop().innerText)")
     job = site.get("/api/v1/jobs")["jobs"][0]
-    check(job["state"] in ("cancelled", "done"), "the job was asked to end", job)
+    check(job["state"] == "cancelled", "the job was asked to end", job)
     check(("DELETE", site.origin + "/api/v1/jobs/" + job["id"]) in
           [(m, u) for m, u, _ in page.requests], "by the button")
 
