@@ -456,6 +456,19 @@ static alm_demand_period add_up(const work *w, int32_t from, int32_t to)
     return p;
 }
 
+/* The sample paths of a committed series, for periods of several days. An aggregate has none, nor has
+ * a run that kept none or whose cannot be read: such periods have no quantiles then. */
+static void take_paths(work *w)
+{
+    alm_node_paths paths;
+    if (w->is_of_run && w->spread.levels > 0 && w->request->granularity != ALM_GRANULARITY_DAY &&
+        alm_committed_paths(w->run, &w->node, w->arena, &paths, NULL) == ALM_OK) {
+        alm_assert(paths.steps == w->spread.steps);
+        w->spread.paths = paths.values;
+        w->spread.path_count = paths.paths;
+    }
+}
+
 static alm_err make_periods(work *w, alm_error *error)
 {
     alm_demand_answer *out = w->out;
@@ -464,6 +477,7 @@ static alm_err make_periods(work *w, alm_error *error)
     bool has_quantiles = spread->levels > 0;
     size_t low = SIZE_MAX;
     size_t high = SIZE_MAX;
+    take_paths(w);
     if (has_quantiles) {
         ALM_TRY(choose_interval(w, &low, &high, error));
         out->quantile = spread->level;

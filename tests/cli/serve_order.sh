@@ -47,6 +47,23 @@ demand = ask("/api/v1/predictions/demand", {"node": "sku_1", "horizon": 3})
 rows = json.load(open("rows.json"))["rows"]
 assert [p["value"] for p in demand["predictions"]] == [row["mean"] for row in rows], demand
 
+# Weeks: the interval of a sum of days is within the sum of their intervals, and inside it where days
+# do not all come together. A week that is cut to one day is that day; an aggregate has no paths.
+days = ask("/api/v1/predictions/demand", {"node": "sku_1", "horizon": 6})["predictions"]
+weeks = ask("/api/v1/predictions/demand",
+            {"node": "sku_1", "horizon": 6, "granularity": "week"})["predictions"]
+assert [w["days"] for w in weeks] == [4, 2], weeks
+for week, of in zip(weeks, (days[:4], days[4:])):
+    low, high = (sum(d["confidence_interval"][end] for d in of) for end in ("low", "high"))
+    assert low < week["confidence_interval"]["low"] < week["value"], week
+    assert week["value"] < week["confidence_interval"]["high"] < high, week
+one = ask("/api/v1/predictions/demand",
+          {"node": "sku_1", "horizon": 1, "granularity": "week"})["predictions"][0]
+assert one["confidence_interval"] == days[0]["confidence_interval"], one
+total = ask("/api/v1/predictions/demand",
+            {"node": "total", "horizon": 6, "granularity": "week"})["predictions"]
+assert total[0]["confidence_interval"] is None, total
+
 for body, status, text in (({**terms, "lead_time_days": 300}, 409, "days"),
                            ({**terms, "service_level": 2}, 400, "/service_level"),
                            ({**terms, "node": "sku_none"}, 404, "sku_none"),

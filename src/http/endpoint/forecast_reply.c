@@ -39,9 +39,9 @@ static const alm_schema_member period_members[] = {
     {"days", &alm_schema_integer, true, "Number of days."},
     {"is_whole", &alm_schema_boolean, true, "False: a week or month that the horizon cuts off."},
     {"value", &alm_schema_number, true, "Expected demand."},
-    {"confidence_interval", &interval, true, "Null for several days of a run: quantiles do not add "
-                                             "up."},
-    {"quantiles", &quantiles, true, "By level; null for several days of a run, and of a rule."},
+    {"confidence_interval", &interval, true, "Null for several days of an aggregate of a run: "
+                                             "quantiles do not add up."},
+    {"quantiles", &quantiles, true, "By level; null as the interval, and of a rule."},
     {"stockout_probability", &almi_schema_number, true, "By the end of the last day."},
     {"expected_shortfall", &almi_schema_number, true, "Units, by the end of the last day."},
     {"limited", &limited, true, "Null: no policy changed it."},

@@ -127,7 +127,8 @@ const alm_route almi_route_predict_demand = {
     .summary = "Demand of one node, from the committed run or computed",
     .text = "The numbers are those that the run committed, bit for bit, or what stands in for them "
             "on the route's ladder; the answer says which. Means of days are added up to weeks and "
-            "months; quantiles are not, so periods of several days have no interval. With "
+            "months; the intervals of a series' weeks and months are those of its sample paths "
+            "added up, and aggregates have none. With "
             "`features` the demand of a series is computed for this request, for an approved "
             "`purpose` (`what_if`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
