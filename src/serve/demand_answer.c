@@ -456,8 +456,8 @@ static alm_demand_period add_up(const work *w, int32_t from, int32_t to)
     return p;
 }
 
-/* The sample paths of a committed series, for periods of several days. An aggregate has none, nor has
- * a run that kept none or whose cannot be read: such periods have no quantiles then. */
+/* The sample paths of a committed series, for periods of several days. An aggregate has none, nor
+ * has a run that kept none or whose cannot be read: such periods have no quantiles then. */
 static void take_paths(work *w)
 {
     alm_node_paths paths;

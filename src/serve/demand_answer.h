@@ -4,12 +4,13 @@
  * for bit. With them the order is model, previous (computed), batch, rule. Hard limits of the
  * project's policies hold for every answer, by day, before days are added up.
  *
- * Days of a week (Monday to Sunday) or month are added up: means are. Quantiles are not, because the
- * quantile of a sum is not the sum of quantiles: those of several days are quantiles of the sums of
+ * Days of a week (Monday to Sunday) or month are added up: means are. Quantiles are not, because
+ * the quantile of a sum is not the sum of quantiles: those of several days are those of the sums of
  * joint sample paths (path_sums.h), whose days are limited first as the means are. A computation
- * has its paths at hand, a series of a run has them made again (half a millisecond). An aggregate of
- * a run has none; its periods of several days have no quantiles, and say so (`quantile` NULL). Risks
- * are those at the end of the period, as the store has them cumulated; a computation has none.
+ * has its paths at hand, a series of a run has them made again (half a millisecond). An aggregate
+ * of a run has none; its periods of several days have no quantiles, and say so (`quantile` NULL).
+ * Risks are those at the end of the period, as the store has them cumulated; a computation has
+ * none.
  *
  * Errors are the caller's: ALM_ERR_NOT_FOUND (route, release, node), ALM_ERR_USAGE (route or level
  * is not clear), ALM_ERR_INVALID (days outside of the run, an interval that is not stored); or

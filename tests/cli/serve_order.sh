@@ -47,8 +47,8 @@ demand = ask("/api/v1/predictions/demand", {"node": "sku_1", "horizon": 3})
 rows = json.load(open("rows.json"))["rows"]
 assert [p["value"] for p in demand["predictions"]] == [row["mean"] for row in rows], demand
 
-# Weeks: the interval of a sum of days is within the sum of their intervals, and inside it where days
-# do not all come together. A week that is cut to one day is that day; an aggregate has no paths.
+# Weeks: the interval of a sum of days lies inside the sum of their intervals, because good and bad
+# days do not all come together. A week cut to one day is that day; an aggregate has no paths.
 days = ask("/api/v1/predictions/demand", {"node": "sku_1", "horizon": 6})["predictions"]
 weeks = ask("/api/v1/predictions/demand",
             {"node": "sku_1", "horizon": 6, "granularity": "week"})["predictions"]
