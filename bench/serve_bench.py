@@ -344,6 +344,16 @@ def joined_rounds(settings, token):
         "ratio")
 
 
+def steadiness():
+    """How steady the server's core is without any server: see steadiness_bench.c."""
+    told = json.loads(subprocess.run([os.path.join(PROGRAMS, "steadiness_bench"), str(SECONDS)],
+                                     stdout=subprocess.PIPE, check=True, text=True,
+                                     preexec_fn=pinned(SERVER_CORE)).stdout)
+    put("machine_slow_share", told["slow_share"], "ratio")
+    put("machine_slow_episodes", told["episodes"], "")
+    put("machine_longest_slow_episode_ms", told["longest_ms"], "ms")
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     model, token, settings = train(), make_token(), write_settings()
@@ -355,6 +365,7 @@ def main():
         has_fastapi = False
     reply = reply_of(model, settings, token)
     rates = closed_rounds(model, settings, token, reply, has_fastapi)
+    steadiness()
     open_rounds(model, settings, token, reply, rates)
     batch_rounds(model, settings, token)
     joined_rounds(settings, token)
