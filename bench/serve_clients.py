@@ -4,9 +4,10 @@
 
 A hundred clients, each with a token and a connection of its own, ask for demand 500 times a minute
 each, as often as the limit lets them, for ten minutes (BENCH_CLIENTS_SECONDS): tokens verified,
-limits counted, the node found in the committed run, the answer written and counted. No request may
-be refused or lost. Times are from when a request was due. Prints one {"name","value","unit"} a
-line; exit status 1 when there was an error."""
+limits counted, features made from the online state, the model asked (every second request; else
+the committed run), the answer written, counted and, one of ten, put on record. No request may be
+refused or lost, and nothing may stand in for the model. Times are from when a request was due.
+Prints one {"name","value","unit"} a line; exit status 1 when there was an error."""
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ PROGRAMS, FOLDER = os.path.abspath(sys.argv[1]), sys.argv[2]
 os.environ["ALMANAC"] = os.path.join(PROGRAMS, "almanac")
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "http"))
 import _tokens
-from _service import Service, project, read_metrics, total
+from _service import Service, eventually, project_of_today, read_metrics, total
 
 SECONDS = float(os.environ.get("BENCH_CLIENTS_SECONDS", "600"))
 CLIENTS, PER_MINUTE, FIRST = 100, 500, 10000
@@ -37,13 +38,22 @@ def bodies():
              for node in ("sku_1", "sku_2", "sku_3", "total") for days in range(1, 8)
              for more in ({}, {"granularity": "week"}, {"interval": 0.9},
                           {"model_version": "production"})]
-    return "".join(json.dumps(one) + "\n" for one in asked)
+    computed = [{"node": node, "horizon": days, "features": {}, "purpose": "what_if"}
+                for node in ("sku_1", "sku_2", "sku_3") for days in range(1, 8)]
+    mixed = [one for pair in zip(asked, (computed * len(asked))[:len(asked)]) for one in pair]
+    return "".join(json.dumps(one) + "\n" for one in mixed)
+
+
+def is_computing(service, token):
+    """Is the online state of the run there, so that a model answers?"""
+    answer = service.post(DEMAND, {"node": "sku_1", "features": {}, "purpose": "what_if"},
+                          {"Authorization": "Bearer " + token})
+    return answer.json().get("served_by") == "model"
 
 
 def make_service(folder):
-    with open(os.path.join(folder, "almanac.yaml"), "a", encoding="utf-8") as file:
-        file.write("deployments: {daily: {schedule: daily, stale_days_max: 36500}}\n")
-    service = Service({"listen": {"workers": 1}, "access": {
+    service = Service({"listen": {"workers": 1}, "predictions": {"folder": "record", "rate": 0.1},
+                       "access": {
         "tokens": {"keys": "keys.json", "issuer": _tokens.ISSUER,
                    "audience": [_tokens.AUDIENCE]},
         "limits": {"requests_per_minute": PER_MINUTE}}}, (), {"LOG_LEVEL": "info"}, folder)
@@ -70,27 +80,43 @@ def ask_all(service):
 
 def main():
     with tempfile.TemporaryDirectory(dir=FOLDER) as work:
-        service, key = make_service(project(work))
+        service, key = make_service(project_of_today(work))
         os.sched_setaffinity(0, {CORES[0]})
         service.start()
         os.sched_setaffinity(0, set(CORES))
+        warm = key.token(sub="warm", scope="almanac:predictor", exp=int(time.time()) + 86400)
+        if not eventually(lambda: is_computing(service, warm), 30):
+            sys.exit("serve_clients.py: no model answers")
+        def scrape():
+            return read_metrics(service.get("/metrics", {
+                "Authorization": "Bearer " + key.token(sub="scraper")}).body.decode())
+
+        before = scrape()
         told = ask_all(service)
-        metrics = read_metrics(service.get("/metrics", {
-            "Authorization": "Bearer " + key.token(sub="scraper")}).body.decode())
+        after = scrape()
         service.signal()
         service.wait()
-    counted = total(metrics, "almanac_http_requests_total", route=DEMAND, status="200")
+
+    def grown(name, **labels):
+        return total(after, name, **labels) - total(before, name, **labels)
+
+    counted = grown("almanac_http_requests_total", route=DEMAND, status="200")
+    fallen = grown("almanac_fallbacks_total")
     put("clients", CLIENTS, "")
     put("clients_requests", told["requests"], "")
+    put("clients_computed", grown("almanac_predictions_total", served_by="model"), "")
+    put("clients_recorded", grown("almanac_predictions_recorded_total"), "")
+    put("clients_fallbacks", fallen, "")
     put("clients_seconds", told["seconds"], "s")
     put("clients_errors", told["errors"], "")
-    for name, key in (("demand_10000", "first_"), ("clients", "")):
+    for name, start in (("demand_10000", "first_"), ("clients", "")):
         for level in ("median", "p95", "p99", "p999", "max"):
-            put(f"{name}_{level}_ms", told[f"{key}{level}_us"] / 1000, "ms")
-    others = total(metrics, "almanac_http_requests_total", route=DEMAND) - counted
+            put(f"{name}_{level}_ms", told[f"{start}{level}_us"] / 1000, "ms")
+    others = grown("almanac_http_requests_total", route=DEMAND) - counted
     # The last ones may still have been on their way when the load ended.
-    if told["errors"] or others or not 0 <= counted - told["requests"] <= CLIENTS:
-        sys.exit(f"serve_clients.py: {told['errors']} errors; {others} refused, {counted} answered")
+    if told["errors"] or others or fallen or not 0 <= counted - told["requests"] <= CLIENTS:
+        sys.exit(f"serve_clients.py: {told['errors']} errors; {others} refused, {counted} "
+                 f"answered, {fallen} by a stand-in")
 
 
 main()

@@ -3,11 +3,11 @@
  *
  *     steadiness_bench [SECONDS]
  *
- * The work is what a server does besides thinking: it writes to two megabytes, a page at a time, and
- * sends two kilobytes to itself. On a machine of its own such work never takes three times as long
- * for more than a moment. On a virtual machine that shares caches and memory with others it does,
- * and no scheduler of the guest sees it: nothing is stolen, nobody waits. What a latency at high
- * load says about a program is bounded by this. Prints one JSON object: the best time of a piece in
+ * The work is what a server does besides thinking: it writes to two megabytes, a page at a time,
+ * and sends two kilobytes to itself. On a machine of its own such work never takes three times as
+ * long for more than a moment. On a virtual machine that shares caches and memory with others it
+ * does, and no scheduler of the guest sees it: nothing is stolen, nobody waits. What a latency at
+ * high load says about a program is bounded by this. Prints one JSON object: the best time of a piece in
  * microseconds, the share of the time spent in pieces that took over three times as long, episodes
  * of such pieces that lasted over 4 ms, and the longest. */
 #include <stdbool.h>

@@ -151,6 +151,7 @@ class Answer:
             self.headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
         if self.headers.get("transfer-encoding") == "chunked":
             self.body, self.rest = unchunk(rest)
+            self.is_whole = True  # its end was there
         else:
             size = 0 if is_head else int(self.headers.get("content-length", len(rest)))
             self.is_whole = len(rest) >= size

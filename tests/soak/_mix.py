@@ -5,8 +5,8 @@ is added to the service is added here in a line.
 
 `body` is what is sent as JSON, bytes as they are, or a function of the client's random numbers.
 `statuses` are all that may come; `label` says what an answer with 200 must tell about itself:
-"product" (served_by, reason, ...), "oip" (version and notice), "notice" (the header of models that
-nobody approved), or None."""
+"product" (served_by, reason, ...), "batch" (each of its answers does), "oip" (version and notice),
+"notice" (the header of models that nobody approved), or None."""
 import json
 import random
 from dataclasses import dataclass, field
@@ -47,6 +47,19 @@ def order(r):
     return {**DAILY, "node": r.choice(NODES[:3]), "lead_time_days": r.randint(1, 3),
             "review_days": 1, "service_level": r.choice((.9, .95, .99)),
             "on_hand": r.randint(0, 40)}
+
+
+def computed(r):
+    """The data of the soak's project are old, so that no model computes and a run stands in."""
+    return {**demand(r), "node": r.choice(NODES[:3]), "features": {}, "purpose": "what_if"}
+
+
+def batch(r):
+    return {"requests": [demand(r) for _ in range(r.randint(1, 12))] + [{**DAILY, "node": "none"}]}
+
+
+def lines(r):
+    return "".join(json.dumps(demand(r)) + "\n" for _ in range(r.randint(1, 12))).encode()
 
 
 def rows(r, count):
@@ -96,6 +109,22 @@ MIX = (
     Kind(2, "POST", P + "/demand", demand, (401,), who="none"),
     Kind(4, "POST", P + "/stockout", {**DAILY, "product_id": "sku_1"}, (200, 404), "product"),
     Kind(8, "POST", P + "/optimize", order, (200, 409), "product"),
+    Kind(6, "POST", P + "/demand", computed, (200,), "product"),
+    Kind(2, "POST", P + "/demand", lambda r: {**computed(r), "purpose": "none"}, (403,)),
+    Kind(3, "POST", P + "/stockout", {**DAILY, "node": "sku_1", "stock": {"on_hand": 12}}, (200,),
+         "product"),
+    Kind(3, "POST", "/api/v1/whatif", {**DAILY, "node": "sku_1", "scenarios": [
+        {"name": "more", "demand_factor": 1.2}]}, (503,)),
+    Kind(3, "POST", P + "/demand/batch", batch, (200,), "batch"),
+    Kind(2, "POST", P + "/demand/batch", lines, (200,), "batch",
+         headers={"Content-Type": "application/x-ndjson"}),
+    Kind(2, "POST", "/api/v1/events", {"id": "e", "kind": "sale", "product_id": "sku_1",
+                                       "day": "2024-02-01", "quantity": 3}, (503,)),
+    Kind(2, "GET", "/api/v1/nodes?route=daily", None, (200, 503)),
+    Kind(1, "GET", "/api/v1/stockouts?route=daily", None, (200, 503)),
+    Kind(1, "GET", "/api/v1/routes"), Kind(1, "GET", "/api/v1/ledger"),
+    Kind(1, "GET", "/api/v1/health"), Kind(1, "GET", "/api/v1/models/performance"),
+    Kind(1, "GET", "/"), Kind(1, "GET", "/dashboard/none", None, (404,)),
     Kind(6, "GET", P + "/sku_2?route=daily&model_version=production", None, (200, 404, 503),
          "product"),
     Kind(3, "GET", P + "/sku_2", None, (400,)),

@@ -71,10 +71,24 @@ def label_faults(kind, answer):
     """Why an answer with 200 is not labelled; empty: it is."""
     if kind.label == "notice":
         return [] if "unapproved" in answer.headers.get("x-almanac-notice", "") else ["no notice"]
+    if kind.label == "batch":
+        return [fault for item in items(answer) for fault in product_faults(item)]
     told = answer.json()
     if kind.label == "oip":
         has = told.get("model_version") and told.get("parameters", {}).get("approved") is False
         return [] if has else ["no version or notice"]
+    return product_faults(told)
+
+
+def items(answer):
+    """Answers of a batch, in either form."""
+    is_lines = answer.type == "application/x-ndjson"
+    told = ([json.loads(line) for line in answer.body.splitlines()] if is_lines
+            else answer.json()["results"])
+    return [item["answer"] for item in told if "answer" in item]
+
+
+def product_faults(told):
     found = [] if told.get("served_by") in STEPS else ["served_by"]
     found += [] if isinstance(told.get("reason"), str) and told["reason"] else ["reason"]
     found += [key for key in ("route", "asked_release") if not told.get(key)]
@@ -167,6 +181,9 @@ class Client(threading.Thread):
         self.seen[(str(kind.target).partition("?")[0], kind.method, answer.status)] += 1
         if kind.label == "product" and answer.status == 200:
             self.steps[(kind.method, answer.json()["served_by"], answer.json()["degraded"])] += 1
+        if kind.label == "batch" and answer.status == 200:
+            for item in items(answer):
+                self.steps[(kind.method, item["served_by"], item["degraded"])] += 1
         if answer.headers.get("connection") == "close" or self.random.random() < .01:
             self.leave()
 
