@@ -7,9 +7,9 @@
  * and sends two kilobytes to itself. On a machine of its own such work never takes three times as
  * long for more than a moment. On a virtual machine that shares caches and memory with others it
  * does, and no scheduler of the guest sees it: nothing is stolen, nobody waits. What a latency at
- * high load says about a program is bounded by this. Prints one JSON object: the best time of a piece in
- * microseconds, the share of the time spent in pieces that took over three times as long, episodes
- * of such pieces that lasted over 4 ms, and the longest. */
+ * high load says about a program is bounded by this. Prints one JSON object: the best time of a
+ * piece in microseconds, the share of the time spent in pieces that took over three times as
+ * long, episodes of such pieces that lasted over 4 ms, and the longest. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
