@@ -90,9 +90,11 @@ static void the_callers_errors_are_problems(void **state)
     expect_problem(w, "demand", "{\"route\":\"shop\",\"node\":\"x\",\"product_id\":\"x\"}", 400,
                    "name one node, in one way");
     expect_problem(w, "demand", "{\"route\":\"shop\",\"product_id\":\"a\"}", 400,
-                   "a series is named by all of its keys: sku, market");
+                   "a series is named by all of its keys, in `keys`, or by product_id and "
+                   "warehouse_id: sku, market");
     expect_problem(w, "demand", "{\"route\":\"shop\",\"keys\":{\"sku\":\"a\",\"shop\":\"b\"}}", 400,
-                   "a series is named by all of its keys: sku, market");
+                   "a series is named by all of its keys, in `keys`, or by product_id and "
+                   "warehouse_id: sku, market");
     expect_problem(w, "demand", "{\"route\":\"shop\",\"keys\":{\"sku\":\"a\",\"market\":\"b\","
                    "\"more\":\"c\"}}", 400, "all of its keys");
     expect_problem(w, "demand", "{\"node\":\"a|UK\"}", 400, "name a route: shop, pinned");

@@ -119,36 +119,36 @@ static alm_err fail_keys(const alm_project *project, alm_error *error)
         alm_buffer_printf(&names, "%s" ALM_STR_FMT, i ? ", " : "",
                           ALM_STR_ARG(project->series.keys[i]));
     }
-    alm_err code = alm_fail(error, ALM_ERR_INVALID, "a series is named by all of its keys: %s",
+    alm_err code = alm_fail(error, ALM_ERR_INVALID, "a series is named by all of its "
+                            "keys, in `keys`, or by product_id and warehouse_id: %s",
                             names.data ? names.data : "");
     alm_buffer_deinit(&names);
     return code;
 }
 
-/* `keys`, or product_id and warehouse_id, in the project's order. */
-static alm_err read_keys(const almi_answering *answering, const alm_json *keys, alm_str *out,
+alm_err almi_answer_keys(const alm_project *project, const alm_json *body, alm_str *out,
                          alm_error *error)
 {
     static const char *const BY_PLACE[] = {"product_id", "warehouse_id"};
-    const alm_project *project = answering->online.project;
-    const alm_json *body = answering->call->body;
+    const alm_json *keys = alm_json_member(body, "keys");
     size_t count = project->series.key_count;
-    size_t given = keys ? alm_json_count(keys) : 0;
-    for (size_t i = 0; !keys && i < 2; i++) {
-        given += alm_json_member(body, BY_PLACE[i]) != NULL;
+    size_t by_place = 0;
+    for (size_t i = 0; i < 2; i++) {
+        by_place += alm_json_member(body, BY_PLACE[i]) != NULL;
+    }
+    if (keys ? by_place > 0 || alm_json_count(keys) != count : by_place != count) {
+        return fail_keys(project, error);
     }
     for (size_t i = 0; i < count; i++) {
-        alm_str name = project->series.keys[i]; /* NUL terminated, as all names of the file */
-        if (keys) {
-            almi_answer_text(keys, name.data, &out[i]);
-        } else if (i < 2) {
-            almi_answer_text(body, BY_PLACE[i], &out[i]);
-        }
+        out[i] = (alm_str){0};
+        /* Names are NUL terminated, as all of the file. */
+        almi_answer_text(keys ? keys : body, keys ? project->series.keys[i].data : BY_PLACE[i],
+                         &out[i]);
         if (out[i].size == 0) {
             return fail_keys(project, error);
         }
     }
-    return given == count ? ALM_OK : fail_keys(project, error);
+    return ALM_OK;
 }
 
 alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out, alm_error *error)
@@ -168,7 +168,7 @@ alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out, al
     if (ask.node.size == 0) {
         size_t count = answering->online.project->series.key_count;
         alm_str *values = ALM_NEW_ARRAY(answering->call->request->arena, alm_str, count);
-        ALM_TRY(read_keys(answering, keys, values, error));
+        ALM_TRY(almi_answer_keys(answering->online.project, body, values, error));
         ask.keys = values;
         ask.key_count = count;
     }

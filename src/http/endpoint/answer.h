@@ -38,6 +38,10 @@ void almi_answer_end(const almi_answering *answering);
 typedef bool (*almi_answer_one)(const almi_answering *answering, alm_reply *reply);
 void almi_answer_run(const alm_call *call, almi_answer_one answer, alm_reply *reply);
 
+/* A series by `keys`, or by product_id and warehouse_id, in the project's order: `out` has as many
+ * as the project has keys, views into the body. ALM_ERR_INVALID names the project's. */
+ALM_NODISCARD alm_err almi_answer_keys(const alm_project *project, const alm_json *body,
+                                       alm_str *out, alm_error *error);
 /* From a checked body. ALM_ERR_INVALID: not exactly one way of naming the node, or keys that are
  * not those of the project. */
 ALM_NODISCARD alm_err almi_answer_ask(const almi_answering *answering, alm_online_ask *out,

@@ -40,46 +40,14 @@ static alm_str copy_text(alm_arena *arena, alm_str text)
     return (alm_str){alm_arena_copy_text(arena, text.data, text.size), text.size};
 }
 
-static alm_err fail_keys(const alm_project *project, alm_error *error)
-{
-    alm_buffer names = {0};
-    for (size_t i = 0; i < project->series.key_count; i++) {
-        alm_buffer_printf(&names, "%s" ALM_STR_FMT, i ? ", " : "",
-                          ALM_STR_ARG(project->series.keys[i]));
-    }
-    alm_err code = alm_fail(error, ALM_ERR_INVALID, "an event names its series by all of its "
-                            "keys, in `keys`, or by product_id and warehouse_id: %s",
-                            names.data ? names.data : "");
-    alm_buffer_deinit(&names);
-    return code;
-}
-
-/* `keys`, or product_id and warehouse_id, in the project's order. */
 static alm_err read_keys(const alm_project *project, const alm_json *body, alm_arena *arena,
                          alm_event *out, alm_error *error)
 {
-    static const char *const BY_PLACE[] = {"product_id", "warehouse_id"};
-    const alm_json *keys = alm_json_member(body, "keys");
     size_t count = project->series.key_count;
-    size_t by_place = 0;
     alm_str *found = ALM_NEW_ARRAY(arena, alm_str, count);
-    for (size_t i = 0; i < 2; i++) {
-        by_place += alm_json_member(body, BY_PLACE[i]) != NULL;
-    }
-    if (keys ? by_place > 0 || alm_json_count(keys) != count : by_place != count) {
-        return fail_keys(project, error);
-    }
+    ALM_TRY(almi_answer_keys(project, body, found, error));
     for (size_t i = 0; i < count; i++) {
-        alm_str value = {0};
-        if (keys) {
-            almi_answer_text(keys, project->series.keys[i].data, &value);
-        } else {
-            almi_answer_text(body, BY_PLACE[i], &value);
-        }
-        if (value.size == 0) {
-            return fail_keys(project, error);
-        }
-        found[i] = copy_text(arena, value);
+        found[i] = copy_text(arena, found[i]); /* the body ends with the call */
     }
     out->keys = found;
     out->key_count = count;
