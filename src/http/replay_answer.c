@@ -247,7 +247,7 @@ static alm_err ask(moment *m, const alm_json *body, alm_reply *reply, alm_error 
     alm_str allow;
     if (!alm_str_starts_with(m->record->route, ALM_REPLAY_PATHS) ||
         alm_route_find(request.method, request.path, m->arena, &call.route, call.value, &allow) !=
-            ALM_MATCH_FOUND || !call.route->request) {
+            ALM_MATCH_FOUND || !call.route->request || call.route->request_line) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "answers of this address cannot be given "
                         "again");
     }

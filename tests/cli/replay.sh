@@ -51,6 +51,10 @@ ask("/v1/models/simple:predict", {"instances": [{"X1": 2.5, "X2": 7}]})
 demand = "/api/v1/predictions/demand"
 ask(demand, {"node": "sku_1", "horizon": 3, "granularity": "week"})
 ask(demand, {"product_id": "sku_2", "model_version": "demand-1", "interval": 0.9})
+# Items of a batch are on record one by one, with what the batch says for all of them.
+ask(demand + "/batch", {"requests": [{"node": "sku_1"}, {"node": "total"}, {"node": "none"},
+                                     {"node": "sku_2", "horizon": 2}],
+                        "defaults": {"horizon": 5, "granularity": "week"}})
 ask("/api/v1/predictions/stockout", {"node": "sku_1"})
 ask("/api/v1/predictions/optimize", {"node": "sku_1", "lead_time_days": 3, "service_level": 0.9,
                                      "on_hand": 30, "on_order": [{"day": 2, "units": 5}]})

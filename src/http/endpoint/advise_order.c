@@ -186,7 +186,7 @@ ALMI_BATCH_SCHEMAS("Order", request_schema, reply_schema);
 
 const alm_route almi_route_advise_order_batch = {
     .method = ALM_METHOD_POST,
-    .path = "/api/v1/predictions/optimize/batch",
+    .path = "/api/v1/predictions/optimize" ALMI_BATCH_SUFFIX,
     .operation = "adviseOrderBatch",
     .summary = "Order advice for many series at once",
     .items_per_request = 4, /* an item counts a thousand sample paths */

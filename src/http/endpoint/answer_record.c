@@ -1,5 +1,8 @@
 #include "http/endpoint/answer_record.h"
 
+#include <string.h>
+
+#include "http/endpoint/batch.h"
 #include "serve/replay.h"
 
 bool almi_record_wants(const alm_call *call)
@@ -54,6 +57,15 @@ static void take_computed(const almi_record_computed *c, alm_prediction_record *
     out->answer = c->answer;
 }
 
+/* The item of a batch is on record as what it is: a request of the single route. */
+static void take_item(const alm_call *call, alm_buffer *text, alm_prediction_record *out)
+{
+    alm_json_writer json = alm_json_writer_on(text);
+    alm_json_copy(&json, call->body);
+    out->request = alm_buffer_view(text);
+    out->route.size -= strlen(ALMI_BATCH_SUFFIX);
+}
+
 void almi_record_answer(const almi_answering *answering, const alm_online_label *label,
                         const almi_record_computed *computed, const alm_reply *reply)
 {
@@ -77,5 +89,10 @@ void almi_record_answer(const almi_answering *answering, const alm_online_label 
     if (computed) {
         take_computed(computed, &record);
     }
+    alm_buffer item = {0};
+    if (call->route->request_line) {
+        take_item(call, &item, &record);
+    }
     put(call, &record);
+    alm_buffer_deinit(&item);
 }

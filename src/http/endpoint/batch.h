@@ -20,6 +20,7 @@
 
 #include "http/endpoint/answer.h"
 
+#define ALMI_BATCH_SUFFIX "/batch" /* of the path, behind that of the single route */
 #define ALMI_BATCH_ITEMS_MAX 1000                 /* of an array; lines are not bounded */
 #define ALMI_BATCH_LINE_BYTES_MAX ((size_t)64 << 10)
 

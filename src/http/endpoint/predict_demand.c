@@ -148,7 +148,7 @@ ALMI_BATCH_SCHEMAS("Demand", request_schema, almi_schema_forecast);
 
 const alm_route almi_route_predict_demand_batch = {
     .method = ALM_METHOD_POST,
-    .path = "/api/v1/predictions/demand/batch",
+    .path = "/api/v1/predictions/demand" ALMI_BATCH_SUFFIX,
     .operation = "predictDemandBatch",
     .summary = "Demand of many nodes at once",
     .items_per_request = 20,

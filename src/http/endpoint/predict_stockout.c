@@ -165,7 +165,7 @@ ALMI_BATCH_SCHEMAS("Stockout", request_schema, reply_schema);
 
 const alm_route almi_route_predict_stockout_batch = {
     .method = ALM_METHOD_POST,
-    .path = "/api/v1/predictions/stockout/batch",
+    .path = "/api/v1/predictions/stockout" ALMI_BATCH_SUFFIX,
     .operation = "predictStockoutBatch",
     .summary = "Stock-out risk of many series at once",
     .items_per_request = 20,
