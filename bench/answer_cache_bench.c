@@ -5,9 +5,9 @@
 #include "base/rng.h"
 #include "bench_measure.h"
 #include "monitor/prediction_recorder.h"
-#include "serve/inference_cache.h"
-#include "serve/model_set_cases.h"
-#include "serve/replay.h"
+#include "serve/models/inference_cache.h"
+#include "serve/models/model_set_cases.h"
+#include "serve/models/replay.h"
 
 enum { FEATURES = 40, LEAVES = 31, ROUNDS = 9, QUESTIONS = 4000 };
 

@@ -8,7 +8,7 @@
 #include "base/build_info.h"
 #include "project/git.h"
 #include "project/scratch.h"
-#include "serve/event.h"
+#include "serve/live/event.h"
 #include "store/event_log.h"
 #include "table/sql.h"
 

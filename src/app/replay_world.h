@@ -5,7 +5,7 @@
 
 #include "app/cli.h"
 #include "http/replay_answer.h"
-#include "serve/model_set.h"
+#include "serve/models/model_set.h"
 
 #define ALMI_REPLAY_RUNS_MAX 4 /* held at a time */
 

@@ -1,5 +1,5 @@
 /* serve_live.h: events and online computation behind `almanac serve`: the log of events in the
- * state folder, and a line for every route (serve/live.h). */
+ * state folder, and a line for every route (serve/live/live.h). */
 #ifndef ALM_APP_SERVE_LIVE_H
 #define ALM_APP_SERVE_LIVE_H
 

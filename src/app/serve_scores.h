@@ -1,6 +1,6 @@
 /* serve_scores.h: the thread that compares committed predictions with what really happened
- * (serve/realised.h), whenever a snapshot or a run has come, and publishes it. It has handles of
- * its own on the stores and one core at most; nobody waits for it. */
+ * (serve/committed/realised.h), whenever a snapshot or a run has come, and publishes it. It has
+ * handles of its own on the stores and one core at most; nobody waits for it. */
 #ifndef ALM_APP_SERVE_SCORES_H
 #define ALM_APP_SERVE_SCORES_H
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "app/session.h"
-#include "serve/model_source.h"
+#include "serve/models/model_source.h"
 
 /* ---- files ---- */
 

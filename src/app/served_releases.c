@@ -5,7 +5,7 @@
 #include "app/session.h"
 #include "base/thread.h"
 #include "batch/release_model.h"
-#include "serve/model_source.h"
+#include "serve/models/model_source.h"
 
 #define RETRY_NS 30000000000u
 

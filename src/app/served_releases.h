@@ -16,7 +16,7 @@
 
 #include "app/cli.h"
 #include "http/observer.h"
-#include "serve/model_set.h"
+#include "serve/models/model_set.h"
 
 typedef struct almi_served_releases almi_served_releases;
 

@@ -39,3 +39,26 @@ void alm_stockout_of_paths(const double *demand, size_t paths, size_t steps, dou
     }
     out->days = days / (double)paths;
 }
+
+const char *alm_severity_text(alm_severity severity)
+{
+    static const char *const TEXTS[] = {
+#define TEXT(name, text) text,
+        ALM_SEVERITY_MAP(TEXT)
+#undef TEXT
+    };
+    return TEXTS[severity];
+}
+
+alm_severity alm_severity_of(const double *by_day, int32_t days)
+{
+    double p = by_day[days - 1];
+    double soon = by_day[(days < ALM_SEVERITY_SOON_DAYS ? days : ALM_SEVERITY_SOON_DAYS) - 1];
+    if (p >= 0.8 || soon >= 0.5) {
+        return ALM_SEVERITY_CRITICAL;
+    }
+    return p >= 0.5    ? ALM_SEVERITY_HIGH
+           : p >= 0.2  ? ALM_SEVERITY_MEDIUM
+           : p >= 0.05 ? ALM_SEVERITY_LOW
+                       : ALM_SEVERITY_NONE;
+}

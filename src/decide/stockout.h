@@ -6,11 +6,19 @@
  *   days            = mean over paths of min(first crossing step, steps): the restricted mean,
  *                     so a series that never runs out has `steps`,
  *   shortfall(h)    = mean over paths of max(0, D_s(h) - supply(h)), units.
- * Receipts arrive before the demand of their day. Pure and thread safe. */
+ * Receipts arrive before the demand of their day. Pure and thread safe.
+ *
+ * Severity, of the probability p by the end of the horizon:
+ *   critical   p >= .8, or p >= .5 within the first 3 days
+ *   high       p >= .5
+ *   medium     p >= .2
+ *   low        p >= .05
+ *   none       less */
 #ifndef ALM_DECIDE_STOCKOUT_H
 #define ALM_DECIDE_STOCKOUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct alm_stockout_risk {
     double *probability; /* steps */
@@ -22,5 +30,25 @@ typedef struct alm_stockout_risk {
  * `out->shortfall` are the caller's arrays. paths >= 1, steps >= 1, on_hand >= 0 and finite. */
 void alm_stockout_of_paths(const double *demand, size_t paths, size_t steps, double on_hand,
                            const double *receipts, alm_stockout_risk *out);
+
+/* X(name, text) */
+#define ALM_SEVERITY_MAP(X) \
+    X(NONE, "none")         \
+    X(LOW, "low")           \
+    X(MEDIUM, "medium")     \
+    X(HIGH, "high")         \
+    X(CRITICAL, "critical")
+
+typedef enum alm_severity {
+#define ALM_SEVERITY_ENUM(name, text) ALM_SEVERITY_##name,
+    ALM_SEVERITY_MAP(ALM_SEVERITY_ENUM)
+#undef ALM_SEVERITY_ENUM
+} alm_severity;
+
+#define ALM_SEVERITY_SOON_DAYS 3
+
+const char *alm_severity_text(alm_severity severity);
+/* `by_day`: probability by the end of day 1, 2, ... days; never falls. */
+alm_severity alm_severity_of(const double *by_day, int32_t days);
 
 #endif

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "http/service_cases.h"
-#include "serve/desk_fixture.h"
+#include "serve/jobs/desk_fixture.h"
 
 typedef struct fixture {
     cases_service cases;

@@ -3,7 +3,7 @@
 #define ALM_HTTP_JOB_SCHEMA_H
 
 #include "http/service.h"
-#include "serve/desk.h"
+#include "serve/jobs/desk.h"
 
 extern const alm_schema almi_job_schema;
 

@@ -1,6 +1,6 @@
 /* joins.h: requests that wait for the end of their event loop's round, to be answered together.
  *
- * For models that were named (nets, see serve/inference_join.h): a request is put aside, and
+ * For models that were named (nets, see serve/models/inference_join.h): a request is put aside, and
  * when the loop has read everything that was there, all that wait are answered by one call. Nobody
  * waits for a request that has not come: joining has no delay, so that it needs no bound of time,
  * and as many wait as connections were readable.

@@ -8,8 +8,8 @@
 #ifndef ALM_HTTP_REPLAY_ANSWER_H
 #define ALM_HTTP_REPLAY_ANSWER_H
 
-#include "serve/committed.h"
-#include "serve/replay.h"
+#include "serve/committed/committed.h"
+#include "serve/models/replay.h"
 
 #define ALM_REPLAY_PATHS "/api/v1/predictions/" /* routes whose answers can be given again */
 

@@ -19,14 +19,14 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "monitor/prediction_recorder.h"
-#include "serve/answer_cache.h"
-#include "serve/committed.h"
-#include "serve/computation.h"
-#include "serve/desk.h"
-#include "serve/ladder.h"
-#include "serve/live.h"
-#include "serve/model_set.h"
-#include "serve/realised.h"
+#include "serve/models/answer_cache.h"
+#include "serve/committed/committed.h"
+#include "serve/answer/computation.h"
+#include "serve/jobs/desk.h"
+#include "serve/answer/ladder.h"
+#include "serve/live/live.h"
+#include "serve/models/model_set.h"
+#include "serve/committed/realised.h"
 
 struct alm_service {
     const alm_env *env;

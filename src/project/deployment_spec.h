@@ -1,8 +1,8 @@
 /* deployment_spec.h: the sections `deployments` and `policies` of almanac.yaml as structs.
  *
  * A deployment is a route: which runs answer, of which release, and what answers when they cannot
- * (the fallback ladder of serve/ladder.h). A schedule that no deployment names has a route of its
- * own name with the defaults below, so that a project without the section is served too.
+ * (the fallback ladder of serve/answer/ladder.h). A schedule that no deployment names has a route
+ * of its own name with the defaults below, so that a project without the section is served too.
  *
  * A policy is a hard limit on what is given out, from whatever step it comes. */
 #ifndef ALM_PROJECT_DEPLOYMENT_SPEC_H

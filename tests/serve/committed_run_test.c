@@ -9,8 +9,8 @@
 #include "base/rng.h"
 #include "batch/batch_fixture.h"
 #include "batch/query.h"
-#include "serve/demand_answer.h"
-#include "serve/stockout_answer.h"
+#include "serve/answer/demand_answer.h"
+#include "serve/answer/stockout_answer.h"
 
 typedef struct served {
     shop shop;

@@ -3,7 +3,7 @@
  * series. What comes back keeps to the schema that the document states. */
 #include "web_fixture.h"
 
-#include "serve/computation_fixture.h"
+#include "serve/answer/computation_fixture.h"
 
 enum { SERIES = 5 }; /* s01|n2 */
 

@@ -1,5 +1,5 @@
 /* Demand through route, ladder and limits; every step is reached by breaking those above it. */
-#include "serve/demand_answer.h"
+#include "serve/answer/demand_answer.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 
 #include "base/pool.h"
 #include "served_fixture.h"
-#include "serve/order_answer.h"
-#include "serve/stockout_answer.h"
+#include "serve/answer/order_answer.h"
+#include "serve/answer/stockout_answer.h"
 
 /* r1 (demand-1) and r2 (demand-2) of 2011-12-01, five days; demand-2 is production, demand-1 was.
  * mean(a|UK, step) = 10 x 5 + step, with r2's shift of 1 a node more: node 5 of the fixture. */

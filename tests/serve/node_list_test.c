@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "serve/node_list.h"
+#include "serve/answer/node_list.h"
 #include "served_fixture.h"
 
 static const alm_str by_market[] = {{"market", 6}};

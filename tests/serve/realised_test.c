@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "serve/realised.h"
+#include "serve/committed/realised.h"
 #include "served_fixture.h"
 
 static alm_realised_options options_of(served_fixture *o)

@@ -8,7 +8,7 @@
 
 #include "base/fs_fault.h"
 #include "batch/read_fixture.h"
-#include "serve/demand_answer.h"
+#include "serve/answer/demand_answer.h"
 
 #define DAY_US ((alm_instant)86400 * 1000000)
 

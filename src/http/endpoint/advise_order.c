@@ -4,7 +4,7 @@
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/order_terms.h"
 #include "http/problem_schema.h"
-#include "serve/order_answer.h"
+#include "serve/answer/order_answer.h"
 
 /* ---- the request ---- */
 

@@ -4,7 +4,7 @@
 #define ALM_HTTP_ENDPOINT_ANSWER_H
 
 #include "http/service.h"
-#include "serve/online.h"
+#include "serve/answer/online.h"
 
 /* ---- requests ---- */
 

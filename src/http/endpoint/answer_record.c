@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "http/endpoint/batch.h"
-#include "serve/replay.h"
+#include "serve/models/replay.h"
 
 bool almi_record_wants(const alm_call *call)
 {

@@ -5,7 +5,7 @@
 #define ALM_HTTP_ENDPOINT_ANSWER_RECORD_H
 
 #include "http/endpoint/answer.h"
-#include "serve/inference.h"
+#include "serve/models/inference.h"
 
 /* Is this request to be on record? Cheap; false in a service without a log. */
 bool almi_record_wants(const alm_call *call);

@@ -5,8 +5,8 @@
 
 #include "http/endpoint/answer.h"
 #include "http/problem_schema.h"
-#include "serve/computing_live.h"
-#include "serve/stock_given.h"
+#include "serve/answer/computing_live.h"
+#include "serve/answer/stock_given.h"
 
 /* ---- requests ---- */
 

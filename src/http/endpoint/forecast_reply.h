@@ -3,7 +3,7 @@
 #define ALM_HTTP_ENDPOINT_FORECAST_REPLY_H
 
 #include "http/endpoint/compute_request.h"
-#include "serve/demand_answer.h"
+#include "serve/answer/demand_answer.h"
 
 extern const alm_schema almi_schema_forecast;
 

@@ -3,7 +3,7 @@
 #define ALM_HTTP_ENDPOINT_NODE_PAGE_H
 
 #include "http/endpoint/answer.h"
-#include "serve/node_list.h"
+#include "serve/answer/node_list.h"
 
 /* Parameters of the query that all of them have. */
 #define ALMI_PAGE_PARAMETERS                                                                       \

@@ -3,7 +3,7 @@
 #include "http/endpoint/oip_round.h"
 #include "http/endpoint/serving.h"
 #include "http/protocol/oip.h"
-#include "serve/inference_join.h"
+#include "serve/models/inference_join.h"
 
 static const char LENGTH[] = "inference-header-content-length";
 

@@ -4,8 +4,8 @@
  * happened. An event changes what is computed from now on, never a committed run, a model or what
  * is deployed; the role that trains would let every till start training.
  *
- * The worker reads and checks; the thread of serve/live.h has the log and the states, and wakes the
- * connection when it is done. So no event loop waits for the disk. */
+ * The worker reads and checks; the thread of serve/live/live.h has the log and the states, and
+ * wakes the connection when it is done. So no event loop waits for the disk. */
 #include "http/endpoint/answer.h"
 #include "http/endpoint/endpoints.h"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "http/service_cases.h"
-#include "serve/live_fixture.h"
+#include "serve/live/live_fixture.h"
 
 static const char *const HEADERS[] = {"content-type", "application/json", NULL};
 

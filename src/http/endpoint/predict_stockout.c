@@ -3,7 +3,7 @@
 #include "http/endpoint/compute_request.h"
 #include "http/endpoint/endpoints.h"
 #include "http/problem_schema.h"
-#include "serve/stockout_answer.h"
+#include "serve/answer/stockout_answer.h"
 
 static void put_drivers(const alm_stockout_answer *answer, alm_json_writer *json)
 {

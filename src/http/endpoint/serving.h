@@ -8,7 +8,7 @@
 #define ALM_HTTP_ENDPOINT_SERVING_H
 
 #include "http/service.h"
-#include "serve/inference_cache.h"
+#include "serve/models/inference_cache.h"
 
 typedef struct almi_visit {
     const alm_call *call;

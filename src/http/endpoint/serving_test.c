@@ -10,7 +10,7 @@
 
 #include "http/protocol/protocol_cases.h"
 #include "http/service_cases.h"
-#include "serve/replay.h"
+#include "serve/models/replay.h"
 
 #define INPUT "{\"id\":\"7\",\"inputs\":[{\"name\":\"input\",\"shape\":[1,5]," \
               "\"datatype\":\"FP64\",\"data\":[0.5,-1.25,3,0,2.5]}]}"

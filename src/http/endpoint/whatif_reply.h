@@ -3,7 +3,7 @@
 #define ALM_HTTP_ENDPOINT_WHATIF_REPLY_H
 
 #include "http/endpoint/compute_request.h"
-#include "serve/whatif.h"
+#include "serve/answer/whatif.h"
 
 extern const alm_schema almi_schema_whatif;
 

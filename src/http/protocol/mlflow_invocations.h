@@ -14,7 +14,7 @@
 #ifndef ALM_HTTP_PROTOCOL_MLFLOW_INVOCATIONS_H
 #define ALM_HTTP_PROTOCOL_MLFLOW_INVOCATIONS_H
 
-#include "serve/inference.h"
+#include "serve/models/inference.h"
 
 typedef enum alm_mlflow_type {
     ALM_MLFLOW_JSON,

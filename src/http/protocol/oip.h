@@ -20,7 +20,7 @@
 #ifndef ALM_HTTP_PROTOCOL_OIP_H
 #define ALM_HTTP_PROTOCOL_OIP_H
 
-#include "serve/inference.h"
+#include "serve/models/inference.h"
 
 #define ALM_OIP_RANK_MAX 3
 #define ALM_OIP_OUTPUTS_MAX 8

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "serve/model_set_cases.h"
+#include "serve/models/model_set_cases.h"
 
 #define CASE_FEATURES 5
 

@@ -8,7 +8,7 @@
 #define ALM_HTTP_PROTOCOL_ROW_BLOCK_H
 
 #include "http/protocol/json_reader.h"
-#include "serve/inference.h"
+#include "serve/models/inference.h"
 
 typedef struct almi_doubles {
     double *data;

@@ -1,0 +1,138 @@
+#include "serve/models/inference_cache.h"
+
+#include <string.h>
+
+enum { NUMBERS = 6, SHAPE = 3 };
+
+/* ---- the question ---- */
+
+static size_t values_of(const alm_inference_input *input)
+{
+    return input->values ? input->rows * input->column_count : 0;
+}
+
+static size_t windows_of(const alm_inference_input *input)
+{
+    return input->windows ? input->rows * input->steps * input->window_width : 0;
+}
+
+/* Sizes that are beyond the bounds of inference.h are for alm_inference_run to refuse. */
+static bool is_small(const alm_inference_input *input)
+{
+    const size_t most = ALM_ANSWER_CACHE_ENTRY_BYTES_MAX / sizeof(double);
+    return input->rows <= most && input->column_count <= most && input->steps <= most &&
+           input->window_width <= most && input->steps * input->window_width <= most &&
+           input->rows * (input->column_count + input->steps * input->window_width) <= most;
+}
+
+static char *append(char *at, const void *bytes, size_t size)
+{
+    if (size > 0) {
+        memcpy(at, bytes, size);
+    }
+    return at + size;
+}
+
+static alm_str question_of(const alm_inference_input *input, alm_arena *arena)
+{
+    const uint64_t number[NUMBERS] = {
+        input->rows,         input->column_count, input->values ? input->column_count : 0,
+        input->steps,        input->window_width,
+        (uint64_t)input->refuse_extra << 2 | (uint64_t)(input->name != NULL) << 1 |
+            (uint64_t)(input->windows != NULL)};
+    size_t values = values_of(input) * sizeof(double);
+    size_t windows = windows_of(input) * sizeof(double);
+    size_t size = sizeof number + values + windows;
+    for (size_t i = 0; input->name && i < input->column_count; i++) {
+        size += sizeof(uint64_t) + input->name[i].size;
+    }
+    char *bytes = alm_arena_alloc(arena, size);
+    char *at = append(bytes, number, sizeof number);
+    at = append(at, input->values, values);
+    at = append(at, input->windows, windows);
+    for (size_t i = 0; input->name && i < input->column_count; i++) {
+        uint64_t length = input->name[i].size;
+        at = append(at, &length, sizeof length);
+        at = append(at, input->name[i].data, input->name[i].size);
+    }
+    return (alm_str){bytes, (size_t)(at - bytes)};
+}
+
+/* ---- the answer ---- */
+
+static size_t places_of(const alm_inference_answer *answer, size_t count[3])
+{
+    size_t answers = answer->rows * answer->horizons;
+    count[0] = answers;
+    count[1] = answers * answer->classes;
+    count[2] = answer->classes ? answers : 0;
+    return count[0] + count[1] + count[2];
+}
+
+static alm_str pack(const alm_inference_answer *answer, alm_arena *arena)
+{
+    const uint64_t shape[SHAPE] = {answer->rows, answer->horizons, answer->classes};
+    size_t count[3];
+    size_t size = sizeof shape + places_of(answer, count) * sizeof(double);
+    char *bytes = alm_arena_alloc(arena, size);
+    char *at = append(bytes, shape, sizeof shape);
+    at = append(at, answer->value, count[0] * sizeof(double));
+    at = append(at, answer->probability, count[1] * sizeof(double));
+    (void)append(at, answer->confidence, count[2] * sizeof(double));
+    return (alm_str){bytes, size};
+}
+
+/* `packed` lies in the arena of the answer, aligned for doubles. */
+static void unpack(alm_str packed, alm_inference_answer *out)
+{
+    uint64_t shape[SHAPE];
+    size_t count[3];
+    memcpy(shape, packed.data, sizeof shape);
+    *out = (alm_inference_answer){.rows = shape[0], .horizons = shape[1], .classes = shape[2]};
+    double *value = (double *)(void *)((char *)packed.data + sizeof shape);
+    alm_assert(packed.size == sizeof shape + places_of(out, count) * sizeof(double));
+    out->value = value;
+    out->probability = count[1] ? value + count[0] : NULL;
+    out->confidence = count[2] ? value + count[0] + count[1] : NULL;
+}
+
+/* ---- both ---- */
+
+/* Too large to be kept, whatever the question. */
+static bool fits(const alm_inference_answer *answer)
+{
+    size_t count[3];
+    return places_of(answer, count) <= ALM_ANSWER_CACHE_ENTRY_BYTES_MAX / sizeof(double);
+}
+
+alm_err alm_inference_run_cached(const alm_cached_inference *how, const alm_inference_input *input,
+                                 alm_inference_answer *out, alm_cache_use *use,
+                                 uint64_t *cache_ns, alm_error *error)
+{
+    const alm_served_info *info = alm_served_model_describe(how->model);
+    alm_answer_key key;
+    alm_str kept;
+    if (!how->cache || info->scorer->remote_count > 0 || !is_small(input)) {
+        ALM_TRY(alm_inference_run(how->model, how->worker, input, how->arena, out, error));
+        *use = how->cache ? ALM_CACHE_BYPASS : ALM_CACHE_NONE;
+        *cache_ns = 0;
+        return ALM_OK;
+    }
+    uint64_t begun = alm_env_monotonic_ns(how->env);
+    bool is_digest = alm_digest_parse(alm_str_of(info->digest), &key.model);
+    alm_assert(is_digest);
+    key.question = question_of(input, how->arena);
+    if (alm_answer_cache_get(how->cache, &key, how->arena, &kept)) {
+        unpack(kept, out);
+        *use = ALM_CACHE_HIT;
+        *cache_ns = alm_env_monotonic_ns(how->env) - begun;
+        return ALM_OK;
+    }
+    uint64_t looked = alm_env_monotonic_ns(how->env);
+    ALM_TRY(alm_inference_run(how->model, how->worker, input, how->arena, out, error));
+    uint64_t computed = alm_env_monotonic_ns(how->env);
+    bool is_kept = fits(out) && alm_answer_cache_put(how->cache, &key, pack(out, how->arena));
+    *use = is_kept ? ALM_CACHE_STORED : ALM_CACHE_MISS;
+    *cache_ns = looked - begun + alm_env_monotonic_ns(how->env) - computed;
+    return ALM_OK;
+}

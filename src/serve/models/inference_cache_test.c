@@ -1,0 +1,201 @@
+/* Kept answers have the bits of computed ones; what differs in anything is another question; a
+ * model that is swapped never answers for the next. */
+#include "serve/models/inference_cache.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serve/models/model_set_cases.h"
+
+#define FEATURES 5
+
+static const alm_env NO_CLOCK = {0};
+
+typedef struct world {
+    alm_arena *arena;
+    scorer_case files;
+    case_source source;
+    alm_model_set *set;
+    alm_answer_cache *cache;
+    alm_error error;
+} world;
+
+static void gone(void *context, const alm_served_info *info)
+{
+    alm_digest digest;
+    assert_true(alm_digest_parse(alm_str_of(info->digest), &digest));
+    alm_answer_cache_forget(context, &digest);
+}
+
+static void start(world *w)
+{
+    forest_shape shape = {.trees = 6, .outputs = 3, .features = FEATURES, .leaves = 12, .grid = 8};
+    memset(w, 0, sizeof *w);
+    w->arena = alm_arena_create(0);
+    scorer_case_init(&w->files);
+    for (uint64_t i = 0; i < 2; i++) {
+        w->source.text[i] = case_named(w->arena, scorer_case_lightgbm(w->arena, &shape, 4 + i,
+                                                                      "multiclass num_class:3"));
+    }
+    w->set = case_set(1, "m", &w->source);
+    assert_int_equal(alm_answer_cache_create(1 << 20, 1, &w->cache, NULL), ALM_OK);
+    alm_model_set_watch(w->set, gone, w->cache);
+}
+
+static void stop(world *w)
+{
+    alm_model_set_destroy(w->set);
+    alm_answer_cache_destroy(w->cache);
+    alm_arena_destroy(w->files.arena);
+    alm_arena_destroy(w->arena);
+}
+
+/* What the default model says; how it came is given. */
+static alm_cache_use ask(world *w, const alm_inference_input *input, alm_inference_answer *out)
+{
+    alm_cached_inference how = {w->cache, NULL, 0, w->arena, &NO_CLOCK};
+    uint64_t cache_ns = 1;
+    alm_cache_use use = ALM_CACHE_NONE;
+    const alm_model_snapshot *s = alm_model_set_enter(w->set, 0);
+    assert_int_equal(alm_model_snapshot_ready(s, ALM_STR("m"), ALM_STR(""), &how.model, NULL),
+                     ALM_OK);
+    alm_err code = alm_inference_run_cached(&how, input, out, &use, &cache_ns, &w->error);
+    alm_model_set_leave(w->set, 0);
+    if (code != ALM_OK) {
+        fail_msg("%s", w->error.message);
+    }
+    assert_int_equal(cache_ns, 0); /* of a clock that stands still */
+    return use;
+}
+
+static void assert_same(const alm_inference_answer *a, const alm_inference_answer *b)
+{
+    size_t answers = a->rows * a->horizons;
+    assert_int_equal(a->rows, b->rows);
+    assert_int_equal(a->horizons, b->horizons);
+    assert_int_equal(a->classes, b->classes);
+    assert_memory_equal(a->value, b->value, answers * sizeof(double));
+    assert_memory_equal(a->probability, b->probability, answers * a->classes * sizeof(double));
+    assert_memory_equal(a->confidence, b->confidence, answers * sizeof(double));
+}
+
+static void kept_answers_have_the_same_bits(void **state)
+{
+    (void)state;
+    world w;
+    start(&w);
+    const double values[] = {0.5, -1.25, 3, 0, 2.5, NAN, 1, 2, 3, 4};
+    alm_inference_input input = {.rows = 2, .column_count = FEATURES, .values = values};
+    alm_inference_answer first, again;
+    assert_int_equal(ask(&w, &input, &first), ALM_CACHE_STORED);
+    assert_int_equal(ask(&w, &input, &again), ALM_CACHE_HIT);
+    assert_ptr_not_equal(first.value, again.value);
+    assert_same(&first, &again);
+    stop(&w);
+}
+
+static void anything_else_is_another_question(void **state)
+{
+    (void)state;
+    world w;
+    start(&w);
+    static const alm_str names[] = {{"f0", 2}, {"f1", 2}, {"f2", 2}, {"f3", 2}, {"f4", 2}};
+    static const alm_str other[] = {{"f1", 2}, {"f0", 2}, {"f2", 2}, {"f3", 2}, {"f4", 2}};
+    const double values[] = {0.5, -1.25, 3, 0.0, 2.5, 0.5, -1.25, 3, 0.0, 2.5};
+    const double signs[] = {0.5, -1.25, 3, -0.0, 2.5, 0.5, -1.25, 3, 0.0, 2.5};
+    alm_inference_input input = {.rows = 1, .column_count = FEATURES, .values = values};
+    alm_inference_answer answer, swapped;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_STORED);
+    input.rows = 2;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_STORED);
+    input.rows = 1;
+    input.values = signs;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_STORED);
+    input.values = values;
+    input.name = names;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_STORED);
+    input.name = other;
+    assert_int_equal(ask(&w, &input, &swapped), ALM_CACHE_STORED);
+    input.refuse_extra = true;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_STORED);
+    assert_same(&answer, &swapped);
+    input.name = names;
+    input.refuse_extra = false;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_HIT);
+    assert_int_equal(alm_answer_cache_count(w.cache).entries, 6);
+    stop(&w);
+}
+
+/* Errors are not kept, and a question that is too large is only computed. */
+static void what_is_not_kept(void **state)
+{
+    (void)state;
+    world w;
+    start(&w);
+    enum { ROWS = 5000 };
+    static double values[ROWS * FEATURES];
+    alm_inference_input input = {.rows = 1, .column_count = FEATURES - 1, .values = values};
+    alm_inference_answer answer;
+    alm_cache_use use = ALM_CACHE_NONE;
+    alm_cached_inference how = {w.cache, NULL, 0, w.arena, &NO_CLOCK};
+    uint64_t cache_ns = 0;
+    const alm_model_snapshot *s = alm_model_set_enter(w.set, 0);
+    assert_int_equal(alm_model_snapshot_ready(s, ALM_STR("m"), ALM_STR(""), &how.model, NULL),
+                     ALM_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL),
+                         ALM_ERR_INVALID);
+    }
+    input.rows = SIZE_MAX;
+    assert_int_equal(alm_inference_run_cached(&how, &input, &answer, &use, &cache_ns, NULL),
+                     ALM_ERR_LIMIT);
+    alm_model_set_leave(w.set, 0);
+    input.rows = ROWS;
+    input.column_count = FEATURES;
+    assert_int_equal(ask(&w, &input, &answer), ALM_CACHE_BYPASS);
+    assert_int_equal(alm_answer_cache_count(w.cache).entries, 0);
+    stop(&w);
+}
+
+static void a_swap_gives_no_old_answer(void **state)
+{
+    (void)state;
+    world w;
+    start(&w);
+    const double values[] = {0.5, -1.25, 3, 0, 2.5};
+    alm_inference_input input = {.rows = 1, .column_count = FEATURES, .values = values};
+    alm_inference_answer first, second, again;
+    assert_int_equal(ask(&w, &input, &first), ALM_CACHE_STORED);
+    w.source.next = 1;
+    assert_int_equal(alm_model_set_load(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
+    assert_int_equal(alm_answer_cache_count(w.cache).bytes, 0); /* the old ones are freed */
+    assert_int_equal(ask(&w, &input, &second), ALM_CACHE_STORED);
+    assert_memory_not_equal(first.probability, second.probability, 3 * sizeof(double));
+    w.source.next = 0;
+    assert_int_equal(alm_model_set_load(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
+    assert_int_equal(ask(&w, &input, &again), ALM_CACHE_STORED);
+    assert_same(&first, &again);
+    /* Loaded again from the same content it has its answers still. */
+    assert_int_equal(alm_model_set_load(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
+    assert_int_equal(ask(&w, &input, &again), ALM_CACHE_HIT);
+    assert_same(&first, &again);
+    assert_int_equal(alm_model_set_unload(w.set, ALM_STR("m"), ALM_STR("1"), NULL), ALM_OK);
+    assert_int_equal(alm_answer_cache_count(w.cache).entries, 0);
+    stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kept_answers_have_the_same_bits),
+        cmocka_unit_test(anything_else_is_another_question),
+        cmocka_unit_test(what_is_not_kept),
+        cmocka_unit_test(a_swap_gives_no_old_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
