@@ -73,8 +73,9 @@ async function problemOf(reply) {
 
 async function ask(path, options, signal) {
     const headers = { Accept: "application/json, text/plain", ...options.headers };
-    if (known.credential !== null) {
-        headers.Authorization = `Bearer ${known.credential}`;
+    const used = known.credential;
+    if (used !== null) {
+        headers.Authorization = `Bearer ${used}`;
     }
     let reply;
     try {
@@ -92,7 +93,7 @@ async function ask(path, options, signal) {
         return reply;
     }
     const problem = await problemOf(reply);
-    if (problem.status === 401) {
+    if (problem.status === 401 && used === known.credential) { /* not late, of another one */
         known.listeners.forEach((listener) => listener(problem));
     }
     throw problem;

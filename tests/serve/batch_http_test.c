@@ -46,7 +46,7 @@ static void items_are_answered_or_refused_each_for_itself(void **state)
     expect_refused(result(document, 3), 400, "/horizon: ");
     expect_text(alm_json_member(result(document, 3), "problem"), "pointer", "/horizon");
     expect_refused(result(document, 4), 400, "object");
-    expect_refused(result(document, 5), 400, "all of its keys: sku, market");
+    expect_refused(result(document, 5), 400, "warehouse_id: sku, market");
     expect_refused(result(document, 6), 400, "there is no key 'hroizon'");
     expect_text(alm_json_member(result(document, 7), "answer"), "model_version", "demand-1");
     alm_json_document_destroy(document);
