@@ -50,6 +50,17 @@ const char *alm_severity_text(alm_severity severity)
     return TEXTS[severity];
 }
 
+bool alm_severity_parse(alm_str text, alm_severity *out)
+{
+    for (int i = ALM_SEVERITY_NONE; i <= ALM_SEVERITY_CRITICAL; i++) {
+        if (alm_str_is(text, alm_severity_text((alm_severity)i))) {
+            *out = (alm_severity)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 alm_severity alm_severity_of(const double *by_day, int32_t days)
 {
     double p = by_day[days - 1];

@@ -17,8 +17,7 @@
 #ifndef ALM_DECIDE_STOCKOUT_H
 #define ALM_DECIDE_STOCKOUT_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/str.h"
 
 typedef struct alm_stockout_risk {
     double *probability; /* steps */
@@ -48,6 +47,7 @@ typedef enum alm_severity {
 #define ALM_SEVERITY_SOON_DAYS 3
 
 const char *alm_severity_text(alm_severity severity);
+bool alm_severity_parse(alm_str text, alm_severity *out);
 /* `by_day`: probability by the end of day 1, 2, ... days; never falls. */
 alm_severity alm_severity_of(const double *by_day, int32_t days);
 

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "num/cholesky.h"
+
 #define DAMPING_START 1e-3
 #define DAMPING_LESS .2
 #define DAMPING_MORE 8
@@ -84,41 +86,16 @@ static void linearise(const work *w, double *x)
 static bool solve(const work *w, double damping)
 {
     size_t count = w->p->parameters;
-    double *a = w->factor;
     for (size_t i = 0; i < count; i++) {
-        memcpy(a + i * count, w->normal + i * count, (i + 1) * sizeof(double));
-        double own = w->normal[i * count + i];
-        a[i * count + i] = own > 0 ? own * (1 + damping) : 1;
+        double *row = w->factor + i * count;
+        memcpy(row, w->normal + i * count, (i + 1) * sizeof(double));
+        row[i] = row[i] > 0 ? row[i] * (1 + damping) : 1;
+        w->move[i] = -w->gradient[i];
     }
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k <= i; k++) {
-            double sum = a[i * count + k];
-            for (size_t j = 0; j < k; j++) {
-                sum -= a[i * count + j] * a[k * count + j];
-            }
-            if (i > k) {
-                a[i * count + k] = sum / a[k * count + k];
-            } else if (sum > 0) {
-                a[i * count + i] = sqrt(sum);
-            } else {
-                return false;
-            }
-        }
+    if (alm_cholesky_factor(w->factor, count, NULL) != ALM_OK) {
+        return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        double sum = -w->gradient[i];
-        for (size_t k = 0; k < i; k++) {
-            sum -= a[i * count + k] * w->move[k];
-        }
-        w->move[i] = sum / a[i * count + i];
-    }
-    for (size_t i = count; i-- > 0;) {
-        double sum = w->move[i];
-        for (size_t k = i + 1; k < count; k++) {
-            sum -= a[k * count + i] * w->move[k];
-        }
-        w->move[i] = sum / a[i * count + i];
-    }
+    alm_cholesky_solve(w->factor, count, w->move, 1);
     return true;
 }
 

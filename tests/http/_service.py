@@ -49,14 +49,19 @@ def inference():
                         "data": [0.5] * count}]}
 
 
-def project(folder):
-    """A project with one committed run of 28 days from 2024-02-01, made in the folder."""
-    case = os.path.join(SOURCE, "tests/cli/_case.sh")
-    made = subprocess.run(["bash", "-c", f'CLI_CASE=x . "{case}"; project; committed'], cwd=folder,
-                          capture_output=True, text=True, env={**os.environ, "ALMANAC": ALMANAC})
+def _made(folder, words):
+    """The project that commands of the command-line cases make in the folder."""
+    script = f'CLI_CASE=x . "{SOURCE}/tests/cli/_case.sh"; project; {words}'
+    made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "ALMANAC": ALMANAC})
     if made.returncode:
         raise RuntimeError(made.stdout + made.stderr)
     return os.path.join(folder, "p")
+
+
+def project(folder):
+    """A project with one committed run of 28 days from 2024-02-01, made in the folder."""
+    return _made(folder, "committed")
 
 
 def today():
@@ -65,7 +70,7 @@ def today():
 
 def project_of_today(folder):
     """The project of the cases with its days moved, so that its run is today's."""
-    script = f'''CLI_CASE=x . "{SOURCE}/tests/cli/_case.sh"; project
+    script = f'''
 python3 - << 'END'
 import datetime
 rows = open("data/sales.csv").read().splitlines()
@@ -80,18 +85,13 @@ with open("data/sales.csv", "w") as out:
 END
 snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
 committed'''
-    made = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True,
-                           env={**os.environ, "ALMANAC": ALMANAC})
-    if made.returncode:
-        raise RuntimeError(made.stdout + made.stderr)
-    return os.path.join(folder, "p")
+    return _made(folder, script)
 
 
 def two_releases(folder):
     """A project whose alias `production` means demand-2, with demand-1 promoted before; both have
     a committed run of the same date. A rollback and a promotion need nothing but the ledger."""
-    case = os.path.join(SOURCE, "tests/cli/_case.sh")
-    words = f"""CLI_CASE=x . "{case}"; project; committed
+    words = """committed
         sed -i 's/gbm, blend/gbm/' almanac.yaml; git add -A
         git -c user.name=t -c user.email=t@example.org commit -qm second
         almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
@@ -99,11 +99,7 @@ def two_releases(folder):
         almanac models approve demand-2 --why fine --quiet || exit 99
         almanac models promote demand-2 --alias production --why second --quiet || exit 99
         almanac run --snapshot "$snap" --quiet"""
-    made = subprocess.run(["bash", "-c", words], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "ALMANAC": ALMANAC})
-    if made.returncode:
-        raise RuntimeError(made.stdout + made.stderr)
-    return os.path.join(folder, "p")
+    return _made(folder, words)
 
 
 def check(condition, *what):

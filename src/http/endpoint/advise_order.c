@@ -54,12 +54,7 @@ static void put_answer(const alm_order_request *request, const alm_order_answer 
     alm_json_put_str(&json, "level", answer->level);
     almi_answer_put_date(&json, "first", answer->first);
     alm_json_put_i64(&json, "days", answer->steps);
-    alm_json_put_double(&json, "order", answer->order);
-    alm_json_put_text(&json, "because", alm_order_reason_text(a->reason));
-    almi_answer_put_text(&json, "limited", answer->limited_by);
-    alm_json_put_double(&json, "reorder_point", a->reorder_point);
-    alm_json_put_double(&json, "safety_stock", a->safety_stock);
-    alm_json_put_double(&json, "order_up_to", a->order_up_to);
+    almi_order_put_advice(a, answer->order, answer->limited_by, &json);
     alm_json_put_text(&json, "policy", alm_order_policy_text(a->policy));
     alm_json_put_double(&json, "position", a->position);
     alm_json_put_double(&json, "expected_demand", a->expected_demand);

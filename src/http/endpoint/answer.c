@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "decide/stockout.h"
+
 /* ---- schemas ---- */
 
 const alm_schema almi_schema_text = {.kind = ALM_SCHEMA_STRING, .is_nullable = true};
@@ -13,9 +15,11 @@ static const char *const BY[] = {
 #define TEXT(name, text) text,
     ALM_LADDER_BY_MAP(TEXT) NULL};
 static const char *const WHY[] = {ALM_LADDER_WHY_MAP(TEXT) NULL};
+static const char *const SEVERITY[] = {ALM_SEVERITY_MAP(TEXT) NULL};
 #undef TEXT
 const alm_schema almi_schema_served_by = {.kind = ALM_SCHEMA_STRING, .choices = BY};
 const alm_schema almi_schema_reason = {.kind = ALM_SCHEMA_STRING, .choices = WHY};
+const alm_schema almi_schema_severity = {.kind = ALM_SCHEMA_STRING, .choices = SEVERITY};
 
 static const alm_schema_member miss_members[] = {
     {"step", &almi_schema_served_by, true, "The step."},

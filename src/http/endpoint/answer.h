@@ -81,7 +81,7 @@ void almi_answer_refuse(const almi_answering *answering, const alm_error *error,
     {"problem", &almi_schema_text, true, "What is wrong with newer runs or the stores."},         \
     {"run", &almi_schema_run, true, "The committed run that the numbers are of, or go by."}
 extern const alm_schema almi_schema_served_by, almi_schema_reason, almi_schema_misses,
-    almi_schema_run, almi_schema_text;
+    almi_schema_run, almi_schema_text, almi_schema_severity;
 /* A number or null. */
 extern const alm_schema almi_schema_number;
 

@@ -2,25 +2,14 @@
 #include "http/endpoint/node_page.h"
 #include "http/problem_schema.h"
 
-static const char *const SEVERITIES[] = {
-#define TEXT(name, text) text,
-    ALM_SEVERITY_MAP(TEXT) NULL};
-#undef TEXT
-
 static alm_err read_query(const alm_call *call, alm_node_query *out, alm_error *error)
 {
     alm_str text = {0};
     ALM_TRY(almi_page_read(call, out, error));
     ALM_TRY(almi_page_parameter(call, "severity", &text, error));
-    for (size_t i = 0; text.size > 0; i++) {
-        if (!SEVERITIES[i]) {
-            return alm_fail(error, ALM_ERR_INVALID, "'severity' is none, low, medium, high or "
-                            "critical");
-        }
-        if (alm_str_is(text, SEVERITIES[i])) {
-            out->severity = (alm_severity)i;
-            break;
-        }
+    if (text.size > 0 && !alm_severity_parse(text, &out->severity)) {
+        return alm_fail(error, ALM_ERR_INVALID, "'severity' is none, low, medium, high or "
+                        "critical");
     }
     return ALM_OK;
 }
@@ -56,9 +45,8 @@ static void run(const alm_call *call, alm_reply *reply)
     almi_page_answer(call, read_query, alm_list_risks, put_page, reply);
 }
 
-static const alm_schema severity = {.kind = ALM_SCHEMA_STRING, .choices = SEVERITIES};
 static const alm_parameter parameters[] = {
-    {"severity", &severity, false, false, "At least this one; default: all."},
+    {"severity", &almi_schema_severity, false, false, "At least this one; default: all."},
     ALMI_PAGE_PARAMETERS,
 };
 
@@ -66,7 +54,8 @@ static const alm_schema by_day = {.kind = ALM_SCHEMA_ARRAY, .items = &alm_schema
 static const alm_schema_member row_members[] = {
     {"node", &alm_schema_string, true, "The series."},
     {"level", &alm_schema_string, true, "`series`."},
-    {"severity", &severity, true, "As of /api/v1/predictions/stockout, over all days of the run."},
+    {"severity", &almi_schema_severity, true, "As of /api/v1/predictions/stockout, over all days "
+                                              "of the run."},
     {"probability", &alm_schema_number, true, "Of running out by the end of the last day."},
     {"expected_days", &alm_schema_number, true, "Until it runs out, at most `days`."},
     {"expected_shortfall", &alm_schema_number, true, "Units not served by the last day."},

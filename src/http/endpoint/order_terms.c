@@ -117,3 +117,14 @@ alm_err almi_order_terms_check(const almi_order_terms *terms, alm_error *error)
     }
     return ALM_OK;
 }
+
+void almi_order_put_advice(const alm_replenish_advice *advice, double order, alm_str limited_by,
+                           alm_json_writer *json)
+{
+    alm_json_put_double(json, "order", order);
+    alm_json_put_text(json, "because", alm_order_reason_text(advice->reason));
+    almi_answer_put_text(json, "limited", limited_by);
+    alm_json_put_double(json, "reorder_point", advice->reorder_point);
+    alm_json_put_double(json, "safety_stock", advice->safety_stock);
+    alm_json_put_double(json, "order_up_to", advice->order_up_to);
+}

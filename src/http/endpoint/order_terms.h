@@ -38,5 +38,9 @@ ALM_NODISCARD alm_err almi_order_terms_read(const alm_json *object, alm_arena *a
                                             almi_order_terms *out, bool *says, alm_error *error);
 /* ALM_ERR_INVALID: lead time or goal are missing. */
 ALM_NODISCARD alm_err almi_order_terms_check(const almi_order_terms *terms, alm_error *error);
+/* The members that every advice begins with: the order within the project's limits, why it is that
+ * and which policy changed it, and the levels that it comes from. */
+void almi_order_put_advice(const alm_replenish_advice *advice, double order, alm_str limited_by,
+                           alm_json_writer *json);
 
 #endif

@@ -99,11 +99,6 @@ static const alm_schema request_schema = {.name = "StockoutRequest",
                                           .doc = "Stock-out risk of one series.",
                                           .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(request_members)};
 
-static const char *const SEVERITIES[] = {
-#define TEXT(name, text) text,
-    ALM_SEVERITY_MAP(TEXT) NULL};
-#undef TEXT
-static const alm_schema severity = {.kind = ALM_SCHEMA_STRING, .choices = SEVERITIES};
 static const alm_schema day = {.kind = ALM_SCHEMA_INTEGER, .is_nullable = true};
 static const alm_schema by_day = {.kind = ALM_SCHEMA_ARRAY, .items = &alm_schema_number};
 static const alm_schema_member driver_members[] = {
@@ -122,8 +117,8 @@ static const alm_schema_member reply_members[] = {
     {"last", &alm_schema_date, true, "Last day of the horizon."},
     {"days", &alm_schema_integer, true, "Number of days."},
     {"probability", &alm_schema_number, true, "Of running out by the end of the last day."},
-    {"severity", &severity, true, "critical: 0.8 and more, or 0.5 within 3 days; high: 0.5; "
-                                  "medium: 0.2; low: 0.05."},
+    {"severity", &almi_schema_severity, true,
+     "critical: 0.8 and more, or 0.5 within 3 days; high: 0.5; medium: 0.2; low: 0.05."},
     {"expected_days", &alm_schema_number, true, "Until it runs out, at most `expected_days_max`."},
     {"expected_days_max", &alm_schema_integer, true, "Days of the run, or computed."},
     {"median_day", &day, true, "The first day by which it is as likely as not; null: none."},

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "http/endpoint/order_terms.h"
+
 #define ADVICE "computed, not done: nothing is ordered, priced or planned by asking"
 
 /* ---- schema ---- */
@@ -18,14 +20,9 @@ static const alm_schema day = {.name = "ScenarioDay", .doc = "Demand of one day.
                                .kind = ALM_SCHEMA_OBJECT, ALM_MEMBERS(day_members)};
 static const alm_schema days = {.kind = ALM_SCHEMA_ARRAY, .items = &day};
 
-static const char *const SEVERITIES[] = {
-#define TEXT(name, text) text,
-    ALM_SEVERITY_MAP(TEXT) NULL};
-#undef TEXT
-static const alm_schema severity = {.kind = ALM_SCHEMA_STRING, .choices = SEVERITIES};
 static const alm_schema_member risk_members[] = {
     {"probability", &alm_schema_number, true, "Of running out by the end of the last day."},
-    {"severity", &severity, true, "As of the stock-out endpoint."},
+    {"severity", &almi_schema_severity, true, "As of the stock-out endpoint."},
     {"expected_days", &alm_schema_number, true, "Until it runs out, at most the days computed."},
     {"expected_shortfall", &alm_schema_number, true, "Units not served by the last day."},
     {"probability_by_day", &numbers, true, "Of running out by the end of each day."},
@@ -168,12 +165,7 @@ static void put_order(const alm_whatif_outcome *o, alm_json_writer *json)
         alm_json_null(json);
     } else {
         alm_json_open_object(json);
-        alm_json_put_double(json, "order", o->order);
-        alm_json_put_text(json, "because", alm_order_reason_text(a->reason));
-        almi_answer_put_text(json, "limited", o->limited_by);
-        alm_json_put_double(json, "reorder_point", a->reorder_point);
-        alm_json_put_double(json, "safety_stock", a->safety_stock);
-        alm_json_put_double(json, "order_up_to", a->order_up_to);
+        almi_order_put_advice(a, o->order, o->limited_by, json);
         alm_json_put_double(json, "position", a->position);
         alm_json_put_double(json, "expected_demand", a->expected_demand);
         alm_json_put_double(json, "stockout_with_order", a->with.stockout_probability);

@@ -254,7 +254,7 @@ static size_t parameters_of(const alm_ets_form *form, size_t season)
 }
 
 /* The state behind the past, and what the fit came to. */
-static void finish(const problem *q, const double *x, double sum, double *r)
+static void finish(const problem *q, const double *x, double sum)
 {
     ets *p = q->p;
     const alm_adjusted *past = q->past;
@@ -267,7 +267,6 @@ static void finish(const problem *q, const double *x, double sum, double *r)
         e = p->form.error == ALM_ETS_MULTIPLICATIVE ? e / mean : e;
         squares += e * e;
     }
-    (void)r;
     double n = (double)past->known;
     double k = (double)p->parameters + 1;
     p->level = s.level;
@@ -304,7 +303,7 @@ static bool fit_form(const alm_adjusted *past, ets *p, alm_arena *arena)
     if (!isfinite(lowest)) {
         return false;
     }
-    finish(&q, best, lowest, NULL);
+    finish(&q, best, lowest);
     return true;
 }
 
@@ -453,79 +452,89 @@ static void update(void *of, double y)
     p->t++;
 }
 
-/* Level and slope h periods ahead, without the season. */
-static double trend_ahead(const ets *p, size_t steps, double *out)
+typedef struct trend { /* ahead of the past, without the season */
+    double whole, slope;
+} trend;
+
+static double next_of_trend(const ets *p, trend *t)
 {
-    double slope = p->slope;
-    double whole = p->level;
-    for (size_t h = 0; h < steps; h++) {
-        slope *= p->form.trend ? p->phi : 0;
-        whole += slope;
-        out[h] = whole;
-    }
-    return whole;
+    t->slope *= p->form.trend ? p->phi : 0;
+    t->whole += t->slope;
+    return t->whole;
 }
 
 static void mean(const void *of, size_t steps, double *out)
 {
     const ets *p = of;
-    (void)trend_ahead(p, steps, out);
+    trend t = {p->level, p->slope};
     for (size_t h = 0; h < steps; h++) {
+        double whole = next_of_trend(p, &t);
         double index = p->form.season ? p->index[(p->t + h) % p->season] : 0;
-        double value = p->form.season == ALM_ETS_MULTIPLICATIVE ? out[h] * index : out[h] + index;
+        double value = p->form.season == ALM_ETS_MULTIPLICATIVE ? whole * index : whole + index;
         out[h] = alm_readjust_value(&p->by, p->t + h, value);
     }
 }
 
-/* What an error of one period does to the level (without the season) j >= 1 periods later. */
-static double effect(const ets *p, size_t j, double *damping, double *damped_sum)
+typedef struct effect { /* of an error of one period, on the periods behind it */
+    double damping, damped_sum;
+    size_t periods;
+} effect;
+
+static double next_effect(const ets *p, effect *e)
 {
-    (void)j;
-    *damping *= p->phi;
-    *damped_sum += *damping;
-    return p->alpha + (p->form.trend ? p->beta * *damped_sum : 0);
+    e->periods++;
+    e->damping *= p->phi;
+    e->damped_sum += e->damping;
+    bool is_relative = p->form.error == ALM_ETS_MULTIPLICATIVE &&
+                       p->form.season == ALM_ETS_MULTIPLICATIVE; /* has a factor of its own */
+    bool is_season = p->form.season && !is_relative && e->periods % p->season == 0;
+    return p->alpha + (p->form.trend ? p->beta * e->damped_sum : 0) +
+           (is_season ? p->gamma : 0);
 }
 
-/* Hyndman et al. (2008), table 6.1: classes 1 (additive errors), 2 and 3 (multiplicative ones). */
+/* Additive errors: class 1 of Hyndman et al. (2008), table 6.1. */
+static void deviation_of_additive(const ets *p, size_t steps, double *out)
+{
+    effect e = {1, 0, 0};
+    double sum = 0;
+    for (size_t h = 0; h < steps; h++) {
+        out[h] = alm_readjust_deviation(&p->by, p->t + h, p->variance * (1 + sum));
+        double c = next_effect(p, &e);
+        sum += c * c;
+    }
+}
+
+/* Multiplicative errors: classes 2 and 3. theta_h = mu_h^2 + variance sum_j c_j^2 theta_{h-j}, a
+ * convolution, whose sums are collected in `out` before it gets the deviations. */
+static void deviation_of_relative(const ets *p, size_t steps, double *out)
+{
+    bool is_ratio = p->form.season == ALM_ETS_MULTIPLICATIVE;
+    trend t = {p->level, p->slope};
+    memset(out, 0, steps * sizeof *out);
+    for (size_t h = 0; h < steps; h++) {
+        double index = p->form.season ? p->index[(p->t + h) % p->season] : 0;
+        double mu = next_of_trend(p, &t) + (is_ratio ? 0 : index);
+        double theta = mu * mu + out[h];
+        double again = is_ratio ? alm_pow(1 + p->gamma * p->gamma * p->variance,
+                                          (double)(h / p->season))
+                                : 1;
+        double v = theta * (1 + p->variance) * again - mu * mu;
+        effect e = {1, 0, 0};
+        for (size_t k = h + 1; k < steps; k++) {
+            double c = next_effect(p, &e);
+            out[k] += p->variance * c * c * theta;
+        }
+        out[h] = alm_readjust_deviation(&p->by, p->t + h, v * (is_ratio ? index * index : 1));
+    }
+}
+
 static void deviation(const void *of, size_t steps, double *out)
 {
     const ets *p = of;
-    double damping = 1, damped_sum = 0, sum = 0;
     if (p->form.error == ALM_ETS_ADDITIVE) {
-        for (size_t h = 0; h < steps; h++) {
-            out[h] = alm_readjust_deviation(&p->by, p->t + h, p->variance * (1 + sum));
-            double c = effect(p, h + 1, &damping, &damped_sum) +
-                       (p->form.season && (h + 1) % p->season == 0 ? p->gamma : 0);
-            sum += c * c;
-        }
-        return;
-    }
-    /* theta_h = mu_h^2 + variance sum_j c_j^2 theta_{h-j}: a convolution. */
-    for (size_t h = 0; h < steps; h++) {
-        out[h] = 0;
-    }
-    double slope = p->slope;
-    double whole = p->level;
-    for (size_t h = 0; h < steps; h++) {
-        slope *= p->form.trend ? p->phi : 0;
-        whole += slope;
-        double index = p->form.season ? p->index[(p->t + h) % p->season] : 0;
-        bool is_ratio = p->form.season == ALM_ETS_MULTIPLICATIVE;
-        double mu = is_ratio ? whole : whole + index;
-        double theta = mu * mu + out[h];
-        double again = is_ratio ? alm_pow(1 + p->gamma * p->gamma * p->variance,
-                                      (double)(h / p->season))
-                                : 1;
-        double v = theta * (1 + p->variance) * again - mu * mu;
-        double size = is_ratio ? index * index : 1;
-        double d = 1, ds = 0;
-        for (size_t k = h + 1; k < steps; k++) {
-            double c = effect(p, k - h, &d, &ds) +
-                       (p->form.season == ALM_ETS_ADDITIVE && (k - h) % p->season == 0 ? p->gamma
-                                                                                       : 0);
-            out[k] += p->variance * c * c * theta;
-        }
-        out[h] = alm_readjust_deviation(&p->by, p->t + h, v * size);
+        deviation_of_additive(p, steps, out);
+    } else {
+        deviation_of_relative(p, steps, out);
     }
 }
 
