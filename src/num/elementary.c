@@ -28,6 +28,16 @@ double alm_tanh(double x)
     return Sleef_cinz_tanhd1_u10purec(x);
 }
 
+double alm_erfc(double x)
+{
+    return Sleef_cinz_erfcd1_u15purec(x);
+}
+
+double alm_log_gamma(double x)
+{
+    return Sleef_cinz_lgammad1_u10purec(x);
+}
+
 float alm_logf_c(float x)
 {
     return logf(x);

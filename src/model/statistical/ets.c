@@ -7,6 +7,7 @@
 #include "model/statistical/seasonal.h"
 #include "num/elementary.h"
 #include "num/least_squares.h"
+#include "num/normal.h"
 
 #define LOW 1e-4
 #define HIGH .9999
@@ -538,4 +539,30 @@ static void deviation(const void *of, size_t steps, double *out)
     }
 }
 
-const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation};
+static void *copy(const void *of, alm_arena *arena, void *into)
+{
+    const ets *from = of;
+    ets *to = into;
+    if (!to) {
+        to = ALM_NEW(arena, ets);
+        to->index = ALM_NEW_ARRAY(arena, double, from->season);
+    }
+    double *index = to->index;
+    *to = *from;
+    to->index = from->index ? memcpy(index, from->index, from->season * sizeof *index) : NULL;
+    return to;
+}
+
+/* A relative error is never below -1: what is multiplied stays above 0. */
+static double next(const void *of, double u)
+{
+    const ets *p = of;
+    double middle = 0;
+    double spread = 0;
+    mean(p, 1, &middle);
+    deviation(p, 1, &spread);
+    double y = middle + spread * alm_normal_quantile(u);
+    return p->form.error == ALM_ETS_MULTIPLICATIVE && y < 0 ? 0 : y;
+}
+
+const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next};

@@ -3,6 +3,7 @@
  * All five are a level that stays (or the newest value of each phase), a slope or none, and the
  * squares of the errors one period ahead, which add up as the formulas say (FPP3, table 5.2). */
 #include <math.h>
+#include <string.h>
 
 #include "model/statistical/adjusted.h"
 
@@ -158,9 +159,27 @@ static void deviation(const void *state, size_t steps, double *out)
     }
 }
 
-const alm_forecaster_kind alm_naive = {"naive", fit_newest, update, mean, deviation};
-const alm_forecaster_kind alm_seasonal_naive = {"seasonal_naive", fit_of_season, update, mean,
-                                                deviation};
-const alm_forecaster_kind alm_drift = {"drift", fit_drift, update, mean, deviation};
-const alm_forecaster_kind alm_mean_of_all = {"mean", fit_mean, update, mean, deviation};
-const alm_forecaster_kind alm_naive2 = {"naive2", fit_naive2, update, mean, deviation};
+static void *copy(const void *state, alm_arena *arena, void *into)
+{
+    const naive *from = state;
+    naive *to = into;
+    if (!to) {
+        to = ALM_NEW(arena, naive);
+        to->newest = ALM_NEW_ARRAY(arena, double, from->season);
+        to->since = ALM_NEW_ARRAY(arena, size_t, from->season);
+    }
+    double *newest = to->newest;
+    size_t *since = to->since;
+    *to = *from;
+    to->newest = memcpy(newest, from->newest, from->season * sizeof *newest);
+    to->since = memcpy(since, from->since, from->season * sizeof *since);
+    return to;
+}
+
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+
+const alm_forecaster_kind alm_naive = KIND("naive", fit_newest);
+const alm_forecaster_kind alm_seasonal_naive = KIND("seasonal_naive", fit_of_season);
+const alm_forecaster_kind alm_drift = KIND("drift", fit_drift);
+const alm_forecaster_kind alm_mean_of_all = KIND("mean", fit_mean);
+const alm_forecaster_kind alm_naive2 = KIND("naive2", fit_naive2);

@@ -9,6 +9,11 @@
  * left out of what is fitted, never filled in. Values may be negative. Every finite past, however
  * odd (one value, all equal, 1e300), has a finite forecast or is refused by `fit`.
  *
+ * DISTRIBUTION. Of the next period, each forecaster says which value is not exceeded with
+ * probability u. Further ahead nothing else is needed: a path draws a period, is moved on by what
+ * it drew, and goes on (sample_paths.h), so the errors of one path depend on each other as the
+ * model has it.
+ *
  * UNCERTAINTY is that of the model with its fitted parameters: the standard deviation of the value
  * h periods ahead, of errors that are independent and of one size. NaN where the past is too short
  * to tell.
@@ -39,6 +44,13 @@ typedef struct alm_forecaster_kind {
     /* Of the next `steps` periods, steps >= 1. */
     void (*mean)(const void *state, size_t steps, double *out);
     void (*deviation)(const void *state, size_t steps, double *out);
+    /* The same state again, to be moved on by itself: into `into`, an earlier copy of a state with
+     * the same origin, or into `arena` where that is NULL. A copy may borrow what never changes
+     * from the first state, which must outlive it. */
+    void *(*copy)(const void *state, alm_arena *arena, void *into);
+    /* The value of the next period that is not exceeded with probability u in (0, 1): never falls
+     * in u. NULL: Normal with the mean and the deviation of one period. */
+    double (*next)(const void *state, double u);
 } alm_forecaster_kind;
 
 /* naive.c. Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), 5.2, 5.5 */

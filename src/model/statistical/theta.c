@@ -315,11 +315,17 @@ void alm_theta_describe(const void *state, alm_theta_facts *out)
                              .is_adjusted = s->by.season > 1};
 }
 
-const alm_forecaster_kind alm_theta_standard = {"theta", fit_standard, update, mean, deviation};
-const alm_forecaster_kind alm_theta_optimised = {"theta_optimised", fit_optimised, update, mean,
-                                                 deviation};
-const alm_forecaster_kind alm_theta_dynamic = {"theta_dynamic", fit_dynamic, update, mean,
-                                               deviation};
-const alm_forecaster_kind alm_theta_dynamic_optimised = {"theta_dynamic_optimised",
-                                                         fit_dynamic_optimised, update, mean,
-                                                         deviation};
+static void *copy(const void *state, alm_arena *arena, void *into)
+{
+    theta *to = into ? into : ALM_NEW(arena, theta);
+    *to = *(const theta *)state; /* the indices never change */
+    return to;
+}
+
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+
+const alm_forecaster_kind alm_theta_standard = KIND("theta", fit_standard);
+const alm_forecaster_kind alm_theta_optimised = KIND("theta_optimised", fit_optimised);
+const alm_forecaster_kind alm_theta_dynamic = KIND("theta_dynamic", fit_dynamic);
+const alm_forecaster_kind alm_theta_dynamic_optimised =
+    KIND("theta_dynamic_optimised", fit_dynamic_optimised);
