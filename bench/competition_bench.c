@@ -5,12 +5,12 @@
  *
  * The kinds named, or all of them. INPUT is lines of words: `series ID SEASON N y.. H t..` (the
  * past, and what came then), then `forecast METHOD ID f..` with H values each; SEASON may be
- * `SEASON:LAG` where scores scale by another lag (M4 weekly: 52:1). Output is a line of JSON per
- * method, ours with `seconds` of the processor, those of others with `farthest`: the largest
+ * `SEASON:LAG` where scores scale by another lag (M4 weekly: 52:1), and SEASON several of them,
+ * `48,336`: kind mstl takes them all, other kinds the last one. Output is a line of JSON per method, ours with `seconds` of the processor, those of others with `farthest`: the largest
  * distance from ours of the same name. tools/accuracy and bench/forecast_peers.py make the input
  * and judge the output. */
 #include "base/json.h"
-#include "model/statistical/statistical.h"
+#include "model/statistical/mstl.h"
 #include "num/metrics.h"
 
 #include <math.h>
@@ -26,6 +26,8 @@
 typedef struct series {
     alm_str id;
     alm_past past;
+    size_t season[ALM_MSTL_SEASONS_MAX];
+    size_t season_count; /* 0: none */
     double *then;
     size_t steps;
     alm_scale scale;
@@ -99,10 +101,14 @@ static void add_series(bench *b, alm_str *rest)
     }
     series *s = &b->series[b->count++];
     s->id = text(b, alm_str_split(rest, ' '));
-    alm_str season = alm_str_split(rest, ' ');
-    alm_str lag = season;
-    alm_str first = alm_str_split(&lag, ':');
-    s->past.season = (size_t)number(&first);
+    alm_str lag = alm_str_split(rest, ' ');
+    alm_str seasons = alm_str_split(&lag, ':');
+    while (seasons.size > 0 && s->season_count < ALM_MSTL_SEASONS_MAX) {
+        alm_str one = alm_str_split(&seasons, ',');
+        s->past.season = (size_t)number(&one);
+        s->season[s->season_count++] = s->past.season;
+    }
+    s->season_count = s->past.season == 1 ? 0 : s->season_count;
     s->past.count = (size_t)number(rest);
     s->past.y = numbers(b, rest, s->past.count);
     s->steps = (size_t)number(rest);
@@ -131,6 +137,14 @@ static void choose_kinds(bench *b, char **names, int name_count)
     }
 }
 
+static alm_err fit(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
+                   void **state, alm_error *error)
+{
+    return kind == &alm_mstl
+               ? alm_mstl_fit(&s->past, s->season, s->season_count, arena, state, error)
+               : kind->fit(&s->past, arena, state, error);
+}
+
 static void forecast_all(bench *b)
 {
     alm_arena *scratch = alm_arena_create(0);
@@ -143,7 +157,7 @@ static void forecast_all(bench *b)
             alm_error error;
             void *state = NULL;
             alm_arena_reset(scratch);
-            if (b->kind[k]->fit(&s->past, scratch, &state, &error) != ALM_OK) {
+            if (fit(b->kind[k], s, scratch, &state, &error) != ALM_OK) {
                 die(error.message);
             }
             b->kind[k]->mean(state, s->steps, s->own + k * s->steps);
