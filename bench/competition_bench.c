@@ -6,9 +6,10 @@
  * The kinds named, or all of them. INPUT is lines of words: `series ID SEASON N y.. H t..` (the
  * past, and what came then), then `forecast METHOD ID f..` with H values each; SEASON may be
  * `SEASON:LAG` where scores scale by another lag (M4 weekly: 52:1), and SEASON several of them,
- * `48,336`: kind mstl takes them all, other kinds the last one. Output is a line of JSON per method, ours with `seconds` of the processor, those of others with `farthest`: the largest
- * distance from ours of the same name. tools/accuracy and bench/forecast_peers.py make the input
- * and judge the output. */
+ * `48,336`: kind mstl takes them all, others the last one. Output is a line of JSON per method,
+ * ours with `seconds` of the processor, those of others with `farthest`: the largest distance from
+ * ours of the same name. tools/accuracy and bench/forecast_peers.py make the input and judge the
+ * output. */
 #include "base/json.h"
 #include "model/statistical/mstl.h"
 #include "num/metrics.h"

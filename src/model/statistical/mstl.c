@@ -13,10 +13,10 @@
 
 /* ---- decomposition ---- */
 
-alm_mstl_options alm_mstl_usual(void)
+alm_mstl_options alm_mstl_usual(const size_t *seasons, size_t season_count)
 {
-    return (alm_mstl_options){.passes = 2, .inner = 2, .outer = 0, .degree = 0,
-                              .is_in_jumps = true};
+    return (alm_mstl_options){.seasons = seasons, .season_count = season_count, .passes = 2,
+                              .inner = 2, .outer = 0, .degree = 0, .is_in_jumps = true};
 }
 
 static size_t window_of(size_t rank)
@@ -66,13 +66,13 @@ static alm_err sort_seasons(const size_t *seasons, size_t count, size_t *out, al
     return ALM_OK;
 }
 
-alm_err alm_mstl_decompose(const double *y, size_t count, const size_t *seasons,
-                           size_t season_count, const alm_mstl_options *options,
+alm_err alm_mstl_decompose(const double *y, size_t count, const alm_mstl_options *options,
                            alm_arena *arena, alm_mstl_parts *out, alm_error *error)
 {
+    size_t season_count = options->season_count;
     alm_mstl_parts parts = {.season_count = season_count};
     alm_assert(season_count > 0 && options->passes > 0);
-    ALM_TRY(sort_seasons(seasons, season_count, parts.period, error));
+    ALM_TRY(sort_seasons(options->seasons, season_count, parts.period, error));
     double *rest = ALM_NEW_ARRAY(arena, double, count);
     for (size_t t = 0; t < count; t++) {
         rest[t] = y[t];
@@ -106,12 +106,11 @@ alm_err alm_past_strength(const alm_past *past, alm_arena *arena, alm_strength *
         *out = (alm_strength){0, 0};
         return ALM_OK;
     }
-    alm_mstl_options options = alm_mstl_usual();
+    alm_mstl_options options = alm_mstl_usual(&past->season, 1);
     alm_mstl_parts parts;
     alm_adjusted scaled;
     ALM_TRY(alm_adjust(past, 1, 0, arena, &scaled, error));
-    ALM_TRY(alm_mstl_decompose(scaled.y, past->count, &past->season, 1, &options, arena, &parts,
-                               error));
+    ALM_TRY(alm_mstl_decompose(scaled.y, past->count, &options, arena, &parts, error));
     *out = alm_stl_strength(scaled.y, parts.season[0], parts.trend, past->count);
     return ALM_OK;
 }
@@ -224,9 +223,9 @@ static alm_err take_seasons(mstl *s, const alm_adjusted *past, const double *w, 
     for (size_t i = 0; i < count; i++) {
         period[i] = s->facts.season[i].period;
     }
-    alm_mstl_options options = alm_mstl_usual();
+    alm_mstl_options options = alm_mstl_usual(period, count);
     alm_mstl_parts parts;
-    ALM_TRY(alm_mstl_decompose(w, n, period, count, &options, arena, &parts, error));
+    ALM_TRY(alm_mstl_decompose(w, n, &options, arena, &parts, error));
     double *others = ALM_NEW_ARRAY(arena, double, n);
     double *z = ALM_NEW_ARRAY(arena, double, n);
     double *all = ALM_NEW_ARRAY(arena, double, n);

@@ -3,8 +3,8 @@
  * Series with Multiple Seasonal Patterns", arXiv 2107.13462 (2021).
  *
  * Seasons are taken out one after the other by STL (stl.h), the shortest first, with windows of 11,
- * 15, 19.. cycles; then each of them again, from what all others leave. Unknown values are left out,
- * as stl.h says.
+ * 15, 19.. cycles; then each of them again, from what all others leave. Unknown values are left
+ * out, as stl.h says.
  *
  * THE FORECASTER is the rule for long seasons and for several ones, where exponential smoothing and
  * ARIMA would have hundreds of states: the seasons go on as they are, and what they leave is
@@ -30,6 +30,8 @@
 #define ALM_MSTL_SEASONS_MAX 6
 
 typedef struct alm_mstl_options {
+    const size_t *seasons; /* one or more, in any order: different, at least 2 periods each */
+    size_t season_count;
     size_t passes; /* >= 1; of one season 1 is enough and taken */
     size_t inner, outer;
     int degree;       /* of a phase over its cycles: 0 or 1 */
@@ -37,7 +39,7 @@ typedef struct alm_mstl_options {
 } alm_mstl_options;
 
 /* Two passes, two inner rounds, degree 0, jumps: as R's mstl. */
-alm_mstl_options alm_mstl_usual(void);
+alm_mstl_options alm_mstl_usual(const size_t *seasons, size_t season_count);
 
 typedef struct alm_mstl_parts {
     size_t season_count;
@@ -46,11 +48,11 @@ typedef struct alm_mstl_parts {
     double *trend;
 } alm_mstl_parts;
 
-/* `seasons`, one or more: at least 2 each and different, up to ALM_MSTL_SEASONS_MAX, in any order,
- * else ALM_ERR_INVALID; other errors as alm_stl. Everything lies in `arena`. */
-ALM_NODISCARD alm_err alm_mstl_decompose(const double *y, size_t count, const size_t *seasons,
-                                         size_t season_count, const alm_mstl_options *options,
-                                         alm_arena *arena, alm_mstl_parts *out, alm_error *error);
+/* ALM_ERR_INVALID: seasons that cannot be, or more than ALM_MSTL_SEASONS_MAX; other errors as
+ * alm_stl. Everything lies in `arena`. */
+ALM_NODISCARD alm_err alm_mstl_decompose(const double *y, size_t count,
+                                         const alm_mstl_options *options, alm_arena *arena,
+                                         alm_mstl_parts *out, alm_error *error);
 
 /* Strength of trend and season (stl.h) of a past with its one season, decomposed as usual; 0 and 0
  * where it has no season, or not two whole cycles. Errors as alm_stl. */
