@@ -5,8 +5,9 @@
 
 PROGRAM is competition_bench, which makes and scores our forecasts and scores those made here. DATA
 is the folder of the reference data sets; a set that is not there is left out, and said so on
-standard error. WHAT names some of the comparisons of PAIRS. Ours are found by name among the kinds
-that PROGRAM has; where there is none, the peer is measured alone.
+standard error. WHAT names some of the comparisons of PAIRS, or `stl`: decompositions beside those
+of statsmodels, by the program stl_bench that lies beside PROGRAM. Ours are found by name among the
+kinds that PROGRAM has; where there is none, the peer is measured alone.
 
 Processor time. Both get the same series one after the other as an array, forecast the same number
 of steps, and keep nothing: statsforecast's models are called themselves, without the tables around
@@ -28,6 +29,7 @@ import warnings
 
 import numpy as np
 from statsforecast import models as peers
+from statsmodels.tsa.seasonal import STL
 
 FULL = os.environ.get("BENCH_FULL") == "1"
 
@@ -124,18 +126,18 @@ CES = ("auto_ces", "ces")
 DOT = ("theta_dynamic_optimised",)
 # what, set, our kind (the first there is; none: the peer alone), the peer, series of a short run
 PAIRS = [
-    ("ets", m3_monthly, ("ets",), one(peers.AutoETS), 1428),
+    ("ets", m3_monthly, ("ets",), one(peers.AutoETS), 714),
     ("theta", m3_monthly, ("theta",), one(peers.Theta), 1428),
     ("dot", m3_monthly, DOT, one(peers.DynamicOptimizedTheta), 1428),
     ("auto_theta", m3_monthly, (), one(peers.AutoTheta), 300),
     ("ces", m3_monthly, CES, one(peers.AutoCES), 1428),
-    ("arima", m3_monthly, ARIMA, one(peers.AutoARIMA), 200),
+    ("arima", m3_monthly, ARIMA, one(peers.AutoARIMA), 120),
     ("mstl", m3_monthly, ("mstl",), several(peers.MSTL), 300),
     ("ets", m4_weekly, ("ets",), one(peers.AutoETS), 359),
     ("dot", m4_weekly, DOT, one(peers.DynamicOptimizedTheta), 60),
     ("ces", m4_weekly, CES, one(peers.AutoCES), 359),
-    ("arima", m4_weekly, ARIMA, one(peers.AutoARIMA), 90),
-    ("mstl", m4_weekly_52, ("mstl",), several(peers.MSTL), 359),
+    ("arima", m4_weekly, ARIMA, one(peers.AutoARIMA), 60),
+    ("mstl", m4_weekly_52, ("mstl",), several(peers.MSTL), 180),
     ("dot", m4_weekly_52, DOT, one(peers.DynamicOptimizedTheta), 60),
     ("seasonal_naive", m4_weekly_52, ("seasonal_naive",), one(peers.SeasonalNaive), 359),
     ("mstl", store_item, ("mstl",), several(peers.MSTL), 60),
@@ -230,6 +232,39 @@ def compare(program, kind, what, name, make, series):
         emit(f"statsforecast_{what}_speedup", peer.seconds / seconds if seconds else None, "x")
 
 
+# ---- decompositions ----
+
+# set, season (the set's last one), series of a short run
+DECOMPOSED = [(m3_monthly, 300), (m4_weekly_52, 40), (electricity, 1)]
+
+
+def decompose(program, name, series):
+    """STL with the usual options beside statsmodels, plain and robust; the results compared."""
+    series = [row for row in series if len(row[3]) >= 2 * row[1][-1]]
+    lines = ["series %s %d %d %s" % (key, seasons[-1], len(past), " ".join(past))
+             for key, seasons, _, past, _ in series]
+    values = [(np.array(past, dtype=float), seasons[-1]) for _, seasons, _, past, _ in series]
+    found = {}
+    for kind in ("plain", "robust"):
+        STL(values[0][0], period=values[0][1], robust=kind == "robust").fit()
+        seconds = season = trend = 0.
+        for y, period in values:
+            start = time.process_time()
+            parts = STL(y, period=period, robust=kind == "robust").fit()
+            seconds += time.process_time() - start
+            season += np.abs(parts.seasonal).sum()
+            trend += np.abs(parts.trend).sum()
+        found[kind] = (seconds, season, trend)
+    emit(f"stl_{name}_series", len(series), "series")
+    for kind, row in ours(program, [], lines).items():
+        seconds, season, trend = found[kind]
+        emit(f"stl_{name}_{kind}_statsmodels_series_per_s", len(series) / seconds, "1/s")
+        emit(f"stl_{name}_{kind}_almanac_series_per_s", len(series) / row["seconds"], "1/s")
+        emit(f"statsmodels_stl_{name}_{kind}_speedup", seconds / row["seconds"], "x")
+        emit(f"stl_{name}_{kind}_difference", max(abs(row["season"] / season - 1),
+                                                  abs(row["trend"] / trend - 1)), "ratio")
+
+
 def main():
     program, data, asked = sys.argv[1], sys.argv[2], sys.argv[3:]
     warnings.simplefilter("ignore")
@@ -250,7 +285,13 @@ def main():
         main_set = MAIN.get(what, m3_monthly) is make_set
         compare(program, kind, what if main_set else f"{what}_{place}", f"{place}_{what}", make,
                 spread(series, count))
-
+    for make_set, count in DECOMPOSED:
+        if not asked or "stl" in asked:
+            try:
+                series = spread(make_set(data), count)
+            except OSError:
+                continue
+            decompose(program.replace("competition_bench", "stl_bench"), make_set.__name__, series)
 
 
 main()
