@@ -30,7 +30,7 @@ def text(value):
     return "%.4f" % value if abs(value) < 100 else "%.1f" % value
 
 
-# ---- promises and figures -------------------------------------------------------------------------
+# ---- promises and figures ------------------------------------------------------------------------
 
 class Promises:
     def __init__(self, name):
