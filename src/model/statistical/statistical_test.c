@@ -141,7 +141,8 @@ static void a_value_as_expected_leaves_the_forecast(void **unused)
             kind[k]->update(state, before[0]);
             kind[k]->mean(state, STEPS - 1, after);
             for (size_t h = 0; h + 1 < STEPS; h++) {
-                assert_true(fabs(after[h] - before[h + 1]) <= distance_allowed(kind[k]) * before[h + 1]);
+                double distance = fabs(after[h] - before[h + 1]);
+                assert_true(distance <= distance_allowed(kind[k]) * before[h + 1]);
             }
             alm_arena_destroy(arena);
         }
