@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "model/statistical/choice.h"
 #include "model/statistical/statistical_cases.h"
 
 #define COUNT_MAX 80
@@ -116,6 +117,12 @@ static void nothing_known_and_too_large_are_refused_in_words(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* The members of a combination do not expect its mean: they come closer to each other. */
+static double distance_allowed(const alm_forecaster_kind *kind)
+{
+    return kind == &alm_auto ? .02 : 1e-9;
+}
+
 /* What comes as expected changes nothing that is expected later. The tolerance is rounding: the
  * state comes to the same value by another order of operations. */
 static void a_value_as_expected_leaves_the_forecast(void **unused)
@@ -134,7 +141,8 @@ static void a_value_as_expected_leaves_the_forecast(void **unused)
             kind[k]->update(state, before[0]);
             kind[k]->mean(state, STEPS - 1, after);
             for (size_t h = 0; h + 1 < STEPS; h++) {
-                assert_true(fabs(after[h] - before[h + 1]) <= 1e-9 * before[h + 1]);
+                double distance = fabs(after[h] - before[h + 1]);
+                assert_true(distance <= distance_allowed(kind[k]) * before[h + 1]);
             }
             alm_arena_destroy(arena);
         }
