@@ -1,12 +1,14 @@
 /* Forecasts of the statistical forecasters for many series, scored as the M competitions score,
  * beside forecasts that others made; and how long they take, one thread.
  *
- *     competition_bench < INPUT
+ *     competition_bench [KIND..] < INPUT
  *
- * INPUT is lines of words: `series ID SEASON N y.. H t..` (the past, and what came then), then
- * `forecast METHOD ID f..` with H values each. Output is a line of JSON per method, ours with
- * `seconds` of the processor, those of others with `farthest`: the largest distance from ours of
- * the same name. tools/accuracy makes the input and judges the output. */
+ * The kinds named, or all of them. INPUT is lines of words: `series ID SEASON N y.. H t..` (the
+ * past, and what came then), then `forecast METHOD ID f..` with H values each; SEASON may be
+ * `SEASON:LAG` where scores scale by another lag (M4 weekly: 52:1). Output is a line of JSON per
+ * method, ours with `seconds` of the processor, those of others with `farthest`: the largest
+ * distance from ours of the same name. tools/accuracy and bench/forecast_peers.py make the input
+ * and judge the output. */
 #include "base/json.h"
 #include "model/statistical/statistical.h"
 #include "num/metrics.h"
@@ -19,7 +21,7 @@
 
 #define METHODS_MAX 64
 #define LINE_BYTES ((size_t)1 << 20)
-#define STEPS_MAX 64
+#define STEPS_MAX 512
 
 typedef struct series {
     alm_str id;
@@ -39,7 +41,7 @@ typedef struct method {
 
 typedef struct bench {
     alm_arena *arena;
-    const alm_forecaster_kind *const *kind;
+    const alm_forecaster_kind *kind[METHODS_MAX];
     size_t kinds;
     series *series;
     size_t count, room, next;
@@ -97,13 +99,36 @@ static void add_series(bench *b, alm_str *rest)
     }
     series *s = &b->series[b->count++];
     s->id = text(b, alm_str_split(rest, ' '));
-    s->past.season = (size_t)number(rest);
+    alm_str season = alm_str_split(rest, ' ');
+    alm_str lag = season;
+    alm_str first = alm_str_split(&lag, ':');
+    s->past.season = (size_t)number(&first);
     s->past.count = (size_t)number(rest);
     s->past.y = numbers(b, rest, s->past.count);
     s->steps = (size_t)number(rest);
     s->then = numbers(b, rest, s->steps);
     s->own = ALM_NEW_ARRAY(b->arena, double, b->kinds * s->steps);
-    s->scale = alm_scale_of(s->past.y, s->past.count, s->past.season);
+    s->scale = alm_scale_of(s->past.y, s->past.count,
+                            lag.size > 0 ? (size_t)number(&lag) : s->past.season);
+}
+
+/* Those of the command line, in the order of the list; all where there is none. */
+static void choose_kinds(bench *b, char **names, int name_count)
+{
+    size_t count = 0;
+    const alm_forecaster_kind *const *kind = alm_forecaster_kinds(&count);
+    for (size_t k = 0; k < count; k++) {
+        bool asked = name_count == 0;
+        for (int i = 0; i < name_count; i++) {
+            asked = asked || strcmp(names[i], kind[k]->name) == 0;
+        }
+        if (asked && b->kinds < METHODS_MAX) {
+            b->kind[b->kinds++] = kind[k];
+        }
+    }
+    if (name_count > 0 && b->kinds != (size_t)name_count) {
+        die("no forecaster has one of these names");
+    }
 }
 
 static void forecast_all(bench *b)
@@ -192,6 +217,8 @@ static void print(const method *m)
     alm_json_put_i64(&json, "series", (int64_t)m->metrics.smape_windows);
     alm_json_put_double(&json, "smape", alm_metrics_smape(&m->metrics));
     alm_json_put_double(&json, "mase", alm_metrics_mase(&m->metrics));
+    alm_json_put_double(&json, "rmsse", alm_metrics_rmsse(&m->metrics));
+    alm_json_put_double(&json, "bias", alm_metrics_bias(&m->metrics));
     if (!isnan(m->seconds)) {
         alm_json_put_double(&json, "seconds", m->seconds);
     }
@@ -203,11 +230,11 @@ static void print(const method *m)
     alm_buffer_deinit(&out);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     bench b = {.arena = alm_arena_create(0)};
     char *line = malloc(LINE_BYTES);
-    b.kind = alm_forecaster_kinds(&b.kinds);
+    choose_kinds(&b, argv + 1, argc - 1);
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');
