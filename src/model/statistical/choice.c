@@ -205,7 +205,8 @@ static double next(const void *state, double u)
     return sum;
 }
 
-const alm_forecaster_kind alm_auto = {"auto", fit, update, mean, deviation, copy, next};
+const alm_forecaster_kind alm_auto = {"auto", fit, update, mean, deviation, copy, next,
+                                      {.is_surprised = true}};
 
 /* ---- in words ---- */
 
