@@ -78,19 +78,35 @@ def rows_in(path):
 
 
 def compete(lines):
-    """{method: figures} of our own and of submitted forecasts, by competition_bench."""
+    """By competition_bench: {method: figures} of ours, and of submitted forecasts; verdicts."""
     done = subprocess.run([COMPETITION], input="\n".join(lines) + "\n", stdout=subprocess.PIPE,
                           text=True, check=False)
     if done.returncode != 0:
         raise Broken("competition_bench: exit status %d" % done.returncode)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [row for row in lines if "method" in row]
     return ({row["method"]: row for row in rows if "seconds" in row},
-            {row["method"]: row for row in rows if "seconds" not in row})
+            {row["method"]: row for row in rows if "seconds" not in row},
+            [line["verdict"] for line in lines if "verdict" in line])
 
 
-def print_competition(name, own, submitted):
-    print("\n==== %s: %d series\n\n  %-26s%10s%10s%12s" %
-          (name, next(iter(own.values()))["series"], "METHOD", "sMAPE", "MASE", "SERIES/S"))
-    for method, row in (*own.items(), *submitted.items()):
+def owa(row, naive2):
+    """The overall weighted average of M4: ratios of means to those of Naive2."""
+    return (row["smape"] / naive2["smape"] + row["mase"] / naive2["mase"]) / 2
+
+
+def print_competition(name, own, submitted, verdicts):
+    """OWA is relative to our own naive2, for all rows."""
+    rows = [*own.items(), *submitted.items()]
+    print("\n==== %s: %d series\n\n  %-26s%10s%10s%10s%12s" %
+          (name, rows[0][1]["series"], "METHOD", "sMAPE", "MASE", "OWA", "SERIES/S"))
+    for method, row in rows:
         speed = "%.0f" % (row["series"] / row["seconds"]) if row.get("seconds") else "submitted"
-        print("  %-26s%10.3f%10.4f%12s" % (method, row["smape"], row["mase"], speed))
+        scaled = row["mase"] is not None
+        print("  %-26s%10.3f%10s%10s%12s" %
+              (method, row["smape"], "%.4f" % row["mase"] if scaled else "-",
+               "%.4f" % owa(row, own["naive2"]) if scaled else "-", speed))
+    if verdicts:
+        print("\n  By mean absolute scaled error of each series, two-sided at 5 %:")
+    for verdict in verdicts:
+        print("  " + verdict)
