@@ -5,6 +5,8 @@
 #include "app/forecast_view.h"
 #include "app/parse.h"
 #include "app/session.h"
+#include "base/build_info.h"
+#include "report/forecast_page.h"
 
 static const almi_option options[] = {
     {"id", "COLUMNS", "what tells series apart, several by commas (default: by usual names)"},
@@ -200,6 +202,25 @@ static alm_err write_table(almi_cli *cli, const alm_forecast_file *file, alm_err
     return ALM_OK;
 }
 
+static alm_err write_page(almi_cli *cli, const alm_forecast_file *file, alm_error *error)
+{
+    const char *path = almi_option_text(cli, "html");
+    if (!path) {
+        return ALM_OK;
+    }
+    alm_buffer page = {0};
+    alm_err code = alm_forecast_page_render(&file->made, ALM_STR("almanac " ALM_ENGINE_VERSION),
+                                            &page, error);
+    if (code == ALM_OK) {
+        code = alm_fs_write_all(cli->env.fs, path, alm_buffer_view(&page), error);
+    }
+    alm_buffer_deinit(&page);
+    if (code == ALM_OK && !cli->json) {
+        almi_note(cli, "%-11s%s", "page", path);
+    }
+    return code;
+}
+
 static void show(almi_cli *cli, const alm_forecast_file *file)
 {
     alm_buffer_text(&cli->out, "\n");
@@ -227,6 +248,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
         almi_forecast_tell(cli, lines, count);
     }
     ALM_TRY(write_table(cli, &file, error));
+    ALM_TRY(write_page(cli, &file, error));
     if (cli->json) {
         alm_forecast_sink sink = {write_json_piece, cli};
         return alm_forecast_file_json(&file, &cli->out, &sink, error);
