@@ -1,4 +1,5 @@
 #include "model/statistical/adida.h"
+#include "model/statistical/arima.h"
 #include "model/statistical/choice.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
@@ -24,6 +25,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_tsb_optimised,
         &alm_adida,
         &alm_imapa,
+        &alm_arima,
         &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];
