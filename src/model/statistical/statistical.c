@@ -3,6 +3,7 @@
 #include "model/statistical/choice.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
+#include "model/statistical/mstl.h"
 #include "model/statistical/theta.h"
 
 const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
@@ -26,6 +27,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_adida,
         &alm_imapa,
         &alm_arima,
+        &alm_mstl,
         &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];
