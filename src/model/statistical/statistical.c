@@ -1,5 +1,6 @@
 #include "model/statistical/adida.h"
 #include "model/statistical/arima.h"
+#include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
@@ -28,6 +29,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_imapa,
         &alm_arima,
         &alm_mstl,
+        &alm_ces,
         &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];
