@@ -353,4 +353,4 @@ void alm_mstl_describe(const void *state, alm_mstl_facts *out)
     *out = ((const mstl *)state)->facts;
 }
 
-const alm_forecaster_kind alm_mstl = {"mstl", fit, update, mean, deviation, copy, NULL};
+const alm_forecaster_kind alm_mstl = {"mstl", fit, update, mean, deviation, copy, NULL, {0}};
