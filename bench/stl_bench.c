@@ -4,8 +4,8 @@
  *
  * INPUT is lines of words: `series ID SEASON N y..`. Output is a line of JSON for the usual options
  * with a window of 7 cycles (stl.h), `plain` and `robust`: processor time in seconds, and the sums
- * of the absolute values of all seasonal and trend parts, by which bench/forecast_peers.py sees that
- * a peer has decomposed the same. */
+ * of the absolute values of all seasonal and trend parts, by which bench/forecast_peers.py sees
+ * that a peer has decomposed the same. */
 #include "base/json.h"
 #include "model/statistical/stl.h"
 
