@@ -258,7 +258,7 @@ int main(void)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
-    if (b.list.count > 0) {
+    if (b.list.count > 0 && b.methods > 1) {
         print_verdicts(&b);
     }
     free(line);
