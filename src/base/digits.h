@@ -82,4 +82,18 @@ static inline uint32_t alm_digits_first(const char *at, unsigned count)
     return alm_digits_value(eight << (64 - 8 * count)); /* zeros in front */
 }
 
+/* A number below 10^8 as eight digits: fours, then pairs, then digits side by side. The factors
+ * divide by 100 and by 10, rightly for all numbers of four and of two digits. */
+static inline void alm_digits_put(uint32_t value, char *out)
+{
+    uint64_t eight = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t tens = eight * 10486 >> 20 & UINT64_C(0x0000007F0000007F);
+    eight = tens | (eight - 100 * tens) << 16;
+    tens = eight * 103 >> 10 & UINT64_C(0x000F000F000F000F);
+    eight = tens | (eight - 10 * tens) << 8;
+    for (int i = 0; i < 8; i++) {
+        out[i] = (char)('0' + (eight >> 8 * i & 0xFF));
+    }
+}
+
 #endif
