@@ -445,7 +445,7 @@ static bool round_to(const scaled *s, unsigned unit, uint64_t *rounded)
     return twice < s->power || (twice == s->power && is_even);
 }
 
-/* The same text as %.17g without zeros at the end, of 17 digits and an exponent of ten, -11 to 14. */
+/* The same text as %.17g without zeros at the end, of 17 digits and a power of ten, -11 to 14. */
 static size_t lay_out(bool negative, uint64_t digits, int ten, char *out)
 {
     char digit[17];
