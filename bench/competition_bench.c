@@ -77,7 +77,7 @@ static void forecast_all(bench *b)
             alm_error error;
             void *state = NULL;
             alm_arena_reset(scratch);
-            if (b->kind[k]->fit(&s->past, scratch, &state, &error) != ALM_OK) {
+            if (fit_series(b->kind[k], s, scratch, &state, &error) != ALM_OK) {
                 die(error.message);
             }
             b->kind[k]->mean(state, s->steps, s->own + k * s->steps);

@@ -4,6 +4,7 @@
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
  * MASE; FORECASTERS/SCALE where the two are not the same (M4 scales weekly series with season 1).
+ * FORECASTERS may be several seasons, `48,336`: mstl takes all, other forecasters the last one.
  * A bad line ends the program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
@@ -14,7 +15,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "model/statistical/statistical.h"
+#include "model/statistical/mstl.h"
 #include "num/metrics.h"
 
 #define LINE_BYTES ((size_t)1 << 20)
@@ -22,6 +23,8 @@
 typedef struct series {
     alm_str id;
     alm_past past;
+    size_t seasons[ALM_MSTL_SEASONS_MAX];
+    size_t season_count; /* 0: none */
     double *then;
     size_t steps;
     alm_scale scale;
@@ -79,7 +82,12 @@ static series *add_series(series_list *list, alm_str *rest)
     s->id = text(list->arena, alm_str_split(rest, ' '));
     alm_str seasons = alm_str_split(rest, ' ');
     alm_str first = alm_str_split(&seasons, '/');
-    s->past.season = (size_t)number(&first);
+    while (first.size > 0 && s->season_count < ALM_MSTL_SEASONS_MAX) {
+        alm_str one = alm_str_split(&first, ',');
+        s->past.season = (size_t)number(&one);
+        s->seasons[s->season_count++] = s->past.season;
+    }
+    s->season_count = s->past.season == 1 ? 0 : s->season_count;
     size_t season = seasons.size ? (size_t)number(&seasons) : s->past.season;
     s->past.count = (size_t)number(rest);
     s->past.y = numbers(list->arena, rest, s->past.count);
@@ -88,6 +96,14 @@ static series *add_series(series_list *list, alm_str *rest)
     s->scale = alm_scale_of(s->past.y, s->past.count, season);
     s->step_scale = alm_scale_of(s->past.y, s->past.count, 1).absolute;
     return s;
+}
+
+static alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
+                          void **state, alm_error *error)
+{
+    return kind == &alm_mstl
+               ? alm_mstl_fit(&s->past, s->seasons, s->season_count, arena, state, error)
+               : kind->fit(&s->past, arena, state, error);
 }
 
 /* The kinds with the names of a line; returns how many. */
