@@ -443,6 +443,7 @@ typedef struct distances {
     int64_t usual;
     size_t count, whole; /* of these, multiples of the usual one */
     size_t odd;          /* place of the first that is none */
+    bool beyond;         /* one is more than 64 bits hold */
 } distances;
 
 static distances measure(const alm_frequency_times *times)
@@ -456,6 +457,7 @@ static distances measure(const alm_frequency_times *times)
             int64_t step = 0;
             if (!distance_of(times->time[k - 1], times->time[k], &step)) {
                 step = INT64_MAX;
+                found.beyond = true;
             }
             found.divisor = found.divisor > 0 && step % found.divisor == 0
                                 ? found.divisor : divisor(step, found.divisor);
@@ -574,6 +576,11 @@ alm_frequency_verdict alm_frequency_infer(const alm_frequency_times *times,
     if (found.divisor == 0) {
         out->frequency = of_length(times->is_index ? 1 : ALM_DAY_MICROS, times->is_index);
         return ALM_FREQUENCY_ASSUMED;
+    }
+    if (found.beyond) {
+        out->frequency = of_length(1, times->is_index);
+        out->share = 0;
+        return ALM_FREQUENCY_NONE;
     }
     return infer_lengths(times, &found, out);
 }
