@@ -162,6 +162,14 @@ static void series_are_looked_at_together(void **state)
     assert_int_equal(found.frequency.every, 1);
     assert_int_equal(found.frequency.day, 1);
     assert_true(found.share == 5. / 7);
+    /* Every third day of one and every sixth of another, but not on the same days: daily. */
+    const int64_t days[] = {time_of("2024-01-01"), time_of("2024-01-04"), time_of("2024-01-02"),
+                            time_of("2024-01-08")};
+    const size_t starts[] = {0, 2, 4};
+    times = (alm_frequency_times){days, starts, 2, false};
+    assert_int_equal(alm_frequency_infer(&times, &found), ALM_FREQUENCY_FOUND);
+    assert_int_equal(found.frequency.period, ALM_PERIOD_DAY);
+    assert_int_equal(found.frequency.every, 1);
 }
 
 static void a_time_off_the_grid_is_named(void **state)

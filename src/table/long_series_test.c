@@ -86,6 +86,31 @@ static void rows_become_series_on_a_grid(void **state)
     assert_string_equal(text, "2024-07-01");
 }
 
+static void a_list_of_what_happened_is_filled_with_zeros(void **state)
+{
+    fixture *f = *state;
+    static const char TEXT[] = "sku,day,units\na,2024-01-01,2\na,2024-01-04,\n"
+                               "b,2024-01-02,6\nb,2024-01-06,3\n";
+    const double a[] = {2, 0, 0, (double)NAN, 0, 0};
+    const double b[] = {6, 0, 0, 0, 3};
+    alm_long_options asked = {.zero_gaps = true};
+    alm_long_series all;
+    assert_int_equal(read_text(f, TEXT, &asked, &all), ALM_OK);
+    assert_int_equal(all.series[0].count, 6); /* to the last time of the file */
+    assert_int_equal(all.series[0].known, 5);
+    assert_int_equal(all.series[0].gaps, 4);
+    assert_int_equal(all.series[1].known, 5);
+    assert_int_equal(all.facts.early_series, 0);
+    for (size_t t = 0; t < 6; t++) {
+        assert_true(all.series[0].y[t] == a[t] || (isnan(all.series[0].y[t]) && isnan(a[t])));
+    }
+    assert_memory_equal(all.series[1].y, b, sizeof b);
+    assert_int_equal(read_text(f, TEXT, NULL, &all), ALM_OK);
+    assert_int_equal(all.series[0].count, 4);
+    assert_int_equal(all.series[0].known, 1);
+    assert_int_equal(all.facts.early_series, 1);
+}
+
 static void columns_are_found_by_their_usual_names(void **state)
 {
     fixture *f = *state;
@@ -235,6 +260,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_become_series_on_a_grid, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_list_of_what_happened_is_filled_with_zeros, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(columns_are_found_by_their_usual_names, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
