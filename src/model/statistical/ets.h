@@ -47,4 +47,9 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5]);
  * known where no form has enough values. */
 extern const alm_forecaster_kind alm_ets;
 
+/* All forms without a trend or with a damped one, weighted by how well they fit
+ * (alm_combination_weigh, strength .1). A trend without damping goes on for ever, which few series
+ * do. ALM_ERR_INCOMPLETE: no form has enough values. */
+extern const alm_forecaster_kind alm_ets_averaged;
+
 #endif

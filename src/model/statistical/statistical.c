@@ -8,7 +8,8 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
     static const alm_forecaster_kind *const KINDS[] = {
         &alm_naive,          &alm_seasonal_naive,  &alm_drift,         &alm_mean_of_all,
         &alm_naive2,         &alm_theta_standard,  &alm_theta_optimised, &alm_theta_dynamic,
-        &alm_theta_dynamic_optimised, &alm_ets, &alm_ces, &alm_auto,
+        &alm_theta_dynamic_optimised, &alm_ets, &alm_ets_averaged,   &alm_ces,
+        &alm_ces_averaged,   &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];
     return KINDS;
