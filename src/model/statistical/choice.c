@@ -9,6 +9,7 @@
 
 #define STEPS_TRIED 24  /* periods ahead that a member is looked at */
 #define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
+#define CYCLES_MAX 6    /* whole seasons of a long season */
 
 typedef struct choice {
     alm_combination all; /* first: the slots of a combination take it */
@@ -79,8 +80,19 @@ static void note_weights(choice *c)
     }
 }
 
-static alm_err fit(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
+/* Indices of a long season are those of few years: of older ones they are others. */
+static alm_past newest_of(const alm_past *past)
 {
+    size_t limit = CYCLES_MAX * past->season;
+    bool is_cut = past->season > ALM_ETS_SEASON_MAX && past->count > limit;
+    size_t count = is_cut ? limit : past->count;
+    return (alm_past){past->y + (past->count - count), count, past->season};
+}
+
+static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
+{
+    alm_past newest = newest_of(whole);
+    const alm_past *past = &newest;
     choice *c = ALM_NEW(arena, choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
     ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */

@@ -8,6 +8,7 @@
 #define LOW ALMI_ETS_LOW
 #define SPARE 5     /* values beyond the parameters */
 #define NEEDED 7    /* known values, for the form with the fewest parameters */
+#define CYCLES 2    /* whole seasons that a long season takes */
 #define STATE_MAX 1e150
 #define CODES 24    /* of forms, some of which are none */
 #define STRENGTH .1 /* .2 to .05 are as good on the past parts of the M3 competition's series */
@@ -89,18 +90,30 @@ static almi_ets *best_form(const alm_adjusted *past, size_t season, alm_arena *a
     return best;
 }
 
+/* A long season is taken out before, where it is significant: as a part of the model it would have
+ * more initial states than most pasts tell. */
+static alm_err prepare(const alm_past *past, size_t needed, alm_arena *arena, alm_adjusted *out,
+                       size_t *season, alm_error *error)
+{
+    bool is_long = past->season > ALM_ETS_SEASON_MAX;
+    ALM_TRY(alm_adjust(past, needed, is_long ? CYCLES : 0, arena, out, error));
+    *season = is_long ? 1 : past->season;
+    return ALM_OK;
+}
+
 static alm_err fit_averaged(const alm_past *past, alm_arena *arena, void **out, alm_error *error)
 {
     alm_adjusted adjusted;
     alm_combination *c = ALM_NEW(arena, alm_combination);
     double criterion[ALM_COMBINATION_PARTS_MAX];
-    ALM_TRY(alm_adjust(past, NEEDED, 0, arena, &adjusted, error));
+    size_t season = 1;
+    ALM_TRY(prepare(past, NEEDED, arena, &adjusted, &season, error));
     bool positive = is_positive(&adjusted);
     for (int code = 0; code < CODES; code++) {
         alm_ets_form form = form_of(code);
         if (form.is_damped == (form.trend != ALM_ETS_NONE) &&
-            is_candidate(&form, &adjusted, past->season, positive)) {
-            almi_ets *p = make(&adjusted, &form, past->season, arena);
+            is_candidate(&form, &adjusted, season, positive)) {
+            almi_ets *p = make(&adjusted, &form, season, arena);
             if (almi_ets_fit(&adjusted, p, arena)) {
                 criterion[c->count] = p->criterion;
                 c->part[c->count++] = (alm_combination_part){&alm_ets, p, 1};
@@ -141,8 +154,9 @@ static almi_ets *mean_of_known(const alm_adjusted *past, alm_arena *arena)
 static alm_err fit_best(const alm_past *past, alm_arena *arena, void **out, alm_error *error)
 {
     alm_adjusted adjusted;
-    ALM_TRY(alm_adjust(past, 1, 0, arena, &adjusted, error));
-    almi_ets *best = best_form(&adjusted, past->season, arena);
+    size_t season = 1;
+    ALM_TRY(prepare(past, 1, arena, &adjusted, &season, error));
+    almi_ets *best = best_form(&adjusted, season, arena);
     *out = best ? best : mean_of_known(&adjusted, arena);
     return ALM_OK;
 }
@@ -178,7 +192,7 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5])
     out[k] = '\0';
 }
 
-/* What a state may come to, in sizes of the past; beyond, products would leave what doubles hold. */
+/* What a state may come to, in sizes of the past; beyond, products leave what doubles hold. */
 static bool is_bounded(const almi_ets_state *s, size_t phase)
 {
     return fabs(s->level) < STATE_MAX && fabs(s->slope) < STATE_MAX &&
