@@ -9,7 +9,7 @@
 
 #define STEPS_TRIED 24  /* periods ahead that a member is looked at */
 #define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
-#define CYCLES_MAX 6    /* whole seasons of a long season */
+#define CYCLES_MAX 5    /* whole seasons of a long season */
 
 typedef struct choice {
     alm_combination all; /* first: the slots of a combination take it */
