@@ -387,4 +387,4 @@ static void *copy(const void *state, alm_arena *arena, void *into)
 }
 
 const alm_forecaster_kind alm_ces_averaged = ALM_COMBINATION_KIND("ces_averaged", fit_averaged);
-const alm_forecaster_kind alm_ces = {"ces", fit_best, update, mean, deviation, copy, NULL};
+const alm_forecaster_kind alm_ces = {"ces", fit_best, update, mean, deviation, copy, NULL, {0}};

@@ -119,7 +119,8 @@ static void *copy(const void *state, alm_arena *arena, void *into)
 }
 
 const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_combination_mean,
-                                      alm_combination_deviation, copy, alm_combination_next};
+                                      alm_combination_deviation, copy, alm_combination_next,
+                                      {.is_surprised = true}};
 
 /* ---- in words ---- */
 

@@ -46,6 +46,6 @@ double alm_combination_next(const void *state, double u);
 
 #define ALM_COMBINATION_KIND(name, fit)                                                  \
     {name, fit, alm_combination_update, alm_combination_mean, alm_combination_deviation, \
-     alm_combination_copy, alm_combination_next}
+     alm_combination_copy, alm_combination_next, {.is_surprised = true}}
 
 #endif

@@ -330,4 +330,4 @@ static double next(const void *of, double u)
 }
 
 const alm_forecaster_kind alm_ets_averaged = ALM_COMBINATION_KIND("ets_averaged", fit_averaged);
-const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next};
+const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next, {0}};
