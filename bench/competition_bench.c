@@ -1,14 +1,14 @@
 /* Forecasts of the statistical forecasters for many series, scored as the M competitions score,
  * beside forecasts that others made; and how long they take, one thread.
  *
- *     competition_bench < INPUT
+ *     competition_bench [KIND..] < INPUT
  *
- * INPUT is `kinds NAME..` (of ours; without this line all), lines of series (series_lines.h), then
- * `forecast METHOD ID f..` with a value per step.
- * Output is a line of JSON per method, ours with `seconds` of the processor, those of others with
- * `farthest`: the largest distance from ours of the same name, in units of the eighth digit; then
- * lines with a `verdict` on the losses, the mean absolute scaled error of each series.
- * tools/accuracy makes the input and judges the output. */
+ * The kinds named (none: "none"), or all of them. INPUT is lines of series (series_lines.h), then
+ * `forecast METHOD ID f..` with a value per step, then perhaps `verdicts`. Output is a line of JSON
+ * per method, ours with `seconds` of the processor, those of others with `farthest`: the largest
+ * distance from ours of the same name, in units of the eighth digit; then lines with a `verdict` on
+ * the losses, the mean absolute scaled error of each series. tools/accuracy and
+ * bench/forecast_peers.py make the input and judge the output. */
 #include "base/json.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define METHODS_MAX 64
-#define STEPS_MAX 64
+#define STEPS_MAX 512
 #define ALPHA 0.05 /* of the verdicts */
 
 typedef struct method {
@@ -30,7 +30,7 @@ typedef struct method {
 
 typedef struct bench {
     series_list list;
-    const alm_forecaster_kind *const *kind;
+    const alm_forecaster_kind *kind[METHODS_MAX];
     size_t kinds;
     size_t next;
     method method[METHODS_MAX];
@@ -164,6 +164,8 @@ static void print(const method *m)
     alm_json_put_i64(&json, "series", (int64_t)m->metrics.smape_windows);
     alm_json_put_double(&json, "smape", alm_metrics_smape(&m->metrics));
     alm_json_put_double(&json, "mase", alm_metrics_mase(&m->metrics));
+    alm_json_put_double(&json, "rmsse", alm_metrics_rmsse(&m->metrics));
+    alm_json_put_double(&json, "bias", alm_metrics_bias(&m->metrics));
     if (!isnan(m->seconds)) {
         alm_json_put_double(&json, "seconds", m->seconds);
     }
@@ -227,20 +229,15 @@ static void print_verdicts(const bench *b)
     print_verdict(alm_rank_verdict(names, &ranks, arena));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     bench b = {.list = {.arena = alm_arena_create(0)}};
     char *line = malloc(LINE_BYTES);
-    b.kind = alm_forecaster_kinds(&b.kinds);
-    const alm_forecaster_kind *named[METHODS_MAX];
+    bool verdicts = false;
+    b.kinds = named_kinds(argv + 1, argc - 1, b.kind, METHODS_MAX);
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');
-        if (alm_str_is(word, "kinds")) {
-            b.kinds = named_kinds(rest, named);
-            b.kind = named;
-            continue;
-        }
         if (alm_str_is(word, "series")) {
             add_series(&b.list, &rest);
             continue;
@@ -248,7 +245,10 @@ int main(void)
         if (b.methods == 0) {
             forecast_all(&b);
         }
-        add_forecast(&b, &rest);
+        verdicts = alm_str_is(word, "verdicts");
+        if (!verdicts) {
+            add_forecast(&b, &rest);
+        }
     }
     if (b.methods == 0) {
         forecast_all(&b);
@@ -256,7 +256,9 @@ int main(void)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
-    print_verdicts(&b);
+    if (verdicts) {
+        print_verdicts(&b);
+    }
     free(line);
     alm_arena_destroy(b.list.arena);
     return 0;

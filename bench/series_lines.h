@@ -3,8 +3,8 @@
  *     series ID SEASON N y.. H t..
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
- * MASE; FORECASTERS/SCALE where the two are not the same (M4 scales weekly series with season 1).
- * A bad line ends the program. */
+ * MASE; SEASON:LAG where scores scale by another lag (M4 weekly: 52:1). A bad line ends the
+ * program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
 
@@ -78,7 +78,7 @@ static series *add_series(series_list *list, alm_str *rest)
     series *s = &list->series[list->count++];
     s->id = text(list->arena, alm_str_split(rest, ' '));
     alm_str seasons = alm_str_split(rest, ' ');
-    alm_str first = alm_str_split(&seasons, '/');
+    alm_str first = alm_str_split(&seasons, ':');
     s->past.season = (size_t)number(&first);
     size_t season = seasons.size ? (size_t)number(&seasons) : s->past.season;
     s->past.count = (size_t)number(rest);
@@ -90,22 +90,28 @@ static series *add_series(series_list *list, alm_str *rest)
     return s;
 }
 
-/* The kinds with the names of a line; returns how many. */
-static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out)
+/* Those of the command line, in the order of the list: all where there is no name, none where it
+ * is "none"; returns how many. */
+static size_t named_kinds(char **names, int name_count, const alm_forecaster_kind **out,
+                          size_t room)
 {
-    size_t count = 0;
     size_t all = 0;
+    size_t count = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&all);
-    while (rest.size > 0) {
-        alm_str name = alm_str_split(&rest, ' ');
-        size_t k = 0;
-        while (k < all && !alm_str_is(name, kinds[k]->name)) {
-            k++;
+    if (name_count == 1 && strcmp(names[0], "none") == 0) {
+        return 0;
+    }
+    for (size_t k = 0; k < all; k++) {
+        bool asked = name_count == 0;
+        for (int i = 0; i < name_count; i++) {
+            asked = asked || strcmp(names[i], kinds[k]->name) == 0;
         }
-        if (k == all || count == all) {
-            die("there is no such kind of forecaster, or it is named twice");
+        if (asked && count < room) {
+            out[count++] = kinds[k];
         }
-        out[count++] = kinds[k];
+    }
+    if (name_count > 0 && count != (size_t)name_count) {
+        die("no forecaster has one of these names");
     }
     return count;
 }

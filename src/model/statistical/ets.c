@@ -565,4 +565,4 @@ static double next(const void *of, double u)
     return p->form.error == ALM_ETS_MULTIPLICATIVE && y < 0 ? 0 : y;
 }
 
-const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next};
+const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next, {0}};
