@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
-    if (verdicts) {
+    if (verdicts && b.methods > 1) {
         print_verdicts(&b);
     }
     free(line);
