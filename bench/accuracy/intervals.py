@@ -25,18 +25,34 @@ def measure(series, origins, stride, kinds):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def measure_origins(origins, plan, kinds):
+    """`origins`: the series as they were at each origin of the test. Each calibrates on what was
+    before it; the figures are means over the origins, which have equally many values."""
+    rows = [measure(series, plan[0], plan[1], kinds) for series in origins]
+    out = []
+    for same in zip(*rows):
+        row = dict(same[0])
+        for figure in ("coverage", "coverage_pit", "msis", "scaled_crps"):
+            row[figure] = sum(one[figure] for one in same) / len(same)
+        row["pit"] = [sum(bins) / len(same) for bins in zip(*(one["pit"] for one in same))]
+        out.append(row)
+    return out
+
+
 def histogram(shares):
     """The PIT in 20 bins; a flat one is ten times 1 dot high."""
     marks = "_.:-=+*#%@"
     return "".join(marks[min(len(marks) - 1, int(share * 20 * 4 + 0.5))] for share in shares)
 
 
-def judge(name, series, plan, kinds, counts):
-    """`plan`: origins, periods between them, and what they are in words."""
-    origins, stride, words = plan
-    rows = measure(series, origins, stride, kinds)
-    print("\n==== intervals, %s: %d series, %d ahead, calibrated on %s" %
-          (name, len(series), len(series[0].then), words))
+def judge(name, origins, plan, kinds, counts):
+    """`origins`: the series as they were at each origin of the test. `plan`: origins to calibrate
+    on, periods between them, and what they are in words."""
+    words = plan[2]
+    series = origins[0]
+    rows = measure_origins(origins, plan, kinds)
+    print("\n==== intervals, %s: %d series, %d ahead from %d origins, each calibrated on %s" %
+          (name, len(series), len(series[0].then), len(origins), words))
     print("\n  %-26s%-12s%8s%9s%9s%9s  %s" % ("KIND", "WAY", "COVER90", "BY PIT", "MSIS", "sCRPS",
                                               "PIT (flat: ====)"))
     for row in rows:
@@ -58,7 +74,7 @@ def run_intervals_m3_monthly(data):
     if not data or not os.path.isdir(os.path.join(data, "competitions/m3")):
         return skipped("intervals_m3_monthly")
     series, _ = m3_monthly(data)
-    return judge("m3_monthly", series, (4, 3, "4 origins, 3 months apart"),
+    return judge("m3_monthly", [series], (4, 3, "4 origins, 3 months apart"),
                  ("theta_dynamic_optimised", "auto"), False)
 
 
@@ -66,12 +82,13 @@ def run_intervals_m4_weekly(data):
     folder = os.path.join(data, "competitions/m4")
     if not data or not os.path.isdir(folder):
         return skipped("intervals_m4_weekly")
-    return judge("m4_weekly", m4_series(folder, "weekly", 1),
+    return judge("m4_weekly", [m4_series(folder, "weekly", 1)],
                  (4, 13, "4 origins, 13 weeks apart"), ("theta_dynamic_optimised", "auto"), False)
 
 
 def run_intervals_store_item(data):
-    """The last four weeks of every item of six stores."""
+    """Four weeks of every item of six stores, from origins over a year: these series rise and fall
+    together with the year, so one origin alone is one case, however many series it has."""
     found = glob.glob(os.path.join(data, "retail/store_item_demand/*.csv.gz"))
     if not data or not found:
         return skipped("intervals_store_item")
@@ -79,11 +96,11 @@ def run_intervals_store_item(data):
     for row in rows_in(found[0]):
         if row[0] != "date":
             values.setdefault((row[1], row[2]), []).append((row[0], row[3]))
-    series = []
-    for key in sorted(values):
-        y = [value for _, value in sorted(values[key])]
-        series.append(Series("%s-%s" % key, 7, y[:-28], y[-28:]))
-    return judge("store_item", series, (13, 28, "13 origins, 4 weeks apart"),
+    values = {key: [value for _, value in sorted(rows)] for key, rows in values.items()}
+    origins = [[Series("%s-%s" % key, 7, y[:end - 28], y[end - 28:end])
+                for key, y in sorted(values.items())]
+               for end in range(1826, 1826 - 365, -56)]
+    return judge("store_item", origins, (13, 28, "13 origins, 4 weeks apart"),
                  ("theta_dynamic_optimised", "seasonal_naive"), True)
 
 
@@ -105,7 +122,7 @@ def run_intervals_m5_monthly(data):
                 past.pop(0)
             if len(past) >= 36:  # two seasons at the oldest origin
                 series.append(Series("%s-%s" % key, 12, past, then))
-    return judge("m5_monthly", series, (4, 3, "4 origins, 3 months apart"),
+    return judge("m5_monthly", [series], (4, 3, "4 origins, 3 months apart"),
                  ("theta_dynamic_optimised", "tsb_optimised"), True)
 
 
