@@ -1,14 +1,14 @@
 /* Forecasts of the statistical forecasters for many series, scored as the M competitions score,
  * beside forecasts that others made; and how long they take, one thread.
  *
- *     competition_bench [KIND..] < INPUT
+ *     competition_bench < INPUT
  *
- * The kinds named (none: "none"), or all of them. INPUT is lines of series (series_lines.h), then
- * `forecast METHOD ID f..` with a value per step, then perhaps `verdicts`. Output is a line of JSON
- * per method, ours with `seconds` of the processor, those of others with `farthest`: the largest
- * distance from ours of the same name, in units of the eighth digit; then lines with a `verdict` on
- * the losses, the mean absolute scaled error of each series. tools/accuracy and
- * bench/forecast_peers.py make the input and judge the output. */
+ * INPUT is `kinds NAME..` (of ours; without this line all), lines of series (series_lines.h), then
+ * `forecast METHOD ID f..` with a value per step. Output is a line of JSON per method, ours with
+ * `seconds` of the processor, those of others with `farthest`: the largest distance from ours of
+ * the same name, in units of the eighth digit; then lines with a `verdict` on the losses, the mean
+ * absolute scaled error of each series. tools/accuracy and bench/forecast_peers.py make the input
+ * and judge the output. */
 #include "base/json.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
@@ -30,7 +30,7 @@ typedef struct method {
 
 typedef struct bench {
     series_list list;
-    const alm_forecaster_kind *kind[METHODS_MAX];
+    const alm_forecaster_kind *const *kind;
     size_t kinds;
     size_t next;
     method method[METHODS_MAX];
@@ -229,15 +229,20 @@ static void print_verdicts(const bench *b)
     print_verdict(alm_rank_verdict(names, &ranks, arena));
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     bench b = {.list = {.arena = alm_arena_create(0)}};
     char *line = malloc(LINE_BYTES);
-    bool verdicts = false;
-    b.kinds = named_kinds(argv + 1, argc - 1, b.kind, METHODS_MAX);
+    b.kind = alm_forecaster_kinds(&b.kinds);
+    const alm_forecaster_kind *named[METHODS_MAX];
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');
+        if (alm_str_is(word, "kinds")) {
+            b.kinds = named_kinds(rest, named, METHODS_MAX);
+            b.kind = named;
+            continue;
+        }
         if (alm_str_is(word, "series")) {
             add_series(&b.list, &rest);
             continue;
@@ -245,10 +250,7 @@ int main(int argc, char **argv)
         if (b.methods == 0) {
             forecast_all(&b);
         }
-        verdicts = alm_str_is(word, "verdicts");
-        if (!verdicts) {
-            add_forecast(&b, &rest);
-        }
+        add_forecast(&b, &rest);
     }
     if (b.methods == 0) {
         forecast_all(&b);
@@ -256,7 +258,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
-    if (verdicts && b.methods > 1) {
+    if (b.list.count > 0 && b.methods > 1) {
         print_verdicts(&b);
     }
     free(line);

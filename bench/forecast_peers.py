@@ -114,9 +114,11 @@ def spread(series, count):
 
 def ours(program, kinds, lines):
     """{method: figures} of our kinds, and of the forecasts among the lines."""
-    done = subprocess.run([program, *kinds], input="".join(line + "\n" for line in lines),
+    lines = [" ".join(["kinds", *kinds]), *lines] if kinds else lines
+    done = subprocess.run([program], input="".join(line + "\n" for line in lines),
                           text=True, stdout=subprocess.PIPE, check=True)
-    return {row["method"]: row for row in map(json.loads, done.stdout.splitlines())}
+    rows = map(json.loads, done.stdout.splitlines())
+    return {row["method"]: row for row in rows if "method" in row}
 
 
 def kinds_of(program):
@@ -157,7 +159,7 @@ def report_method(name, row, seconds):
 
 
 def compare(program, kind, what, name, make, series):
-    lines = ["series %s %d:%d %d %s %d %s" % (key, season, lag, len(past), " ".join(past),
+    lines = ["series %s %d/%d %d %s %d %s" % (key, season, lag, len(past), " ".join(past),
                                               len(then), " ".join(then))
              for key, season, lag, past, then in series]
     # Of a peer alone it still scores the forecasts; the quickest kind runs beside.

@@ -1,13 +1,13 @@
 /* Do 90 % intervals cover 90 %? Intervals of statistical forecasters over many series, as their
  * models have them and calibrated on what the same models said earlier.
  *
- *     interval_bench ORIGINS STRIDE KIND.. < INPUT
+ *     interval_bench ORIGINS STRIDE < INPUT
  *
- * INPUT is lines of series (series_lines.h); only their pasts calibrate, at ORIGINS rolling origins
- * that are STRIDE periods apart (rolling.h). RAW: sample paths of the model. CALIBRATED: mean +
- * deviation x score, the scores of all series at the same step, in bins of mean / deviation
- * (conformal.h). Output is a line of JSON for each kind and way. `coverage` is that of the
- * interval; `coverage_pit` of the randomised PIT, which for counts is the one to judge by. */
+ * INPUT is `kinds NAME..`, then lines of series (series_lines.h); only their pasts calibrate, at
+ * ORIGINS rolling origins that are STRIDE periods apart (rolling.h). RAW: sample paths of the
+ * model. CALIBRATED: mean + deviation x score, the scores of all series at the same step, in bins
+ * of mean / deviation (conformal.h). Output is a line of JSON for each kind and way. `coverage` is
+ * that of the interval; `coverage_pit` of the randomised PIT, by which counts are judged. */
 #include "base/json.h"
 #include "base/rng.h"
 #include "model/statistical/rolling.h"
@@ -54,13 +54,12 @@ typedef struct calibration {
     step_scores *step;
 } calibration;
 
-/* What a score is measured in: a model without a spread has that of the steps of its past. */
+/* What a score is measured in. A deviation far below the steps of the past is that of a model that
+ * met a short past exactly: divided by it, one error would be the largest of the whole pool. */
 static double spread_of(const series *s, double deviation)
 {
-    if (isfinite(deviation) && deviation > 0) {
-        return deviation;
-    }
-    return s->step_scale > 0 ? s->step_scale : 1;
+    double least = s->step_scale > 0 ? s->step_scale / 10 : 1;
+    return isfinite(deviation) && deviation > least ? deviation : least;
 }
 
 /* Counts are spread over their step, so that the scores of a pool have no gaps. */
@@ -171,7 +170,8 @@ static double value_of(alm_support support, double mean, double spread, double s
     return alm_support_value(support, mean + spread * score);
 }
 
-static double calibrated_pit(const series *s, alm_support support, const double *scores, size_t n,
+/* `at`: mean, spread, the value, a uniform number. */
+static double calibrated_pit(alm_support support, const double *scores, size_t n,
                              const double at[4])
 {
     double mean = at[0];
@@ -182,7 +182,6 @@ static double calibrated_pit(const series *s, alm_support support, const double 
     if (support != ALM_SUPPORT_REAL && y <= 0) {
         from = -HUGE_VAL; /* all that would be below 0 is 0 */
     }
-    (void)s;
     return alm_conformal_pit(scores, n, from, (y + step - mean) / spread, at[3]);
 }
 
@@ -212,7 +211,7 @@ static void score_calibrated(run *r, size_t index, const void *state, alm_arena 
             q[k] = value_of(support, mean[h], spread, score);
         }
         double at[] = {mean[h], spread, s->then[h], random_of(index, h)};
-        alm_distribution_add_pit(&r->calibrated, calibrated_pit(s, support, scores, n, at));
+        alm_distribution_add_pit(&r->calibrated, calibrated_pit(support, scores, n, at));
     }
     add_window(&r->calibrated, s, quantiles, NULL);
 }
@@ -280,15 +279,18 @@ int main(int argc, char **argv)
     series_list list = {.arena = alm_arena_create(0)};
     const alm_forecaster_kind *kind[KINDS_MAX];
     char *line = malloc(LINE_BYTES);
-    if (argc < 4) {
-        die("usage: interval_bench ORIGINS STRIDE KIND.. < INPUT");
+    size_t kinds = 0;
+    if (argc != 3) {
+        die("usage: interval_bench ORIGINS STRIDE < INPUT");
     }
     run r = {.list = &list, .plan = {.origins = argument(argv[1]), .stride = argument(argv[2]),
                                      .refit_every = 1}};
-    size_t kinds = named_kinds(argv + 3, argc - 3, kind, KINDS_MAX);
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
-        (void)alm_str_split(&rest, ' ');
+        if (alm_str_is(alm_str_split(&rest, ' '), "kinds")) {
+            kinds = named_kinds(rest, kind, KINDS_MAX);
+            continue;
+        }
         size_t steps = add_series(&list, &rest)->steps;
         r.steps_max = steps > r.steps_max ? steps : r.steps_max;
     }

@@ -90,28 +90,22 @@ static series *add_series(series_list *list, alm_str *rest)
     return s;
 }
 
-/* Those of the command line, in the order of the list: all where there is no name, none where it
- * is "none"; returns how many. */
-static size_t named_kinds(char **names, int name_count, const alm_forecaster_kind **out,
-                          size_t room)
+/* The kinds with the names of a line, in its order; returns how many, at most `room`. */
+static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
 {
-    size_t all = 0;
     size_t count = 0;
+    size_t all = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&all);
-    if (name_count == 1 && strcmp(names[0], "none") == 0) {
-        return 0;
-    }
-    for (size_t k = 0; k < all; k++) {
-        bool asked = name_count == 0;
-        for (int i = 0; i < name_count; i++) {
-            asked = asked || strcmp(names[i], kinds[k]->name) == 0;
+    while (rest.size > 0) {
+        alm_str name = alm_str_split(&rest, ' ');
+        size_t k = 0;
+        while (k < all && !alm_str_is(name, kinds[k]->name)) {
+            k++;
         }
-        if (asked && count < room) {
-            out[count++] = kinds[k];
+        if (k == all || count == room) {
+            die("no forecaster has one of these names");
         }
-    }
-    if (name_count > 0 && count != (size_t)name_count) {
-        die("no forecaster has one of these names");
+        out[count++] = kinds[k];
     }
     return count;
 }

@@ -206,9 +206,9 @@ def run_m4_weekly_52(data):
     if not data or not os.path.isdir(folder):
         return skipped("m4_weekly_52")
     series = m4_series(folder, "weekly", 1)
-    flat, _, _ = compete(lines_of(series, {}), "naive2")
+    flat, _, _ = compete(lines_of(series, {}), ("naive2",))
     own, _, verdicts = compete([line.replace(" 1 ", " 52:1 ", 1) for line in lines_of(series, {})],
-                               *OF_A_YEAR)
+                               OF_A_YEAR)
     print_competition("M4 weekly, a season of 52 weeks", own, {}, verdicts, flat["naive2"])
     save([("m4_weekly_52_owa_" + method, owa(row, flat["naive2"]), "ratio")
           for method, row in own.items()])
@@ -229,7 +229,7 @@ def run_m4_quarterly(data):
     series = [Series(row[0], 4, known(row)[:1], known(row))
               for row in rows_in(os.path.join(folder, "quarterly_test.csv.gz"))]
     forecasts = m4_forecasts(folder, series, "Q")
-    own, submitted, _ = compete(lines_of(series, forecasts), "none")
+    own, submitted, _ = compete(lines_of(series, forecasts), ())
     print_competition("M4 quarterly, submitted forecasts", own, submitted, ())
     promises = Promises("m4_quarterly")
     published = m4_published(folder, "sMAPE_Quarterly")

@@ -17,8 +17,8 @@ LOW, HIGH = 0.88, 0.92
 
 def measure(series, origins, stride, kinds):
     """[figures of each kind raw and calibrated], by interval_bench."""
-    lines = "".join(one.line() + "\n" for one in series)
-    done = subprocess.run([PROGRAM, str(origins), str(stride), *kinds], input=lines,
+    lines = "\n".join(["kinds " + " ".join(kinds)] + [one.line() for one in series]) + "\n"
+    done = subprocess.run([PROGRAM, str(origins), str(stride)], input=lines,
                           stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise Broken("interval_bench: exit status %d" % done.returncode)

@@ -77,10 +77,12 @@ def rows_in(path):
         yield from csv.reader(file)
 
 
-def compete(lines, *kinds):
-    """By competition_bench: {method: figures} of ours, and of submitted forecasts; verdicts."""
-    done = subprocess.run([COMPETITION, *kinds], input="\n".join(lines) + "\nverdicts\n",
-                          stdout=subprocess.PIPE, text=True, check=False)
+def compete(lines, kinds=None):
+    """By competition_bench: {method: figures} of ours, and of submitted forecasts; verdicts. Ours
+    are the kinds named, or all."""
+    lines = lines if kinds is None else [" ".join(("kinds", *kinds)), *lines]
+    done = subprocess.run([COMPETITION], input="\n".join(lines) + "\n", stdout=subprocess.PIPE,
+                          text=True, check=False)
     if done.returncode != 0:
         raise Broken("competition_bench: exit status %d" % done.returncode)
     lines = [json.loads(line) for line in done.stdout.splitlines()]

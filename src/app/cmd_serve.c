@@ -245,8 +245,8 @@ static void close_serving(serving *s)
 static void wait_for_the_end(serving *s)
 {
     while (!almi_interrupted()) {
-        almi_serve_runs_renew(&s->runs);
-        almi_served_releases_renew(s->models.releases, s->service.observer);
+        const alm_committed_set *set = almi_serve_runs_renew(&s->runs);
+        almi_served_releases_renew(s->models.releases, set, s->service.observer);
         struct timespec pause = {.tv_nsec = LOOK_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }

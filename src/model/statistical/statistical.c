@@ -1,7 +1,10 @@
 #include "model/statistical/adida.h"
+#include "model/statistical/arima.h"
+#include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
+#include "model/statistical/mstl.h"
 #include "model/statistical/theta.h"
 
 const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
@@ -24,6 +27,9 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_tsb_optimised,
         &alm_adida,
         &alm_imapa,
+        &alm_arima,
+        &alm_mstl,
+        &alm_ces,
         &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];

@@ -199,7 +199,7 @@ static void units_do_not_matter(void **unused)
     }
 }
 
-/* A gap costs little: the forecast is near that of the whole past (within 3 percent here, where a
+/* A gap costs little: the forecast is near that of the whole past (within 3.5 percent here, where a
  * value put in as 0 would move it by 10 and more). */
 static void unknown_values_are_left_out(void **unused)
 {
@@ -220,7 +220,7 @@ static void unknown_values_are_left_out(void **unused)
         kind[k]->mean(state, 12, a);
         kind[k]->mean(other, 12, b);
         for (size_t h = 0; h < 12; h++) {
-            assert_true(fabs(a[h] - b[h]) <= .03 * a[h]);
+            assert_true(fabs(a[h] - b[h]) <= .035 * a[h]);
         }
         alm_arena_destroy(arena);
     }
