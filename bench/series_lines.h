@@ -3,7 +3,7 @@
  *     series ID SEASON N y.. H t..
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
- * MASE; SEASON:LAG where scores scale by another lag (M4 weekly: 52:1). A bad line ends the
+ * MASE; SEASON/LAG where scores scale by another lag (M4 weekly: 52/1). A bad line ends the
  * program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
@@ -78,7 +78,7 @@ static series *add_series(series_list *list, alm_str *rest)
     series *s = &list->series[list->count++];
     s->id = text(list->arena, alm_str_split(rest, ' '));
     alm_str seasons = alm_str_split(rest, ' ');
-    alm_str first = alm_str_split(&seasons, ':');
+    alm_str first = alm_str_split(&seasons, '/');
     s->past.season = (size_t)number(&first);
     size_t season = seasons.size ? (size_t)number(&seasons) : s->past.season;
     s->past.count = (size_t)number(rest);

@@ -207,7 +207,7 @@ def run_m4_weekly_52(data):
         return skipped("m4_weekly_52")
     series = m4_series(folder, "weekly", 1)
     flat, _, _ = compete(lines_of(series, {}), ("naive2",))
-    own, _, verdicts = compete([line.replace(" 1 ", " 52:1 ", 1) for line in lines_of(series, {})],
+    own, _, verdicts = compete([line.replace(" 1 ", " 52/1 ", 1) for line in lines_of(series, {})],
                                OF_A_YEAR)
     print_competition("M4 weekly, a season of 52 weeks", own, {}, verdicts, flat["naive2"])
     save([("m4_weekly_52_owa_" + method, owa(row, flat["naive2"]), "ratio")
