@@ -3,9 +3,8 @@
  *     series ID SEASON N y.. H t..
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
- * MASE; FORECASTERS/SCALE where the two are not the same (M4 scales weekly series with season 1).
- * FORECASTERS may be several seasons, `48,336`: mstl takes all, other forecasters the last one.
- * A bad line ends the program. */
+ * MASE; SEASON/LAG where scores scale by another lag (M4 weekly: 52/1). SEASON may be several,
+ * `48,336`: mstl takes all, other forecasters the last one. A bad line ends the program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
 
@@ -106,8 +105,8 @@ static alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_
                : kind->fit(&s->past, arena, state, error);
 }
 
-/* The kinds with the names of a line; returns how many. */
-static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out)
+/* The kinds with the names of a line, in its order; returns how many, at most `room`. */
+static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
 {
     size_t count = 0;
     size_t all = 0;
@@ -118,8 +117,8 @@ static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out)
         while (k < all && !alm_str_is(name, kinds[k]->name)) {
             k++;
         }
-        if (k == all || count == all) {
-            die("there is no such kind of forecaster, or it is named twice");
+        if (k == all || count == room) {
+            die("no forecaster has one of these names");
         }
         out[count++] = kinds[k];
     }
