@@ -61,14 +61,6 @@ static void add_window(method *m, series_list *list, size_t index, const double 
     m->losses[index] = alm_metrics_mase(&one);
 }
 
-static alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
-                          void **state, alm_error *error)
-{
-    return kind == &alm_mstl
-               ? alm_mstl_fit(&s->past, s->seasons, s->season_count, arena, state, error)
-               : kind->fit(&s->past, arena, state, error);
-}
-
 static void forecast_all(bench *b)
 {
     alm_arena *scratch = alm_arena_create(0);

@@ -97,6 +97,14 @@ static series *add_series(series_list *list, alm_str *rest)
     return s;
 }
 
+static inline alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
+                                 void **state, alm_error *error)
+{
+    return kind == &alm_mstl
+               ? alm_mstl_fit(&s->past, s->seasons, s->season_count, arena, state, error)
+               : kind->fit(&s->past, arena, state, error);
+}
+
 /* The kinds with the names of a line, in its order; returns how many, at most `room`. */
 static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
 {
