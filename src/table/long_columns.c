@@ -21,7 +21,7 @@ static const char *const TIMES[] = {"ds", "timestamp", "datetime", "date", "time
                                     "month", "quarter", "year", "period", "t", "index", NULL};
 static const char *const VALUES[] = {
     "y", "value", "target", "sales", "unit_sales", "units", "units_sold", "quantity", "qty",
-    "demand", "volume", "amount", "revenue", "count", "close", "price", "load", "observed", NULL};
+    "demand", "close", "volume", "amount", "revenue", "count", "price", "load", "observed", NULL};
 
 static char lower(char c)
 {
@@ -179,6 +179,26 @@ static void take_usual_ids(const choice *c)
     }
 }
 
+/* A date is a time, whatever its column is called; a whole number may be anything. */
+static void take_dates(const choice *c, const alm_str *row)
+{
+    size_t found = NONE;
+    for (size_t i = 0; i < c->count; i++) {
+        alm_time_style style;
+        if (!c->taken[i] && alm_time_style_of(alm_str_trim(row[i]), &style) &&
+            style.form != ALM_TIME_INDEX && style.form != ALM_TIME_COMPACT) {
+            if (found != NONE) {
+                return;
+            }
+            found = i;
+        }
+    }
+    if (found != NONE) {
+        c->out->time = found;
+        c->taken[found] = true;
+    }
+}
+
 /* The only columns that are left over can be nothing else: time before value. */
 static void take_rest(const choice *c)
 {
@@ -280,13 +300,12 @@ static void tell(const choice *c, alm_arena *arena, alm_long_facts *facts)
     alm_buffer_deinit(&text);
 }
 
-alm_err almi_long_choose(const alm_long_options *options, const alm_csv *csv, alm_arena *arena,
-                         almi_long_columns *out, alm_long_facts *facts, alm_error *error)
+alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *head,
+                         alm_arena *arena, almi_long_columns *out, alm_long_facts *facts,
+                         alm_error *error)
 {
-    size_t count = 0;
-    const alm_str *header = alm_csv_header(csv, &count);
     *out = (almi_long_columns){.time = NONE, .value = NONE};
-    choice c = {options, header, count, ALM_NEW_ARRAY(arena, bool, count), out};
+    choice c = {options, head->name, head->count, ALM_NEW_ARRAY(arena, bool, head->count), out};
     ALM_TRY(check_shape(&c, error));
     ALM_TRY(take_named_ids(&c, error));
     if (options->time) {
@@ -296,6 +315,9 @@ alm_err almi_long_choose(const alm_long_options *options, const alm_csv *csv, al
         ALM_TRY(take_named(&c, alm_str_of(options->value), &out->value, error));
     }
     take_usual(&c, TIMES, &out->time);
+    if (out->time == NONE && head->row) {
+        take_dates(&c, head->row);
+    }
     take_usual(&c, VALUES, &out->value);
     if (!options->id) {
         take_usual_ids(&c);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table/csv.h"
 #include "table/long_columns.h"
 
 #define ROWS_START ((size_t)1024)
@@ -239,12 +240,15 @@ static alm_err read_rows(reading *r, alm_error *error)
 {
     const alm_str *fields = NULL;
     size_t count = 0;
-    do {
+    ALM_TRY(alm_csv_next(r->csv, &fields, &count, error));
+    almi_long_head head = {0};
+    head.name = alm_csv_header(r->csv, &head.count);
+    head.row = count == head.count ? fields : NULL;
+    ALM_TRY(almi_long_choose(&r->options, &head, r->arena, &r->columns, &r->out.facts, error));
+    while (count > 0) {
+        ALM_TRY(take_record(r, fields, count, error));
         ALM_TRY(alm_csv_next(r->csv, &fields, &count, error));
-        if (count > 0) {
-            ALM_TRY(take_record(r, fields, count, error));
-        }
-    } while (count > 0);
+    }
     if (r->count == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s has a header and no rows", r->options.name);
     }
@@ -488,7 +492,6 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
 
 static alm_err read_file(reading *r, alm_error *error)
 {
-    ALM_TRY(almi_long_choose(&r->options, r->csv, r->arena, &r->columns, &r->out.facts, error));
     r->out.facts.sorted = true;
     ALM_TRY(read_rows(r, error));
     size_t *first = ALM_NEW_ARRAY(r->arena, size_t, r->series + 1);

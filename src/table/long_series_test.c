@@ -124,7 +124,7 @@ static void columns_are_found_by_their_usual_names(void **state)
         {"item_id,timestamp,target", "item_id", "timestamp", "target", ""},
         {"month,passengers", "", "month", "passengers", ""},
         {"when,how many", "", "when", "how many", ""},
-        {"close,ticker,day,volume", "ticker", "day", "volume", "close"},
+        {"volume,ticker,day,close", "ticker", "day", "close", "volume"},
         {"id,t,value", "id", "t", "value", ""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -146,6 +146,9 @@ static void columns_are_found_by_their_usual_names(void **state)
         alm_buffer_deinit(&text);
     }
     alm_long_series all;
+    assert_int_equal(read_text(f, "noted,a,b,sales\n2024-01-05,1,2,3\n", NULL, &all), ALM_OK);
+    assert_true(alm_str_is(all.facts.time, "noted")); /* by what it holds */
+    refuse(f, "noted,known,b,sales\n2024-01-05,2024-01-05,2,3\n", NULL, "holds the times?");
     alm_long_options named = {.id = "b, a", .time = "d", .value = "c"};
     assert_int_equal(read_text(f, "a,b,c,d\nx,y,1,2024Q1\n", &named, &all), ALM_OK);
     assert_true(alm_str_is(all.series[0].id, "y/x"));
