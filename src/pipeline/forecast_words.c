@@ -63,7 +63,7 @@ static void tell_rows(lines *l)
     }
     alm_buffer_visible(&l->text, alm_str_of(l->made->name));
     alm_buffer_text(&l->text, ": ");
-    put_number(&l->text, in->facts.rows, "row");
+    put_number(&l->text, in->facts.rows, in->facts.wide == ALM_LONG ? "row" : "value");
     alm_buffer_text(&l->text, ", ");
     alm_forecast_count(&l->text, in->count);
     alm_buffer_text(&l->text, " series of ");
@@ -80,14 +80,17 @@ static void tell_columns(lines *l)
     const alm_long_facts *f = &l->made->input.facts;
     const char *guess = "";
     if (f->id.size > 0) {
-        alm_buffer_text(&l->text, "series ");
+        alm_buffer_text(&l->text, "series by ");
         alm_buffer_visible(&l->text, f->id);
         alm_buffer_text(&l->text, ", ");
     }
-    alm_buffer_text(&l->text, "time ");
+    alm_buffer_text(&l->text, f->wide == ALM_LONG_TIMES ? "a column per time, " : "time ");
     alm_buffer_visible(&l->text, f->time);
-    alm_buffer_text(&l->text, ", value ");
-    alm_buffer_visible(&l->text, f->value);
+    if (f->wide != ALM_LONG_TIMES) {
+        alm_buffer_text(&l->text, f->wide == ALM_LONG_SERIES ? ", a column per series: "
+                                                             : ", value ");
+        alm_buffer_visible(&l->text, f->value);
+    }
     if (!f->id_named && !f->time_named && !f->value_named) {
         guess = " (guessed; --id, --time, --value name others)";
     } else if (!f->time_named || !f->value_named || (!f->id_named && f->id.size > 0)) {
@@ -95,7 +98,7 @@ static void tell_columns(lines *l)
     }
     alm_buffer_text(&l->text, guess);
     end(l, "columns");
-    if (f->id.size == 0) {
+    if (f->id.size == 0 && f->wide == ALM_LONG) {
         alm_buffer_text(&l->text, "all rows are one series: no column tells series apart");
         end(l, "");
     }

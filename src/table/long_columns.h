@@ -11,7 +11,16 @@ typedef struct almi_long_columns {
     size_t id[ALMI_LONG_IDS_MAX];
     size_t id_count; /* 0: all rows are one series */
     size_t time, value;
+    /* Of a wide file: columns that hold values, instead of `value`. Each is a time, instead of
+     * `time`, or (times NULL) a series. */
+    size_t *many;
+    int64_t *times;
+    size_t many_count;
+    alm_time_style style; /* of the times */
 } almi_long_columns;
+
+/* Does a value (trimmed) say that it is missing? */
+bool almi_long_missing(alm_str text);
 
 typedef struct almi_long_head {
     const alm_str *name; /* of the columns */

@@ -121,22 +121,11 @@ static alm_err bad_field(const reading *r, alm_str column, alm_str text, const c
     return code;
 }
 
-static bool says_missing(alm_str text)
-{
-    static const char *const WORDS[] = {"", "nan", "NaN", "NAN", "NA", "N/A", "na", "null", "NULL",
-                                        "None", "<NA>"};
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
-        if (alm_str_is(text, WORDS[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static alm_err read_value(const reading *r, alm_str text, double *out, alm_error *error)
+static alm_err read_value(const reading *r, alm_str column, alm_str text, double *out,
+                          alm_error *error)
 {
     text = alm_str_trim(text);
-    if (says_missing(text)) {
+    if (almi_long_missing(text)) {
         *out = (double)NAN;
         return ALM_OK;
     }
@@ -144,7 +133,7 @@ static alm_err read_value(const reading *r, alm_str text, double *out, alm_error
         return ALM_OK;
     }
     bool comma = text.size > 0 && memchr(text.data, ',', text.size);
-    return bad_field(r, r->out.facts.value, text, comma
+    return bad_field(r, column, text, comma
                      ? "is not a number: write it with a point, and nothing between thousands"
                      : "is not a number; a missing value is an empty field", error);
 }
@@ -168,7 +157,8 @@ static alm_err read_time(reading *r, alm_str text, int64_t *out, alm_error *erro
                      : "is no time, or not written as the times before it", error);
 }
 
-static alm_err read_id(reading *r, const alm_str *fields, alm_error *error)
+/* Of the row, and of one of its columns (NULL: none). */
+static alm_err read_id(reading *r, const alm_str *fields, const alm_str *column, alm_error *error)
 {
     const almi_long_columns *columns = &r->columns;
     alm_buffer_clear(&r->id);
@@ -181,10 +171,30 @@ static alm_err read_id(reading *r, const alm_str *fields, alm_error *error)
         alm_buffer_text(&r->id, i ? "/" : "");
         alm_buffer_str(&r->id, text);
     }
-    if (columns->id_count == 0) {
-        alm_buffer_str(&r->id, r->out.facts.value);
+    if (column) {
+        alm_buffer_text(&r->id, columns->id_count ? "/" : "");
+        alm_buffer_str(&r->id, *column);
+    } else if (columns->id_count == 0) {
+        alm_buffer_str(&r->id, r->out.facts.value.size ? r->out.facts.value : ALM_STR("y"));
     }
     return alm_buffer_status(&r->id, error);
+}
+
+/* The series of the id at hand. */
+static alm_err find_series(reading *r, uint32_t *out, alm_error *error)
+{
+    alm_str id = alm_buffer_view(&r->id);
+    uint32_t found = NO_SERIES;
+    if (r->count > 0 && alm_str_equal(r->ids[r->rows[r->count - 1].series], id)) {
+        found = r->rows[r->count - 1].series;
+    } else if (r->slot_count > 0) {
+        found = r->slots[slot_of(r, id)];
+    }
+    if (found == NO_SERIES) {
+        return add_series(r, id, out, error);
+    }
+    *out = found;
+    return ALM_OK;
 }
 
 static alm_err add_row(reading *r, row next, alm_error *error)
@@ -208,6 +218,56 @@ static alm_err add_row(reading *r, row next, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err take_value(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    row next = {.record = record};
+    ALM_TRY(read_id(r, fields, NULL, error));
+    ALM_TRY(find_series(r, &next.series, error));
+    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
+    ALM_TRY(read_value(r, r->out.facts.value, fields[r->columns.value], &next.y, error));
+    return add_row(r, next, error);
+}
+
+/* A row per time, a column per series. */
+static alm_err take_columns(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = alm_csv_header(r->csv, &count);
+    row next = {.record = record};
+    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
+    for (size_t i = 0; i < r->columns.many_count; i++) {
+        size_t column = r->columns.many[i];
+        ALM_TRY(read_id(r, fields, &header[column], error));
+        ALM_TRY(find_series(r, &next.series, error));
+        ALM_TRY(read_value(r, header[column], fields[column], &next.y, error));
+        ALM_TRY(add_row(r, next, error));
+    }
+    return ALM_OK;
+}
+
+/* A row per series, a column per time; where nothing stands, nothing is. */
+static alm_err take_times(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = alm_csv_header(r->csv, &count);
+    row next = {.record = record};
+    r->out.style = r->columns.style;
+    r->styled = true;
+    ALM_TRY(read_id(r, fields, NULL, error));
+    ALM_TRY(find_series(r, &next.series, error));
+    for (size_t i = 0; i < r->columns.many_count; i++) {
+        size_t column = r->columns.many[i];
+        next.time = r->columns.times[i];
+        ALM_TRY(read_value(r, header[column], fields[column], &next.y, error));
+        if (!isnan(next.y)) {
+            ALM_TRY(add_row(r, next, error));
+        } else if (i + 1 == r->columns.many_count && r->size[next.series] == 0) {
+            ALM_TRY(add_row(r, next, error)); /* a series of nothing is one, too */
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err take_record(reading *r, const alm_str *fields, size_t count, alm_error *error)
 {
     size_t header = 0;
@@ -220,20 +280,9 @@ static alm_err take_record(reading *r, const alm_str *fields, size_t count, alm_
     if (record >= NO_SERIES) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: more than 4,294,967,294 rows", r->options.name);
     }
-    row next = {.record = (uint32_t)record, .series = NO_SERIES};
-    ALM_TRY(read_id(r, fields, error));
-    alm_str id = alm_buffer_view(&r->id);
-    if (r->count > 0 && alm_str_equal(r->ids[r->rows[r->count - 1].series], id)) {
-        next.series = r->rows[r->count - 1].series;
-    } else if (r->slot_count > 0) {
-        next.series = r->slots[slot_of(r, id)];
-    }
-    if (next.series == NO_SERIES) {
-        ALM_TRY(add_series(r, id, &next.series, error));
-    }
-    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
-    ALM_TRY(read_value(r, fields[r->columns.value], &next.y, error));
-    return add_row(r, next, error);
+    return r->columns.times        ? take_times(r, fields, (uint32_t)record, error)
+           : r->columns.many_count > 0 ? take_columns(r, fields, (uint32_t)record, error)
+                                       : take_value(r, fields, (uint32_t)record, error);
 }
 
 static alm_err read_rows(reading *r, alm_error *error)
