@@ -13,7 +13,8 @@
 #define NO_SERIES UINT32_MAX
 #define THIN 50      /* a series with more periods than so many to a row has a wrong time */
 #define THIN_FREE 1000
-#define PERIODS_MAX ((size_t)1 << 31) /* of all series: 16 GiB */
+#define THIN_FREE_ZERO 50000          /* where hardly anything happens, but that is known */
+#define PERIODS_MAX ((size_t)1 << 29) /* of all series: 4 GiB */
 #define SHOWN_BYTES 60
 
 typedef struct row {
@@ -472,7 +473,8 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
             }
         }
         steps = steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time);
-        if (!r->options.zero_gaps && steps / THIN > (int64_t)r->size[i] + THIN_FREE / THIN) {
+        int64_t free_steps = r->options.zero_gaps ? THIN_FREE_ZERO : THIN_FREE;
+        if (steps / THIN > (int64_t)r->size[i] + free_steps / THIN) {
             return thin_series(r, i, steps + 1, error);
         }
         series[i] = (alm_long_one){.id = r->ids[i], .start = r->rows[first[i]].time,
