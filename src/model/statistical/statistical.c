@@ -1,5 +1,6 @@
 #include "model/statistical/adida.h"
 #include "model/statistical/arima.h"
+#include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
@@ -28,6 +29,9 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_imapa,
         &alm_arima,
         &alm_mstl,
+        &alm_ets_averaged,
+        &alm_ces,
+        &alm_ces_averaged,
         &alm_auto,
     };
     *count = sizeof KINDS / sizeof KINDS[0];
