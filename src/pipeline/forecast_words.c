@@ -143,7 +143,10 @@ static void tell_frequency(lines *l)
     }
     if (in->facts.early_series > 0) {
         alm_forecast_count(&l->text, in->facts.early_series);
-        alm_buffer_text(&l->text, " series end earlier: their forecasts start where they end");
+        alm_buffer_text(&l->text, in->facts.early_series == 1
+                                      ? " series ends earlier: its forecast starts where it ends"
+                                      : " series end earlier: their forecasts start where they "
+                                        "end");
         end(l, "");
     }
     if (in->facts.gaps == 0 && in->facts.empty == 0) {

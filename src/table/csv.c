@@ -271,8 +271,9 @@ static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
 static alm_err split_record(alm_csv *csv, alm_error *error)
 {
     size_t first = 0;
+    const char *record = csv->record ? csv->record : ""; /* before the first byte of any field */
     for (size_t i = 0; i < csv->field_count; i++) {
-        csv->fields[i] = (alm_str){csv->record + first, csv->ends[i] - first};
+        csv->fields[i] = (alm_str){record + first, csv->ends[i] - first};
         first = csv->ends[i];
     }
     alm_str *last = &csv->fields[csv->field_count - 1];
