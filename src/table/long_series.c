@@ -448,15 +448,13 @@ static alm_err thin_series(const reading *r, size_t i, int64_t periods, alm_erro
     return code;
 }
 
-/* With the zeros that were not written behind the last row. */
-static int64_t steps_of(const reading *r, int64_t first, int64_t last)
+/* From the first row to the last one, with the zeros that were not written behind it. False: more
+ * than 64 bits hold. */
+static bool steps_of(const reading *r, int64_t first, int64_t last, int64_t *out)
 {
-    int64_t steps = 0;
-    if (!r->options.zero_gaps ||
-        !alm_frequency_between(&r->out.frequency, first, r->out.facts.last, &steps)) {
-        (void)alm_frequency_between(&r->out.frequency, first, last, &steps);
-    }
-    return steps;
+    return (r->options.zero_gaps &&
+            alm_frequency_between(&r->out.frequency, first, r->out.facts.last, out)) ||
+           alm_frequency_between(&r->out.frequency, first, last, out);
 }
 
 /* Periods of each series; the number of all. */
@@ -472,7 +470,9 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
                 return off_grid(r, k, "before it", error);
             }
         }
-        steps = steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time);
+        if (!steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time, &steps)) {
+            steps = INT64_MAX - 1;
+        }
         int64_t free_steps = r->options.zero_gaps ? THIN_FREE_ZERO : THIN_FREE;
         if (steps / THIN > (int64_t)r->size[i] + free_steps / THIN) {
             return thin_series(r, i, steps + 1, error);
