@@ -553,12 +553,36 @@ static alm_err read_file(reading *r, alm_error *error)
     return lay_out(r, first, error);
 }
 
+/* Looked at only when the file is no CSV: a pipe can be read once. */
+static bool is_parquet(alm_fs *fs, const char *path)
+{
+    static const char MAGIC[] = "PAR1";
+    char head[sizeof MAGIC - 1] = {0};
+    size_t got = 0;
+    alm_file *file = NULL;
+    if (fs->ops->open(fs, path, &file, NULL) != ALM_OK) {
+        return false;
+    }
+    alm_err code = fs->ops->read(fs, file, head, sizeof head, &got, NULL);
+    (void)fs->ops->close(fs, file, NULL);
+    return code == ALM_OK && got == sizeof head && memcmp(head, MAGIC, sizeof head) == 0;
+}
+
+static alm_err open_file(alm_fs *fs, reading *r, alm_error *error)
+{
+    alm_err code = alm_csv_open(fs, r->options.path, r->options.name, &r->csv, error);
+    return code == ALM_ERR_INVALID && is_parquet(fs, r->options.path)
+               ? alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a Parquet file: write it as CSV, "
+                          "plain or gzip", r->options.name)
+               : code;
+}
+
 alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                       alm_long_series *out, alm_error *error)
 {
     reading r = {.options = *options, .arena = arena};
     r.options.name = options->name ? options->name : options->path;
-    ALM_TRY(alm_csv_open(fs, options->path, r.options.name, &r.csv, error));
+    ALM_TRY(open_file(fs, &r, error));
     alm_err code = read_file(&r, error);
     alm_csv_close(r.csv);
     alm_heap_free(r.rows);

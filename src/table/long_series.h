@@ -66,7 +66,7 @@ typedef struct alm_long_series {
 } alm_long_series;
 
 /* Everything lies in `arena`. ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT, ALM_ERR_INVALID,
- * ALM_ERR_LIMIT (2^32 rows or series), ALM_ERR_MEMORY. */
+ * ALM_ERR_UNSUPPORTED (Parquet), ALM_ERR_LIMIT (2^32 rows, 2^29 periods), ALM_ERR_MEMORY. */
 ALM_NODISCARD alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                                     alm_long_series *out, alm_error *error);
 /* The time `steps` periods after a series' first. False beyond what times can be. */

@@ -243,11 +243,20 @@ static void what_is_wrong_is_named(void **state)
     refuse(f, "ds,y\n2024-01-01,1\n2024-01-02,1\n2500-01-01,1\n2500-01-02,1\n", NULL,
            "keep to no grid");
     refuse(f, "ds,y\n", NULL, "no rows");
+    refuse(f, ",ds,y\n0,1,2\n", NULL, "is it the index of a data frame?");
     alm_long_options twice = {.id = "a,a"};
     refuse(f, "a,ds,y\n1,2,3\n", &twice, "asked for twice");
     const alm_frequency weekly = {ALM_PERIOD_WEEK, 1, 0};
     alm_long_options asked = {.frequency = &weekly};
     refuse(f, "ds,y\n2024-01-01,1\n2024-01-09,1\n", &asked, "row 2, column ds: 2024-01-09");
+}
+
+static void parquet_is_named(void **state)
+{
+    fixture *f = *state;
+    alm_long_series all;
+    assert_int_equal(read_text(f, "PAR1\xff\n", NULL, &all), ALM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(f->error.message, "is a Parquet file"));
 }
 
 /* One wrong date in one of many series: the grid is clear, and that series is not. */
@@ -305,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wide_files_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(parquet_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_date_far_away_is_no_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
     };
