@@ -329,14 +329,24 @@ static void put_figure(lines *l, const char *name, double ours, double naive, do
     }
 }
 
+/* Beyond five points, and beyond what chance does with so many windows (values of one window go
+ * together): two standard deviations. */
+static const char *verdict(const alm_forecast_score *score, double level, double held)
+{
+    double chance = 2 * sqrt(level * (1 - level) / (double)score->windows);
+    double doubt = chance > .05 ? chance : .05;
+    return held < level - doubt ? " (too narrow)" : held > level + doubt ? " (too wide)" : "";
+}
+
 static void tell_coverage(lines *l)
 {
     const alm_forecast_score *score = &l->made->set.score;
     for (size_t k = 0; k < l->made->plan.level_count && score->interval_pairs > 0; k++) {
         alm_buffer_text(&l->text, k ? ", " : "");
         alm_forecast_percent(&l->text, l->made->plan.level[k]);
-        alm_buffer_printf(&l->text, "%% intervals held %.1f%%",
-                          100 * alm_forecast_coverage(score, k));
+        double held = alm_forecast_coverage(score, k);
+        alm_buffer_printf(&l->text, "%% intervals held %.1f%%%s", 100 * held,
+                          verdict(score, l->made->plan.level[k], held));
     }
     if (l->text.size > 0) {
         alm_buffer_text(&l->text, " of ");
