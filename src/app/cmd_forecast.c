@@ -225,12 +225,24 @@ static alm_err write_page(almi_cli *cli, const alm_forecast_file *file, alm_erro
     return code;
 }
 
+/* The first that has a forecast. */
+static size_t first_series(const alm_forecast_file *file)
+{
+    for (size_t i = 0; i < file->made.input.count; i++) {
+        if (file->made.set.series[i].kind) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void show(almi_cli *cli, const alm_forecast_file *file)
 {
+    size_t first = first_series(file);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_chart(cli, file, 0);
+    almi_forecast_chart(cli, file, first);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_rows(cli, file, 0);
+    almi_forecast_rows(cli, file, first);
     if (file->made.input.count > 1) {
         alm_buffer_text(&cli->out, "\n");
         almi_forecast_series(cli, file);

@@ -109,12 +109,39 @@ static void tell_columns(lines *l)
     }
 }
 
+/* " on Mondays", where all weeks begin on one day; " at their end" of months. */
+static void put_anchor(lines *l)
+{
+    static const char *const DAYS[] = {"Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays",
+                                       "Saturdays", "Sundays"};
+    const alm_long_series *in = &l->made->input;
+    if (in->frequency.period == ALM_PERIOD_MONTH && in->frequency.day > 1) {
+        if (in->frequency.day == ALM_MONTH_END) {
+            alm_buffer_text(&l->text, " at the month's end");
+        } else {
+            alm_buffer_printf(&l->text, " on day %d", in->frequency.day);
+        }
+    }
+    if (in->frequency.period != ALM_PERIOD_WEEK) {
+        return;
+    }
+    int day = alm_date_weekday(alm_time_day(in->series[0].start, NULL));
+    for (size_t i = 1; i < in->count; i++) {
+        if (alm_date_weekday(alm_time_day(in->series[i].start, NULL)) != day) {
+            return;
+        }
+    }
+    alm_buffer_printf(&l->text, " on %s", DAYS[day]);
+}
+
 static void tell_frequency(lines *l)
 {
     const alm_long_series *in = &l->made->input;
     char text[ALM_FREQUENCY_TEXT_BYTES];
     alm_frequency_text(&in->frequency, text);
-    alm_buffer_printf(&l->text, "%s, from ", text);
+    alm_buffer_text(&l->text, text);
+    put_anchor(l);
+    alm_buffer_text(&l->text, ", from ");
     put_time(l, in->facts.first);
     alm_buffer_text(&l->text, " to ");
     put_time(l, in->facts.last);
