@@ -16,8 +16,13 @@ typedef struct choice {
     alm_choice_facts facts;
 } choice;
 
-static const alm_forecaster_kind *const MEMBERS[] = {&alm_ets_averaged, &alm_ces_averaged,
-                                                     &alm_theta_dynamic_optimised};
+/* Of a long season the first and the last take the same indices out, and count as one. */
+static const struct {
+    const alm_forecaster_kind *kind;
+    double weight, weight_long;
+} MEMBERS[] = {{&alm_ets_averaged, 1, .5},
+               {&alm_ces_averaged, 1, 1},
+               {&alm_theta_dynamic_optimised, 1, .5}};
 #define MEMBER_COUNT (sizeof MEMBERS / sizeof MEMBERS[0])
 
 /* ---- fitting ---- */
@@ -80,11 +85,16 @@ static void note_weights(choice *c)
     }
 }
 
+static bool is_long(const alm_past *past)
+{
+    return past->season > ALM_ETS_SEASON_MAX;
+}
+
 /* Indices of a long season are those of few years: of older ones they are others. */
 static alm_past newest_of(const alm_past *past)
 {
     size_t limit = CYCLES_MAX * past->season;
-    bool is_cut = past->season > ALM_ETS_SEASON_MAX && past->count > limit;
+    bool is_cut = is_long(past) && past->count > limit;
     size_t count = is_cut ? limit : past->count;
     return (alm_past){past->y + (past->count - count), count, past->season};
 }
@@ -98,7 +108,8 @@ static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_er
     ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
     range seen = range_of(past);
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        alm_combination_part part = {MEMBERS[i], NULL, 1};
+        double weight = is_long(past) ? MEMBERS[i].weight_long : MEMBERS[i].weight;
+        alm_combination_part part = {MEMBERS[i].kind, NULL, weight};
         take(c, &part, fit_member(&part, past, seen, arena));
     }
     take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
