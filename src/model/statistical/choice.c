@@ -16,7 +16,8 @@ typedef struct choice {
     alm_choice_facts facts;
 } choice;
 
-/* Of a long season the first and the last take the same indices out, and count as one. */
+/* Of a long season that is there often enough, the first and the last take the same indices out,
+ * and count as one. */
 static const struct {
     const alm_forecaster_kind *kind;
     double weight, weight_long;
@@ -85,30 +86,29 @@ static void note_weights(choice *c)
     }
 }
 
-static bool is_long(const alm_past *past)
-{
-    return past->season > ALM_ETS_SEASON_MAX;
-}
-
 /* Indices of a long season are those of few years: of older ones they are others. */
-static alm_past newest_of(const alm_past *past)
+static bool cut_long(alm_past *past)
 {
     size_t limit = CYCLES_MAX * past->season;
-    bool is_cut = is_long(past) && past->count > limit;
-    size_t count = is_cut ? limit : past->count;
-    return (alm_past){past->y + (past->count - count), count, past->season};
+    if (past->season <= ALM_ETS_SEASON_MAX || past->count < limit) {
+        return false;
+    }
+    past->y += past->count - limit;
+    past->count = limit;
+    return true;
 }
 
 static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
 {
-    alm_past newest = newest_of(whole);
+    alm_past newest = *whole;
     const alm_past *past = &newest;
+    bool is_cut = cut_long(&newest);
     choice *c = ALM_NEW(arena, choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
     ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
     range seen = range_of(past);
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        double weight = is_long(past) ? MEMBERS[i].weight_long : MEMBERS[i].weight;
+        double weight = is_cut ? MEMBERS[i].weight_long : MEMBERS[i].weight;
         alm_combination_part part = {MEMBERS[i].kind, NULL, weight};
         take(c, &part, fit_member(&part, past, seen, arena));
     }
