@@ -4,11 +4,11 @@
  *     competition_bench < INPUT
  *
  * INPUT is `kinds NAME..` (of ours; without this line all), lines of series (series_lines.h), then
- * `forecast METHOD ID f..` with a value per step.
- * Output is a line of JSON per method, ours with `seconds` of the processor, those of others with
- * `farthest`: the largest distance from ours of the same name, in units of the eighth digit; then
- * lines with a `verdict` on the losses, the mean absolute scaled error of each series.
- * tools/accuracy and bench/forecast_peers.py make the input and judge the output. */
+ * `forecast METHOD ID f..` with a value per step. Output is a line of JSON per method, ours with
+ * `seconds` of the processor, those of others with `farthest`: the largest distance from ours of
+ * the same name, in units of the eighth digit; then lines with a `verdict` on the losses, the mean
+ * absolute scaled error of each series. tools/accuracy and bench/forecast_peers.py make the input
+ * and judge the output. */
 #include "base/json.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
@@ -77,7 +77,7 @@ static void forecast_all(bench *b)
             alm_error error;
             void *state = NULL;
             alm_arena_reset(scratch);
-            if (b->kind[k]->fit(&s->past, scratch, &state, &error) != ALM_OK) {
+            if (fit_series(b->kind[k], s, scratch, &state, &error) != ALM_OK) {
                 die(error.message);
             }
             b->kind[k]->mean(state, s->steps, s->own + k * s->steps);
@@ -239,7 +239,7 @@ int main(void)
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');
         if (alm_str_is(word, "kinds")) {
-            b.kinds = named_kinds(rest, named);
+            b.kinds = named_kinds(rest, named, METHODS_MAX);
             b.kind = named;
             continue;
         }
@@ -258,7 +258,7 @@ int main(void)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
-    if (b.list.count > 0) {
+    if (b.list.count > 0 && b.methods > 1) {
         print_verdicts(&b);
     }
     free(line);

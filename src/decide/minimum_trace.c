@@ -207,6 +207,23 @@ alm_err almi_minimum_trace_solve(const almi_minimum_trace *m, double *values, si
     return ALM_OK;
 }
 
+alm_err almi_minimum_trace_spread(const almi_minimum_trace *m, double *x, size_t width,
+                                  alm_arena *scratch, alm_error *error)
+{
+    size_t n = all_nodes(m->hierarchy);
+    double *turned = NULL;
+    ALM_TRY(allocate(scratch, m->rank * width, &turned, error));
+    cross(m->factor, m->rank, x, n, width, turned);
+    for (size_t i = 0; i < m->rank * width; i++) {
+        turned[i] = -turned[i];
+    }
+    for (size_t i = 0; i < n * width; i++) {
+        x[i] *= m->variance[i / width];
+    }
+    subtract_product(m, m->factor, turned, n, width, x);
+    return ALM_OK;
+}
+
 alm_err almi_minimum_trace_weigh(const almi_minimum_trace *m, const double *x, size_t width,
                                  alm_arena *scratch, double *out, alm_error *error)
 {

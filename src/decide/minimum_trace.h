@@ -51,6 +51,10 @@ ALM_NODISCARD alm_err almi_minimum_trace_solve_bounded(const almi_minimum_trace 
                                                        size_t *rounds, size_t *unsettled,
                                                        alm_error *error);
 
+/* x = W x, (node_count + leaf_count) x width. */
+ALM_NODISCARD alm_err almi_minimum_trace_spread(const almi_minimum_trace *trace, double *x,
+                                                size_t width, alm_arena *scratch,
+                                                alm_error *error);
 /* out = W^-1 x, both (node_count + leaf_count) x width; may be the same. */
 ALM_NODISCARD alm_err almi_minimum_trace_weigh(const almi_minimum_trace *trace, const double *x,
                                                size_t width, alm_arena *scratch, double *out,

@@ -97,27 +97,26 @@ static void product(void *context, const double *x, size_t width, double *out)
     keep_free(b, out);
 }
 
-/* The block of A^-1 = I - R C'(V + C W_b C')^-1 C R (without the factor) that belongs to the free
- * leaves: positive definite, and exact where none is held and W is a diagonal. */
+/* The block of A^-1 that belongs to the free leaves: positive definite, and exact where none is held.
+ * (S'W^-1 S)^-1 x are the leaves of what the unbounded solution makes of W J'x, J' putting the
+ * leaves' x below aggregates of 0. */
 static void precondition(void *context, double *x, size_t width)
 {
     bounded *b = context;
-    const alm_hierarchy *h = b->trace->hierarchy;
-    if (b->nodes == 0 || b->code != ALM_OK) {
-        return;
-    }
-    alm_arena_reset(b->round);
     double *leaves = b->sums + b->nodes * width;
     memset(b->sums, 0, b->nodes * width * sizeof(double));
     for (size_t i = 0; i < b->leaves * width; i++) {
-        leaves[i] = x[i] * b->root[i / width];
+        leaves[i] = x[i] / b->root[i / width];
     }
-    alm_hierarchy_add(h, 0, h->leaf_count, leaves, width, b->sums);
-    b->code = alm_aggregate_system_solve(b->trace->system, b->sums, width, b->round, b->error);
-    memset(leaves, 0, b->leaves * width * sizeof(double));
-    back_to_leaves(b, b->sums, leaves);
+    alm_arena_reset(b->round);
+    if (b->code == ALM_OK) {
+        b->code = almi_minimum_trace_spread(b->trace, b->sums, width, b->round, b->error);
+    }
+    if (b->code == ALM_OK) {
+        b->code = almi_minimum_trace_solve(b->trace, b->sums, width, b->round, b->error);
+    }
     for (size_t i = 0; i < b->leaves * width; i++) {
-        x[i] -= leaves[i];
+        x[i] = leaves[i] / b->root[i / width];
     }
     keep_free(b, x);
 }

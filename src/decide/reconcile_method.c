@@ -8,6 +8,8 @@
 #include "num/pseudo_inverse.h"
 #include "num/shrinkage.h"
 
+#define DENSE_MAX 512 /* beyond, conjugate gradients are quicker */
+
 struct alm_reconciliation {
     const alm_hierarchy *hierarchy;
     alm_arena *arena;
@@ -134,7 +136,7 @@ static alm_err prepare_trace(alm_reconciliation *r, const alm_reconcile_request 
 {
     const alm_hierarchy *h = r->hierarchy;
     almi_trace_weights weights = {.hierarchy = h};
-    weights.dense_max = request->dense_max ? request->dense_max : ALM_AGGREGATE_DENSE_MAX;
+    weights.dense_max = request->dense_max ? request->dense_max : DENSE_MAX;
     if (r->method == ALM_RECONCILE_MINT_SHRINK) {
         alm_error_sample sample = {request->past.errors, all_nodes(h), request->past.periods,
                                    true};

@@ -70,7 +70,7 @@ typedef struct alm_reconcile_request {
     uint32_t from_level; /* top_down: the level whose forecasts are split */
     bool non_negative;   /* by an active set for ols, wls and mint; else leaves below 0 become 0 */
     size_t dense_max;    /* crossed: aggregates solved by Cholesky, more by conjugate gradients;
-                            0: ALM_AGGREGATE_DENSE_MAX */
+                            0: 512 */
     alm_reconcile_past past;
 } alm_reconcile_request;
 

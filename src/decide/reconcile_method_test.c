@@ -58,6 +58,16 @@ static void random_hierarchy(alm_rng *rng, bool is_tree, fixture *f)
     build(f, names, leaves, levels);
 }
 
+/* A tree or not, with at least so many leaves. */
+static void particular_hierarchy(alm_rng *rng, bool is_tree, size_t leaves_min, fixture *f)
+{
+    random_hierarchy(rng, is_tree, f);
+    while (f->hierarchy.is_tree != is_tree || f->leaves < leaves_min) {
+        alm_arena_destroy(f->arena);
+        random_hierarchy(rng, is_tree, f);
+    }
+}
+
 static bool belongs(const fixture *f, size_t node, size_t leaf)
 {
     if (node >= f->nodes) {
@@ -588,9 +598,7 @@ static void what_a_method_lacks_is_named(void **state)
     (void)state;
     alm_rng rng = alm_rng_stream(83, 0);
     fixture f;
-    do {
-        random_hierarchy(&rng, false, &f);
-    } while (f.hierarchy.is_tree);
+    particular_hierarchy(&rng, false, 1, &f);
     random_numbers(&rng, 0, &f);
     alm_reconcile_request request = request_of(&f, ALM_RECONCILE_TOP_DOWN_FORECAST_PROPORTIONS);
     assert_refused(&f, &request, "goes down a tree, but the levels of this hierarchy cross");
@@ -657,9 +665,7 @@ static void failing_allocations(void **state)
     alm_rng rng = alm_rng_stream(84, 0);
     for (int m = 0; m < 2 * ALM_RECONCILE_METHOD_COUNT; m++) {
         fixture f;
-        do {
-            random_hierarchy(&rng, m % 2, &f);
-        } while (f.leaves < 20 || f.hierarchy.is_tree != (m % 2));
+        particular_hierarchy(&rng, m % 2, 20, &f);
         random_numbers(&rng, 0, &f);
         alm_reconcile_request request = request_of(&f, (alm_reconcile_method)(m / 2));
         request.non_negative = true;

@@ -3,8 +3,8 @@
  * C is the summing matrix of a hierarchy (aggregates x leaves), W and V are diagonal: the error
  * variances of the leaves and of the aggregates. One unknown per aggregate; leaves are not touched.
  * A tree of levels is solved in O(aggregates) by two passes; a crossed hierarchy by one Cholesky
- * factorisation of up to ALM_AGGREGATE_DENSE_MAX aggregates, else by conjugate gradients: with L
- * levels the matrix, scaled by its diagonal, has no eigenvalue above L and none below the smallest
+ * factorisation of up to `dense_max` aggregates, else by conjugate gradients: with L levels the
+ * matrix, scaled by its diagonal, has no eigenvalue above L and none below the smallest
  * v / (v + sum of w), so a few dozen rounds do for any number of aggregates.
  *
  * Columns do not influence each other's bits. Immutable after creation; thread safe. */
@@ -12,8 +12,6 @@
 #define ALM_NUM_AGGREGATE_SYSTEM_H
 
 #include "num/hierarchy.h"
-
-#define ALM_AGGREGATE_DENSE_MAX 4096
 
 typedef struct alm_aggregate_system alm_aggregate_system;
 

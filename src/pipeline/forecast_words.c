@@ -128,14 +128,19 @@ static void tell_frequency(lines *l)
             alm_forecast_count(&l->text, in->facts.gap_series);
             alm_buffer_text(&l->text, " series,");
         }
-        alm_buffer_printf(&l->text, " %s no row: missing, not 0",
-                          in->facts.gaps == 1 ? "has" : "have");
+        alm_buffer_printf(&l->text, " %s no row: %s", in->facts.gaps == 1 ? "has" : "have",
+                          l->made->zero_gaps ? "0 (as asked)" : "missing (--zero-gaps: 0)");
         end(l, "");
     }
     if (in->facts.empty > 0) {
         put_number(&l->text, in->facts.empty, "row");
         alm_buffer_printf(&l->text, " %s no value: missing, not 0",
                           in->facts.empty == 1 ? "has" : "have");
+        end(l, "");
+    }
+    if (in->facts.early_series > 0) {
+        alm_forecast_count(&l->text, in->facts.early_series);
+        alm_buffer_text(&l->text, " series end earlier: their forecasts start where they end");
         end(l, "");
     }
     if (in->facts.gaps == 0 && in->facts.empty == 0) {
@@ -230,6 +235,11 @@ static void tell_method(lines *l)
     alm_buffer_text(&l->text, l->made->automatic ? " (by default; --method NAME changes it)"
                                                  : " (as asked)");
     end(l, "method");
+    const alm_choice_facts *choice = &l->made->set.series[0].choice;
+    if (l->made->input.count == 1 && choice->count > 0) {
+        alm_buffer_text(&l->text, alm_choice_text(choice, l->arena));
+        end(l, "");
+    }
     for (int i = ALM_FORECAST_SHORT; i < ALM_FORECAST_REASON_COUNT; i++) {
         tell_reason(l, (alm_forecast_reason)i);
     }

@@ -84,8 +84,9 @@ typedef struct alm_frequency_finding {
 } alm_frequency_finding;
 
 /* Calendar months where all times stand on one day of the month; else the largest step that leads
- * from every time to the next. Days without any Saturday and Sunday are business days where chance
- * would leave out that many weekend days in less than one case of a hundred. */
+ * from every time to the next (where there are few of them, also from series to series). Days
+ * without any Saturday and Sunday are business days where chance would leave out that many weekend
+ * days in less than one case of a hundred. */
 alm_frequency_verdict alm_frequency_infer(const alm_frequency_times *times,
                                           alm_frequency_finding *out);
 /* Gives months that were asked for their day. */

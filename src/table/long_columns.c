@@ -14,7 +14,8 @@ static const char *const SINGLE[] = {"unique_id", "series_id", "series", "ts_id"
 static const char *const JOINED[] = {
     "item_id", "item", "item_nbr", "sku", "product_id", "product", "store_id", "store",
     "store_nbr", "shop", "shop_id", "region", "country", "location", "warehouse", "symbol",
-    "ticker", "customer", "customer_id", "sensor", "meter", "device", "dept", NULL};
+    "ticker", "customer", "customer_id", "sensor", "meter", "device", "dept", "market", "channel",
+    "branch", "outlet", "site", "plant", "zone", "city", "state", "family", "machine", NULL};
 static const char *const LAST[] = {"id", "key", "name", NULL};
 static const char *const TIMES[] = {"ds", "timestamp", "datetime", "date", "time", "day", "week",
                                     "month", "quarter", "year", "period", "t", "index", NULL};

@@ -12,6 +12,7 @@
 #define NO_SERIES UINT32_MAX
 #define THIN 50      /* a series with more periods than so many to a row has a wrong time */
 #define THIN_FREE 1000
+#define PERIODS_MAX ((size_t)1 << 31) /* of all series: 16 GiB */
 #define SHOWN_BYTES 60
 
 typedef struct row {
@@ -305,7 +306,7 @@ static alm_err refuse_repeat(const reading *r, const row *one, const row *two, a
         error, ALM_ERR_INVALID, "%s: rows %u and %u both hold %s%s: %s", r->options.name,
         (unsigned)one->record, (unsigned)two->record, time, whose.data ? whose.data : "",
         r->columns.id_count > 0 || r->out.facts.unused.size == 0
-            ? "keep one of them, or add them up"
+            ? "keep one of them, add them up, or name with --id what else tells series apart"
             : "name the column that tells series apart with --id");
     alm_buffer_deinit(&whose);
     return code;
@@ -393,6 +394,17 @@ static alm_err thin_series(const reading *r, size_t i, int64_t periods, alm_erro
     return code;
 }
 
+/* With the zeros that were not written behind the last row. */
+static int64_t steps_of(const reading *r, int64_t first, int64_t last)
+{
+    int64_t steps = 0;
+    if (!r->options.zero_gaps ||
+        !alm_frequency_between(&r->out.frequency, first, r->out.facts.last, &steps)) {
+        (void)alm_frequency_between(&r->out.frequency, first, last, &steps);
+    }
+    return steps;
+}
+
 /* Periods of each series; the number of all. */
 static alm_err measure(const reading *r, const size_t *first, alm_long_one *series, size_t *total,
                        alm_error *error)
@@ -406,14 +418,17 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
                 return off_grid(r, k, "before it", error);
             }
         }
-        (void)alm_frequency_between(&r->out.frequency, r->rows[first[i]].time,
-                                    r->rows[first[i + 1] - 1].time, &steps);
-        if (steps / THIN > (int64_t)r->size[i] + THIN_FREE / THIN) {
+        steps = steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time);
+        if (!r->options.zero_gaps && steps / THIN > (int64_t)r->size[i] + THIN_FREE / THIN) {
             return thin_series(r, i, steps + 1, error);
         }
         series[i] = (alm_long_one){.id = r->ids[i], .start = r->rows[first[i]].time,
                                    .count = (size_t)steps + 1};
         *total += series[i].count;
+    }
+    if (*total > PERIODS_MAX) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: %zu series have more than %zu periods in all: "
+                        "cut the file", r->options.name, r->series, PERIODS_MAX);
     }
     return ALM_OK;
 }
@@ -421,15 +436,17 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
 static void place(const reading *r, const size_t *first, size_t i, double *y, alm_long_one *one)
 {
     for (size_t t = 0; t < one->count; t++) {
-        y[t] = (double)NAN;
+        y[t] = r->options.zero_gaps ? 0 : (double)NAN;
     }
+    size_t empty = 0;
     for (size_t k = first[i]; k < first[i + 1]; k++) {
         int64_t steps = 0;
         (void)alm_frequency_between(&r->out.frequency, one->start, r->rows[k].time, &steps);
         y[steps] = r->rows[k].y;
-        one->known += isnan(r->rows[k].y) ? 0 : 1;
+        empty += isnan(r->rows[k].y) ? 1 : 0;
     }
     one->gaps = one->count - r->size[i];
+    one->known = one->count - empty - (r->options.zero_gaps ? 0 : one->gaps);
     one->y = y;
 }
 
@@ -440,20 +457,27 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
     alm_long_facts *facts = &r->out.facts;
     ALM_TRY(alm_arena_try_alloc(r->arena, r->series * sizeof(alm_long_one), &memory, error));
     alm_long_one *series = memory;
-    ALM_TRY(measure(r, first, series, &total, error));
-    ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
-    double *y = memory;
     facts->first = r->rows[0].time;
     facts->last = r->rows[0].time;
     for (size_t i = 0; i < r->series; i++) {
+        int64_t last = r->rows[first[i + 1] - 1].time;
+        facts->first = r->rows[first[i]].time < facts->first ? r->rows[first[i]].time
+                                                             : facts->first;
+        facts->last = last > facts->last ? last : facts->last;
+    }
+    ALM_TRY(measure(r, first, series, &total, error));
+    ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
+    double *y = memory;
+    for (size_t i = 0; i < r->series; i++) {
+        int64_t last = 0;
         place(r, first, i, y, &series[i]);
         y += series[i].count;
         facts->periods += series[i].count;
         facts->gaps += series[i].gaps;
         facts->gap_series += series[i].gaps > 0;
-        int64_t last = r->rows[first[i + 1] - 1].time;
-        facts->first = series[i].start < facts->first ? series[i].start : facts->first;
-        facts->last = last > facts->last ? last : facts->last;
+        bool exists = alm_frequency_after(&r->out.frequency, series[i].start,
+                                          (int64_t)series[i].count - 1, &last);
+        facts->early_series += !exists || last < facts->last;
     }
     r->out.series = series;
     r->out.count = r->series;

@@ -1,7 +1,8 @@
 /* long_series.h: a CSV file in long form (a row per series and time) as equally spaced series.
  *
  * Columns are named, or found by their usual names; what was found is told. Rows may come in any
- * order. A period without a row, an empty value and nan, NA, null are missing (NaN), never 0.
+ * order. A period without a row, an empty value and nan, NA, null are missing (NaN), not 0, unless
+ * zero_gaps says that no row means 0.
  * Refused with row and column: a time that cannot be read, a text for a value, a series with one
  * time twice, a time off the grid (frequency.h), and a file that is wide.
  *
@@ -18,6 +19,9 @@ typedef struct alm_long_options {
     const char *name;              /* how messages call the file; NULL: `path` */
     const char *id, *time, *value; /* columns, several of `id` by commas; NULL: by usual names */
     const alm_frequency *frequency; /* NULL: inferred */
+    /* The file lists what happened: a period without a row is 0, up to the last time of the file
+     * for every series that is on one grid with it. */
+    bool zero_gaps;
 } alm_long_options;
 
 typedef struct alm_long_one {
@@ -26,7 +30,7 @@ typedef struct alm_long_one {
     const double *y; /* one per period; NaN: missing */
     size_t count;    /* periods, >= 1 */
     size_t known;    /* of these, with a value */
-    size_t gaps;     /* of these, without a row */
+    size_t gaps;     /* of these, without a row: missing, or 0 as asked */
 } alm_long_one;
 
 typedef struct alm_long_facts {
@@ -37,6 +41,7 @@ typedef struct alm_long_facts {
     uint64_t empty;           /* rows whose value is missing */
     uint64_t periods, gaps;   /* over all series */
     size_t gap_series;        /* series that have gaps */
+    size_t early_series;      /* that end before `last` */
     int64_t first, last;      /* times */
     bool assumed;             /* the frequency: no series has two times */
     bool sorted;              /* as read */
