@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "model/statistical/apart.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/combination.h"
 #include "model/statistical/ets.h"
@@ -16,14 +17,16 @@ typedef struct choice {
     alm_choice_facts facts;
 } choice;
 
-/* Of a long season that is there often enough, the first and the last take the same indices out,
- * and count as one. */
+/* For most pasts, and for long seasons that are there often enough. There, smoothing and the theta
+ * model would take the same indices out and be much the same; ARIMA of what is left is not. For
+ * other pasts it adds little and takes as long as all others ten times. 0: not a member. */
 static const struct {
     const alm_forecaster_kind *kind;
     double weight, weight_long;
 } MEMBERS[] = {{&alm_ets_averaged, 1, .5},
                {&alm_ces_averaged, 1, 1},
-               {&alm_theta_dynamic_optimised, 1, .5}};
+               {&alm_theta_dynamic_optimised, 1, 0},
+               {&alm_arima_apart, 0, .5}};
 #define MEMBER_COUNT (sizeof MEMBERS / sizeof MEMBERS[0])
 
 /* ---- fitting ---- */
@@ -110,7 +113,9 @@ static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_er
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
         double weight = is_cut ? MEMBERS[i].weight_long : MEMBERS[i].weight;
         alm_combination_part part = {MEMBERS[i].kind, NULL, weight};
-        take(c, &part, fit_member(&part, past, seen, arena));
+        if (weight > 0) {
+            take(c, &part, fit_member(&part, past, seen, arena));
+        }
     }
     take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
     alm_combination_even_out(&c->all);

@@ -1,4 +1,5 @@
 #include "model/statistical/adida.h"
+#include "model/statistical/apart.h"
 #include "model/statistical/arima.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
@@ -35,6 +36,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_adida,
         &alm_imapa,
         &alm_arima,
+        &alm_arima_apart,
         &alm_mstl,
         &alm_ets_averaged,
         &alm_ces,
