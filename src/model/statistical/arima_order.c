@@ -16,6 +16,7 @@ typedef struct search {
     almi_arima_model best;
     bool found;
     size_t models;
+    double work;
     bool tried[2][ALMI_AUTO_SEASONAL_ORDER_MAX + 1][ALMI_AUTO_SEASONAL_ORDER_MAX + 1]
               [ALMI_AUTO_ORDER_MAX + 1][ALMI_AUTO_ORDER_MAX + 1];
 } search;
@@ -27,7 +28,7 @@ static bool try_order(search *s, const alm_arima_order *order)
                       order->seasonal_p <= s->limit.seasonal_p &&
                       order->seasonal_q <= s->limit.seasonal_q &&
                       (s->limit.has_constant || !order->has_constant);
-    if (!is_allowed || s->models >= ALMI_AUTO_MODELS_MAX) {
+    if (!is_allowed || s->models >= ALMI_AUTO_MODELS_MAX || s->work > ALMI_AUTO_WORK_MAX) {
         return false;
     }
     bool *tried = &s->tried[order->has_constant][order->seasonal_p][order->seasonal_q][order->p]
@@ -39,9 +40,12 @@ static bool try_order(search *s, const alm_arima_order *order)
     s->models++;
     almi_arima_model model;
     alm_arena_reset(s->scratch);
-    if (!almi_arima_maximise(s->sample, order, s->arena, s->scratch, &model) ||
-        !isfinite(model.aicc) || (s->found && !(model.aicc < s->best.aicc)) ||
-        !almi_roots_are_beyond(order, s->sample->season, model.arma, ROOT_MIN)) {
+    if (!almi_arima_maximise(s->sample, order, s->arena, s->scratch, &model)) {
+        return false;
+    }
+    s->work += model.work;
+    if (!isfinite(model.aicc) || (s->found && !(model.aicc < s->best.aicc)) ||
+        !almi_roots_are_beyond(order, model.arma, ROOT_MIN)) {
         return false;
     }
     s->best = model;

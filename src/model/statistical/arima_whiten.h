@@ -21,9 +21,10 @@ typedef struct almi_whitener {
     size_t n, room; /* values; the largest width */
     size_t width;   /* of the model it is ready for */
     const almi_arma *arma;
+    bool is_sparse; /* no autoregressive part */
     double log_det; /* log |R| */
-    double *l;      /* width x width, lower */
-    double *factor; /* of I + L' Z'Z L, lower */
+    double *u;      /* L', upper; where not sparse */
+    double *factor; /* of I + L' Z'Z L, upper */
     double *response, *forward, *backward, *gram, *product, *state, *scratch;
 } almi_whitener;
 
