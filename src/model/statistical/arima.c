@@ -206,7 +206,7 @@ alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
                         "%zu known values beyond the differences are needed, %zu are there",
                         needed, known);
     }
-    if (!almi_arima_maximise(&sample, order, arena, arena, &model)) {
+    if (!almi_arima_maximise(&sample, order, ALMI_GAIN_FINE, arena, arena, &model)) {
         return alm_fail(error, ALM_ERR_NUMERIC, "the likelihood of this order has no value here");
     }
     arima *p = make_state(&r, &model, arena);

@@ -89,7 +89,8 @@ static size_t choose_pairs(const almi_series *series, const double *x, size_t mo
         almi_arima_model model;
         alm_arena_reset(scratch);
         if (almi_sample_make(&series_i, &plain->order, scratch, &sample, NULL) == ALM_OK &&
-            almi_arima_maximise(&sample, &plain->order, scratch, scratch, &model) &&
+            almi_arima_maximise(&sample, &plain->order, ALMI_GAIN_ROUGH, scratch, scratch,
+                                &model) &&
             model.aicc < best) {
             best = model.aicc;
             chosen = PAIRS[i];

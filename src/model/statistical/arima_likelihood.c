@@ -11,7 +11,6 @@
 
 #define ROUNDS 60
 #define FIRST_ROUNDS 4 /* of each start */
-#define TOLERANCE 1e-9
 #define LOG_2_PI 1.8378770664093453
 /* Errors below this are rounding: values are at most 1. */
 #define ERROR_MIN 1e-13
@@ -356,7 +355,7 @@ static double work_of(const problem *q)
 
 /* Of mixed orders the likelihood has several maxima. Two starts, no coefficients and errors that
  * undo themselves, go a few rounds; the better one goes on. */
-static bool minimise(problem *q, size_t count, alm_arena *scratch, double *x)
+static bool minimise(problem *q, double gain_min, alm_arena *scratch, double *x)
 {
     static const double OTHER[] = {.3, .6, -.3, .6}; /* of p, q, P, Q */
     const alm_arima_order *o = q->order;
@@ -369,7 +368,9 @@ static bool minimise(problem *q, size_t count, alm_arena *scratch, double *x)
     }
     double value = INFINITY;
     double second = INFINITY;
-    almi_minimum m = {residuals, q, q->length, (double)q->known, count, ROUNDS, TOLERANCE};
+    double n = (double)q->known;
+    size_t count = almi_arma_count(o);
+    almi_minimum m = {residuals, q, q->length, n, count, ROUNDS, gain_min / n};
     if (count > 1) {
         m.rounds_max = FIRST_ROUNDS;
         bool done = almi_minimise(&m, scratch, x, &value);
@@ -383,15 +384,15 @@ static bool minimise(problem *q, size_t count, alm_arena *scratch, double *x)
     return almi_minimise(&m, scratch, x, &value);
 }
 
-bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, alm_arena *arena,
-                         alm_arena *scratch, almi_arima_model *out)
+bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, double gain_min,
+                         alm_arena *arena, alm_arena *scratch, almi_arima_model *out)
 {
     size_t count = almi_arma_count(order);
     alm_assert(s->has_constant || !order->has_constant);
     double x[ALMI_ARMA_MAX] = {0};
     alm_arena *again = alm_arena_create(0);
     problem *q = make_problem(s, order, scratch, again);
-    bool done = count == 0 || minimise(q, count, scratch, x);
+    bool done = count == 0 || minimise(q, gain_min, scratch, x);
     double *r = ALM_NEW_ARRAY(scratch, double, q->length);
     done = done && residuals(q, x, r, &q->log_det);
     alm_arena_destroy(again);

@@ -60,9 +60,13 @@ typedef struct almi_arima_model {
 ALM_NODISCARD alm_err almi_sample_make(const almi_series *series, const alm_arima_order *order,
                                        alm_arena *arena, almi_sample *out, alm_error *error);
 
-/* The order has the differences of the sample, and a constant only where the sample has. `out->b`
- * lies in `arena`, temporaries in `scratch`. False: the likelihood has no value at the start. */
-bool almi_arima_maximise(const almi_sample *sample, const alm_arima_order *order,
+#define ALMI_GAIN_ROUGH 1e-4 /* of a log-likelihood: enough to compare orders */
+#define ALMI_GAIN_FINE 1e-8
+
+/* The order has the differences of the sample, and a constant only where the sample has. Ends when
+ * a step gains less than `gain_min`. `out->b` lies in `arena`, temporaries in `scratch`. False: the
+ * likelihood has no value at the start. */
+bool almi_arima_maximise(const almi_sample *sample, const alm_arima_order *order, double gain_min,
                          alm_arena *arena, alm_arena *scratch, almi_arima_model *out);
 
 #endif

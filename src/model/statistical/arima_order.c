@@ -7,6 +7,7 @@
 
 #define SEASON_STRENGTH .64
 #define ROOT_MIN 1.01
+#define ROOT_MIN_MA 1.001
 #define SHARE 3 /* values for each lag that may have a coefficient */
 
 typedef struct search {
@@ -40,12 +41,12 @@ static bool try_order(search *s, const alm_arima_order *order)
     s->models++;
     almi_arima_model model;
     alm_arena_reset(s->scratch);
-    if (!almi_arima_maximise(s->sample, order, s->arena, s->scratch, &model)) {
+    if (!almi_arima_maximise(s->sample, order, ALMI_GAIN_ROUGH, s->arena, s->scratch, &model)) {
         return false;
     }
     s->work += model.work;
     if (!isfinite(model.aicc) || (s->found && !(model.aicc < s->best.aicc)) ||
-        !almi_roots_are_beyond(order, model.arma, ROOT_MIN)) {
+        !almi_roots_are_beyond(order, model.arma, ROOT_MIN, ROOT_MIN_MA)) {
         return false;
     }
     s->best = model;
@@ -140,9 +141,11 @@ bool almi_arima_search(const almi_series *series, alm_arena *arena, almi_arima_m
         while (s.found && try_neighbours(&s)) {
         }
     }
-    alm_arena_destroy(s.scratch);
     if (s.found) {
-        *out = s.best;
+        alm_arena_reset(s.scratch);
+        s.found = almi_arima_maximise(&sample, &s.best.order, ALMI_GAIN_FINE, arena, s.scratch,
+                                      out);
     }
+    alm_arena_destroy(s.scratch);
     return s.found;
 }

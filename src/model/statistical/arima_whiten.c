@@ -6,6 +6,7 @@
 #include "num/elementary.h"
 
 #define LOG_2 0.6931471805599453
+#define QUIET 1e-18 /* of a response to 1 */
 #define SINGULAR 1e-13 /* a pivot below this part of its variance is 0 */
 
 void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena *arena)
@@ -17,8 +18,8 @@ void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena 
     w->gram = ALM_NEW_ARRAY(arena, double, r * r);
     w->product = ALM_NEW_ARRAY(arena, double, r * r);
     w->state = ALM_NEW_ARRAY(arena, double, 2 * r);
-    w->response = ALM_NEW_ARRAY(arena, double, n);
     /* Zeros before and behind the values, for lags that reach over the end. */
+    w->response = ALM_NEW_ARRAY(arena, double, r + n);
     w->forward = ALM_NEW_ARRAY(arena, double, r + n);
     w->backward = ALM_NEW_ARRAY(arena, double, n + r);
     w->scratch = ALM_NEW_ARRAY(arena, double, r * r + 6 * (r + 2));
@@ -36,12 +37,20 @@ static void divide_forward(const almi_terms *ma, double *v, size_t n)
     }
 }
 
-/* Z'a, the first `width` of a / ma(1/B), backward in time; zeros lie behind the values. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Z'a, the first `width` of a / ma(1/B), backward in time from where the response reaches; zeros
+ * lie behind. */
 static void divide_backward(almi_whitener *w, const double *a, double *out)
 {
     const almi_terms *ma = &w->arma->ma;
     double *v = w->backward;
-    for (size_t t = w->n; t-- > 0;) {
+    size_t count = smaller(w->n, w->reach + w->width);
+    memset(v + count, 0, smaller(w->room, w->n + w->room - count) * sizeof(double));
+    for (size_t t = count; t-- > 0;) {
         double sum = a[t];
         for (size_t k = 0; k < ma->count; k++) {
             sum -= ma->c[k] * v[t + ma->lag[k]];
@@ -97,22 +106,38 @@ static void factor_upper(double *a, size_t n, double part)
     }
 }
 
+/* As divide_forward, of a z that is 0 from some period on, until no more comes that counts. Returns
+ * how far that is. */
+static size_t respond(const almi_terms *ma, double *z, size_t n)
+{
+    size_t quiet = 0;
+    size_t t = 0;
+    for (; t < n && quiet <= ma->degree; t++) {
+        double sum = z[t];
+        for (size_t k = 0; k < ma->count; k++) {
+            sum -= ma->c[k] * *(z + t - ma->lag[k]);
+        }
+        z[t] = sum;
+        quiet = fabs(sum) < QUIET ? quiet + 1 : 0;
+    }
+    return t;
+}
+
 /* Z'Z: the first row, and H_{i+1,j+1} = H_ij - z_{n-1-i} z_{n-1-j}, z the impulse response. */
 static void fill_gram(almi_whitener *w)
 {
     size_t r = w->width;
     size_t n = w->n;
-    double *z = w->forward + w->room;
+    double *z = w->response + w->room;
     double *h = w->gram;
     memset(z, 0, n * sizeof(double));
     z[0] = 1;
-    divide_forward(&w->arma->ma, z, n);
-    memcpy(w->response, z, n * sizeof(double));
-    divide_backward(w, w->response, h);
+    w->reach = respond(&w->arma->ma, z, n);
+    divide_backward(w, z, h);
     for (size_t i = 0; i + 1 < r; i++) {
         h[(i + 1) * r] = h[i + 1];
         for (size_t j = 0; j + 1 < r; j++) {
-            double last = i < n && j < n ? w->response[n - 1 - i] * w->response[n - 1 - j] : 0;
+            double last = i < n && j < n ? z[n - 1 - i] * z[n - 1 - j] : 0;
             bool is_inside = i + 1 < n && j + 1 < n;
             h[(i + 1) * r + j + 1] = is_inside ? h[i * r + j] - last : 0;
         }
@@ -255,15 +280,17 @@ void almi_whiten(almi_whitener *w, const double *values, double *out)
     if (r > 0) {
         double *c = w->state;
         double *u = out + n;
-        memcpy(out, v, n * sizeof(double));
+        double *effect = w->response + w->room; /* of the state: Z L u */
+        size_t count = smaller(n, w->reach + r);
         divide_forward(&w->arma->ma, v, n);
         divide_backward(w, v, c);
         times_l(w, true, c, u);
         solve(w, u);
         times_l(w, false, u, c);
-        memcpy(v, out, n * sizeof(double));
-        subtract(v, c, 1, r < n ? r : n);
-        divide_forward(&w->arma->ma, v, n);
+        memset(effect, 0, count * sizeof(double));
+        memcpy(effect, c, smaller(r, n) * sizeof(double));
+        divide_forward(&w->arma->ma, effect, count);
+        subtract(v, effect, 1, count);
     }
     memcpy(out, v, n * sizeof(double));
 }
