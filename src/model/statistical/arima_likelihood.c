@@ -5,6 +5,7 @@
 
 #include "model/statistical/arima_filter.h"
 #include "model/statistical/arima_minimise.h"
+#include "model/statistical/arima_start.h"
 #include "model/statistical/arima_whiten.h"
 #include "num/cholesky.h"
 #include "num/elementary.h"
@@ -182,9 +183,12 @@ alm_err almi_sample_make(const almi_series *series, const alm_arima_order *order
     s.n = series->count - d.degree;
     double *whole = ALM_NEW_ARRAY(arena, double, series->count);
     double *w = ALM_NEW_ARRAY(arena, double, s.n);
+    double *errors = ALM_NEW_ARRAY(arena, double, s.n);
     bridge(series->y, series->count, whole);
     take_differences(&d, whole, series->count, w);
     s.w = w;
+    s.errors = errors;
+    almi_long_errors(w, s.n, arena, errors);
     ALM_TRY(fill_columns(series, &d, arena, &s, error));
     *out = s;
     return ALM_OK;
@@ -353,35 +357,43 @@ static double work_of(const problem *q)
     return q->evaluations * (of_model + (double)q->length * columns * (2 * terms + columns));
 }
 
-/* Of mixed orders the likelihood has several maxima. Two starts, no coefficients and errors that
- * undo themselves, go a few rounds; the better one goes on. */
+/* A few rounds from a start; x becomes what is best so far. */
+static void try_start(almi_minimum *m, double *start, alm_arena *scratch, double *x, double *best)
+{
+    double value = INFINITY;
+    m->rounds_max = FIRST_ROUNDS;
+    if (almi_minimise(m, scratch, start, &value) && value < *best) {
+        *best = value;
+        memcpy(x, start, m->parameters * sizeof(double));
+    }
+}
+
+/* Of mixed orders the likelihood has several maxima. Two starts, errors that undo themselves and a
+ * regression; the better one goes on. */
 static bool minimise(problem *q, double gain_min, alm_arena *scratch, double *x)
 {
     static const double OTHER[] = {.3, .6, -.3, .6}; /* of p, q, P, Q */
+    const almi_sample *s = q->sample;
     const alm_arima_order *o = q->order;
     const size_t COUNTS[] = {o->p, o->q, o->seasonal_p, o->seasonal_q};
-    double other[ALMI_ARMA_MAX];
-    for (size_t i = 0, k = 0; i < 4; i++) {
-        for (size_t j = 0; j < COUNTS[i]; j++, k++) {
-            other[k] = OTHER[i];
-        }
-    }
-    double value = INFINITY;
-    double second = INFINITY;
     double n = (double)q->known;
+    double best = INFINITY;
     size_t count = almi_arma_count(o);
     almi_minimum m = {residuals, q, q->length, n, count, ROUNDS, gain_min / n};
     if (count > 1) {
-        m.rounds_max = FIRST_ROUNDS;
-        bool done = almi_minimise(&m, scratch, x, &value);
-        if (almi_minimise(&m, scratch, other, &second) && second < value) {
-            memcpy(x, other, count * sizeof(double));
-        } else if (!done) {
-            return false;
+        double start[ALMI_ARMA_MAX];
+        for (size_t i = 0, k = 0; i < 4; i++) {
+            for (size_t j = 0; j < COUNTS[i]; j++) {
+                start[k++] = OTHER[i];
+            }
+        }
+        try_start(&m, start, scratch, x, &best);
+        if (almi_arma_start(o, s->season, s->w, s->errors, s->n, start)) {
+            try_start(&m, start, scratch, x, &best);
         }
         m.rounds_max = ROUNDS;
     }
-    return almi_minimise(&m, scratch, x, &value);
+    return almi_minimise(&m, scratch, x, &best);
 }
 
 bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, double gain_min,

@@ -38,6 +38,7 @@ typedef struct almi_sample {
     size_t regressors; /* columns behind them; the constant is the last */
     bool has_constant;
     const double *w;
+    const double *errors; /* of a long autoregression: for a start (arima_start.h) */
     const double *x;  /* columns x n: orthogonal, of length 1 */
     double *triangle; /* columns x columns, upper: x as it was is x times this */
     double log_det;   /* of the missing columns: 2 log of its diagonal */
