@@ -35,6 +35,11 @@ typedef struct ready {
     size_t first, last; /* of the past: where the series starts, and its newest known value */
 } ready;
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static alm_err check_past_of_regressors(const alm_past *past, const alm_regressors *x,
                                         alm_error *error)
 {
@@ -56,6 +61,19 @@ static alm_err check_past_of_regressors(const alm_past *past, const alm_regresso
     return ALM_OK;
 }
 
+/* How far back a past is looked at: less far where a filter passes by what is not known. */
+static size_t periods_looked_at(const double *y, size_t count, size_t season)
+{
+    size_t most = smaller(count, ALM_ARIMA_COUNT_MAX);
+    size_t missing = 0;
+    for (size_t t = count - most; t < count; t++) {
+        missing += isnan(y[t]);
+    }
+    bool has_season = season <= ALM_ARIMA_SEASON_MAX;
+    size_t with_filter = ALM_ARIMA_GAPS_COUNT_MAX / (has_season ? season : 1);
+    return missing > ALMI_MISSING_MAX ? smaller(most, with_filter) : most;
+}
+
 /* From the first known value, or of the newest periods, to the newest known one. */
 static alm_err make_ready(const alm_past *past, const alm_regressors *x, alm_arena *arena,
                           ready *out, alm_error *error)
@@ -63,14 +81,13 @@ static alm_err make_ready(const alm_past *past, const alm_regressors *x, alm_are
     alm_adjusted adjusted;
     ALM_TRY(alm_adjust(past, 1, 0, arena, &adjusted, error));
     size_t last = past->count - 1;
-    size_t first = past->count > ALM_ARIMA_COUNT_MAX ? past->count - ALM_ARIMA_COUNT_MAX : 0;
     while (isnan(adjusted.y[last])) {
         last--;
     }
+    size_t first = last + 1 - periods_looked_at(adjusted.y, last + 1, past->season);
     while (first < last && isnan(adjusted.y[first])) {
         first++;
     }
-    first = first > last ? last : first;
     *out = (ready){.factor = adjusted.by.factor, .first = first, .last = last};
     out->series = (almi_series){.y = adjusted.y + first, .count = last - first + 1,
                                 .season = past->season};

@@ -14,16 +14,18 @@
  * constants and coefficients of regressors are solved for at every step. Values that are not known
  * are left to the likelihood: integrated out, never filled in.
  *
- * LONG PASTS AND SEASONS. Of a past only the newest ALM_ARIMA_COUNT_MAX periods are looked at. A
- * season beyond ALM_ARIMA_SEASON_MAX periods is not differenced and has no coefficients:
- * `alm_arima` gives it Fourier terms as regressors, by the rule of arima_fourier.h (the facts say
- * how many pairs), `alm_arima_fit` refuses the order. */
+ * LONG PASTS AND SEASONS. Of a past only the newest ALM_ARIMA_COUNT_MAX periods are looked at, and
+ * where more than 16 of them are not known, the newest ALM_ARIMA_GAPS_COUNT_MAX / season. A season
+ * beyond ALM_ARIMA_SEASON_MAX periods is not differenced and has no coefficients: `alm_arima` gives
+ * it Fourier terms as regressors, by the rule of arima_fourier.h (the facts say how many pairs),
+ * `alm_arima_fit` refuses the order. */
 #ifndef ALM_MODEL_STATISTICAL_ARIMA_H
 #define ALM_MODEL_STATISTICAL_ARIMA_H
 
 #include "model/statistical/statistical.h"
 
 #define ALM_ARIMA_COUNT_MAX 10000
+#define ALM_ARIMA_GAPS_COUNT_MAX 12000 /* divided by the season */
 #define ALM_ARIMA_SEASON_MAX 24
 #define ALM_ARIMA_ORDER_MAX 12         /* of p, q */
 #define ALM_ARIMA_SEASONAL_ORDER_MAX 3 /* of P, Q */
