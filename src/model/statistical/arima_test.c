@@ -80,6 +80,26 @@ static void published_fits_of_r_are_met(void **unused)
     }
 }
 
+/* Stata's `sspace` (results_wpi1_ar3_stata.csv of statsmodels): its parameters, and its forecast of
+ * the difference of 1990q4 from 2, -.2 and 1.6 before. Stata stops within 2e-6 of the optimum. */
+static void prices_follow_stata(void **unused)
+{
+    (void)unused;
+    static const double COEFFICIENTS[] = {.5270715, .0952613, .2580355};
+    alm_arena *arena = alm_arena_create(0);
+    alm_past past = {WPI, sizeof WPI / sizeof WPI[0], 1};
+    alm_arima_order order = {.p = 3, .d = 1};
+    alm_arima_facts facts;
+    alm_arima_describe(fit(&past, &order, NULL, arena), &facts);
+    const double *c = facts.coefficient;
+    for (size_t k = 0; k < 3; k++) {
+        assert_true(fabs(c[k] - COEFFICIENTS[k]) <= 3e-6);
+    }
+    assert_true(fabs(facts.variance - .5307459) <= 1e-6);
+    assert_true(fabs(2 * c[0] - .2 * c[1] + 1.6 * c[2] - 1.447948) <= 3e-6);
+    alm_arena_destroy(arena);
+}
+
 typedef struct expected {
     double coefficient[4], log_likelihood, variance, mean[4], deviation[4];
 } expected;
@@ -397,6 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_fits_of_r_are_met),
+        cmocka_unit_test(prices_follow_stata),
         cmocka_unit_test(forecasts_are_those_of_statsmodels),
         cmocka_unit_test(regressors_go_on_into_the_forecast),
         cmocka_unit_test(the_order_of_r_is_found),
