@@ -112,6 +112,9 @@ static void forecast_all(bench *b)
     for (size_t k = 0; k < b->kinds; k++) {
         method *m = &b->method[b->methods++];
         *m = (method){.name = alm_str_of(b->kind[k]->name), .farthest = (double)NAN};
+        if (alm_forecaster_traits_of(b->kind[k]).support == ALM_SUPPORT_COUNT) {
+            continue; /* values of competitions are measured, not counted */
+        }
         double start = seconds_now();
         for (size_t i = 0; i < b->count; i++) {
             series *s = &b->series[i];
@@ -224,7 +227,9 @@ int main(void)
         forecast_all(&b);
     }
     for (size_t i = 0; i < b.methods; i++) {
-        print(&b.method[i]);
+        if (b.method[i].metrics.pairs > 0) {
+            print(&b.method[i]);
+        }
     }
     free(line);
     alm_arena_destroy(b.arena);
