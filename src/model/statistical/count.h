@@ -16,16 +16,17 @@
  * their mean. A hurdle and not one distribution of all, because rare demand is often not small.
  *
  * PARAMETERS. By itself, a series has two memories and the excess from maximum likelihood one
- * period ahead (memories on a grid of half octaves), starts at its own means and does not fade. Thin
- * series say little about any of them: `alm_count_common_fit` fits all parameters and the start to many
- * series together, each from its first demand on, since what is zero before may not have been sold
- * yet. A series is then fitted with a penalty for each e-fold away from the common memories and
- * excess; its weight is `strength`. Fading is a life cycle, such as of parts of old machines; it is
- * in common only, as one series cannot tell it from chance. Pool series of one kind.
+ * period ahead (memories on a grid of half octaves), starts at its own means and does not fade.
+ * Thin series say little about any of them: `alm_count_common_fit` fits all parameters and the
+ * start to many series together, each from its first demand on, since what is zero before may not
+ * have been sold yet. A series is then fitted with a penalty for each e-fold away from the common
+ * memories and excess; its weight is `strength`. Fading is a life cycle, such as of parts of old
+ * machines; it is in common only, as one series cannot tell it from chance. Pool series of one
+ * kind.
  *
  * CENSORED DEMAND. In a period that was sold out, the sales are a lower bound. A period is known,
- * at least a value, or not known; sold out with nothing sold says nothing and is as not known. A bound
- * enters the likelihood as P(y >= bound), and moves the state by E[y | y >= bound] under the
+ * at least a value, or not known; sold out with nothing sold says nothing and is as not known. A
+ * bound enters the likelihood as P(y >= bound), and moves the state by E[y | y >= bound] under the
  * distribution of that time, with the weight 1 - Var(s | bound) / Var(s), which is the share of the
  * information that is left. The mark is an argument of its own and no field of alm_past, because a
  * forecaster that knows nothing of it would take a bound for demand and not say so.
