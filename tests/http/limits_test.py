@@ -113,7 +113,7 @@ def addresses(service):
 def heads(service):
     fields = b"".join(b"X-%d: a\r\n" % i for i in range(100))
     raw = service.raw(HEAD + fields + b"\r\n")
-    check(statuses(raw) == [400], "a hundred fields", raw[:200])
+    check(statuses(raw) == [431], "a hundred fields", raw[:200])
     raw = service.raw(HEAD + b"X: " + b"a" * (1 << 20) + b"\r\n\r\n")
     check(not raw or statuses(raw) == [431], "a huge field", raw[:200])
     raw = service.raw(b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: x\r\n\r\n")

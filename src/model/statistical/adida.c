@@ -178,7 +178,8 @@ static void *copy(const void *state, alm_arena *arena, void *into)
     return to;
 }
 
-#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+#define OF_DEMAND {.support = ALM_SUPPORT_NON_NEGATIVE}
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL, OF_DEMAND}
 
 const alm_forecaster_kind alm_adida = KIND("adida", fit_adida);
 const alm_forecaster_kind alm_imapa = KIND("imapa", fit_imapa);

@@ -622,4 +622,7 @@ void alm_count_describe(const void *state, alm_count_facts *out)
     *out = (alm_count_facts){c->rules.q, c->demand.p, 1 + c->size.mean, c->log_likelihood};
 }
 
-const alm_forecaster_kind alm_count = {"count", fit, update, mean, deviation, copy, next};
+const alm_forecaster_kind alm_count = {
+    "count", fit, update, mean, deviation, copy, next,
+    {.support = ALM_SUPPORT_COUNT, .has_units = true},
+};

@@ -190,10 +190,12 @@ void alm_croston_describe(const void *state, alm_croston_facts *out)
                                .probability = is_tsb ? s->time : (double)NAN};
 }
 
-#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+#define OF_DEMAND(surprised) {.support = ALM_SUPPORT_NON_NEGATIVE, .is_surprised = (surprised)}
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL, OF_DEMAND(false)}
 
 const alm_forecaster_kind alm_croston = KIND("croston", fit_fixed);
 const alm_forecaster_kind alm_croston_optimised = KIND("croston_optimised", fit_optimised);
-const alm_forecaster_kind alm_sba = KIND("sba", fit_sba);
+const alm_forecaster_kind alm_sba = {"sba",     fit_sba, update, mean, deviation,
+                                     copy,      NULL,    OF_DEMAND(true)};
 const alm_forecaster_kind alm_tsb = KIND("tsb", fit_tsb);
 const alm_forecaster_kind alm_tsb_optimised = KIND("tsb_optimised", fit_tsb_optimised);

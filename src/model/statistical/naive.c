@@ -176,7 +176,7 @@ static void *copy(const void *state, alm_arena *arena, void *into)
     return to;
 }
 
-#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL, {0}}
 
 const alm_forecaster_kind alm_naive = KIND("naive", fit_newest);
 const alm_forecaster_kind alm_seasonal_naive = KIND("seasonal_naive", fit_of_season);

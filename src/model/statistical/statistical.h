@@ -27,6 +27,8 @@
 #ifndef ALM_MODEL_STATISTICAL_STATISTICAL_H
 #define ALM_MODEL_STATISTICAL_STATISTICAL_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 
 #define ALM_PAST_COUNT_MAX ((size_t)1 << 24)
@@ -37,6 +39,20 @@ typedef struct alm_past {
     size_t count;
     size_t season; /* periods; 1: none */
 } alm_past;
+
+/* What values can be at all. */
+typedef enum alm_support {
+    ALM_SUPPORT_REAL,
+    ALM_SUPPORT_NON_NEGATIVE,
+    ALM_SUPPORT_COUNT
+} alm_support;
+
+/* In what a kind is not like most others. */
+typedef struct alm_forecaster_traits {
+    alm_support support; /* of the values that it takes */
+    bool has_units;      /* counts: twice as large is not the same in another unit */
+    bool is_surprised;   /* by what it says itself: lowered on purpose, or of several that differ */
+} alm_forecaster_traits;
 
 typedef struct alm_forecaster_kind {
     const char *name;
@@ -53,6 +69,7 @@ typedef struct alm_forecaster_kind {
     /* The value of the next period that is not exceeded with probability u in (0, 1): never falls
      * in u. NULL: Normal with the mean and the deviation of one period. */
     double (*next)(const void *state, double u);
+    alm_forecaster_traits traits;
 } alm_forecaster_kind;
 
 /* naive.c. Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), 5.2, 5.5 */
@@ -66,21 +83,5 @@ extern const alm_forecaster_kind alm_naive2;
 
 /* All kinds of this folder, in a fixed order. */
 const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count);
-
-/* What values can be at all. */
-typedef enum alm_support {
-    ALM_SUPPORT_REAL,
-    ALM_SUPPORT_NON_NEGATIVE,
-    ALM_SUPPORT_COUNT
-} alm_support;
-
-/* In what a kind is not like the others. */
-typedef struct alm_forecaster_traits {
-    alm_support support;    /* of the values that it takes */
-    bool has_units;         /* counts: twice as large is not the same in another unit */
-    bool has_correction;    /* its forecast is lowered on purpose, so it does not expect it */
-} alm_forecaster_traits;
-
-alm_forecaster_traits alm_forecaster_traits_of(const alm_forecaster_kind *kind);
 
 #endif

@@ -322,7 +322,7 @@ static void *copy(const void *state, alm_arena *arena, void *into)
     return to;
 }
 
-#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL}
+#define KIND(name, fit) {name, fit, update, mean, deviation, copy, NULL, {0}}
 
 const alm_forecaster_kind alm_theta_standard = KIND("theta", fit_standard);
 const alm_forecaster_kind alm_theta_optimised = KIND("theta_optimised", fit_optimised);
