@@ -253,11 +253,11 @@ int main(int argc, char **argv)
     bench b = {.arena = alm_arena_create(0)};
     size_t kinds = 0;
     const alm_forecaster_kind *const *kind = alm_forecaster_kinds(&kinds);
-    int origins = argc == 3 ? atoi(argv[2]) : 0;
+    int64_t origins = 0;
     for (size_t k = 0; k < kinds && argc == 3; k++) {
         b.kind = strcmp(kind[k]->name, argv[1]) == 0 ? kind[k] : b.kind;
     }
-    if (origins < 1 || !b.kind) {
+    if (argc != 3 || !alm_str_to_i64(alm_str_of(argv[2]), &origins) || origins < 1 || !b.kind) {
         die("usage: hierarchy_bench KIND ORIGINS < INPUT, KIND a statistical forecaster");
     }
     read_leaves(&b);

@@ -42,8 +42,8 @@ def reconcile(leaves):
 
 
 def print_table(table, count):
-    print("\n==== Australian retail turnover: %d series, state x industry, %d origins of 12 months, "
-          "%s" % (count, ORIGINS, KIND))
+    print("\n==== Australian retail turnover: %d series, state x industry, %d origins of 12 "
+          "months, %s" % (count, ORIGINS, KIND))
     for metric, form in (("rmse", "%10.2f"), ("mase", "%10.4f")):
         print("\n  %-36s%s" % (metric.upper(), "".join("%10s" % name for _, name in LEVELS)))
         for method in ["base", *(m for m in table if m != "base")]:
