@@ -11,8 +11,8 @@
 
 /* Leaf i * b->leaf_count + j is leaf i of `a` with leaf j of `b`. Levels are all pairs of a level
  * or the leaves of `a` and a level or the leaves of `b`, but the leaves of both: named "A x B",
- * those of leaves "leaves"; nodes "node of A|node of B", leaves by their number from 0. In `arena`; `a`
- * and `b` are not needed afterwards. ALM_ERR_LIMIT, ALM_ERR_MEMORY. */
+ * those of leaves "leaves"; nodes "node of A|node of B", leaves by their number from 0. In `arena`;
+ * `a` and `b` are not needed afterwards. ALM_ERR_LIMIT, ALM_ERR_MEMORY. */
 ALM_NODISCARD alm_err alm_hierarchy_product(const alm_hierarchy *a, const alm_hierarchy *b,
                                             alm_arena *arena, alm_hierarchy *out,
                                             alm_error *error);
