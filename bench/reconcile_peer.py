@@ -33,6 +33,7 @@ CASES = (("wls_structural", "tree", "free", "dense"),
          ("wls_variance", "tree", "free", "dense"),
          ("mint_shrink", "tree", "free", "dense"),
          ("mint_shrink", "crossed", "free", "dense"),
+         ("mint_shrink", "crossed", "bounded", "dense"),
          ("wls_structural", "tree", "bounded", "dense"),
          ("wls_structural", "tree", "bounded", "sparse"),
          ("wls_structural", "crossed", "bounded", "sparse"))
