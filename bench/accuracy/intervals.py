@@ -32,7 +32,8 @@ def measure_origins(origins, plan, kinds):
     out = []
     for same in zip(*rows):
         row = dict(same[0])
-        for figure in ("coverage", "coverage_pit", "msis", "scaled_crps"):
+        for figure in ("coverage", "coverage_pit", "msis", "scaled_crps", "stock_cost",
+                       "fill_rate"):
             row[figure] = sum(one[figure] for one in same) / len(same)
         row["pit"] = [sum(bins) / len(same) for bins in zip(*(one["pit"] for one in same))]
         out.append(row)
@@ -59,6 +60,10 @@ def judge(name, origins, plan, kinds, counts):
         print("  %-26s%-12s%8.3f%9.3f%9.3f%9.4f  %s" %
               (row["kind"], row["way"], row["coverage"], row["coverage_pit"], row["msis"],
                row["scaled_crps"], histogram(row["pit"])))
+    for row in rows:
+        if counts and row["way"] == "raw":
+            print("  %s: a stock by its paths costs %.3f per unit sold, %.1f %% of them at once" %
+                  (row["kind"], row["stock_cost"], 100 * row["fill_rate"]))
     promises = Promises("intervals_" + name)
     figure = "coverage_pit" if counts else "coverage"
     for row in rows:
