@@ -5,14 +5,12 @@ import io
 import os
 import sys
 import unittest
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 sys.dont_write_bytecode = True
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/accuracy")
-LOADER = SourceFileLoader("accuracy", TOOL)
-accuracy = module_from_spec(spec_from_loader("accuracy", LOADER))
-LOADER.exec_module(accuracy)
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+
+from accuracy import projects as accuracy  # noqa: E402 (the path comes first)
 
 BASELINES = ("zero", "seasonal_naive", "ses", "mean", "weekday_mean")
 
