@@ -22,7 +22,7 @@ static const almi_option train_options[] = {
 };
 static const almi_option backtest_options[] = {
     SNAPSHOT,
-    {"beside", "KINDS", "statistical forecasters as further rows: auto,ets,..."},
+    {"beside", "KINDS", "statistical forecasters as further rows, with commas: auto,theta"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
