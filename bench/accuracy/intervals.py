@@ -41,7 +41,7 @@ def measure_origins(origins, plan, kinds):
 
 
 def histogram(shares):
-    """The PIT in 20 bins; a flat one is ten times 1 dot high."""
+    """The PIT, a mark per bin: "_" for nothing, "=" for as much as when flat, "@" for twice that."""
     marks = "_.:-=+*#%@"
     return "".join(marks[min(len(marks) - 1, int(share * 20 * 4 + 0.5))] for share in shares)
 
@@ -55,7 +55,7 @@ def judge(name, origins, plan, kinds, counts):
     print("\n==== intervals, %s: %d series, %d ahead from %d origins, each calibrated on %s" %
           (name, len(series), len(series[0].then), len(origins), words))
     print("\n  %-26s%-12s%8s%9s%9s%9s  %s" % ("KIND", "WAY", "COVER90", "BY PIT", "MSIS", "sCRPS",
-                                              "PIT (flat: ====)"))
+                                              "PIT (flat: =)"))
     for row in rows:
         print("  %-26s%-12s%8.3f%9.3f%9.3f%9.4f  %s" %
               (row["kind"], row["way"], row["coverage"], row["coverage_pit"], row["msis"],
