@@ -41,7 +41,7 @@ def measure_origins(origins, plan, kinds):
 
 
 def histogram(shares):
-    """The PIT, a mark per bin: "_" for nothing, "=" for as much as when flat, "@" for twice that."""
+    """A mark per bin of the PIT: "_" nothing, "=" as much as in a flat one, "@" twice that."""
     marks = "_.:-=+*#%@"
     return "".join(marks[min(len(marks) - 1, int(share * 20 * 4 + 0.5))] for share in shares)
 
