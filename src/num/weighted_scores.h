@@ -1,8 +1,8 @@
 /* weighted_scores.h: one figure for all series and all their sums, as the M5 competition has it.
  *
  *   WRMSSE  for each level the mean of the nodes' RMSSE, weighted by the money that their leaves
- *           took in lately; then the plain mean over the levels, the leaves being one. Each node has
- *           its own scale: that of its own sums, from its own first sale on.
+ *           took in lately; then the plain mean over the levels, the leaves being one. Each node
+ *           has its own scale: that of its own sums, from its own first sale on.
  *
  * Forecasts of nodes are those given, or the sums of the leaves' (bottom-up). Makridakis,
  * Spiliotis, Assimakopoulos (2022), "M5 accuracy competition", 3.2. Pure. */
