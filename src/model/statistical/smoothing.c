@@ -27,7 +27,7 @@ static inline lane stepped(lane l, double x)
     return (lane){l.alpha, l.level + l.alpha * e, l.sum + e * e};
 }
 
-/* Of LANES alphas evenly within (low, high). Four variables and no array: they stay in registers. */
+/* Of LANES alphas evenly within (low, high). Four variables, no array: they stay in registers. */
 static void squares(const double *x, size_t count, double low, double high, double out[LANES])
 {
     const double step = (high - low) / (LANES + 1);
