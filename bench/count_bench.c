@@ -2,10 +2,10 @@
  *
  *     count_bench < INPUT
  *
- * INPUT is lines of words: `series ID SEASON N y.. H t..` (the past, and what came then), whole
- * numbers, or - for a value that is not known. Output is a line of JSON per method: RMSSE and MASE
- * (num/metrics.h), bias in units a period, pinball losses, and the coverage of the 90 % interval by
- * the randomised PIT; `seconds` of the processor for the fits, and of `paths`.
+ * INPUT is series (series_lines.h) of whole numbers, - where not known. Output is a line of JSON
+ * per method: RMSSE and MASE (num/metrics.h), bias in units a period, pinball losses, and the
+ * coverage of the 90 % interval by the randomised PIT; `seconds` of the processor for the fits, and
+ * of `paths`.
  *
  * Quantiles h periods ahead are those of PATHS joint paths. `zero` is the forecast that nothing is
  * sold; `ses` smooths with .1; `count_common` is `count` with parameters in common, fitted to these
@@ -18,31 +18,20 @@
 #include "model/statistical/sample_paths.h"
 #include "model/statistical/smoothing.h"
 #include "num/metrics.h"
+#include "series_lines.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#define LINE_BYTES ((size_t)1 << 20)
 #define STEPS_MAX 64
-#define PATHS 1000
+#define PATHS 500
 #define LEVELS 3
 
 static const double LEVEL[LEVELS] = {.9, .95, .99};
 
-typedef struct series {
-    alm_past past;
-    double *then;
-    size_t steps;
-    alm_scale scale;
-} series;
-
 typedef struct bench {
-    alm_arena *arena, *scratch;
-    series *series;
-    size_t count, room;
+    series_list list;
+    alm_arena *scratch;
     alm_count_common common;
     double paths[PATHS * STEPS_MAX];
 } bench;
@@ -56,62 +45,11 @@ typedef struct method {
     uint64_t pairs;
 } method;
 
-static void die(const char *why)
-{
-    fprintf(stderr, "count_bench: %s\n", why);
-    exit(2);
-}
-
 static double seconds_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static double number(alm_str *rest)
-{
-    alm_str word = alm_str_split(rest, ' ');
-    double value = 0;
-    if (alm_str_is(word, "-")) {
-        return (double)NAN;
-    }
-    if (!alm_str_to_double(word, &value)) {
-        die("a number was expected");
-    }
-    return value;
-}
-
-static double *numbers(bench *b, alm_str *rest, size_t count)
-{
-    double *out = ALM_NEW_ARRAY(b->arena, double, count);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = number(rest);
-    }
-    return out;
-}
-
-static void add_series(bench *b, alm_str *rest)
-{
-    if (b->count == b->room) {
-        series *more = ALM_NEW_ARRAY(b->arena, series, 2 * b->room + 64);
-        if (b->count) {
-            memcpy(more, b->series, b->count * sizeof *more);
-        }
-        b->series = more;
-        b->room = 2 * b->room + 64;
-    }
-    series *s = &b->series[b->count++];
-    (void)alm_str_split(rest, ' ');
-    s->past.season = (size_t)number(rest);
-    s->past.count = (size_t)number(rest);
-    s->past.y = numbers(b, rest, s->past.count);
-    s->steps = (size_t)number(rest);
-    if (s->steps > STEPS_MAX) {
-        die("too many periods ahead");
-    }
-    s->then = numbers(b, rest, s->steps);
-    s->scale = alm_scale_of(s->past.y, s->past.count, s->past.season);
 }
 
 /* ---- one method ---- */
@@ -184,7 +122,7 @@ static void judge_point(method *m, const series *s, double point)
 
 static void run_series(bench *b, method *m, size_t i)
 {
-    const series *s = &b->series[i];
+    const series *s = &b->list.series[i];
     alm_count_past counts = {s->past.y, s->past.count, NULL};
     double mean[STEPS_MAX] = {0};
     void *state = NULL;
@@ -241,13 +179,13 @@ static void print(const method *m, size_t series_count)
 
 static double fit_common(bench *b)
 {
-    alm_count_past *pasts = ALM_NEW_ARRAY(b->arena, alm_count_past, b->count);
+    alm_count_past *pasts = ALM_NEW_ARRAY(b->list.arena, alm_count_past, b->list.count);
     alm_error error;
-    for (size_t i = 0; i < b->count; i++) {
-        pasts[i] = (alm_count_past){b->series[i].past.y, b->series[i].past.count, NULL};
+    for (size_t i = 0; i < b->list.count; i++) {
+        pasts[i] = (alm_count_past){b->list.series[i].past.y, b->list.series[i].past.count, NULL};
     }
     double start = seconds_now();
-    if (alm_count_common_fit(pasts, b->count, b->scratch, &b->common, &error) != ALM_OK) {
+    if (alm_count_common_fit(pasts, b->list.count, b->scratch, &b->common, &error) != ALM_OK) {
         die(error.message);
     }
     const alm_count_parameters *p = &b->common.parameters;
@@ -280,24 +218,26 @@ int main(void)
     };
     const size_t method_count = sizeof methods / sizeof methods[0];
     char *line = malloc(LINE_BYTES);
-    b.arena = alm_arena_create(0);
+    b.list.arena = alm_arena_create(0);
     b.scratch = alm_arena_create(0);
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         if (!alm_str_is(alm_str_split(&rest, ' '), "series")) {
             die("a line `series` was expected");
         }
-        add_series(&b, &rest);
+        if (add_series(&b.list, &rest)->steps > STEPS_MAX) {
+            die("too many periods ahead");
+        }
     }
     methods[method_count - 1].seconds = fit_common(&b);
     for (size_t i = 0; i < method_count; i++) {
-        for (size_t k = 0; k < b.count; k++) {
+        for (size_t k = 0; k < b.list.count; k++) {
             run_series(&b, &methods[i], k);
         }
-        print(&methods[i], b.count);
+        print(&methods[i], b.list.count);
     }
     free(line);
     alm_arena_destroy(b.scratch);
-    alm_arena_destroy(b.arena);
+    alm_arena_destroy(b.list.arena);
     return 0;
 }
