@@ -1,12 +1,12 @@
 /* choice.h: the automatic forecaster: what is used where nothing else is asked for.
  *
- * The plain mean (combination.h) of exponential smoothing and of complex exponential smoothing, each
- * averaged over its forms, and of the dynamic optimised theta model.
+ * The plain mean (combination.h) of exponential smoothing and of complex exponential smoothing,
+ * each averaged over its forms, and of the dynamic optimised theta model.
  *
- * LONG SEASONS, of more than ALM_ETS_SEASON_MAX periods (weeks of a year). Where five whole ones are
- * there, only the newest five are looked at, and half of the forecast is complex smoothing, which
- * follows such a season by itself; the other half are smoothing and ARIMA of values that the season
- * is taken out of.
+ * LONG SEASONS, of more than ALM_ETS_SEASON_MAX periods (weeks of a year). Where five whole ones
+ * are there, only the newest five are looked at, and half of the forecast is complex smoothing,
+ * which follows such a season by itself; the other half are smoothing and ARIMA of values that the
+ * season is taken out of.
  *
  * All of that, and the strengths of the averages, were chosen by rolling origins on the past parts
  * of the monthly series of M3 and the weekly ones of M4; what came after was not looked at for it.
