@@ -8,8 +8,12 @@
  * which follows such a season by itself; the other half are smoothing and ARIMA of values that the
  * season is taken out of.
  *
+ * RARE DEMAND, in fewer than one of 1.32 periods and never below 0, without a significant season:
+ * IMAPA alone (adida.h).
+ *
  * All of that, and the strengths of the averages, were chosen by rolling origins on the past parts
- * of the monthly series of M3 and the weekly ones of M4; what came after was not looked at for it.
+ * of the monthly series of M3, the weekly ones of M4 and of car parts; what came after was not
+ * looked at for it.
  *
  * FALL BACK. Every past that any forecaster takes has a forecast. Members that cannot be used are
  * named with the reason, and without any the newest value stays. */
@@ -26,6 +30,8 @@
     X(CONSTANT, "constant", "all known values are equal")                         \
     X(NO_FIT, "no_fit", "no fit has finite errors")                               \
     X(EXPLODES, "explodes", "its forecast runs far beyond what has been seen")    \
+    X(LONG_SEASON, "long_season", "others follow a long season better")           \
+    X(RARE, "rare", "demand is rare")                                             \
     X(NOT_NEEDED, "not_needed", "others can be used")
 
 typedef enum alm_choice_reason {
