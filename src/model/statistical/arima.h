@@ -60,7 +60,9 @@ typedef struct alm_arima_facts {
     size_t known;    /* values in the likelihood: known ones less differences */
 } alm_arima_facts;
 
-/* One order, as a state of alm_arima. `regressors` may be NULL; they are copied.
+/* One order, or the order by search where `order` is NULL (a season that is too long is left out
+ * then; give it Fourier terms among the regressors), as a state of alm_arima. `regressors` may be
+ * NULL; they are copied.
  * ALM_ERR_INVALID: the order is not one that this file fits, or a regressor is not known in a
  * period of the past, or follows from the others; ALM_ERR_INCOMPLETE: fewer known values than
  * coefficients and 2. */
