@@ -71,7 +71,8 @@ ALM_NODISCARD alm_err alm_arima_fit(const alm_past *past, const alm_arima_order 
                                     void **state, alm_error *error);
 
 /* Are the regressors known for the next `steps` periods? Ask before alm_arima.mean, which says NaN
- * where they are not. ALM_ERR_INCOMPLETE names the regressor and the period. */
+ * where they are not; alm_arima.update takes a value of such a period as not known.
+ * ALM_ERR_INCOMPLETE names the regressor and the period. */
 ALM_NODISCARD alm_err alm_arima_check_plan(const void *state, size_t steps, alm_error *error);
 
 void alm_arima_describe(const void *state, alm_arima_facts *out);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/arima_values.h"
 #include "num/elementary.h"
 
 #define LOG_2 0.6931471805599453
@@ -68,21 +69,6 @@ static void subtract(double *restrict target, const double *restrict source, dou
     for (size_t i = 0; i < n; i++) {
         target[i] -= c * source[i];
     }
-}
-
-static double product(const double *a, const double *b, size_t n)
-{
-    double lane[4] = {0};
-    size_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (size_t l = 0; l < 4; l++) {
-            lane[l] += a[t + l] * b[t + l];
-        }
-    }
-    for (; t < n; t++) {
-        lane[0] += a[t] * b[t];
-    }
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
 /* Upper triangle of a = U'U in place, of a matrix that may be singular: pivots below `part` of
@@ -154,7 +140,7 @@ static void fill_system(almi_whitener *w)
             subtract(w->product + i * r, w->gram + k * r, -w->u[i * r + k], r);
         }
         for (size_t j = i; j < r; j++) {
-            w->factor[i * r + j] = (i == j) + product(w->product + i * r + j, w->u + j * r + j,
+            w->factor[i * r + j] = (i == j) + almi_product(w->product + i * r + j, w->u + j * r + j,
                                                       r - j);
         }
     }
@@ -237,7 +223,7 @@ static void times_l(const almi_whitener *w, bool is_transposed, const double *v,
     }
     for (size_t i = 0; !w->is_sparse && i < r; i++) {
         if (is_transposed) {
-            out[i] = product(w->u + i * r + i, v + i, r - i);
+            out[i] = almi_product(w->u + i * r + i, v + i, r - i);
         } else {
             subtract(out + i, w->u + i * r + i, -v[i], r - i);
         }
@@ -254,7 +240,7 @@ static void solve(const almi_whitener *w, double *v)
     }
     for (size_t i = r; i-- > 0;) {
         const double *row = w->factor + i * r;
-        v[i] = (v[i] - product(row + i + 1, v + i + 1, r - i - 1)) / row[i];
+        v[i] = (v[i] - almi_product(row + i + 1, v + i + 1, r - i - 1)) / row[i];
     }
 }
 

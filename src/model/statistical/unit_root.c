@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/arima_values.h"
+
 #define KPSS_5_PERCENT .463
 #define LEVEL_DIFFERENCES_MAX 2
 #define SHORTEST 6 /* values; fewer tell nothing about a level */
@@ -213,25 +215,6 @@ static double variance_of(const double *v, size_t n)
     return sum / (double)n;
 }
 
-/* Between neighbours; before the first and behind the last known value, that value. */
-static void bridge(const alm_past *past, double *out)
-{
-    size_t before = past->count;
-    for (size_t t = 0; t < past->count; t++) {
-        size_t behind = t;
-        while (behind < past->count && isnan(past->y[behind])) {
-            behind++;
-        }
-        before = behind == t ? t : before;
-        bool has_before = before < past->count;
-        bool has_behind = behind < past->count;
-        double a = has_before ? past->y[before] : has_behind ? past->y[behind] : 0;
-        double b = has_behind ? past->y[behind] : a;
-        bool is_inside = has_before && has_behind && behind > before;
-        out[t] = is_inside ? a + (b - a) * ((double)(t - before) / (double)(behind - before)) : a;
-    }
-}
-
 double almi_season_strength(const alm_past *past, alm_arena *scratch)
 {
     size_t n = past->count;
@@ -242,7 +225,7 @@ double almi_season_strength(const alm_past *past, alm_arena *scratch)
     double *y = ALM_NEW_ARRAY(scratch, double, n);
     double *season = ALM_NEW_ARRAY(scratch, double, n);
     double *trend = ALM_NEW_ARRAY(scratch, double, n);
-    bridge(past, y);
+    almi_bridge(past->y, n, y);
     decompose(y, n, m, season, trend, scratch);
     for (size_t t = 0; t < n; t++) {
         trend[t] = y[t] - trend[t] - season[t];
