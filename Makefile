@@ -5,8 +5,8 @@ JOBS  ?= $(shell nproc)
 FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
-.PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve accuracy \
-  fuzz-http clients soak soak-clients format clean bootstrap
+.PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve \
+  bench-forecast accuracy fuzz-http clients soak soak-clients format clean bootstrap
 
 build: bootstrap
 	@cmake --preset release
@@ -51,6 +51,11 @@ bench-inference: build
 # The service beside the bare HTTP library and FastAPI, on two quiet processors; three minutes.
 bench-serve: build
 	bench/run serve
+
+# Statistical forecasters beside statsforecast, on one core; DATA=<folder of the reference data
+# sets>; some ten minutes.
+bench-forecast: build
+	DATA="$(DATA)" bench/run forecast
 
 # DATA=<folder of the reference data sets>; says SKIPPED where it is not there.
 accuracy: build

@@ -3,55 +3,39 @@
  *
  *     competition_bench < INPUT
  *
- * INPUT is lines of words: `series ID SEASON N y.. H t..` (the past, and what came then), then
- * `forecast METHOD ID f..` with H values each. Output is a line of JSON per method, ours with
+ * INPUT is `kinds NAME..` (of ours; without this line all), lines of series (series_lines.h), then
+ * `forecast METHOD ID f..` with a value per step. Output is a line of JSON per method, ours with
  * `seconds` of the processor, those of others with `farthest`: the largest distance from ours of
- * the same name. tools/accuracy makes the input and judges the output. */
+ * the same name, in units of the eighth digit; then lines with a `verdict` on the losses, the mean
+ * absolute scaled error of each series. tools/accuracy and bench/forecast_peers.py make the input
+ * and judge the output. */
 #include "base/json.h"
-#include "model/statistical/statistical.h"
-#include "num/metrics.h"
+#include "num/compare_forecasts.h"
+#include "series_lines.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define METHODS_MAX 64
-#define LINE_BYTES ((size_t)1 << 20)
-#define STEPS_MAX 64
-
-typedef struct series {
-    alm_str id;
-    alm_past past;
-    double *then;
-    size_t steps;
-    alm_scale scale;
-    double *own; /* kinds x steps */
-} series;
+#define STEPS_MAX 512
+#define ALPHA 0.05 /* of the verdicts */
 
 typedef struct method {
     alm_str name;
     alm_metrics metrics;
     double seconds;  /* ours; else NaN */
-    double farthest; /* theirs; NaN: we have none of the name */
+    double farthest; /* theirs, in eighth digits; NaN: we have none of the name */
+    double *losses;  /* by series; NaN: no forecast, or no scale */
 } method;
 
 typedef struct bench {
-    alm_arena *arena;
+    series_list list;
     const alm_forecaster_kind *const *kind;
     size_t kinds;
-    series *series;
-    size_t count, room, next;
+    size_t next;
     method method[METHODS_MAX];
     size_t methods;
 } bench;
-
-static void die(const char *why)
-{
-    fprintf(stderr, "competition_bench: %s\n", why);
-    exit(2);
-}
 
 static double seconds_now(void)
 {
@@ -60,74 +44,47 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static double number(alm_str *rest)
-{
-    double value = 0;
-    if (!alm_str_to_double(alm_str_split(rest, ' '), &value)) {
-        die("a number was expected");
-    }
-    return value;
-}
-
-static double *numbers(bench *b, alm_str *rest, size_t count)
-{
-    double *out = ALM_NEW_ARRAY(b->arena, double, count);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = number(rest);
-    }
-    return out;
-}
-
-static alm_str text(bench *b, alm_str word)
-{
-    return (alm_str){alm_arena_copy_text(b->arena, word.data, word.size), word.size};
-}
-
 /* ---- ours ---- */
 
-static void add_series(bench *b, alm_str *rest)
+static void add_window(method *m, series_list *list, size_t index, const double *forecast)
 {
-    if (b->count == b->room) {
-        series *more = ALM_NEW_ARRAY(b->arena, series, 2 * b->room + 64);
-        if (b->count) {
-            memcpy(more, b->series, b->count * sizeof *more);
+    const series *s = &list->series[index];
+    alm_metrics_add_window(&m->metrics, s->then, forecast, s->steps, s->scale);
+    alm_metrics one = {0};
+    alm_metrics_add_window(&one, s->then, forecast, s->steps, s->scale);
+    if (!m->losses) {
+        m->losses = ALM_NEW_ARRAY(list->arena, double, list->count);
+        for (size_t i = 0; i < list->count; i++) {
+            m->losses[i] = (double)NAN;
         }
-        b->series = more;
-        b->room = 2 * b->room + 64;
     }
-    series *s = &b->series[b->count++];
-    s->id = text(b, alm_str_split(rest, ' '));
-    s->past.season = (size_t)number(rest);
-    s->past.count = (size_t)number(rest);
-    s->past.y = numbers(b, rest, s->past.count);
-    s->steps = (size_t)number(rest);
-    s->then = numbers(b, rest, s->steps);
-    s->own = ALM_NEW_ARRAY(b->arena, double, b->kinds * s->steps);
-    s->scale = alm_scale_of(s->past.y, s->past.count, s->past.season);
+    m->losses[index] = alm_metrics_mase(&one);
 }
 
 static void forecast_all(bench *b)
 {
     alm_arena *scratch = alm_arena_create(0);
+    for (size_t i = 0; i < b->list.count; i++) {
+        series *s = &b->list.series[i];
+        s->own = ALM_NEW_ARRAY(b->list.arena, double, b->kinds * s->steps);
+    }
     for (size_t k = 0; k < b->kinds; k++) {
         method *m = &b->method[b->methods++];
         *m = (method){.name = alm_str_of(b->kind[k]->name), .farthest = (double)NAN};
         double start = seconds_now();
-        for (size_t i = 0; i < b->count; i++) {
-            series *s = &b->series[i];
+        for (size_t i = 0; i < b->list.count; i++) {
+            series *s = &b->list.series[i];
             alm_error error;
             void *state = NULL;
             alm_arena_reset(scratch);
-            if (b->kind[k]->fit(&s->past, scratch, &state, &error) != ALM_OK) {
+            if (fit_series(b->kind[k], s, scratch, &state, &error) != ALM_OK) {
                 die(error.message);
             }
             b->kind[k]->mean(state, s->steps, s->own + k * s->steps);
         }
         m->seconds = seconds_now() - start;
-        for (size_t i = 0; i < b->count; i++) {
-            series *s = &b->series[i];
-            alm_metrics_add_window(&m->metrics, s->then, s->own + k * s->steps, s->steps,
-                                   s->scale);
+        for (size_t i = 0; i < b->list.count; i++) {
+            add_window(m, &b->list, i, b->list.series[i].own + k * b->list.series[i].steps);
         }
     }
     alm_arena_destroy(scratch);
@@ -146,22 +103,37 @@ static method *find_method(bench *b, alm_str name)
         die("too many methods");
     }
     method *m = &b->method[b->methods++];
-    *m = (method){.name = text(b, name), .seconds = (double)NAN, .farthest = (double)NAN};
+    *m = (method){.name = text(b->list.arena, name), .seconds = (double)NAN,
+                  .farthest = (double)NAN};
     return m;
 }
 
 /* Forecasts come in the order of the series, method by method. */
 static series *find_series(bench *b, alm_str id)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        series *s = &b->series[b->next];
-        b->next = b->next + 1 == b->count ? 0 : b->next + 1;
+    for (size_t i = 0; i < b->list.count; i++) {
+        series *s = &b->list.series[b->next];
+        b->next = b->next + 1 == b->list.count ? 0 : b->next + 1;
         if (alm_str_equal(s->id, id)) {
             return s;
         }
     }
     die("a forecast of no series");
     return NULL;
+}
+
+/* Distance in units of the eighth digit of `theirs`: at most half of one when they rounded ours. */
+static double digits_off(double theirs, double own)
+{
+    double unit = 1e-7;
+    double lead = fabs(theirs);
+    for (; lead >= 10; lead /= 10) {
+        unit *= 10;
+    }
+    for (; lead > 0 && lead < 1; lead *= 10) {
+        unit /= 10;
+    }
+    return fabs(theirs - own) / unit;
 }
 
 static void add_forecast(bench *b, alm_str *rest)
@@ -172,10 +144,10 @@ static void add_forecast(bench *b, alm_str *rest)
     for (size_t h = 0; h < s->steps && h < STEPS_MAX; h++) {
         forecast[h] = number(rest);
     }
-    alm_metrics_add_window(&m->metrics, s->then, forecast, s->steps, s->scale);
+    add_window(m, &b->list, (size_t)(s - b->list.series), forecast);
     for (size_t k = 0; k < b->kinds; k++) {
         for (size_t h = 0; alm_str_is(m->name, b->kind[k]->name) && h < s->steps; h++) {
-            double distance = fabs(forecast[h] - s->own[k * s->steps + h]);
+            double distance = digits_off(forecast[h], s->own[k * s->steps + h]);
             m->farthest = distance <= m->farthest ? m->farthest : distance;
         }
     }
@@ -192,6 +164,8 @@ static void print(const method *m)
     alm_json_put_i64(&json, "series", (int64_t)m->metrics.smape_windows);
     alm_json_put_double(&json, "smape", alm_metrics_smape(&m->metrics));
     alm_json_put_double(&json, "mase", alm_metrics_mase(&m->metrics));
+    alm_json_put_double(&json, "rmsse", alm_metrics_rmsse(&m->metrics));
+    alm_json_put_double(&json, "bias", alm_metrics_bias(&m->metrics));
     if (!isnan(m->seconds)) {
         alm_json_put_double(&json, "seconds", m->seconds);
     }
@@ -203,16 +177,89 @@ static void print(const method *m)
     alm_buffer_deinit(&out);
 }
 
+static void print_verdict(const char *verdict)
+{
+    alm_buffer out = {0};
+    alm_json_writer json = alm_json_writer_on(&out);
+    alm_json_open_object(&json);
+    alm_json_put_text(&json, "verdict", verdict);
+    alm_json_close_object(&json);
+    printf("%.*s\n", (int)out.size, out.data);
+    alm_buffer_deinit(&out);
+}
+
+/* Of [first, last): the smallest mean loss. */
+static const method *best_of(const bench *b, size_t first, size_t last)
+{
+    const method *best = NULL;
+    for (const method *m = b->method + first; m < b->method + last; m++) {
+        if (!best || alm_metrics_mase(&m->metrics) < alm_metrics_mase(&best->metrics)) {
+            best = m;
+        }
+    }
+    return best;
+}
+
+/* Our best against the best of others, and all by their ranks. */
+static void print_verdicts(const bench *b)
+{
+    alm_arena *arena = b->list.arena;
+    double *losses = ALM_NEW_ARRAY(arena, double, b->list.count * b->methods);
+    const char *names[METHODS_MAX];
+    for (size_t m = 0; m < b->methods; m++) {
+        alm_str name = b->method[m].name;
+        names[m] = m < b->kinds ? name.data
+                                : alm_arena_printf(arena, ALM_STR_FMT " (submitted)",
+                                                   ALM_STR_ARG(name));
+        for (size_t i = 0; i < b->list.count; i++) {
+            losses[i * b->methods + m] = b->method[m].losses[i];
+        }
+    }
+    const method *ours = best_of(b, 0, b->kinds);
+    for (size_t m = 0; ours && m < b->methods; m++) {
+        const method *other = &b->method[m];
+        if (other != ours && (m < b->kinds || other == best_of(b, b->kinds, b->methods))) {
+            alm_paired_test test = alm_compare_losses(ours->losses, other->losses, b->list.count,
+                                                      1, 1);
+            print_verdict(alm_compare_verdict(names[ours - b->method], names[m], &test, ALPHA,
+                                              arena));
+        }
+    }
+    alm_rank_test ranks = alm_rank_methods(losses, b->list.count, b->methods, ALPHA, arena);
+    print_verdict(alm_rank_verdict(names, &ranks, arena));
+}
+
+/* All kinds but those of counts: values of competitions are measured. */
+static size_t measured_kinds(const alm_forecaster_kind **out)
+{
+    size_t all = 0;
+    size_t count = 0;
+    const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&all);
+    for (size_t k = 0; k < all; k++) {
+        if (kinds[k]->traits.support != ALM_SUPPORT_COUNT) {
+            out[count++] = kinds[k];
+        }
+    }
+    return count;
+}
+
 int main(void)
 {
-    bench b = {.arena = alm_arena_create(0)};
+    bench b = {.list = {.arena = alm_arena_create(0)}};
     char *line = malloc(LINE_BYTES);
-    b.kind = alm_forecaster_kinds(&b.kinds);
+    const alm_forecaster_kind *named[METHODS_MAX];
+    b.kinds = measured_kinds(named);
+    b.kind = named;
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');
+        if (alm_str_is(word, "kinds")) {
+            b.kinds = named_kinds(rest, named, METHODS_MAX);
+            b.kind = named;
+            continue;
+        }
         if (alm_str_is(word, "series")) {
-            add_series(&b, &rest);
+            add_series(&b.list, &rest);
             continue;
         }
         if (b.methods == 0) {
@@ -226,7 +273,10 @@ int main(void)
     for (size_t i = 0; i < b.methods; i++) {
         print(&b.method[i]);
     }
+    if (b.list.count > 0 && b.methods > 1) {
+        print_verdicts(&b);
+    }
     free(line);
-    alm_arena_destroy(b.arena);
+    alm_arena_destroy(b.list.arena);
     return 0;
 }

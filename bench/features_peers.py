@@ -1,6 +1,6 @@
 """ns per feature value of the peers: coreforecast, mlforecast (Polars) and Polars over().
 
-    features_peers.py SERIES REPEATS [panel_37]
+    features_peers.py SERIES REPEATS [panel_37 | core]
                                one JSON object {"name","value","unit"} per line
 
 Processor time. `_first` is the first use in this process, with the memory that it has to be given:
@@ -8,8 +8,8 @@ what a program pays that computes its features once. `_warm` is the best repeat 
 The same 30 features as features_bench: 18 lags, and rolling statistics over the same windows. The
 peers have no rolling sum everywhere, so the three sums are rolling means here. A window is used
 from its first value on (min_samples 1). `panel_37` has two more lags and five features of the
-calendar, and mlforecast is called with its defaults, which drop the rows that lack a lag. Threads
-are set by the caller's environment.
+calendar, and mlforecast is called with its defaults, which drop the rows that lack a lag. `core`:
+coreforecast alone. Threads are set by the caller's environment.
 """
 import json
 import sys
@@ -96,6 +96,8 @@ def main():
     if sys.argv[3:] == ["panel_37"]:
         runs = (("mlforecast_panel_37", COUNT_37, lambda: run_mlforecast(frame, True)),
                 ("polars_panel_37", COUNT_37, lambda: run_polars(frame, True)))
+    elif sys.argv[3:] == ["core"]:
+        runs = (("coreforecast", COUNT, lambda: run_core(values, series)),)
     else:
         runs = (("coreforecast", COUNT, lambda: run_core(values, series)),
                 ("mlforecast", COUNT, lambda: run_mlforecast(frame)),

@@ -24,6 +24,7 @@
     X(models_history)       \
     X(import)               \
     X(predict)              \
+    X(forecast)             \
     X(serve)                \
     X(replay)               \
     X(keys_add)             \

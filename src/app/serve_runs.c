@@ -28,12 +28,12 @@ void almi_serve_runs_follow(const almi_serve_runs *runs)
     }
 }
 
-void almi_serve_runs_renew(almi_serve_runs *runs)
+const alm_committed_set *almi_serve_runs_renew(almi_serve_runs *runs)
 {
     bool changed = false;
     alm_error error;
     if (!runs->committed) {
-        return;
+        return NULL;
     }
     const alm_service *service = runs->service;
     alm_err code = alm_committed_refresh(runs->committed, alm_env_now(service->env), &changed,
@@ -50,6 +50,7 @@ void almi_serve_runs_renew(almi_serve_runs *runs)
     if (changed) {
         almi_serve_runs_follow(runs);
     }
+    return alm_committed_current(runs->committed);
 }
 
 static alm_err open_runs(almi_cli *cli, int workers, almi_serve_runs *runs, alm_error *error)
@@ -65,7 +66,7 @@ static alm_err open_runs(almi_cli *cli, int workers, almi_serve_runs *runs, alm_
         .engine_memory_bytes = ENGINE_MEMORY,
         .retry_s = RETRY_S};
     ALM_TRY(alm_committed_create(&options, &runs->committed, error));
-    almi_serve_runs_renew(runs);
+    (void)almi_serve_runs_renew(runs);
     return ALM_OK;
 }
 

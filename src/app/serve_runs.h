@@ -17,8 +17,9 @@ typedef struct almi_serve_runs {
  * Without --project and without a project here nothing is served of one, and a note says so. */
 ALM_NODISCARD alm_err almi_serve_runs_open(almi_cli *cli, int workers, almi_serve_runs *out,
                                            alm_service *service, alm_error *error);
-/* Looks for what is new; problems are logged when something has changed. */
-void almi_serve_runs_renew(almi_serve_runs *runs);
+/* Looks for what is new; problems are logged when something has changed. The set in force, for the
+ * thread that renews; NULL: no runs are served. */
+const alm_committed_set *almi_serve_runs_renew(almi_serve_runs *runs);
 /* Tells the service's live which runs are in force; each renewal does so when they change. */
 void almi_serve_runs_follow(const almi_serve_runs *runs);
 /* After the server has stopped. */

@@ -218,6 +218,12 @@ static void exchange(almi_served_releases *all, uint64_t now_ns, alm_observer *o
 
 /* ---- where the aliases lead ---- */
 
+/* A set with a problem may not have seen the ledger. */
+static bool has_news(const almi_served_releases *all, const alm_committed_set *runs)
+{
+    return !runs || runs->problem.size > 0 || runs->ledger_seq != all->head.seq;
+}
+
 static alm_err look(almi_served_releases *all, alm_error *error)
 {
     alm_ledger_head head;
@@ -244,13 +250,14 @@ static alm_err look(almi_served_releases *all, alm_error *error)
     return ALM_OK;
 }
 
-void almi_served_releases_renew(almi_served_releases *all, alm_observer *observer)
+void almi_served_releases_renew(almi_served_releases *all, const alm_committed_set *runs,
+                                alm_observer *observer)
 {
     alm_error error = {0};
     if (!all) {
         return;
     }
-    alm_err code = look(all, &error);
+    alm_err code = has_news(all, runs) ? look(all, &error) : ALM_OK;
     if (code != ALM_OK && !all->has_problem) {
         alm_observer_log(observer, ALM_LOG_ERROR, "where the aliases of --release lead cannot be "
                          "seen, what is loaded goes on answering: %s", error.message);

@@ -16,6 +16,7 @@
 
 #include "app/cli.h"
 #include "http/observer.h"
+#include "serve/committed/committed.h"
 #include "serve/models/model_set.h"
 
 typedef struct almi_served_releases almi_served_releases;
@@ -23,9 +24,11 @@ typedef struct almi_served_releases almi_served_releases;
 /* Those of --release, loaded; without the option *out is NULL. The set is borrowed. */
 ALM_NODISCARD alm_err almi_served_releases_open(almi_cli *cli, alm_model_set *set,
                                                 almi_served_releases **out, alm_error *error);
-/* Looks where the aliases lead; quick when the ledger has nothing new. Takes NULL. Called by one
- * thread, the one that opened the session's registry. */
-void almi_served_releases_renew(almi_served_releases *releases, alm_observer *observer);
+/* Looks where the aliases lead; quick when the ledger has nothing new. `runs` (NULL: none are
+ * served), the set that was refreshed just before, has seen whether it has, so that this is not
+ * looked up twice. Takes NULL. Called by one thread, the one that opened the session's registry. */
+void almi_served_releases_renew(almi_served_releases *releases, const alm_committed_set *runs,
+                                alm_observer *observer);
 /* Waits for a load that is going on. Takes NULL. */
 void almi_served_releases_close(almi_served_releases *releases);
 

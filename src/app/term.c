@@ -23,6 +23,18 @@ static int detect_width(bool out_is_terminal)
     return out_is_terminal ? 80 : 0;
 }
 
+/* As the C library would, but without asking it: no result depends on a locale. */
+static bool detect_unicode(const char *kind)
+{
+    static const char *const NAMES[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *locale = NULL;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && (!locale || !locale[0]); i++) {
+        locale = getenv(NAMES[i]);
+    }
+    return locale && (strcasestr(locale, "utf-8") || strcasestr(locale, "utf8")) &&
+           (!kind || strcmp(kind, "dumb") != 0);
+}
+
 almi_term almi_term_detect(void)
 {
     const char *no_colour = getenv("NO_COLOR");
@@ -33,6 +45,7 @@ almi_term almi_term_detect(void)
     term.out_colour = colour && term.out_is_terminal;
     term.err_colour = colour && term.err_is_terminal;
     term.width = detect_width(term.out_is_terminal);
+    term.unicode = detect_unicode(kind);
     return term;
 }
 

@@ -13,6 +13,7 @@ typedef struct almi_term {
     bool out_colour;
     bool err_colour;
     int width; /* columns of standard output; 0: not bounded */
+    bool unicode; /* charts may be drawn with more than ASCII: the locale says UTF-8 */
 } almi_term;
 
 almi_term almi_term_detect(void);

@@ -15,11 +15,12 @@
 #define WAITING_MAX 8
 
 typedef struct world {
+    cases_counts counts;
     alm_mutex busy;
     alm_later *waiting[WAITING_MAX];
     int waiting_count;
-    _Atomic int asked, finished, handled, done, unsent;
-    bool admits;
+    _Atomic int asked, finished;
+    _Atomic bool admits;
     char seen[65536]; /* body of the newest */
 } world;
 
@@ -70,7 +71,7 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     world *w = context;
     assert_ptr_equal(slot, w);
     snprintf(w->seen, sizeof w->seen, ALM_STR_FMT, ALM_STR_ARG(request->body));
-    w->handled++;
+    w->counts.handled++;
     if (alm_str_is(request->path, "/twice") && w->asked % 2 == 1) {
         put_off(w, request, reply); /* the reply itself comes later, too */
         return;
@@ -80,21 +81,9 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     alm_buffer_text(reply->body, "hello");
 }
 
-static void done(void *context, const alm_request *request, void *slot, const alm_reply *reply,
-                 bool sent)
-{
-    (void)request;
-    (void)slot;
-    (void)reply;
-    world *w = context;
-    w->done++;
-    w->unsent += !sent;
-}
-
 typedef struct fixture {
+    cases_fixture served;
     world *world;
-    alm_server *server;
-    alm_buffer reply;
 } fixture;
 
 static void start(fixture *f, bool admits)
@@ -102,28 +91,24 @@ static void start(fixture *f, bool admits)
     static world w;
     w = (world){.admits = admits};
     alm_mutex_init(&w.busy);
-    *f = (fixture){.world = &w};
+    f->world = &w;
     alm_server_settings settings = alm_server_defaults;
-    alm_server_handler handler = {.admit = admit, .handle = handle, .done = done, .context = &w};
-    settings.port = 0;
+    alm_server_handler handler = {
+        .admit = admit, .handle = handle, .done = cases_done, .context = &w};
     settings.drain_seconds = 5;
-    assert_int_equal(alm_server_start(&cases_env, &settings, &handler, &f->server, NULL), ALM_OK);
+    assert_true(cases_start(&f->served, &cases_env, settings, handler));
 }
 
 static void stop(fixture *f)
 {
-    alm_server_stop(f->server);
+    cases_stop(&f->served);
     assert_int_equal(f->world->asked, f->world->finished);
     alm_mutex_deinit(&f->world->busy);
-    alm_buffer_deinit(&f->reply);
 }
 
-static void wait_for(const _Atomic int *count, int value)
+static void ask(fixture *f, const char *bytes)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-    while (*count < value) {
-        (void)nanosleep(&pause, NULL);
-    }
+    cases_ask(f->served.server, bytes, &f->served.reply);
 }
 
 /* Opens the gate for all that wait. */
@@ -141,13 +126,10 @@ static void open_gate(world *w)
 static void ask_through(fixture *f, int fd, const char *bytes, size_t size)
 {
     int asked = f->world->asked;
-    alm_buffer_clear(&f->reply);
     assert_true(cases_send(fd, bytes, size));
-    wait_for(&f->world->asked, asked + 1);
+    cases_wait_for(&f->world->asked, asked + 1);
     open_gate(f->world);
-    struct pollfd reading = {.fd = fd, .events = POLLIN};
-    assert_int_equal(poll(&reading, 1, 20000), 1);
-    cases_receive(fd, 100, &f->reply);
+    cases_receive_reply(fd, &f->served.reply);
 }
 
 #define HEAD(method, length) \
@@ -158,22 +140,21 @@ static void others_are_answered_meanwhile(void **state)
     (void)state;
     fixture f;
     start(&f, true);
-    int fd = cases_connect(f.server);
+    int fd = cases_connect(f.served.server);
     const char *text = "GET /gated HTTP/1.1\r\nHost: h\r\n\r\n";
     assert_true(cases_send(fd, text, strlen(text)));
-    wait_for(&f.world->asked, 1);
+    cases_wait_for(&f.world->asked, 1);
     for (int i = 0; i < 20; i++) { /* by the same event loop: there is one */
-        cases_ask(f.server, "GET /free HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &f.reply);
-        assert_int_equal(cases_status(&f.reply), 200);
+        ask(&f, "GET /free HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        assert_int_equal(cases_status(&f.served.reply), 200);
     }
     assert_int_equal(f.world->finished, 0);
     open_gate(f.world);
-    alm_buffer_clear(&f.reply);
-    cases_receive(fd, 2000, &f.reply);
-    assert_int_equal(cases_status(&f.reply), 200);
+    cases_receive_reply(fd, &f.served.reply);
+    assert_int_equal(cases_status(&f.served.reply), 200);
     (void)close(fd);
     stop(&f);
-    assert_int_equal(f.world->handled, 21);
+    assert_int_equal(f.world->counts.handled, 21);
 }
 
 static void bodies_wait_and_come_whole(void **state)
@@ -181,9 +162,9 @@ static void bodies_wait_and_come_whole(void **state)
     (void)state;
     fixture f;
     start(&f, true);
-    int fd = cases_connect(f.server);
+    int fd = cases_connect(f.served.server);
     ask_through(&f, fd, HEAD("POST", "4") "body", sizeof HEAD("POST", "4") + 3);
-    assert_int_equal(cases_status(&f.reply), 200);
+    assert_int_equal(cases_status(&f.served.reply), 200);
     assert_string_equal(f.world->seen, "body");
     ask_through(&f, fd, HEAD("POST", "0"), sizeof HEAD("POST", "0") - 1);
     assert_string_equal(f.world->seen, "");
@@ -196,12 +177,12 @@ static void bodies_wait_and_come_whole(void **state)
     memcpy(large, HEAD("POST", "60000"), sizeof HEAD("POST", "60000") - 1);
     memset(large + sizeof HEAD("POST", "60000") - 1, 'x', 60000);
     ask_through(&f, fd, large, sizeof large);
-    assert_int_equal(cases_status(&f.reply), 200);
+    assert_int_equal(cases_status(&f.served.reply), 200);
     assert_int_equal(strspn(f.world->seen, "x"), 60000);
     (void)close(fd);
     stop(&f);
-    assert_int_equal(f.world->handled, 4);
-    assert_int_equal(f.world->unsent, 0);
+    assert_int_equal(f.world->counts.handled, 4);
+    assert_int_equal(f.world->counts.unsent, 0);
 }
 
 static void a_body_may_come_after_the_decision(void **state)
@@ -209,15 +190,14 @@ static void a_body_may_come_after_the_decision(void **state)
     (void)state;
     fixture f;
     start(&f, true);
-    int fd = cases_connect(f.server);
+    int fd = cases_connect(f.served.server);
     assert_true(cases_send(fd, HEAD("POST", "4"), sizeof HEAD("POST", "4") - 1));
-    wait_for(&f.world->asked, 1);
+    cases_wait_for(&f.world->asked, 1);
     open_gate(f.world);
-    wait_for(&f.world->finished, 1);
+    cases_wait_for(&f.world->finished, 1);
     assert_true(cases_send(fd, "body", 4));
-    alm_buffer_clear(&f.reply);
-    cases_receive(fd, 1000, &f.reply);
-    assert_int_equal(cases_status(&f.reply), 200);
+    cases_receive_reply(fd, &f.served.reply);
+    assert_int_equal(cases_status(&f.served.reply), 200);
     assert_string_equal(f.world->seen, "body");
     (void)close(fd);
     stop(&f);
@@ -228,21 +208,21 @@ static void refusals_end_or_keep_the_connection(void **state)
     (void)state;
     fixture f;
     start(&f, false);
-    int fd = cases_connect(f.server);
+    int fd = cases_connect(f.served.server);
     for (int i = 0; i < 3; i++) { /* small bodies are read and dropped, so the connection stays */
         ask_through(&f, fd, HEAD("POST", "4") "body", sizeof HEAD("POST", "4") + 3);
-        assert_int_equal(cases_status(&f.reply), 401);
+        assert_int_equal(cases_status(&f.served.reply), 401);
         ask_through(&f, fd, HEAD("GET", "0"), sizeof HEAD("GET", "0") - 1);
-        assert_int_equal(cases_status(&f.reply), 401);
+        assert_int_equal(cases_status(&f.served.reply), 401);
     }
     /* A large one is not waited for. */
     ask_through(&f, fd, HEAD("POST", "9000000"), sizeof HEAD("POST", "9000000") - 1);
-    assert_int_equal(cases_status(&f.reply), 401);
-    assert_true(cases_is_closed(fd, 2000));
+    assert_int_equal(cases_status(&f.served.reply), 401);
+    assert_true(cases_is_closed(fd));
     (void)close(fd);
     stop(&f);
-    assert_int_equal(f.world->handled, 0);
-    assert_int_equal(f.world->done, 7);
+    assert_int_equal(f.world->counts.handled, 0);
+    assert_int_equal(f.world->counts.done, 7);
 }
 
 static void a_reply_may_come_later_as_well(void **state)
@@ -250,20 +230,20 @@ static void a_reply_may_come_later_as_well(void **state)
     (void)state;
     fixture f;
     start(&f, true);
-    int fd = cases_connect(f.server);
+    int fd = cases_connect(f.served.server);
     const char *text = "GET /twice HTTP/1.1\r\nHost: h\r\n\r\n";
     assert_true(cases_send(fd, text, strlen(text)));
-    wait_for(&f.world->asked, 1);
+    cases_wait_for(&f.world->asked, 1);
     f.world->admits = true;
     open_gate(f.world);
-    wait_for(&f.world->asked, 2);
+    cases_wait_for(&f.world->asked, 2);
     f.world->admits = false; /* so that finishing sets a reply */
     open_gate(f.world);
-    cases_receive(fd, 1000, &f.reply);
-    assert_int_equal(cases_status(&f.reply), 401);
+    cases_receive_reply(fd, &f.served.reply);
+    assert_int_equal(cases_status(&f.served.reply), 401);
     (void)close(fd);
     stop(&f);
-    assert_int_equal(f.world->handled, 1);
+    assert_int_equal(f.world->counts.handled, 1);
     assert_int_equal(f.world->finished, 2);
 }
 
@@ -273,18 +253,18 @@ static void a_client_may_be_gone(void **state)
     fixture f;
     start(&f, true);
     for (int i = 0; i < 4; i++) {
-        int fd = cases_connect(f.server);
+        int fd = cases_connect(f.served.server);
         struct linger at_once = {.l_onoff = 1}; /* with a reset */
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         const char *text = i % 2 ? HEAD("POST", "4") : HEAD("GET", "0");
         assert_true(cases_send(fd, text, strlen(text)));
-        wait_for(&f.world->asked, i + 1);
+        cases_wait_for(&f.world->asked, i + 1);
         (void)close(fd);
         open_gate(f.world);
-        wait_for(&f.world->finished, i + 1);
+        cases_wait_for(&f.world->finished, i + 1);
     }
     stop(&f);
-    assert_int_equal(f.world->done, 4);
+    assert_int_equal(f.world->counts.done, 4);
 }
 
 int main(void)

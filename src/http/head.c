@@ -120,7 +120,7 @@ static size_t count_headers(const alm_request *request, const char *name)
 }
 
 /* What a proxy in front may read in another way than we do (request smuggling); NULL: nothing. */
-const char *almi_head_framing_fault(const alm_request *request, const char *version)
+static const char *framing_fault(const alm_request *request, const char *version)
 {
     size_t lengths = count_headers(request, "content-length");
     size_t codings = count_headers(request, "transfer-encoding");
@@ -147,6 +147,32 @@ const char *almi_head_framing_fault(const alm_request *request, const char *vers
         return "Host is given more than once";
     }
     return NULL;
+}
+
+/* About as it came: a line of a field has two characters between name and value, and two at its
+ * end. */
+static size_t size_of(const alm_request *request)
+{
+    size_t bytes = request->target.size;
+    for (size_t i = 0; i < request->header_count; i++) {
+        bytes += request->header[i].name.size + request->header[i].value.size + 4;
+    }
+    return bytes;
+}
+
+int almi_head_fault(const alm_request *request, const char *version, size_t bytes_max,
+                    const char **why)
+{
+    if (request->target.size > bytes_max) {
+        *why = "the address is longer than this server takes";
+        return 414;
+    }
+    if (size_of(request) > bytes_max) {
+        *why = "the header fields are larger than this server takes";
+        return 431;
+    }
+    *why = framing_fault(request, version);
+    return *why ? 400 : 0;
 }
 
 alm_str almi_head_path_of(alm_str target)

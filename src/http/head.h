@@ -16,9 +16,12 @@ bool almi_head_take_trace_id(alm_str text, char out[ALM_TRACE_ID_DIGITS + 1]);
 void almi_head_name(alm_request *request, uint64_t *state);
 bool almi_head_is_token(alm_str text);       /* RFC 9110, not empty: the name of a field */
 bool almi_head_is_clean_value(alm_str text); /* without control characters but tab */
-/* What a proxy in front may read in another way than we do (request smuggling): several lengths,
- * a length beside a coding, unknown codings. NULL: nothing. `version`: "HTTP/1.1". */
-const char *almi_head_framing_fault(const alm_request *request, const char *version);
+/* The status of a head that is refused, with *why as its detail; 0: it is not. 414 or 431: the
+ * target alone, or all of it, is larger than `bytes_max`. 400: what a proxy in front may read in
+ * another way than we do (request smuggling): several lengths, a length beside a coding, unknown
+ * codings. `version`: "HTTP/1.1". */
+int almi_head_fault(const alm_request *request, const char *version, size_t bytes_max,
+                    const char **why);
 /* The path of a target, without what follows '?': of "http://host/path", as a proxy is asked
  * (RFC 9112, 3.2.2), what is behind the host. */
 alm_str almi_head_path_of(alm_str target);

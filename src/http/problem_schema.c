@@ -34,12 +34,15 @@ void almi_route_problems(const alm_route *route, int out[ALMI_PROBLEMS_MAX])
         out[count++] = 401;
     }
     out[count++] = 413; /* whether it takes a body or not */
+    out[count++] = 414;
     if (has_body) {
         out[count++] = 415;
     }
     if (route->scope != ALM_SCOPE_NONE || route->shows_more) {
         out[count++] = 429;
     }
+    out[count++] = 431;
     out[count++] = 503;
+    alm_assert(count < ALMI_PROBLEMS_MAX);
     out[count] = 0;
 }

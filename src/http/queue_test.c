@@ -44,8 +44,7 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
         w.stopped_at = number;
     }
     while (w.stops_at == number) {
-        struct timespec pause = {.tv_nsec = 1000000};
-        (void)nanosleep(&pause, NULL);
+        cases_pause();
     }
     reply->status = 200;
     reply->content_type = ALM_TYPE_PLAIN;
@@ -54,9 +53,8 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
 
 static void wait_until_stopped(int number)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
     while (w.stopped_at != number) {
-        (void)nanosleep(&pause, NULL);
+        cases_pause();
     }
 }
 
@@ -84,9 +82,8 @@ static void only_a_queue_that_stays_makes_overdue(void **state)
         fd[i] = cases_connect(server);
         assert_true(fd[i] >= 0);
     }
-    struct timespec pause = {.tv_nsec = 1000000};
     while (alm_server_count(server).connections <= CLIENTS) { /* accepted, all of them */
-        (void)nanosleep(&pause, NULL);
+        cases_pause();
     }
     int last = 1;
     ask(&fd[CLIENTS], 1);

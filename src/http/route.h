@@ -55,8 +55,8 @@ typedef struct alm_response {
     const char *doc;
 } alm_response;
 
-/* Statuses that a route gives besides those that follow from the table (400, 405, 406, 413, 415,
- * 401, 403, 429, 500, 503 as problems). */
+/* Statuses that a route gives besides those that follow from the table (400, 405, 406, 413, 414,
+ * 415, 401, 403, 429, 431, 500, 503 as problems). */
 #define ALM_ROUTE_RESPONSES_MAX 8
 
 struct alm_route {

@@ -57,7 +57,7 @@ static const almi_key LIMITS_KEYS[] = {
     {.key = "body_mib", LIMIT(body_mib), .min = 1, .max = 1024, .fallback = "16",
      .doc = "of a body, also when it is inflated"},
     {.key = "head_kib", LIMIT(head_kib), .min = 1, .max = 1024, .fallback = "16",
-     .doc = "of the head of a request"},
+     .doc = "of the head of a request, address and fields"},
     {.key = "headers", LIMIT(headers), .min = 8, .max = 1000, .fallback = "64",
      .doc = "header fields of a request"},
     {.key = "connections", LIMIT(connections), .min = 1, .max = 1000000, .fallback = "4096",

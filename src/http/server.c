@@ -109,6 +109,7 @@ static uint64_t now_ns(const alm_server *server)
 typedef struct head {
     connection *connection;
     size_t count;
+    int status;
     const char *fault; /* NULL: none */
 } head;
 
@@ -120,6 +121,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     connection *c = h->connection;
     if (h->count == c->worker->server->settings.headers_max) {
         h->fault = "too many header fields";
+        h->status = 431;
         return MHD_NO;
     }
     alm_header *header = &c->header[h->count];
@@ -131,6 +133,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     header->value = (alm_str){value ? value : "", value ? value_size : 0};
     if (!almi_head_is_token(header->name) || !almi_head_is_clean_value(header->value)) {
         h->fault = "a header field is not well formed";
+        h->status = 400;
         return MHD_NO;
     }
     h->count++;
@@ -182,9 +185,11 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     c->is_begun = true;
     atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
     almi_head_name(&c->request, &c->worker->id_state);
-    const char *fault = h.fault ? h.fault : almi_head_framing_fault(&c->request, version);
-    if (fault) {
-        refuse(c, 400, fault);
+    if (!h.fault) {
+        h.status = almi_head_fault(&c->request, version, server->settings.head_bytes_max, &h.fault);
+    }
+    if (h.status) {
+        refuse(c, h.status, h.fault);
     } else if (c->request.method == ALM_METHOD_OTHER && !almi_head_is_never_taken(method)) {
         refuse(c, 501, "this method is not known here");
     } else if (is_too_long(c)) {
@@ -592,8 +597,9 @@ static void end_expired(worker *w, bool looks_for_gone)
         bool is_late = !c->is_waiting && is_over_time(c, now, limit);
         if (!c->is_expired && (is_late || (looks_for_gone && is_gone(c, now)))) {
             c->is_expired = true;
-            (void)shutdown(c->socket, SHUT_RDWR);
+            /* Before the client can see it. */
             atomic_fetch_add_explicit(&w->server->timed_out, is_late, memory_order_relaxed);
+            (void)shutdown(c->socket, SHUT_RDWR);
         }
     }
 }

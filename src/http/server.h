@@ -4,8 +4,11 @@
  * reply. What is wrong with a request as HTTP is answered here: framing that two servers may read
  * differently (Content-Length beside Transfer-Encoding, several lengths, unknown codings) is 400
  * and the end of the connection, a body above the limit 413, an unknown method 501. Every reply has
- * X-Request-ID; bodies of 1 KiB and more are compressed for clients that accept gzip. A head that
- * is larger than `head_bytes_max` is refused by the library itself, with a page of its own.
+ * X-Request-ID; bodies of 1 KiB and more are compressed for clients that accept gzip. A head above
+ * its limits is 414 (the address) or 431. The library has memory for 16 KiB more than the limit of
+ * a head; what does not even fit into that it refuses itself, with the same status and a page of
+ * its own, and so it does with lines that are no HTTP (400, or it closes). It has no way to replace
+ * these pages, and to the server such a connection looks idle.
  *
  * Time: a connection must send a whole request within `request_seconds` of its start or of the
  * previous reply, however slowly it sends, and take the reply (or the next piece of it) within as
@@ -55,7 +58,7 @@ typedef struct alm_server_settings {
     int workers;              /* event loops, >= 1 */
     uint32_t connections_max; /* of all workers; more wait until one ends */
     uint32_t connections_per_address_max; /* of each worker; 0: not bounded */
-    size_t head_bytes_max;    /* memory for the head of a request */
+    size_t head_bytes_max;    /* of the head of a request, and of its address alone */
     size_t body_bytes_max;    /* also of an inflated body */
     uint32_t headers_max;
     uint64_t queue_ns_max; /* 0: nothing is overdue */

@@ -5,8 +5,9 @@
  *
  * Labels say: `route` the pattern of the route table, never a path with ids in it; `served_by` the
  * step of the fallback ladder that answered (model, previous, batch, rule); `model` and `version`
- * what an answer names; `reason`, `result`, `policy`, `queue`, `backend`, `log` words of a short
- * fixed list each. No label ever holds anything of a client.
+ * what an answer names; `policy` one of the project; `backend` a remote member of a model, or the
+ * deployment whose computations (version: current, previous) are meant; `reason`, `result`,
+ * `queue`, `log` words of a short fixed list each. No label ever holds anything of a client.
  *
  * Triton's nv_inference_* names are not served: they would count the same things twice. */
 #ifndef ALM_MONITOR_SERVICE_METRICS_H
@@ -39,7 +40,7 @@
     X(FALLBACKS, COUNTER, NONE, "almanac_fallbacks_total", "route reason", 256,                   \
       "Answers that came from a lower step than the first, by why.")                              \
     X(CLAMPS, COUNTER, NONE, "almanac_clamps_total", "policy", 64,                                \
-      "Values that a safety limit changed, by policy.")                                           \
+      "Numbers of answers (means of days, orders) that a safety limit changed, by policy.")       \
     X(CACHE_HITS, COUNTER, NONE, "almanac_cache_hits_total", "", 0,                               \
       "Answers found in the response cache.")                                                     \
     X(CACHE_MISSES, COUNTER, NONE, "almanac_cache_misses_total", "", 0,                           \
@@ -56,12 +57,11 @@
     X(MODEL_UNLOADS, COUNTER, NONE, "almanac_model_unloads_total", "", 0, "Models unloaded.")     \
     X(MODEL_LOAD_DURATION, HISTOGRAM, SECONDS, "almanac_model_load_duration_seconds", "", 0,      \
       "Time from the order to load a model until it could answer.")                               \
-    X(MODEL_SWAP_DURATION, HISTOGRAM, SECONDS, "almanac_model_swap_duration_seconds", "", 0,      \
-      "Time from publishing a set of models until no reader held the one before.")                \
     X(MODEL, INFO, NONE, "almanac_model_info", "model version hash approved", 64,                 \
       "One per loaded model.")                                                                    \
-    X(BREAKER_STATE, GAUGE, NONE, "almanac_breaker_state", "backend", 64,                         \
-      "0 closed, 1 half open, 2 open.")                                                           \
+    X(BREAKER_STATE, GAUGE, NONE, "almanac_breaker_state", "model version backend", 64,           \
+      "0 closed, 1 half open, 2 open: of each remote member of a loaded model, and of the "       \
+      "computations of each route.")                                                              \
     X(EVENTS, COUNTER, NONE, "almanac_events_total", "result", 8,                                 \
       "Events posted, by result: accepted, duplicate, refused.")                                  \
     X(LOG_DROPPED, COUNTER, NONE, "almanac_log_lines_dropped_total", "log", 4,                    \

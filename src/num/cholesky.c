@@ -43,8 +43,31 @@ static void divide(double *row, double by, size_t count)
     }
 }
 
+/* The same operations in the same order as for several. */
+static void solve_one(const double *factor, size_t n, double *b)
+{
+    for (size_t i = 0; i < n; i++) {
+        double x = b[i];
+        for (size_t k = 0; k < i; k++) {
+            x -= factor[i * n + k] * b[k];
+        }
+        b[i] = x / factor[i * n + i];
+    }
+    for (size_t i = n; i-- > 0;) {
+        double x = b[i];
+        for (size_t k = i + 1; k < n; k++) {
+            x -= factor[k * n + i] * b[k];
+        }
+        b[i] = x / factor[i * n + i];
+    }
+}
+
 void alm_cholesky_solve(const double *factor, size_t n, double *b, size_t count)
 {
+    if (count == 1) {
+        solve_one(factor, n, b);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < i; k++) {
             subtract(b + i * count, b + k * count, factor[i * n + k], count);

@@ -1,7 +1,8 @@
 /* least_squares.h: nonlinear least squares by Levenberg and Marquardt, in a fixed order of
  * operations.
  *
- * Minimises r_1(x)^2 + .. + r_n(x)^2. Derivatives are differences (forward; one call each). Damping
+ * Minimises r_1(x)^2 + .. + r_n(x)^2. Derivatives are differences (forward; one call each), or
+ * the caller's. Damping
  * is Marquardt's: it is scaled by the diagonal of J'J, so parameters of different size need no
  * scaling. Marquardt (1963), "An Algorithm for Least-Squares Estimation of Nonlinear Parameters".
  *
@@ -30,5 +31,14 @@ typedef struct alm_least_squares {
  * domain, nothing is changed. Temporaries in `scratch`. Pure. */
 bool alm_least_squares_minimise(const alm_least_squares *problem, alm_arena *scratch, double *x,
                                 double *sum);
+
+/* Derivatives at x, a point of the domain: rows[t * stride + k] = d r_t / d x_k, for each parameter
+ * k; what lies between the rows may be written, too. Rows are zero or from the last call. */
+typedef void (*alm_residual_rows)(void *context, const double *x, size_t stride, double *rows);
+
+/* The same, with derivatives as `rows` says; NULL: by differences. `stride` is the number of
+ * parameters and 1, rounded up to a multiple of 4, and rows lie on multiples of 32 bytes. */
+bool alm_least_squares_minimise_by_rows(const alm_least_squares *problem, alm_residual_rows rows,
+                                        alm_arena *scratch, double *x, double *sum);
 
 #endif

@@ -113,6 +113,37 @@ void almi_svg_bands(almi_svg *svg, const almi_slots *slots, const double *bottom
     alm_buffer_text(svg->out, "\"/>");
 }
 
+void almi_svg_curve(almi_svg *svg, const almi_point *point, size_t count, const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<path class=\"%s\" d=\"", class_name);
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(point[i].y)) {
+            continue;
+        }
+        bool before = i > 0 && !isnan(point[i - 1].y);
+        bool behind = i + 1 < count && !isnan(point[i + 1].y);
+        put_command(svg->out, before ? "L" : "M", point[i].x);
+        put_command(svg->out, " ", point[i].y);
+        alm_buffer_text(svg->out, before || behind ? "" : "h0");
+    }
+    alm_buffer_text(svg->out, "\"/>");
+}
+
+void almi_svg_area(almi_svg *svg, const almi_point *top, const almi_point *bottom, size_t count,
+                   const char *class_name)
+{
+    alm_buffer_printf(svg->out, "<path class=\"%s\" d=\"", class_name);
+    for (size_t i = 0; i < count; i++) {
+        put_command(svg->out, i ? "L" : "M", top[i].x);
+        put_command(svg->out, " ", top[i].y);
+    }
+    for (size_t i = count; i-- > 0;) {
+        put_command(svg->out, "L", bottom[i].x);
+        put_command(svg->out, " ", bottom[i].y);
+    }
+    alm_buffer_text(svg->out, "z\"/>");
+}
+
 void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
                    const char *text)
 {

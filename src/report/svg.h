@@ -40,6 +40,11 @@ void almi_svg_levels(almi_svg *svg, const almi_slots *slots, const double *y,
 /* The area between bottom[i] and top[i] of every slot; slots of no height are left out. */
 void almi_svg_bands(almi_svg *svg, const almi_slots *slots, const double *bottom,
                     const double *top, const char *class_name);
+/* A line from point to point; a point whose y is NaN parts it, one alone is a dot of the stroke. */
+void almi_svg_curve(almi_svg *svg, const almi_point *point, size_t count, const char *class_name);
+/* The area between top[i] and bottom[i], which share their x. */
+void almi_svg_area(almi_svg *svg, const almi_point *top, const almi_point *bottom, size_t count,
+                   const char *class_name);
 void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
                    const char *text);
 

@@ -51,6 +51,7 @@ open("end", "w").write(str(first + datetime.timedelta(400)))
 END
 snapshot() { almanac snapshot --start "$(cat start)" --end "$(cat end)" "$@"; }
 committed
+echo 'predictions: {folder: log, rate: 1}' > serve.yaml
 "$ALMANAC" serve --development --port 0 --workers 1 2> serve.log &
 server=$!
 trap 'kill $server 2> /dev/null' EXIT
@@ -188,3 +189,17 @@ END
 kill $server
 wait $server
 echo "status $?"
+# All of it is on record, by its address; what was computed is not made again.
+python3 - << 'END'
+import glob
+import json
+
+records = [json.loads(line) for name in glob.glob("log/*.ndjson") for line in open(name)]
+whatif = [record for record in records if record["route"] == "/api/v1/whatif"]
+assert len(whatif) == 2, len(whatif)
+assert len(whatif[0]["request"]["scenarios"]) == len(whatif[0]["reply"]["scenarios"]) == 9
+assert {record["served_by"] for record in whatif} == {"model"} and not whatif[0]["run"]
+END
+almanac replay log/*.ndjson --json > replay.json
+python3 -c 'import json; made = json.load(open("replay.json"))
+assert made["different"] == 0 and made["not_replayable"] > 2 and made["equal"] > 1, made'

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """/metrics of a running service: both formats parse, counters rise by what was asked, labels stay
 few whatever a client asks for, `promtool check metrics` agrees where there is one."""
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -142,6 +144,39 @@ def answers_and_models(service):
     check(seen("fallbacks_total", route="/api/v1/predictions/demand", reason="too_old") == 1,
           "a fallback")
     check(seen("predictions_total") == 2 and seen("fallbacks_total") == 1, "and nothing else")
+    check(answer["clamped"] == 2 and seen("clamps_total", policy="none") == 4,
+          "numbers that a policy changed", answer, seen("clamps_total"))
+    breakers = {name: value for name, value in service.metrics().items() if "breaker" in name}
+    check(len(breakers) == 4 and not any(breakers.values()), "breakers of two routes", breakers)
+
+
+def breakers(folder):
+    """A member that nobody answers: its breaker opens, and is gone with the model."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    remote = {"protocol": "kserve_v2", "url": f"http://127.0.0.1:{port}", "model": "far",
+              "version": None, "input": "rows", "outputs": 1, "deadline_ms": 500, "retries_max": 0,
+              "breaker_failures": 2, "breaker_open_ms": 3600000}
+    member = {"name": "away", "columns": ["a", "b"], "remote": remote}
+    os.makedirs(folder)
+    with open(os.path.join(folder, "scorer.json"), "w", encoding="utf-8") as file:
+        json.dump({"almanac_scorer": 1, "task": "value",
+                   "horizons": [{"name": "h", "members": [member]}]}, file)
+    row = {"inputs": [{"name": "input", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]}
+    with Service(options=("--development", "--model", f"r={folder}")) as service:
+        def state():
+            found = [value for name, value in service.metrics().items() if "breaker" in name]
+            return found[0] if len(found) == 1 else found
+        # A load tries a row; whether the server answers it is not asked.
+        service.post("/v2/models/r/infer", row)
+        answer = service.post("/v2/models/r/infer", row)
+        check(answer.status >= 500, "nobody answers", answer)
+        check(state() == 2, "an open breaker", state())
+        check(total(service.metrics(), "almanac_breaker_state", model="r", version="1",
+                    backend="away") == 2, "of this member")
+        service.post("/v2/repository/models/r/load", {})
+        service.post("/v2/repository/models/r/unload", {})
+        check(state() == [], "of what is loaded only", state())
 
 
 with Service({"listen": {"workers": 3}}) as running:
@@ -159,11 +194,13 @@ with tempfile.TemporaryDirectory() as folder:
     place = project(folder)
     with open(os.path.join(place, "almanac.yaml"), "a", encoding="utf-8") as file:
         file.write("deployments: {daily: {schedule: daily, stale_days_max: 36500},"
-                   " old: {schedule: daily, stale_days_max: 1}}\n")
+                   " old: {schedule: daily, stale_days_max: 1}}\n"
+                   "policies: {none: {applies_to: forecasts, max: 0.0001}}\n")
     with Service({"listen": {"workers": 2}}, ("--development", "--model", MODEL),
                  folder=place) as running:
         running_asks = running.post
         running.post = lambda target, body: running_asks(
             target, {"route": "daily", **body} if "/predictions/" in target else body)
         answers_and_models(running)
+    breakers(os.path.join(folder, "away"))
 finish()

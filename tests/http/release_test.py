@@ -122,7 +122,8 @@ def moves_are_followed(folder):
         check(not asking.bad, "every request is answered", asking.bad)
         order = [name for name, _ in asking.changes]
         check(order == [f"simple-{i}" for i in (1, 2, 3, 2, 1)], "in order", order)
-        check("simple-2 answers, simple-1 stays loaded" in service.text, service.text[-2000:])
+        check(eventually(lambda: "simple-2 answers, simple-1 stays loaded" in service.text),
+              service.text[-2000:])
 
 
 def a_rollback_is_quick(folder):
@@ -131,7 +132,7 @@ def a_rollback_is_quick(folder):
     best = None
     with Service(options=("--development", "--release", "live"), folder=folder) as service:
         becomes(service, 1)
-        for _ in range(5):
+        for _ in range(30):  # a busy machine may be late many times
             promote(folder, 2)
             becomes(service, 2)
             asking = Asking(service)
@@ -143,6 +144,9 @@ def a_rollback_is_quick(folder):
             asking.stop()
             took = asking.changes[-1][1] - done
             best = took if best is None else min(best, took)
+            if best < 0.01:
+                break
+            becomes(service, 1)
     check(best < 0.01, "10 ms at best", best)
 
 

@@ -25,6 +25,10 @@ void almi_count_answer(const almi_answering *answering, const alm_online_label *
         alm_meter_add(alm_meters_get(meters, ALM_SERVICE_FALLBACKS, call->route->path,
                                      alm_ladder_why_text(label->outcome.why)), worker, 1);
     }
+    for (size_t i = 0; i < label->limited_count; i++) {
+        alm_meter_add(alm_meters_find(meters, ALM_SERVICE_CLAMPS, &label->limited[i].policy),
+                      worker, label->limited[i].numbers);
+    }
 }
 
 void almi_count_inference(const almi_visit *visit)
@@ -109,6 +113,49 @@ void almi_loading_count(const alm_call *call, const almi_loading *loading, bool 
     } else if (is_done && loading->digest[0] && !is_same(call, loading)) {
         const alm_str names[] = {loading->model, loading->version};
         alm_meters_retire_all(meters, ALM_SERVICE_MODEL, names, 2);
+    }
+}
+
+static void show_breaker(alm_meters *meters, const alm_str label[3], alm_breaker *breaker)
+{
+    alm_breaker_state state = alm_breaker_state_of(breaker);
+    alm_meter_set(alm_meters_find(meters, ALM_SERVICE_BREAKER_STATE, label),
+                  state == ALM_BREAKER_OPEN ? 2 : state == ALM_BREAKER_HALF_OPEN ? 1 : 0);
+}
+
+static void show_breakers_of(alm_meters *meters, const alm_served_info *info)
+{
+    for (size_t i = 0; i < info->scorer->member_count; i++) {
+        const alm_scorer_member_info *member = &info->scorer->member[i];
+        const alm_str label[] = {info->name, info->version, member->name};
+        if (member->breaker) {
+            show_breaker(meters, label, member->breaker);
+        }
+    }
+}
+
+void almi_show_breakers(const alm_call *call)
+{
+    const alm_service *service = call->service;
+    const alm_project *project = service->project;
+    for (size_t i = 0; service->breakers && i < project->deployment_count; i++) {
+        const alm_deployment_spec *route = &project->deployments[i];
+        const alm_str current[] = {route->model, ALM_STR("current"), route->name};
+        const alm_str previous[] = {route->model, ALM_STR("previous"), route->name};
+        if (route->online) {
+            show_breaker(service->meters, current, &service->breakers[i].current);
+            show_breaker(service->meters, previous, &service->breakers[i].previous);
+        }
+    }
+    if (service->models) {
+        const alm_model_snapshot *snapshot = enter(call);
+        for (size_t i = 0; i < snapshot->count; i++) {
+            if (snapshot->entry[i].model) {
+                show_breakers_of(service->meters,
+                                 alm_served_model_describe(snapshot->entry[i].model));
+            }
+        }
+        leave(call);
     }
 }
 

@@ -5,8 +5,8 @@
 #include "http/endpoint/answer.h"
 #include "http/endpoint/serving.h"
 
-/* An answer of the product that is given out: a prediction by its step, and a fallback when that
- * was not the first one. */
+/* An answer of the product that is given out: a prediction by its step, a fallback when that was
+ * not the first one, and what policies changed. */
 void almi_count_answer(const almi_answering *answering, const alm_online_label *label);
 /* The rows that a loaded model answered, and how long it took; nothing when it refused. */
 void almi_count_inference(const almi_visit *visit);
@@ -23,7 +23,8 @@ almi_loading almi_loading_begin(const alm_call *call);
 /* After it, on a worker. Series of what is not loaded any more are not shown any more. */
 void almi_loading_count(const alm_call *call, const almi_loading *loading, bool is_unload,
                         bool is_done);
-/* For a scrape: one almanac_model_info for each model that is loaded. */
+/* For a scrape: one almanac_model_info for each model that is loaded; the states of breakers. */
 void almi_show_models(const alm_call *call);
+void almi_show_breakers(const alm_call *call);
 
 #endif

@@ -1,3 +1,4 @@
+#include "http/endpoint/answer_record.h"
 #include "http/endpoint/compute_request.h"
 #include "http/endpoint/endpoints.h"
 #include "http/endpoint/order_terms.h"
@@ -105,6 +106,7 @@ static bool answer_whatif(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_whatif_reply(&request, &answer, reply);
+    almi_record_answer(answering, &answer.label, NULL, reply);
     return answer.label.is_degraded;
 }
 

@@ -33,19 +33,51 @@ typedef struct load {
     alm_reply *reply;
     alm_later later;
     bool unload;
+    alm_identity who;
     almi_loading before;
     alm_thread *thread;
     alm_err code;
     alm_error error;
 } load;
 
+/* In the audit record, where there is one. */
+static alm_err note(const load *l, const char *outcome, alm_str detail, alm_error *error)
+{
+    const alm_service *service = l->call.service;
+    alm_audit_entry entry = {.when = alm_env_now(service->env),
+                             .kind = l->who.kind,
+                             .who = l->who.subject,
+                             .action = l->unload ? ALM_STR("unload") : ALM_STR("load"),
+                             .object = l->before.model,
+                             .outcome = alm_str_of(outcome),
+                             .request_id = l->call.request->id,
+                             .detail = detail};
+    bool is_known = l->before.model.size > 0; /* else nothing will change */
+    return service->audit && is_known ? alm_audit_append(service->audit, &entry, error) : ALM_OK;
+}
+
+/* What cannot be put on record is not done; what was done and is not on record is an error. */
+static alm_err change_models(load *l, alm_error *error)
+{
+    alm_model_set *models = l->call.service->models;
+    alm_error unrecorded = {0};
+    ALM_TRY(note(l, "begun", l->before.version, error));
+    alm_err code = (l->unload ? alm_model_set_unload : alm_model_set_load)(
+        models, l->call.value[0], (alm_str){0}, error);
+    bool is_done = code == ALM_OK;
+    alm_err noted = note(l, is_done ? "done" : "failed",
+                         is_done ? l->before.version : alm_str_of(error->message), &unrecorded);
+    if (is_done && noted != ALM_OK) {
+        return alm_fail(error, noted, "it is done, and not on record: %s", unrecorded.message);
+    }
+    return code;
+}
+
 static void work(void *context)
 {
     load *l = context;
-    alm_model_set *models = l->call.service->models;
     alm_thread_step_back(); /* answers go before a load */
-    l->code = (l->unload ? alm_model_set_unload : alm_model_set_load)(models, l->call.value[0],
-                                                                      (alm_str){0}, &l->error);
+    l->code = change_models(l, &l->error);
     l->later.wake(l->later.connection);
 }
 
@@ -88,6 +120,7 @@ static alm_err begin(const alm_call *call, bool unload, alm_reply *reply, alm_er
     }
     load *l = ALM_NEW(call->request->arena, load);
     *l = (load){.call = *call, .reply = reply, .unload = unload,
+                .who = alm_identity_copy(call->identity, call->request->arena),
                 .before = almi_loading_begin(call)};
     l->later = (alm_later){.start = start, .finish = finish, .context = l};
     reply->later = &l->later;

@@ -67,6 +67,7 @@ static void run(const alm_call *call, alm_reply *reply)
     take_over(call->service);
     take_over_records(call->service);
     almi_show_models(call);
+    almi_show_breakers(call);
     if (alm_prometheus_write(call->service->meters, format, reply->body, &error) != ALM_OK) {
         alm_reply_error(reply, call->request, &error);
         return;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/fs_memory.h"
 #include "http/protocol/protocol_cases.h"
 #include "http/service_cases.h"
 #include "serve/models/replay.h"
@@ -254,6 +255,38 @@ static void models_load_and_unload(void **state)
                    "{\"parameters\":{\"config\":\"{}\"}}", 400), "not supported");
     (void)ask(&f, ALM_METHOD_POST, "/v2/repository/index", "[]", 400);
     assert_int_equal(atomic_load(&f.service.service.loads), 0);
+    end(&f);
+}
+
+/* Before it is acknowledged; what cannot be put on record is not done. */
+static void loads_are_on_record(void **state)
+{
+    fixture f;
+    alm_fs *fs = NULL;
+    alm_str text;
+    (void)state;
+    start(&f);
+    alm_audit **audit = &f.service.service.audit;
+    assert_int_equal(alm_fs_memory_create(&fs, NULL), ALM_OK);
+    assert_int_equal(alm_audit_open(fs, "audit", audit, NULL), ALM_OK);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/unload", "", 200);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 200);
+    f.w.source.fail = ALM_ERR_IO;
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/m/load", "", 500);
+    (void)ask(&f, ALM_METHOD_POST, "/v2/repository/models/x/load", "", 404);
+    assert_int_equal(alm_audit_get_head(*audit).seq, 6);
+    alm_arena *arena = alm_arena_create(0);
+    assert_int_equal(alm_fs_read_all(fs, "audit/audit-000001.jsonl", 65536, arena, &text, NULL),
+                     ALM_OK);
+    assert_has(text.data, "\"action\":\"unload\",\"object\":\"m\",\"outcome\":\"begun\"");
+    assert_has(text.data, "\"action\":\"unload\",\"object\":\"m\",\"outcome\":\"done\"");
+    assert_has(text.data, "\"action\":\"load\",\"object\":\"m\",\"outcome\":\"done\"");
+    assert_has(text.data, "\"outcome\":\"failed\",\"request_id\":\"test-1\",\"detail\":");
+    assert_has(text.data, "told to fail");
+    alm_arena_destroy(arena);
+    alm_audit_close(*audit);
+    *audit = NULL;
+    alm_fs_destroy(fs);
     end(&f);
 }
 
@@ -508,6 +541,7 @@ int main(void)
         cmocka_unit_test(documents_and_health),
         cmocka_unit_test(requests_are_counted),
         cmocka_unit_test(models_load_and_unload),
+        cmocka_unit_test(loads_are_on_record),
         cmocka_unit_test(a_service_without_models_says_so),
         cmocka_unit_test(who_is_limited_sees_his_models),
         cmocka_unit_test(binary_tensors_come_back),

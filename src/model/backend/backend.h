@@ -17,6 +17,7 @@
 #ifndef ALM_MODEL_BACKEND_BACKEND_H
 #define ALM_MODEL_BACKEND_BACKEND_H
 
+#include "base/breaker.h"
 #include "base/str.h"
 
 #define ALM_BACKEND_RANK_MAX 8
@@ -48,6 +49,7 @@ typedef struct alm_backend_info {
     size_t outputs; /* doubles that a row is answered with */
     bool finite_only; /* a missing value cannot be sent, or would be answered as if it were known */
     uint32_t deadline_ms; /* a call takes no longer; 0: it takes what it takes */
+    alm_breaker *breaker; /* what its calls go through; NULL: none */
 } alm_backend_info;
 
 typedef struct alm_backend_batch {

@@ -329,7 +329,8 @@ static void describe(remote_backend *self, const alm_remote_options *options)
         .steps = options->steps,
         .outputs = spec->outputs,
         .finite_only = true,
-        .deadline_ms = spec->deadline_ms};
+        .deadline_ms = spec->deadline_ms,
+        .breaker = &self->breaker};
 }
 
 alm_err alm_remote_backend_open(const alm_env *env, const alm_remote_options *options,

@@ -42,6 +42,7 @@ static void describe_members(alm_scorer *s)
             .format = alm_str_of(format),
             .detail = other ? other->detail : ALM_STR(""),
             .is_remote = other && other->is_remote,
+            .breaker = other ? other->breaker : NULL,
             .steps = m->steps,
             .column = m->column,
             .column_count = m->column_count,

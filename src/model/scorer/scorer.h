@@ -16,6 +16,7 @@
 #ifndef ALM_MODEL_SCORER_SCORER_H
 #define ALM_MODEL_SCORER_SCORER_H
 
+#include "base/breaker.h"
 #include "base/fs.h"
 #include "base/hash.h"
 
@@ -132,6 +133,7 @@ typedef struct alm_scorer_member_info {
     alm_str format; /* "LightGBM", "XGBoost", ...; "net"; "ONNX", "KServe v2", ... */
     alm_str detail; /* what a member that is not ours runs on; else empty */
     bool is_remote; /* another program answers: the scorer's hash does not cover what it does */
+    alm_breaker *breaker; /* what its calls go through (it is remote); NULL: none */
     size_t steps;   /* of its windows; 0: rows */
     const alm_str *column; /* as its model takes them */
     size_t column_count;

@@ -167,6 +167,7 @@ static void graphs_are_members(void **state)
     assert_true(alm_str_is(info->member[1].format, "ONNX"));
     assert_true(alm_str_starts_with(info->member[2].detail, "onnxruntime 1."));
     assert_int_equal(info->remote_count, 0);
+    assert_null(info->member[0].breaker);
     assert_int_equal(info->steps, 4);
     alm_pool *pool = NULL;
     assert_int_equal(alm_pool_create(3, &pool, NULL), ALM_OK);
@@ -317,6 +318,7 @@ static void servers_are_members(void **state)
     alm_scorer *scorer = must_read(w, TEXT);
     const alm_scorer_info *info = alm_scorer_describe(scorer);
     assert_int_equal(info->remote_count, 3);
+    assert_int_equal(alm_breaker_state_of(info->member[0].breaker), ALM_BREAKER_CLOSED);
     assert_true(info->member[0].is_remote && alm_str_is(info->member[0].format, "KServe v2"));
     assert_true(alm_str_is(info->member[0].detail, "http://h:80, model line, whatever version it "
                                                    "has"));

@@ -390,4 +390,4 @@ static void *copy(const void *of, alm_arena *arena, void *into)
     return to;
 }
 
-const alm_forecaster_kind alm_arima = {"arima", fit_best, update, mean, deviation, copy, NULL};
+const alm_forecaster_kind alm_arima = {"arima", fit_best, update, mean, deviation, copy, NULL, {0}};

@@ -10,17 +10,12 @@
 
 #include "model/statistical/statistical.h"
 
-/* What values can be at all. Paths keep to it, and so go on from a value that can be. */
-typedef enum alm_support {
-    ALM_SUPPORT_REAL,
-    ALM_SUPPORT_NON_NEGATIVE, /* below 0: 0 */
-    ALM_SUPPORT_COUNT         /* and the nearest whole number, half up */
-} alm_support;
-
 typedef struct alm_path_plan {
     size_t steps, count; /* >= 1 */
     size_t first;        /* number of the first path */
     uint64_t seed, series;
+    /* Paths keep to it, and so go on from a value that can be: NON_NEGATIVE: below 0 is 0; COUNT:
+     * and the nearest whole number, half up. */
     alm_support support;
 } alm_path_plan;
 

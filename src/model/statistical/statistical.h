@@ -6,8 +6,9 @@
  * every machine, for any number of threads.
  *
  * VALUES. A past holds one value per period, oldest first. NaN is a value that is not known: it is
- * left out of what is fitted, never filled in. Values may be negative. Every finite past, however
- * odd (one value, all equal, 1e300), has a finite forecast or is refused by `fit`.
+ * left out of what is fitted, never filled in. Values may be negative, but for the forecasters of
+ * demand (their traits say what they take). Every finite past, however odd (one value, all equal,
+ * 1e300), has a finite forecast or is refused by `fit`.
  *
  * DISTRIBUTION. Of the next period, each forecaster says which value is not exceeded with
  * probability u. Further ahead nothing else is needed: a path draws a period, is moved on by what
@@ -19,11 +20,14 @@
  * to tell.
  *
  * Errors of `fit`: ALM_ERR_INCOMPLETE says how many values are needed and how many are known;
- * ALM_ERR_NUMERIC: numbers of this size cannot be worked with. Nothing is written then.
+ * ALM_ERR_NUMERIC: numbers of this size cannot be worked with; ALM_ERR_INVALID: a value is not of
+ * the kind's support. Nothing is written then.
  *
  * Thread safety: a fitted forecaster may be read by any number of threads; `update` by one. */
 #ifndef ALM_MODEL_STATISTICAL_STATISTICAL_H
 #define ALM_MODEL_STATISTICAL_STATISTICAL_H
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 
@@ -35,6 +39,20 @@ typedef struct alm_past {
     size_t count;
     size_t season; /* periods; 1: none */
 } alm_past;
+
+/* What values can be at all. */
+typedef enum alm_support {
+    ALM_SUPPORT_REAL,
+    ALM_SUPPORT_NON_NEGATIVE,
+    ALM_SUPPORT_COUNT
+} alm_support;
+
+/* In what a kind is not like most others. */
+typedef struct alm_forecaster_traits {
+    alm_support support; /* of the values that it takes */
+    bool has_units;      /* counts: twice as large is not the same in another unit */
+    bool is_surprised;   /* by what it says itself: lowered on purpose, or of several that differ */
+} alm_forecaster_traits;
 
 typedef struct alm_forecaster_kind {
     const char *name;
@@ -51,6 +69,7 @@ typedef struct alm_forecaster_kind {
     /* The value of the next period that is not exceeded with probability u in (0, 1): never falls
      * in u. NULL: Normal with the mean and the deviation of one period. */
     double (*next)(const void *state, double u);
+    alm_forecaster_traits traits;
 } alm_forecaster_kind;
 
 /* naive.c. Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), 5.2, 5.5 */
@@ -58,6 +77,9 @@ extern const alm_forecaster_kind alm_naive;          /* the newest known value *
 extern const alm_forecaster_kind alm_seasonal_naive; /* the newest known one of the same season */
 extern const alm_forecaster_kind alm_drift;          /* and the slope from the first to it */
 extern const alm_forecaster_kind alm_mean_of_all;
+/* The mean of the newest season, or of 4 periods where there is none. */
+extern const alm_forecaster_kind alm_window_mean;
+#define ALM_WINDOW_WITHOUT_SEASON 4
 /* The naive forecast of seasonally adjusted values, as the M competitions define it: adjusted only
  * where the season is significant (seasonal.h). */
 extern const alm_forecaster_kind alm_naive2;

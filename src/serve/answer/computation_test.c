@@ -136,6 +136,9 @@ static void test_limits_clamp_what_is_computed(void **state)
     ask_of(&c, "s01|n2", &a);
     alm_demand_answer d = answer_to(&c, &a, ALM_GRANULARITY_DAY);
     assert_true(d.label.outcome.clamped > 0);
+    assert_int_equal(d.label.limited_count, 1);
+    assert_true(alm_str_is(d.label.limited[0].policy, "cap"));
+    assert_int_equal(d.label.limited[0].numbers, d.label.outcome.clamped);
     for (size_t i = 0; i < d.periods; i++) {
         assert_true(d.period[i].mean <= 3 && d.period[i].quantile[4] <= 3);
         assert_true(d.period[i].mean == d.period[i].mean_before ||

@@ -335,6 +335,7 @@ static size_t clamp_days(void *context, alm_ladder_by by)
         double last = reference_at(&w->last, w->first + day);
         w->mean[day] = alm_limits_clamp(&w->limits, last, w->before[day], &w->by[day]);
         changed += w->by[day].size > 0;
+        alm_online_label_limit(&w->out->label, w->by[day]);
     }
     return changed;
 }

@@ -108,6 +108,20 @@ void alm_online_label_init(const alm_online *online, const alm_online_target *ta
                               .problem = problem.size ? problem : online->set->problem};
 }
 
+void alm_online_label_limit(alm_online_label *label, alm_str policy)
+{
+    size_t i = 0;
+    while (i < label->limited_count && !alm_str_equal(label->limited[i].policy, policy)) {
+        i++;
+    }
+    if (policy.size == 0 || i == ALM_ONLINE_LIMITED_MAX) {
+        return;
+    }
+    label->limited_count += i == label->limited_count;
+    label->limited[i].policy = policy;
+    label->limited[i].numbers++;
+}
+
 void alm_online_label_run(const alm_online *online, const alm_committed_run *run,
                           alm_online_label *label)
 {

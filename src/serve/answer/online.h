@@ -52,6 +52,14 @@ int64_t alm_online_age_days(const alm_online *online, const alm_committed_run *r
 bool alm_online_is_stale(const alm_online *online, const alm_committed_route *route,
                          const alm_committed_run *run);
 
+/* A policy that changed numbers of an answer, and how many. */
+typedef struct alm_online_limited {
+    alm_str policy;
+    size_t numbers;
+} alm_online_limited;
+
+#define ALM_ONLINE_LIMITED_MAX 6 /* three limits on forecasts, three on orders */
+
 /* What every answer carries. Texts are views into the set, the request or the project. */
 typedef struct alm_online_label {
     alm_ladder_outcome outcome; /* served_by, reason, what the steps above said */
@@ -63,6 +71,8 @@ typedef struct alm_online_label {
     const alm_committed_facts *run; /* that answered, or that a rule goes by; NULL: none */
     int64_t age_days, age_s; /* of the numbers: since the run's prediction date; 0 of a model */
     alm_str problem; /* what is wrong with newer runs or with the stores; empty: nothing */
+    alm_online_limited limited[ALM_ONLINE_LIMITED_MAX];
+    size_t limited_count;
 } alm_online_label;
 
 void alm_online_label_init(const alm_online *online, const alm_online_target *target,
@@ -92,6 +102,8 @@ typedef struct alm_online_asking {
 ALM_NODISCARD alm_err alm_online_ask_runs(const alm_online *online, const alm_online_asking *asking,
                                           alm_online_label *label, alm_error *error);
 
+/* `policy` changed one number more; empty: none did. */
+void alm_online_label_limit(alm_online_label *label, alm_str policy);
 /* Fills in what follows from the run. NULL: no run. */
 void alm_online_label_run(const alm_online *online, const alm_committed_run *run,
                           alm_online_label *label);

@@ -85,6 +85,7 @@ alm_err alm_order(const alm_online *online, const alm_order_request *request, al
     alm_limits limits = alm_policies_limits(&policies, ALM_POLICY_ORDERS, made.node, made.level);
     made.order = alm_limits_clamp(&limits, NAN, made.advice.order, &made.limited_by);
     made.label.outcome.clamped = made.limited_by.size > 0;
+    alm_online_label_limit(&made.label, made.limited_by);
     *out = made;
     return ALM_OK;
 }

@@ -146,6 +146,7 @@ static void fill_days(const work *w, alm_whatif_outcome *out)
         alm_str by;
         mean[day] = limit(w, (int32_t)day, f->mean[day], &by);
         out->clamped += by.size > 0;
+        alm_online_label_limit(&w->out->label, by);
         out->demand += mean[day];
         for (size_t q = 0; q < out->computed->levels; q++) {
             quantile[q * days + day] =
@@ -235,6 +236,7 @@ static alm_err fill_order(const work *w, const alm_whatif_case *c, alm_whatif_ou
     ALM_TRY(alm_replenish(&demand, &out->stock, &terms, w->arena, &out->advice, error));
     alm_limits limits = limits_of(w, ALM_POLICY_ORDERS);
     out->order = alm_limits_clamp(&limits, NAN, out->advice.order, &out->limited_by);
+    alm_online_label_limit(&w->out->label, out->limited_by);
     return ALM_OK;
 }
 

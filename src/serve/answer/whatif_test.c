@@ -257,6 +257,13 @@ static void test_limits_hold(void **state)
     }
     assert_true(a.base.demand_quantile[4] <= a.days);
     assert_true(a.base.order == 2 && alm_str_is(a.base.limited_by, "few"));
+    /* By policy: days of base and scenario, and the orders of both. */
+    assert_int_equal(a.label.limited_count, 2);
+    assert_true(alm_str_is(a.label.limited[0].policy, "cap"));
+    assert_int_equal(a.label.limited[0].numbers, a.label.outcome.clamped);
+    assert_true(alm_str_is(a.label.limited[1].policy, "few"));
+    assert_int_equal(a.label.limited[1].numbers,
+                     (a.base.limited_by.size > 0) + (a.scenario[0].limited_by.size > 0));
     computing_stop(&c);
 }
 

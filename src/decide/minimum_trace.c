@@ -1,0 +1,250 @@
+#include "decide/minimum_trace.h"
+
+#include <string.h>
+
+#include "num/cholesky.h"
+
+#define VARIANCE_FLOOR 1e-9
+
+static alm_err allocate(alm_arena *arena, size_t count, double **out, alm_error *error)
+{
+    void *memory = NULL;
+    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
+    *out = memory;
+    return ALM_OK;
+}
+
+static size_t all_nodes(const alm_hierarchy *h)
+{
+    return (size_t)h->node_count + h->leaf_count;
+}
+
+static alm_err floor_variance(const almi_trace_weights *weights, alm_arena *arena, double **out,
+                              alm_error *error)
+{
+    size_t n = all_nodes(weights->hierarchy);
+    ALM_TRY(allocate(arena, n, out, error));
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = weights->variance[i] > largest ? weights->variance[i] : largest;
+    }
+    double least = largest > 0 ? largest * VARIANCE_FLOOR : 1;
+    for (size_t i = 0; i < n; i++) {
+        (*out)[i] = weights->variance[i] > least ? weights->variance[i] : least;
+    }
+    return ALM_OK;
+}
+
+/* Aggregates by level, then leaves: a parent's number is smaller than its children's. */
+static alm_err grow_tree(almi_minimum_trace *m, alm_error *error)
+{
+    const alm_hierarchy *h = m->hierarchy;
+    size_t n = all_nodes(h);
+    alm_arena *scratch = alm_arena_create(0);
+    void *memory = NULL;
+    alm_err code = alm_arena_try_alloc(scratch, n * sizeof(uint32_t), &memory, error);
+    if (code == ALM_OK) {
+        uint32_t *parent = memory;
+        memset(parent, 0xFF, n * sizeof *parent);
+        for (uint32_t leaf = 0; leaf < h->leaf_count; leaf++) {
+            const uint32_t *nodes = h->node_of_leaf + (size_t)leaf * h->level_count;
+            for (uint32_t level = 0; level < h->level_count; level++) {
+                uint32_t child = level + 1 < h->level_count ? nodes[level + 1]
+                                                            : h->node_count + leaf;
+                parent[child] = nodes[level];
+            }
+        }
+        code = alm_reconcile_tree_create(parent, m->variance, n, &m->tree, error);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+/* out = a' b over `rows` rows; a has `n` columns, b `width`. */
+static void cross(const double *a, size_t n, const double *b, size_t rows, size_t width,
+                  double *out)
+{
+    memset(out, 0, n * width * sizeof *out);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t k = 0; k < n; k++) {
+            double by = a[i * n + k];
+            for (size_t c = 0; c < width; c++) {
+                out[k * width + c] += by * b[i * width + c];
+            }
+        }
+    }
+}
+
+/* out -= a b for `rows` rows; a has `n` columns, out and b `width`. */
+static void subtract_product(const almi_minimum_trace *m, const double *a, const double *b,
+                             size_t rows, size_t width, double *out)
+{
+    size_t n = m->rank;
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t k = 0; k < n; k++) {
+            double by = a[i * n + k];
+            for (size_t c = 0; c < width; c++) {
+                out[i * width + c] -= by * b[k * width + c];
+            }
+        }
+    }
+}
+
+/* U'x: the aggregates' own less the sums of the leaves. */
+static void incoherence_of(const alm_hierarchy *h, const double *x, size_t width, double *out)
+{
+    const double *leaves = x + h->node_count * width;
+    memset(out, 0, h->node_count * width * sizeof *out);
+    alm_hierarchy_add(h, 0, h->leaf_count, leaves, width, out);
+    for (size_t i = 0; i < h->node_count * width; i++) {
+        out[i] = x[i] - out[i];
+    }
+}
+
+static void add_identity(double *matrix, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        matrix[i * n + i] += 1;
+    }
+}
+
+static alm_err prepare_factor(almi_minimum_trace *m, alm_arena *arena, alm_arena *scratch,
+                              alm_error *error)
+{
+    const alm_hierarchy *h = m->hierarchy;
+    size_t n = all_nodes(h);
+    size_t rank = m->rank;
+    double *scaled = NULL;
+    ALM_TRY(allocate(arena, h->node_count * rank, &m->incoherence, error));
+    ALM_TRY(allocate(arena, h->node_count * rank, &m->solved, error));
+    ALM_TRY(allocate(arena, rank * rank, &m->core, error));
+    ALM_TRY(allocate(arena, rank * rank, &m->inverse_core, error));
+    incoherence_of(h, m->factor, rank, m->incoherence);
+    memcpy(m->solved, m->incoherence, h->node_count * rank * sizeof(double));
+    ALM_TRY(alm_aggregate_system_solve(m->system, m->solved, rank, scratch, error));
+    cross(m->incoherence, rank, m->solved, h->node_count, rank, m->core);
+    add_identity(m->core, rank);
+    ALM_TRY(alm_cholesky_factor(m->core, rank, error));
+    ALM_TRY(allocate(scratch, n * rank, &scaled, error));
+    for (size_t i = 0; i < n * rank; i++) {
+        scaled[i] = m->factor[i] / m->variance[i / rank];
+    }
+    cross(m->factor, rank, scaled, n, rank, m->inverse_core);
+    add_identity(m->inverse_core, rank);
+    return alm_cholesky_factor(m->inverse_core, rank, error);
+}
+
+alm_err almi_minimum_trace_create(const almi_trace_weights *weights, alm_arena *arena,
+                                  almi_minimum_trace *out, alm_error *error)
+{
+    const alm_hierarchy *h = weights->hierarchy;
+    almi_minimum_trace m = {.hierarchy = h, .rank = weights->rank, .factor = weights->factor};
+    ALM_TRY(floor_variance(weights, arena, &m.variance, error));
+    if (h->is_tree && m.rank == 0) {
+        ALM_TRY(grow_tree(&m, error));
+        *out = m;
+        return ALM_OK;
+    }
+    alm_aggregate_weights parts = {h, m.variance + h->node_count, m.variance,
+                                   weights->dense_max};
+    ALM_TRY(alm_aggregate_system_create(&parts, arena, &m.system, error));
+    if (m.rank) {
+        alm_arena *scratch = alm_arena_create(0);
+        alm_err code = prepare_factor(&m, arena, scratch, error);
+        alm_arena_destroy(scratch);
+        ALM_TRY(code);
+    }
+    *out = m;
+    return ALM_OK;
+}
+
+void almi_minimum_trace_deinit(almi_minimum_trace *trace)
+{
+    alm_reconcile_tree_destroy(trace->tree);
+}
+
+/* x = (V + C W_b C' + E E')^-1 g, in place; *turned = E'x. */
+static alm_err solve_system(const almi_minimum_trace *m, double *g, size_t width,
+                            alm_arena *scratch, double **turned, alm_error *error)
+{
+    size_t nodes = m->hierarchy->node_count;
+    ALM_TRY(alm_aggregate_system_solve(m->system, g, width, scratch, error));
+    if (m->rank == 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(allocate(scratch, m->rank * width, turned, error));
+    /* x = z - solved (I + E'solved)^-1 E'z, and E'x is the same (I + E'solved)^-1 E'z. */
+    cross(m->incoherence, m->rank, g, nodes, width, *turned);
+    alm_cholesky_solve(m->core, m->rank, *turned, width);
+    subtract_product(m, m->solved, *turned, nodes, width, g);
+    return ALM_OK;
+}
+
+alm_err almi_minimum_trace_solve(const almi_minimum_trace *m, double *values, size_t width,
+                                 alm_arena *scratch, alm_error *error)
+{
+    const alm_hierarchy *h = m->hierarchy;
+    double *gap = NULL;
+    double *turned = NULL;
+    ALM_TRY(allocate(scratch, h->node_count * width, &gap, error));
+    incoherence_of(h, values, width, gap);
+    ALM_TRY(solve_system(m, gap, width, scratch, &turned, error));
+    double *leaves = values + h->node_count * width;
+    for (uint32_t leaf = 0; leaf < h->leaf_count; leaf++) {
+        const uint32_t *nodes = h->node_of_leaf + (size_t)leaf * h->level_count;
+        double *row = leaves + leaf * width;
+        for (uint32_t level = 0; level < h->level_count; level++) {
+            const double *price = gap + nodes[level] * width;
+            for (size_t c = 0; c < width; c++) {
+                row[c] += m->variance[h->node_count + leaf] * price[c];
+            }
+        }
+    }
+    if (m->rank) {
+        subtract_product(m, m->factor + h->node_count * m->rank, turned, h->leaf_count, width,
+                         leaves);
+    }
+    return ALM_OK;
+}
+
+alm_err almi_minimum_trace_spread(const almi_minimum_trace *m, double *x, size_t width,
+                                  alm_arena *scratch, alm_error *error)
+{
+    size_t n = all_nodes(m->hierarchy);
+    double *turned = NULL;
+    ALM_TRY(allocate(scratch, m->rank * width, &turned, error));
+    cross(m->factor, m->rank, x, n, width, turned);
+    for (size_t i = 0; i < m->rank * width; i++) {
+        turned[i] = -turned[i];
+    }
+    for (size_t i = 0; i < n * width; i++) {
+        x[i] *= m->variance[i / width];
+    }
+    subtract_product(m, m->factor, turned, n, width, x);
+    return ALM_OK;
+}
+
+alm_err almi_minimum_trace_weigh(const almi_minimum_trace *m, const double *x, size_t width,
+                                 alm_arena *scratch, double *out, alm_error *error)
+{
+    size_t n = all_nodes(m->hierarchy);
+    for (size_t i = 0; i < n * width; i++) {
+        out[i] = x[i] / m->variance[i / width];
+    }
+    if (m->rank == 0) {
+        return ALM_OK;
+    }
+    double *turned = NULL;
+    ALM_TRY(allocate(scratch, m->rank * width, &turned, error));
+    cross(m->factor, m->rank, out, n, width, turned);
+    alm_cholesky_solve(m->inverse_core, m->rank, turned, width);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < m->rank; k++) {
+            double by = m->factor[i * m->rank + k] / m->variance[i];
+            for (size_t c = 0; c < width; c++) {
+                out[i * width + c] -= by * turned[k * width + c];
+            }
+        }
+    }
+    return ALM_OK;
+}

@@ -1,0 +1,69 @@
+#include "model/statistical/choice.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/statistical/statistical_cases.h"
+
+static void text_of(const double *y, size_t count, size_t season, alm_arena *arena,
+                    const char **text)
+{
+    alm_past past = {y, count, season};
+    void *state = NULL;
+    alm_choice_facts facts;
+    assert_int_equal(alm_auto.fit(&past, arena, &state, NULL), ALM_OK);
+    alm_choice_describe(state, &facts);
+    *text = alm_choice_text(&facts, arena);
+}
+
+/* Every past has a forecast, and a reason where it is not the usual one. */
+static void every_past_has_a_forecast_and_a_reason(void **unused)
+{
+    (void)unused;
+    static const double EQUAL[] = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4};
+    alm_arena *arena = alm_arena_create(0);
+    const char *text = NULL;
+    text_of(AIR, sizeof AIR / sizeof AIR[0], 12, arena, &text);
+    assert_string_equal(text, "33% ets_averaged, 33% ces_averaged, 33% theta_dynamic_optimised");
+    text_of(EQUAL, 10, 4, arena, &text);
+    assert_non_null(strstr(text, "100% naive; not ets_averaged: all known values are equal"));
+    text_of(AIR, 3, 12, arena, &text);
+    assert_non_null(strstr(text, "not theta_dynamic_optimised: too few values are known"));
+    alm_arena_destroy(arena);
+}
+
+/* Weights add up to 1 whatever the past is. */
+static void weights_add_up(void **unused)
+{
+    (void)unused;
+    alm_arena *arena = alm_arena_create(0);
+    for (size_t count = 1; count < 40; count++) {
+        alm_past past = {AIR, count, 12};
+        void *state = NULL;
+        alm_choice_facts facts;
+        double sum = 0;
+        assert_int_equal(alm_auto.fit(&past, arena, &state, NULL), ALM_OK);
+        alm_choice_describe(state, &facts);
+        for (size_t i = 0; i < facts.count; i++) {
+            sum += facts.member[i].weight;
+            assert_true((facts.member[i].weight > 0) ==
+                        (facts.member[i].reason == ALM_CHOICE_USED));
+        }
+        assert_true(fabs(sum - 1) < 1e-12); /* rounding */
+        alm_arena_reset(arena);
+    }
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_past_has_a_forecast_and_a_reason),
+        cmocka_unit_test(weights_add_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+/* series_forecast.h: forecasts of many series that each look at their own past alone.
+ *
+ * Every series gets an answer and the reason for it: the forecaster that was asked for, else, where
+ * that refuses the series, the first of seasonal naive, naive and mean that does not. A series
+ * without any known value has no forecast, and says so. Nothing that is given out is infinite; NaN
+ * means that there is nothing to give.
+ *
+ * Intervals are central: quantiles of joint sample paths (model/statistical/sample_paths.h), which
+ * keep to what the series' past shows that values can be: not below 0, and counts where all are. No
+ * paths asked for, or the forecaster cannot draw them: Normal with the forecaster's deviation, kept
+ * to the same support. Too short to tell a deviation: none.
+ *
+ * Check. The same forecaster answered at earlier origins of the same series, knowing only what came
+ * before each: how far off it was beside the seasonal naive forecast, and how often values lay
+ * within the intervals (ends included). A series that is too short for one whole horizon behind two
+ * seasons (four values) is not checked.
+ *
+ * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
+ * depends on the number of threads. */
+#ifndef ALM_PIPELINE_SERIES_FORECAST_H
+#define ALM_PIPELINE_SERIES_FORECAST_H
+
+#include "base/env.h"
+#include "model/statistical/choice.h"
+#include "model/statistical/sample_paths.h"
+#include "table/long_series.h"
+
+#define ALM_FORECAST_LEVELS_MAX 8
+#define ALM_FORECAST_STEPS_MAX 10000
+#define ALM_FORECAST_PATHS_MAX 100000
+#define ALM_FORECAST_ORIGINS_MAX 100
+
+typedef struct alm_forecast_plan {
+    const alm_forecaster_kind *kind;
+    size_t season, steps; /* >= 1 */
+    size_t paths;         /* 0: intervals by deviations */
+    size_t origins;       /* of the check, at most; 0: none */
+    uint64_t seed;
+    double level[ALM_FORECAST_LEVELS_MAX]; /* shares in (0, 1), rising: .8, .95 */
+    size_t level_count;
+} alm_forecast_plan;
+
+/* The forecaster that is asked for when nobody asks for one. */
+const alm_forecaster_kind *alm_forecast_automatic(void);
+/* By its name; NULL: there is none. */
+const alm_forecaster_kind *alm_forecast_kind(alm_str name);
+
+/* X(name, text, sentence) */
+#define ALM_FORECAST_REASON_MAP(X)                                              \
+    X(FITTED, "fitted", "the forecaster asked for")                             \
+    X(SHORT, "too_short", "too few known values for it")                        \
+    X(UNSUITED, "unsuited", "it does not take values such as these")            \
+    X(NUMERIC, "numeric", "numbers of this size cannot be worked with")         \
+    X(NO_VALUES, "no_values", "no value is known: there is no forecast")
+
+typedef enum alm_forecast_reason {
+#define ALM_FORECAST_REASON_ENUM(name, text, sentence) ALM_FORECAST_##name,
+    ALM_FORECAST_REASON_MAP(ALM_FORECAST_REASON_ENUM)
+#undef ALM_FORECAST_REASON_ENUM
+        ALM_FORECAST_REASON_COUNT
+} alm_forecast_reason;
+
+const char *alm_forecast_reason_text(alm_forecast_reason reason);
+const char *alm_forecast_reason_sentence(alm_forecast_reason reason);
+
+typedef enum alm_forecast_spread {
+    ALM_SPREAD_NONE,
+    ALM_SPREAD_PATHS,
+    ALM_SPREAD_NORMAL
+} alm_forecast_spread;
+
+const char *alm_forecast_spread_text(alm_forecast_spread spread); /* "paths", "normal", "none" */
+const char *alm_support_text(alm_support support); /* "real", "non_negative", "count" */
+
+/* Sums over windows (a series at an origin). */
+typedef struct alm_forecast_score {
+    uint64_t windows, pairs;
+    double absolute, actual; /* of |f - y| and of |y| */
+    double mase, smape;
+    uint64_t mase_windows;   /* those that have a scale */
+    uint64_t covered[ALM_FORECAST_LEVELS_MAX];
+    uint64_t interval_pairs;
+} alm_forecast_score;
+
+/* Means; NaN where there is nothing to divide, or no double holds it. */
+double alm_forecast_mase(const alm_forecast_score *score);
+double alm_forecast_wape(const alm_forecast_score *score);
+double alm_forecast_smape(const alm_forecast_score *score);
+double alm_forecast_coverage(const alm_forecast_score *score, size_t level);
+
+typedef struct alm_series_forecast {
+    const alm_forecaster_kind *kind; /* that answers; NULL: none does */
+    alm_forecast_reason reason;
+    alm_forecast_spread spread;
+    alm_support support;
+    alm_choice_facts choice; /* of alm_auto: what it is made of; else empty */
+    const double *mean; /* of each step */
+    const double *low;  /* steps x level_count */
+    const double *high;
+    alm_forecast_score score, naive; /* of the check; no windows: not checked */
+} alm_series_forecast;
+
+/* One series; the results lie in `arena`, temporaries in `scratch`. `number` is the series' own: a
+ * part of what its paths are a function of. Cannot fail. */
+void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
+                             alm_arena *arena, alm_arena *scratch, alm_series_forecast *out);
+
+typedef struct alm_forecast_set {
+    const alm_series_forecast *series; /* one per series */
+    size_t reasons[ALM_FORECAST_REASON_COUNT];
+    size_t unspread;                 /* series with a forecast and without intervals */
+    size_t checked;                  /* series */
+    alm_forecast_score score, naive; /* over all */
+} alm_forecast_set;
+
+/* All series, with the threads and the progress of `env`. `arena` keeps the results. ALM_ERR_LIMIT:
+ * more values than ALM_FORECAST_VALUES_MAX, a series longer than ALM_PAST_COUNT_MAX. */
+#define ALM_FORECAST_VALUES_MAX ((size_t)1 << 28)
+ALM_NODISCARD alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *series,
+                                              const alm_forecast_plan *plan, alm_arena *arena,
+                                              alm_forecast_set *out, alm_error *error);
+
+#endif
