@@ -203,19 +203,12 @@ static alm_err check_order(const alm_arima_order *o, size_t season, alm_error *e
     return ALM_OK;
 }
 
-alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
-                      const alm_regressors *regressors, alm_arena *arena, void **out,
-                      alm_error *error)
+/* One order. */
+static alm_err fit_named(const ready *r, const alm_arima_order *order, alm_arena *arena,
+                         almi_arima_model *out, alm_error *error)
 {
-    ready r;
     almi_sample sample;
-    almi_arima_model model;
-    ALM_TRY(check_order(order, past->season, error));
-    if (regressors) {
-        ALM_TRY(check_past_of_regressors(past, regressors, error));
-    }
-    ALM_TRY(make_ready(past, regressors, arena, &r, error));
-    ALM_TRY(almi_sample_make(&r.series, order, arena, &sample, error));
+    ALM_TRY(almi_sample_make(&r->series, order, arena, &sample, error));
     size_t known = sample.n - sample.missing;
     size_t needed = almi_arma_count(order) + sample.regressors + SPARE;
     if (known < needed) {
@@ -223,9 +216,42 @@ alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
                         "%zu known values beyond the differences are needed, %zu are there",
                         needed, known);
     }
-    if (!almi_arima_maximise(&sample, order, ALMI_GAIN_FINE, arena, arena, &model)) {
+    if (!almi_arima_maximise(&sample, order, ALMI_GAIN_FINE, arena, arena, out)) {
         return alm_fail(error, ALM_ERR_NUMERIC, "the likelihood of this order has no value here");
     }
+    return ALM_OK;
+}
+
+/* The order by search, with regressors. What they cannot be is found out without a search. */
+static alm_err fit_found(ready *r, alm_arena *arena, almi_arima_model *out, alm_error *error)
+{
+    static const alm_arima_order LEAST = {.has_constant = true};
+    almi_sample sample;
+    r->series.season = r->series.season > ALM_ARIMA_SEASON_MAX ? 1 : r->series.season;
+    ALM_TRY(almi_sample_make(&r->series, &LEAST, arena, &sample, error));
+    if (!almi_arima_search(&r->series, arena, out)) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE,
+                        "%zu known values are too few for an order with %zu regressors",
+                        sample.n - sample.missing, r->series.regressors);
+    }
+    return ALM_OK;
+}
+
+alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
+                      const alm_regressors *regressors, alm_arena *arena, void **out,
+                      alm_error *error)
+{
+    ready r;
+    almi_arima_model model;
+    if (order) {
+        ALM_TRY(check_order(order, past->season, error));
+    }
+    if (regressors) {
+        ALM_TRY(check_past_of_regressors(past, regressors, error));
+    }
+    ALM_TRY(make_ready(past, regressors, arena, &r, error));
+    ALM_TRY(order ? fit_named(&r, order, arena, &model, error)
+                  : fit_found(&r, arena, &model, error));
     arima *p = make_state(&r, &model, arena);
     if (regressors) {
         copy_regressors(regressors, r.first, arena, p);

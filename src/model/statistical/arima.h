@@ -60,7 +60,9 @@ typedef struct alm_arima_facts {
     size_t known;    /* values in the likelihood: known ones less differences */
 } alm_arima_facts;
 
-/* One order, as a state of alm_arima. `regressors` may be NULL; they are copied.
+/* One order, or the order by search where `order` is NULL (a season that is too long is left out
+ * then; give it Fourier terms among the regressors), as a state of alm_arima. `regressors` may be
+ * NULL; they are copied.
  * ALM_ERR_INVALID: the order is not one that this file fits, or a regressor is not known in a
  * period of the past, or follows from the others; ALM_ERR_INCOMPLETE: fewer known values than
  * coefficients and 2. */
@@ -69,7 +71,8 @@ ALM_NODISCARD alm_err alm_arima_fit(const alm_past *past, const alm_arima_order 
                                     void **state, alm_error *error);
 
 /* Are the regressors known for the next `steps` periods? Ask before alm_arima.mean, which says NaN
- * where they are not. ALM_ERR_INCOMPLETE names the regressor and the period. */
+ * where they are not; alm_arima.update takes a value of such a period as not known.
+ * ALM_ERR_INCOMPLETE names the regressor and the period. */
 ALM_NODISCARD alm_err alm_arima_check_plan(const void *state, size_t steps, alm_error *error);
 
 void alm_arima_describe(const void *state, alm_arima_facts *out);

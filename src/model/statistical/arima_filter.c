@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/arima_values.h"
 #include "num/elementary.h"
 
 #define DIFFUSE 1e7   /* variance of a first value that is not known */
@@ -19,25 +20,6 @@ void almi_filter_init(almi_filter *f, const almi_arma *arma, const almi_terms *d
     f->work = ALM_NEW_ARRAY(arena, double, size * size + 2 * size);
 }
 
-/* Of the values around one that is not known. */
-static double between(const double *v, size_t n, size_t at)
-{
-    size_t before = at;
-    size_t behind = at;
-    while (before > 0 && isnan(v[before])) {
-        before--;
-    }
-    while (behind + 1 < n && isnan(v[behind])) {
-        behind++;
-    }
-    double a = v[before];
-    double b = v[behind];
-    if (isnan(a) || isnan(b)) {
-        return isnan(a) ? (isnan(b) ? 0 : b) : a;
-    }
-    return a + (b - a) * ((double)(at - before) / (double)(behind - before));
-}
-
 bool almi_filter_start(almi_filter *f, const double *first, alm_arena *scratch)
 {
     size_t r = f->width;
@@ -45,11 +27,12 @@ bool almi_filter_start(almi_filter *f, const double *first, alm_arena *scratch)
     memset(f->s, 0, f->size * sizeof(double));
     memset(f->p, 0, f->size * f->size * sizeof(double));
     f->is_settled = false;
+    double whole[ALMI_FILTER_SIZE_MAX];
+    almi_bridge(first, depth, whole);
     for (size_t k = 0; k < depth; k++) {
         size_t at = depth - 1 - k;
-        bool is_known = !isnan(first[at]);
-        f->s[r + k] = is_known ? first[at] : between(first, depth, at);
-        f->p[(r + k) * (f->size + 1)] = is_known ? 0 : DIFFUSE;
+        f->s[r + k] = whole[at];
+        f->p[(r + k) * (f->size + 1)] = isnan(first[at]) ? DIFFUSE : 0;
     }
     if (r == 0) {
         return true;

@@ -6,6 +6,7 @@
 #include "model/statistical/arima_filter.h"
 #include "model/statistical/arima_minimise.h"
 #include "model/statistical/arima_start.h"
+#include "model/statistical/arima_values.h"
 #include "model/statistical/arima_whiten.h"
 #include "num/cholesky.h"
 #include "num/elementary.h"
@@ -27,25 +28,6 @@ static void take_differences(const almi_terms *d, const double *v, size_t count,
             sum -= d->c[k] * v[t - d->lag[k]];
         }
         out[t - d->degree] = sum;
-    }
-}
-
-/* A value between its known neighbours where it is not known: a start, of no influence. */
-static void bridge(const double *y, size_t count, double *out)
-{
-    size_t before = 0;
-    for (size_t t = 0; t < count; t++) {
-        out[t] = y[t];
-        if (isnan(y[t])) {
-            size_t behind = t;
-            while (isnan(y[behind])) {
-                behind++;
-            }
-            double part = (double)(t - before) / (double)(behind - before);
-            out[t] = y[before] + (y[behind] - y[before]) * part;
-        } else {
-            before = t;
-        }
     }
 }
 
@@ -184,7 +166,7 @@ alm_err almi_sample_make(const almi_series *series, const alm_arima_order *order
     double *whole = ALM_NEW_ARRAY(arena, double, series->count);
     double *w = ALM_NEW_ARRAY(arena, double, s.n);
     double *errors = ALM_NEW_ARRAY(arena, double, s.n);
-    bridge(series->y, series->count, whole);
+    almi_bridge(series->y, series->count, whole);
     take_differences(&d, whole, series->count, w);
     s.w = w;
     s.errors = errors;
@@ -215,21 +197,6 @@ typedef struct problem {
     double log_det;
 } problem;
 
-static double product(const double *a, const double *b, size_t n)
-{
-    double lane[4] = {0};
-    size_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (size_t l = 0; l < 4; l++) {
-            lane[l] += a[t + l] * b[t + l];
-        }
-    }
-    for (; t < n; t++) {
-        lane[0] += a[t] * b[t];
-    }
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
-}
-
 /* r = the whitened values without what the columns explain; their determinant. */
 static bool project(problem *q, double *r)
 {
@@ -240,9 +207,9 @@ static bool project(problem *q, double *r)
     for (size_t i = 0; i < c; i++) {
         const double *column = x + i * length;
         for (size_t j = 0; j <= i; j++) {
-            q->normal[i * c + j] = product(column, x + j * length, length);
+            q->normal[i * c + j] = almi_product(column, x + j * length, length);
         }
-        q->b[i] = product(column, r, length);
+        q->b[i] = almi_product(column, r, length);
     }
     if (alm_cholesky_factor(q->normal, c, NULL) != ALM_OK) {
         return false;
@@ -417,7 +384,7 @@ bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, dou
     out->parameters = count + out->regressors;
     out->b = ALM_NEW_ARRAY(arena, double, out->regressors);
     memcpy(out->arma, q->coefficient, sizeof q->coefficient);
-    finish(q, product(r, r, q->length), out);
+    finish(q, almi_product(r, r, q->length), out);
     coefficients_of_given(q, out->b);
     return true;
 }

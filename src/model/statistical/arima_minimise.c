@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/arima_values.h"
 #include "num/cholesky.h"
 #include "num/elementary.h"
 
@@ -20,21 +21,6 @@ typedef struct work {
     double sum, log_det, value;
 } work;
 
-static double product(const double *a, const double *b, size_t n)
-{
-    double lane[4] = {0};
-    size_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (size_t l = 0; l < 4; l++) {
-            lane[l] += a[t + l] * b[t + l];
-        }
-    }
-    for (; t < n; t++) {
-        lane[0] += a[t] * b[t];
-    }
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
-}
-
 /* Half of the value, so that its gradient is that of least squares. Infinite outside. */
 static double value_at(const work *w, const double *x, double *r, double *sum, double *log_det)
 {
@@ -42,7 +28,7 @@ static double value_at(const work *w, const double *x, double *r, double *sum, d
     if (!p->whiten(p->context, x, r, log_det)) {
         return INFINITY;
     }
-    *sum = product(r, r, p->length);
+    *sum = almi_product(r, r, p->length);
     double value = .5 * (alm_log(*sum > SUM_MIN ? *sum : SUM_MIN) + *log_det / p->n);
     return isfinite(value) ? value : INFINITY;
 }
@@ -66,10 +52,10 @@ static void look_around(const work *w, double *x)
             column[t] = known ? (column[t] - w->r[t]) / width : 0;
         }
         double of_det = known ? .5 * (log_det - w->log_det) / width / p->n : 0;
-        w->gradient[k] = product(column, w->r, p->length) / sum + of_det;
+        w->gradient[k] = almi_product(column, w->r, p->length) / sum + of_det;
         for (size_t j = 0; j <= k; j++) {
             w->normal[k * count + j] =
-                product(column, w->jacobian + j * p->length, p->length) / sum;
+                almi_product(column, w->jacobian + j * p->length, p->length) / sum;
         }
     }
 }

@@ -258,6 +258,33 @@ static void a_promotion_moves_its_day_alone(void **unused)
     }
 }
 
+/* The same with the order found, from a past whose promotions are half of what moves it. */
+static void an_order_is_found_beside_regressors(void **unused)
+{
+    (void)unused;
+    static const char *const NAMES[] = {"promotion"};
+    double y[DAYS], x[DAYS + AHEAD], forecast[AHEAD];
+    alm_arima_facts facts;
+    alm_error error;
+    void *state = NULL;
+    make_sales(y, x);
+    x[DAYS + 9] = 1;
+    alm_arena *arena = alm_arena_create(0);
+    alm_past past = {y, DAYS, 7};
+    alm_regressors plan = {1, NAMES, DAYS + AHEAD, x};
+    assert_int_equal(alm_arima_fit(&past, NULL, &plan, arena, &state, &error), ALM_OK);
+    alm_arima_describe(state, &facts);
+    alm_arima.mean(state, AHEAD, forecast);
+    assert_true(facts.order.d == 1); /* make_sales sums errors */
+    assert_true(fabs(facts.coefficient[facts.count - 1] - 40) < 6);
+    assert_true(fabs(forecast[9] - forecast[8] - 40) < 10);
+    past.count = 3;
+    state = NULL;
+    assert_int_equal(alm_arima_fit(&past, NULL, &plan, arena, &state, &error), ALM_ERR_INVALID);
+    assert_non_null(strstr(error.message, "promotion")); /* none in three days */
+    alm_arena_destroy(arena);
+}
+
 static void a_plan_that_is_missing_is_refused_by_name(void **unused)
 {
     (void)unused;
@@ -422,6 +449,7 @@ int main(void)
         cmocka_unit_test(regressors_go_on_into_the_forecast),
         cmocka_unit_test(the_order_of_r_is_found),
         cmocka_unit_test(a_promotion_moves_its_day_alone),
+        cmocka_unit_test(an_order_is_found_beside_regressors),
         cmocka_unit_test(a_plan_that_is_missing_is_refused_by_name),
         cmocka_unit_test(what_cannot_be_fitted_is_refused_in_words),
         cmocka_unit_test(random_fits_stay_stationary),

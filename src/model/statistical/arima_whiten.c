@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/arima_values.h"
 #include "num/elementary.h"
 
 #define LOG_2 0.6931471805599453
@@ -25,16 +26,44 @@ void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena 
     w->scratch = ALM_NEW_ARRAY(arena, double, r * r + 6 * (r + 2));
 }
 
-/* In place: v = x / ma(B), forward in time; `before` zeros lie before v. */
+/* In place: v = x / ma(B); `step` is 1 forward in time, -1 backward; zeros lie before, or behind,
+ * v. Written for one number of terms at a time, which are in registers then. */
+static inline __attribute__((always_inline)) void divide_terms(const almi_terms *ma, size_t count,
+                                                               ptrdiff_t step, double *v, size_t n)
+{
+    double c[ALMI_TERMS_MAX];
+    ptrdiff_t lag[ALMI_TERMS_MAX];
+    for (size_t k = 0; k < count; k++) {
+        c[k] = ma->c[k];
+        lag[k] = -step * (ptrdiff_t)ma->lag[k];
+    }
+    double *at = step > 0 ? v : v + n - 1;
+    for (size_t t = 0; t < n; t++, at += step) {
+        double sum = *at;
+        for (size_t k = 0; k < count; k++) {
+            sum -= c[k] * at[lag[k]];
+        }
+        *at = sum;
+    }
+}
+
+static inline __attribute__((always_inline)) void divide(const almi_terms *ma, ptrdiff_t step,
+                                                         double *v, size_t n)
+{
+    switch (n > 0 ? ma->count : 0) {
+    case 0: break;
+    case 1: divide_terms(ma, 1, step, v, n); break;
+    case 2: divide_terms(ma, 2, step, v, n); break;
+    case 3: divide_terms(ma, 3, step, v, n); break;
+    case 4: divide_terms(ma, 4, step, v, n); break;
+    case 5: divide_terms(ma, 5, step, v, n); break;
+    default: divide_terms(ma, ma->count, step, v, n);
+    }
+}
+
 static void divide_forward(const almi_terms *ma, double *v, size_t n)
 {
-    for (size_t t = 0; t < n; t++) {
-        double sum = v[t];
-        for (size_t k = 0; k < ma->count; k++) {
-            sum -= ma->c[k] * *(v + t - ma->lag[k]);
-        }
-        v[t] = sum;
-    }
+    divide(ma, 1, v, n);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -46,17 +75,11 @@ static size_t smaller(size_t a, size_t b)
  * lie behind. */
 static void divide_backward(almi_whitener *w, const double *a, double *out)
 {
-    const almi_terms *ma = &w->arma->ma;
     double *v = w->backward;
     size_t count = smaller(w->n, w->reach + w->width);
+    memcpy(v, a, count * sizeof(double));
     memset(v + count, 0, smaller(w->room, w->n + w->room - count) * sizeof(double));
-    for (size_t t = count; t-- > 0;) {
-        double sum = a[t];
-        for (size_t k = 0; k < ma->count; k++) {
-            sum -= ma->c[k] * v[t + ma->lag[k]];
-        }
-        v[t] = sum;
-    }
+    divide(&w->arma->ma, -1, v, count);
     for (size_t i = 0; i < w->width; i++) {
         out[i] = i < w->n ? v[i] : 0;
     }
@@ -68,21 +91,6 @@ static void subtract(double *restrict target, const double *restrict source, dou
     for (size_t i = 0; i < n; i++) {
         target[i] -= c * source[i];
     }
-}
-
-static double product(const double *a, const double *b, size_t n)
-{
-    double lane[4] = {0};
-    size_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (size_t l = 0; l < 4; l++) {
-            lane[l] += a[t + l] * b[t + l];
-        }
-    }
-    for (; t < n; t++) {
-        lane[0] += a[t] * b[t];
-    }
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
 /* Upper triangle of a = U'U in place, of a matrix that may be singular: pivots below `part` of
@@ -154,7 +162,7 @@ static void fill_system(almi_whitener *w)
             subtract(w->product + i * r, w->gram + k * r, -w->u[i * r + k], r);
         }
         for (size_t j = i; j < r; j++) {
-            w->factor[i * r + j] = (i == j) + product(w->product + i * r + j, w->u + j * r + j,
+            w->factor[i * r + j] = (i == j) + almi_product(w->product + i * r + j, w->u + j * r + j,
                                                       r - j);
         }
     }
@@ -237,7 +245,7 @@ static void times_l(const almi_whitener *w, bool is_transposed, const double *v,
     }
     for (size_t i = 0; !w->is_sparse && i < r; i++) {
         if (is_transposed) {
-            out[i] = product(w->u + i * r + i, v + i, r - i);
+            out[i] = almi_product(w->u + i * r + i, v + i, r - i);
         } else {
             subtract(out + i, w->u + i * r + i, -v[i], r - i);
         }
@@ -254,7 +262,7 @@ static void solve(const almi_whitener *w, double *v)
     }
     for (size_t i = r; i-- > 0;) {
         const double *row = w->factor + i * r;
-        v[i] = (v[i] - product(row + i + 1, v + i + 1, r - i - 1)) / row[i];
+        v[i] = (v[i] - almi_product(row + i + 1, v + i + 1, r - i - 1)) / row[i];
     }
 }
 
