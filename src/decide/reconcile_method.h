@@ -93,8 +93,8 @@ typedef struct alm_reconcile_outcome {
 } alm_reconcile_outcome;
 
 /* In place: `values` (node_count + leaf_count) x width. `outcome` may be NULL. ALM_ERR_NUMERIC
- * names the node of a value that is not finite, values untouched. Else on failure (a result beyond what
- * doubles hold, conjugate gradients that do not settle; ALM_ERR_MEMORY) nothing is promised of
+ * names the node of a value that is not finite, values untouched. Else on failure (a result beyond
+ * what doubles hold, conjugate gradients that do not settle; ALM_ERR_MEMORY) nothing is promised of
  * `values`. */
 ALM_NODISCARD alm_err alm_reconciliation_apply(const alm_reconciliation *reconciliation,
                                                double *values, size_t width,
