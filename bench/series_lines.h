@@ -3,8 +3,8 @@
  *     series ID SEASON N y.. H t..
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
- * MASE; FORECASTERS/SCALE where the two are not the same (M4 scales weekly series with season 1).
- * A bad line ends the program. */
+ * MASE; SEASON/LAG where scores scale by another lag (M4 weekly: 52/1). SEASON may be several,
+ * `48,336`: mstl takes all, other forecasters the last one. A bad line ends the program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
 
@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "model/statistical/statistical.h"
+#include "model/statistical/mstl.h"
 #include "num/metrics.h"
 
 #define LINE_BYTES ((size_t)1 << 20)
@@ -22,6 +22,8 @@
 typedef struct series {
     alm_str id;
     alm_past past;
+    size_t seasons[ALM_MSTL_SEASONS_MAX];
+    size_t season_count; /* 0: none */
     double *then;
     size_t steps;
     alm_scale scale;
@@ -79,7 +81,12 @@ static series *add_series(series_list *list, alm_str *rest)
     s->id = text(list->arena, alm_str_split(rest, ' '));
     alm_str seasons = alm_str_split(rest, ' ');
     alm_str first = alm_str_split(&seasons, '/');
-    s->past.season = (size_t)number(&first);
+    while (first.size > 0 && s->season_count < ALM_MSTL_SEASONS_MAX) {
+        alm_str one = alm_str_split(&first, ',');
+        s->past.season = (size_t)number(&one);
+        s->seasons[s->season_count++] = s->past.season;
+    }
+    s->season_count = s->past.season == 1 ? 0 : s->season_count;
     size_t season = seasons.size ? (size_t)number(&seasons) : s->past.season;
     s->past.count = (size_t)number(rest);
     s->past.y = numbers(list->arena, rest, s->past.count);
@@ -90,8 +97,16 @@ static series *add_series(series_list *list, alm_str *rest)
     return s;
 }
 
-/* The kinds with the names of a line; returns how many. */
-static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out)
+static inline alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
+                                 void **state, alm_error *error)
+{
+    return kind == &alm_mstl
+               ? alm_mstl_fit(&s->past, s->seasons, s->season_count, arena, state, error)
+               : kind->fit(&s->past, arena, state, error);
+}
+
+/* The kinds with the names of a line, in its order; returns how many, at most `room`. */
+static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
 {
     size_t count = 0;
     size_t all = 0;
@@ -102,8 +117,8 @@ static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out)
         while (k < all && !alm_str_is(name, kinds[k]->name)) {
             k++;
         }
-        if (k == all || count == all) {
-            die("there is no such kind of forecaster, or it is named twice");
+        if (k == all || count == room) {
+            die("no forecaster has one of these names");
         }
         out[count++] = kinds[k];
     }

@@ -77,8 +77,10 @@ def rows_in(path):
         yield from csv.reader(file)
 
 
-def compete(lines):
-    """By competition_bench: {method: figures} of ours, and of submitted forecasts; verdicts."""
+def compete(lines, kinds=None):
+    """By competition_bench: {method: figures} of ours, and of submitted forecasts; verdicts. Ours
+    are the kinds named, or all."""
+    lines = lines if kinds is None else [" ".join(("kinds", *kinds)), *lines]
     done = subprocess.run([COMPETITION], input="\n".join(lines) + "\n", stdout=subprocess.PIPE,
                           text=True, check=False)
     if done.returncode != 0:
@@ -95,17 +97,19 @@ def owa(row, naive2):
     return (row["smape"] / naive2["smape"] + row["mase"] / naive2["mase"]) / 2
 
 
-def print_competition(name, own, submitted, verdicts):
-    """OWA is relative to our own naive2, for all rows."""
+def print_competition(name, own, submitted, verdicts, naive2=None):
+    """OWA is relative to our own naive2 where no other is given, for all rows."""
+    naive2 = naive2 or own.get("naive2")
     rows = [*own.items(), *submitted.items()]
     print("\n==== %s: %d series\n\n  %-26s%10s%10s%10s%12s" %
           (name, rows[0][1]["series"], "METHOD", "sMAPE", "MASE", "OWA", "SERIES/S"))
     for method, row in rows:
         speed = "%.0f" % (row["series"] / row["seconds"]) if row.get("seconds") else "submitted"
         scaled = row["mase"] is not None
-        print("  %-26s%10.3f%10s%10s%12s" %
+        print("  %-26s%10.3f%10s%10s%12s%s" %
               (method, row["smape"], "%.4f" % row["mase"] if scaled else "-",
-               "%.4f" % owa(row, own["naive2"]) if scaled else "-", speed))
+               "%.4f" % owa(row, naive2) if scaled else "-", speed,
+               "  naive for %d that it refuses" % row["refused"] if row.get("refused") else ""))
     if verdicts:
         print("\n  By mean absolute scaled error of each series, two-sided at 5 %:")
     for verdict in verdicts:

@@ -11,9 +11,12 @@
 static const almi_option options[] = {
     {"id", "COLUMNS", "what tells series apart, several by commas (default: by usual names)"},
     {"time", "COLUMN", "the time of a row (default: ds, date, time, month, ...)"},
-    {"value", "COLUMN", "what is forecast (default: y, value, target, sales, ...)"},
+    {"value", "COLUMN", "what is forecast (default: y, value, target, sales, ...); several by "
+                        "commas: a series each"},
     {"freq", "CODE", "step between times, as in pandas: 15min, h, D, B, W, MS, QS, YS, or a whole "
                      "number for an index (default: from the times)"},
+    {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
+                        "of sales (default: missing)"},
     {"season", "N", "steps of a season, 1 for none (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
     {"level", "LIST", "intervals in percent (default: 80,95)"},
@@ -90,9 +93,9 @@ static alm_err read_method(almi_cli *cli, const alm_forecaster_kind **out, alm_e
     alm_buffer list = {0};
     for (size_t i = 0; i < count; i++) {
         names[i] = kinds[i]->name;
-        alm_buffer_printf(&list, ", %s", names[i]);
+        alm_buffer_printf(&list, "%s%s", i ? ", " : "", names[i]);
     }
-    alm_err code = alm_fail(error, ALM_ERR_USAGE, "--method: there is no '%s'%s; there are auto%s",
+    alm_err code = alm_fail(error, ALM_ERR_USAGE, "--method: there is no '%s'%s; there are %s",
                             name, almi_suggestion(cli->arena, "", name, names, count),
                             list.data ? list.data : "");
     alm_buffer_deinit(&list);
@@ -147,7 +150,8 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
     *out = (alm_forecast_options){.input = {.path = cli->argument[0],
                                             .id = almi_option_text(cli, "id"),
                                             .time = almi_option_text(cli, "time"),
-                                            .value = almi_option_text(cli, "value")},
+                                            .value = almi_option_text(cli, "value"),
+                                            .zero_gaps = almi_option_flag(cli, "zero-gaps")},
                                   .paths = ALM_FORECAST_PATHS_DEFAULT,
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
     ALM_TRY(check_outputs(cli, error));
@@ -221,12 +225,24 @@ static alm_err write_page(almi_cli *cli, const alm_forecast_file *file, alm_erro
     return code;
 }
 
+/* The first that has a forecast. */
+static size_t first_series(const alm_forecast_file *file)
+{
+    for (size_t i = 0; i < file->made.input.count; i++) {
+        if (file->made.set.series[i].kind) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void show(almi_cli *cli, const alm_forecast_file *file)
 {
+    size_t first = first_series(file);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_chart(cli, file, 0);
+    almi_forecast_chart(cli, file, first);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_rows(cli, file, 0);
+    almi_forecast_rows(cli, file, first);
     if (file->made.input.count > 1) {
         alm_buffer_text(&cli->out, "\n");
         almi_forecast_series(cli, file);
@@ -265,18 +281,20 @@ const almi_command almi_cmd_forecast = {
     .arguments_min = 1,
     .arguments_max = 1,
     .summary = "forecast the series of a CSV file; needs no project",
-    .text = "Reads a CSV file (plain or gzip) with a row per series and time, says what it took it "
-            "for, and forecasts every series: a fan chart and a table of the first one, a line of "
+    .text = "Reads a CSV file (plain or gzip) with a row per series and time (or a column per "
+            "series, or one per time), says what it took it for, and "
+            "forecasts every series: a fan chart and a table of the first one, a line of "
             "the others; --output writes all. Columns have their usual names (unique_id, ds, y; or "
             "date, store, item, sales) or are named; without a column that tells series apart the "
             "file is one series. Times are " ALM_TIME_FORMS ". The step between them "
-            "is inferred; a period without a row and an empty value are missing, never 0.\n"
+            "is inferred; a period without a row is missing unless --zero-gaps, an empty value "
+            "always.\n"
             "Intervals come from joint sample paths that keep to what the past of a series shows "
             "that values can be: not below 0, whole numbers. The method is tried on earlier "
             "origins of the same file, and its errors beside those of the seasonal naive forecast "
             "and the share of values that the intervals held are always told. A series that the "
             "method refuses is forecast by a simpler one, with the reason: 'fitted', 'too_short', "
-            "'numeric'; one without any value has no forecast ('no_values').\n"
+            "'unsuited', 'numeric'; one without any value has no forecast ('no_values').\n"
             "Columns of --output: unique_id, ds, 'forecast' (or the name that --method gives), and "
             "'-lo-95', '-lo-80', '-hi-80', '-hi-95' behind that name. No result depends on "
             "--threads, and the same file, options and seed give the same bytes.",

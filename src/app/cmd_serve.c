@@ -19,6 +19,7 @@
 #include "monitor/log_line.h"
 
 #define LOOK_NS 5000000 /* for what is new in the stores; a rollback shall be seen in 10 ms */
+#define IDLE_NS 100000000 /* where nothing can be new */
 #define CARE_NS 1000000000u
 #define RING_BYTES ((size_t)1 << 20)
 
@@ -244,10 +245,11 @@ static void close_serving(serving *s)
 /* Until SIGINT or SIGTERM; meanwhile what is served is renewed. */
 static void wait_for_the_end(serving *s)
 {
+    bool follows = s->runs.committed || s->models.releases;
     while (!almi_interrupted()) {
         const alm_committed_set *set = almi_serve_runs_renew(&s->runs);
         almi_served_releases_renew(s->models.releases, set, s->service.observer);
-        struct timespec pause = {.tv_nsec = LOOK_NS};
+        struct timespec pause = {.tv_nsec = follows ? LOOK_NS : IDLE_NS};
         (void)nanosleep(&pause, NULL); /* ends at once with a signal */
     }
 }

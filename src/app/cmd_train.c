@@ -2,9 +2,12 @@
 #include <unistd.h>
 
 #include "app/metrics_view.h"
+#include "app/parse.h"
 #include "app/plan_view.h"
 #include "app/session.h"
 #include "app/signal_view.h"
+#include "model/baseline.h"
+#include "pipeline/series_forecast.h"
 #include "project/git.h"
 #include "train/train.h"
 
@@ -17,7 +20,10 @@ static const almi_option train_options[] = {
     {"why", "TEXT", "the reason, for the ledger (default: 'training')"},
     WHO,
 };
-static const almi_option backtest_options[] = {SNAPSHOT};
+static const almi_option backtest_options[] = {
+    SNAPSHOT,
+    {"beside", "KINDS", "statistical forecasters as further rows, with commas: auto,theta"},
+};
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
 static const char *engine_path(almi_cli *cli)
@@ -104,9 +110,57 @@ static alm_err run_train(almi_cli *cli, alm_error *error)
     return show(cli, &options, &result, error);
 }
 
+static alm_err refuse_kind(almi_cli *cli, alm_str name, alm_error *error)
+{
+    size_t count = 0;
+    const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
+    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count);
+    const char *all = "";
+    for (size_t k = 0; k < count; k++) {
+        names[k] = kinds[k]->name;
+        all = alm_arena_printf(cli->arena, "%s%s%s", all, k ? ", " : "", names[k]);
+    }
+    const char *text = alm_arena_copy_text(cli->arena, name.data, name.size);
+    return alm_fail(error, ALM_ERR_USAGE, "--beside: there is no '%s'%s; there are %s", text,
+                    almi_suggestion(cli->arena, "", text, names, count), all);
+}
+
+static bool is_baseline(alm_str name)
+{
+    for (int b = 0; b < ALM_BASELINE_COUNT; b++) {
+        if (alm_str_is(name, alm_baseline_name((alm_baseline)b))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names with commas between them. */
+static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "beside");
+    alm_str rest = alm_str_of(text ? text : "");
+    const alm_forecaster_kind **kinds =
+        ALM_NEW_ARRAY(cli->arena, const alm_forecaster_kind *, rest.size + 1);
+    while (rest.size > 0) {
+        alm_str name = alm_str_split(&rest, ',');
+        kinds[options->beside_count] = alm_forecast_kind(name);
+        if (!kinds[options->beside_count++]) {
+            return refuse_kind(cli, name, error);
+        }
+        if (is_baseline(name)) {
+            return alm_fail(error, ALM_ERR_USAGE, "--beside: " ALM_STR_FMT " is a baseline and in "
+                            "the table already", ALM_STR_ARG(name));
+        }
+    }
+    options->beside = kinds;
+    return ALM_OK;
+}
+
 static alm_err run_backtest(almi_cli *cli, alm_error *error)
 {
     alm_train_options options = {.backtest_only = true, .experimental = true};
+    ALM_TRY(read_beside(cli, &options, error));
     alm_train_result result;
     ALM_TRY(train(cli, &options, &result, error));
     if (!cli->json) {
@@ -140,8 +194,11 @@ const almi_command almi_cmd_backtest = {
     .arguments_max = 1,
     .summary = "score a model on rolling origins, register nothing",
     .text = "The backtest of 'almanac train' alone: each origin sees only what was known then. "
-            "Prints every level beside the baselines. Of a signal: the fit and its test.",
-    .example = "almanac backtest demand --snapshot 3f9a2c --json",
+            "Prints every level beside the baselines and the forecasters of --beside, each fitted "
+            "anew at every origin, and whether the published forecast is better than the best of "
+            "them by more than chance. With --json also every step. Of a signal: the fit and its "
+            "test.",
+    .example = "almanac backtest demand --snapshot 3f9a2c --beside auto,theta",
     ALMI_OPTIONS(backtest_options),
     .run = run_backtest,
 };

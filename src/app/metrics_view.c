@@ -102,6 +102,28 @@ static const almi_grid_column report_columns[] = {
 };
 /* clang-format on */
 
+/* "series: final is better than ...", of a backtest in detail. */
+static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    const alm_json *verdicts = alm_json_member(alm_json_root(document), "verdicts");
+    alm_err code = ALM_OK;
+    for (size_t i = 0; verdicts && code == ALM_OK && i < alm_json_count(verdicts); i++) {
+        alm_str level;
+        alm_str verdict;
+        const alm_json *one = alm_json_at(verdicts, i);
+        code = alm_json_get_str(one, "level", &level, error);
+        code = code == ALM_OK ? alm_json_get_str(one, "verdict", &verdict, error) : code;
+        if (code == ALM_OK) {
+            alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT ": " ALM_STR_FMT "\n", i ? "" : "\n",
+                              ALM_STR_ARG(level), ALM_STR_ARG(verdict));
+        }
+    }
+    alm_json_document_destroy(document);
+    return code;
+}
+
 alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
 {
     almi_metric_row *rows = NULL;
@@ -123,7 +145,7 @@ alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
     }
     alm_buffer_text(&cli->out, "\nbacktest\n");
     almi_grid_print(grid, &cli->term, &cli->out);
-    return ALM_OK;
+    return print_verdicts(cli, report, error);
 }
 
 void almi_put_raw_json(alm_json_writer *json, const char *key, alm_str text)

@@ -389,61 +389,90 @@ bool alm_str_to_float(alm_str a, float *out)
 
 /* ---- numbers to text ---- */
 
-/* value >= 0 as `count` significant digits (15 to 17), the first of them worth 10^*exponent, with
- * printf's rounding: correct, ties to even. False outside of about 1e-11 to 1e17, where no power
- * of five fits 64 bits. The product below is exact: a significand has 53 bits. */
-static bool significant_digits(double value, int count, uint64_t *digits, int *exponent)
+/* value > 0 in units of its 17th significant digit: `product` / 2^`shift`, exactly, because a
+ * significand has 53 bits and the power of five 63; its first digit is worth 10^`ten`. */
+typedef struct scaled {
+    wide product;
+    unsigned shift;
+    uint64_t whole; /* 17 digits */
+    uint64_t power; /* what one in the last place of the significand adds to the product */
+    uint64_t significand;
+    int ten;
+} scaled;
+
+#define SIXTEEN_ZEROS UINT64_C(10000000000000000)
+
+/* False outside of about 1e-11 to 1e15: no power of five fits 64 bits, or the text has an exponent
+ * or not depending on how many digits there are. */
+static bool scale_to_17_digits(double value, scaled *out)
 {
-    static const uint64_t LEAST[] = {UINT64_C(100000000000000), UINT64_C(1000000000000000),
-                                     UINT64_C(10000000000000000)};
-    uint64_t bits = 0, least = LEAST[count - 15];
+    uint64_t bits = 0;
     memcpy(&bits, &value, sizeof bits);
     int binary = (int)(bits >> 52) - 1075;
     uint64_t significand = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
     /* 1233 / 4096 is below the logarithm of 2 by so little that this is right or one too small. */
     int ten = (int)floor((binary + 52) * 1233 / 4096.0);
     for (int tries = 0; tries < 2; tries++, ten++) {
-        int places = count - 1 - ten;
-        if (places < 0 || places > 27 || binary + places > 0 || binary + places < -127) {
+        int places = 16 - ten;
+        if (places < 2 || places > 27 || binary + places > 0 || binary + places < -127) {
             return false;
         }
+        uint64_t power = DIVISORS[places].power >> DIVISORS[places].moved;
         unsigned shift = (unsigned)-(binary + places);
-        wide product = (wide)significand * (DIVISORS[places].power >> DIVISORS[places].moved);
-        wide rest = product & (((wide)1 << shift) - 1), half = shift ? (wide)1 << (shift - 1) : 0;
+        wide product = (wide)significand * power;
         uint64_t whole = (uint64_t)(product >> shift);
-        whole += shift && (rest > half || (rest == half && (whole & 1)));
-        if (whole < 10 * least) {
-            *digits = whole;
-            *exponent = ten;
-            return whole >= least;
+        if (whole < 10 * SIXTEEN_ZEROS) {
+            *out = (scaled){product, shift, whole, power, significand, ten};
+            return whole >= SIXTEEN_ZEROS;
         }
     }
     return false;
 }
 
-/* The same text as %.*g, of digits and an exponent of ten. */
-static size_t lay_out(bool negative, uint64_t digits, int count, int ten, char *out)
+/* The value rounded to multiples of `unit` (1, 10, 100) as printf does it: correctly, ties to even.
+ * True: the double next to that is the value. A double is the nearest one to what is at most half
+ * of its last place away; below a power of two the places are half as large. */
+static bool round_to(const scaled *s, unsigned unit, uint64_t *rounded)
+{
+    uint64_t units = s->whole / unit;
+    wide below = s->product - ((wide)(units * unit) << s->shift);
+    wide above = ((wide)unit << s->shift) - below;
+    bool is_up = above < below || (above == below && (units & 1));
+    wide away = is_up ? above : below;
+    bool is_power = s->significand == UINT64_C(1) << 52, is_even = !(s->significand & 1);
+    wide twice = away << (!is_up && is_power ? 2 : 1);
+    *rounded = units + is_up;
+    return twice < s->power || (twice == s->power && is_even);
+}
+
+/* The same text as %.17g without zeros at the end, of 17 digits and a power of ten, -11 to 14. */
+static size_t lay_out(bool negative, uint64_t digits, int ten, char *out)
 {
     char digit[17];
     char *at = out;
-    for (int i = count; i > 0; i--, digits /= 10) {
-        digit[i - 1] = (char)('0' + digits % 10);
-    }
+    int count = 17, whole = ten < -4 ? 1 : ten + 1;
+    digit[0] = (char)('0' + digits / SIXTEEN_ZEROS);
+    alm_digits_put((uint32_t)(digits / 100000000 % 100000000), digit + 1);
+    alm_digits_put((uint32_t)(digits % 100000000), digit + 9);
     while (count > 1 && digit[count - 1] == '0') {
         count--;
     }
     if (negative) {
         *at++ = '-';
     }
-    if (ten < 0 && ten >= -4) {
+    if (whole <= 0) {
         memcpy(at, "0.000", 5);
-        at += 1 - ten;
+        at += 2 - whole;
+        whole = 0;
+    } else {
+        memcpy(at, digit, (size_t)whole);
+        at += whole;
+        *at = '.';
+        at += count > whole;
     }
-    for (int i = 0; i < count || (ten >= 0 && i <= ten); i++) {
-        if (i > 0 && i == (ten < -4 ? 1 : ten + 1)) {
-            *at++ = '.';
-        }
-        *at++ = i < count ? digit[i] : '0';
+    if (count > whole) {
+        memcpy(at, digit + whole, (size_t)(count - whole));
+        at += count - whole;
     }
     if (ten < -4) { /* at least 1e-11 */
         memcpy(at, "e-", 2);
@@ -502,19 +531,23 @@ size_t alm_double_text(double value, char out[32])
         out[0] = '-';
         return (value < 0) + alm_u64_text((uint64_t)fabs(value), out + (value < 0));
     }
-    /* 15 digits always survive, except among the subnormal numbers, which have fewer. */
+    /* The fewest digits that are read as the same double, of 15 to 17: 15 always survive, except
+     * among the subnormal numbers, which have fewer. */
+    scaled exact;
+    if (scale_to_17_digits(fabs(value), &exact)) {
+        static const unsigned UNIT[] = {100, 10, 1};
+        uint64_t digits = 0;
+        size_t tried = 0;
+        while (!round_to(&exact, UNIT[tried], &digits) && tried < 2) {
+            tried++;
+        }
+        digits *= UNIT[tried];
+        bool carries = digits == 10 * SIXTEEN_ZEROS; /* 9.99... became 10 */
+        return lay_out(value < 0, carries ? SIXTEEN_ZEROS : digits, exact.ten + carries, out);
+    }
     size_t size = 0;
     double back = 0;
     for (int count = fabs(value) < 0x1p-1022 ? 1 : 15; count <= 17; count++) {
-        uint64_t digits = 0;
-        int ten = 0;
-        if (count >= 15 && significant_digits(fabs(value), count, &digits, &ten)) {
-            unsigned places = (unsigned)(count - 1 - ten);
-            if (count == 17 || decimal_quotient(digits, places) == fabs(value)) {
-                return lay_out(value < 0, digits, count, ten, out);
-            }
-            continue;
-        }
         size = print_double(value, count, out);
         if (count == 17 || (alm_str_to_double((alm_str){out, size}, &back) && back == value)) {
             break;

@@ -51,7 +51,8 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
                  .automatic = !options->kind,
                  .frequency_asked = options->input.frequency != NULL,
                  .season_asked = options->season > 0,
-                 .horizon_asked = options->steps > 0}};
+                 .horizon_asked = options->steps > 0,
+                 .zero_gaps = options->input.zero_gaps}};
     alm_forecast_made *made = &file.made;
     ALM_TRY(alm_long_read(env->fs, &options->input, arena, &made->input, error));
     made->plan = (alm_forecast_plan){
@@ -172,6 +173,7 @@ static void put_time(alm_json_writer *json, const char *key, const alm_long_seri
 
 static void put_input(alm_json_writer *json, const alm_forecast_made *made)
 {
+    static const char *const SHAPE[] = {"long", "column_per_series", "column_per_time"};
     char text[ALM_FREQUENCY_TEXT_BYTES];
     const alm_long_series *in = &made->input;
     alm_json_put_text(json, "file", made->name);
@@ -185,11 +187,13 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     }
     alm_json_put_str(json, "time", in->facts.time);
     alm_json_put_str(json, "value", in->facts.value);
+    alm_json_put_text(json, "shape", SHAPE[in->facts.wide]);
     alm_json_put_str(json, "unused", in->facts.unused);
     alm_json_close_object(json);
     alm_json_put_i64(json, "rows", (int64_t)in->facts.rows);
     alm_json_put_i64(json, "periods", (int64_t)in->facts.periods);
     alm_json_put_i64(json, "gaps", (int64_t)in->facts.gaps);
+    alm_json_put_bool(json, "zero_gaps", made->zero_gaps);
     alm_json_put_i64(json, "empty", (int64_t)in->facts.empty);
     put_time(json, "first", in, in->facts.first);
     put_time(json, "last", in, in->facts.last);
@@ -267,6 +271,24 @@ static void put_forecasts(alm_json_writer *json, const alm_forecast_file *file, 
     alm_json_close_array(json);
 }
 
+/* What an automatic forecast is made of. */
+static void put_choice(alm_json_writer *json, const alm_choice_facts *choice)
+{
+    if (choice->count == 0) {
+        return;
+    }
+    alm_json_key(json, "choice");
+    alm_json_open_array(json);
+    for (size_t i = 0; i < choice->count; i++) {
+        alm_json_open_object(json);
+        alm_json_put_text(json, "method", choice->member[i].name);
+        alm_json_put_double(json, "weight", choice->member[i].weight);
+        alm_json_put_text(json, "reason", alm_choice_reason_name(choice->member[i].reason));
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
 static void put_series(alm_json_writer *json, const alm_forecast_file *file, size_t i)
 {
     const alm_long_one *one = &file->made.input.series[i];
@@ -282,6 +304,7 @@ static void put_series(alm_json_writer *json, const alm_forecast_file *file, siz
         alm_json_null(json);
     }
     alm_json_put_text(json, "reason", alm_forecast_reason_text(made->reason));
+    put_choice(json, &made->choice);
     alm_json_put_text(json, "intervals", alm_forecast_spread_text(made->spread));
     alm_json_put_text(json, "support", alm_support_text(made->support));
     alm_json_put_double(json, "mase", alm_forecast_mase(&made->score));

@@ -97,7 +97,6 @@ alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
     segments parts;
     const alm_route *best = NULL;
     size_t best_literals = 0;
-    bool has_path = false;
     alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
     if (!cut_path(path, arena, &parts)) {
         return ALM_MATCH_NO_PATH;
@@ -105,11 +104,8 @@ alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
     alm_http_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
     for (size_t i = 0; i < count; i++) {
         size_t literals = 0;
-        if (!fits(routes[i], &parts, found, &literals)) {
-            continue;
-        }
-        has_path = true;
-        if (routes[i]->method == wanted && (!best || literals > best_literals)) {
+        if (routes[i]->method == wanted && fits(routes[i], &parts, found, &literals) &&
+            (!best || literals > best_literals)) {
             best = routes[i];
             best_literals = literals;
             memcpy(value, found, sizeof found);
@@ -119,9 +115,10 @@ alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
         *out = best;
         return ALM_MATCH_FOUND;
     }
-    if (!has_path) {
+    alm_str methods = methods_of(&parts, arena);
+    if (methods.size == 0) {
         return ALM_MATCH_NO_PATH;
     }
-    *allow = methods_of(&parts, arena);
+    *allow = methods;
     return ALM_MATCH_NO_METHOD;
 }

@@ -14,6 +14,7 @@ typedef struct alm_forecast_made {
     alm_forecast_set set;
     bool automatic; /* nobody asked for the method */
     bool frequency_asked, season_asked, horizon_asked;
+    bool zero_gaps; /* as asked */
 } alm_forecast_made;
 
 typedef struct alm_forecast_line {

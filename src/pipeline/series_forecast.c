@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdatomic.h>
 
-#include "model/statistical/theta.h"
 #include "num/metrics.h"
 #include "num/normal.h"
 
@@ -14,7 +13,7 @@
 
 const alm_forecaster_kind *alm_forecast_automatic(void)
 {
-    return &alm_theta_dynamic_optimised;
+    return &alm_auto;
 }
 
 const alm_forecaster_kind *alm_forecast_kind(alm_str name)
@@ -108,6 +107,7 @@ typedef struct answer {
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
+    alm_choice_facts choice; /* of alm_auto */
     double *mean, *low, *high;
 } answer;
 
@@ -148,6 +148,13 @@ static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_pla
     return all_finite(out->mean, plan->steps) ? ALM_OK : ALM_ERR_NUMERIC;
 }
 
+static alm_forecast_reason reason_of(alm_err refusal)
+{
+    return refusal == ALM_ERR_INCOMPLETE ? ALM_FORECAST_SHORT
+           : refusal == ALM_ERR_INVALID  ? ALM_FORECAST_UNSUITED
+                                         : ALM_FORECAST_NUMERIC;
+}
+
 /* The first that does not refuse. */
 static void *choose(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
                     answer *out)
@@ -163,9 +170,7 @@ static void *choose(const alm_forecast_plan *plan, const alm_past *past, alm_are
         alm_err code = answer_by(CANDIDATE[i], plan, past, scratch, &state, out);
         if (code == ALM_OK) {
             out->kind = CANDIDATE[i];
-            out->reason = i == 0                        ? ALM_FORECAST_FITTED
-                          : first == ALM_ERR_INCOMPLETE ? ALM_FORECAST_SHORT
-                                                        : ALM_FORECAST_NUMERIC;
+            out->reason = i == 0 ? ALM_FORECAST_FITTED : reason_of(first);
             return state;
         }
         first = i == 0 ? code : first;
@@ -244,6 +249,10 @@ static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uin
 {
     out->support = alm_support_of(past);
     void *state = choose(plan, past, scratch, out);
+    out->choice.count = 0;
+    if (state && out->kind == &alm_auto) {
+        alm_choice_describe(state, &out->choice);
+    }
     if (state) {
         add_spread(plan, state, number, scratch, out);
         return;
@@ -337,6 +346,7 @@ static void forecast(const alm_forecast_plan *plan, const alm_past *past, uint64
     answer_past(plan, past, number, scratch, into);
     *out = (alm_series_forecast){.kind = into->kind, .reason = into->reason,
                                  .spread = into->spread, .support = into->support,
+                                 .choice = into->choice,
                                  .mean = into->mean, .low = into->low, .high = into->high};
     if (out->kind) {
         check(plan, past, number, scratch, out);

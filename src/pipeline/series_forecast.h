@@ -21,6 +21,7 @@
 #define ALM_PIPELINE_SERIES_FORECAST_H
 
 #include "base/env.h"
+#include "model/statistical/choice.h"
 #include "model/statistical/sample_paths.h"
 #include "table/long_series.h"
 
@@ -48,6 +49,7 @@ const alm_forecaster_kind *alm_forecast_kind(alm_str name);
 #define ALM_FORECAST_REASON_MAP(X)                                              \
     X(FITTED, "fitted", "the forecaster asked for")                             \
     X(SHORT, "too_short", "too few known values for it")                        \
+    X(UNSUITED, "unsuited", "it does not take values such as these")            \
     X(NUMERIC, "numeric", "numbers of this size cannot be worked with")         \
     X(NO_VALUES, "no_values", "no value is known: there is no forecast")
 
@@ -91,6 +93,7 @@ typedef struct alm_series_forecast {
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
+    alm_choice_facts choice; /* of alm_auto: what it is made of; else empty */
     const double *mean; /* of each step */
     const double *low;  /* steps x level_count */
     const double *high;

@@ -283,7 +283,7 @@ void alm_frequency_code(const alm_frequency *f, char out[ALM_FREQUENCY_TEXT_BYTE
         return;
     }
     char month[3] = {noun == 'y' ? 'Y' : noun == 'q' ? 'Q' : 'M',
-                     f->day == ALM_MONTH_END ? 'E' : 'S', '\0'};
+                     f->day == ALM_MONTH_END ? 'E' : f->day > 1 ? '\0' : 'S', '\0'};
     const char *code = f->period == ALM_PERIOD_MONTH ? month : CODE[f->period];
     if (every == 1) {
         (void)snprintf(out, ALM_FREQUENCY_TEXT_BYTES, "%s", code);
@@ -440,9 +440,11 @@ static int64_t most_common(int64_t *value, size_t count)
 /* Distances between neighbours. */
 typedef struct distances {
     int64_t divisor; /* of all; 0: there are none */
+    int64_t common;  /* and of those between the first times of series */
     int64_t usual;
     size_t count, whole; /* of these, multiples of the usual one */
     size_t odd;          /* place of the first that is none */
+    bool beyond;         /* one is more than 64 bits hold */
 } distances;
 
 static distances measure(const alm_frequency_times *times)
@@ -456,6 +458,7 @@ static distances measure(const alm_frequency_times *times)
             int64_t step = 0;
             if (!distance_of(times->time[k - 1], times->time[k], &step)) {
                 step = INT64_MAX;
+                found.beyond = true;
             }
             found.divisor = found.divisor > 0 && step % found.divisor == 0
                                 ? found.divisor : divisor(step, found.divisor);
@@ -465,6 +468,14 @@ static distances measure(const alm_frequency_times *times)
         }
     }
     found.usual = seen > 0 ? most_common(sample, seen) : 0;
+    found.common = found.divisor;
+    for (size_t i = 1; i < times->count; i++) {
+        int64_t step = 0;
+        if (distance_of(times->time[times->first[i - 1]], times->time[times->first[i]], &step) &&
+            step != INT64_MIN) {
+            found.common = divisor(step < 0 ? -step : step, found.common);
+        }
+    }
     for (size_t i = 0; seen > 0 && i < times->count; i++) {
         for (size_t k = times->first[i] + 1; k < times->first[i + 1]; k++) {
             int64_t step = 0;
@@ -549,6 +560,10 @@ static alm_frequency_verdict infer_lengths(const alm_frequency_times *times, con
         out->odd = found->odd;
     }
     out->frequency = of_length(length, times->is_index);
+    alm_frequency common = of_length(found->common, times->is_index);
+    if (found->count < FEW && share_of(times, &common) >= SHARE_MIN) {
+        out->frequency = common; /* few steps say little: series that share no phase have a finer */
+    }
     if (out->odd != SIZE_MAX) {
         return ALM_FREQUENCY_OFF;
     }
@@ -574,6 +589,11 @@ alm_frequency_verdict alm_frequency_infer(const alm_frequency_times *times,
     if (found.divisor == 0) {
         out->frequency = of_length(times->is_index ? 1 : ALM_DAY_MICROS, times->is_index);
         return ALM_FREQUENCY_ASSUMED;
+    }
+    if (found.beyond) {
+        out->frequency = of_length(1, times->is_index);
+        out->share = 0;
+        return ALM_FREQUENCY_NONE;
     }
     return infer_lengths(times, &found, out);
 }

@@ -8,6 +8,19 @@
 
 #define INTERVAL_LOW 0.05
 #define INTERVAL_HIGH 0.95
+#define CHUNK ((size_t)64) /* nodes whose histories are in memory; results do not depend on it */
+
+static void make_methods(alm_backtest *b, alm_arena *arena)
+{
+    for (uint32_t level = 0; level <= b->panel->hierarchy->level_count; level++) {
+        b->levels[level].methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
+        b->levels[level].refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
+    }
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        b->classes[c].methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
+        b->classes[c].refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
+    }
+}
 
 void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
                        const alm_method *method, alm_arena *arena)
@@ -18,10 +31,30 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
                                .counts = method->counts,
                                .seed = method->seed,
                                .quantiles = method->quantile,
-                               .quantile_count = method->quantile_count};
+                               .quantile_count = method->quantile_count,
+                               .methods = ALM_SCORE_COUNT};
     backtest->levels =
         ALM_NEW_ARRAY(arena, alm_scores, panel->hierarchy->level_count + 1);
     backtest->scratch = arena;
+    make_methods(backtest, arena);
+}
+
+void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kinds, size_t count,
+                         alm_pool *pool, alm_arena *arena)
+{
+    const alm_hierarchy *h = b->panel->hierarchy;
+    b->beside = (alm_beside){kinds, count, b->season, b->steps, b->panel->delay, b->quantiles,
+                             b->quantile_count, b->seed, pool};
+    b->methods = ALM_SCORE_COUNT + count;
+    make_methods(b, arena);
+    b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
+    for (uint32_t level = 0; level <= h->level_count; level++) {
+        alm_score_detail *d = &b->detail[level];
+        d->nodes = level ? h->levels[level - 1].node_count : b->panel->series_count;
+        d->step = ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps);
+        d->loss = ALM_NEW_ARRAY(arena, double, b->methods * d->nodes);
+        d->windows = ALM_NEW_ARRAY(arena, uint32_t, b->methods * d->nodes);
+    }
 }
 
 /* One node at the origin at hand: what is scored, and where the scores go. */
@@ -31,12 +64,19 @@ typedef struct node_case {
     size_t history_count;
     alm_scale scale;
     alm_scores *tables[2]; /* level, class (NULL for aggregates) */
+    uint32_t level;
+    size_t number; /* of the node in its level */
+    bool skipped;
     alm_arena *scratch;
 } node_case;
 
-static void add_point(const alm_backtest *b, const node_case *node, int method,
+static void add_point(const alm_backtest *b, const node_case *node, size_t method,
                       const double *forecast)
 {
+    if (b->detail) {
+        almi_detail_add(b, &(almi_window){node->level, node->number, method, node->actual,
+                                          forecast, node->scale});
+    }
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
@@ -44,7 +84,7 @@ static void add_point(const alm_backtest *b, const node_case *node, int method,
 }
 
 /* `quantiles`: quantile_count x steps. */
-static void add_quantiles(const alm_backtest *b, const node_case *node, int method,
+static void add_quantiles(const alm_backtest *b, const node_case *node, size_t method,
                           const double *quantiles)
 {
     double at_step[ALM_METRIC_LEVELS_MAX];
@@ -68,8 +108,20 @@ static void add_baselines(const alm_backtest *b, const node_case *node)
                                     b->panel->delay};
     for (int k = 0; k < ALM_BASELINE_COUNT; k++) {
         alm_baseline_forecast((alm_baseline)k, &request, node->scratch, mean, quantiles);
-        add_point(b, node, ALM_SCORE_BASELINES + k, mean);
-        add_quantiles(b, node, ALM_SCORE_BASELINES + k, quantiles);
+        add_point(b, node, (size_t)(ALM_SCORE_BASELINES + k), mean);
+        add_quantiles(b, node, (size_t)(ALM_SCORE_BASELINES + k), quantiles);
+    }
+}
+
+static void add_beside(const alm_backtest *b, const node_case *node,
+                       const alm_beside_forecast *forecasts)
+{
+    for (size_t k = 0; k < b->beside.count; k++) {
+        add_point(b, node, ALM_SCORE_COUNT + k, forecasts[k].mean);
+        add_quantiles(b, node, ALM_SCORE_COUNT + k, forecasts[k].quantiles);
+        for (int t = 0; t < 2 && node->tables[t]; t++) {
+            node->tables[t]->refused[ALM_SCORE_COUNT + k] += forecasts[k].refused;
+        }
     }
 }
 
@@ -103,6 +155,7 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
 }
@@ -150,29 +203,27 @@ static const alm_training_panel *known_panel(const alm_backtest *b)
     return b->known ? b->known : b->panel;
 }
 
-static void score_leaf(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
+static node_case leaf_case(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
 {
     const alm_origin_record *r = b->record;
     size_t series = b->series_of_leaf[f->index];
     const alm_history *history = &r->histories[series];
-    if (history->class_of_series == ALM_CLASS_empty) {
-        return; /* not launched at that origin: nobody could have forecast it */
-    }
-    static const alm_profile FLAT = {{1, 1, 1, 1, 1, 1, 1}};
-    alm_history_view view = alm_training_view(b->panel, series, r->origin, &FLAT);
     node_case node = {.actual = r->actual + series * b->steps,
                       .tables = {&b->levels[0], &b->classes[history->class_of_series]},
+                      .number = series,
+                      /* not launched at that origin: nobody could have forecast it */
+                      .skipped = history->class_of_series == ALM_CLASS_empty,
                       .scratch = scratch};
-    alm_history_view past = alm_training_view(known_panel(b), series, r->origin, &FLAT);
-    load_history(b, &node, past.panel, view.panel, view.series);
-    node.tables[0]->nodes++;
-    node.tables[1]->nodes++;
-    score(b, &node, f, false);
-    add_point(b, &node, ALM_SCORE_STATISTICAL, r->statistical + series * b->steps);
-    add_point(b, &node, ALM_SCORE_GBM, r->forest + series * b->steps);
+    static const alm_profile FLAT = {{1, 1, 1, 1, 1, 1, 1}};
+    if (!node.skipped) {
+        alm_history_view view = alm_training_view(b->panel, series, r->origin, &FLAT);
+        alm_history_view past = alm_training_view(known_panel(b), series, r->origin, &FLAT);
+        load_history(b, &node, past.panel, view.panel, view.series);
+    }
+    return node;
 }
 
-static void score_node(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
+static node_case aggregate_case(alm_backtest *b, const alm_forecast *f, alm_arena *scratch)
 {
     const alm_origin_record *r = b->record;
     const alm_hierarchy *h = b->panel->hierarchy;
@@ -183,28 +234,70 @@ static void score_node(alm_backtest *b, const alm_forecast *f, alm_arena *scratc
     }
     node_case node = {.actual = r->node_actual + number * b->steps,
                       .tables = {&b->levels[level + 1], NULL},
+                      .level = level + 1,
+                      .number = number - h->levels[level].first_node,
                       .scratch = scratch};
     load_history(b, &node, known_panel(b)->aggregates, b->panel->aggregates, number);
-    node.tables[0]->nodes++;
-    score(b, &node, f, true);
-    add_point(b, &node, ALM_SCORE_STATISTICAL, r->node_statistical + number * b->steps);
+    return node;
+}
+
+static void score_parts(const alm_backtest *b, const node_case *node)
+{
+    const alm_origin_record *r = b->record;
+    if (node->level == 0) {
+        add_point(b, node, ALM_SCORE_STATISTICAL, r->statistical + node->number * b->steps);
+        add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+    } else {
+        uint32_t first = b->panel->hierarchy->levels[node->level - 1].first_node;
+        add_point(b, node, ALM_SCORE_STATISTICAL,
+                  r->node_statistical + (first + node->number) * b->steps);
+    }
+}
+
+/* Histories first, then what stands beside, in parallel; scores last, in order. */
+static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, size_t first,
+                           alm_arena *scratch, alm_error *error)
+{
+    node_case node[CHUNK];
+    alm_beside_history history[CHUNK];
+    size_t count = block->count - first < CHUNK ? block->count - first : CHUNK;
+    for (size_t i = 0; i < count; i++) {
+        const alm_forecast *f = &block->forecasts[first + i];
+        node[i] = block->aggregates ? aggregate_case(b, f, scratch) : leaf_case(b, f, scratch);
+        history[i] = (alm_beside_history){node[i].history, node[i].history_count,
+                                          (uint64_t)node[i].level << 32 | node[i].number};
+    }
+    alm_beside_forecast *beside =
+        ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * b->beside.count);
+    if (b->beside.count > 0) {
+        ALM_TRY(alm_beside_run(&b->beside, history, count, scratch, beside, error));
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (node[i].skipped) {
+            continue;
+        }
+        node[i].tables[0]->nodes++;
+        if (node[i].tables[1]) {
+            node[i].tables[1]->nodes++;
+        }
+        score(b, &node[i], &block->forecasts[first + i], block->aggregates);
+        score_parts(b, &node[i]);
+        add_beside(b, &node[i], beside + i * b->beside.count);
+    }
+    return ALM_OK;
 }
 
 static alm_err score_block(void *context, const alm_forecast_block *block, alm_error *error)
 {
-    (void)error;
     alm_backtest *b = context;
     alm_arena *scratch = alm_arena_create(0);
-    for (size_t i = 0; i < block->count; i++) {
+    alm_err code = ALM_OK;
+    for (size_t first = 0; code == ALM_OK && first < block->count; first += CHUNK) {
         alm_arena_reset(scratch);
-        if (block->aggregates) {
-            score_node(b, &block->forecasts[i], scratch);
-        } else {
-            score_leaf(b, &block->forecasts[i], scratch);
-        }
+        code = score_chunk(b, block, first, scratch, error);
     }
     alm_arena_destroy(scratch);
-    return ALM_OK;
+    return code;
 }
 
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
@@ -220,19 +313,33 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 
 /* ---- report.json ---- */
 
-static const char *method_name(int method)
+const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
+    if (method >= ALM_SCORE_COUNT) {
+        return b->beside.kind[method - ALM_SCORE_COUNT]->name;
+    }
     return method < ALM_SCORE_BASELINES
                ? OWN[method]
                : alm_baseline_name((alm_baseline)(method - ALM_SCORE_BASELINES));
 }
 
-static void write_method(const alm_backtest *b, const alm_metrics *m, int method,
+static void write_pit(const alm_distribution_scores *s, alm_json_writer *w)
+{
+    alm_json_key(w, "pit");
+    alm_json_open_array(w);
+    for (int bin = 0; bin < ALM_PIT_BINS; bin++) {
+        alm_json_double(w, (double)s->pit[bin] / (double)s->pit_count);
+    }
+    alm_json_close_array(w);
+}
+
+static void write_method(const alm_backtest *b, const alm_scores *scores, size_t method,
                          alm_json_writer *w)
 {
+    const alm_metrics *m = &scores->methods[method];
     alm_json_open_object(w);
-    alm_json_put_text(w, "method", method_name(method));
+    alm_json_put_text(w, "method", alm_backtest_method(b, method));
     alm_json_put_double(w, "wape", alm_metrics_wape(m));
     alm_json_put_double(w, "bias", alm_metrics_bias(m));
     alm_json_put_double(w, "rmsse", alm_metrics_rmsse(m));
@@ -249,6 +356,12 @@ static void write_method(const alm_backtest *b, const alm_metrics *m, int method
     }
     alm_json_close_object(w);
     alm_json_put_double(w, "coverage_90", alm_metrics_coverage(m));
+    if (method == ALM_SCORE_FINAL && scores->spread.pit_count > 0) {
+        write_pit(&scores->spread, w);
+    }
+    if (method >= ALM_SCORE_COUNT) {
+        alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
+    }
     alm_json_close_object(w);
 }
 
@@ -256,9 +369,9 @@ static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_j
 {
     alm_json_key(w, "methods");
     alm_json_open_array(w);
-    for (int method = 0; method < ALM_SCORE_COUNT; method++) {
+    for (size_t method = 0; method < b->methods; method++) {
         if (scores->methods[method].pairs) {
-            write_method(b, &scores->methods[method], method, w);
+            write_method(b, scores, method, w);
         }
     }
     alm_json_close_array(w);
@@ -293,4 +406,7 @@ void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_jso
         }
     }
     alm_json_close_array(w);
+    if (b->detail) {
+        almi_detail_write(b, w);
+    }
 }

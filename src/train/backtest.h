@@ -5,24 +5,41 @@
  * aggregate levels on the aggregate itself, which is stronger than adding up series. They see what
  * a run sees: periods up to origin - delay, in the vintages known at the origin, and forecast
  * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
- * are the final ones, the same for every method. */
+ * are the final ones, the same for every method.
+ *
+ * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
+ * (beside.h), scores of each step, and verdicts: is the published forecast better than the best of
+ * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
+ * mean RMSSE over the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
 #include "base/json.h"
 #include "model/baseline.h"
-#include "num/metrics.h"
+#include "num/scores.h"
 #include "pipeline/pipeline.h"
+#include "train/beside.h"
 #include "train/origin_record.h"
 
-/* Rows of every table: the published forecast, its two parts, then the baselines. */
+/* Rows of every table: the published forecast, its two parts, the baselines, then what was asked
+ * for in detail. */
 enum { ALM_SCORE_FINAL, ALM_SCORE_STATISTICAL, ALM_SCORE_GBM, ALM_SCORE_BASELINES };
 #define ALM_SCORE_COUNT (ALM_SCORE_BASELINES + ALM_BASELINE_COUNT)
 
 typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
-    alm_metrics methods[ALM_SCORE_COUNT];
+    alm_metrics *methods;
+    uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
+    alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
+
+/* Of one level. */
+typedef struct alm_score_detail {
+    size_t nodes;      /* that the level can have */
+    alm_metrics *step; /* methods x steps */
+    double *loss;      /* nodes x methods: sums of RMSSE over windows */
+    uint32_t *windows; /* nodes x methods */
+} alm_score_detail;
 
 typedef struct alm_backtest {
     const alm_training_panel *panel;
@@ -31,6 +48,7 @@ typedef struct alm_backtest {
     uint64_t seed;
     const double *quantiles;
     size_t quantile_count;
+    size_t methods;     /* ALM_SCORE_COUNT and those of the detail */
     alm_scores *levels; /* [0] series, then one per level of the hierarchy */
     alm_scores classes[ALM_CLASS_COUNT];
     const alm_origin_record *record; /* of the origin at hand: parts and actuals */
@@ -39,6 +57,8 @@ typedef struct alm_backtest {
      * smaller: leaf and node numbers there -> those of the training panel. */
     const uint32_t *series_of_leaf;
     const uint32_t *node_of_node;
+    alm_beside beside;        /* count 0: none */
+    alm_score_detail *detail; /* by level; NULL: none */
     alm_arena *scratch;
 } alm_backtest;
 
@@ -46,11 +66,31 @@ typedef struct alm_backtest {
 void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
                        const alm_method *method, alm_arena *arena);
 
+/* Before anything is scored: `count` >= 0 kinds, which stay the caller's. In `arena`. */
+void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *const *kinds,
+                         size_t count, alm_pool *pool, alm_arena *arena);
+
 /* A sink for alm_pipeline_run at the origin of `backtest->record`. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
-/* "levels": [...] and "classes": [...] of report.json. */
+/* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
+ * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series and
+ * "verdicts": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
+
+/* Name of row `method`. */
+const char *alm_backtest_method(const alm_backtest *backtest, size_t method);
+
+/* backtest_detail.c, for backtest.c. One window of a node of a level. */
+typedef struct almi_window {
+    uint32_t level;
+    size_t node, method;
+    const double *actual, *forecast;
+    alm_scale scale;
+} almi_window;
+
+void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
+void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);
 
 #endif

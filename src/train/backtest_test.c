@@ -3,9 +3,11 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "model/statistical/theta.h"
 #include "pipeline/pipeline_fixture.h"
 #include "train/training_fixture.h"
 
@@ -100,6 +102,8 @@ typedef struct scored {
     alm_method method;
     alm_backtest backtest;
     alm_panel_source *past;
+    const alm_forecaster_kind *const *beside; /* NULL: not in detail */
+    size_t beside_count;
 } scored;
 
 static void number_nodes(scored *s, fixture *f)
@@ -130,6 +134,9 @@ static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
     assert_int_equal(alm_panel_source_open(&f->env, f->project, f->objects, &s->c.snapshot,
                                            &options, &s->past, &f->error), ALM_OK);
     alm_backtest_init(&s->backtest, &s->c.panel, &s->method, f->arena);
+    if (s->beside) {
+        alm_backtest_detail(&s->backtest, s->beside, s->beside_count, f->env.pool, f->arena);
+    }
     s->backtest.record = &s->record;
     number_nodes(s, f);
     alm_bundle *bundle = bundle_of(f, &s->c, &s->method);
@@ -209,6 +216,13 @@ static void levels_and_classes_agree(void **state)
     assert_int_equal(nodes, s.backtest.levels[0].nodes);
     assert_true(all->interval_pairs <= 38 * 12); /* two Sundays in two weeks */
     assert_true(all->interval_pairs > 37 * 10);
+    const alm_distribution_scores *spread = &s.backtest.levels[0].spread;
+    uint64_t middle = 0;
+    for (int bin = 1; bin < ALM_PIT_BINS - 1; bin++) {
+        middle += spread->pit[bin];
+    }
+    assert_int_equal(spread->pit_count, all->interval_pairs);
+    assert_int_equal(middle, all->covered); /* bins of .05: the interval is all but the outer two */
     static const uint32_t NODES[] = {38, 1, 2, 4, 3};
     for (int level = 0; level < 5; level++) {
         assert_int_equal(s.backtest.levels[level].nodes, NODES[level]);
@@ -225,6 +239,112 @@ static void levels_and_classes_agree(void **state)
     training_close(&s.c);
 }
 
+/* ---- in detail ---- */
+
+static const alm_forecaster_kind *const BESIDE[] = {&alm_theta_dynamic_optimised, &alm_drift};
+
+static alm_str report_of(fixture *f, const scored *s)
+{
+    alm_buffer text = {0};
+    alm_json_writer w = alm_json_writer_on(&text);
+    alm_json_open_object(&w);
+    alm_backtest_write(&s->backtest, &s->method, &w);
+    alm_json_close_object(&w);
+    alm_str out = {alm_arena_copy_text(f->arena, text.data, text.size), text.size};
+    alm_buffer_deinit(&text);
+    return out;
+}
+
+/* What stands beside is the forecaster of the history that the baselines see, never below 0; who
+ * cannot be fitted is the seasonal naive, and is counted. */
+static void forecasters_stand_beside(void **state)
+{
+    fixture *f = *state;
+    scored s = {.beside = BESIDE, .beside_count = 2};
+    kept_forecasts k;
+    score_origin(f, &s, &k);
+    double absolute = 0;
+    double actual = 0;
+    double refused = 0;
+    for (int series = 1; series < SYNTHETIC_SERIES; series++) {
+        double y[ORIGIN + 1];
+        double ahead[STEPS];
+        size_t count = 0;
+        void *fitted = NULL;
+        for (int t = 0; t <= ORIGIN; t++) {
+            int units = synthetic_units(series, t);
+            if (count > 0 || units > 0) {
+                y[count++] = units > 0 ? units : 0;
+            }
+        }
+        if (count == 0) {
+            continue; /* nobody is asked about what never sold */
+        }
+        alm_past past = {y, count, 7};
+        bool fits = alm_theta_dynamic_optimised.fit(&past, f->arena, &fitted, &f->error) == ALM_OK;
+        refused += !fits;
+        if (fits) {
+            alm_theta_dynamic_optimised.mean(fitted, STEPS, ahead);
+        }
+        for (int h = 0; h < STEPS; h++) {
+            int back = synthetic_units(series, ORIGIN + 1 + h % 7 - 7);
+            int then = synthetic_units(series, ORIGIN + 1 + h);
+            double mean = fits ? ahead[h] : back;
+            absolute += fabs((mean > 0 ? mean : 0) - (then > 0 ? then : 0));
+            actual += then > 0 ? then : 0;
+        }
+    }
+    const alm_scores *all = &s.backtest.levels[0];
+    assert_string_equal(alm_backtest_method(&s.backtest, ALM_SCORE_COUNT),
+                        "theta_dynamic_optimised");
+    /* 1e-9: the sums run in another order */
+    assert_true(fabs(alm_metrics_wape(&all->methods[ALM_SCORE_COUNT]) - absolute / actual) < 1e-9);
+    assert_true(all->refused[ALM_SCORE_COUNT] == refused);
+    assert_int_equal(all->methods[ALM_SCORE_COUNT].pairs, 38 * STEPS);
+    assert_int_equal(all->methods[ALM_SCORE_COUNT + 1].pinball_pairs, 38 * STEPS);
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
+}
+
+static double step_wape(const alm_backtest *b, size_t method)
+{
+    double absolute = 0;
+    double actual = 0;
+    for (size_t h = 0; h < b->steps; h++) {
+        const alm_metrics *m = &b->detail[0].step[method * b->steps + h];
+        absolute += m->absolute;
+        actual += m->actual;
+    }
+    return absolute / actual;
+}
+
+/* Steps add up to the whole; verdicts name the level, the best of the others and how sure that is;
+ * all of it the same for any number of threads. */
+static void detail_is_the_same_for_any_threads(void **state)
+{
+    fixture *f = *state;
+    alm_str first = {0};
+    for (int threads = 1; threads <= 3; threads++) {
+        scored s = {.beside = BESIDE, .beside_count = 2};
+        kept_forecasts k;
+        synthetic_threads(f, threads);
+        score_origin(f, &s, &k);
+        alm_str report = report_of(f, &s);
+        for (size_t method = 0; method < s.backtest.methods; method++) {
+            double whole = alm_metrics_wape(&s.backtest.levels[0].methods[method]);
+            assert_true(fabs(step_wape(&s.backtest, method) - whole) < 1e-12);
+        }
+        first = threads == 1 ? report : first;
+        assert_true(alm_str_equal(report, first));
+        alm_panel_source_close(s.past);
+        training_close(&s.c);
+    }
+    assert_non_null(strstr(first.data, "\"method\":\"drift\""));
+    assert_non_null(strstr(first.data, "\"steps\":[{\"step\":1,"));
+    assert_non_null(strstr(first.data, "\"verdicts\":[{\"level\":\"series\",\"against\":"));
+    assert_non_null(strstr(first.data, "one pair says nothing")); /* of the total */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +355,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(scores_are_of_what_was_published, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(detail_is_the_same_for_any_threads, synthetic_setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #ifndef ALM_TRAIN_TRAIN_H
 #define ALM_TRAIN_TRAIN_H
 
+#include "model/statistical/statistical.h"
 #include "project/snapshot.h"
 #include "store/registry.h"
 
@@ -23,7 +24,9 @@ typedef struct alm_train_options {
     alm_str project_commit; /* of the project folder; empty with `experimental` only */
     const char *engine_path; /* the running binary, kept as an object; NULL: not kept */
     bool experimental;       /* dirty tree: such a bundle can never be promoted */
-    bool backtest_only;      /* evaluate, register nothing */
+    bool backtest_only;      /* evaluate, in detail (backtest.h), register nothing */
+    const alm_forecaster_kind *const *beside; /* with backtest_only: further rows */
+    size_t beside_count;
     bool unregistered;       /* make the bundle but no release: for rebuilding one */
     alm_str who;
     alm_str why;

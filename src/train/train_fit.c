@@ -228,6 +228,10 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 alm_err almi_training_backtest(almi_training *t, alm_error *error)
 {
     alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
+    if (t->options->backtest_only) {
+        alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
+                            t->env->pool, t->arena);
+    }
     for (size_t done = 0; done < t->grid.scored; done++) {
         ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));
         alm_env_progress(t->env, "backtest", done + 1, t->grid.scored);

@@ -9,4 +9,4 @@
         done
     done
 } > sales.csv
-COLUMNS=80 almanac forecast sales.csv --horizon 4 --paths 0; ls -A
+COLUMNS=80 almanac forecast sales.csv --horizon 4 --paths 0 --method theta; ls -A

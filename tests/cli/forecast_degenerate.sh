@@ -10,4 +10,5 @@ with open("odd.csv", "w") as out:
         for i, value in enumerate(values):
             out.write(f"{name},{i},{value}\n")
 END
-almanac forecast odd.csv --season 4 --horizon 1 --output - --reasons
+almanac forecast odd.csv --season 4 --horizon 1 --method theta \
+    --output - --reasons

@@ -9,7 +9,7 @@ try 'unique_id,ds,y\na,2024-01-01,1\nb,2024-01-01,1\na,2024-01-01,2\n'
 try 'ds,shelf,y\n2024-01-01,a,1\n2024-01-01,b,1\n'
 try 'unique_id,ds,y\n,2024-01-01,1\n'
 try 'date;y\n2024-01-01;1\n'
-try 'date,north,south,west\n2024-01-01,1,2,3\n'
+try 'date,north,south,note\n2024-01-01,1,2,dry\n'
 try '2024-01-01,1\n2024-01-02,2\n'
 try 'ds,y\n'
 try 'ds,y\n2024-01-01,1,2\n'
@@ -23,4 +23,4 @@ try 'ds,y\n2024-01-01,1\n' --horizon 0
 try 'ds,y\n2024-01-01,1\n' --value sold
 try 'ds,y\n2024-01-01,1\n' --output f.csv
 try 'ds,y\n2024-01-01,1\n' --output - --json
-try 'ds,y\n9999-12-10,1\n9999-12-11,1\n'
+try 'ds,y\n9999-12-10,1\n9999-12-11,1\n' --season 1 --method naive

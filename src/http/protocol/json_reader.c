@@ -395,8 +395,10 @@ static inline const char *short_number(const char *at, double *out)
     if (!is_short || (at[end] | 0x20) == 'e') {
         return NULL;
     }
-    uint64_t digits = alm_digits_first(at + negative, whole) * TEN[places] +
-                      alm_digits_first(at + point + 1, places);
+    uint64_t digits = whole + places <= 7
+                          ? alm_digits_around_point(at + negative, whole, whole + places)
+                          : alm_digits_first(at + negative, whole) * TEN[places] +
+                                alm_digits_first(at + point + 1, places);
     double value = (double)(int64_t)digits / POWER[places]; /* of doubles, so rounded correctly */
     *out = negative ? -value : value;
     return at + end;

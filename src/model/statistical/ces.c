@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/statistical/adjusted.h"
+#include "model/statistical/combination.h"
 #include "model/statistical/seasonal.h"
 #include "num/elementary.h"
 #include "num/least_squares.h"
@@ -14,11 +15,13 @@
 #define ALPHA_0_MAX 1.8
 #define ALPHA_1_MAX 1.9
 #define BETA_MAX 1.5
-#define GROWTH_MAX 1.1 /* of the mean in a period */
+#define BETA_REAL_MAX .5
+#define GROWTH_MAX .1  /* of the mean in a whole season */
 #define FIRST_OTHER 1.1 /* a first level is so many times the first c */
 #define ROUNDS 40
 #define TOLERANCE 1e-7
 #define PARAMETERS_MAX 4
+#define STRENGTH .02
 
 typedef struct pair { /* a complex level */
     double l, c;
@@ -28,6 +31,7 @@ typedef struct ces {
     alm_adjustment by; /* the factor only */
     alm_ces_season form;
     size_t season; /* 1 without one */
+    size_t cycle;  /* that of the past, with a form or without */
     size_t t;
     double a0, a1; /* of the level */
     double b0, b1; /* of the phases; b1 is 0 where they are real */
@@ -96,33 +100,36 @@ static size_t parameters_of(alm_ces_season form)
     return form == ALM_CES_FULL ? 4 : form == ALM_CES_PARTIAL ? 3 : 2;
 }
 
-/* Errors fade, and the mean does not explode: a 2 x 2 matrix has its eigenvalues inside of the unit
- * circle where |determinant| < 1 and |trace| < 1 + determinant. */
-static bool is_inside(double a0, double a1)
+/* Errors fade: a 2 x 2 matrix has its eigenvalues inside of the unit circle where |determinant| < 1
+ * and |trace| < 1 + determinant. And the larger root of F, by which the mean grows in the end, is
+ * below `growth`. */
+static bool is_inside(double a0, double a1, double growth)
 {
     double determinant = (1 - a0 + a1) * (1 - a0) - (a1 - 1) * (1 - a0 - a1);
     double trace = 2 - 2 * a0 + a1;
-    double growth = GROWTH_MAX * GROWTH_MAX - (2 - a0) * GROWTH_MAX + (2 - a0 - a1);
-    return fabs(determinant) < 1 && fabs(trace) < 1 + determinant && growth > 0;
+    double beyond = growth * growth - (2 - a0) * growth + (2 - a0 - a1);
+    return fabs(determinant) < 1 && fabs(trace) < 1 + determinant && beyond > 0;
 }
 
 static bool take_parameters(ces *p, const double *x)
 {
     const double *beta = has_level(p) ? x + 2 : x;
+    double a_period = 1 + GROWTH_MAX / (double)p->cycle;
+    double a_season = p->form == ALM_CES_SIMPLE ? 1 + GROWTH_MAX : a_period;
     p->a0 = x[0];
     p->a1 = x[1];
     p->b0 = p->form ? beta[0] : 0;
     p->b1 = p->form == ALM_CES_SIMPLE || p->form == ALM_CES_FULL ? beta[1] : 0;
     if (!(x[0] >= LOW && x[0] <= ALPHA_0_MAX && x[1] >= LOW && x[1] <= ALPHA_1_MAX &&
-          is_inside(x[0], x[1]))) {
+          is_inside(x[0], x[1], a_season))) {
         return false;
     }
     if (p->form == ALM_CES_PARTIAL) {
-        return beta[0] >= LOW && beta[0] < 1;
+        return beta[0] >= LOW && beta[0] <= BETA_REAL_MAX;
     }
     return p->form != ALM_CES_FULL ||
            (beta[0] >= LOW && beta[0] <= BETA_MAX && beta[1] >= LOW && beta[1] <= BETA_MAX &&
-            is_inside(beta[0], beta[1]));
+            is_inside(beta[0], beta[1], 1 + GROWTH_MAX));
 }
 
 static bool residuals(void *context, const double *x, double *r)
@@ -181,24 +188,28 @@ static void finish(const alm_adjusted *past, ces *p, double sum)
     p->aicc = n * alm_log(sum > 0 ? sum : 1e-300) + 2 * k + 2 * k * (k + 1) / (n - k - 1);
 }
 
+/* From one start, that of the authors' program: the lowest sum of all lies elsewhere for some
+ * series, and forecasts less well. */
 static bool fit_form(const alm_adjusted *past, ces *p, alm_arena *arena)
 {
-    static const double STARTS[][PARAMETERS_MAX] = {{1.3, 1, .1, 1}, {1.3, 1, 1.3, 1}};
-    static const double SIZE[] = {1, 1, 1, 1};
+    static const double STARTS[][PARAMETERS_MAX] = {[ALM_CES_NONE] = {1.3, 1},
+                                                    [ALM_CES_SIMPLE] = {1.3, 1},
+                                                    [ALM_CES_PARTIAL] = {1.3, 1, .1},
+                                                    [ALM_CES_FULL] = {1.3, 1, 1.3, 1}};
+    static const double SIZE[PARAMETERS_MAX] = {1, 1, 1, 1};
     problem q = {past, p, {0, 0}, NULL};
     double x[PARAMETERS_MAX];
-    double *r = ALM_NEW_ARRAY(arena, double, past->count);
     double sum = INFINITY;
     if (!first_states(past, p->season > 10 ? p->season : 10, &q, arena)) {
         return false;
     }
-    memcpy(x, STARTS[p->form == ALM_CES_FULL], sizeof x);
+    memcpy(x, STARTS[p->form], sizeof x);
     alm_least_squares ls = {residuals, &q, past->count, parameters_of(p->form), SIZE, ROUNDS,
                             TOLERANCE};
     if (!alm_least_squares_minimise(&ls, arena, x, &sum)) {
         return false;
     }
-    (void)residuals(&q, x, r);
+    (void)residuals(&q, x, ALM_NEW_ARRAY(arena, double, past->count));
     finish(past, p, sum);
     return true;
 }
@@ -207,7 +218,8 @@ static ces *make(const alm_adjusted *past, alm_ces_season form, size_t season, a
 {
     ces *p = ALM_NEW(arena, ces);
     size_t m = form ? season : 1;
-    *p = (ces){.by = past->by, .form = form, .season = m, .phase = ALM_NEW_ARRAY(arena, pair, m)};
+    *p = (ces){.by = past->by, .form = form, .season = m, .cycle = season,
+                .phase = ALM_NEW_ARRAY(arena, pair, m)};
     return p;
 }
 
@@ -225,22 +237,47 @@ alm_err alm_ces_fit(const alm_past *past, alm_ces_season season, alm_arena *aren
     return ALM_OK;
 }
 
-static alm_err fit_best(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
+/* All that the past has values for. */
+static alm_err fit_all(const alm_past *past, alm_arena *arena, alm_combination *out,
+                       double *criterion, alm_error *error)
 {
     alm_adjusted adjusted;
     ALM_TRY(alm_adjust(past, NEEDED, 0, arena, &adjusted, error));
-    ces *best = NULL;
     bool seasonal = past->season > 1 && past->count >= CYCLES * past->season;
+    out->count = 0;
     for (int form = ALM_CES_NONE; form <= (seasonal ? ALM_CES_FULL : ALM_CES_NONE); form++) {
         ces *p = make(&adjusted, (alm_ces_season)form, past->season, arena);
-        if (fit_form(&adjusted, p, arena) && (!best || p->aicc < best->aicc)) {
-            best = p;
+        if (fit_form(&adjusted, p, arena)) {
+            criterion[out->count] = p->aicc;
+            out->part[out->count++] = (alm_combination_part){&alm_ces, p, 1};
         }
     }
-    if (!best) {
-        return alm_fail(error, ALM_ERR_NUMERIC, "no form of complex smoothing has finite errors");
+    return out->count ? ALM_OK
+                      : alm_fail(error, ALM_ERR_NUMERIC,
+                                 "no form of complex smoothing has finite errors");
+}
+
+static alm_err fit_best(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
+{
+    alm_combination all;
+    double criterion[ALM_CES_FULL + 1];
+    size_t best = 0;
+    ALM_TRY(fit_all(past, arena, &all, criterion, error));
+    for (size_t i = 1; i < all.count; i++) {
+        best = criterion[i] < criterion[best] ? i : best;
     }
-    *state = best;
+    *state = all.part[best].state;
+    return ALM_OK;
+}
+
+static alm_err fit_averaged(const alm_past *past, alm_arena *arena, void **state,
+                            alm_error *error)
+{
+    alm_combination *all = ALM_NEW(arena, alm_combination);
+    double criterion[ALM_CES_FULL + 1];
+    ALM_TRY(fit_all(past, arena, all, criterion, error));
+    alm_combination_weigh(all, criterion, STRENGTH);
+    *state = all;
     return ALM_OK;
 }
 
@@ -349,4 +386,5 @@ static void *copy(const void *state, alm_arena *arena, void *into)
     return to;
 }
 
+const alm_forecaster_kind alm_ces_averaged = ALM_COMBINATION_KIND("ces_averaged", fit_averaged);
 const alm_forecaster_kind alm_ces = {"ces", fit_best, update, mean, deviation, copy, NULL, {0}};

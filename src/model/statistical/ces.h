@@ -14,7 +14,7 @@
  * (num/least_squares.h). The initial states are no parameters: the past is gone through to its end,
  * back to its start and then once more, and the last way counts ("backcasting", as the authors'
  * program does). Parameters keep to the region where errors fade: the eigenvalues of F - g w' are
- * inside of the unit circle; and where the mean grows by at most a tenth a period. */
+ * inside of the unit circle; and where the mean grows by at most a tenth in a whole season. */
 #ifndef ALM_MODEL_STATISTICAL_CES_H
 #define ALM_MODEL_STATISTICAL_CES_H
 
@@ -48,5 +48,9 @@ double alm_ces_pass(const alm_past *past, const alm_ces_facts *by, double level[
 
 /* The form with the lowest AICc. */
 extern const alm_forecaster_kind alm_ces;
+
+/* All forms, weighted by how well they fit (alm_combination_weigh). The weights are mild, strength
+ * .02, because AICc does not count the initial states of a season here. */
+extern const alm_forecaster_kind alm_ces_averaged;
 
 #endif

@@ -1,223 +1,148 @@
 #include "model/statistical/choice.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "model/statistical/apart.h"
+#include "model/statistical/ces.h"
+#include "model/statistical/combination.h"
 #include "model/statistical/ets.h"
 #include "model/statistical/theta.h"
-#include "num/normal.h"
 
-#define STEPS_TRIED 24 /* periods ahead whose mean must be finite */
-#define STEPS_FEW 128  /* that need no memory of their own */
-#define GROWTH_MAX 1e6 /* of a mean, against the largest size in the past */
-
-typedef struct member {
-    const alm_forecaster_kind *kind;
-    void *state; /* NULL: not used */
-    double weight;
-    alm_choice_reason reason;
-} member;
+#define STEPS_TRIED 24  /* periods ahead that a member is looked at */
+#define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
+#define CYCLES_MAX 5    /* whole seasons of a long season */
 
 typedef struct choice {
-    member member[ALM_CHOICE_MEMBERS_MAX];
-    size_t count;
+    alm_combination all; /* first: the slots of a combination take it */
+    alm_choice_facts facts;
 } choice;
 
-/* In the order in which they are named; the last stands in where no other can be used. */
+/* For most pasts, and for long seasons that are there often enough. There, smoothing and the theta
+ * model would take the same indices out and be much the same; ARIMA of what is left is not. For
+ * other pasts it adds little and takes as long as all others ten times. 0: not a member. */
 static const struct {
     const alm_forecaster_kind *kind;
-    double weight;
-} CANDIDATES[] = {{&alm_ets, .3}, {&alm_theta_dynamic_optimised, .7}, {&alm_naive, 0}};
-
-#define CANDIDATE_COUNT (sizeof CANDIDATES / sizeof CANDIDATES[0])
+    double weight, weight_long;
+} MEMBERS[] = {{&alm_ets_averaged, 1, .5},
+               {&alm_ces_averaged, 1, 1},
+               {&alm_theta_dynamic_optimised, 1, 0},
+               {&alm_arima_apart, 0, .5}};
+#define MEMBER_COUNT (sizeof MEMBERS / sizeof MEMBERS[0])
 
 /* ---- fitting ---- */
 
-static bool is_constant(const alm_past *past)
+typedef struct range {
+    double low, high;
+} range;
+
+static range range_of(const alm_past *past)
 {
-    double first = (double)NAN;
+    range seen = {INFINITY, -INFINITY};
     for (size_t t = 0; t < past->count; t++) {
-        first = isnan(first) ? past->y[t] : first;
-        if (!isnan(past->y[t]) && past->y[t] != first) {
-            return false;
-        }
+        seen.low = past->y[t] < seen.low ? past->y[t] : seen.low; /* never for NaN */
+        seen.high = past->y[t] > seen.high ? past->y[t] : seen.high;
     }
-    return true;
+    return seen;
 }
 
-static double largest_of(const alm_past *past)
-{
-    double largest = 0;
-    for (size_t t = 0; t < past->count; t++) {
-        largest = fabs(past->y[t]) > largest ? fabs(past->y[t]) : largest; /* false for NaN */
-    }
-    return largest;
-}
-
-static bool is_sane(const member *m, double largest)
+static bool stays_near(const alm_combination_part *part, range seen)
 {
     double mean[STEPS_TRIED];
-    m->kind->mean(m->state, STEPS_TRIED, mean);
+    double distance = DISTANCE_MAX * (seen.high - seen.low);
+    part->kind->mean(part->state, STEPS_TRIED, mean);
     for (size_t h = 0; h < STEPS_TRIED; h++) {
-        if (!(fabs(mean[h]) <= GROWTH_MAX * largest)) {
+        if (!(mean[h] >= seen.low - distance && mean[h] <= seen.high + distance)) {
             return false;
         }
     }
     return true;
 }
 
-static void fit_member(member *m, const alm_past *past, double largest, alm_arena *arena)
+static alm_choice_reason fit_member(alm_combination_part *part, const alm_past *past, range seen,
+                                    alm_arena *arena)
 {
-    m->reason = ALM_CHOICE_USED;
-    alm_err code = m->kind->fit(past, arena, &m->state, NULL);
-    if (code != ALM_OK) {
-        m->state = NULL;
-        m->reason = code == ALM_ERR_INCOMPLETE ? ALM_CHOICE_TOO_SHORT : ALM_CHOICE_NOT_FINITE;
-    } else if (!is_sane(m, largest)) {
-        m->state = NULL;
-        m->reason = ALM_CHOICE_NOT_FINITE;
+    if (seen.low == seen.high) {
+        return ALM_CHOICE_CONSTANT;
+    }
+    switch (part->kind->fit(past, arena, &part->state, NULL)) {
+    case ALM_OK: return stays_near(part, seen) ? ALM_CHOICE_USED : ALM_CHOICE_EXPLODES;
+    case ALM_ERR_INCOMPLETE: return ALM_CHOICE_TOO_SHORT;
+    default: return ALM_CHOICE_NO_FIT;
     }
 }
 
-static void set_weights(choice *c)
+static void take(choice *c, const alm_combination_part *part, alm_choice_reason reason)
 {
-    double sum = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        member *m = &c->member[i];
-        m->weight = m->state ? m->weight : 0;
-        sum += m->weight;
+    if (reason == ALM_CHOICE_USED) {
+        c->all.part[c->all.count++] = *part;
     }
-    for (size_t i = 0; i < c->count; i++) {
-        member *m = &c->member[i];
-        m->weight = sum > 0 ? m->weight / sum : m->state ? 1 : 0;
-    }
+    c->facts.member[c->facts.count++] = (alm_choice_member){part->kind->name, 0, reason};
 }
 
-static alm_err fit(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
+static void note_weights(choice *c)
 {
-    choice *c = ALM_NEW(arena, choice);
-    c->count = CANDIDATE_COUNT;
-    void *last = NULL;
-    ALM_TRY(CANDIDATES[CANDIDATE_COUNT - 1].kind->fit(past, arena, &last, error));
-    bool constant = is_constant(past);
-    double largest = largest_of(past);
     size_t used = 0;
-    for (size_t i = 0; i < CANDIDATE_COUNT; i++) {
-        member *m = &c->member[i];
-        *m = (member){CANDIDATES[i].kind, NULL, CANDIDATES[i].weight, ALM_CHOICE_CONSTANT};
-        if (i + 1 == CANDIDATE_COUNT) {
-            m->state = used ? NULL : last;
-            m->reason = used ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED;
-        } else if (!constant) {
-            fit_member(m, past, largest, arena);
+    for (size_t i = 0; i < c->facts.count; i++) {
+        if (c->facts.member[i].reason == ALM_CHOICE_USED) {
+            c->facts.member[i].weight = c->all.part[used++].weight;
         }
-        used += m->state != NULL;
     }
-    set_weights(c);
+}
+
+/* Indices of a long season are those of few years: of older ones they are others. */
+static bool cut_long(alm_past *past)
+{
+    size_t limit = CYCLES_MAX * past->season;
+    if (past->season <= ALM_ETS_SEASON_MAX || past->count < limit) {
+        return false;
+    }
+    past->y += past->count - limit;
+    past->count = limit;
+    return true;
+}
+
+static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
+{
+    alm_past newest = *whole;
+    const alm_past *past = &newest;
+    bool is_cut = cut_long(&newest);
+    choice *c = ALM_NEW(arena, choice);
+    alm_combination_part last = {&alm_naive, NULL, 1};
+    ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
+    range seen = range_of(past);
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        double weight = is_cut ? MEMBERS[i].weight_long : MEMBERS[i].weight;
+        alm_combination_part part = {MEMBERS[i].kind, NULL, weight};
+        if (weight > 0) {
+            take(c, &part, fit_member(&part, past, seen, arena));
+        }
+    }
+    take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
+    alm_combination_even_out(&c->all);
+    note_weights(c);
+    c->facts.is_short = past->season > 1 && past->count < 2 * past->season;
+    c->facts.is_positive = seen.low > 0;
     *state = c;
     return ALM_OK;
-}
-
-/* ---- the state ---- */
-
-static void update(void *state, double y)
-{
-    choice *c = state;
-    for (size_t i = 0; i < c->count; i++) {
-        if (c->member[i].state) {
-            c->member[i].kind->update(c->member[i].state, y);
-        }
-    }
-}
-
-/* The weighted mean over the members of what `is_mean` says. */
-static void mix(const choice *c, bool is_mean, size_t steps, double *own, double *out)
-{
-    memset(out, 0, steps * sizeof *out);
-    for (size_t i = 0; i < c->count; i++) {
-        const member *m = &c->member[i];
-        if (m->state) {
-            (is_mean ? m->kind->mean : m->kind->deviation)(m->state, steps, own);
-            for (size_t h = 0; h < steps; h++) {
-                out[h] += m->weight * own[h];
-            }
-        }
-    }
-}
-
-static void mix_in_room(const choice *c, bool is_mean, size_t steps, double *out)
-{
-    double few[STEPS_FEW];
-    if (steps <= STEPS_FEW) {
-        mix(c, is_mean, steps, few, out);
-        return;
-    }
-    alm_arena *arena = alm_arena_create(steps * sizeof *out);
-    mix(c, is_mean, steps, ALM_NEW_ARRAY(arena, double, steps), out);
-    alm_arena_destroy(arena);
-}
-
-static void mean(const void *state, size_t steps, double *out)
-{
-    mix_in_room(state, true, steps, out);
-}
-
-static void deviation(const void *state, size_t steps, double *out)
-{
-    mix_in_room(state, false, steps, out);
 }
 
 static void *copy(const void *state, alm_arena *arena, void *into)
 {
     const choice *from = state;
     choice *to = into ? into : ALM_NEW(arena, choice);
-    for (size_t i = 0; i < from->count; i++) {
-        void *before = into ? to->member[i].state : NULL;
-        to->member[i] = from->member[i];
-        if (from->member[i].state) {
-            to->member[i].state =
-                from->member[i].kind->copy(from->member[i].state, arena, before);
-        }
-    }
-    to->count = from->count;
-    return to;
+    to->facts = from->facts;
+    return alm_combination_copy(&from->all, arena, &to->all);
 }
 
-static double next_of(const member *m, double u)
-{
-    double middle = 0;
-    double spread = 0;
-    if (m->kind->next) {
-        return m->kind->next(m->state, u);
-    }
-    m->kind->mean(m->state, 1, &middle);
-    m->kind->deviation(m->state, 1, &spread);
-    return middle + spread * alm_normal_quantile(u);
-}
-
-static double next(const void *state, double u)
-{
-    const choice *c = state;
-    double sum = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        sum += c->member[i].state ? c->member[i].weight * next_of(&c->member[i], u) : 0;
-    }
-    return sum;
-}
-
-const alm_forecaster_kind alm_auto = {"auto", fit, update, mean, deviation, copy, next,
+const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_combination_mean,
+                                      alm_combination_deviation, copy, alm_combination_next,
                                       {.is_surprised = true}};
 
 /* ---- in words ---- */
 
 void alm_choice_describe(const void *state, alm_choice_facts *out)
 {
-    const choice *c = state;
-    *out = (alm_choice_facts){.count = c->count};
-    for (size_t i = 0; i < c->count; i++) {
-        const member *m = &c->member[i];
-        out->member[i] = (alm_choice_member){m->kind->name, m->weight, m->reason};
-    }
+    *out = ((const choice *)state)->facts;
 }
 
 const char *alm_choice_reason_name(alm_choice_reason reason)
@@ -254,5 +179,9 @@ const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena)
                                       alm_choice_reason_sentence(m->reason));
         }
     }
-    return alm_arena_printf(arena, "%s%s", used, others);
+    return alm_arena_printf(arena, "%s%s%s%s", used, others,
+                            facts->is_short ? "; no season: fewer than two whole ones are there"
+                                            : "",
+                            facts->is_positive ? "" : "; nothing multiplicative: not all values "
+                                                      "are above 0");
 }

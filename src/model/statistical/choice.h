@@ -1,12 +1,11 @@
-/* choice.h: the automatic forecaster: several forecasters of one series, weighted.
+/* choice.h: the automatic forecaster: what is used where nothing else is asked for.
  *
- * COMBINATION. Each member is fitted to the whole past and gets every value that comes. The mean is
- * the weighted mean of the members' means, and the value at probability u that of their values at u
- * (averaged quantiles), so the deviation is that of the members' deviations too: as if their errors
- * were one, which errors of one series nearly are.
+ * The plain mean (combination.h) of exponential smoothing and complex exponential smoothing, each
+ * averaged over its forms, and the dynamic optimised theta model. What the members have in common
+ * was chosen on the past parts of the monthly series of the M3 competition alone.
  *
- * FALL BACK. Every past that any forecaster takes has a forecast. What could not be used is named
- * with its reason (alm_choice_describe); without any member the newest value stays. */
+ * FALL BACK. Every past that any forecaster takes has a forecast. Members that cannot be used are
+ * named with the reason, and without any the newest value stays. */
 #ifndef ALM_MODEL_STATISTICAL_CHOICE_H
 #define ALM_MODEL_STATISTICAL_CHOICE_H
 
@@ -14,12 +13,13 @@
 
 #define ALM_CHOICE_MEMBERS_MAX 8
 
-#define ALM_CHOICE_REASONS(X)                                                      \
-    X(USED, "used", "is part of the forecast")                                     \
-    X(TOO_SHORT, "too_short", "too few values are known")                          \
-    X(CONSTANT, "constant", "all known values are equal, which needs no model")    \
-    X(NOT_FINITE, "not_finite", "its forecast is beyond what values can be")       \
-    X(NOT_NEEDED, "not_needed", "a better one was there")
+#define ALM_CHOICE_REASONS(X)                                                     \
+    X(USED, "used", "is part of the forecast")                                    \
+    X(TOO_SHORT, "too_short", "too few values are known")                         \
+    X(CONSTANT, "constant", "all known values are equal")                         \
+    X(NO_FIT, "no_fit", "no fit has finite errors")                               \
+    X(EXPLODES, "explodes", "its forecast runs far beyond what has been seen")    \
+    X(NOT_NEEDED, "not_needed", "others can be used")
 
 typedef enum alm_choice_reason {
 #define ALM_CHOICE_ENUM(code, name, sentence) ALM_CHOICE_##code,
@@ -40,13 +40,16 @@ typedef struct alm_choice_member {
 typedef struct alm_choice_facts {
     alm_choice_member member[ALM_CHOICE_MEMBERS_MAX]; /* all that were considered */
     size_t count;
+    bool is_short;    /* a season was asked for, and fewer than two whole ones are there */
+    bool is_positive; /* all known values are above 0; else nothing is multiplicative */
 } alm_choice_facts;
 
 extern const alm_forecaster_kind alm_auto;
 
 /* Of a state of alm_auto. */
 void alm_choice_describe(const void *state, alm_choice_facts *out);
-/* One sentence: "ets .5, theta_dynamic_optimised .5", and why others are not in it. */
+/* "50% ets_averaged, 50% theta_dynamic_optimised; not ces_averaged: too few values are known; no
+ * season: fewer than two whole ones are there", in `arena`. */
 const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena);
 
 #endif

@@ -28,9 +28,9 @@ static void every_past_has_a_forecast_and_a_reason(void **unused)
     alm_arena *arena = alm_arena_create(0);
     const char *text = NULL;
     text_of(AIR, sizeof AIR / sizeof AIR[0], 12, arena, &text);
-    assert_string_equal(text, "30% ets, 70% theta_dynamic_optimised");
+    assert_string_equal(text, "33% ets_averaged, 33% ces_averaged, 33% theta_dynamic_optimised");
     text_of(EQUAL, 10, 4, arena, &text);
-    assert_non_null(strstr(text, "100% naive; not ets: all known values are equal"));
+    assert_non_null(strstr(text, "100% naive; not ets_averaged: all known values are equal"));
     text_of(AIR, 3, 12, arena, &text);
     assert_non_null(strstr(text, "not theta_dynamic_optimised: too few values are known"));
     alm_arena_destroy(arena);

@@ -1,11 +1,18 @@
 #include <string.h>
 
+#include "model/statistical/combination.h"
 #include "model/statistical/ets_internal.h"
 #include "num/elementary.h"
 #include "num/normal.h"
 
 #define LOW ALMI_ETS_LOW
-#define SPARE 5 /* values beyond the parameters */
+#define SPARE 5     /* values beyond the parameters */
+#define SPARE_NAMED 2 /* where no other form competes */
+#define NEEDED 7    /* known values, for the form with the fewest parameters */
+#define CYCLES 2    /* whole seasons that a long season takes */
+#define STATE_MAX 1e150
+#define CODES 24    /* of forms, some of which are none */
+#define STRENGTH .1 /* .2 to .05 are as good on the past parts of the M3 competition's series */
 
 static bool is_positive(const alm_adjusted *past)
 {
@@ -61,14 +68,19 @@ static bool is_candidate(const alm_ets_form *form, const alm_adjusted *past, siz
            past->known >= almi_ets_parameters(form, season) + SPARE;
 }
 
+static alm_ets_form form_of(int code)
+{
+    return (alm_ets_form){code & 1 ? ALM_ETS_MULTIPLICATIVE : ALM_ETS_ADDITIVE,
+                          code & 2 ? ALM_ETS_ADDITIVE : ALM_ETS_NONE, (alm_ets_part)(code >> 3),
+                          (code & 4) != 0};
+}
+
 static almi_ets *best_form(const alm_adjusted *past, size_t season, alm_arena *arena)
 {
     almi_ets *best = NULL;
     bool positive = is_positive(past);
-    for (int code = 0; code < 24; code++) {
-        alm_ets_form form = {code & 1 ? ALM_ETS_MULTIPLICATIVE : ALM_ETS_ADDITIVE,
-                             code & 2 ? ALM_ETS_ADDITIVE : ALM_ETS_NONE,
-                             (alm_ets_part)(code >> 3), (code & 4) != 0};
+    for (int code = 0; code < CODES; code++) {
+        alm_ets_form form = form_of(code);
         if (is_candidate(&form, past, season, positive)) {
             almi_ets *p = make(past, &form, season, arena);
             if (almi_ets_fit(past, p, arena) && (!best || p->aicc < best->aicc)) {
@@ -77,6 +89,44 @@ static almi_ets *best_form(const alm_adjusted *past, size_t season, alm_arena *a
         }
     }
     return best;
+}
+
+/* A long season is taken out before, where it is significant: as a part of the model it would have
+ * more initial states than most pasts tell. */
+static alm_err prepare(const alm_past *past, size_t needed, alm_arena *arena, alm_adjusted *out,
+                       size_t *season, alm_error *error)
+{
+    bool is_long = past->season > ALM_ETS_SEASON_MAX;
+    ALM_TRY(alm_adjust(past, needed, is_long ? CYCLES : 0, arena, out, error));
+    *season = is_long ? 1 : past->season;
+    return ALM_OK;
+}
+
+static alm_err fit_averaged(const alm_past *past, alm_arena *arena, void **out, alm_error *error)
+{
+    alm_adjusted adjusted;
+    alm_combination *c = ALM_NEW(arena, alm_combination);
+    double criterion[ALM_COMBINATION_PARTS_MAX];
+    size_t season = 1;
+    ALM_TRY(prepare(past, NEEDED, arena, &adjusted, &season, error));
+    bool positive = is_positive(&adjusted);
+    for (int code = 0; code < CODES; code++) {
+        alm_ets_form form = form_of(code);
+        if (form.is_damped == (form.trend != ALM_ETS_NONE) &&
+            is_candidate(&form, &adjusted, season, positive)) {
+            almi_ets *p = make(&adjusted, &form, season, arena);
+            if (almi_ets_fit(&adjusted, p, arena)) {
+                criterion[c->count] = p->criterion;
+                c->part[c->count++] = (alm_combination_part){&alm_ets, p, 1};
+            }
+        }
+    }
+    if (c->count == 0) {
+        return alm_fail(error, ALM_ERR_NUMERIC, "no form of smoothing has finite errors");
+    }
+    alm_combination_weigh(c, criterion, STRENGTH);
+    *out = c;
+    return ALM_OK;
 }
 
 /* Too few values for a form: their mean stays. */
@@ -105,11 +155,55 @@ static almi_ets *mean_of_known(const alm_adjusted *past, alm_arena *arena)
 static alm_err fit_best(const alm_past *past, alm_arena *arena, void **out, alm_error *error)
 {
     alm_adjusted adjusted;
-    ALM_TRY(alm_adjust(past, 1, 0, arena, &adjusted, error));
-    almi_ets *best = best_form(&adjusted, past->season, arena);
+    size_t season = 1;
+    ALM_TRY(prepare(past, 1, arena, &adjusted, &season, error));
+    almi_ets *best = best_form(&adjusted, season, arena);
     *out = best ? best : mean_of_known(&adjusted, arena);
     return ALM_OK;
 }
+
+/* ---- forms with a name ---- */
+
+static alm_err fit_named(alm_ets_form form, const alm_past *past, alm_arena *arena, void **out,
+                         alm_error *error)
+{
+    alm_adjusted adjusted;
+    size_t season = 1;
+    ALM_TRY(prepare(past, 1, arena, &adjusted, &season, error));
+    if (season == 1 && form.season) {
+        form = (alm_ets_form){ALM_ETS_ADDITIVE, form.trend, ALM_ETS_NONE, form.is_damped};
+    }
+    size_t needed = almi_ets_parameters(&form, season) + SPARE_NAMED;
+    if (adjusted.known < needed) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "%zu known values are needed, %zu are there",
+                        needed, adjusted.known);
+    }
+    if (form.season == ALM_ETS_MULTIPLICATIVE && !is_positive(&adjusted)) {
+        return alm_fail(error, ALM_ERR_NUMERIC,
+                        "a multiplicative season needs values above 0; use holt_winters");
+    }
+    almi_ets *p = make(&adjusted, &form, season, arena);
+    if (!almi_ets_fit(&adjusted, p, arena)) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "the seasons are not whole enough for indices");
+    }
+    *out = p;
+    return ALM_OK;
+}
+
+#define NAMED(name, error, trend, season, damped)                                              \
+    static alm_err fit_##name(const alm_past *past, alm_arena *arena, void **out,              \
+                              alm_error *why)                                                  \
+    {                                                                                          \
+        return fit_named((alm_ets_form){ALM_ETS_##error, ALM_ETS_##trend, ALM_ETS_##season,    \
+                                        damped},                                               \
+                         past, arena, out, why);                                               \
+    }
+NAMED(ses, ADDITIVE, NONE, NONE, false)
+NAMED(holt, ADDITIVE, ADDITIVE, NONE, false)
+NAMED(holt_damped, ADDITIVE, ADDITIVE, NONE, true)
+NAMED(holt_winters, ADDITIVE, ADDITIVE, ADDITIVE, false)
+NAMED(holt_winters_multiplicative, MULTIPLICATIVE, ADDITIVE, MULTIPLICATIVE, false)
+#undef NAMED
 
 /* ---- the state ---- */
 
@@ -142,11 +236,26 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5])
     out[k] = '\0';
 }
 
+/* What a state may come to, in sizes of the past; beyond, products leave what doubles hold. */
+static bool is_bounded(const almi_ets_state *s, size_t phase)
+{
+    return fabs(s->level) < STATE_MAX && fabs(s->slope) < STATE_MAX &&
+           fabs(s->index[phase]) < STATE_MAX;
+}
+
+/* A value that no state can follow passes as an unknown one. */
 static void update(void *of, double y)
 {
     almi_ets *p = of;
     almi_ets_state s = {p->level, p->slope, p->index};
-    (void)almi_ets_pass(&p->form, p, &s, p->t % p->season, alm_adjust_value(&p->by, p->t, y));
+    size_t phase = p->t % p->season;
+    double index = p->index[phase];
+    (void)almi_ets_pass(&p->form, p, &s, phase, alm_adjust_value(&p->by, p->t, y));
+    if (!is_bounded(&s, phase)) {
+        s = (almi_ets_state){p->level, p->slope, p->index};
+        p->index[phase] = index;
+        (void)almi_ets_pass(&p->form, p, &s, phase, (double)NAN);
+    }
     p->level = s.level;
     p->slope = s.slope;
     p->t++;
@@ -264,4 +373,13 @@ static double next(const void *of, double u)
     return p->form.error == ALM_ETS_MULTIPLICATIVE && y < 0 ? 0 : y;
 }
 
+#define KIND(name)                                                                           \
+    const alm_forecaster_kind alm_##name = {#name, fit_##name, update, mean, deviation, copy, \
+                                            next,  {0}}
+KIND(ses);
+KIND(holt);
+KIND(holt_damped);
+KIND(holt_winters);
+KIND(holt_winters_multiplicative);
+const alm_forecaster_kind alm_ets_averaged = ALM_COMBINATION_KIND("ets_averaged", fit_averaged);
 const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next, {0}};

@@ -42,9 +42,27 @@ void alm_ets_describe(const void *state, alm_ets_facts *out);
 /* "AAdN" as ETS(A,Ad,N) is usually written; `out` has 5 bytes. */
 void alm_ets_form_text(const alm_ets_form *form, char out[5]);
 
+/* Longer seasons are no part of a form: alm_ets takes them out before, as theta does (adjusted.h),
+ * and puts them back. */
+#define ALM_ETS_SEASON_MAX 24
+
 /* The form with the lowest AICc of those that the past has values for, without additive errors
  * under a multiplicative season, which is not stable (as R). Falls back to the mean of what is
  * known where no form has enough values. */
 extern const alm_forecaster_kind alm_ets;
+
+/* One form each, under its usual name. Without a season (or with one that is taken out) Holt's and
+ * Winters' is Holt's. Winters' multiplicative one minimises relative errors, ETS(M,A,M), and takes
+ * values above 0 only (ALM_ERR_NUMERIC). */
+extern const alm_forecaster_kind alm_ses;          /* simple: ETS(A,N,N) */
+extern const alm_forecaster_kind alm_holt;         /* and a trend: ETS(A,A,N) */
+extern const alm_forecaster_kind alm_holt_damped;  /* ETS(A,Ad,N) */
+extern const alm_forecaster_kind alm_holt_winters; /* ETS(A,A,A) */
+extern const alm_forecaster_kind alm_holt_winters_multiplicative;
+
+/* All forms without a trend or with a damped one, weighted by how well they fit
+ * (alm_combination_weigh, strength .1). A trend without damping goes on for ever, which few series
+ * do. ALM_ERR_INCOMPLETE: no form has enough values. */
+extern const alm_forecaster_kind alm_ets_averaged;
 
 #endif

@@ -260,8 +260,10 @@ static void finish(const almi_ets_walk *q, const double *x, double sum)
     p->t = past->count;
     p->variance = squares / (n - (double)p->parameters);
     double factor = p->by.factor;
-    p->log_likelihood = -.5 * n * (alm_log(sum > 0 ? sum : 1e-300) + 2 * alm_log(factor));
-    p->aicc = -2 * p->log_likelihood + 2 * k + 2 * k * (k + 1) / (n - k - 1);
+    double log_sum = n * alm_log(sum > 0 ? sum : 1e-300);
+    p->criterion = log_sum + 2 * k + 2 * k * (k + 1) / (n - k - 1);
+    p->log_likelihood = -.5 * (log_sum + 2 * n * alm_log(factor));
+    p->aicc = p->criterion + 2 * n * alm_log(factor);
 }
 
 static almi_ets_walk new_walk(const alm_adjusted *past, almi_ets *p, alm_arena *arena)

@@ -21,6 +21,7 @@ typedef struct almi_ets {
     double *index; /* by phase */
     double geometric; /* mean of the means of the past, of a relative form that is fitted */
     double variance, log_likelihood, aicc;
+    double criterion; /* aicc of the values over the factor: the same in all units */
     size_t parameters;
 } almi_ets;
 

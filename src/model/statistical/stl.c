@@ -6,7 +6,8 @@
 #include "num/quantile.h"
 
 #define VALUE_MAX 1e290
-#define DISTANCES 6 /* medians: weight 0 beyond */
+#define DISTANCES 6    /* medians: weight 0 beyond */
+#define ROUNDING 1e-13 /* of the largest value: no distance at all */
 
 typedef struct stl {
     const alm_stl_options *options;
@@ -93,8 +94,10 @@ static void one_round(stl *s, double *season, double *trend)
 static void weigh(stl *s, const double *season, const double *trend)
 {
     size_t known = 0;
+    double largest = 0;
     for (size_t t = 0; t < s->count; t++) {
         if (!isnan(s->y[t])) {
+            largest = fabs(s->y[t]) > largest ? fabs(s->y[t]) : largest;
             s->a[known++] = fabs(s->y[t] - season[t] - trend[t]);
         }
     }
@@ -103,7 +106,7 @@ static void weigh(stl *s, const double *season, const double *trend)
     double most = DISTANCES * median;
     for (size_t t = 0; t < s->count; t++) {
         double distance = fabs(s->y[t] - season[t] - trend[t]);
-        if (distance <= .001 * most) {
+        if (distance <= .001 * most || distance <= ROUNDING * largest) {
             s->weight[t] = 1;
         } else if (distance <= .999 * most) {
             double ratio = distance / most;

@@ -5,7 +5,8 @@
  * out (what is left is the season), and smooths what the season leaves (the trend). The outer loop
  * gives values far from trend and season a lower weight, by bisquare at six times the median
  * distance. The numbers are those of the authors' Fortran program (with a correct median), to
- * rounding.
+ * rounding; but distances that are rounding only do not count, so that a series without any
+ * remainder keeps all its values.
  *
  * VALUES THAT ARE NOT KNOWN (NaN) have the weight 0 everywhere and are never filled in; trend and
  * season are finite at them all the same (loess.h says what they are in long gaps). A phase of

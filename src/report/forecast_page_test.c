@@ -1,0 +1,133 @@
+#include "report/forecast_page.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT 60
+#define SERIES_MAX 40
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
+        count++;
+    }
+    return count;
+}
+
+static alm_instant no_clock(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+/* Series of months; the second has no value, the third is all of one size. */
+static void make(size_t series_count, alm_arena *arena, alm_forecast_made *out)
+{
+    alm_rng rng = alm_rng_stream(51, 1);
+    alm_long_one *series = ALM_NEW_ARRAY(arena, alm_long_one, series_count);
+    for (size_t i = 0; i < series_count; i++) {
+        double *y = ALM_NEW_ARRAY(arena, double, COUNT);
+        for (size_t t = 0; t < COUNT; t++) {
+            y[t] = i == 1 ? (double)NAN : i == 2 ? 5 : 10 + alm_rng_next_normal(&rng);
+        }
+        series[i] = (alm_long_one){.id = alm_str_of(alm_arena_printf(arena, "<i>&%zu", i)),
+                                   .y = y, .count = COUNT, .known = i == 1 ? 0 : COUNT};
+    }
+    *out = (alm_forecast_made){
+        .name = "folder/sales<1>.csv",
+        .input = {.style = {.form = ALM_TIME_MONTH},
+                  .frequency = {ALM_PERIOD_MONTH, 1, 1},
+                  .series = series,
+                  .count = series_count,
+                  .facts = {.id = ALM_STR("id"), .time = ALM_STR("ds"), .value = ALM_STR("y"),
+                            .rows = COUNT * series_count, .periods = COUNT * series_count}},
+        .plan = {.kind = &alm_seasonal_naive, .season = 12, .steps = 6, .paths = 20, .origins = 2,
+                 .level = {.8, .95}, .level_count = 2}};
+    alm_env env = {.now = no_clock};
+    alm_error error;
+    assert_int_equal(alm_series_forecast_all(&env, &out->input, &out->plan, arena, &out->set,
+                                             &error), ALM_OK);
+}
+
+static void render(const alm_forecast_made *made, alm_buffer *out)
+{
+    alm_error error;
+    assert_int_equal(alm_forecast_page_render(made, ALM_STR("almanac x"), out, &error), ALM_OK);
+}
+
+static void the_page_stands_alone(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    alm_buffer again = {0};
+    make(3, arena, &made);
+    render(&made, &page);
+    render(&made, &again);
+    assert_string_equal(page.data, again.data);
+    assert_int_equal(count_of(page.data, "http://") + count_of(page.data, "https://"), 0);
+    assert_int_equal(count_of(page.data, "src="), 0);
+    assert_int_equal(count_of(page.data, "<i>"), 0); /* names are never markup */
+    assert_true(count_of(page.data, "&lt;i&gt;&amp;0") > 0);
+    assert_true(count_of(page.data, "sales&lt;1&gt;.csv") > 0);
+    assert_int_equal(count_of(page.data, "\"nan") + count_of(page.data, " nan "), 0);
+    /* The first is drawn for wide and for narrow screens, the one without values not at all. */
+    assert_int_equal(count_of(page.data, "class=\"fan\""), 3);
+    assert_true(count_of(page.data, "no value is known: there is no forecast") > 0);
+    assert_int_equal(count_of(page.data, "class=\"text warn\""), 1);
+    assert_int_equal(count_of(page.data, "interval held"), 2);
+    alm_buffer_deinit(&again);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
+static void charts_are_bounded_and_counted(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(SERIES_MAX, arena, &made);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "<figure "), ALM_FORECAST_CHARTS_MAX);
+    assert_true(count_of(page.data, "Not drawn: 16 more series") == 1);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
+static void a_short_file_says_that_it_was_not_checked(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(1, arena, &made);
+    made.plan.origins = 0;
+    alm_env env = {.now = no_clock};
+    alm_error error;
+    assert_int_equal(alm_series_forecast_all(&env, &made.input, &made.plan, arena, &made.set,
+                                             &error), ALM_OK);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "class=\"cards\""), 0);
+    assert_int_equal(count_of(page.data, "neither accuracy nor coverage is known"), 1);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_page_stands_alone),
+        cmocka_unit_test(charts_are_bounded_and_counted),
+        cmocka_unit_test(a_short_file_says_that_it_was_not_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

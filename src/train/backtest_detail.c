@@ -1,0 +1,110 @@
+/* backtest_detail.c: scores of each step, and verdicts on the published forecast. */
+#include <math.h>
+
+#include "num/compare_forecasts.h"
+#include "train/backtest.h"
+
+#define ALPHA 0.05
+
+void almi_detail_add(const alm_backtest *b, const almi_window *w)
+{
+    alm_score_detail *d = &b->detail[w->level];
+    alm_metrics whole = {0};
+    alm_metrics_add_window(&whole, w->actual, w->forecast, b->steps, w->scale);
+    if (whole.rmsse_windows > 0) {
+        d->loss[w->node * b->methods + w->method] += alm_metrics_rmsse(&whole);
+        d->windows[w->node * b->methods + w->method]++;
+    }
+    for (size_t h = 0; h < b->steps; h++) {
+        alm_metrics_add_window(&d->step[w->method * b->steps + h], w->actual + h, w->forecast + h,
+                               1, w->scale);
+    }
+}
+
+static void write_steps(const alm_backtest *b, alm_json_writer *w)
+{
+    alm_json_key(w, "steps");
+    alm_json_open_array(w);
+    for (size_t h = 0; h < b->steps; h++) {
+        alm_json_open_object(w);
+        alm_json_put_i64(w, "step", (int64_t)h + 1);
+        alm_json_key(w, "methods");
+        alm_json_open_array(w);
+        for (size_t method = 0; method < b->methods; method++) {
+            const alm_metrics *m = &b->detail[0].step[method * b->steps + h];
+            if (m->pairs > 0) {
+                alm_json_open_object(w);
+                alm_json_put_text(w, "method", alm_backtest_method(b, method));
+                alm_json_put_double(w, "wape", alm_metrics_wape(m));
+                alm_json_put_double(w, "bias", alm_metrics_bias(m));
+                alm_json_put_double(w, "rmsse", alm_metrics_rmsse(m));
+                alm_json_close_object(w);
+            }
+        }
+        alm_json_close_array(w);
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+}
+
+/* Mean RMSSE of every node; NaN: no window of it has a scale. */
+static double *losses_of(const alm_backtest *b, const alm_score_detail *d, alm_arena *arena)
+{
+    double *out = ALM_NEW_ARRAY(arena, double, d->nodes * b->methods);
+    for (size_t i = 0; i < d->nodes * b->methods; i++) {
+        out[i] = d->windows[i] > 0 ? d->loss[i] / d->windows[i] : (double)NAN;
+    }
+    return out;
+}
+
+/* The row with the smallest RMSSE that is neither the published forecast nor a part of it; 0: none
+ * has one. */
+static size_t best_other(const alm_backtest *b, const alm_scores *scores)
+{
+    size_t best = 0;
+    for (size_t method = ALM_SCORE_BASELINES; method < b->methods; method++) {
+        double loss = alm_metrics_rmsse(&scores->methods[method]);
+        if (!isnan(loss) &&
+            (best == 0 || loss < alm_metrics_rmsse(&scores->methods[best]))) {
+            best = method;
+        }
+    }
+    return best;
+}
+
+static void write_verdict(const alm_backtest *b, uint32_t level, alm_json_writer *w)
+{
+    const alm_hierarchy *h = b->panel->hierarchy;
+    size_t other = best_other(b, &b->levels[level]);
+    if (other == 0) {
+        return;
+    }
+    alm_arena *arena = alm_arena_create(0);
+    const alm_score_detail *d = &b->detail[level];
+    const double *loss = losses_of(b, d, arena);
+    alm_paired_test test = alm_compare_losses(loss + ALM_SCORE_FINAL, loss + other, d->nodes,
+                                              b->methods, 1);
+    alm_json_open_object(w);
+    alm_json_put_str(w, "level", level ? h->levels[level - 1].name : ALM_STR("series"));
+    alm_json_put_text(w, "against", alm_backtest_method(b, other));
+    alm_json_put_i64(w, "pairs", (int64_t)test.count);
+    alm_json_put_double(w, "rmsse", test.mean_a);
+    alm_json_put_double(w, "rmsse_against", test.mean_b);
+    alm_json_put_double(w, "p", test.p);
+    alm_json_put_text(w, "verdict",
+                      alm_compare_verdict(alm_backtest_method(b, ALM_SCORE_FINAL),
+                                          alm_backtest_method(b, other), &test, ALPHA, arena));
+    alm_json_close_object(w);
+    alm_arena_destroy(arena);
+}
+
+void almi_detail_write(const alm_backtest *b, alm_json_writer *w)
+{
+    write_steps(b, w);
+    alm_json_key(w, "verdicts");
+    alm_json_open_array(w);
+    for (uint32_t level = 0; level <= b->panel->hierarchy->level_count; level++) {
+        write_verdict(b, level, w);
+    }
+    alm_json_close_array(w);
+}

@@ -1,0 +1,123 @@
+#include "train/beside.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/baseline.h"
+#include "model/statistical/sample_paths.h"
+
+#define PATHS 200
+#define SCRATCH_BYTES ((size_t)1 << 20)
+
+typedef struct job {
+    const alm_beside *beside;
+    const alm_beside_history *histories;
+    alm_beside_forecast *out;
+} job;
+
+static void not_negative(double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        values[i] = values[i] > 0 ? values[i] : 0;
+    }
+}
+
+static bool all_finite(const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By level, then by step; where there are no paths, every quantile is the mean. */
+static void take_quantiles(const alm_beside *b, const double *by_step, alm_beside_forecast *out)
+{
+    for (size_t k = 0; k < b->level_count; k++) {
+        for (size_t h = 0; h < b->steps; h++) {
+            out->quantiles[k * b->steps + h] =
+                by_step ? by_step[(b->delay + h) * b->level_count + k] : out->mean[h];
+        }
+    }
+    not_negative(out->quantiles, b->level_count * b->steps);
+}
+
+static void draw_quantiles(const alm_beside *b, const alm_forecaster_kind *kind, const void *state,
+                           const alm_beside_history *history, alm_arena *scratch,
+                           alm_beside_forecast *out)
+{
+    alm_past past = {history->y, history->count, b->season};
+    alm_path_plan plan = {.steps = b->delay + b->steps, .count = PATHS, .seed = b->seed,
+                          .series = history->series, .support = alm_support_of(&past)};
+    double *paths = ALM_NEW_ARRAY(scratch, double, plan.count * plan.steps);
+    double *by_step = ALM_NEW_ARRAY(scratch, double, plan.steps * b->level_count);
+    alm_error ignored; /* too short to tell a spread: then there is none */
+    if (alm_forecaster_paths(kind, state, &plan, scratch, paths, &ignored) != ALM_OK) {
+        take_quantiles(b, NULL, out);
+        return;
+    }
+    alm_path_quantiles(paths, &plan, b->levels, b->level_count, scratch, by_step);
+    take_quantiles(b, by_step, out);
+}
+
+static bool forecast(const alm_beside *b, const alm_forecaster_kind *kind,
+                     const alm_beside_history *history, alm_arena *scratch,
+                     alm_beside_forecast *out)
+{
+    alm_past past = {history->y, history->count, b->season};
+    void *state = NULL;
+    alm_error ignored; /* the reason is the kind's; the row says how often */
+    if (history->count == 0 || kind->fit(&past, scratch, &state, &ignored) != ALM_OK) {
+        return false;
+    }
+    double *ahead = ALM_NEW_ARRAY(scratch, double, b->delay + b->steps);
+    kind->mean(state, b->delay + b->steps, ahead);
+    if (!all_finite(ahead, b->delay + b->steps)) {
+        return false;
+    }
+    memcpy(out->mean, ahead + b->delay, b->steps * sizeof *out->mean);
+    not_negative(out->mean, b->steps);
+    draw_quantiles(b, kind, state, history, scratch, out);
+    return true;
+}
+
+static void fall_back(const alm_beside *b, const alm_beside_history *history, alm_arena *scratch,
+                      alm_beside_forecast *out)
+{
+    alm_baseline_request request = {history->y, history->count, b->season,     b->steps,
+                                    b->levels,  b->level_count, b->delay};
+    alm_baseline_forecast(ALM_BASELINE_seasonal_naive, &request, scratch, out->mean,
+                          out->quantiles);
+    out->refused = true;
+}
+
+static alm_err one_history(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    (void)error;
+    job *j = context;
+    alm_arena *scratch = alm_arena_create(SCRATCH_BYTES);
+    for (size_t k = 0; k < j->beside->count; k++) {
+        alm_beside_forecast *out = &j->out[task * j->beside->count + k];
+        alm_arena_reset(scratch);
+        if (!forecast(j->beside, j->beside->kind[k], &j->histories[task], scratch, out)) {
+            fall_back(j->beside, &j->histories[task], scratch, out);
+        }
+    }
+    alm_arena_destroy(scratch);
+    return ALM_OK;
+}
+
+alm_err alm_beside_run(const alm_beside *beside, const alm_beside_history *histories, size_t count,
+                       alm_arena *arena, alm_beside_forecast *out, alm_error *error)
+{
+    for (size_t i = 0; i < count * beside->count; i++) {
+        out[i] = (alm_beside_forecast){
+            .mean = ALM_NEW_ARRAY(arena, double, beside->steps),
+            .quantiles = ALM_NEW_ARRAY(arena, double, beside->steps * beside->level_count)};
+    }
+    job j = {beside, histories, out};
+    return alm_pool_run(beside->pool, count, one_history, &j, error);
+}

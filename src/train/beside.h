@@ -1,0 +1,45 @@
+/* beside.h: statistical forecasters over the histories of a backtest, as rows beside the published
+ * forecast.
+ *
+ * Each is fitted at every origin to what a run saw there. Its point forecast is its mean; its
+ * quantiles are those of joint sample paths (model/statistical/sample_paths.h), drawn with the seed
+ * of the model. Values below 0 are 0, as demand is. A history that a forecaster refuses gets the
+ * seasonal naive baseline instead, and is counted.
+ *
+ * Histories are tasks of the pool, each with its own place for results: the same bits for any
+ * number of threads. */
+#ifndef ALM_TRAIN_BESIDE_H
+#define ALM_TRAIN_BESIDE_H
+
+#include "base/pool.h"
+#include "model/statistical/statistical.h"
+
+typedef struct alm_beside {
+    const alm_forecaster_kind *const *kind;
+    size_t count;
+    size_t season, steps;
+    size_t delay; /* periods between the last value of a history and step 1 */
+    const double *levels; /* of the quantiles */
+    size_t level_count;
+    uint64_t seed;
+    alm_pool *pool;
+} alm_beside;
+
+typedef struct alm_beside_history {
+    const double *y; /* from the first demand on; NaN: not known */
+    size_t count;
+    uint64_t series; /* names its sample paths */
+} alm_beside_history;
+
+typedef struct alm_beside_forecast {
+    double *mean;      /* steps */
+    double *quantiles; /* level_count x steps */
+    bool refused;      /* the seasonal naive baseline instead */
+} alm_beside_forecast;
+
+/* out: histories x kinds; what it points to lies in `arena`. */
+ALM_NODISCARD alm_err alm_beside_run(const alm_beside *beside, const alm_beside_history *histories,
+                                     size_t count, alm_arena *arena, alm_beside_forecast *out,
+                                     alm_error *error);
+
+#endif
