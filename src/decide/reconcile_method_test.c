@@ -669,6 +669,31 @@ static void what_a_method_lacks_is_named(void **state)
     alm_arena_destroy(f.arena);
 }
 
+static void forecasts_that_are_no_numbers(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(86, 0);
+    for (int i = 0; i < 2 * ALM_RECONCILE_METHOD_COUNT; i++) {
+        fixture f;
+        alm_error error = {0};
+        alm_reconciliation *r = NULL;
+        particular_hierarchy(&rng, i % 2, 3, &f);
+        random_numbers(&rng, 0, &f);
+        alm_reconcile_request request = request_of(&f, (alm_reconcile_method)(i / 2));
+        request.from_level = f.hierarchy.level_count - 1;
+        request.non_negative = true;
+        assert_int_equal(alm_reconciliation_create(&f.hierarchy, &request, &r, NULL), ALM_OK);
+        f.base[(f.all - 1) * f.width] = (double)NAN;
+        memcpy(f.value, f.base, f.all * f.width * sizeof(double));
+        assert_int_equal(alm_reconciliation_apply(r, f.value, f.width, NULL, &error),
+                         ALM_ERR_NUMERIC);
+        assert_non_null(strstr(error.message, "is not a finite number"));
+        assert_memory_equal(f.value, f.base, f.all * f.width * sizeof(double));
+        alm_reconciliation_destroy(r);
+        alm_arena_destroy(f.arena);
+    }
+}
+
 static void names_are_read_back(void **state)
 {
     (void)state;
@@ -751,6 +776,7 @@ int main(void)
         cmocka_unit_test(days_weeks_and_months_agree),
         cmocka_unit_test(products_over_time_agree),
         cmocka_unit_test(what_a_method_lacks_is_named),
+        cmocka_unit_test(forecasts_that_are_no_numbers),
         cmocka_unit_test(names_are_read_back),
         cmocka_unit_test(hierarchies_of_little),
         cmocka_unit_test(failing_allocations),
