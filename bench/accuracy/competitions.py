@@ -205,8 +205,8 @@ OF_A_YEAR = ("seasonal_naive", "naive2", "theta_dynamic_optimised", "mstl", "aut
 
 
 def run_m4_weekly_52(data):
-    """A forecaster may know that weeks have a year, so the saved figure is this one; the scores keep
-    the competition's lag of 1."""
+    """A forecaster may know that weeks have a year, so the saved figure is this one; the scores
+    keep the competition's lag of 1."""
     folder = os.path.join(data, "competitions/m4")
     if not data or not os.path.isdir(folder):
         return skipped("m4_weekly_52")
