@@ -8,7 +8,9 @@
  * are the final ones, the same for every method.
  *
  * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
- * (beside.h), scores of each step, and verdicts: is the published forecast better than the best of
+ * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
+ * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
+ * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
  * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
  * mean RMSSE over the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
@@ -30,6 +32,7 @@ typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
+    alm_stock_score *stock; /* methods, in detail */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
 
@@ -43,7 +46,7 @@ typedef struct alm_score_detail {
 
 typedef struct alm_backtest {
     const alm_training_panel *panel;
-    size_t steps, season;
+    size_t steps, season, paths;
     bool counts;
     uint64_t seed;
     const double *quantiles;
