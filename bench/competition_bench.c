@@ -5,10 +5,10 @@
  *
  * INPUT is `kinds NAME..` (of ours; without this line all), lines of series (series_lines.h), then
  * `forecast METHOD ID f..` with a value per step. Output is a line of JSON per method, ours with
- * `seconds` of the processor, those of others with `farthest`: the largest distance from ours of
- * the same name, in units of the eighth digit; then lines with a `verdict` on the losses, the mean
- * absolute scaled error of each series. tools/accuracy and bench/forecast_peers.py make the input
- * and judge the output. */
+ * `seconds` of the processor and how many series it `refused`, which have the naive forecast then;
+ * those of others with `farthest`: the largest distance from ours of the same name, in units of the
+ * eighth digit. Then lines with a `verdict` on the losses, the mean absolute scaled error of each
+ * series. tools/accuracy and bench/forecast_peers.py make the input and judge the output. */
 #include "base/json.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
@@ -16,7 +16,7 @@
 #include <math.h>
 #include <time.h>
 
-#define METHODS_MAX 64
+#define METHODS_MAX 128
 #define STEPS_MAX 512
 #define ALPHA 0.05 /* of the verdicts */
 
@@ -26,6 +26,7 @@ typedef struct method {
     double seconds;  /* ours; else NaN */
     double farthest; /* theirs, in eighth digits; NaN: we have none of the name */
     double *losses;  /* by series; NaN: no forecast, or no scale */
+    size_t refused;  /* ours: series that have the naive forecast instead */
 } method;
 
 typedef struct bench {
@@ -77,10 +78,15 @@ static void forecast_all(bench *b)
             alm_error error;
             void *state = NULL;
             alm_arena_reset(scratch);
-            if (fit_series(b->kind[k], s, scratch, &state, &error) != ALM_OK) {
-                die(error.message);
+            const alm_forecaster_kind *kind = b->kind[k];
+            if (fit_series(kind, s, scratch, &state, &error) != ALM_OK) {
+                m->refused++;
+                kind = &alm_naive;
+                if (kind->fit(&s->past, scratch, &state, &error) != ALM_OK) {
+                    die(error.message);
+                }
             }
-            b->kind[k]->mean(state, s->steps, s->own + k * s->steps);
+            kind->mean(state, s->steps, s->own + k * s->steps);
         }
         m->seconds = seconds_now() - start;
         for (size_t i = 0; i < b->list.count; i++) {
@@ -169,6 +175,9 @@ static void print(const method *m)
     if (!isnan(m->seconds)) {
         alm_json_put_double(&json, "seconds", m->seconds);
     }
+    if (m->refused > 0) {
+        alm_json_put_i64(&json, "refused", (int64_t)m->refused);
+    }
     if (!isnan(m->farthest)) {
         alm_json_put_double(&json, "farthest", m->farthest);
     }
@@ -229,12 +238,27 @@ static void print_verdicts(const bench *b)
     print_verdict(alm_rank_verdict(names, &ranks, arena));
 }
 
+/* All kinds but those of counts: values of competitions are measured. */
+static size_t measured_kinds(const alm_forecaster_kind **out)
+{
+    size_t all = 0;
+    size_t count = 0;
+    const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&all);
+    for (size_t k = 0; k < all; k++) {
+        if (kinds[k]->traits.support != ALM_SUPPORT_COUNT) {
+            out[count++] = kinds[k];
+        }
+    }
+    return count;
+}
+
 int main(void)
 {
     bench b = {.list = {.arena = alm_arena_create(0)}};
     char *line = malloc(LINE_BYTES);
-    b.kind = alm_forecaster_kinds(&b.kinds);
     const alm_forecaster_kind *named[METHODS_MAX];
+    b.kinds = measured_kinds(named);
+    b.kind = named;
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');

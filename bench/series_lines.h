@@ -4,10 +4,12 @@
  *
  * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
  * MASE; SEASON/LAG where scores scale by another lag (M4 weekly: 52/1). SEASON may be several,
- * `48,336`: mstl takes all, other forecasters the last one. A bad line ends the program. */
+ * `48,336`: mstl takes all, other forecasters the last one. - is a value that is not known. A bad
+ * line ends the program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +58,12 @@ static double *numbers(alm_arena *arena, alm_str *rest, size_t count)
 {
     double *out = ALM_NEW_ARRAY(arena, double, count);
     for (size_t i = 0; i < count; i++) {
-        out[i] = number(rest);
+        bool is_known = !(rest->size > 0 && rest->data[0] == '-' &&
+                          (rest->size == 1 || rest->data[1] == ' '));
+        out[i] = is_known ? number(rest) : (double)NAN;
+        if (!is_known) {
+            (void)alm_str_split(rest, ' ');
+        }
     }
     return out;
 }
@@ -106,7 +113,7 @@ static inline alm_err fit_series(const alm_forecaster_kind *kind, const series *
 }
 
 /* The kinds with the names of a line, in its order; returns how many, at most `room`. */
-static size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
+static inline size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, size_t room)
 {
     size_t count = 0;
     size_t all = 0;

@@ -106,9 +106,10 @@ def print_competition(name, own, submitted, verdicts, naive2=None):
     for method, row in rows:
         speed = "%.0f" % (row["series"] / row["seconds"]) if row.get("seconds") else "submitted"
         scaled = row["mase"] is not None
-        print("  %-26s%10.3f%10s%10s%12s" %
+        print("  %-26s%10.3f%10s%10s%12s%s" %
               (method, row["smape"], "%.4f" % row["mase"] if scaled else "-",
-               "%.4f" % owa(row, naive2) if scaled else "-", speed))
+               "%.4f" % owa(row, naive2) if scaled else "-", speed,
+               "  naive for %d that it refuses" % row["refused"] if row.get("refused") else ""))
     if verdicts:
         print("\n  By mean absolute scaled error of each series, two-sided at 5 %:")
     for verdict in verdicts:

@@ -255,7 +255,7 @@ static void add_up(const alm_reconciliation *r, double *values, size_t width)
     const alm_hierarchy *h = r->hierarchy;
     double *leaves = values + h->node_count * width;
     for (size_t i = 0; r->non_negative && i < h->leaf_count * width; i++) {
-        leaves[i] = leaves[i] > 0 ? leaves[i] : 0;
+        leaves[i] = leaves[i] <= 0 ? 0 : leaves[i];
     }
     memset(values, 0, h->node_count * width * sizeof *values);
     alm_hierarchy_add(h, 0, h->leaf_count, leaves, width, values);
@@ -288,6 +288,19 @@ static alm_err apply_erm(const alm_reconciliation *r, double *values, size_t wid
     return ALM_OK;
 }
 
+static alm_err check_values(const double *values, size_t count, size_t width, alm_error *error)
+{
+    for (size_t i = 0; i < count * width; i++) {
+        if (!isfinite(values[i])) {
+            return alm_fail(error, ALM_ERR_NUMERIC,
+                            "a forecast of node %zu (aggregates first) is not a finite number, or "
+                            "what is made of it is none; leave the node out or give it one",
+                            i / width);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err apply_tree(const alm_reconciliation *r, double *values, size_t width,
                           alm_reconcile_outcome *outcome, alm_error *error)
 {
@@ -301,9 +314,6 @@ static alm_err apply_tree(const alm_reconciliation *r, double *values, size_t wi
 static alm_err apply_trace(const alm_reconciliation *r, double *values, size_t width,
                            alm_reconcile_outcome *outcome, alm_error *error)
 {
-    if (r->trace.tree) {
-        return apply_tree(r, values, width, outcome, error);
-    }
     if (r->non_negative) {
         ALM_TRY(almi_minimum_trace_solve_bounded(&r->trace, values, width, &outcome->rounds,
                                                  &outcome->unsettled, error));
@@ -339,8 +349,15 @@ alm_err alm_reconciliation_apply(const alm_reconciliation *r, double *values, si
                                  alm_reconcile_outcome *outcome, alm_error *error)
 {
     alm_reconcile_outcome done = {0};
-    ALM_TRY(r->trace.hierarchy ? apply_trace(r, values, width, &done, error)
-                               : apply_simple(r, values, width, error));
+    size_t all = all_nodes(r->hierarchy);
+    if (r->trace.tree) { /* which checks for itself */
+        ALM_TRY(apply_tree(r, values, width, &done, error));
+    } else {
+        ALM_TRY(check_values(values, all, width, error));
+        ALM_TRY(r->trace.hierarchy ? apply_trace(r, values, width, &done, error)
+                                   : apply_simple(r, values, width, error));
+        ALM_TRY(check_values(values, all, width, error));
+    }
     if (outcome) {
         *outcome = done;
     }

@@ -92,8 +92,9 @@ typedef struct alm_reconcile_outcome {
     size_t unsettled; /* columns that are feasible but not proven optimal */
 } alm_reconcile_outcome;
 
-/* In place: `values` (node_count + leaf_count) x width, finite. `outcome` may be NULL. On failure
- * (ALM_ERR_MEMORY; ALM_ERR_NUMERIC where conjugate gradients do not settle) nothing is promised of
+/* In place: `values` (node_count + leaf_count) x width. `outcome` may be NULL. ALM_ERR_NUMERIC
+ * names the node of a value that is not finite, values untouched. Else on failure (a result beyond
+ * what doubles hold, conjugate gradients that do not settle; ALM_ERR_MEMORY) nothing is promised of
  * `values`. */
 ALM_NODISCARD alm_err alm_reconciliation_apply(const alm_reconciliation *reconciliation,
                                                double *values, size_t width,

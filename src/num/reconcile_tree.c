@@ -306,7 +306,7 @@ static void settle_leaf(const alm_reconcile_tree *t, const cursor *c, const doub
     double own = t->variance[c->node];
     for (size_t k = 0; k < c->count; k++) {
         double value = c->value[k] + own * price[k];
-        bool zero = c->held && ((*c->held >> k & 1) || !(value > 0));
+        bool zero = c->held && ((*c->held >> k & 1) || value <= 0);
         c->value[k] = zero ? 0 : value;
     }
 }
@@ -385,6 +385,25 @@ void almi_tree_number(const alm_reconcile_tree *t, uint32_t *slot)
     }
 }
 
+/* x * 0 is 0 for a finite x only, so a row's sum of them tells all at once. */
+alm_err almi_tree_check(const double *values, size_t first, size_t count, size_t width,
+                        alm_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double *row = values + i * width;
+        double nothing = 0;
+        for (size_t c = 0; c < width; c++) {
+            nothing += row[c] * 0;
+        }
+        if (isnan(nothing)) {
+            return alm_fail(error, ALM_ERR_NUMERIC,
+                            "a forecast of node %zu is not a finite number, or the sum of "
+                            "forecasts is none; leave the node out or give it one", first + i);
+        }
+    }
+    return ALM_OK;
+}
+
 /* ---- in memory ---- */
 
 typedef struct solution {
@@ -451,8 +470,15 @@ alm_err alm_reconcile_tree_solve(const alm_reconcile_tree *tree, const alm_tree_
                                       .count = tree->node_count,
                                       .width = width,
                                       .values = values};
+    ALM_TRY(almi_tree_check(values, 0, tree->node_count, width, error));
     alm_arena *arena = alm_arena_create(0);
     alm_err code = solve(tree, options, &job, arena, error);
+    /* What is not finite anywhere below is not finite in the sum. */
+    for (size_t i = 0; code == ALM_OK && i < tree->node_count; i++) {
+        if (tree->parent[i] == ALM_TREE_ROOT) {
+            code = almi_tree_check(values + i * width, i, 1, width, error);
+        }
+    }
     alm_tree_outcome all = {0};
     for (size_t group = 0; code == ALM_OK && group < almi_tree_groups(width); group++) {
         const alm_tree_outcome *one = &job.outcomes[group];

@@ -49,8 +49,10 @@ typedef struct alm_tree_outcome {
     size_t unsettled; /* columns that are feasible but not proven optimal */
 } alm_tree_outcome;
 
-/* In place: `values` is node_count x width, row-major, finite. `outcome` may be NULL. Temporaries:
- * inner nodes x width, twice that for non_negative. */
+/* In place: `values` is node_count x width, row-major. `outcome` may be NULL. Temporaries: inner
+ * nodes x width, twice that for non_negative. ALM_ERR_NUMERIC names the first node with a value
+ * that is not finite, values untouched, or a root whose sum is beyond what doubles hold;
+ * ALM_ERR_MEMORY. */
 ALM_NODISCARD alm_err alm_reconcile_tree_solve(const alm_reconcile_tree *tree,
                                                const alm_tree_options *options, double *values,
                                                size_t width, alm_tree_outcome *outcome,
@@ -72,7 +74,8 @@ typedef struct alm_tree_stream {
 
 /* Nodes must be numbered depth first (every subtree is one range), else ALM_ERR_INVALID. In memory
  * are one block, the nodes whose subtrees are larger than a block, and for non_negative one bit per
- * leaf and column. */
+ * leaf and column. ALM_ERR_NUMERIC as above, possibly after blocks were written; ALM_ERR_MEMORY;
+ * errors of `read` and `write`. */
 ALM_NODISCARD alm_err alm_reconcile_tree_stream(const alm_reconcile_tree *tree,
                                                 const alm_tree_options *options,
                                                 const alm_tree_stream *stream,

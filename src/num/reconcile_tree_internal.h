@@ -66,6 +66,9 @@ void almi_tree_prices(const almi_tree_segment *segment, size_t group);
 bool almi_tree_judge(almi_tree_pivot *pivots, size_t width, size_t *unsettled);
 almi_tree_pivot *almi_tree_pivots(alm_arena *arena, size_t width);
 
+/* ALM_ERR_NUMERIC, naming the node, for a value that is not finite among `count` rows. */
+ALM_NODISCARD alm_err almi_tree_check(const double *values, size_t first, size_t count,
+                                      size_t width, alm_error *error);
 /* Rows of inner nodes and numbers of leaves, in the order of the nodes. */
 void almi_tree_number(const alm_reconcile_tree *tree, uint32_t *slot);
 size_t almi_tree_rounds(const alm_tree_options *options);

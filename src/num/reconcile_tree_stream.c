@@ -231,6 +231,7 @@ static alm_err one_above(streamer *s, const block *b, bool is_last, alm_error *e
     s->one.values = s->top.values + b->top * s->stream->width;
     s->one.rows = s->next;
     ALM_TRY(run(s, is_last ? sum_above : tell_above, error));
+    ALM_TRY(almi_tree_check(s->one.values, b->first, 1, s->stream->width, error));
     return is_last ? s->stream->write(s->stream->context, b->first, 1, s->one.values, error)
                    : ALM_OK;
 }
@@ -242,6 +243,7 @@ static alm_err one_block(streamer *s, const block *b, void (*work)(streamer *, s
     s->part.first = b->first;
     s->part.count = b->count;
     ALM_TRY(stream->read(stream->context, b->first, b->count, s->part.values, error));
+    ALM_TRY(almi_tree_check(s->part.values, b->first, b->count, stream->width, error));
     ALM_TRY(run(s, work, error));
     return is_last ? stream->write(stream->context, b->first, b->count, s->part.values, error)
                    : ALM_OK;

@@ -428,6 +428,35 @@ static void what_is_no_tree_is_refused(void **state)
     alm_reconcile_tree_destroy(NULL);
 }
 
+static void numbers_that_are_none(void **state)
+{
+    (void)state;
+    static const double WRONG[] = {INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < 6; i++) {
+        fixture f = {.nodes = 3, .width = 2, .parent = {ALM_TREE_ROOT, 0, 0},
+                     .variance = {1, 1, 1}, .base = {9, 9, 3, 3, 4, 4}};
+        f.base[3] = WRONG[i / 2];
+        alm_reconcile_tree *tree = open_tree(&f);
+        alm_tree_options options = {.non_negative = i % 2};
+        alm_error error = {0};
+        memcpy(f.value, f.base, sizeof f.value);
+        assert_int_equal(alm_reconcile_tree_solve(tree, &options, f.value, 2, NULL, &error),
+                         ALM_ERR_NUMERIC);
+        assert_non_null(strstr(error.message, "a forecast of node 1 is not a finite number"));
+        assert_memory_equal(f.value, f.base, sizeof f.value);
+        tape t = {0};
+        assert_int_equal(stream(&f, &options, 1, &t, &error), ALM_ERR_NUMERIC);
+        assert_int_equal(t.writes, 0);
+        for (int k = 0; k < 6; k++) {
+            f.value[k] = 1.5e308;
+        }
+        assert_int_equal(alm_reconcile_tree_solve(tree, &options, f.value, 2, NULL, &error),
+                         ALM_ERR_NUMERIC);
+        assert_non_null(strstr(error.message, "node 0"));
+        alm_reconcile_tree_destroy(tree);
+    }
+}
+
 static void a_torn_stream_ends_with_its_error(void **state)
 {
     (void)state;
@@ -489,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_stream_gives_the_bits_of_memory),
         cmocka_unit_test(columns_do_not_influence_each_other),
         cmocka_unit_test(what_is_no_tree_is_refused),
+        cmocka_unit_test(numbers_that_are_none),
         cmocka_unit_test(a_torn_stream_ends_with_its_error),
         cmocka_unit_test(failing_allocations),
     };

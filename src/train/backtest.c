@@ -10,15 +10,22 @@
 #define INTERVAL_HIGH 0.95
 #define CHUNK ((size_t)64) /* nodes whose histories are in memory; results do not depend on it */
 
+static const alm_stock_rule STOCK = {.lead = 1, .unit = {1, 9}};
+
+static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *table)
+{
+    table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
+    table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
+    table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
+}
+
 static void make_methods(alm_backtest *b, alm_arena *arena)
 {
     for (uint32_t level = 0; level <= b->panel->hierarchy->level_count; level++) {
-        b->levels[level].methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
-        b->levels[level].refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
+        make_table(b, arena, &b->levels[level]);
     }
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
-        b->classes[c].methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
-        b->classes[c].refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
+        make_table(b, arena, &b->classes[c]);
     }
 }
 
@@ -28,6 +35,7 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
     *backtest = (alm_backtest){.panel = panel,
                                .steps = (size_t)method->horizon,
                                .season = (size_t)method->season,
+                               .paths = (size_t)method->paths,
                                .counts = method->counts,
                                .seed = method->seed,
                                .quantiles = method->quantile,
@@ -44,7 +52,8 @@ void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kind
 {
     const alm_hierarchy *h = b->panel->hierarchy;
     b->beside = (alm_beside){kinds, count, b->season, b->steps, b->panel->delay, b->quantiles,
-                             b->quantile_count, b->seed, pool};
+                             b->quantile_count, b->seed, pool,
+                             b->steps > STOCK.lead ? &STOCK : NULL};
     b->methods = ALM_SCORE_COUNT + count;
     make_methods(b, arena);
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
@@ -113,12 +122,34 @@ static void add_baselines(const alm_backtest *b, const node_case *node)
     }
 }
 
+static void add_stock(const alm_backtest *b, const node_case *node, size_t method,
+                      const double *level)
+{
+    for (int t = 0; t < 2 && b->beside.stock && node->tables[t]; t++) {
+        alm_stock_score_add(&node->tables[t]->stock[method], &STOCK, node->actual, level,
+                            b->steps);
+    }
+}
+
+/* By the reconciled sample paths. */
+static alm_err add_stock_of_paths(const alm_backtest *b, const node_case *node,
+                                  const alm_forecast *f, alm_error *error)
+{
+    if (b->beside.stock) {
+        double *level = ALM_NEW_ARRAY(node->scratch, double, b->steps);
+        ALM_TRY(alm_stock_levels(&STOCK, f->values, b->paths, b->steps, level, error));
+        add_stock(b, node, ALM_SCORE_FINAL, level);
+    }
+    return ALM_OK;
+}
+
 static void add_beside(const alm_backtest *b, const node_case *node,
                        const alm_beside_forecast *forecasts)
 {
     for (size_t k = 0; k < b->beside.count; k++) {
         add_point(b, node, ALM_SCORE_COUNT + k, forecasts[k].mean);
         add_quantiles(b, node, ALM_SCORE_COUNT + k, forecasts[k].quantiles);
+        add_stock(b, node, ALM_SCORE_COUNT + k, forecasts[k].stock);
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             node->tables[t]->refused[ALM_SCORE_COUNT + k] += forecasts[k].refused;
         }
@@ -155,6 +186,7 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
 }
@@ -281,6 +313,7 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
         }
         score(b, &node[i], &block->forecasts[first + i], block->aggregates);
         score_parts(b, &node[i]);
+        ALM_TRY(add_stock_of_paths(b, &node[i], &block->forecasts[first + i], error));
         add_beside(b, &node[i], beside + i * b->beside.count);
     }
     return ALM_OK;
@@ -323,6 +356,16 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
                : alm_baseline_name((alm_baseline)(method - ALM_SCORE_BASELINES));
 }
 
+static void write_pit(const alm_distribution_scores *s, alm_json_writer *w)
+{
+    alm_json_key(w, "pit");
+    alm_json_open_array(w);
+    for (int bin = 0; bin < ALM_PIT_BINS; bin++) {
+        alm_json_double(w, (double)s->pit[bin] / (double)s->pit_count);
+    }
+    alm_json_close_array(w);
+}
+
 static void write_method(const alm_backtest *b, const alm_scores *scores, size_t method,
                          alm_json_writer *w)
 {
@@ -345,6 +388,13 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
     }
     alm_json_close_object(w);
     alm_json_put_double(w, "coverage_90", alm_metrics_coverage(m));
+    if (method == ALM_SCORE_FINAL && scores->spread.pit_count > 0) {
+        write_pit(&scores->spread, w);
+    }
+    if (scores->stock[method].periods > 0) {
+        alm_json_put_double(w, "stock_cost", alm_stock_score_cost(&scores->stock[method]));
+        alm_json_put_double(w, "fill_rate", alm_stock_score_fill_rate(&scores->stock[method]));
+    }
     if (method >= ALM_SCORE_COUNT) {
         alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
     }

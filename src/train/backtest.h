@@ -8,7 +8,9 @@
  * are the final ones, the same for every method.
  *
  * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
- * (beside.h), scores of each step, and verdicts: is the published forecast better than the best of
+ * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
+ * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
+ * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
  * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
  * mean RMSSE over the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
@@ -16,7 +18,7 @@
 
 #include "base/json.h"
 #include "model/baseline.h"
-#include "num/metrics.h"
+#include "num/scores.h"
 #include "pipeline/pipeline.h"
 #include "train/beside.h"
 #include "train/origin_record.h"
@@ -30,6 +32,8 @@ typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
+    alm_stock_score *stock; /* methods, in detail */
+    alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
 
 /* Of one level. */
@@ -42,7 +46,7 @@ typedef struct alm_score_detail {
 
 typedef struct alm_backtest {
     const alm_training_panel *panel;
-    size_t steps, season;
+    size_t steps, season, paths;
     bool counts;
     uint64_t seed;
     const double *quantiles;
@@ -72,7 +76,8 @@ void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *cons
 /* A sink for alm_pipeline_run at the origin of `backtest->record`. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
-/* "levels": [...] and "classes": [...] of report.json; in detail "steps": [...] of the series and
+/* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
+ * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series and
  * "verdicts": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);

@@ -216,6 +216,13 @@ static void levels_and_classes_agree(void **state)
     assert_int_equal(nodes, s.backtest.levels[0].nodes);
     assert_true(all->interval_pairs <= 38 * 12); /* two Sundays in two weeks */
     assert_true(all->interval_pairs > 37 * 10);
+    const alm_distribution_scores *spread = &s.backtest.levels[0].spread;
+    uint64_t middle = 0;
+    for (int bin = 1; bin < ALM_PIT_BINS - 1; bin++) {
+        middle += spread->pit[bin];
+    }
+    assert_int_equal(spread->pit_count, all->interval_pairs);
+    assert_int_equal(middle, all->covered); /* bins of .05: the interval is all but the outer two */
     static const uint32_t NODES[] = {38, 1, 2, 4, 3};
     for (int level = 0; level < 5; level++) {
         assert_int_equal(s.backtest.levels[level].nodes, NODES[level]);
@@ -295,6 +302,16 @@ static void forecasters_stand_beside(void **state)
     assert_true(all->refused[ALM_SCORE_COUNT] == refused);
     assert_int_equal(all->methods[ALM_SCORE_COUNT].pairs, 38 * STEPS);
     assert_int_equal(all->methods[ALM_SCORE_COUNT + 1].pinball_pairs, 38 * STEPS);
+    /* the first period of each cannot be reached by an order */
+    assert_int_equal(all->stock[ALM_SCORE_FINAL].periods, 38 * (STEPS - 1));
+    assert_int_equal(all->stock[ALM_SCORE_COUNT].periods, 38 * (STEPS - 1));
+    assert_int_equal(all->stock[ALM_SCORE_BASELINES].periods, 0);
+    double fill = alm_stock_score_fill_rate(&all->stock[ALM_SCORE_FINAL]);
+    double theta = alm_stock_score_fill_rate(&all->stock[ALM_SCORE_COUNT]);
+    assert_true(fill == 1); /* the made-up bundle forecasts too much, and pays for it */
+    assert_true(theta > .8 && theta < 1);
+    assert_true(alm_stock_score_cost(&all->stock[ALM_SCORE_FINAL]) >
+                alm_stock_score_cost(&all->stock[ALM_SCORE_COUNT]));
     alm_panel_source_close(s.past);
     training_close(&s.c);
 }

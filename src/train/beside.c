@@ -44,6 +44,33 @@ static void take_quantiles(const alm_beside *b, const double *by_step, alm_besid
     not_negative(out->quantiles, b->level_count * b->steps);
 }
 
+static void levels_of_means(const alm_beside *b, alm_beside_forecast *out)
+{
+    for (size_t t = 0; b->stock && t + b->stock->lead < b->steps; t++) {
+        out->stock[t] = 0;
+        for (size_t h = t; h <= t + b->stock->lead; h++) {
+            out->stock[t] += out->mean[h];
+        }
+    }
+}
+
+/* Of the steps behind the delay; nothing below 0 is sold. */
+static void levels_of_paths(const alm_beside *b, const double *paths, alm_arena *scratch,
+                            alm_beside_forecast *out)
+{
+    double *ahead = ALM_NEW_ARRAY(scratch, double, PATHS * b->steps);
+    alm_error ignored; /* the values are finite and not negative */
+    for (size_t p = 0; p < PATHS; p++) {
+        memcpy(ahead + p * b->steps, paths + p * (b->delay + b->steps) + b->delay,
+               b->steps * sizeof *ahead);
+    }
+    not_negative(ahead, PATHS * b->steps);
+    if (b->stock && alm_stock_levels(b->stock, ahead, PATHS, b->steps, out->stock, &ignored) !=
+                        ALM_OK) {
+        levels_of_means(b, out);
+    }
+}
+
 static void draw_quantiles(const alm_beside *b, const alm_forecaster_kind *kind, const void *state,
                            const alm_beside_history *history, alm_arena *scratch,
                            alm_beside_forecast *out)
@@ -56,8 +83,10 @@ static void draw_quantiles(const alm_beside *b, const alm_forecaster_kind *kind,
     alm_error ignored; /* too short to tell a spread: then there is none */
     if (alm_forecaster_paths(kind, state, &plan, scratch, paths, &ignored) != ALM_OK) {
         take_quantiles(b, NULL, out);
+        levels_of_means(b, out);
         return;
     }
+    levels_of_paths(b, paths, scratch, out);
     alm_path_quantiles(paths, &plan, b->levels, b->level_count, scratch, by_step);
     take_quantiles(b, by_step, out);
 }
@@ -90,6 +119,7 @@ static void fall_back(const alm_beside *b, const alm_beside_history *history, al
                                     b->levels,  b->level_count, b->delay};
     alm_baseline_forecast(ALM_BASELINE_seasonal_naive, &request, scratch, out->mean,
                           out->quantiles);
+    levels_of_means(b, out);
     out->refused = true;
 }
 
@@ -116,7 +146,8 @@ alm_err alm_beside_run(const alm_beside *beside, const alm_beside_history *histo
     for (size_t i = 0; i < count * beside->count; i++) {
         out[i] = (alm_beside_forecast){
             .mean = ALM_NEW_ARRAY(arena, double, beside->steps),
-            .quantiles = ALM_NEW_ARRAY(arena, double, beside->steps * beside->level_count)};
+            .quantiles = ALM_NEW_ARRAY(arena, double, beside->steps * beside->level_count),
+            .stock = ALM_NEW_ARRAY(arena, double, beside->steps)};
     }
     job j = {beside, histories, out};
     return alm_pool_run(beside->pool, count, one_history, &j, error);

@@ -12,6 +12,7 @@
 #define ALM_TRAIN_BESIDE_H
 
 #include "base/pool.h"
+#include "decide/stock_score.h"
 #include "model/statistical/statistical.h"
 
 typedef struct alm_beside {
@@ -23,6 +24,7 @@ typedef struct alm_beside {
     size_t level_count;
     uint64_t seed;
     alm_pool *pool;
+    const alm_stock_rule *stock; /* NULL: no levels; else its lead is below `steps` */
 } alm_beside;
 
 typedef struct alm_beside_history {
@@ -34,6 +36,7 @@ typedef struct alm_beside_history {
 typedef struct alm_beside_forecast {
     double *mean;      /* steps */
     double *quantiles; /* level_count x steps */
+    double *stock;     /* steps - lead: levels of the stock rule; of sums of means without paths */
     bool refused;      /* the seasonal naive baseline instead */
 } alm_beside_forecast;
 

@@ -16,7 +16,8 @@
 #define ALPHA_1_MAX 1.9
 #define BETA_MAX 1.5
 #define BETA_REAL_MAX .5
-#define GROWTH_MAX .1  /* of the mean in a whole season */
+#define GROWTH_MAX .1    /* of the mean in a whole season */
+#define GROWTH_IN_PAST 2 /* in as long as the past is, if it goes on evenly */
 #define FIRST_OTHER 1.1 /* a first level is so many times the first c */
 #define ROUNDS 40
 #define TOLERANCE 1e-7
@@ -31,8 +32,8 @@ typedef struct ces {
     alm_adjustment by; /* the factor only */
     alm_ces_season form;
     size_t season; /* 1 without one */
-    size_t cycle;  /* that of the past, with a form or without */
     size_t t;
+    double growth; /* of the mean in a period, at most */
     double a0, a1; /* of the level */
     double b0, b1; /* of the phases; b1 is 0 where they are real */
     pair level;
@@ -114,7 +115,7 @@ static bool is_inside(double a0, double a1, double growth)
 static bool take_parameters(ces *p, const double *x)
 {
     const double *beta = has_level(p) ? x + 2 : x;
-    double a_period = 1 + GROWTH_MAX / (double)p->cycle;
+    double a_period = 1 + p->growth;
     double a_season = p->form == ALM_CES_SIMPLE ? 1 + GROWTH_MAX : a_period;
     p->a0 = x[0];
     p->a1 = x[1];
@@ -218,8 +219,11 @@ static ces *make(const alm_adjusted *past, alm_ces_season form, size_t season, a
 {
     ces *p = ALM_NEW(arena, ces);
     size_t m = form ? season : 1;
-    *p = (ces){.by = past->by, .form = form, .season = m, .cycle = season,
-                .phase = ALM_NEW_ARRAY(arena, pair, m)};
+    double in_past = GROWTH_IN_PAST / (double)past->known;
+    double in_season = GROWTH_MAX / (double)season;
+    *p = (ces){.by = past->by, .form = form, .season = m,
+               .growth = in_past < in_season ? in_past : in_season,
+               .phase = ALM_NEW_ARRAY(arena, pair, m)};
     return p;
 }
 

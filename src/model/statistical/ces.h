@@ -14,7 +14,8 @@
  * (num/least_squares.h). The initial states are no parameters: the past is gone through to its end,
  * back to its start and then once more, and the last way counts ("backcasting", as the authors'
  * program does). Parameters keep to the region where errors fade: the eigenvalues of F - g w' are
- * inside of the unit circle; and where the mean grows by at most a tenth in a whole season. */
+ * inside of the unit circle; and where the mean grows by at most a tenth in a whole season, and
+ * by at most the factor e^2 in as long as the past is. */
 #ifndef ALM_MODEL_STATISTICAL_CES_H
 #define ALM_MODEL_STATISTICAL_CES_H
 

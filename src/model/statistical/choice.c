@@ -2,22 +2,38 @@
 
 #include <math.h>
 
+#include "model/statistical/adida.h"
+#include "model/statistical/apart.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/combination.h"
 #include "model/statistical/ets.h"
+#include "model/statistical/seasonal.h"
 #include "model/statistical/theta.h"
 
 #define STEPS_TRIED 24  /* periods ahead that a member is looked at */
 #define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
 #define CYCLES_MAX 5    /* whole seasons of a long season */
+#define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
+#define INTERVAL_RARE 1.32 /* periods between demands, on average */
 
 typedef struct choice {
     alm_combination all; /* first: the slots of a combination take it */
     alm_choice_facts facts;
 } choice;
 
-static const alm_forecaster_kind *const MEMBERS[] = {&alm_ets_averaged, &alm_ces_averaged,
-                                                     &alm_theta_dynamic_optimised};
+typedef enum way { USUAL, LONG_SEASON, RARE, WAYS } way;
+
+/* Weights; 0: not a member. Of a long season smoothing and the theta model would take the same
+ * indices out and be much the same; ARIMA of what is left is not. For other pasts it adds little
+ * and takes as long as all others ten times. */
+static const struct {
+    const alm_forecaster_kind *kind;
+    double weight[WAYS];
+} MEMBERS[] = {{&alm_ets_averaged, {1, .5, 0}},
+               {&alm_ces_averaged, {1, 1, 0}},
+               {&alm_theta_dynamic_optimised, {1, 0, 0}},
+               {&alm_arima_apart, {0, .5, 0}},
+               {&alm_imapa, {0, 0, 1}}};
 #define MEMBER_COUNT (sizeof MEMBERS / sizeof MEMBERS[0])
 
 /* ---- fitting ---- */
@@ -80,31 +96,60 @@ static void note_weights(choice *c)
     }
 }
 
+/* Demand in fewer than one of 1.32 periods, as Syntetos, Boylan, Croston, "On the categorization of
+ * demand patterns" (2005), and no season that could tell when. */
+static bool is_rare(const alm_past *past, range seen)
+{
+    size_t known = 0;
+    size_t above = 0;
+    for (size_t t = 0; t < past->count; t++) {
+        known += !isnan(past->y[t]);
+        above += past->y[t] > 0;
+    }
+    return seen.low >= 0 && INTERVAL_RARE * (double)above < (double)known &&
+           !alm_is_seasonal(past, CYCLES_TESTED);
+}
+
 /* Indices of a long season are those of few years: of older ones they are others. */
-static alm_past newest_of(const alm_past *past)
+static bool cut_long(alm_past *past)
 {
     size_t limit = CYCLES_MAX * past->season;
-    bool is_cut = past->season > ALM_ETS_SEASON_MAX && past->count > limit;
-    size_t count = is_cut ? limit : past->count;
-    return (alm_past){past->y + (past->count - count), count, past->season};
+    if (past->season <= ALM_ETS_SEASON_MAX || past->count < limit) {
+        return false;
+    }
+    past->y += past->count - limit;
+    past->count = limit;
+    return true;
+}
+
+static void take_members(choice *c, const alm_past *past, way how, alm_arena *arena)
+{
+    static const alm_choice_reason WHY_NOT[WAYS] = {ALM_CHOICE_NOT_NEEDED, ALM_CHOICE_LONG_SEASON,
+                                                    ALM_CHOICE_RARE};
+    range seen = range_of(past);
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        alm_combination_part part = {MEMBERS[i].kind, NULL, MEMBERS[i].weight[how]};
+        if (part.weight > 0) {
+            take(c, &part, fit_member(&part, past, seen, arena));
+        } else if (MEMBERS[i].weight[USUAL] > 0) {
+            take(c, &part, WHY_NOT[how]);
+        }
+    }
 }
 
 static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
 {
-    alm_past newest = newest_of(whole);
-    const alm_past *past = &newest;
+    alm_past past = *whole;
     choice *c = ALM_NEW(arena, choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
-    ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
-    range seen = range_of(past);
-    for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        alm_combination_part part = {MEMBERS[i], NULL, 1};
-        take(c, &part, fit_member(&part, past, seen, arena));
-    }
+    ALM_TRY(alm_naive.fit(&past, arena, &last.state, error)); /* what it refuses, all do */
+    range seen = range_of(&past);
+    way how = is_rare(&past, seen) ? RARE : cut_long(&past) ? LONG_SEASON : USUAL;
+    take_members(c, &past, how, arena);
     take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
     alm_combination_even_out(&c->all);
     note_weights(c);
-    c->facts.is_short = past->season > 1 && past->count < 2 * past->season;
+    c->facts.is_short = past.season > 1 && past.count < 2 * past.season;
     c->facts.is_positive = seen.low > 0;
     *state = c;
     return ALM_OK;

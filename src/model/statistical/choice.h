@@ -1,8 +1,19 @@
 /* choice.h: the automatic forecaster: what is used where nothing else is asked for.
  *
- * The plain mean (combination.h) of exponential smoothing and complex exponential smoothing, each
- * averaged over its forms, and the dynamic optimised theta model. What the members have in common
- * was chosen on the past parts of the monthly series of the M3 competition alone.
+ * The plain mean (combination.h) of exponential smoothing and of complex exponential smoothing,
+ * each averaged over its forms, and of the dynamic optimised theta model.
+ *
+ * LONG SEASONS, of more than ALM_ETS_SEASON_MAX periods (weeks of a year). Where five whole ones
+ * are there, only the newest five are looked at, and half of the forecast is complex smoothing,
+ * which follows such a season by itself; the other half are smoothing and ARIMA of values that the
+ * season is taken out of.
+ *
+ * RARE DEMAND, in fewer than one of 1.32 periods and never below 0, without a significant season:
+ * IMAPA alone (adida.h).
+ *
+ * All of that, and the strengths of the averages, were chosen by rolling origins on the past parts
+ * of the monthly series of M3, the weekly ones of M4 and of car parts; what came after was not
+ * looked at for it.
  *
  * FALL BACK. Every past that any forecaster takes has a forecast. Members that cannot be used are
  * named with the reason, and without any the newest value stays. */
@@ -19,6 +30,8 @@
     X(CONSTANT, "constant", "all known values are equal")                         \
     X(NO_FIT, "no_fit", "no fit has finite errors")                               \
     X(EXPLODES, "explodes", "its forecast runs far beyond what has been seen")    \
+    X(LONG_SEASON, "long_season", "others follow a long season better")           \
+    X(RARE, "rare", "demand is rare")                                             \
     X(NOT_NEEDED, "not_needed", "others can be used")
 
 typedef enum alm_choice_reason {

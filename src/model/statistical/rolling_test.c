@@ -85,7 +85,7 @@ static void no_origin_sees_its_future(void **state)
         alm_error error;
         alm_rng rng = alm_rng_stream(4, k);
         for (int t = 0; t < 60; t++) {
-            y[t] = floor(20 * alm_rng_next_uniform(&rng));
+            y[t] = 1 + floor(20 * alm_rng_next_uniform(&rng)); /* above 0 for all kinds */
         }
         alm_past past = {y, 60, 4};
         assert_int_equal(alm_rolling_means(kind[k], &past, &plan, arena, clean, &error), ALM_OK);
@@ -94,7 +94,7 @@ static void no_origin_sees_its_future(void **state)
             double kept[60];
             for (size_t t = 0; t < 60; t++) {
                 kept[t] = y[t];
-                y[t] = t < known ? y[t] : 1e6 * (double)(t % 3);
+                y[t] = t < known ? y[t] : 1e6 * (double)(1 + t % 3);
             }
             assert_int_equal(alm_rolling_means(kind[k], &past, &plan, arena, poisoned, &error),
                              ALM_OK);

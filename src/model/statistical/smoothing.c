@@ -1,9 +1,10 @@
 #include "model/statistical/smoothing.h"
 
 #include <stdbool.h>
+#include <string.h>
 
-#define GOLDEN .6180339887498949
 #define WIDTH 1e-7
+#define LANES 8 /* alphas tried in one pass: none waits for another, so eight cost little more */
 
 double alm_smoothing_level(const double *x, size_t count, double alpha)
 {
@@ -14,16 +15,35 @@ double alm_smoothing_level(const double *x, size_t count, double alpha)
     return level;
 }
 
-static double squares(const double *x, size_t count, double alpha)
+typedef double two __attribute__((vector_size(16)));
+
+typedef struct lane { /* two alphas */
+    two alpha, level, sum;
+} lane;
+
+static inline lane stepped(lane l, double x)
 {
-    double level = x[0];
-    double sum = 0;
+    two e = x - l.level;
+    return (lane){l.alpha, l.level + l.alpha * e, l.sum + e * e};
+}
+
+/* Of LANES alphas evenly within (low, high). Four variables, no array: they stay in registers. */
+static void squares(const double *x, size_t count, double low, double high, double out[LANES])
+{
+    const double step = (high - low) / (LANES + 1);
+    const two first = x[0] + (two){0};
+    lane a = {low + step * (two){1, 2}, first, {0}};
+    lane b = {low + step * (two){3, 4}, first, {0}};
+    lane c = {low + step * (two){5, 6}, first, {0}};
+    lane d = {low + step * (two){7, 8}, first, {0}};
     for (size_t t = 1; t < count; t++) {
-        double e = x[t] - level;
-        sum += e * e;
-        level += alpha * e;
+        a = stepped(a, x[t]);
+        b = stepped(b, x[t]);
+        c = stepped(c, x[t]);
+        d = stepped(d, x[t]);
     }
-    return sum;
+    const two sums[LANES / 2] = {a.sum, b.sum, c.sum, d.sum};
+    memcpy(out, sums, sizeof sums);
 }
 
 static bool is_constant(const double *x, size_t count)
@@ -39,29 +59,19 @@ static bool is_constant(const double *x, size_t count)
 double alm_smoothing_search(const double *x, size_t count, double low, double high)
 {
     const double middle = (low + high) / 2;
-    if (count < 2 || is_constant(x, count)) {
-        return middle;
+    if (count < 3 || is_constant(x, count)) {
+        return middle; /* of two values, the one error has no alpha in it */
     }
-    double left = high - GOLDEN * (high - low);
-    double right = low + GOLDEN * (high - low);
-    double at_left = squares(x, count, left);
-    double at_right = squares(x, count, right);
-    bool is_flat = at_left == at_right;
     while (high - low > WIDTH) {
-        if (at_left <= at_right) {
-            high = right;
-            right = left;
-            at_right = at_left;
-            left = high - GOLDEN * (high - low);
-            at_left = squares(x, count, left);
-        } else {
-            low = left;
-            left = right;
-            at_left = at_right;
-            right = low + GOLDEN * (high - low);
-            at_right = squares(x, count, right);
+        double sum[LANES];
+        squares(x, count, low, high, sum);
+        int best = 0;
+        for (int k = 1; k < LANES; k++) {
+            best = sum[k] < sum[best] ? k : best;
         }
-        is_flat = is_flat && at_left == at_right;
+        double step = (high - low) / (LANES + 1);
+        low += step * best; /* from the neighbour before the best one to the one behind it */
+        high = low + 2 * step;
     }
-    return is_flat ? middle : (low + high) / 2;
+    return (low + high) / 2;
 }

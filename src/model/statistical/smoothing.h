@@ -10,9 +10,9 @@
 /* The level behind the last of `count` >= 1 values. */
 double alm_smoothing_level(const double *x, size_t count, double alpha);
 
-/* The alpha in [low, high] whose squared errors one value ahead are least, by golden section, to
- * 1e-7: where the sum has several dips it may be one that is not the lowest. The middle where all
- * alphas are equally good. */
+/* The alpha in [low, high] whose squared errors one value ahead are least, to 1e-7, from a grid
+ * that narrows: where the sum has several dips it may be one that is not the lowest. The middle
+ * where all alphas are equally good. */
 double alm_smoothing_search(const double *x, size_t count, double low, double high);
 
 #endif

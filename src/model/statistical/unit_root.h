@@ -4,11 +4,10 @@
  * stationarity against the alternative of a unit root", at 5 percent with 3 sqrt(n) / 13 lags.
  *
  * SEASON: the strength of Wang, Smith and Hyndman (2006), 1 - var(remainder) / var(remainder +
- * season), from a decomposition by loess (Cleveland et al. 1990, "STL"; seasonal window 11, plain,
- * two rounds); a season is differenced where it is above .64.
+ * season), from STL (stl.h) with a seasonal window of 11, not robust, two rounds; a season is
+ * differenced where it is above .64.
  *
- * Values that are not known are left out of the test of the level, and bridged by a line in the
- * decomposition. Pure. */
+ * Values that are not known are left out. Pure. */
 #ifndef ALM_MODEL_STATISTICAL_UNIT_ROOT_H
 #define ALM_MODEL_STATISTICAL_UNIT_ROOT_H
 
