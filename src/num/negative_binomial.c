@@ -3,12 +3,12 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "num/beta_fraction.h"
 #include "num/elementary.h"
 
 #define PRODUCT_MAX 24     /* up to here a product is quicker than log-gamma and as good */
 #define SUMMED 64          /* masses summed for a quantile before the tail is searched */
 #define K_MAX 0x1p53
-#define FRACTION_ROUNDS 200000
 #define TINY 1e-300
 
 /* log(Gamma(r + k) / Gamma(r)). Beyond 1e5 the two log-gammas lose digits against each other, and
@@ -40,36 +40,6 @@ double alm_negative_binomial_log_mass(alm_negative_binomial d, double k)
     return none + log_rising(r, k) - alm_log_gamma(k + 1) + k * alm_log(q);
 }
 
-/* Not smaller than TINY in size, so that it can be divided by. */
-static double divisor(double x)
-{
-    return fabs(x) < TINY ? TINY : x;
-}
-
-/* The continued fraction of the incomplete beta function by Lentz's method: Press and others,
- * "Numerical Recipes" (2007), 6.4. For x < (a + 1) / (a + b + 2). */
-static double beta_fraction(double x, double a, double b)
-{
-    double c = 1;
-    double d = 1 / divisor(1 - (a + b) * x / (a + 1));
-    double h = d;
-    for (int i = 1; i < FRACTION_ROUNDS; i++) {
-        double m = i;
-        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        d = 1 / divisor(1 + even * d);
-        c = divisor(1 + even / c);
-        h *= d * c;
-        double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 / divisor(1 + odd * d);
-        c = divisor(1 + odd / c);
-        h *= d * c;
-        if (fabs(d * c - 1) < 1e-15) {
-            break;
-        }
-    }
-    return h;
-}
-
 /* I_q(k, r), or 1 - I_(1 - q)(r, k). What stands before the fractions of both, times k or r, is
  * Gamma(k + r) / (Gamma(k) Gamma(r)) q^k (1 - q)^r, which is k times the mass at k. */
 double alm_negative_binomial_tail(alm_negative_binomial d, double k)
@@ -84,10 +54,10 @@ double alm_negative_binomial_tail(alm_negative_binomial d, double k)
     double q = d.mean / (r + d.mean);
     double front = alm_exp(alm_negative_binomial_log_mass(d, k)) * k;
     if (q < (k + 1) / (k + r + 2)) {
-        double tail = front * beta_fraction(q, k, r) / k;
+        double tail = front * alm_beta_fraction(q, k, r) / k;
         return tail < 1 ? tail : 1;
     }
-    double tail = 1 - front * beta_fraction(r / (r + d.mean), r, k) / r;
+    double tail = 1 - front * alm_beta_fraction(r / (r + d.mean), r, k) / r;
     return tail > 0 ? tail : 0;
 }
 

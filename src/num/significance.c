@@ -3,44 +3,16 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "num/beta_fraction.h"
 #include "num/elementary.h"
 #include "num/normal.h"
 
 #define TERMS_MAX 100000
-#define TINY 1e-300      /* in place of a denominator of 0 (Lentz's rule) */
+#define TINY 1e-300
 #define SETTLED 1e-15    /* relative change at which a fraction or series has converged */
 #define LOG_SQRT_2PI 0.91893853320467274178
 #define RANGE_PIECES 600 /* of Simpson's rule: an even number; error below 1e-12 */
 #define RANGE_REACH 9.0  /* the normal density beyond is below 1e-18 */
-
-static double not_zero(double value)
-{
-    return fabs(value) < TINY ? TINY : value;
-}
-
-/* Continued fraction of the incomplete beta function, DLMF 8.17.22, by the modified method of
- * Lentz; converges fast for x < (a + 1) / (a + b + 2). */
-static double beta_fraction(double x, double a, double b)
-{
-    double c = 1;
-    double d = 1 / not_zero(1 - (a + b) * x / (a + 1));
-    double value = d;
-    for (int i = 1; i < TERMS_MAX; i++) {
-        double m = i;
-        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        d = 1 / not_zero(1 + even * d);
-        c = not_zero(1 + even / c);
-        value *= d * c;
-        double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 / not_zero(1 + odd * d);
-        c = not_zero(1 + odd / c);
-        value *= d * c;
-        if (fabs(d * c - 1) < SETTLED) {
-            break;
-        }
-    }
-    return value;
-}
 
 /* x^a (1 - x)^b / (a B(a, b)) times the fraction; `rest` is 1 - x, given because near x = 1 the
  * difference has no digits. */
@@ -48,7 +20,7 @@ static double beta_part(double x, double rest, double a, double b)
 {
     double front = a * alm_log(x) + b * alm_log(rest) +
                    (alm_log_gamma(a + b) - alm_log_gamma(a) - alm_log_gamma(b));
-    return alm_exp(front) / a * beta_fraction(x, a, b);
+    return alm_exp(front) / a * alm_beta_fraction(x, a, b);
 }
 
 double alm_student_two_sided(double t, double freedom)
@@ -84,13 +56,13 @@ static double gamma_fraction(double a, double x)
 {
     double b = x + 1 - a;
     double c = 1 / TINY;
-    double d = 1 / not_zero(b);
+    double d = 1 / alm_lentz_divisor(b);
     double value = d;
     for (int i = 1; i < TERMS_MAX; i++) {
         double by = -i * (i - a);
         b += 2;
-        d = 1 / not_zero(by * d + b);
-        c = not_zero(b + by / c);
+        d = 1 / alm_lentz_divisor(by * d + b);
+        c = alm_lentz_divisor(b + by / c);
         value *= d * c;
         if (fabs(d * c - 1) < SETTLED) {
             break;

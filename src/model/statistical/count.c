@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "num/elementary.h"
+#include "num/golden_section.h"
 #include "num/negative_binomial.h"
 
 #define PROBABILITY_MIN 1e-9
@@ -14,7 +15,6 @@
 #define GRID 19 /* memories 2, 2^1.5, .. 1024 */
 #define HALF_OCTAVE .34657359027997264
 #define LOG_2 .6931471805599453
-#define GOLDEN .6180339887498949
 #define ROUNDS 10 /* over the coordinates of common parameters */
 #define OWN_MEMORY 32
 #define OWN_STRENGTH .1
@@ -179,35 +179,6 @@ static double walk_size(const split *s, const rules *r, size_level *z)
     return sum;
 }
 
-/* ---- a search along one coordinate ---- */
-
-typedef double (*along)(void *problem, double x);
-
-/* Of a maximum, by golden section. */
-static double search(along f, void *problem, double low, double high, double width)
-{
-    double left = high - GOLDEN * (high - low);
-    double right = low + GOLDEN * (high - low);
-    double at_left = f(problem, left);
-    double at_right = f(problem, right);
-    while (high - low > width) {
-        if (at_left >= at_right) {
-            high = right;
-            right = left;
-            at_right = at_left;
-            left = high - GOLDEN * (high - low);
-            at_left = f(problem, left);
-        } else {
-            low = left;
-            left = right;
-            at_left = at_right;
-            right = low + GOLDEN * (high - low);
-            at_right = f(problem, right);
-        }
-    }
-    return (low + high) / 2;
-}
-
 /* ---- one series ---- */
 
 typedef struct own { /* of one series */
@@ -247,14 +218,14 @@ static double size_at(void *problem, double log_memory)
     return size_here(o);
 }
 
-static double excess_at(void *problem, double log_excess)
+static double minus_excess_at(void *problem, double log_excess)
 {
     own *o = problem;
     o->at.q.excess = alm_exp(log_excess);
-    return size_here(o);
+    return -size_here(o);
 }
 
-static double best_memory(along f, own *o)
+static double best_memory(double (*f)(void *problem, double x), own *o)
 {
     double best = 0;
     double highest = -(double)INFINITY;
@@ -277,8 +248,9 @@ static void fit_own(own *o)
     }
     o->at.q.memory_demand = best_memory(demand_at, o);
     for (int round = 0; round < 2 && o->split->demands > 0; round++) {
-        o->at.q.excess = alm_exp(search(excess_at, o, alm_log(EXCESS_MIN), alm_log(EXCESS_MAX),
-                                        round ? .01 : .5));
+        o->at.q.excess =
+            alm_exp(alm_golden_section(minus_excess_at, o, alm_log(EXCESS_MIN),
+                                       alm_log(EXCESS_MAX), round ? .01 : .5));
         if (round == 0) {
             o->at.q.memory_size = best_memory(size_at, o);
         }
@@ -424,7 +396,7 @@ typedef struct many {
     bool is_of_size, is_logit;
 } many;
 
-static double many_at(void *problem, double x)
+static double minus_many_at(void *problem, double x)
 {
     many *m = problem;
     *m->coordinate = m->is_logit ? 1 / (1 + alm_exp(-x)) : alm_exp(x);
@@ -435,7 +407,7 @@ static double many_at(void *problem, double x)
         sum += m->is_of_size ? walk_size(&m->split[i], &m->at, &z)
                              : walk_demand(&m->split[i], &m->at, &d);
     }
-    return sum;
+    return -sum;
 }
 
 typedef struct coordinate {
@@ -460,10 +432,10 @@ static void climb(many *m, const coordinate *c, double share)
     m->coordinate = c->value;
     m->is_of_size = c->is_of_size;
     m->is_logit = c->is_logit;
-    double x = search(many_at, m, low, high, (high - low) / 40);
-    double found = many_at(m, x);
-    x = high == c->high && many_at(m, high) >= found ? high : x;
-    (void)many_at(m, x); /* leaves the coordinate there */
+    double x = alm_golden_section(minus_many_at, m, low, high, (high - low) / 40);
+    double found = minus_many_at(m, x);
+    x = high == c->high && minus_many_at(m, high) <= found ? high : x;
+    (void)minus_many_at(m, x); /* leaves the coordinate there */
 }
 
 static void fit_many(many *m)

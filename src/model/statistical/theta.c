@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "model/statistical/adjusted.h"
+#include "num/golden_section.h"
 
 #define SKIPPED 3     /* errors at the start */
 #define NEEDED 5      /* known values */
@@ -10,8 +11,7 @@
 #define ALPHA_MIN .1
 #define ALPHA_MAX .99
 #define GRID 24       /* first look along `a` */
-#define SECTIONS 28   /* of the golden section after it: .037 * .618^28 < 1e-7 */
-#define GOLDEN .6180339887498949
+#define REFINED 1.8e-6 /* of what the golden section after it begins with: below 1e-7 */
 #define W_STANDARD .5 /* theta = 2 */
 #define W_MAX (1 - 1e-10)
 
@@ -134,39 +134,16 @@ static void measure(const problem *p, double alpha, solution *out)
 
 /* ---- along `a` ---- */
 
-static double squares_at(const problem *p, double alpha)
+static double squares_at(void *of, double alpha)
 {
+    const problem *p = of;
     solution s;
     measure(p, alpha, &s);
     return s.squares;
 }
 
-static double golden_section(const problem *p, double low, double high)
-{
-    double left = high - GOLDEN * (high - low);
-    double right = low + GOLDEN * (high - low);
-    double at_left = squares_at(p, left);
-    double at_right = squares_at(p, right);
-    for (int i = 0; i < SECTIONS; i++) {
-        if (at_left <= at_right) {
-            high = right;
-            right = left;
-            at_right = at_left;
-            left = high - GOLDEN * (high - low);
-            at_left = squares_at(p, left);
-        } else {
-            low = left;
-            left = right;
-            at_left = at_right;
-            right = low + GOLDEN * (high - low);
-            at_right = squares_at(p, right);
-        }
-    }
-    return (low + high) / 2;
-}
-
 /* The lowest point of a grid, then the section around it. */
-static double best_alpha(const problem *p)
+static double best_alpha(problem *p)
 {
     const double width = (ALPHA_MAX - ALPHA_MIN) / (GRID - 1);
     double best = ALPHA_MIN;
@@ -181,7 +158,7 @@ static double best_alpha(const problem *p)
     }
     double low = best - width < ALPHA_MIN ? ALPHA_MIN : best - width;
     double high = best + width > ALPHA_MAX ? ALPHA_MAX : best + width;
-    double refined = golden_section(p, low, high);
+    double refined = alm_golden_section(squares_at, p, low, high, REFINED * (high - low));
     return squares_at(p, refined) < lowest ? refined : best;
 }
 
