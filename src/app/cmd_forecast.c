@@ -11,7 +11,8 @@
 static const almi_option options[] = {
     {"id", "COLUMNS", "what tells series apart, several by commas (default: by usual names)"},
     {"time", "COLUMN", "the time of a row (default: ds, date, time, month, ...)"},
-    {"value", "COLUMN", "what is forecast (default: y, value, target, sales, ...)"},
+    {"value", "COLUMN", "what is forecast (default: y, value, target, sales, ...); several by "
+                        "commas: a series each"},
     {"freq", "CODE", "step between times, as in pandas: 15min, h, D, B, W, MS, QS, YS, or a whole "
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
@@ -224,12 +225,24 @@ static alm_err write_page(almi_cli *cli, const alm_forecast_file *file, alm_erro
     return code;
 }
 
+/* The first that has a forecast. */
+static size_t first_series(const alm_forecast_file *file)
+{
+    for (size_t i = 0; i < file->made.input.count; i++) {
+        if (file->made.set.series[i].kind) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void show(almi_cli *cli, const alm_forecast_file *file)
 {
+    size_t first = first_series(file);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_chart(cli, file, 0);
+    almi_forecast_chart(cli, file, first);
     alm_buffer_text(&cli->out, "\n");
-    almi_forecast_rows(cli, file, 0);
+    almi_forecast_rows(cli, file, first);
     if (file->made.input.count > 1) {
         alm_buffer_text(&cli->out, "\n");
         almi_forecast_series(cli, file);
@@ -268,8 +281,9 @@ const almi_command almi_cmd_forecast = {
     .arguments_min = 1,
     .arguments_max = 1,
     .summary = "forecast the series of a CSV file; needs no project",
-    .text = "Reads a CSV file (plain or gzip) with a row per series and time, says what it took it "
-            "for, and forecasts every series: a fan chart and a table of the first one, a line of "
+    .text = "Reads a CSV file (plain or gzip) with a row per series and time (or a column per "
+            "series, or one per time), says what it took it for, and "
+            "forecasts every series: a fan chart and a table of the first one, a line of "
             "the others; --output writes all. Columns have their usual names (unique_id, ds, y; or "
             "date, store, item, sales) or are named; without a column that tells series apart the "
             "file is one series. Times are " ALM_TIME_FORMS ". The step between them "

@@ -244,7 +244,7 @@ static void put_ink(const almi_term *term, ink what, ink before, alm_buffer *out
 {
     static const char *const PLAIN[] = {" ", ".", ":", "*", "o"};
     static const char *const DRAWN[] = {" ", "░", "▒", "•", "━"};
-    static const char *const COLOUR[] = {"\033[0m", "\033[34m", "\033[34m", "\033[0m",
+    static const char *const COLOUR[] = {"\033[0m", "\033[36m", "\033[36m", "\033[0m",
                                          "\033[1;36m"};
     if (term->out_colour && strcmp(COLOUR[what], COLOUR[before]) != 0) {
         alm_buffer_text(out, "\033[0m");

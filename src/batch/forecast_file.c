@@ -173,6 +173,7 @@ static void put_time(alm_json_writer *json, const char *key, const alm_long_seri
 
 static void put_input(alm_json_writer *json, const alm_forecast_made *made)
 {
+    static const char *const SHAPE[] = {"long", "column_per_series", "column_per_time"};
     char text[ALM_FREQUENCY_TEXT_BYTES];
     const alm_long_series *in = &made->input;
     alm_json_put_text(json, "file", made->name);
@@ -186,6 +187,7 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     }
     alm_json_put_str(json, "time", in->facts.time);
     alm_json_put_str(json, "value", in->facts.value);
+    alm_json_put_text(json, "shape", SHAPE[in->facts.wide]);
     alm_json_put_str(json, "unused", in->facts.unused);
     alm_json_close_object(json);
     alm_json_put_i64(json, "rows", (int64_t)in->facts.rows);

@@ -63,7 +63,7 @@ static void tell_rows(lines *l)
     }
     alm_buffer_visible(&l->text, alm_str_of(l->made->name));
     alm_buffer_text(&l->text, ": ");
-    put_number(&l->text, in->facts.rows, "row");
+    put_number(&l->text, in->facts.rows, in->facts.wide == ALM_LONG ? "row" : "value");
     alm_buffer_text(&l->text, ", ");
     alm_forecast_count(&l->text, in->count);
     alm_buffer_text(&l->text, " series of ");
@@ -80,14 +80,17 @@ static void tell_columns(lines *l)
     const alm_long_facts *f = &l->made->input.facts;
     const char *guess = "";
     if (f->id.size > 0) {
-        alm_buffer_text(&l->text, "series ");
+        alm_buffer_text(&l->text, "series by ");
         alm_buffer_visible(&l->text, f->id);
         alm_buffer_text(&l->text, ", ");
     }
-    alm_buffer_text(&l->text, "time ");
+    alm_buffer_text(&l->text, f->wide == ALM_LONG_TIMES ? "a column per time, " : "time ");
     alm_buffer_visible(&l->text, f->time);
-    alm_buffer_text(&l->text, ", value ");
-    alm_buffer_visible(&l->text, f->value);
+    if (f->wide != ALM_LONG_TIMES) {
+        alm_buffer_text(&l->text, f->wide == ALM_LONG_SERIES ? ", a column per series: "
+                                                             : ", value ");
+        alm_buffer_visible(&l->text, f->value);
+    }
     if (!f->id_named && !f->time_named && !f->value_named) {
         guess = " (guessed; --id, --time, --value name others)";
     } else if (!f->time_named || !f->value_named || (!f->id_named && f->id.size > 0)) {
@@ -95,7 +98,7 @@ static void tell_columns(lines *l)
     }
     alm_buffer_text(&l->text, guess);
     end(l, "columns");
-    if (f->id.size == 0) {
+    if (f->id.size == 0 && f->wide == ALM_LONG) {
         alm_buffer_text(&l->text, "all rows are one series: no column tells series apart");
         end(l, "");
     }
@@ -106,12 +109,39 @@ static void tell_columns(lines *l)
     }
 }
 
+/* " on Mondays", where all weeks begin on one day; " at their end" of months. */
+static void put_anchor(lines *l)
+{
+    static const char *const DAYS[] = {"Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays",
+                                       "Saturdays", "Sundays"};
+    const alm_long_series *in = &l->made->input;
+    if (in->frequency.period == ALM_PERIOD_MONTH && in->frequency.day > 1) {
+        if (in->frequency.day == ALM_MONTH_END) {
+            alm_buffer_text(&l->text, " at the month's end");
+        } else {
+            alm_buffer_printf(&l->text, " on day %d", in->frequency.day);
+        }
+    }
+    if (in->frequency.period != ALM_PERIOD_WEEK) {
+        return;
+    }
+    int day = alm_date_weekday(alm_time_day(in->series[0].start, NULL));
+    for (size_t i = 1; i < in->count; i++) {
+        if (alm_date_weekday(alm_time_day(in->series[i].start, NULL)) != day) {
+            return;
+        }
+    }
+    alm_buffer_printf(&l->text, " on %s", DAYS[day]);
+}
+
 static void tell_frequency(lines *l)
 {
     const alm_long_series *in = &l->made->input;
     char text[ALM_FREQUENCY_TEXT_BYTES];
     alm_frequency_text(&in->frequency, text);
-    alm_buffer_printf(&l->text, "%s, from ", text);
+    alm_buffer_text(&l->text, text);
+    put_anchor(l);
+    alm_buffer_text(&l->text, ", from ");
     put_time(l, in->facts.first);
     alm_buffer_text(&l->text, " to ");
     put_time(l, in->facts.last);
@@ -140,7 +170,10 @@ static void tell_frequency(lines *l)
     }
     if (in->facts.early_series > 0) {
         alm_forecast_count(&l->text, in->facts.early_series);
-        alm_buffer_text(&l->text, " series end earlier: their forecasts start where they end");
+        alm_buffer_text(&l->text, in->facts.early_series == 1
+                                      ? " series ends earlier: its forecast starts where it ends"
+                                      : " series end earlier: their forecasts start where they "
+                                        "end");
         end(l, "");
     }
     if (in->facts.gaps == 0 && in->facts.empty == 0) {
@@ -323,14 +356,24 @@ static void put_figure(lines *l, const char *name, double ours, double naive, do
     }
 }
 
+/* Beyond five points, and beyond what chance does with so many windows (values of one window go
+ * together): two standard deviations. */
+static const char *verdict(const alm_forecast_score *score, double level, double held)
+{
+    double chance = 2 * sqrt(level * (1 - level) / (double)score->windows);
+    double doubt = chance > .05 ? chance : .05;
+    return held < level - doubt ? " (too narrow)" : held > level + doubt ? " (too wide)" : "";
+}
+
 static void tell_coverage(lines *l)
 {
     const alm_forecast_score *score = &l->made->set.score;
     for (size_t k = 0; k < l->made->plan.level_count && score->interval_pairs > 0; k++) {
         alm_buffer_text(&l->text, k ? ", " : "");
         alm_forecast_percent(&l->text, l->made->plan.level[k]);
-        alm_buffer_printf(&l->text, "%% intervals held %.1f%%",
-                          100 * alm_forecast_coverage(score, k));
+        double held = alm_forecast_coverage(score, k);
+        alm_buffer_printf(&l->text, "%% intervals held %.1f%%%s", 100 * held,
+                          verdict(score, l->made->plan.level[k], held));
     }
     if (l->text.size > 0) {
         alm_buffer_text(&l->text, " of ");

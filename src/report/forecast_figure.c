@@ -125,13 +125,30 @@ static void draw_values(almi_svg *svg, const plot *p)
                   "axis");
 }
 
+/* The first of its year. */
+static bool is_round(const almi_figure *figure, size_t period)
+{
+    int64_t time = figure->made->input.series[figure->series].start;
+    (void)alm_long_time(&figure->made->input, &figure->made->input.series[figure->series], period,
+                        &time);
+    return alm_date_civil(alm_time_day(time, NULL)).month <= figure->made->input.frequency.every;
+}
+
 static void draw_times(almi_svg *svg, const plot *p, const almi_figure *figure)
 {
+    const alm_frequency *f = &figure->made->input.frequency;
+    bool years = f->period == ALM_PERIOD_MONTH && f->every < 12;
     size_t labels = (size_t)((p->right - p->left) / LABEL_WIDTH);
     size_t each = (p->count + labels - 1) / labels;
-    for (size_t i = each / 2; i < p->count; i += each) {
+    double edge = p->left - LABEL_WIDTH / 2;
+    years = years && each * (size_t)f->every >= 6; /* else most labels would go */
+    for (size_t i = years ? 0 : each / 2; i < p->count; i += years ? 1 : each) {
         char text[ALM_INSTANT_TEXT_BYTES];
         double x = x_of(p, p->first + i);
+        if (years && (!is_round(figure, p->first + i) || x - edge < LABEL_WIDTH)) {
+            continue;
+        }
+        edge = x;
         almi_figure_time(figure->made, figure->series, p->first + i, text);
         almi_svg_line(svg, (almi_point){x, p->bottom}, (almi_point){x, p->bottom + 3}, "axis");
         almi_svg_text(svg, (almi_point){x, p->bottom + 14}, ALMI_ANCHOR_MIDDLE, "tick", text);

@@ -271,8 +271,9 @@ static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
 static alm_err split_record(alm_csv *csv, alm_error *error)
 {
     size_t first = 0;
+    const char *record = csv->record ? csv->record : ""; /* before the first byte of any field */
     for (size_t i = 0; i < csv->field_count; i++) {
-        csv->fields[i] = (alm_str){csv->record + first, csv->ends[i] - first};
+        csv->fields[i] = (alm_str){record + first, csv->ends[i] - first};
         first = csv->ends[i];
     }
     alm_str *last = &csv->fields[csv->field_count - 1];
@@ -329,8 +330,9 @@ static alm_err take_header(alm_csv *csv, alm_error *error)
         alm_str text = fields[i];
         header[i] = (alm_str){alm_arena_copy_text(csv->arena, text.data, text.size), text.size};
         if (text.size == 0) {
-            return alm_fail(error, ALM_ERR_INVALID, "%s: header: column %zu has no name",
-                            csv->name, i + 1);
+            return alm_fail(error, ALM_ERR_INVALID, "%s: header: column %zu has no name%s",
+                            csv->name, i + 1, i == 0 && count > 1
+                            ? ": is it the index of a data frame? Write the file without it" : "");
         }
         for (size_t k = 0; k < i; k++) {
             if (alm_str_equal(header[k], header[i])) {

@@ -283,7 +283,7 @@ void alm_frequency_code(const alm_frequency *f, char out[ALM_FREQUENCY_TEXT_BYTE
         return;
     }
     char month[3] = {noun == 'y' ? 'Y' : noun == 'q' ? 'Q' : 'M',
-                     f->day == ALM_MONTH_END ? 'E' : 'S', '\0'};
+                     f->day == ALM_MONTH_END ? 'E' : f->day > 1 ? '\0' : 'S', '\0'};
     const char *code = f->period == ALM_PERIOD_MONTH ? month : CODE[f->period];
     if (every == 1) {
         (void)snprintf(out, ALM_FREQUENCY_TEXT_BYTES, "%s", code);

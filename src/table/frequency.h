@@ -53,7 +53,8 @@ size_t alm_frequency_horizon(const alm_frequency *frequency);
 void alm_frequency_text(const alm_frequency *frequency, char out[ALM_FREQUENCY_TEXT_BYTES]);
 /* "month", "15 minutes", "step": one step */
 void alm_frequency_step_text(const alm_frequency *frequency, char out[ALM_FREQUENCY_TEXT_BYTES]);
-/* As pandas writes offsets: "MS", "ME", "QS", "W", "B", "15min"; of an index its step. */
+/* As pandas writes offsets: "MS", "ME", "QS", "W", "B", "15min"; "M", "Q", "Y" on a day in between;
+ * of an index its step. */
 void alm_frequency_code(const alm_frequency *frequency, char out[ALM_FREQUENCY_TEXT_BYTES]);
 /* Reads such a code, with the older spellings (H, T, M, Q, A, Y). The day of months is 0 then:
  * alm_frequency_settle takes it from the times. */

@@ -4,8 +4,7 @@
 
 #define NONE SIZE_MAX
 #define NAMES_BYTES 160
-#define WIDE "; a wide file, with a column per series or per date, has to become long first: " \
-             "unique_id,ds,y"
+#define WIDE_TIMES_MIN 3 /* columns called by dates, and a row is a series */
 
 /* Usual names, in lower case; earlier ones go first. A name of SINGLE tells series apart alone,
  * those of JOINED do so together; LAST are often numbers of rows, and taken when there is nothing
@@ -21,7 +20,7 @@ static const char *const TIMES[] = {"ds", "timestamp", "datetime", "date", "time
                                     "month", "quarter", "year", "period", "t", "index", NULL};
 static const char *const VALUES[] = {
     "y", "value", "target", "sales", "unit_sales", "units", "units_sold", "quantity", "qty",
-    "demand", "volume", "amount", "revenue", "count", "close", "price", "load", "observed", NULL};
+    "demand", "close", "volume", "amount", "revenue", "count", "price", "load", "observed", NULL};
 
 static char lower(char c)
 {
@@ -43,8 +42,10 @@ typedef struct choice {
     const alm_long_options *options;
     const alm_str *header;
     size_t count;
+    const alm_str *row; /* the first; may be NULL */
     bool *taken;
     almi_long_columns *out;
+    alm_arena *arena;
 } choice;
 
 /* "a, b, c and 9 more" of the columns that nothing was found for (all: of every column). */
@@ -179,6 +180,26 @@ static void take_usual_ids(const choice *c)
     }
 }
 
+/* A date is a time, whatever its column is called; a whole number may be anything. */
+static void take_dates(const choice *c)
+{
+    size_t found = NONE;
+    for (size_t i = 0; i < c->count; i++) {
+        alm_time_style style;
+        if (!c->taken[i] && alm_time_style_of(alm_str_trim(c->row[i]), &style) &&
+            style.form != ALM_TIME_INDEX && style.form != ALM_TIME_COMPACT) {
+            if (found != NONE) {
+                return;
+            }
+            found = i;
+        }
+    }
+    if (found != NONE) {
+        c->out->time = found;
+        c->taken[found] = true;
+    }
+}
+
 /* The only columns that are left over can be nothing else: time before value. */
 static void take_rest(const choice *c)
 {
@@ -203,6 +224,105 @@ static void take_rest(const choice *c)
         c->out->value = free[next];
         c->taken[c->out->value] = true;
     }
+}
+
+/* ---- wide files ---- */
+
+bool almi_long_missing(alm_str text)
+{
+    static const char *const WORDS[] = {"", "nan", "NaN", "NAN", "NA", "N/A", "na", "null", "NULL",
+                                        "None", "<NA>"};
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (alm_str_is(text, WORDS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The years of a table of years are whole numbers. */
+static bool is_header_time(alm_str name, const alm_time_style *style)
+{
+    int64_t year = 0;
+    return style->form != ALM_TIME_INDEX ||
+           (name.size == 4 && alm_str_to_i64(name, &year) && year >= 1000);
+}
+
+/* Columns that are called by times, all in one style. */
+static void take_times(const choice *c)
+{
+    almi_long_columns *out = c->out;
+    size_t *many = ALM_NEW_ARRAY(c->arena, size_t, c->count);
+    int64_t *times = ALM_NEW_ARRAY(c->arena, int64_t, c->count);
+    alm_time_style style = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        alm_str name = alm_str_trim(c->header[i]);
+        alm_time_style own;
+        if (c->taken[i] || !alm_time_style_of(name, &own) || !is_header_time(name, &own)) {
+            continue;
+        }
+        style = count == 0 ? own : style;
+        if (own.form == style.form && alm_time_read(&style, name, &times[count])) {
+            many[count++] = i;
+        }
+    }
+    if (count < WIDE_TIMES_MIN) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        c->taken[many[i]] = true;
+    }
+    out->many = many;
+    out->times = times;
+    out->many_count = count;
+    out->style = style;
+}
+
+static bool says_number(alm_str text)
+{
+    double value = 0;
+    text = alm_str_trim(text);
+    return almi_long_missing(text) || alm_str_to_double(text, &value);
+}
+
+/* Times, and else nothing but numbers: each column is a series. */
+static void take_series(const choice *c)
+{
+    almi_long_columns *out = c->out;
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->taken[i] && !says_number(c->row[i])) {
+            return;
+        }
+        count += c->taken[i] ? 0 : 1;
+    }
+    if (count < 2) {
+        return;
+    }
+    out->many = ALM_NEW_ARRAY(c->arena, size_t, count);
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->taken[i]) {
+            out->many[out->many_count++] = i;
+            c->taken[i] = true;
+        }
+    }
+}
+
+/* "north,south": a column of this name, or two. */
+static alm_err take_named_values(const choice *c, alm_error *error)
+{
+    alm_str all = alm_str_of(c->options->value);
+    if (column_called(c, all) != NONE || !memchr(all.data, ',', all.size)) {
+        return take_named(c, all, &c->out->value, error);
+    }
+    c->out->many = ALM_NEW_ARRAY(c->arena, size_t, c->count);
+    for (alm_str rest = all; rest.data;) {
+        size_t *next = &c->out->many[c->out->many_count];
+        ALM_TRY(take_named(c, alm_str_trim(alm_str_split(&rest, ',')), next, error));
+        c->out->many_count++;
+    }
+    return ALM_OK;
 }
 
 /* ---- what cannot be right ---- */
@@ -245,13 +365,13 @@ static alm_err check_shape(const choice *c, alm_error *error)
 
 static alm_err check_found(const choice *c, alm_error *error)
 {
-    if (c->out->time == NONE) {
+    if (c->out->time == NONE && !c->out->times) {
         return refuse(c, "which column holds the times? None is called ds, date, time, month or "
-                      "the like", ": name it with --time" WIDE, error);
+                      "the like", ": name it with --time", error);
     }
-    if (c->out->value == NONE) {
+    if (c->out->value == NONE && c->out->many_count == 0) {
         return refuse(c, "which column holds the values? None is called y, value, target, sales or "
-                      "the like", ": name it with --value" WIDE, error);
+                      "the like", ": name it with --value", error);
     }
     return ALM_OK;
 }
@@ -261,47 +381,113 @@ static alm_str copy(alm_arena *arena, alm_str text)
     return (alm_str){alm_arena_copy_text(arena, text.data ? text.data : "", text.size), text.size};
 }
 
-static void tell(const choice *c, alm_arena *arena, alm_long_facts *facts)
+/* "north, south, west", "1998-01 to 2002-03" */
+static alm_str name_many(const choice *c)
 {
+    const almi_long_columns *out = c->out;
     alm_buffer text = {0};
-    facts->time = copy(arena, c->header[c->out->time]);
-    facts->value = copy(arena, c->header[c->out->value]);
+    if (out->times) {
+        alm_buffer_visible(&text, c->header[out->many[0]]);
+        alm_buffer_text(&text, " to ");
+        alm_buffer_visible(&text, c->header[out->many[out->many_count - 1]]);
+    }
+    size_t shown = 0;
+    for (; !out->times && shown < out->many_count && text.size < NAMES_BYTES; shown++) {
+        alm_buffer_text(&text, shown ? ", " : "");
+        alm_buffer_visible(&text, c->header[out->many[shown]]);
+    }
+    if (!out->times && shown < out->many_count) {
+        alm_buffer_printf(&text, " and %zu more", out->many_count - shown);
+    }
+    alm_str name = copy(c->arena, alm_buffer_view(&text));
+    alm_buffer_deinit(&text);
+    return name;
+}
+
+static void tell(const choice *c, alm_long_facts *facts)
+{
+    const almi_long_columns *out = c->out;
+    alm_buffer text = {0};
+    facts->wide = out->times ? ALM_LONG_TIMES : out->many_count > 0 ? ALM_LONG_SERIES : ALM_LONG;
+    facts->time = out->times ? name_many(c) : copy(c->arena, c->header[out->time]);
+    facts->value = facts->wide == ALM_LONG_TIMES    ? (alm_str){"", 0}
+                   : facts->wide == ALM_LONG_SERIES ? name_many(c)
+                                                    : copy(c->arena, c->header[out->value]);
     facts->time_named = c->options->time != NULL;
     facts->value_named = c->options->value != NULL;
     facts->id_named = c->options->id != NULL;
-    for (size_t i = 0; i < c->out->id_count; i++) {
+    for (size_t i = 0; i < out->id_count; i++) {
         alm_buffer_text(&text, i ? "/" : "");
-        alm_buffer_str(&text, c->header[c->out->id[i]]);
+        alm_buffer_str(&text, c->header[out->id[i]]);
     }
-    facts->id = copy(arena, alm_buffer_view(&text));
+    facts->id = copy(c->arena, alm_buffer_view(&text));
     alm_buffer_clear(&text);
     list_columns(c, false, &text);
-    facts->unused = copy(arena, alm_buffer_view(&text));
+    facts->unused = copy(c->arena, alm_buffer_view(&text));
     alm_buffer_deinit(&text);
 }
 
-alm_err almi_long_choose(const alm_long_options *options, const alm_csv *csv, alm_arena *arena,
-                         almi_long_columns *out, alm_long_facts *facts, alm_error *error)
+/* Of a table with a column per time: what tells its rows apart, if there is one thing. */
+static void take_only_id(const choice *c)
 {
-    size_t count = 0;
-    const alm_str *header = alm_csv_header(csv, &count);
+    size_t only = NONE;
+    for (size_t i = 0; c->out->id_count == 0 && i < c->count; i++) {
+        if (!c->taken[i]) {
+            if (only != NONE) {
+                return;
+            }
+            only = i;
+        }
+    }
+    add_id(c, only);
+}
+
+static void guess(const choice *c)
+{
+    almi_long_columns *out = c->out;
+    if (!c->options->time && !c->options->value) {
+        take_times(c);
+    }
+    if (!out->times) {
+        take_usual(c, TIMES, &out->time);
+    }
+    if (!out->times && out->time == NONE && c->row) {
+        take_dates(c);
+    }
+    if (out->many_count == 0) {
+        take_usual(c, VALUES, &out->value);
+    }
+    if (!c->options->id) {
+        take_usual_ids(c);
+    }
+    if (out->times) {
+        take_only_id(c);
+    } else if (out->many_count == 0) {
+        take_rest(c);
+    }
+    if (out->many_count == 0 && out->time != NONE && out->value == NONE && out->id_count == 0 &&
+        c->row) {
+        take_series(c);
+    }
+}
+
+alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *head,
+                         alm_arena *arena, almi_long_columns *out, alm_long_facts *facts,
+                         alm_error *error)
+{
     *out = (almi_long_columns){.time = NONE, .value = NONE};
-    choice c = {options, header, count, ALM_NEW_ARRAY(arena, bool, count), out};
+    choice c = {options, head->name, head->count, head->row,
+                ALM_NEW_ARRAY(arena, bool, head->count), out, arena};
     ALM_TRY(check_shape(&c, error));
     ALM_TRY(take_named_ids(&c, error));
     if (options->time) {
         ALM_TRY(take_named(&c, alm_str_of(options->time), &out->time, error));
     }
     if (options->value) {
-        ALM_TRY(take_named(&c, alm_str_of(options->value), &out->value, error));
+        ALM_TRY(take_named_values(&c, error));
     }
-    take_usual(&c, TIMES, &out->time);
-    take_usual(&c, VALUES, &out->value);
-    if (!options->id) {
-        take_usual_ids(&c);
-    }
-    take_rest(&c);
+    guess(&c);
     ALM_TRY(check_found(&c, error));
-    tell(&c, arena, facts);
+    tell(&c, facts);
     return ALM_OK;
 }

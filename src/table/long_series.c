@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table/csv.h"
 #include "table/long_columns.h"
 
 #define ROWS_START ((size_t)1024)
@@ -12,7 +13,8 @@
 #define NO_SERIES UINT32_MAX
 #define THIN 50      /* a series with more periods than so many to a row has a wrong time */
 #define THIN_FREE 1000
-#define PERIODS_MAX ((size_t)1 << 31) /* of all series: 16 GiB */
+#define THIN_FREE_ZERO 50000          /* where hardly anything happens, but that is known */
+#define PERIODS_MAX ((size_t)1 << 29) /* of all series: 4 GiB */
 #define SHOWN_BYTES 60
 
 typedef struct row {
@@ -120,22 +122,11 @@ static alm_err bad_field(const reading *r, alm_str column, alm_str text, const c
     return code;
 }
 
-static bool says_missing(alm_str text)
-{
-    static const char *const WORDS[] = {"", "nan", "NaN", "NAN", "NA", "N/A", "na", "null", "NULL",
-                                        "None", "<NA>"};
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
-        if (alm_str_is(text, WORDS[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static alm_err read_value(const reading *r, alm_str text, double *out, alm_error *error)
+static alm_err read_value(const reading *r, alm_str column, alm_str text, double *out,
+                          alm_error *error)
 {
     text = alm_str_trim(text);
-    if (says_missing(text)) {
+    if (almi_long_missing(text)) {
         *out = (double)NAN;
         return ALM_OK;
     }
@@ -143,7 +134,7 @@ static alm_err read_value(const reading *r, alm_str text, double *out, alm_error
         return ALM_OK;
     }
     bool comma = text.size > 0 && memchr(text.data, ',', text.size);
-    return bad_field(r, r->out.facts.value, text, comma
+    return bad_field(r, column, text, comma
                      ? "is not a number: write it with a point, and nothing between thousands"
                      : "is not a number; a missing value is an empty field", error);
 }
@@ -167,7 +158,8 @@ static alm_err read_time(reading *r, alm_str text, int64_t *out, alm_error *erro
                      : "is no time, or not written as the times before it", error);
 }
 
-static alm_err read_id(reading *r, const alm_str *fields, alm_error *error)
+/* Of the row, and of one of its columns (NULL: none). */
+static alm_err read_id(reading *r, const alm_str *fields, const alm_str *column, alm_error *error)
 {
     const almi_long_columns *columns = &r->columns;
     alm_buffer_clear(&r->id);
@@ -180,10 +172,30 @@ static alm_err read_id(reading *r, const alm_str *fields, alm_error *error)
         alm_buffer_text(&r->id, i ? "/" : "");
         alm_buffer_str(&r->id, text);
     }
-    if (columns->id_count == 0) {
-        alm_buffer_str(&r->id, r->out.facts.value);
+    if (column) {
+        alm_buffer_text(&r->id, columns->id_count ? "/" : "");
+        alm_buffer_str(&r->id, *column);
+    } else if (columns->id_count == 0) {
+        alm_buffer_str(&r->id, r->out.facts.value.size ? r->out.facts.value : ALM_STR("y"));
     }
     return alm_buffer_status(&r->id, error);
+}
+
+/* The series of the id at hand. */
+static alm_err find_series(reading *r, uint32_t *out, alm_error *error)
+{
+    alm_str id = alm_buffer_view(&r->id);
+    uint32_t found = NO_SERIES;
+    if (r->count > 0 && alm_str_equal(r->ids[r->rows[r->count - 1].series], id)) {
+        found = r->rows[r->count - 1].series;
+    } else if (r->slot_count > 0) {
+        found = r->slots[slot_of(r, id)];
+    }
+    if (found == NO_SERIES) {
+        return add_series(r, id, out, error);
+    }
+    *out = found;
+    return ALM_OK;
 }
 
 static alm_err add_row(reading *r, row next, alm_error *error)
@@ -207,6 +219,56 @@ static alm_err add_row(reading *r, row next, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err take_value(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    row next = {.record = record};
+    ALM_TRY(read_id(r, fields, NULL, error));
+    ALM_TRY(find_series(r, &next.series, error));
+    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
+    ALM_TRY(read_value(r, r->out.facts.value, fields[r->columns.value], &next.y, error));
+    return add_row(r, next, error);
+}
+
+/* A row per time, a column per series. */
+static alm_err take_columns(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = alm_csv_header(r->csv, &count);
+    row next = {.record = record};
+    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
+    for (size_t i = 0; i < r->columns.many_count; i++) {
+        size_t column = r->columns.many[i];
+        ALM_TRY(read_id(r, fields, &header[column], error));
+        ALM_TRY(find_series(r, &next.series, error));
+        ALM_TRY(read_value(r, header[column], fields[column], &next.y, error));
+        ALM_TRY(add_row(r, next, error));
+    }
+    return ALM_OK;
+}
+
+/* A row per series, a column per time; where nothing stands, nothing is. */
+static alm_err take_times(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    size_t count = 0;
+    const alm_str *header = alm_csv_header(r->csv, &count);
+    row next = {.record = record};
+    r->out.style = r->columns.style;
+    r->styled = true;
+    ALM_TRY(read_id(r, fields, NULL, error));
+    ALM_TRY(find_series(r, &next.series, error));
+    for (size_t i = 0; i < r->columns.many_count; i++) {
+        size_t column = r->columns.many[i];
+        next.time = r->columns.times[i];
+        ALM_TRY(read_value(r, header[column], fields[column], &next.y, error));
+        if (!isnan(next.y)) {
+            ALM_TRY(add_row(r, next, error));
+        } else if (i + 1 == r->columns.many_count && r->size[next.series] == 0) {
+            ALM_TRY(add_row(r, next, error)); /* a series of nothing is one, too */
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err take_record(reading *r, const alm_str *fields, size_t count, alm_error *error)
 {
     size_t header = 0;
@@ -219,32 +281,24 @@ static alm_err take_record(reading *r, const alm_str *fields, size_t count, alm_
     if (record >= NO_SERIES) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: more than 4,294,967,294 rows", r->options.name);
     }
-    row next = {.record = (uint32_t)record, .series = NO_SERIES};
-    ALM_TRY(read_id(r, fields, error));
-    alm_str id = alm_buffer_view(&r->id);
-    if (r->count > 0 && alm_str_equal(r->ids[r->rows[r->count - 1].series], id)) {
-        next.series = r->rows[r->count - 1].series;
-    } else if (r->slot_count > 0) {
-        next.series = r->slots[slot_of(r, id)];
-    }
-    if (next.series == NO_SERIES) {
-        ALM_TRY(add_series(r, id, &next.series, error));
-    }
-    ALM_TRY(read_time(r, fields[r->columns.time], &next.time, error));
-    ALM_TRY(read_value(r, fields[r->columns.value], &next.y, error));
-    return add_row(r, next, error);
+    return r->columns.times        ? take_times(r, fields, (uint32_t)record, error)
+           : r->columns.many_count > 0 ? take_columns(r, fields, (uint32_t)record, error)
+                                       : take_value(r, fields, (uint32_t)record, error);
 }
 
 static alm_err read_rows(reading *r, alm_error *error)
 {
     const alm_str *fields = NULL;
     size_t count = 0;
-    do {
+    ALM_TRY(alm_csv_next(r->csv, &fields, &count, error));
+    almi_long_head head = {0};
+    head.name = alm_csv_header(r->csv, &head.count);
+    head.row = count == head.count ? fields : NULL;
+    ALM_TRY(almi_long_choose(&r->options, &head, r->arena, &r->columns, &r->out.facts, error));
+    while (count > 0) {
+        ALM_TRY(take_record(r, fields, count, error));
         ALM_TRY(alm_csv_next(r->csv, &fields, &count, error));
-        if (count > 0) {
-            ALM_TRY(take_record(r, fields, count, error));
-        }
-    } while (count > 0);
+    }
     if (r->count == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s has a header and no rows", r->options.name);
     }
@@ -394,15 +448,13 @@ static alm_err thin_series(const reading *r, size_t i, int64_t periods, alm_erro
     return code;
 }
 
-/* With the zeros that were not written behind the last row. */
-static int64_t steps_of(const reading *r, int64_t first, int64_t last)
+/* From the first row to the last one, with the zeros that were not written behind it. False: more
+ * than 64 bits hold. */
+static bool steps_of(const reading *r, int64_t first, int64_t last, int64_t *out)
 {
-    int64_t steps = 0;
-    if (!r->options.zero_gaps ||
-        !alm_frequency_between(&r->out.frequency, first, r->out.facts.last, &steps)) {
-        (void)alm_frequency_between(&r->out.frequency, first, last, &steps);
-    }
-    return steps;
+    return (r->options.zero_gaps &&
+            alm_frequency_between(&r->out.frequency, first, r->out.facts.last, out)) ||
+           alm_frequency_between(&r->out.frequency, first, last, out);
 }
 
 /* Periods of each series; the number of all. */
@@ -418,8 +470,11 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
                 return off_grid(r, k, "before it", error);
             }
         }
-        steps = steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time);
-        if (!r->options.zero_gaps && steps / THIN > (int64_t)r->size[i] + THIN_FREE / THIN) {
+        if (!steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time, &steps)) {
+            steps = INT64_MAX - 1;
+        }
+        int64_t free_steps = r->options.zero_gaps ? THIN_FREE_ZERO : THIN_FREE;
+        if (steps / THIN > (int64_t)r->size[i] + free_steps / THIN) {
             return thin_series(r, i, steps + 1, error);
         }
         series[i] = (alm_long_one){.id = r->ids[i], .start = r->rows[first[i]].time,
@@ -488,7 +543,6 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
 
 static alm_err read_file(reading *r, alm_error *error)
 {
-    ALM_TRY(almi_long_choose(&r->options, r->csv, r->arena, &r->columns, &r->out.facts, error));
     r->out.facts.sorted = true;
     ALM_TRY(read_rows(r, error));
     size_t *first = ALM_NEW_ARRAY(r->arena, size_t, r->series + 1);
@@ -499,12 +553,36 @@ static alm_err read_file(reading *r, alm_error *error)
     return lay_out(r, first, error);
 }
 
+/* Looked at only when the file is no CSV: a pipe can be read once. */
+static bool is_parquet(alm_fs *fs, const char *path)
+{
+    static const char MAGIC[] = "PAR1";
+    char head[sizeof MAGIC - 1] = {0};
+    size_t got = 0;
+    alm_file *file = NULL;
+    if (fs->ops->open(fs, path, &file, NULL) != ALM_OK) {
+        return false;
+    }
+    alm_err code = fs->ops->read(fs, file, head, sizeof head, &got, NULL);
+    (void)fs->ops->close(fs, file, NULL);
+    return code == ALM_OK && got == sizeof head && memcmp(head, MAGIC, sizeof head) == 0;
+}
+
+static alm_err open_file(alm_fs *fs, reading *r, alm_error *error)
+{
+    alm_err code = alm_csv_open(fs, r->options.path, r->options.name, &r->csv, error);
+    return code == ALM_ERR_INVALID && is_parquet(fs, r->options.path)
+               ? alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a Parquet file: write it as CSV, "
+                          "plain or gzip", r->options.name)
+               : code;
+}
+
 alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                       alm_long_series *out, alm_error *error)
 {
     reading r = {.options = *options, .arena = arena};
     r.options.name = options->name ? options->name : options->path;
-    ALM_TRY(alm_csv_open(fs, options->path, r.options.name, &r.csv, error));
+    ALM_TRY(open_file(fs, &r, error));
     alm_err code = read_file(&r, error);
     alm_csv_close(r.csv);
     alm_heap_free(r.rows);

@@ -1,10 +1,11 @@
-/* long_series.h: a CSV file in long form (a row per series and time) as equally spaced series.
+/* long_series.h: a CSV file in long form (a row per series and time) as equally spaced series; or a
+ * wide one: a column per series beside the times, or a row per series and columns called by times.
  *
  * Columns are named, or found by their usual names; what was found is told. Rows may come in any
  * order. A period without a row, an empty value and nan, NA, null are missing (NaN), not 0, unless
  * zero_gaps says that no row means 0.
  * Refused with row and column: a time that cannot be read, a text for a value, a series with one
- * time twice, a time off the grid (frequency.h), and a file that is wide.
+ * time twice, a time off the grid (frequency.h). Of a row per series, an empty value is no row.
  *
  * Several columns may tell series apart: their texts are joined with '/'. Series stand in the order
  * in which they first come. A result is immutable and may be read by any number of threads. */
@@ -17,7 +18,9 @@
 typedef struct alm_long_options {
     const char *path;
     const char *name;              /* how messages call the file; NULL: `path` */
-    const char *id, *time, *value; /* columns, several of `id` by commas; NULL: by usual names */
+    /* Columns; several of `id` by commas, of `value` too (each is a series then). NULL: by usual
+     * names. */
+    const char *id, *time, *value;
     const alm_frequency *frequency; /* NULL: inferred */
     /* The file lists what happened: a period without a row is 0, up to the last time of the file
      * for every series that is on one grid with it. */
@@ -33,7 +36,14 @@ typedef struct alm_long_one {
     size_t gaps;     /* of these, without a row: missing, or 0 as asked */
 } alm_long_one;
 
+typedef enum alm_long_shape {
+    ALM_LONG,
+    ALM_LONG_SERIES, /* a column per series: `value` lists them */
+    ALM_LONG_TIMES   /* a column per time: `time` says from where to where, `value` is empty */
+} alm_long_shape;
+
 typedef struct alm_long_facts {
+    alm_long_shape wide;
     alm_str id, time, value;  /* names of the columns; id empty: there is none */
     bool id_named, time_named, value_named; /* by the caller */
     alm_str unused;           /* names of other columns, by ", "; may be empty */
@@ -56,7 +66,7 @@ typedef struct alm_long_series {
 } alm_long_series;
 
 /* Everything lies in `arena`. ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT, ALM_ERR_INVALID,
- * ALM_ERR_LIMIT (2^32 rows or series), ALM_ERR_MEMORY. */
+ * ALM_ERR_UNSUPPORTED (Parquet), ALM_ERR_LIMIT (2^32 rows, 2^29 periods), ALM_ERR_MEMORY. */
 ALM_NODISCARD alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                                     alm_long_series *out, alm_error *error);
 /* The time `steps` periods after a series' first. False beyond what times can be. */

@@ -124,7 +124,7 @@ static void columns_are_found_by_their_usual_names(void **state)
         {"item_id,timestamp,target", "item_id", "timestamp", "target", ""},
         {"month,passengers", "", "month", "passengers", ""},
         {"when,how many", "", "when", "how many", ""},
-        {"close,ticker,day,volume", "ticker", "day", "volume", "close"},
+        {"volume,ticker,day,close", "ticker", "day", "close", "volume"},
         {"id,t,value", "id", "t", "value", ""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -146,10 +146,45 @@ static void columns_are_found_by_their_usual_names(void **state)
         alm_buffer_deinit(&text);
     }
     alm_long_series all;
+    assert_int_equal(read_text(f, "noted,a,b,sales\n2024-01-05,1,2,3\n", NULL, &all), ALM_OK);
+    assert_true(alm_str_is(all.facts.time, "noted")); /* by what it holds */
+    refuse(f, "noted,known,b,sales\n2024-01-05,2024-01-05,2,3\n", NULL, "holds the times?");
     alm_long_options named = {.id = "b, a", .time = "d", .value = "c"};
     assert_int_equal(read_text(f, "a,b,c,d\nx,y,1,2024Q1\n", &named, &all), ALM_OK);
     assert_true(alm_str_is(all.series[0].id, "y/x"));
     assert_true(all.facts.assumed);
+}
+
+static void wide_files_are_read(void **state)
+{
+    fixture *f = *state;
+    alm_long_series all;
+    assert_int_equal(read_text(f, "date,north,south\n2024-01-02,3,4\n2024-01-01,1,\n", NULL,
+                               &all), ALM_OK);
+    assert_int_equal(all.facts.wide, ALM_LONG_SERIES);
+    assert_int_equal(all.count, 2);
+    assert_true(alm_str_is(all.series[1].id, "south") && all.series[1].count == 2);
+    assert_true(isnan(all.series[1].y[0]) && all.series[1].y[1] == 4);
+    assert_true(alm_str_is(all.facts.value, "north, south"));
+    assert_int_equal(read_text(f,
+                               "part,1998-01,1998-02,1998-03,1998-04\na,1,2,,4\nb,,5,6,\nc,,,,\n",
+                               NULL, &all), ALM_OK);
+    assert_int_equal(all.facts.wide, ALM_LONG_TIMES);
+    assert_true(alm_str_is(all.facts.id, "part") &&
+                alm_str_is(all.facts.time, "1998-01 to 1998-04"));
+    assert_int_equal(all.frequency.period, ALM_PERIOD_MONTH);
+    assert_int_equal(all.count, 3);
+    assert_true(all.series[0].count == 4 && isnan(all.series[0].y[2]));
+    assert_true(all.series[1].count == 2 && all.series[1].y[0] == 5);
+    assert_true(all.series[2].count == 1 && all.series[2].known == 0);
+    assert_int_equal(all.facts.early_series, 1);
+    assert_int_equal(read_text(f, "country,code,1990,1991,1992\nx,X,1,2,3\n", NULL, &all), ALM_OK);
+    assert_true(alm_str_is(all.series[0].id, "x"));
+    assert_int_equal(all.style.form, ALM_TIME_INDEX);
+    alm_long_options named = {.id = "shop", .value = "tea, milk"};
+    assert_int_equal(read_text(f, "shop,day,tea,milk,rain\n1,5,6,7,8\n", &named, &all), ALM_OK);
+    assert_true(alm_str_is(all.series[1].id, "1/milk") && all.series[1].y[0] == 7);
+    assert_true(alm_str_is(all.facts.unused, "rain"));
 }
 
 static void the_order_of_rows_does_not_matter(void **state)
@@ -199,13 +234,16 @@ static void what_is_wrong_is_named(void **state)
     refuse(f, "unique_id,ds,y\na,1,2\nb,1,2\nb,1,2\n", NULL, "of series 'b'");
     refuse(f, "unique_id,ds,y\n,1,2\n", NULL, "does not say which series");
     refuse(f, "ds,y\n1,2\n2\n", NULL, "row 2 has 1 values");
-    refuse(f, "date,a,b\n1,2,3\n", NULL, "which column holds the values?");
+    refuse(f, "date,a,b\n1,2,x\n", NULL, "which column holds the values?");
+    refuse(f, "date,a,b\n1,2,3\n2,2,x\n", NULL, "row 2, column b: 'x' is not a number");
+    refuse(f, "s,2001,2002,2003\na,1,2,3\na,1,2,3\n", NULL, "rows 1 and 2 both hold 2001");
     refuse(f, "a,b,c\n1,2,3\n", NULL, "which column holds the times?");
     refuse(f, "a\tb\n", NULL, "separated by tabs");
     refuse(f, "1,2\n2,3\n", NULL, "the first row holds data");
     refuse(f, "ds,y\n2024-01-01,1\n2024-01-02,1\n2500-01-01,1\n2500-01-02,1\n", NULL,
            "keep to no grid");
     refuse(f, "ds,y\n", NULL, "no rows");
+    refuse(f, ",ds,y\n0,1,2\n", NULL, "is it the index of a data frame?");
     alm_long_options twice = {.id = "a,a"};
     refuse(f, "a,ds,y\n1,2,3\n", &twice, "asked for twice");
     const alm_frequency weekly = {ALM_PERIOD_WEEK, 1, 0};
@@ -213,11 +251,21 @@ static void what_is_wrong_is_named(void **state)
     refuse(f, "ds,y\n2024-01-01,1\n2024-01-09,1\n", &asked, "row 2, column ds: 2024-01-09");
 }
 
+static void parquet_is_named(void **state)
+{
+    fixture *f = *state;
+    alm_long_series all;
+    assert_int_equal(read_text(f, "PAR1\xff\n", NULL, &all), ALM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(f->error.message, "is a Parquet file"));
+}
+
 /* One wrong date in one of many series: the grid is clear, and that series is not. */
 static void a_date_far_away_is_no_gap(void **state)
 {
     fixture *f = *state;
     alm_buffer text = {0};
+    /* Neighbours are 64 bits apart, first and last are more. */
+    refuse(f, "t,v\n-92233720368,1\n922,1\n9223372036854775614,2\n", NULL, "is a date wrong?");
     alm_buffer_text(&text, "unique_id,ds,y\n");
     for (int i = 0; i < 30000; i++) {
         alm_buffer_printf(&text, "long,%d,1\n", i);
@@ -263,8 +311,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_list_of_what_happened_is_filled_with_zeros, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(columns_are_found_by_their_usual_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(wide_files_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(parquet_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_date_far_away_is_no_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
     };

@@ -3,6 +3,7 @@
 #include "model/statistical/arima.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
+#include "model/statistical/count.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
 #include "model/statistical/mstl.h"
@@ -35,6 +36,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_tsb_optimised,
         &alm_adida,
         &alm_imapa,
+        &alm_count,
         &alm_arima,
         &alm_arima_apart,
         &alm_mstl,
