@@ -3,7 +3,8 @@
  *
  *   I_x(a, b) = x^a (1 - x)^b / (a B(a, b)) times the fraction
  *
- * What stands before it is the caller's, who knows how to come to it without losing digits. Pure. */
+ * What stands before it is the caller's, who knows how to come to it without losing digits.
+ * Pure. */
 #ifndef ALM_NUM_BETA_FRACTION_H
 #define ALM_NUM_BETA_FRACTION_H
 

@@ -170,6 +170,9 @@ static alm_err fit_named(alm_ets_form form, const alm_past *past, alm_arena *are
     alm_adjusted adjusted;
     size_t season = 1;
     ALM_TRY(prepare(past, 1, arena, &adjusted, &season, error));
+    if (form.season == ALM_ETS_MULTIPLICATIVE && !is_positive(&adjusted)) {
+        form.error = form.season = ALM_ETS_ADDITIVE;
+    }
     if (season == 1 && form.season) {
         form = (alm_ets_form){ALM_ETS_ADDITIVE, form.trend, ALM_ETS_NONE, form.is_damped};
     }
@@ -177,10 +180,6 @@ static alm_err fit_named(alm_ets_form form, const alm_past *past, alm_arena *are
     if (adjusted.known < needed) {
         return alm_fail(error, ALM_ERR_INCOMPLETE, "%zu known values are needed, %zu are there",
                         needed, adjusted.known);
-    }
-    if (form.season == ALM_ETS_MULTIPLICATIVE && !is_positive(&adjusted)) {
-        return alm_fail(error, ALM_ERR_NUMERIC,
-                        "a multiplicative season needs values above 0; use holt_winters");
     }
     almi_ets *p = make(&adjusted, &form, season, arena);
     if (!almi_ets_fit(&adjusted, p, arena)) {

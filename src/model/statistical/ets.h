@@ -52,8 +52,8 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5]);
 extern const alm_forecaster_kind alm_ets;
 
 /* One form each, under its usual name. Without a season (or with one that is taken out) Holt's and
- * Winters' is Holt's. Winters' multiplicative one minimises relative errors, ETS(M,A,M), and takes
- * values above 0 only (ALM_ERR_NUMERIC). */
+ * Winters' is Holt's. Winters' multiplicative one minimises relative errors, ETS(M,A,M); where a
+ * value is not above 0 it is the additive one (alm_ets_describe says which). */
 extern const alm_forecaster_kind alm_ses;          /* simple: ETS(A,N,N) */
 extern const alm_forecaster_kind alm_holt;         /* and a trend: ETS(A,A,N) */
 extern const alm_forecaster_kind alm_holt_damped;  /* ETS(A,Ad,N) */

@@ -143,6 +143,25 @@ static void forms_with_a_name_are_those_forms(void **unused)
     }
 }
 
+/* A value of 0 leaves no ratio: the additive form then, and the description says so. */
+static void a_ratio_of_nothing_is_a_difference(void **unused)
+{
+    (void)unused;
+    double y[48];
+    alm_arena *arena = alm_arena_create(0);
+    alm_past past = {y, 48, 12};
+    void *state = NULL;
+    alm_ets_facts facts;
+    for (size_t t = 0; t < 48; t++) {
+        y[t] = t % 12 < 3 ? 0 : AIR[t];
+    }
+    assert_int_equal(alm_holt_winters_multiplicative.fit(&past, arena, &state, NULL), ALM_OK);
+    alm_ets_describe(state, &facts);
+    assert_int_equal(facts.form.season, A);
+    assert_int_equal(facts.form.error, A);
+    alm_arena_destroy(arena);
+}
+
 /* Averages lie among the forms, and one form alone where it fits far better. */
 static void averages_are_of_the_forms(void **unused)
 {
@@ -212,6 +231,7 @@ int main(void)
         cmocka_unit_test(an_exact_series_is_continued),
         cmocka_unit_test(deviations_are_those_of_the_formulas),
         cmocka_unit_test(forms_with_a_name_are_those_forms),
+        cmocka_unit_test(a_ratio_of_nothing_is_a_difference),
         cmocka_unit_test(averages_are_of_the_forms),
         cmocka_unit_test(long_seasons_are_taken_out),
         cmocka_unit_test(forms_that_do_not_fit_are_refused),
