@@ -12,8 +12,8 @@
  * IMAPA alone (adida.h).
  *
  * All of that, and the strengths of the averages, were chosen by rolling origins on the past parts
- * of the monthly series of M3, the weekly ones of M4 and of car parts; what came after was not
- * looked at for it.
+ * of the monthly series of M3, the weekly ones of M4 and of car parts. What came after was scored
+ * once for the months, but between versions for weeks and car parts (README.md).
  *
  * FALL BACK. Every past that any forecaster takes has a forecast. Members that cannot be used are
  * named with the reason, and without any the newest value stays. */
