@@ -229,12 +229,27 @@ static void print_verdicts(const bench *b)
     print_verdict(alm_rank_verdict(names, &ranks, arena));
 }
 
+/* All kinds but those of counts: values of competitions are measured. */
+static size_t measured_kinds(const alm_forecaster_kind **out)
+{
+    size_t all = 0;
+    size_t count = 0;
+    const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&all);
+    for (size_t k = 0; k < all; k++) {
+        if (kinds[k]->traits.support != ALM_SUPPORT_COUNT) {
+            out[count++] = kinds[k];
+        }
+    }
+    return count;
+}
+
 int main(void)
 {
     bench b = {.list = {.arena = alm_arena_create(0)}};
     char *line = malloc(LINE_BYTES);
-    b.kind = alm_forecaster_kinds(&b.kinds);
     const alm_forecaster_kind *named[METHODS_MAX];
+    b.kinds = measured_kinds(named);
+    b.kind = named;
     while (line && fgets(line, (int)LINE_BYTES, stdin)) {
         alm_str rest = alm_str_trim(alm_str_of(line));
         alm_str word = alm_str_split(&rest, ' ');

@@ -7,9 +7,11 @@
  * ORIGINS rolling origins that are STRIDE periods apart (rolling.h). RAW: sample paths of the
  * model. CALIBRATED: mean + deviation x score, the scores of all series at the same step, in bins
  * of mean / deviation (conformal.h). Output is a line of JSON for each kind and way. `coverage` is
- * that of the interval; `coverage_pit` of the randomised PIT, by which counts are judged. */
+ * that of the interval; `coverage_pit` of the randomised PIT, by which counts are judged;
+ * `stock_cost` that of a stock ruled by the paths (decide/stock_score.h), per unit of demand. */
 #include "base/json.h"
 #include "base/rng.h"
+#include "decide/stock_score.h"
 #include "model/statistical/rolling.h"
 #include "model/statistical/sample_paths.h"
 #include "num/conformal.h"
@@ -26,6 +28,9 @@
 #define BINS_MOST 8
 #define ALPHA 0.1
 
+/* One period to wait, nine times as dear to be short as to hold: .9 of protection intervals. */
+static const alm_stock_rule STOCK = {.lead = 1, .unit = {1, 9}};
+
 static const double LEVELS[] = {.005, .025, .05, .165, .25, .5, .75, .835, .95, .975, .995};
 enum { LEVEL_COUNT = sizeof LEVELS / sizeof LEVELS[0], LOW = 2, HIGH = 8 };
 
@@ -36,6 +41,7 @@ typedef struct run {
     size_t steps_max;
     alm_conformal_pool *pool; /* by step */
     alm_distribution_scores raw, calibrated;
+    alm_stock_score stock;
     size_t refused; /* series without paths, or without a forecast */
 } run;
 
@@ -162,6 +168,13 @@ static void score_raw(run *r, size_t index, const void *state, alm_arena *scratc
                                                             s->then[h], random_of(index, h)));
     }
     add_window(&r->raw, s, quantiles, sorted);
+    if (plan.support != ALM_SUPPORT_REAL && s->steps > STOCK.lead) {
+        double *level = ALM_NEW_ARRAY(scratch, double, s->steps);
+        if (alm_stock_levels(&STOCK, paths, PATHS, s->steps, level, &error) != ALM_OK) {
+            die(error.message);
+        }
+        alm_stock_score_add(&r->stock, &STOCK, s->then, level, s->steps);
+    }
 }
 
 /* Nothing below 0 where nothing is; counts whole. */
@@ -222,7 +235,7 @@ static void test(run *r, alm_arena *scratch)
         void *state = NULL;
         alm_error error;
         alm_arena_reset(scratch);
-        if (r->kind->fit(&r->list->series[i].past, scratch, &state, &error) != ALM_OK) {
+        if (fit_series(r->kind, &r->list->series[i], scratch, &state, &error) != ALM_OK) {
             r->refused++;
             continue;
         }
@@ -256,6 +269,8 @@ static void print(const run *r, const char *way, const alm_distribution_scores *
     alm_json_put_double(&json, "msis", alm_distribution_msis(s));
     alm_json_put_double(&json, "scaled_crps", alm_distribution_scaled_crps(s));
     alm_json_put_double(&json, "spl", alm_distribution_wspl(s));
+    alm_json_put_double(&json, "stock_cost", alm_stock_score_cost(&r->stock));
+    alm_json_put_double(&json, "fill_rate", alm_stock_score_fill_rate(&r->stock));
     alm_json_key(&json, "pit");
     alm_json_open_array(&json);
     for (int b = 0; b < ALM_PIT_BINS; b++) {

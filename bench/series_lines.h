@@ -97,8 +97,8 @@ static series *add_series(series_list *list, alm_str *rest)
     return s;
 }
 
-static alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
-                          void **state, alm_error *error)
+static inline alm_err fit_series(const alm_forecaster_kind *kind, const series *s, alm_arena *arena,
+                                 void **state, alm_error *error)
 {
     return kind == &alm_mstl
                ? alm_mstl_fit(&s->past, s->seasons, s->season_count, arena, state, error)

@@ -32,7 +32,8 @@ def measure_origins(origins, plan, kinds):
     out = []
     for same in zip(*rows):
         row = dict(same[0])
-        for figure in ("coverage", "coverage_pit", "msis", "scaled_crps"):
+        for figure in ("coverage", "coverage_pit", "msis", "scaled_crps", "stock_cost",
+                       "fill_rate"):
             row[figure] = sum(one[figure] for one in same) / len(same)
         row["pit"] = [sum(bins) / len(same) for bins in zip(*(one["pit"] for one in same))]
         out.append(row)
@@ -40,7 +41,7 @@ def measure_origins(origins, plan, kinds):
 
 
 def histogram(shares):
-    """The PIT in 20 bins; a flat one is ten times 1 dot high."""
+    """A mark per bin of the PIT: "_" nothing, "=" as much as in a flat one, "@" twice that."""
     marks = "_.:-=+*#%@"
     return "".join(marks[min(len(marks) - 1, int(share * 20 * 4 + 0.5))] for share in shares)
 
@@ -54,11 +55,15 @@ def judge(name, origins, plan, kinds, counts):
     print("\n==== intervals, %s: %d series, %d ahead from %d origins, each calibrated on %s" %
           (name, len(series), len(series[0].then), len(origins), words))
     print("\n  %-26s%-12s%8s%9s%9s%9s  %s" % ("KIND", "WAY", "COVER90", "BY PIT", "MSIS", "sCRPS",
-                                              "PIT (flat: ====)"))
+                                              "PIT (flat: =)"))
     for row in rows:
         print("  %-26s%-12s%8.3f%9.3f%9.3f%9.4f  %s" %
               (row["kind"], row["way"], row["coverage"], row["coverage_pit"], row["msis"],
                row["scaled_crps"], histogram(row["pit"])))
+    for row in rows:
+        if counts and row["way"] == "raw":
+            print("  %s: a stock by its paths costs %.3f per unit sold, %.1f %% of them at once" %
+                  (row["kind"], row["stock_cost"], 100 * row["fill_rate"]))
     promises = Promises("intervals_" + name)
     figure = "coverage_pit" if counts else "coverage"
     for row in rows:

@@ -6,6 +6,7 @@
 #include "app/plan_view.h"
 #include "app/session.h"
 #include "app/signal_view.h"
+#include "model/baseline.h"
 #include "pipeline/series_forecast.h"
 #include "project/git.h"
 #include "train/train.h"
@@ -21,7 +22,7 @@ static const almi_option train_options[] = {
 };
 static const almi_option backtest_options[] = {
     SNAPSHOT,
-    {"beside", "KINDS", "statistical forecasters as further rows: auto,ets,..."},
+    {"beside", "KINDS", "statistical forecasters as further rows, with commas: auto,theta"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -124,6 +125,16 @@ static alm_err refuse_kind(almi_cli *cli, alm_str name, alm_error *error)
                     almi_suggestion(cli->arena, "", text, names, count), all);
 }
 
+static bool is_baseline(alm_str name)
+{
+    for (int b = 0; b < ALM_BASELINE_COUNT; b++) {
+        if (alm_str_is(name, alm_baseline_name((alm_baseline)b))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Names with commas between them. */
 static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error *error)
 {
@@ -136,6 +147,10 @@ static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error 
         kinds[options->beside_count] = alm_forecast_kind(name);
         if (!kinds[options->beside_count++]) {
             return refuse_kind(cli, name, error);
+        }
+        if (is_baseline(name)) {
+            return alm_fail(error, ALM_ERR_USAGE, "--beside: " ALM_STR_FMT " is a baseline and in "
+                            "the table already", ALM_STR_ARG(name));
         }
     }
     options->beside = kinds;

@@ -97,9 +97,9 @@ static void product(void *context, const double *x, size_t width, double *out)
     keep_free(b, out);
 }
 
-/* The block of A^-1 that belongs to the free leaves: positive definite, and exact where none is held.
- * (S'W^-1 S)^-1 x are the leaves of what the unbounded solution makes of W J'x, J' putting the
- * leaves' x below aggregates of 0. */
+/* The block of A^-1 that belongs to the free leaves: positive definite, and exact where none is
+ * held. (S'W^-1 S)^-1 x are the leaves of what the unbounded solution makes of W J'x, J' putting
+ * the leaves' x below aggregates of 0. */
 static void precondition(void *context, double *x, size_t width)
 {
     bounded *b = context;

@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "decide/reconcile_method_cases.h"
 #include "num/cholesky.h"
+#include "num/hierarchy_product.h"
 
 /* ---- fixtures ---- */
 
@@ -576,6 +577,55 @@ static void days_weeks_and_months_agree(void **state)
     alm_arena_destroy(f.arena);
 }
 
+/* Products over time: a day of all products, a week of one, and the whole. Every node of both sides
+ * agrees, to the dense solution, also without negative values. */
+static void products_over_time_agree(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(85, 0);
+    for (int i = 0; i < 30; i++) {
+        fixture f = {.arena = alm_arena_create(0)};
+        alm_str levels[] = {alm_str_of("all"), alm_str_of("part")};
+        alm_str names[24];
+        alm_hierarchy products;
+        alm_hierarchy days;
+        for (int k = 0; k < 4; k++) {
+            names[k * 2] = alm_str_of("all");
+            names[k * 2 + 1] = alm_str_of(k % 2 ? "odd" : "even");
+        }
+        assert_int_equal(alm_hierarchy_build(levels, 2, names, 4, f.arena, &products, NULL),
+                         ALM_OK);
+        for (int day = 0; day < 6; day++) {
+            names[day * 2] = alm_str_of(day < 2 ? "May" : "June");
+            names[day * 2 + 1] = alm_str_of(day < 3 ? "week 1" : "week 2");
+        }
+        assert_int_equal(alm_hierarchy_build(levels, 2, names, 6, f.arena, &days, NULL), ALM_OK);
+        assert_int_equal(
+            alm_hierarchy_product(&products, &days, f.arena, &f.hierarchy, NULL), ALM_OK);
+        f.nodes = f.hierarchy.node_count;
+        f.leaves = f.hierarchy.leaf_count;
+        f.all = f.nodes + f.leaves;
+        random_numbers(&rng, i % 2 ? 0 : 20, &f);
+        alm_reconcile_request request = request_of(&f, TRACES[i % 4]);
+        request.non_negative = i % 2;
+        request.dense_max = i % 3;
+        apply(&f, &request);
+        assert_coherent(&f);
+        reference r = reference_of(&f, TRACES[i % 4]);
+        if (request.non_negative) {
+            assert_optimal(&f, &r);
+        } else {
+            assert_int_equal(alm_cholesky_factor(r.normal, f.leaves, NULL), ALM_OK);
+            alm_cholesky_solve(r.normal, f.leaves, r.right, f.width);
+            for (size_t k = 0; k < f.leaves * f.width; k++) {
+                assert_true(fabs(f.value[f.nodes * f.width + k] - r.right[k]) <=
+                            1e-9 * (1 + fabs(r.right[k])));
+            }
+        }
+        alm_arena_destroy(f.arena);
+    }
+}
+
 /* ---- refusals ---- */
 
 static void assert_refused(const fixture *f, const alm_reconcile_request *request,
@@ -699,6 +749,7 @@ int main(void)
         cmocka_unit_test(paths_are_reconciled_one_by_one),
         cmocka_unit_test(top_down_by_hand),
         cmocka_unit_test(days_weeks_and_months_agree),
+        cmocka_unit_test(products_over_time_agree),
         cmocka_unit_test(what_a_method_lacks_is_named),
         cmocka_unit_test(names_are_read_back),
         cmocka_unit_test(hierarchies_of_little),

@@ -5,8 +5,9 @@
  *
  * Labels say: `route` the pattern of the route table, never a path with ids in it; `served_by` the
  * step of the fallback ladder that answered (model, previous, batch, rule); `model` and `version`
- * what an answer names; `reason`, `result`, `policy`, `queue`, `backend`, `log` words of a short
- * fixed list each. No label ever holds anything of a client.
+ * what an answer names; `policy` one of the project; `backend` a remote member of a model, or the
+ * deployment whose computations (version: current, previous) are meant; `reason`, `result`,
+ * `queue`, `log` words of a short fixed list each. No label ever holds anything of a client.
  *
  * Triton's nv_inference_* names are not served: they would count the same things twice. */
 #ifndef ALM_MONITOR_SERVICE_METRICS_H

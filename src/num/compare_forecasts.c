@@ -133,21 +133,22 @@ static void p_text(double p, char out[P_TEXT_BYTES])
     (void)snprintf(out, P_TEXT_BYTES, "p = %s", digits[0] == '0' ? digits + 1 : digits);
 }
 
-static const char *untold(const alm_paired_test *test)
+static const char *untold(const alm_paired_test *test, alm_arena *arena)
 {
     if (test->count < 2) {
         return test->count == 0 ? "there are no pairs" : "one pair says nothing";
     }
-    return test->mean_a == test->mean_b ? "their losses are equal"
-                                        : "the pairs are too few or all differ by the same";
+    const char *why = test->mean_a == test->mean_b ? "their losses are equal"
+                                                   : "too few, or all differ by the same";
+    return alm_arena_printf(arena, "%s (%zu pairs)", why, test->count);
 }
 
 const char *alm_compare_verdict(const char *name_a, const char *name_b,
                                 const alm_paired_test *test, double alpha, alm_arena *arena)
 {
     if (isnan(test->p)) {
-        return alm_arena_printf(arena, "no difference can be told between %s and %s: %s (%zu "
-                                       "pairs)", name_a, name_b, untold(test), test->count);
+        return alm_arena_printf(arena, "no difference can be told between %s and %s: %s", name_a,
+                                name_b, untold(test, arena));
     }
     bool first = test->mean_a < test->mean_b;
     double better = first ? test->mean_a : test->mean_b;

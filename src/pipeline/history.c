@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/demand_class.h"
 #include "num/quantile.h"
 
 #define LEVEL_DECAY 0.08
@@ -11,8 +12,6 @@
 #define SCALE_PRIOR 14
 #define SCALE_FLOOR 1e-3
 #define NEW_AGE 56
-#define INTERVAL_CUT 1.32
-#define SQUARED_CV_CUT 0.49
 
 static const double SHAPE_LEVELS[ALM_SHAPE_LEVELS] = {
     .005, .01,  .025, .05,  .075, .1,   .125, .15,  .175, .2,   .225, .25,  .275, .3,  .325,
@@ -169,10 +168,12 @@ static alm_class classify(const double *values, int count, size_t age)
     for (int i = 0; i < count; i++) {
         squares += values[i] > 0 ? (values[i] - mean) * (values[i] - mean) : 0;
     }
-    bool slow = count / nonzero >= INTERVAL_CUT;
-    bool rough = squares / nonzero / (mean * mean) >= SQUARED_CV_CUT;
-    return slow ? (rough ? ALM_CLASS_lumpy : ALM_CLASS_intermittent)
-                : (rough ? ALM_CLASS_erratic : ALM_CLASS_smooth);
+    switch (alm_demand_class_of(count / nonzero, squares / nonzero / (mean * mean))) {
+    case ALM_DEMAND_lumpy: return ALM_CLASS_lumpy;
+    case ALM_DEMAND_intermittent: return ALM_CLASS_intermittent;
+    case ALM_DEMAND_erratic: return ALM_CLASS_erratic;
+    default: return ALM_CLASS_smooth;
+    }
 }
 
 static void sort_observations(observation *items, observation *work, int count)

@@ -1,5 +1,6 @@
 /* report_accuracy.c: the backtest beside its baselines, coverage, importance. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,6 +250,46 @@ static void coverage_row(const almi_page *page, const alm_json *level)
                              : "as promised");
 }
 
+#define PIT_WIDTH 640.0
+#define PIT_HEIGHT 140.0
+
+/* Where what came fell in the forecast distributions; `level` of the backtest. */
+static void pit_chart(const almi_page *page, const alm_json *level)
+{
+    const alm_json *ours = almi_backtest_method(level, "final");
+    const alm_json *bins = ours ? almi_member(ours, "pit") : NULL;
+    size_t count = almi_count(bins);
+    double most = 2.0 / (double)(count ? count : 1); /* so that a flat one is half as high */
+    for (size_t i = 0; i < count; i++) {
+        double share = 0.0;
+        most = alm_json_as_double(alm_json_at(bins, i), &share) && share > most ? share : most;
+    }
+    if (count == 0) {
+        return;
+    }
+    almi_html(page->out, "<figure><figcaption><b>");
+    almi_html_text(page->out, almi_text_member(level, "level"));
+    almi_html(page->out, "</b><span>flat when right; high ends: too narrow; high middle: too wide; "
+                         "high on one side: biased</span></figcaption>");
+    almi_svg svg = almi_svg_open(page->out, PIT_WIDTH, PIT_HEIGHT, "fan",
+                                 "Histogram of where days fell in their forecast distributions");
+    double width = PIT_WIDTH / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double share = 0.0;
+        char title[64];
+        (void)alm_json_as_double(alm_json_at(bins, i), &share);
+        (void)snprintf(title, sizeof title, "%.3g to %.3g: %.1f %% of days",
+                       (double)i / (double)count, (double)(i + 1) / (double)count, 100 * share);
+        double height = PIT_HEIGHT * share / most;
+        almi_svg_rect(&svg, (almi_point){width * (double)i + 1, PIT_HEIGHT - height},
+                      (almi_point){width - 2, height}, "zone", title);
+    }
+    double flat = PIT_HEIGHT - PIT_HEIGHT / (double)count / most;
+    almi_svg_line(&svg, (almi_point){0, flat}, (almi_point){PIT_WIDTH, flat}, "mean");
+    almi_svg_close(&svg);
+    almi_html(page->out, "</figure>\n");
+}
+
 void almi_page_coverage(const almi_page *page)
 {
     if (!page->backtest) {
@@ -269,6 +310,9 @@ void almi_page_coverage(const almi_page *page)
     }
     almi_html(page->out, "</tbody>");
     almi_table_close(page);
+    if (almi_count(levels) > 0) {
+        pit_chart(page, alm_json_at(levels, 0));
+    }
     almi_section_close(page);
 }
 

@@ -157,7 +157,7 @@ static inline void fixture_method(alm_buffer *out, const char *name, double rmss
                       rmsse * 21, rmsse * 9);
     alm_buffer_printf(out, ",\"pinball\":{\"0.5\":%.3f,\"0.9\":%.3f,\"0.95\":%.3f},"
                       "\"coverage_90\":", rmsse * 3, rmsse * 2, rmsse * 1.4);
-    alm_buffer_text(out, bands ? "0.902" : "null");
+    alm_buffer_text(out, bands ? "0.902,\"pit\":[0.1,0.2,0.4,0.3]" : "null");
     alm_buffer_text(out, "}");
 }
 

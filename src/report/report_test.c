@@ -106,6 +106,22 @@ static void same_input_gives_same_bytes(void **state)
     report_fixture_deinit(&b);
 }
 
+/* One of the series alone: four bins, the tallest as high as the picture, the line of a flat one at
+ * .25 of .5 (twice flat is the least height). */
+static void histogram_of_the_transform(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    alm_str page = render(&f.input, &out);
+    assert_int_equal(occurrences(page, "where days fell in their forecast distributions"), 1);
+    assert_int_equal(occurrences(page, "0.5 to 0.75: 40.0 % of days"), 1);
+    assert_int_equal(occurrences(page, "y=\"28\" width=\"158\" height=\"112\""), 1); /* .4 of .5 */
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
 /* Nothing is fetched: no address, no import, no external script, style, font or picture. */
 static void page_is_self_contained(void **state)
 {
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(writes_numbers_for_readers),
         cmocka_unit_test(chooses_round_steps),
         cmocka_unit_test(same_input_gives_same_bytes),
+        cmocka_unit_test(histogram_of_the_transform),
         cmocka_unit_test(page_is_self_contained),
         cmocka_unit_test(elements_are_nested),
         cmocka_unit_test(page_shows_what_it_must),

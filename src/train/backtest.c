@@ -155,6 +155,7 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
 }
@@ -323,6 +324,16 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
                : alm_baseline_name((alm_baseline)(method - ALM_SCORE_BASELINES));
 }
 
+static void write_pit(const alm_distribution_scores *s, alm_json_writer *w)
+{
+    alm_json_key(w, "pit");
+    alm_json_open_array(w);
+    for (int bin = 0; bin < ALM_PIT_BINS; bin++) {
+        alm_json_double(w, (double)s->pit[bin] / (double)s->pit_count);
+    }
+    alm_json_close_array(w);
+}
+
 static void write_method(const alm_backtest *b, const alm_scores *scores, size_t method,
                          alm_json_writer *w)
 {
@@ -345,6 +356,9 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
     }
     alm_json_close_object(w);
     alm_json_put_double(w, "coverage_90", alm_metrics_coverage(m));
+    if (method == ALM_SCORE_FINAL && scores->spread.pit_count > 0) {
+        write_pit(&scores->spread, w);
+    }
     if (method >= ALM_SCORE_COUNT) {
         alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
     }

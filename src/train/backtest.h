@@ -16,7 +16,7 @@
 
 #include "base/json.h"
 #include "model/baseline.h"
-#include "num/metrics.h"
+#include "num/scores.h"
 #include "pipeline/pipeline.h"
 #include "train/beside.h"
 #include "train/origin_record.h"
@@ -30,6 +30,7 @@ typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
+    alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
 
 /* Of one level. */
@@ -72,7 +73,8 @@ void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *cons
 /* A sink for alm_pipeline_run at the origin of `backtest->record`. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
-/* "levels": [...] and "classes": [...] of report.json; in detail "steps": [...] of the series and
+/* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
+ * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series and
  * "verdicts": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);

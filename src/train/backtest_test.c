@@ -216,6 +216,13 @@ static void levels_and_classes_agree(void **state)
     assert_int_equal(nodes, s.backtest.levels[0].nodes);
     assert_true(all->interval_pairs <= 38 * 12); /* two Sundays in two weeks */
     assert_true(all->interval_pairs > 37 * 10);
+    const alm_distribution_scores *spread = &s.backtest.levels[0].spread;
+    uint64_t middle = 0;
+    for (int bin = 1; bin < ALM_PIT_BINS - 1; bin++) {
+        middle += spread->pit[bin];
+    }
+    assert_int_equal(spread->pit_count, all->interval_pairs);
+    assert_int_equal(middle, all->covered); /* bins of .05: the interval is all but the outer two */
     static const uint32_t NODES[] = {38, 1, 2, 4, 3};
     for (int level = 0; level < 5; level++) {
         assert_int_equal(s.backtest.levels[level].nodes, NODES[level]);

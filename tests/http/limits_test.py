@@ -114,6 +114,14 @@ def heads(service):
     fields = b"".join(b"X-%d: a\r\n" % i for i in range(100))
     raw = service.raw(HEAD + fields + b"\r\n")
     check(statuses(raw) == [431], "a hundred fields", raw[:200])
+    long = "a" * 20000
+    for target, fields, status in (("/" + long, {}, 414), ("/livez?" + long, {}, 414),
+                                   ("/v2/models/" + long + "/ready", {}, 414),
+                                   ("/livez", {"X-Long": long}, 431)):
+        answer = service.ask("GET", target, fields)
+        check(answer.status == status and answer.type == PROBLEM, target[:20], "too long", answer)
+        check(answer.json()["status"] == status, "as a problem", answer)
+    # What does not even fit into the HTTP library's memory is refused by it.
     raw = service.raw(HEAD + b"X: " + b"a" * (1 << 20) + b"\r\n\r\n")
     check(not raw or statuses(raw) == [431], "a huge field", raw[:200])
     raw = service.raw(b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: x\r\n\r\n")

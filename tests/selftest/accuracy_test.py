@@ -5,14 +5,13 @@ import io
 import os
 import sys
 import unittest
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 sys.dont_write_bytecode = True
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/accuracy")
-LOADER = SourceFileLoader("accuracy", TOOL)
-accuracy = module_from_spec(spec_from_loader("accuracy", LOADER))
-LOADER.exec_module(accuracy)
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+
+from accuracy import competitions, intervals, projects as accuracy  # noqa: E402 (the path is first)
+from accuracy.shared import Promises, owa  # noqa: E402
 
 BASELINES = ("zero", "seasonal_naive", "ses", "mean", "weekday_mean")
 
@@ -112,6 +111,72 @@ class StoreItem(unittest.TestCase):
         for coverage, expected in ((0.879, 1), (0.88, 0), (0.921, 1)):
             row(self.report, "series", "final")["coverage_90"] = coverage
             self.assertEqual(self.broken(), expected)
+
+
+class Competitions(unittest.TestCase):
+    def broken(self, check, *arguments):
+        def run(promises_of):
+            promises = promises_of("made_up")
+            check(promises, *arguments)
+            return promises.broken
+        return judge(run, Promises)[0]
+
+    def test_printed_digits(self):
+        for value, printed, expected in ((13.8949, "13.89", 0), (13.8951, "13.89", 1),
+                                         (13.8851, "13.89", 0), (13.8849, "13.89", 1),
+                                         (9.6004, "9.600", 0), (9.6006, "9.600", 1)):
+            self.assertEqual(self.broken(competitions.check_printed, "it", value, printed),
+                             expected)
+
+    def test_second_scorer(self):
+        """By hand: sMAPE 200 (1/3 + 0) / 2 = 33.33 and MASE (1 + 0) / 2 / 2 = .25."""
+        series = [competitions.Series("A", 1, ["1", "3", "1"], ["1", "4"])]
+        smape, mase = competitions.scores(series, [["2", "4"]])
+        self.assertAlmostEqual(smape, 100 / 3, 12)
+        self.assertAlmostEqual(mase, 0.25, 12)
+        for off, expected in ((0, 0), (1e-10, 1)):
+            row = {"smape": smape, "mase": mase * (1 + off)}
+            self.assertEqual(self.broken(competitions.check_second_scorer, series, {"it": row},
+                                         {"it": [["2", "4"]]}), expected)
+
+    def test_overall_weighted_average(self):
+        self.assertAlmostEqual(owa({"smape": 6.726, "mase": 2.133},
+                                   {"smape": 9.161, "mase": 2.777}), 0.7511, 4)
+
+    def test_digits_that_a_spreadsheet_took(self):
+        self.assertEqual(competitions.padded("10.6", 3), "10.600")
+        self.assertEqual(competitions.padded("1", 3), "1.000")
+
+
+class Intervals(unittest.TestCase):
+    def rows(self, coverage):
+        row = {"kind": "k", "way": "raw", "coverage": 0.5, "coverage_pit": 0.5, "msis": 1.0,
+               "scaled_crps": 1.0, "stock_cost": 1.0, "fill_rate": 1.0, "pit": [0.05] * 20}
+        return [row, {**row, "way": "calibrated", "coverage": coverage, "coverage_pit": 0.9}]
+
+    def broken(self, coverages, counts=False):
+        given = iter(self.rows(coverage) for coverage in coverages)
+        measure, save = intervals.measure, intervals.save
+        intervals.measure, intervals.save = lambda *_: next(given), lambda _: None
+        try:
+            origins = [[competitions.Series("A", 1, ["1"], ["1"])] for _ in coverages]
+            return judge(lambda plan: intervals.judge("it", origins, plan, ("k",), counts),
+                         (4, 3, "4 origins"))[0]
+        finally:
+            intervals.measure, intervals.save = measure, save
+
+    def test_bounds(self):
+        """The raw row is printed, not judged; counts are judged by their PIT."""
+        for coverage, expected in ((0.881, 0), (0.919, 0), (0.879, 1), (0.921, 1)):
+            self.assertEqual(self.broken([coverage]), expected)
+        self.assertEqual(self.broken([0.5], counts=True), 0)
+
+    def test_mean_over_origins(self):
+        self.assertEqual(self.broken([0.80, 1.0]), 0)
+        self.assertEqual(self.broken([0.80, 0.94]), 1)
+
+    def test_histogram(self):
+        self.assertEqual(intervals.histogram([0.05, 0.0, 0.1]), "=_%")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 #include "model/statistical/adjusted.h"
 #include "model/statistical/arima_filter.h"
+#include "model/statistical/arima_fourier.h"
 #include "model/statistical/arima_likelihood.h"
 #include "model/statistical/arima_order.h"
 #include "num/elementary.h"
@@ -21,6 +22,9 @@ typedef struct arima {
     double log_likelihood;
     size_t t;        /* periods since the first that was looked at */
     alm_regressors regressors; /* from that period on */
+    size_t pairs;              /* of Fourier terms */
+    size_t cycle;              /* their season; 1 without */
+    const double *profile;     /* cycle: what they add */
 } arima;
 
 /* ---- the past ---- */
@@ -30,6 +34,11 @@ typedef struct ready {
     double factor;
     size_t first, last; /* of the past: where the series starts, and its newest known value */
 } ready;
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static alm_err check_past_of_regressors(const alm_past *past, const alm_regressors *x,
                                         alm_error *error)
@@ -52,6 +61,19 @@ static alm_err check_past_of_regressors(const alm_past *past, const alm_regresso
     return ALM_OK;
 }
 
+/* How far back a past is looked at: less far where a filter passes by what is not known. */
+static size_t periods_looked_at(const double *y, size_t count, size_t season)
+{
+    size_t most = smaller(count, ALM_ARIMA_COUNT_MAX);
+    size_t missing = 0;
+    for (size_t t = count - most; t < count; t++) {
+        missing += isnan(y[t]);
+    }
+    bool has_season = season <= ALM_ARIMA_SEASON_MAX;
+    size_t with_filter = ALM_ARIMA_GAPS_COUNT_MAX / (has_season ? season : 1);
+    return missing > ALMI_MISSING_MAX ? smaller(most, with_filter) : most;
+}
+
 /* From the first known value, or of the newest periods, to the newest known one. */
 static alm_err make_ready(const alm_past *past, const alm_regressors *x, alm_arena *arena,
                           ready *out, alm_error *error)
@@ -59,14 +81,13 @@ static alm_err make_ready(const alm_past *past, const alm_regressors *x, alm_are
     alm_adjusted adjusted;
     ALM_TRY(alm_adjust(past, 1, 0, arena, &adjusted, error));
     size_t last = past->count - 1;
-    size_t first = past->count > ALM_ARIMA_COUNT_MAX ? past->count - ALM_ARIMA_COUNT_MAX : 0;
     while (isnan(adjusted.y[last])) {
         last--;
     }
+    size_t first = last + 1 - periods_looked_at(adjusted.y, last + 1, past->season);
     while (first < last && isnan(adjusted.y[first])) {
         first++;
     }
-    first = first > last ? last : first;
     *out = (ready){.factor = adjusted.by.factor, .first = first, .last = last};
     out->series = (almi_series){.y = adjusted.y + first, .count = last - first + 1,
                                 .season = past->season};
@@ -91,15 +112,27 @@ static double explained(const arima *p, size_t t)
         sum += is_planned ? m->b[k] * p->regressors.x[k * p->regressors.periods + t] : (double)NAN;
     }
     if (m->order.has_constant) {
-        sum += m->b[p->regressors.count] * (p->difference.degree > 0 ? (double)(t + 1) : 1);
+        sum += m->b[m->regressors - 1] * (p->difference.degree > 0 ? (double)(t + 1) : 1);
     }
-    return sum;
+    return p->pairs > 0 ? sum + p->profile[t % p->cycle] : sum;
+}
+
+static void fill_profile(arima *p, alm_arena *arena)
+{
+    double *profile = ALM_NEW_ARRAY(arena, double, p->cycle);
+    for (size_t t = 0; t < p->cycle; t++) {
+        double x[2 * ALMI_FOURIER_PAIRS_MAX];
+        almi_fourier(p->cycle, t, p->pairs, x);
+        for (size_t k = 0; k < 2 * p->pairs; k++) {
+            profile[t] += p->model.b[k] * x[k];
+        }
+    }
+    p->profile = profile;
 }
 
 static void pass(arima *p, double y)
 {
-    double variance = 0;
-    (void)almi_filter_move(&p->filter, y - explained(p, p->t), &variance);
+    almi_filter_move(&p->filter, y - explained(p, p->t));
     p->t++;
 }
 
@@ -115,17 +148,21 @@ static void copy_regressors(const alm_regressors *x, size_t first, alm_arena *ar
     p->regressors = (alm_regressors){x->count, names, periods, values};
 }
 
-/* The state behind the past, from a model. */
-static arima *make_state(const ready *r, const alm_past *past, const alm_regressors *x,
-                         const almi_arima_model *model, alm_arena *arena)
+static arima *make_state(const ready *r, const almi_arima_model *model, alm_arena *arena)
 {
     arima *p = ALM_NEW(arena, arima);
-    *p = (arima){.model = *model, .factor = r->factor};
+    *p = (arima){.model = *model, .factor = r->factor, .cycle = 1};
     almi_arma_of(&model->order, model->season, model->arma, &p->arma);
     almi_difference_terms(&model->order, model->season, &p->difference);
-    if (x) {
-        copy_regressors(x, r->first, arena, p);
-    }
+    double rest = (double)model->known - (double)model->parameters;
+    p->variance = rest > 0 ? model->squares / rest : (double)NAN;
+    p->log_likelihood = model->log_likelihood - (double)model->known * alm_log(r->factor);
+    return p;
+}
+
+/* Through the past; what is explained is known by now. */
+static bool pass_all(arima *p, const ready *r, const alm_past *past, alm_arena *arena)
+{
     size_t depth = p->difference.degree;
     double *first = ALM_NEW_ARRAY(arena, double, depth);
     for (; p->t < depth; p->t++) {
@@ -133,15 +170,12 @@ static arima *make_state(const ready *r, const alm_past *past, const alm_regress
     }
     almi_filter_init(&p->filter, &p->arma, &p->difference, arena);
     if (!almi_filter_start(&p->filter, first, arena)) {
-        return NULL;
+        return false;
     }
     while (p->t < past->count - r->first) {
         pass(p, r->series.y[p->t]);
     }
-    double rest = (double)model->known - (double)model->parameters;
-    p->variance = rest > 0 ? model->squares / rest : (double)NAN;
-    p->log_likelihood = model->log_likelihood - (double)model->known * alm_log(r->factor);
-    return p;
+    return true;
 }
 
 /* ---- fitting ---- */
@@ -189,11 +223,14 @@ alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
                         "%zu known values beyond the differences are needed, %zu are there",
                         needed, known);
     }
-    if (!almi_arima_maximise(&sample, order, arena, arena, &model)) {
+    if (!almi_arima_maximise(&sample, order, ALMI_GAIN_FINE, arena, arena, &model)) {
         return alm_fail(error, ALM_ERR_NUMERIC, "the likelihood of this order has no value here");
     }
-    arima *p = make_state(&r, past, regressors, &model, arena);
-    if (!p) {
+    arima *p = make_state(&r, &model, arena);
+    if (regressors) {
+        copy_regressors(regressors, r.first, arena, p);
+    }
+    if (!pass_all(p, &r, past, arena)) {
         return alm_fail(error, ALM_ERR_NUMERIC, "the order is not stationary to rounding");
     }
     *out = p;
@@ -223,13 +260,20 @@ static alm_err fit_best(const alm_past *past, alm_arena *arena, void **out, alm_
     ready r;
     almi_arima_model model;
     ALM_TRY(make_ready(past, NULL, arena, &r, error));
-    r.series.season = past->season > ALM_ARIMA_SEASON_MAX ? 1 : past->season;
-    arima *p = almi_arima_search(&r.series, arena, &model)
-                   ? make_state(&r, past, NULL, &model, arena)
-                   : NULL;
-    if (!p) {
+    bool is_long = past->season > ALM_ARIMA_SEASON_MAX;
+    size_t pairs = 0;
+    bool found = is_long ? almi_arima_search_fourier(&r.series, arena, &model, &pairs)
+                         : almi_arima_search(&r.series, arena, &model);
+    arima *p = found ? make_state(&r, &model, arena) : NULL;
+    if (pairs > 0) {
+        p->pairs = pairs;
+        p->cycle = past->season;
+        fill_profile(p, arena);
+    }
+    if (!p || !pass_all(p, &r, past, arena)) {
         mean_of_known(&r.series, arena, &model);
-        p = make_state(&r, past, NULL, &model, arena);
+        p = make_state(&r, &model, arena);
+        alm_assert(pass_all(p, &r, past, arena));
     }
     *out = p;
     return ALM_OK;
@@ -263,7 +307,8 @@ void alm_arima_describe(const void *of, alm_arima_facts *out)
     size_t count = almi_arma_count(&m->order);
     double n = (double)m->known;
     *out = (alm_arima_facts){.order = m->order,
-                             .season = m->season,
+                             .season = p->pairs > 0 ? p->cycle : m->season,
+                             .fourier = p->pairs,
                              .count = count + m->regressors,
                              .log_likelihood = p->log_likelihood,
                              .aicc = m->aicc + 2 * n * alm_log(p->factor),
@@ -274,7 +319,7 @@ void alm_arima_describe(const void *of, alm_arima_facts *out)
     if (m->order.has_constant) {
         out->coefficient[count++] = m->b[m->regressors - 1] * p->factor;
     }
-    for (size_t k = 0; k < p->regressors.count; k++) {
+    for (size_t k = 0; k + m->order.has_constant < m->regressors; k++) {
         out->coefficient[count++] = m->b[k] * p->factor;
     }
 }

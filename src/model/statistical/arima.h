@@ -9,13 +9,15 @@
  * there is none. Its regressor is 1, or the number of the period, from 1.
  *
  * THE FIT. Partial autocorrelations, not coefficients, are searched, so that what comes out is
- * stationary and invertible. The exact likelihood is a sum of squares (arima_likelihood.h), which
- * Levenberg and Marquardt's method minimises (num/least_squares.h); constants and coefficients of
- * regressors are solved for at every step. Values that are not known are left to the likelihood:
- * integrated out, never filled in.
+ * stationary and invertible. The exact likelihood is a sum of squares and a determinant
+ * (arima_likelihood.h), so Levenberg and Marquardt's method finds its maximum (arima_minimise.h);
+ * constants and coefficients of regressors are solved for at every step. Values that are not known
+ * are left to the likelihood: integrated out, never filled in.
  *
- * LONG PASTS AND SEASONS. Of a past only the newest ALM_ARIMA_COUNT_MAX periods are looked at. A
- * season beyond ALM_ARIMA_SEASON_MAX periods has no part in a model: `alm_arima` leaves it out, and
+ * LONG PASTS AND SEASONS. Of a past only the newest ALM_ARIMA_COUNT_MAX periods are looked at, and
+ * where more than 16 of them are not known, the newest ALM_ARIMA_GAPS_COUNT_MAX / season. A season
+ * beyond ALM_ARIMA_SEASON_MAX periods is not differenced and has no coefficients: `alm_arima` gives
+ * it Fourier terms as regressors, by the rule of arima_fourier.h (the facts say how many pairs),
  * `alm_arima_fit` refuses the order. */
 #ifndef ALM_MODEL_STATISTICAL_ARIMA_H
 #define ALM_MODEL_STATISTICAL_ARIMA_H
@@ -23,6 +25,7 @@
 #include "model/statistical/statistical.h"
 
 #define ALM_ARIMA_COUNT_MAX 10000
+#define ALM_ARIMA_GAPS_COUNT_MAX 12000 /* divided by the season */
 #define ALM_ARIMA_SEASON_MAX 24
 #define ALM_ARIMA_ORDER_MAX 12         /* of p, q */
 #define ALM_ARIMA_SEASONAL_ORDER_MAX 3 /* of P, Q */
@@ -48,7 +51,9 @@ typedef struct alm_regressors {
 typedef struct alm_arima_facts {
     alm_arima_order order;
     size_t season;
-    size_t count; /* coefficients: ar, ma, seasonal ar, seasonal ma, constant, regressors */
+    size_t fourier; /* pairs of sine and cosine of a long season; 0: none */
+    size_t count;   /* coefficients: ar, ma, seasonal ar, seasonal ma, constant, regressors (or sine
+                       and cosine of the whole season, of half of it, ..) */
     double coefficient[ALM_ARIMA_COEFFICIENTS_MAX];
     double log_likelihood, aicc;
     double variance; /* of an error: sum of squares / values, as R's `arima` states it */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "num/elementary.h"
+
 #define DIFFUSE 1e7   /* variance of a first value that is not known */
 #define SETTLED 1e-12 /* variances below this are 0 */
 
@@ -149,34 +151,90 @@ static void condition(almi_filter *f, const double *gain, double variance)
     f->is_settled = largest < SETTLED;
 }
 
-double almi_filter_move(almi_filter *f, double y, double *out)
+/* A period of the covariance, which does not depend on values. What is returned is the variance of
+ * the value; `*gain` what an error does to the state, or NULL where it is that of the model. */
+static double pass_covariance(almi_filter *f, bool is_known, const double **gain)
 {
-    double mean = next_mean(f, f->s);
-    bool is_known = !isnan(y);
-    double variance = 1;
+    *gain = NULL;
     if (f->is_settled && is_known) {
-        (void)advance(f, f->s, y - mean);
-    } else {
-        double *gain = f->work + f->size * f->size;
-        if (f->is_settled) {
-            memset(f->p, 0, f->size * f->size * sizeof(double));
-            f->is_settled = false;
-        }
-        variance = advance_covariance(f, gain);
-        (void)advance(f, f->s, 0);
-        double part = is_known ? (y - mean) / variance : 0;
-        for (size_t i = 0; is_known && i < f->size; i++) {
-            f->s[i] += part * gain[i];
-        }
-        if (is_known) {
-            condition(f, gain, variance);
-        }
+        return 1;
+    }
+    double *room = f->work + f->size * f->size;
+    if (f->is_settled) {
+        memset(f->p, 0, f->size * f->size * sizeof(double));
+        f->is_settled = false;
+    }
+    double variance = advance_covariance(f, room);
+    if (is_known) {
+        condition(f, room, variance);
+    }
+    *gain = room;
+    return variance;
+}
+
+/* The same period of a state. Returns the error of the value, 0 where it is not known. */
+static double pass_state(const almi_filter *f, double *s, double y, const double *gain,
+                         double variance)
+{
+    bool is_known = !isnan(y);
+    double e = is_known ? y - next_mean(f, s) : 0;
+    (void)advance(f, s, gain ? 0 : e);
+    for (size_t i = 0; gain && is_known && i < f->size; i++) {
+        s[i] += e / variance * gain[i];
     }
     if (is_known && f->size > f->width) {
-        f->s[f->width] = y;
+        s[f->width] = y;
     }
-    *out = variance;
-    return is_known ? (y - mean) / sqrt(variance) : 0;
+    return e;
+}
+
+void almi_filter_move(almi_filter *f, double y)
+{
+    const double *gain = NULL;
+    double variance = pass_covariance(f, !isnan(y), &gain);
+    (void)pass_state(f, f->s, y, gain, variance);
+}
+
+/* The first values of a column that is not y: all are known. */
+static void start_column(const almi_filter *f, const double *column, double *s)
+{
+    size_t depth = f->size - f->width;
+    memset(s, 0, f->size * sizeof(double));
+    for (size_t k = 0; k < depth; k++) {
+        s[f->width + k] = column[depth - 1 - k];
+    }
+}
+
+bool almi_filter_whiten(almi_filter *f, const almi_columns *c, alm_arena *scratch, double *out,
+                        double *log_det)
+{
+    size_t depth = f->size - f->width;
+    size_t n = c->n - depth;
+    double *s = ALM_NEW_ARRAY(scratch, double, c->count * f->size);
+    double sum = 0;
+    if (!almi_filter_start(f, c->y, scratch)) {
+        return false;
+    }
+    for (size_t t = 0; t < depth; t++) {
+        sum -= isnan(c->y[t]) ? alm_log(DIFFUSE) : 0;
+    }
+    for (size_t k = 0; k < c->count; k++) {
+        start_column(f, c->x + k * c->n, s + k * f->size);
+    }
+    for (size_t t = 0; t < n; t++) {
+        const double *gain = NULL;
+        double y = c->y[depth + t];
+        double variance = pass_covariance(f, !isnan(y), &gain);
+        double deviation = sqrt(variance);
+        sum += isnan(y) || variance == 1 ? 0 : alm_log(variance);
+        out[t] = pass_state(f, f->s, y, gain, variance) / deviation;
+        for (size_t k = 0; k < c->count; k++) {
+            double x = isnan(y) ? y : c->x[k * c->n + depth + t];
+            out[(k + 1) * n + t] = pass_state(f, s + k * f->size, x, gain, variance) / deviation;
+        }
+    }
+    *log_det = sum;
+    return true;
 }
 
 void almi_filter_mean(const almi_filter *f, size_t steps, double *out)

@@ -32,9 +32,20 @@ void almi_filter_init(almi_filter *f, const almi_arma *arma, const almi_terms *d
 /* first: difference->degree values, oldest first. False: as almi_arma_covariance. */
 bool almi_filter_start(almi_filter *f, const double *first, alm_arena *scratch);
 
-/* The period passes with value y, or NaN. Returns the error in standard deviations, 0 where y is
- * not known; *variance: of the value before it was known. */
-double almi_filter_move(almi_filter *f, double y, double *variance);
+/* The period passes with value y, or NaN. */
+void almi_filter_move(almi_filter *f, double y);
+
+typedef struct almi_columns { /* of n periods each */
+    size_t n, count;
+    const double *y; /* NaN: not known */
+    const double *x; /* count x n, row-major; known */
+} almi_columns;
+
+/* From the start through all of y, with columns that pass as y does: out is (1 + count) x (n -
+ * difference->degree), errors of variance 1, 0 where y is not known. The inner products are those
+ * of the inverse covariance of the known values, *log_det of its determinant. */
+bool almi_filter_whiten(almi_filter *f, const almi_columns *columns, alm_arena *scratch,
+                        double *out, double *log_det);
 
 void almi_filter_mean(const almi_filter *f, size_t steps, double *out);
 /* Variances of the values of the next periods. */

@@ -7,6 +7,7 @@
 
 #define SEASON_STRENGTH .64
 #define ROOT_MIN 1.01
+#define ROOT_MIN_MA 1.001
 #define SHARE 3 /* values for each lag that may have a coefficient */
 
 typedef struct search {
@@ -16,6 +17,7 @@ typedef struct search {
     almi_arima_model best;
     bool found;
     size_t models;
+    double work;
     bool tried[2][ALMI_AUTO_SEASONAL_ORDER_MAX + 1][ALMI_AUTO_SEASONAL_ORDER_MAX + 1]
               [ALMI_AUTO_ORDER_MAX + 1][ALMI_AUTO_ORDER_MAX + 1];
 } search;
@@ -27,7 +29,7 @@ static bool try_order(search *s, const alm_arima_order *order)
                       order->seasonal_p <= s->limit.seasonal_p &&
                       order->seasonal_q <= s->limit.seasonal_q &&
                       (s->limit.has_constant || !order->has_constant);
-    if (!is_allowed || s->models >= ALMI_AUTO_MODELS_MAX) {
+    if (!is_allowed || s->models >= ALMI_AUTO_MODELS_MAX || s->work > ALMI_AUTO_WORK_MAX) {
         return false;
     }
     bool *tried = &s->tried[order->has_constant][order->seasonal_p][order->seasonal_q][order->p]
@@ -39,9 +41,12 @@ static bool try_order(search *s, const alm_arima_order *order)
     s->models++;
     almi_arima_model model;
     alm_arena_reset(s->scratch);
-    if (!almi_arima_maximise(s->sample, order, s->arena, s->scratch, &model) ||
-        !isfinite(model.aicc) || (s->found && !(model.aicc < s->best.aicc)) ||
-        !almi_roots_are_beyond(order, s->sample->season, model.arma, ROOT_MIN)) {
+    if (!almi_arima_maximise(s->sample, order, ALMI_GAIN_ROUGH, s->arena, s->scratch, &model)) {
+        return false;
+    }
+    s->work += model.work;
+    if (!isfinite(model.aicc) || (s->found && !(model.aicc < s->best.aicc)) ||
+        !almi_roots_are_beyond(order, model.arma, ROOT_MIN, ROOT_MIN_MA)) {
         return false;
     }
     s->best = model;
@@ -136,9 +141,11 @@ bool almi_arima_search(const almi_series *series, alm_arena *arena, almi_arima_m
         while (s.found && try_neighbours(&s)) {
         }
     }
-    alm_arena_destroy(s.scratch);
     if (s.found) {
-        *out = s.best;
+        alm_arena_reset(s.scratch);
+        s.found = almi_arima_maximise(&sample, &s.best.order, ALMI_GAIN_FINE, arena, s.scratch,
+                                      out);
     }
+    alm_arena_destroy(s.scratch);
     return s.found;
 }

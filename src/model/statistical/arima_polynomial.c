@@ -109,19 +109,15 @@ static bool is_stationary(double *c, size_t count)
     return true;
 }
 
-bool almi_roots_are_beyond(const alm_arima_order *order, size_t season, const double *coefficient,
-                           double radius)
+bool almi_roots_are_beyond(const alm_arima_order *order, const double *coefficient, double of_ar,
+                           double of_ma)
 {
     const size_t COUNTS[] = {order->p, order->q, order->seasonal_p, order->seasonal_q};
-    double seasonal = 1;
-    for (size_t i = 0; i < season; i++) {
-        seasonal *= radius;
-    }
     for (size_t i = 0; i < 4; i++) {
         double scaled[ALM_ARIMA_ORDER_MAX];
         double power = 1;
         for (size_t k = 0; k < COUNTS[i]; k++) {
-            power *= i < 2 ? radius : seasonal;
+            power *= i % 2 ? of_ma : of_ar;
             scaled[k] = (i % 2 ? -1 : 1) * power * coefficient[k];
         }
         if (!is_stationary(scaled, COUNTS[i])) {

@@ -33,9 +33,9 @@ void almi_arma_coefficients(const alm_arima_order *order, const double *x, doubl
 /* u_t = sum c u_{t - lag} + w_t undoes the differences. */
 void almi_difference_terms(const alm_arima_order *order, size_t season, almi_terms *out);
 
-/* Are the roots of all four polynomials farther than `radius` from 0? Not seasonal ones in B. */
-bool almi_roots_are_beyond(const alm_arima_order *order, size_t season, const double *coefficient,
-                           double radius);
+/* Are the roots of the polynomials, seasonal ones in B^m, farther than this from 0? */
+bool almi_roots_are_beyond(const alm_arima_order *order, const double *coefficient, double of_ar,
+                           double of_ma);
 
 /* V: width x width, of the state that holds what is known of the periods to come when the past is:
  * x_i(t) = sum_{k >= i} ar_k w_{t+i-k} + ma_k a_{t+i-k}, i = 1 .. width, errors of variance 1.

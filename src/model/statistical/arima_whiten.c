@@ -3,23 +3,23 @@
 #include <math.h>
 #include <string.h>
 
-#include "num/cholesky.h"
 #include "num/elementary.h"
 
 #define LOG_2 0.6931471805599453
+#define QUIET 1e-18 /* of a response to 1 */
 #define SINGULAR 1e-13 /* a pivot below this part of its variance is 0 */
 
 void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena *arena)
 {
     size_t r = width_max;
     *w = (almi_whitener){.n = n, .room = r};
-    w->l = ALM_NEW_ARRAY(arena, double, r * r);
+    w->u = ALM_NEW_ARRAY(arena, double, r * r);
     w->factor = ALM_NEW_ARRAY(arena, double, r * r);
     w->gram = ALM_NEW_ARRAY(arena, double, r * r);
     w->product = ALM_NEW_ARRAY(arena, double, r * r);
     w->state = ALM_NEW_ARRAY(arena, double, 2 * r);
-    w->response = ALM_NEW_ARRAY(arena, double, n);
     /* Zeros before and behind the values, for lags that reach over the end. */
+    w->response = ALM_NEW_ARRAY(arena, double, r + n);
     w->forward = ALM_NEW_ARRAY(arena, double, r + n);
     w->backward = ALM_NEW_ARRAY(arena, double, n + r);
     w->scratch = ALM_NEW_ARRAY(arena, double, r * r + 6 * (r + 2));
@@ -37,12 +37,20 @@ static void divide_forward(const almi_terms *ma, double *v, size_t n)
     }
 }
 
-/* Z'a, the first `width` of a / ma(1/B), backward in time; zeros lie behind the values. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Z'a, the first `width` of a / ma(1/B), backward in time from where the response reaches; zeros
+ * lie behind. */
 static void divide_backward(almi_whitener *w, const double *a, double *out)
 {
     const almi_terms *ma = &w->arma->ma;
     double *v = w->backward;
-    for (size_t t = w->n; t-- > 0;) {
+    size_t count = smaller(w->n, w->reach + w->width);
+    memset(v + count, 0, smaller(w->room, w->n + w->room - count) * sizeof(double));
+    for (size_t t = count; t-- > 0;) {
         double sum = a[t];
         for (size_t k = 0; k < ma->count; k++) {
             sum -= ma->c[k] * v[t + ma->lag[k]];
@@ -54,25 +62,65 @@ static void divide_backward(almi_whitener *w, const double *a, double *out)
     }
 }
 
-/* V = L L' of a matrix that may be singular, in place; zeros above. */
-static void factor_semidefinite(double *v, size_t n)
+/* target -= c source: rows are contiguous, and no sum waits for the one before. */
+static void subtract(double *restrict target, const double *restrict source, double c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        target[i] -= c * source[i];
+    }
+}
+
+static double product(const double *a, const double *b, size_t n)
+{
+    double lane[4] = {0};
+    size_t t = 0;
+    for (; t + 4 <= n; t += 4) {
+        for (size_t l = 0; l < 4; l++) {
+            lane[l] += a[t + l] * b[t + l];
+        }
+    }
+    for (; t < n; t++) {
+        lane[0] += a[t] * b[t];
+    }
+    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+}
+
+/* Upper triangle of a = U'U in place, of a matrix that may be singular: pivots below `part` of
+ * their variance are 0. num/cholesky.h takes sums, each waiting for the one before: slower at
+ * these sizes, and this is where the time goes. */
+static void factor_upper(double *a, size_t n, double part)
 {
     for (size_t j = 0; j < n; j++) {
-        double *row = v + j * n;
+        double *row = a + j * n;
         double variance = row[j];
-        double pivot = variance;
-        for (size_t k = 0; k < j; k++) {
-            double sum = row[k];
-            const double *other = v + k * n;
-            for (size_t i = 0; i < k; i++) {
-                sum -= row[i] * other[i];
-            }
-            row[k] = other[k] > 0 ? sum / other[k] : 0;
-            pivot -= row[k] * row[k];
+        for (size_t i = 0; i < j; i++) {
+            variance += a[i * n + j] * a[i * n + j];
         }
-        row[j] = pivot > SINGULAR * variance ? sqrt(pivot) : 0;
-        memset(row + j + 1, 0, (n - j - 1) * sizeof(double));
+        double pivot = row[j] > part * variance ? sqrt(row[j]) : 0;
+        for (size_t k = j; k < n; k++) {
+            row[k] = pivot > 0 ? row[k] / pivot : 0;
+        }
+        for (size_t i = j + 1; i < n; i++) {
+            subtract(a + i * n + i, row + i, row[i], n - i);
+        }
     }
+}
+
+/* As divide_forward, of a z that is 0 from some period on, until no more comes that counts. Returns
+ * how far that is. */
+static size_t respond(const almi_terms *ma, double *z, size_t n)
+{
+    size_t quiet = 0;
+    size_t t = 0;
+    for (; t < n && quiet <= ma->degree; t++) {
+        double sum = z[t];
+        for (size_t k = 0; k < ma->count; k++) {
+            sum -= ma->c[k] * *(z + t - ma->lag[k]);
+        }
+        z[t] = sum;
+        quiet = fabs(sum) < QUIET ? quiet + 1 : 0;
+    }
+    return t;
 }
 
 /* Z'Z: the first row, and H_{i+1,j+1} = H_ij - z_{n-1-i} z_{n-1-j}, z the impulse response. */
@@ -80,49 +128,72 @@ static void fill_gram(almi_whitener *w)
 {
     size_t r = w->width;
     size_t n = w->n;
-    double *z = w->forward + w->room;
+    double *z = w->response + w->room;
     double *h = w->gram;
     memset(z, 0, n * sizeof(double));
     z[0] = 1;
-    divide_forward(&w->arma->ma, z, n);
-    memcpy(w->response, z, n * sizeof(double));
-    divide_backward(w, w->response, h);
+    w->reach = respond(&w->arma->ma, z, n);
+    divide_backward(w, z, h);
     for (size_t i = 0; i + 1 < r; i++) {
         h[(i + 1) * r] = h[i + 1];
         for (size_t j = 0; j + 1 < r; j++) {
-            double last = i < n && j < n ? w->response[n - 1 - i] * w->response[n - 1 - j] : 0;
+            double last = i < n && j < n ? z[n - 1 - i] * z[n - 1 - j] : 0;
             bool is_inside = i + 1 < n && j + 1 < n;
             h[(i + 1) * r + j + 1] = is_inside ? h[i * r + j] - last : 0;
         }
     }
 }
 
-/* I + L' Z'Z L, its lower triangle. */
+/* I + U Z'Z U' (U' = L), its upper triangle. */
 static void fill_system(almi_whitener *w)
 {
     size_t r = w->width;
+    memset(w->product, 0, r * r * sizeof(double));
     for (size_t i = 0; i < r; i++) {
-        double *row = w->product + i * r;
-        memset(row, 0, r * sizeof(double));
-        for (size_t k = 0; k < r; k++) {
-            double h = w->gram[i * r + k];
-            for (size_t j = 0; j <= k; j++) {
-                row[j] += h * w->l[k * r + j];
-            }
+        for (size_t k = i; k < r; k++) {
+            subtract(w->product + i * r, w->gram + k * r, -w->u[i * r + k], r);
+        }
+        for (size_t j = i; j < r; j++) {
+            w->factor[i * r + j] = (i == j) + product(w->product + i * r + j, w->u + j * r + j,
+                                                      r - j);
         }
     }
+}
+
+/* Without an autoregressive part the state is b_i = sum_{k >= i} ma_k a_{i-k}: L has the element
+ * ma_{i+j-1}, which is few elements. */
+static void fill_sparse_system(almi_whitener *w)
+{
+    const almi_terms *ma = &w->arma->ma;
+    size_t r = w->width;
+    memset(w->product, 0, r * r * sizeof(double));
     memset(w->factor, 0, r * r * sizeof(double));
-    for (size_t k = 0; k < r; k++) {
-        for (size_t i = 0; i <= k; i++) {
-            double l = w->l[k * r + i];
-            for (size_t j = 0; j <= i; j++) {
-                w->factor[i * r + j] += l * w->product[k * r + j];
-            }
+    for (size_t k = 0; k < ma->count; k++) {
+        for (size_t i = 0; i < ma->lag[k]; i++) {
+            subtract(w->product + i * r, w->gram + (ma->lag[k] - 1 - i) * r, -ma->c[k], r);
         }
     }
     for (size_t i = 0; i < r; i++) {
-        w->factor[i * r + i] += 1;
+        double *row = w->factor + i * r;
+        for (size_t k = 0; k < ma->count; k++) {
+            for (size_t j = i; j < ma->lag[k]; j++) {
+                row[j] += ma->c[k] * w->product[i * r + ma->lag[k] - 1 - j];
+            }
+        }
+        row[i] += 1;
     }
+}
+
+static double log_det_of(const double *factor, size_t n)
+{
+    double mantissa = 1;
+    int64_t exponent = 0;
+    for (size_t i = 0; i < n; i++) {
+        int more = 0;
+        mantissa = frexp(mantissa * factor[i * (n + 1)], &more);
+        exponent += more;
+    }
+    return 2 * (alm_log(mantissa) + (double)exponent * LOG_2);
 }
 
 bool almi_whitener_set(almi_whitener *w, const almi_arma *arma)
@@ -132,27 +203,59 @@ bool almi_whitener_set(almi_whitener *w, const almi_arma *arma)
     w->arma = arma;
     w->width = r;
     w->log_det = 0;
+    w->is_sparse = arma->ar.count == 0;
     if (r == 0) {
         return true;
     }
-    if (!almi_arma_covariance(arma, w->scratch, w->l)) {
-        return false;
+    if (!w->is_sparse) {
+        if (!almi_arma_covariance(arma, w->scratch, w->u)) {
+            return false;
+        }
+        factor_upper(w->u, r, SINGULAR);
     }
-    factor_semidefinite(w->l, r);
     fill_gram(w);
-    fill_system(w);
-    if (alm_cholesky_factor(w->factor, r, NULL) != ALM_OK) {
-        return false;
+    if (w->is_sparse) {
+        fill_sparse_system(w);
+    } else {
+        fill_system(w);
     }
-    double mantissa = 1;
-    int64_t exponent = 0;
+    factor_upper(w->factor, r, 0);
+    w->log_det = log_det_of(w->factor, r);
+    return isfinite(w->log_det);
+}
+
+/* L' v, or L v. */
+static void times_l(const almi_whitener *w, bool is_transposed, const double *v, double *out)
+{
+    size_t r = w->width;
+    const almi_terms *ma = &w->arma->ma;
+    memset(out, 0, r * sizeof(double));
+    for (size_t k = 0; w->is_sparse && k < ma->count; k++) { /* symmetric */
+        for (size_t i = 0; i < ma->lag[k]; i++) {
+            out[i] += ma->c[k] * v[ma->lag[k] - 1 - i];
+        }
+    }
+    for (size_t i = 0; !w->is_sparse && i < r; i++) {
+        if (is_transposed) {
+            out[i] = product(w->u + i * r + i, v + i, r - i);
+        } else {
+            subtract(out + i, w->u + i * r + i, -v[i], r - i);
+        }
+    }
+}
+
+static void solve(const almi_whitener *w, double *v)
+{
+    size_t r = w->width;
     for (size_t i = 0; i < r; i++) {
-        int more = 0;
-        mantissa = frexp(mantissa * w->factor[i * r + i], &more);
-        exponent += more;
+        const double *row = w->factor + i * r;
+        v[i] /= row[i];
+        subtract(v + i + 1, row + i + 1, v[i], r - i - 1);
     }
-    w->log_det = 2 * (alm_log(mantissa) + (double)exponent * LOG_2);
-    return true;
+    for (size_t i = r; i-- > 0;) {
+        const double *row = w->factor + i * r;
+        v[i] = (v[i] - product(row + i + 1, v + i + 1, r - i - 1)) / row[i];
+    }
 }
 
 /* ar(B) w, with zeros before the first. */
@@ -177,26 +280,17 @@ void almi_whiten(almi_whitener *w, const double *values, double *out)
     if (r > 0) {
         double *c = w->state;
         double *u = out + n;
-        memcpy(out, v, n * sizeof(double));
+        double *effect = w->response + w->room; /* of the state: Z L u */
+        size_t count = smaller(n, w->reach + r);
         divide_forward(&w->arma->ma, v, n);
         divide_backward(w, v, c);
-        for (size_t j = 0; j < r; j++) {
-            double sum = 0;
-            for (size_t i = j; i < r; i++) {
-                sum += w->l[i * r + j] * c[i];
-            }
-            u[j] = sum;
-        }
-        alm_cholesky_solve(w->factor, r, u, 1);
-        memcpy(v, out, n * sizeof(double));
-        for (size_t i = 0; i < r && i < n; i++) {
-            double b = 0;
-            for (size_t j = 0; j <= i; j++) {
-                b += w->l[i * r + j] * u[j];
-            }
-            v[i] -= b;
-        }
-        divide_forward(&w->arma->ma, v, n);
+        times_l(w, true, c, u);
+        solve(w, u);
+        times_l(w, false, u, c);
+        memset(effect, 0, count * sizeof(double));
+        memcpy(effect, c, smaller(r, n) * sizeof(double));
+        divide_forward(&w->arma->ma, effect, count);
+        subtract(v, effect, 1, count);
     }
     memcpy(out, v, n * sizeof(double));
 }

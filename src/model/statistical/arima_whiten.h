@@ -9,9 +9,10 @@
  *   w' R^-1 w = |a|^2 + |u|^2,   |R| = |I + L' Z'Z L|
  *
  * with R the covariance of w for errors of variance 1. Z' is a recursion backwards in time (the
- * backcasting of Box and Jenkins), and Z'Z follows from its first row, so the exact likelihood
- * takes a few passes over the values and width^3 / 2 steps, where a Kalman filter takes width^2
- * steps for each value. Both are the same number (a test). */
+ * backcasting of Box and Jenkins), and Z'Z follows from its first row. Responses that have fallen
+ * to nothing are not followed further, so the exact likelihood takes one to three passes over the
+ * values and some width^3 steps, where a Kalman filter takes width^2 steps for each value. Both
+ * are the same number (a test). */
 #ifndef ALM_MODEL_STATISTICAL_ARIMA_WHITEN_H
 #define ALM_MODEL_STATISTICAL_ARIMA_WHITEN_H
 
@@ -20,10 +21,12 @@
 typedef struct almi_whitener {
     size_t n, room; /* values; the largest width */
     size_t width;   /* of the model it is ready for */
+    size_t reach;   /* periods until the response to an error is over */
     const almi_arma *arma;
+    bool is_sparse; /* no autoregressive part */
     double log_det; /* log |R| */
-    double *l;      /* width x width, lower */
-    double *factor; /* of I + L' Z'Z L, lower */
+    double *u;      /* L', upper; where not sparse */
+    double *factor; /* of I + L' Z'Z L, upper */
     double *response, *forward, *backward, *gram, *product, *state, *scratch;
 } almi_whitener;
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "model/statistical/apart.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/combination.h"
 #include "model/statistical/ets.h"
@@ -16,8 +17,16 @@ typedef struct choice {
     alm_choice_facts facts;
 } choice;
 
-static const alm_forecaster_kind *const MEMBERS[] = {&alm_ets_averaged, &alm_ces_averaged,
-                                                     &alm_theta_dynamic_optimised};
+/* For most pasts, and for long seasons that are there often enough. There, smoothing and the theta
+ * model would take the same indices out and be much the same; ARIMA of what is left is not. For
+ * other pasts it adds little and takes as long as all others ten times. 0: not a member. */
+static const struct {
+    const alm_forecaster_kind *kind;
+    double weight, weight_long;
+} MEMBERS[] = {{&alm_ets_averaged, 1, .5},
+               {&alm_ces_averaged, 1, 1},
+               {&alm_theta_dynamic_optimised, 1, 0},
+               {&alm_arima_apart, 0, .5}};
 #define MEMBER_COUNT (sizeof MEMBERS / sizeof MEMBERS[0])
 
 /* ---- fitting ---- */
@@ -81,25 +90,32 @@ static void note_weights(choice *c)
 }
 
 /* Indices of a long season are those of few years: of older ones they are others. */
-static alm_past newest_of(const alm_past *past)
+static bool cut_long(alm_past *past)
 {
     size_t limit = CYCLES_MAX * past->season;
-    bool is_cut = past->season > ALM_ETS_SEASON_MAX && past->count > limit;
-    size_t count = is_cut ? limit : past->count;
-    return (alm_past){past->y + (past->count - count), count, past->season};
+    if (past->season <= ALM_ETS_SEASON_MAX || past->count < limit) {
+        return false;
+    }
+    past->y += past->count - limit;
+    past->count = limit;
+    return true;
 }
 
 static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
 {
-    alm_past newest = newest_of(whole);
+    alm_past newest = *whole;
     const alm_past *past = &newest;
+    bool is_cut = cut_long(&newest);
     choice *c = ALM_NEW(arena, choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
     ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
     range seen = range_of(past);
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        alm_combination_part part = {MEMBERS[i], NULL, 1};
-        take(c, &part, fit_member(&part, past, seen, arena));
+        double weight = is_cut ? MEMBERS[i].weight_long : MEMBERS[i].weight;
+        alm_combination_part part = {MEMBERS[i].kind, NULL, weight};
+        if (weight > 0) {
+            take(c, &part, fit_member(&part, past, seen, arena));
+        }
     }
     take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
     alm_combination_even_out(&c->all);

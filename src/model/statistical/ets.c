@@ -7,6 +7,7 @@
 
 #define LOW ALMI_ETS_LOW
 #define SPARE 5     /* values beyond the parameters */
+#define SPARE_NAMED 2 /* where no other form competes */
 #define NEEDED 7    /* known values, for the form with the fewest parameters */
 #define CYCLES 2    /* whole seasons that a long season takes */
 #define STATE_MAX 1e150
@@ -160,6 +161,49 @@ static alm_err fit_best(const alm_past *past, alm_arena *arena, void **out, alm_
     *out = best ? best : mean_of_known(&adjusted, arena);
     return ALM_OK;
 }
+
+/* ---- forms with a name ---- */
+
+static alm_err fit_named(alm_ets_form form, const alm_past *past, alm_arena *arena, void **out,
+                         alm_error *error)
+{
+    alm_adjusted adjusted;
+    size_t season = 1;
+    ALM_TRY(prepare(past, 1, arena, &adjusted, &season, error));
+    if (season == 1 && form.season) {
+        form = (alm_ets_form){ALM_ETS_ADDITIVE, form.trend, ALM_ETS_NONE, form.is_damped};
+    }
+    size_t needed = almi_ets_parameters(&form, season) + SPARE_NAMED;
+    if (adjusted.known < needed) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "%zu known values are needed, %zu are there",
+                        needed, adjusted.known);
+    }
+    if (form.season == ALM_ETS_MULTIPLICATIVE && !is_positive(&adjusted)) {
+        return alm_fail(error, ALM_ERR_NUMERIC,
+                        "a multiplicative season needs values above 0; use holt_winters");
+    }
+    almi_ets *p = make(&adjusted, &form, season, arena);
+    if (!almi_ets_fit(&adjusted, p, arena)) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "the seasons are not whole enough for indices");
+    }
+    *out = p;
+    return ALM_OK;
+}
+
+#define NAMED(name, error, trend, season, damped)                                              \
+    static alm_err fit_##name(const alm_past *past, alm_arena *arena, void **out,              \
+                              alm_error *why)                                                  \
+    {                                                                                          \
+        return fit_named((alm_ets_form){ALM_ETS_##error, ALM_ETS_##trend, ALM_ETS_##season,    \
+                                        damped},                                               \
+                         past, arena, out, why);                                               \
+    }
+NAMED(ses, ADDITIVE, NONE, NONE, false)
+NAMED(holt, ADDITIVE, ADDITIVE, NONE, false)
+NAMED(holt_damped, ADDITIVE, ADDITIVE, NONE, true)
+NAMED(holt_winters, ADDITIVE, ADDITIVE, ADDITIVE, false)
+NAMED(holt_winters_multiplicative, MULTIPLICATIVE, ADDITIVE, MULTIPLICATIVE, false)
+#undef NAMED
 
 /* ---- the state ---- */
 
@@ -329,5 +373,13 @@ static double next(const void *of, double u)
     return p->form.error == ALM_ETS_MULTIPLICATIVE && y < 0 ? 0 : y;
 }
 
+#define KIND(name)                                                                           \
+    const alm_forecaster_kind alm_##name = {#name, fit_##name, update, mean, deviation, copy, \
+                                            next,  {0}}
+KIND(ses);
+KIND(holt);
+KIND(holt_damped);
+KIND(holt_winters);
+KIND(holt_winters_multiplicative);
 const alm_forecaster_kind alm_ets_averaged = ALM_COMBINATION_KIND("ets_averaged", fit_averaged);
 const alm_forecaster_kind alm_ets = {"ets", fit_best, update, mean, deviation, copy, next, {0}};

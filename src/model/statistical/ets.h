@@ -51,6 +51,15 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5]);
  * known where no form has enough values. */
 extern const alm_forecaster_kind alm_ets;
 
+/* One form each, under its usual name. Without a season (or with one that is taken out) Holt's and
+ * Winters' is Holt's. Winters' multiplicative one minimises relative errors, ETS(M,A,M), and takes
+ * values above 0 only (ALM_ERR_NUMERIC). */
+extern const alm_forecaster_kind alm_ses;          /* simple: ETS(A,N,N) */
+extern const alm_forecaster_kind alm_holt;         /* and a trend: ETS(A,A,N) */
+extern const alm_forecaster_kind alm_holt_damped;  /* ETS(A,Ad,N) */
+extern const alm_forecaster_kind alm_holt_winters; /* ETS(A,A,A) */
+extern const alm_forecaster_kind alm_holt_winters_multiplicative;
+
 /* All forms without a trend or with a damped one, weighted by how well they fit
  * (alm_combination_weigh, strength .1). A trend without damping goes on for ever, which few series
  * do. ALM_ERR_INCOMPLETE: no form has enough values. */

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "model/statistical/combination.h"
 #include "model/statistical/statistical_cases.h"
 
 #define A ALM_ETS_ADDITIVE
@@ -109,6 +110,85 @@ static void deviations_are_those_of_the_formulas(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* The names are those of the forms, and Holt's and Winters' is Holt's without a season. */
+static void forms_with_a_name_are_those_forms(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const alm_forecaster_kind *kind;
+        alm_ets_form form;
+        bool has_season;
+    } NAMED[] = {{&alm_ses, {A, N, N, false}, false},
+                 {&alm_holt, {A, A, N, false}, false},
+                 {&alm_holt_damped, {A, A, N, true}, false},
+                 {&alm_holt_winters, {A, A, A, false}, true},
+                 {&alm_holt_winters_multiplicative, {M, A, M, false}, true}};
+    alm_past seasonal = {AIR, sizeof AIR / sizeof AIR[0], 12};
+    alm_past plain = {AIR, sizeof AIR / sizeof AIR[0], 1};
+    for (size_t i = 0; i < sizeof NAMED / sizeof NAMED[0]; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_ets_form without = NAMED[i].has_season ? (alm_ets_form){A, A, N, false} : NAMED[i].form;
+        void *named = NULL, *form = NULL;
+        double a[15], b[15];
+        for (int k = 0; k < 2; k++) {
+            const alm_past *past = k ? &plain : &seasonal;
+            assert_int_equal(NAMED[i].kind->fit(past, arena, &named, NULL), ALM_OK);
+            assert_int_equal(alm_ets_fit(past, k ? &without : &NAMED[i].form, arena, &form, NULL),
+                             ALM_OK);
+            alm_ets.mean(named, 15, a);
+            alm_ets.mean(form, 15, b);
+            assert_memory_equal(a, b, sizeof a);
+        }
+        alm_arena_destroy(arena);
+    }
+}
+
+/* Averages lie among the forms, and one form alone where it fits far better. */
+static void averages_are_of_the_forms(void **unused)
+{
+    (void)unused;
+    alm_arena *arena = alm_arena_create(0);
+    alm_past past = {AIR, sizeof AIR / sizeof AIR[0], 12};
+    alm_ets_form best = {M, A, M, true};
+    void *all = NULL, *one = NULL;
+    double a[12], b[12];
+    assert_int_equal(alm_ets_averaged.fit(&past, arena, &all, NULL), ALM_OK);
+    assert_int_equal(alm_ets_fit(&past, &best, arena, &one, NULL), ALM_OK);
+    const alm_combination *c = all;
+    double sum = 0;
+    assert_true(c->count > 1);
+    for (size_t i = 0; i < c->count; i++) {
+        sum += c->part[i].weight;
+    }
+    assert_true(fabs(sum - 1) < 1e-12); /* rounding */
+    alm_ets_averaged.mean(all, 12, a);
+    alm_ets.mean(one, 12, b);
+    for (size_t h = 0; h < 12; h++) { /* other forms are a small part here */
+        assert_true(fabs(a[h] - b[h]) < .05 * b[h]);
+    }
+    alm_arena_destroy(arena);
+}
+
+/* A season of 52 is taken out before the fit and put back, as theta's is. */
+static void long_seasons_are_taken_out(void **unused)
+{
+    (void)unused;
+    double y[260];
+    double out[52];
+    for (size_t t = 0; t < 260; t++) {
+        y[t] = 100 + (t % 52 < 26 ? 10 : -10);
+    }
+    alm_arena *arena = alm_arena_create(0);
+    alm_past past = {y, 260, 52};
+    void *state = NULL;
+    assert_int_equal(alm_ets.fit(&past, arena, &state, NULL), ALM_OK);
+    alm_ets.mean(state, 52, out);
+    for (size_t h = 0; h < 52; h++) { /* indices are ratios of a moving mean: near, not equal */
+        assert_true(fabs(out[h] - y[h]) < 1);
+    }
+    alm_arena_destroy(arena);
+}
+
 static void forms_that_do_not_fit_are_refused(void **unused)
 {
     (void)unused;
@@ -131,6 +211,9 @@ int main(void)
         cmocka_unit_test(no_likelihood_is_below_that_of_r),
         cmocka_unit_test(an_exact_series_is_continued),
         cmocka_unit_test(deviations_are_those_of_the_formulas),
+        cmocka_unit_test(forms_with_a_name_are_those_forms),
+        cmocka_unit_test(averages_are_of_the_forms),
+        cmocka_unit_test(long_seasons_are_taken_out),
         cmocka_unit_test(forms_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "model/statistical/adjusted.h"
-#include "model/statistical/theta.h"
+#include "model/statistical/choice.h"
 #include "num/elementary.h"
 
 #define WINDOW_FIRST 11 /* cycles; 4 more for each season after it */
@@ -276,7 +276,7 @@ alm_err alm_mstl_fit(const alm_past *past, const size_t *seasons, size_t season_
     ALM_TRY(alm_adjust(past, 1, 0, arena, &scaled, error));
     mstl *s = ALM_NEW(arena, mstl);
     *s = (mstl){.factor = scaled.by.factor, .t = past->count,
-                .kind = &alm_theta_dynamic_optimised};
+                .kind = &alm_auto};
     s->facts.inflation = 1;
     s->facts.left_to = s->kind->name;
     choose_seasons(s, past->count, sorted, season_count);
@@ -338,6 +338,15 @@ static void deviation(const void *state, size_t steps, double *out)
     }
 }
 
+static double next(const void *state, double u)
+{
+    const mstl *s = state;
+    double middle = 0;
+    s->kind->mean(s->left, 1, &middle);
+    double far = s->kind->next(s->left, u) - middle;
+    return back_into(s, middle + s->facts.inflation * far, season_at(s, s->t)) * s->factor;
+}
+
 static void *copy(const void *state, alm_arena *arena, void *into)
 {
     const mstl *from = state;
@@ -353,4 +362,5 @@ void alm_mstl_describe(const void *state, alm_mstl_facts *out)
     *out = ((const mstl *)state)->facts;
 }
 
-const alm_forecaster_kind alm_mstl = {"mstl", fit, update, mean, deviation, copy, NULL, {0}};
+const alm_forecaster_kind alm_mstl = {"mstl", fit, update, mean, deviation, copy, next,
+                                      {.is_surprised = true}}; /* as alm_auto */

@@ -8,7 +8,7 @@
  *
  * THE FORECASTER is the rule for long seasons and for several ones, where exponential smoothing and
  * ARIMA would have hundreds of states: the seasons go on as they are, and what they leave is
- * forecast without a season (DOTM, theta.h). Where all values are above 0, and the largest is below
+ * forecast without a season, by alm_auto (choice.h). Where all values are above 0, and the largest is below
  * a million times the smallest, it is their logarithms that are decomposed, so that a season is a
  * ratio; else it is added.
  *

@@ -1,6 +1,6 @@
 /* naive.c: the newest value, and what is hardly more than that.
  *
- * All five are a level that stays (or the newest value of each phase), a slope or none, and the
+ * All six are a level that stays (or the newest value of each phase), a slope or none, and the
  * squares of the errors one period ahead, which add up as the formulas say (FPP3, table 5.2). */
 #include <math.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 
 #define NAIVE2_CYCLES 3 /* whole seasons, as the M4 competition asks for */
 
-typedef enum naive_rule { NEWEST, OF_SEASON, WITH_DRIFT, MEAN } naive_rule;
+typedef enum naive_rule { NEWEST, OF_SEASON, WITH_DRIFT, MEAN, WINDOW } naive_rule;
 
 typedef struct naive {
     naive_rule rule;
     alm_adjustment by;
     size_t t;       /* periods that are over */
-    size_t season;  /* of OF_SEASON; else 1 */
+    size_t season;  /* of OF_SEASON, and the window of WINDOW; else 1 */
     double *newest; /* by phase, of adjusted values; NaN: none was known */
     size_t *since;  /* by phase: the period of the newest */
     double any;     /* the newest of all */
@@ -35,15 +35,30 @@ static double slope(const naive *s)
                : 0;
 }
 
+/* Of what is known in the newest `season` periods; the newest value where nothing is. */
+static double window_mean(const naive *s)
+{
+    double sum = 0;
+    double known = 0;
+    for (size_t k = 0; k < s->season; k++) {
+        if (!isnan(s->newest[k]) && s->since[k] + s->season >= s->t) {
+            sum += s->newest[k];
+            known++;
+        }
+    }
+    return known > 0 ? sum / known : s->any;
+}
+
 static void take(naive *s, double y)
 {
     size_t phase = s->t % s->season;
+    bool is_window = s->rule == WINDOW;
+    double before = is_window && s->t >= s->season ? window_mean(s) : s->newest[phase];
     size_t t = s->t++;
     if (isnan(y)) {
         return;
     }
-    double before = s->newest[phase];
-    if (!isnan(before) && s->since[phase] + s->season == t) {
+    if (!isnan(before) && (is_window ? t >= s->season : s->since[phase] + s->season == t)) {
         s->errors += (y - before) * (y - before);
         s->error_count++;
     }
@@ -64,7 +79,8 @@ static alm_err fit(naive_rule rule, size_t cycles, const alm_past *past, alm_are
     alm_adjusted adjusted;
     ALM_TRY(alm_adjust(past, 1, cycles, arena, &adjusted, error));
     naive *s = ALM_NEW(arena, naive);
-    size_t season = rule == OF_SEASON ? past->season : 1;
+    size_t window = past->season > 1 ? past->season : ALM_WINDOW_WITHOUT_SEASON;
+    size_t season = rule == OF_SEASON ? past->season : rule == WINDOW ? window : 1;
     *s = (naive){.rule = rule, .by = adjusted.by, .season = season,
                  .newest = ALM_NEW_ARRAY(arena, double, season),
                  .since = ALM_NEW_ARRAY(arena, size_t, season)};
@@ -99,6 +115,11 @@ static alm_err fit_mean(const alm_past *past, alm_arena *arena, void **state, al
     return fit(MEAN, 0, past, arena, state, error);
 }
 
+static alm_err fit_window(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
+{
+    return fit(WINDOW, 0, past, arena, state, error);
+}
+
 static alm_err fit_naive2(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
 {
     return fit(NEWEST, NAIVE2_CYCLES, past, arena, state, error);
@@ -114,6 +135,9 @@ static double ahead(const naive *s, size_t h)
 {
     if (s->rule == MEAN) {
         return s->first + s->sum / (double)s->known;
+    }
+    if (s->rule == WINDOW) {
+        return window_mean(s);
     }
     double newest = s->newest[(s->t + h - 1) % s->season];
     if (isnan(newest)) {
@@ -141,7 +165,7 @@ static double variance_ahead(const naive *s, size_t h)
         return (double)NAN;
     }
     double one = s->errors / (double)s->error_count;
-    double times = (double)((h - 1) / s->season + 1);
+    double times = s->rule == WINDOW ? 1 : (double)((h - 1) / s->season + 1);
     if (s->rule == WITH_DRIFT) {
         size_t span = s->since[0] - s->first_t;
         double centred = one - slope(s) * slope(s);
@@ -183,3 +207,5 @@ const alm_forecaster_kind alm_seasonal_naive = KIND("seasonal_naive", fit_of_sea
 const alm_forecaster_kind alm_drift = KIND("drift", fit_drift);
 const alm_forecaster_kind alm_mean_of_all = KIND("mean", fit_mean);
 const alm_forecaster_kind alm_naive2 = KIND("naive2", fit_naive2);
+const alm_forecaster_kind alm_window_mean = {"window_mean", fit_window, update, mean, deviation,
+                                             copy, NULL, {.is_surprised = true}}; /* it forgets */

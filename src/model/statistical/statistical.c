@@ -1,7 +1,9 @@
 #include "model/statistical/adida.h"
+#include "model/statistical/apart.h"
 #include "model/statistical/arima.h"
 #include "model/statistical/ces.h"
 #include "model/statistical/choice.h"
+#include "model/statistical/count.h"
 #include "model/statistical/croston.h"
 #include "model/statistical/ets.h"
 #include "model/statistical/mstl.h"
@@ -14,11 +16,18 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_seasonal_naive,
         &alm_drift,
         &alm_mean_of_all,
+        &alm_window_mean,
         &alm_naive2,
         &alm_theta_standard,
         &alm_theta_optimised,
         &alm_theta_dynamic,
         &alm_theta_dynamic_optimised,
+        &alm_theta_automatic,
+        &alm_ses,
+        &alm_holt,
+        &alm_holt_damped,
+        &alm_holt_winters,
+        &alm_holt_winters_multiplicative,
         &alm_ets,
         &alm_croston,
         &alm_croston_optimised,
@@ -27,7 +36,9 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_tsb_optimised,
         &alm_adida,
         &alm_imapa,
+        &alm_count,
         &alm_arima,
+        &alm_arima_apart,
         &alm_mstl,
         &alm_ets_averaged,
         &alm_ces,

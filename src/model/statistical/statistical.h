@@ -77,6 +77,9 @@ extern const alm_forecaster_kind alm_naive;          /* the newest known value *
 extern const alm_forecaster_kind alm_seasonal_naive; /* the newest known one of the same season */
 extern const alm_forecaster_kind alm_drift;          /* and the slope from the first to it */
 extern const alm_forecaster_kind alm_mean_of_all;
+/* The mean of the newest season, or of 4 periods where there is none. */
+extern const alm_forecaster_kind alm_window_mean;
+#define ALM_WINDOW_WITHOUT_SEASON 4
 /* The naive forecast of seasonally adjusted values, as the M competitions define it: adjusted only
  * where the season is significant (seasonal.h). */
 extern const alm_forecaster_kind alm_naive2;

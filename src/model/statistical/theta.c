@@ -257,6 +257,20 @@ static alm_err fit_dynamic_optimised(const alm_past *past, alm_arena *arena, voi
     return fit(true, true, past, arena, state, error);
 }
 
+/* The first of those with the lowest sum of squares. */
+static alm_err fit_automatic(const alm_past *past, alm_arena *arena, void **state,
+                             alm_error *error)
+{
+    theta *best = NULL;
+    for (int i = 0; i < 4; i++) {
+        void *one = NULL;
+        ALM_TRY(fit((i & 2) != 0, (i & 1) != 0, past, arena, &one, error));
+        best = !best || ((theta *)one)->squares < best->squares ? one : best;
+    }
+    *state = best;
+    return ALM_OK;
+}
+
 /* ---- the state ---- */
 
 static double next_of(const theta *s)
@@ -312,7 +326,8 @@ void alm_theta_describe(const void *state, alm_theta_facts *out)
                              .theta = 1 / (1 - s->w),
                              .first_level = s->first_level * s->by.factor,
                              .squares = s->squares * s->by.factor * s->by.factor,
-                             .is_adjusted = s->by.season > 1};
+                             .is_adjusted = s->by.season > 1,
+                             .is_dynamic = s->is_dynamic};
 }
 
 static void *copy(const void *state, alm_arena *arena, void *into)
@@ -329,3 +344,4 @@ const alm_forecaster_kind alm_theta_optimised = KIND("theta_optimised", fit_opti
 const alm_forecaster_kind alm_theta_dynamic = KIND("theta_dynamic", fit_dynamic);
 const alm_forecaster_kind alm_theta_dynamic_optimised =
     KIND("theta_dynamic_optimised", fit_dynamic_optimised);
+const alm_forecaster_kind alm_theta_automatic = KIND("theta_automatic", fit_automatic);

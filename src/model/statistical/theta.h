@@ -23,12 +23,14 @@ extern const alm_forecaster_kind alm_theta_standard;          /* STM: theta = 2,
 extern const alm_forecaster_kind alm_theta_optimised;         /* OTM: theta fitted */
 extern const alm_forecaster_kind alm_theta_dynamic;           /* DSTM: theta = 2, moving line */
 extern const alm_forecaster_kind alm_theta_dynamic_optimised; /* DOTM: both */
+extern const alm_forecaster_kind alm_theta_automatic; /* of these four, the lowest squares */
 
 typedef struct alm_theta_facts {
     double alpha, theta;
     double first_level; /* l_0, of adjusted values */
     double squares;     /* sum of squared errors from the fourth on, of adjusted values */
     bool is_adjusted;   /* seasonally */
+    bool is_dynamic;
 } alm_theta_facts;
 
 void alm_theta_describe(const void *state, alm_theta_facts *out);

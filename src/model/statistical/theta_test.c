@@ -107,6 +107,31 @@ static void no_other_parameters_fit_better(void **unused)
     }
 }
 
+/* The automatic one is that of the four with the lowest sum of squares. */
+static void the_automatic_one_fits_best(void **unused)
+{
+    (void)unused;
+    static const alm_forecaster_kind *const FOUR[] = {&alm_theta_standard, &alm_theta_optimised,
+                                                      &alm_theta_dynamic,
+                                                      &alm_theta_dynamic_optimised};
+    for (size_t season = 1; season <= 12; season += 11) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_past past = {AIR, N, season};
+        void *state = NULL;
+        alm_theta_facts facts;
+        double lowest = INFINITY;
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(FOUR[i]->fit(&past, arena, &state, NULL), ALM_OK);
+            alm_theta_describe(state, &facts);
+            lowest = fmin(lowest, facts.squares);
+        }
+        assert_int_equal(alm_theta_automatic.fit(&past, arena, &state, NULL), ALM_OK);
+        alm_theta_describe(state, &facts);
+        assert_true(facts.squares == lowest);
+        alm_arena_destroy(arena);
+    }
+}
+
 static void a_season_is_taken_out_and_put_back(void **unused)
 {
     (void)unused;
@@ -131,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(air_passengers_are_those_of_another_program),
         cmocka_unit_test(no_other_parameters_fit_better),
+        cmocka_unit_test(the_automatic_one_fits_best),
         cmocka_unit_test(a_season_is_taken_out_and_put_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
