@@ -20,6 +20,8 @@ static const almi_option options[] = {
     {"season", "N", "steps of a season, 1 for none (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
     {"level", "LIST", "intervals in percent (default: 80,95)"},
+    {"intervals", "KIND", "calibrated: as wide as the check says, over all series; model: as the "
+                          "method has them (default: calibrated)"},
     {"method", "NAME", "auto, or one forecaster for all series (default: auto)"},
     {"paths", "N", "sample paths that intervals come from; 0: Normal, quicker (default: 500)"},
     {"seed", "N", "of the paths (default: 1)"},
@@ -73,6 +75,17 @@ static alm_err read_levels(almi_cli *cli, alm_forecast_options *out, alm_error *
     const char *text = almi_option_text(cli, "level");
     for (alm_str rest = alm_str_of(text ? text : "80,95"); rest.data;) {
         ALM_TRY(add_level(out, alm_str_split(&rest, ','), error));
+    }
+    return ALM_OK;
+}
+
+static alm_err read_intervals(almi_cli *cli, alm_forecast_options *out, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "intervals");
+    out->calibrated = !text || strcmp(text, "calibrated") == 0;
+    if (!out->calibrated && strcmp(text, "model") != 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--intervals takes calibrated or model, not '%s'",
+                        text);
     }
     return ALM_OK;
 }
@@ -163,6 +176,7 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
     ALM_TRY(read_count(cli, "seed", 0, INT64_MAX, &seed, error));
     out->seed = seed;
     ALM_TRY(read_levels(cli, out, error));
+    ALM_TRY(read_intervals(cli, out, error));
     return read_method(cli, &out->kind, error);
 }
 
@@ -290,7 +304,9 @@ const almi_command almi_cmd_forecast = {
             "is inferred; a period without a row is missing unless --zero-gaps, an empty value "
             "always.\n"
             "Intervals come from joint sample paths that keep to what the past of a series shows "
-            "that values can be: not below 0, whole numbers. The method is tried on earlier "
+            "that values can be: not below 0, whole numbers. Of many series they are "
+            "calibrated: as wide as the errors at earlier origins say; the coverage that is told "
+            "is that of origins that did not calibrate. The method is tried on earlier "
             "origins of the same file, and its errors beside those of the seasonal naive forecast "
             "and the share of values that the intervals held are always told. A series that the "
             "method refuses is forecast by a simpler one, with the reason: 'fitted', 'too_short', "

@@ -62,7 +62,8 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
         .paths = options->paths,
         .origins = options->origins,
         .seed = options->seed,
-        .level_count = options->level_count};
+        .level_count = options->level_count,
+        .calibrated = options->calibrated};
     memcpy(made->plan.level, options->level, sizeof made->plan.level);
     ALM_TRY(check_horizon(made, error));
     ALM_TRY(alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error));
@@ -214,6 +215,7 @@ static void put_plan(alm_json_writer *json, const alm_forecast_plan *plan)
         alm_json_double(json, floor(plan->level[k] * 1e6 + .5) / 1e4);
     }
     alm_json_close_array(json);
+    alm_json_put_text(json, "intervals", plan->calibrated ? "calibrated" : "model");
     alm_json_put_i64(json, "paths", (int64_t)plan->paths);
     alm_json_put_i64(json, "seed", (int64_t)plan->seed);
 }
@@ -248,7 +250,9 @@ static void put_check(alm_json_writer *json, const alm_forecast_made *made)
         alm_json_open_object(json);
         alm_json_put_double(json, "level", floor(made->plan.level[k] * 1e6 + .5) / 1e4);
         alm_json_put_double(json, "measured", 100 * alm_forecast_coverage(score, k));
-        alm_json_put_i64(json, "values", (int64_t)score->interval_pairs);
+        alm_json_put_i64(json, "values", (int64_t)score->interval_pairs[k]);
+        alm_json_put_bool(json, "calibrated", made->set.level_calibrated[k]);
+        alm_json_put_double(json, "model", 100 * alm_forecast_coverage(&made->set.model, k));
         alm_json_close_object(json);
     }
     alm_json_close_array(json);
@@ -306,6 +310,7 @@ static void put_series(alm_json_writer *json, const alm_forecast_file *file, siz
     alm_json_put_text(json, "reason", alm_forecast_reason_text(made->reason));
     put_choice(json, &made->choice);
     alm_json_put_text(json, "intervals", alm_forecast_spread_text(made->spread));
+    alm_json_put_bool(json, "calibrated", made->calibrated);
     alm_json_put_text(json, "support", alm_support_text(made->support));
     alm_json_put_double(json, "mase", alm_forecast_mase(&made->score));
     alm_json_put_double(json, "seasonal_naive_mase", alm_forecast_mase(&made->naive));

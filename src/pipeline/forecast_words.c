@@ -296,6 +296,59 @@ static void tell_support(lines *l)
                                                    : "");
 }
 
+/* "80% and 95%" of those levels that are calibrated, or are not; how many. */
+static size_t put_levels(lines *l, bool calibrated)
+{
+    const alm_forecast_plan *plan = &l->made->plan;
+    size_t total = 0;
+    size_t put = 0;
+    for (size_t k = 0; k < plan->level_count; k++) {
+        total += l->made->set.level_calibrated[k] == calibrated;
+    }
+    for (size_t k = 0; k < plan->level_count; k++) {
+        if (l->made->set.level_calibrated[k] == calibrated) {
+            alm_buffer_text(&l->text, put == 0 ? "" : put + 1 < total ? ", " : " and ");
+            alm_forecast_percent(&l->text, plan->level[k]);
+            alm_buffer_text(&l->text, "%");
+            put++;
+        }
+    }
+    return total;
+}
+
+/* Which intervals are as wide as the check says, and which are the model's. */
+static void tell_calibration(lines *l)
+{
+    const alm_forecast_plan *plan = &l->made->plan;
+    const alm_forecast_set *set = &l->made->set;
+    if (!plan->calibrated) {
+        alm_buffer_text(&l->text, "as the model has them (as asked)");
+        end(l, "");
+        return;
+    }
+    size_t put = put_levels(l, true);
+    if (put > 0) {
+        alm_buffer_text(&l->text, ": calibrated on earlier origins (--intervals model: not)");
+        end(l, "");
+        size_t left = 0;
+        for (size_t i = 0; i < l->made->input.count; i++) {
+            left += set->series[i].spread != ALM_SPREAD_NONE && !set->series[i].calibrated;
+        }
+        if (left > 0) {
+            alm_forecast_count(&l->text, left);
+            alm_buffer_printf(&l->text, " series %s the intervals of what answered: another "
+                                        "method, or never off", left == 1 ? "keeps" : "keep");
+            end(l, "");
+        }
+    }
+    if (put < plan->level_count) {
+        (void)put_levels(l, false);
+        alm_buffer_text(&l->text, ": as the model has them, too few origins and series "
+                                  "to calibrate");
+        end(l, "");
+    }
+}
+
 static void tell_intervals(lines *l)
 {
     const alm_forecast_plan *plan = &l->made->plan;
@@ -321,6 +374,7 @@ static void tell_intervals(lines *l)
         alm_buffer_text(&l->text, "without intervals: too short to tell how far off a forecast is");
         end(l, "");
     }
+    tell_calibration(l);
 }
 
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
@@ -365,20 +419,45 @@ static const char *verdict(const alm_forecast_score *score, double level, double
     return held < level - doubt ? " (too narrow)" : held > level + doubt ? " (too wide)" : "";
 }
 
+/* "80% intervals held 79.6% (too narrow) (the model's 70.2%)" */
+static void put_held(lines *l, size_t k)
+{
+    const alm_forecast_set *set = &l->made->set;
+    double held = alm_forecast_coverage(&set->score, k);
+    alm_forecast_percent(&l->text, l->made->plan.level[k]);
+    if (isnan(held)) {
+        alm_buffer_text(&l->text, "% intervals: not known, all origins share values with those "
+                                  "that calibrate");
+        return;
+    }
+    alm_buffer_printf(&l->text, "%% intervals held %.1f%%%s", 100 * held,
+                      verdict(&set->score, l->made->plan.level[k], held));
+    if (set->level_calibrated[k]) {
+        alm_buffer_printf(&l->text, " (the model's %.1f%%)",
+                          100 * alm_forecast_coverage(&set->model, k));
+    }
+}
+
 static void tell_coverage(lines *l)
 {
-    const alm_forecast_score *score = &l->made->set.score;
-    for (size_t k = 0; k < l->made->plan.level_count && score->interval_pairs > 0; k++) {
+    const alm_forecast_set *set = &l->made->set;
+    const uint64_t *values = set->score.interval_pairs;
+    size_t levels = set->model.interval_pairs[0] + values[0] > 0 ? l->made->plan.level_count : 0;
+    for (size_t k = 0; k < levels; k++) {
         alm_buffer_text(&l->text, k ? ", " : "");
-        alm_forecast_percent(&l->text, l->made->plan.level[k]);
-        double held = alm_forecast_coverage(score, k);
-        alm_buffer_printf(&l->text, "%% intervals held %.1f%%%s", 100 * held,
-                          verdict(score, l->made->plan.level[k], held));
+        put_held(l, k);
+        if (values[k] > 0 && (k + 1 == levels || values[k + 1] != values[k])) {
+            alm_buffer_text(&l->text, " of ");
+            put_number(&l->text, values[k], "value");
+        }
     }
     if (l->text.size > 0) {
-        alm_buffer_text(&l->text, " of ");
-        put_number(&l->text, score->interval_pairs, "value");
         end(l, "coverage");
+    }
+    if (levels > 0 && set->level_calibrated[0] && values[0] > 0) {
+        alm_buffer_text(&l->text, "calibrated: each origin by intervals from origins that share no "
+                                  "value with it");
+        end(l, "");
     }
 }
 

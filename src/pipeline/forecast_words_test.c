@@ -53,6 +53,8 @@ static void what_was_read_is_told(void **state)
         "horizon", "2 days, to 2024-01-07 (by rule; --horizon N changes it)",
         "method", "naive (by default; --method NAME changes it)",
         "intervals", "80% and 99.5%, Normal; whole numbers, not below 0",
+        "", "80%: calibrated on earlier origins (--intervals model: not)",
+        "", "99.5%: as the model has them, too few origins and series to calibrate",
         NULL};
     alm_arena *arena = alm_arena_create(0);
     alm_long_one one;
@@ -61,6 +63,9 @@ static void what_was_read_is_told(void **state)
     alm_forecast_line lines[ALM_FORECAST_LINES_MAX];
     make(&one, &series, &made);
     made.automatic = true;
+    made.plan.calibrated = true;
+    made.set.level_calibrated[0] = true;
+    series.calibrated = true;
     check_lines(lines, alm_forecast_understood(&made, arena, lines), EXPECTED);
     alm_arena_destroy(arena);
 }
@@ -80,6 +85,7 @@ static void what_was_asked_and_refused_is_told(void **state)
         "", "by naive instead: too few known values for it",
         "intervals", "80%, from 500 sample paths; whole numbers, not below 0",
         "", "without intervals: too short to tell how far off a forecast is",
+        "", "as the model has them (as asked)",
         NULL};
     alm_arena *arena = alm_arena_create(0);
     alm_long_one one;
@@ -118,6 +124,13 @@ static void coverage_is_always_told(void **state)
                     "seasonal naive",
         "coverage", "80% intervals held 60.0% (too narrow), 99.5% intervals held 99.0% of 2,000 "
                     "values", NULL};
+    static const char *const CALIBRATED[] = {
+        "check", "the same method on up to 4 earlier origins",
+        "accuracy", "MASE 0.50 (1.00), WAPE 10.0% (20.0%), sMAPE 9.00 (18.00); in brackets "
+                    "seasonal naive",
+        "coverage", "80% intervals held 80.5% (the model's 60.0%) of 1,000 values, 99.5% intervals "
+                    "held 99.0% of 2,000 values",
+        "", "calibrated: each origin by intervals from origins that share no value with it", NULL};
     alm_arena *arena = alm_arena_create(0);
     alm_long_one one;
     alm_series_forecast series;
@@ -129,11 +142,17 @@ static void coverage_is_always_told(void **state)
     made.set.score = (alm_forecast_score){.windows = 1000, .pairs = 2000, .absolute = 200,
                                           .actual = 2000, .mase = 500, .mase_windows = 1000,
                                           .smape = 9000, .covered = {1200, 1980},
-                                          .interval_pairs = 2000};
+                                          .interval_pairs = {2000, 2000}};
     made.set.naive = (alm_forecast_score){.windows = 1000, .pairs = 2000, .absolute = 400,
                                           .actual = 2000, .mase = 1000, .mase_windows = 1000,
                                           .smape = 18000};
     check_lines(lines, alm_forecast_checked(&made, arena, lines), CHECKED);
+    /* One level is calibrated, and fewer of its values could be judged. */
+    made.set.model = made.set.score;
+    made.set.level_calibrated[0] = true;
+    made.set.score.covered[0] = 805;
+    made.set.score.interval_pairs[0] = 1000;
+    check_lines(lines, alm_forecast_checked(&made, arena, lines), CALIBRATED);
     alm_arena_destroy(arena);
 }
 

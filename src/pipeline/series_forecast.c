@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
+#include "model/statistical/rolling.h"
 #include "num/metrics.h"
 #include "num/normal.h"
 
@@ -81,7 +82,7 @@ double alm_forecast_smape(const alm_forecast_score *score)
 
 double alm_forecast_coverage(const alm_forecast_score *score, size_t level)
 {
-    return mean_of((double)score->covered[level], (double)score->interval_pairs);
+    return mean_of((double)score->covered[level], (double)score->interval_pairs[level]);
 }
 
 static void add_score(alm_forecast_score *to, const alm_forecast_score *from)
@@ -93,9 +94,9 @@ static void add_score(alm_forecast_score *to, const alm_forecast_score *from)
     to->mase += from->mase;
     to->smape += from->smape;
     to->mase_windows += from->mase_windows;
-    to->interval_pairs += from->interval_pairs;
     for (size_t k = 0; k < ALM_FORECAST_LEVELS_MAX; k++) {
         to->covered[k] += from->covered[k];
+        to->interval_pairs[k] += from->interval_pairs[k];
     }
 }
 
@@ -109,6 +110,7 @@ typedef struct answer {
     alm_support support;
     alm_choice_facts choice; /* of alm_auto */
     double *mean, *low, *high;
+    double *deviation; /* NULL: not asked for; NaN: not by the forecaster asked for */
 } answer;
 
 static bool all_finite(const double *value, size_t count)
@@ -253,7 +255,13 @@ static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uin
     if (state && out->kind == &alm_auto) {
         alm_choice_describe(state, &out->choice);
     }
+    if (out->deviation) {
+        clear(out->deviation, plan->steps);
+    }
     if (state) {
+        if (out->deviation && out->reason == ALM_FORECAST_FITTED) {
+            out->kind->deviation(state, plan->steps, out->deviation);
+        }
         add_spread(plan, state, number, scratch, out);
         return;
     }
@@ -281,17 +289,20 @@ static void add_window(const double *actual, const double *mean, size_t steps, a
     score->mase_windows += metrics.mase_windows;
 }
 
+/* `held`: of each step, a bit for each level. */
 static void add_intervals(const alm_forecast_plan *plan, const double *actual, const answer *given,
-                          alm_forecast_score *score)
+                          uint8_t *held, alm_forecast_score *score)
 {
     for (size_t h = 0; h < plan->steps && given->spread != ALM_SPREAD_NONE; h++) {
         if (isnan(actual[h])) {
             continue;
         }
-        score->interval_pairs++;
         for (size_t k = 0; k < plan->level_count; k++) {
             size_t at = h * plan->level_count + k;
-            score->covered[k] += actual[h] >= given->low[at] && actual[h] <= given->high[at];
+            bool inside = actual[h] >= given->low[at] && actual[h] <= given->high[at];
+            score->interval_pairs[k]++;
+            score->covered[k] += inside;
+            held[h] |= (uint8_t)(inside << k);
         }
     }
 }
@@ -304,36 +315,67 @@ static answer answer_in(const alm_forecast_plan *plan, alm_arena *arena)
                     .high = ALM_NEW_ARRAY(arena, double, count)};
 }
 
-static void check_origin(const alm_forecast_plan *plan, const alm_past *past, size_t origin,
-                         uint64_t number, alm_arena *scratch, alm_series_forecast *out)
+/* `before`: what an origin knows; what comes next lies behind it. `into`: where the case is kept to
+ * be judged by calibrated intervals; NULL: it is not. */
+static void check_origin(const alm_forecast_plan *plan, const alm_past *before, uint64_t number,
+                         alm_arena *scratch, alm_calibration_case *into, alm_series_forecast *out)
 {
-    alm_past before = {past->y, origin, past->season};
-    const double *actual = past->y + origin;
-    alm_scale scale = alm_scale_of(past->y, origin, past->season);
+    const double *actual = before->y + before->count;
+    alm_scale scale = alm_scale_of(before->y, before->count, before->season);
     alm_arena_reset(scratch);
     answer given = answer_in(plan, scratch);
-    answer_past(plan, &before, number, scratch, &given);
+    uint8_t *held = into ? into->held : ALM_NEW_ARRAY(scratch, uint8_t, plan->steps);
+    if (into) {
+        given.mean = into->mean;
+        given.deviation = into->deviation;
+    }
+    answer_past(plan, before, number, scratch, &given);
     add_window(actual, given.mean, plan->steps, scale, &out->score);
-    add_intervals(plan, actual, &given, &out->score);
+    add_intervals(plan, actual, &given, held, &out->score);
+    if (into) {
+        into->actual = actual;
+        into->support = given.support;
+        into->spread = given.spread != ALM_SPREAD_NONE;
+    }
     alm_forecast_plan simple = *plan;
     simple.kind = plan->season > 1 ? &alm_seasonal_naive : &alm_naive;
     answer naive = answer_in(plan, scratch);
     naive.support = given.support;
-    (void)choose(&simple, &before, scratch, &naive);
+    (void)choose(&simple, before, scratch, &naive);
     add_window(actual, naive.mean, plan->steps, scale, &out->naive);
 }
 
-static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
-                  alm_arena *scratch, alm_series_forecast *out)
+/* Values that an origin has behind it. */
+static size_t known_least(const alm_forecast_plan *plan)
 {
-    size_t least = BEHIND + (plan->season > 1 ? plan->season : 0);
-    size_t stride = plan->steps > 1 ? plan->steps / 2 : 1;
-    for (size_t k = 0; k < plan->origins; k++) {
-        size_t behind = plan->steps + k * stride;
-        if (past->count < behind + least) {
-            return;
-        }
-        check_origin(plan, past, past->count - behind, number, scratch, out);
+    return BEHIND + (plan->season > 1 ? plan->season : 0);
+}
+
+static size_t stride_of(const alm_forecast_plan *plan)
+{
+    return plan->steps > 1 ? plan->steps / 2 : 1;
+}
+
+/* Origins of the check that a past of so many values has room for. */
+static size_t origins_of(const alm_forecast_plan *plan, size_t count)
+{
+    size_t least = known_least(plan) + plan->steps;
+    if (count < least || plan->origins == 0) {
+        return 0;
+    }
+    size_t room = 1 + (count - least) / stride_of(plan);
+    return room < plan->origins ? room : plan->origins;
+}
+
+/* `cases`: one for each origin, or NULL. */
+static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
+                  alm_arena *scratch, alm_calibration_case *cases, alm_series_forecast *out)
+{
+    size_t origins = origins_of(plan, past->count);
+    for (size_t k = 0; k < origins; k++) {
+        size_t behind = plan->steps + k * stride_of(plan);
+        alm_past before = {past->y, past->count - behind, past->season};
+        check_origin(plan, &before, number, scratch, cases ? &cases[k] : NULL, out);
     }
 }
 
@@ -348,9 +390,6 @@ static void forecast(const alm_forecast_plan *plan, const alm_past *past, uint64
                                  .spread = into->spread, .support = into->support,
                                  .choice = into->choice,
                                  .mean = into->mean, .low = into->low, .high = into->high};
-    if (out->kind) {
-        check(plan, past, number, scratch, out);
-    }
 }
 
 void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
@@ -358,30 +397,106 @@ void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past
 {
     answer into = answer_in(plan, arena);
     forecast(plan, past, number, scratch, &into, out);
+    if (out->kind) {
+        check(plan, past, number, scratch, NULL, out);
+    }
 }
+
+/* ---- all series ---- */
 
 typedef struct work {
     const alm_env *env;
     const alm_long_series *all;
     const alm_forecast_plan *plan;
     alm_arena **scratch; /* one per thread */
-    double *values;      /* mean, low and high of each series */
+    double *values;      /* mean, low, high and, to calibrate, deviation of each series */
     alm_series_forecast *out;
+    alm_calibration_case *scored; /* NULL: nothing is calibrated */
+    alm_calibration_case *judged; /* the check's */
+    size_t *first_scored;         /* of each series, and the end */
+    size_t *first_judged;
     atomic_size_t done;
 } work;
+
+/* Doubles of a series in `values`. */
+static size_t values_of(const alm_forecast_plan *plan)
+{
+    return plan->steps * (1 + 2 * plan->level_count + plan->calibrated);
+}
+
+static answer answer_at(const work *w, size_t series)
+{
+    double *at = w->values + series * values_of(w->plan);
+    size_t spread = w->plan->steps * w->plan->level_count;
+    double *low = at + w->plan->steps;
+    return (answer){.mean = at, .low = low, .high = low + spread,
+                    .deviation = w->plan->calibrated ? low + 2 * spread : NULL};
+}
+
+static size_t block_end(const work *w, size_t task)
+{
+    return (task + 1) * BLOCK < w->all->count ? (task + 1) * BLOCK : w->all->count;
+}
+
+static alm_rolling_plan rolling_of(const alm_forecast_plan *plan, size_t count)
+{
+    size_t least = known_least(plan);
+    return (alm_rolling_plan){.origins = ALM_FORECAST_CALIBRATION_ORIGINS, .stride = plan->steps,
+                              .horizon = plan->steps,
+                              .history_min = count / 2 > least ? count / 2 : least};
+}
+
+typedef struct scoring {
+    const alm_forecast_plan *plan;
+    const alm_past *past;
+    alm_calibration_case *cases; /* of the series, the oldest first */
+} scoring;
+
+static alm_err score_origin(void *context, size_t origin, size_t known, const void *state,
+                            alm_error *error)
+{
+    (void)error;
+    scoring *s = context;
+    alm_calibration_case *one = &s->cases[origin];
+    alm_past before = {s->past->y, known, s->past->season};
+    s->plan->kind->mean(state, s->plan->steps, one->mean);
+    s->plan->kind->deviation(state, s->plan->steps, one->deviation);
+    one->support = alm_support_of(&before);
+    for (size_t h = 0; h < s->plan->steps; h++) {
+        one->mean[h] = mean_within(one->support, one->mean[h]);
+    }
+    one->actual = s->past->y + known;
+    return ALM_OK;
+}
+
+/* A series that was refused when it was shorter has no score: what is written by then is zero. */
+static void score_series(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
+                         alm_calibration_case *cases)
+{
+    alm_rolling_plan rolling = rolling_of(plan, past->count);
+    scoring s = {plan, past, cases};
+    alm_arena_reset(scratch);
+    alm_err code = alm_rolling_run(plan->kind, past, &rolling, scratch,
+                                   (alm_rolling_visit){score_origin, &s}, NULL);
+    (void)code;
+}
 
 static alm_err forecast_block(void *context, size_t task, int worker, alm_error *error)
 {
     (void)error;
     work *w = context;
-    size_t steps = w->plan->steps;
-    size_t spread = steps * w->plan->level_count;
-    size_t end = (task + 1) * BLOCK < w->all->count ? (task + 1) * BLOCK : w->all->count;
+    size_t end = block_end(w, task);
     for (size_t i = task * BLOCK; i < end; i++) {
-        double *at = w->values + i * (steps + 2 * spread);
-        answer into = {.mean = at, .low = at + steps, .high = at + steps + spread};
+        answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
         forecast(w->plan, &past, i, w->scratch[worker], &into, &w->out[i]);
+        if (w->out[i].kind) {
+            check(w->plan, &past, i, w->scratch[worker],
+                  w->scored ? w->judged + w->first_judged[i] : NULL, &w->out[i]);
+        }
+        if (w->scored && w->out[i].reason == ALM_FORECAST_FITTED) {
+            score_series(w->plan, &past, w->scratch[worker], w->scored + w->first_scored[i]);
+        }
     }
     size_t done = atomic_fetch_add(&w->done, end - task * BLOCK) + end - task * BLOCK;
     alm_env_progress(w->env, "forecast", done, w->all->count);
@@ -399,14 +514,144 @@ static void add_up(const alm_forecast_plan *plan, const alm_series_forecast *ser
         add_score(&out->score, &series[i].score);
         add_score(&out->naive, &series[i].naive);
     }
+    out->model = out->score;
 }
 
-alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
-                                const alm_forecast_plan *plan, alm_arena *arena,
-                                alm_forecast_set *out, alm_error *error)
+/* ---- calibrated intervals ---- */
+
+/* Room for cases, whose memory is zeroed: a deviation of 0 gives no score. */
+static alm_err make_cases(const alm_forecast_plan *plan, size_t count, alm_arena *arena,
+                          alm_calibration_case **out, alm_error *error)
 {
-    size_t each = plan->steps * (1 + 2 * plan->level_count);
-    if (all->count > ALM_FORECAST_VALUES_MAX / each) {
+    void *memory = NULL;
+    size_t steps = plan->steps;
+    if (count > ALM_FORECAST_VALUES_MAX / steps) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%zu origins of %zu steps are more than can be held "
+                        "to calibrate intervals: check fewer, or take the intervals of the model",
+                        count, steps);
+    }
+    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof **out, &memory, error));
+    alm_calibration_case *cases = memory;
+    ALM_TRY(alm_arena_try_alloc(arena, count * steps * 2 * sizeof(double), &memory, error));
+    double *values = memory;
+    ALM_TRY(alm_arena_try_alloc(arena, count * steps, &memory, error));
+    uint8_t *held = memory;
+    for (size_t i = 0; i < count; i++) {
+        cases[i] = (alm_calibration_case){.mean = values + 2 * i * steps,
+                                          .deviation = values + (2 * i + 1) * steps,
+                                          .held = held + i * steps};
+    }
+    *out = cases;
+    return ALM_OK;
+}
+
+static alm_err make_all_cases(work *w, alm_arena *arena, alm_error *error)
+{
+    size_t count = w->all->count;
+    w->first_scored = ALM_NEW_ARRAY(arena, size_t, count + 1);
+    w->first_judged = ALM_NEW_ARRAY(arena, size_t, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t periods = w->all->series[i].count;
+        alm_rolling_plan rolling = rolling_of(w->plan, periods);
+        w->first_scored[i + 1] = w->first_scored[i] + alm_rolling_count(&rolling, periods);
+        w->first_judged[i + 1] = w->first_judged[i] + origins_of(w->plan, periods);
+    }
+    ALM_TRY(make_cases(w->plan, w->first_scored[count], arena, &w->scored, error));
+    ALM_TRY(make_cases(w->plan, w->first_judged[count], arena, &w->judged, error));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t c = w->first_scored[i]; c < w->first_scored[i + 1]; c++) {
+            w->scored[c].behind = (w->first_scored[i + 1] - c) * w->plan->steps;
+        }
+        for (size_t c = w->first_judged[i]; c < w->first_judged[i + 1]; c++) {
+            w->judged[c].behind = w->plan->steps + (c - w->first_judged[i]) * stride_of(w->plan);
+        }
+    }
+    return ALM_OK;
+}
+
+typedef struct calibrating {
+    const work *work;
+    alm_calibration_cases cases;
+    alm_calibration calibration;
+    alm_calibration_held *held; /* of each origin */
+} calibrating;
+
+static alm_err judge_origin(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    (void)error;
+    calibrating *c = context;
+    c->held[task] = alm_calibration_judge(&c->cases, c->cases.steps +
+                                                         task * stride_of(c->work->plan));
+    return ALM_OK;
+}
+
+static alm_err calibrate_block(void *context, size_t task, int worker, alm_error *error)
+{
+    (void)worker;
+    (void)error;
+    calibrating *c = context;
+    const alm_forecast_plan *plan = c->work->plan;
+    for (size_t i = task * BLOCK; i < block_end(c->work, task); i++) {
+        alm_series_forecast *one = &c->work->out[i];
+        answer at = answer_at(c->work, i);
+        for (size_t h = 0; h < plan->steps && one->spread != ALM_SPREAD_NONE; h++) {
+            alm_calibration_point point = {h, at.mean[h], at.deviation[h], one->support};
+            one->calibrated |= alm_calibration_bounds(&c->calibration, &point,
+                                                      at.low + h * plan->level_count,
+                                                      at.high + h * plan->level_count);
+        }
+    }
+    return ALM_OK;
+}
+
+/* What is printed of a level is how its calibrated intervals did on origins that they had not seen;
+ * of one with too few scores, how the forecaster's own did. */
+static void tell_held(const calibrating *c, alm_forecast_set *out)
+{
+    for (size_t k = 0; k < c->cases.level_count; k++) {
+        out->level_calibrated[k] = c->calibration.enough[k];
+        if (!out->level_calibrated[k]) {
+            continue;
+        }
+        out->score.covered[k] = 0;
+        out->score.interval_pairs[k] = 0;
+        for (size_t origin = 0; origin < c->work->plan->origins; origin++) {
+            out->score.covered[k] += c->held[origin].held[k];
+            out->score.interval_pairs[k] += c->held[origin].values[k];
+        }
+    }
+}
+
+static alm_err calibrate(const work *w, alm_arena *arena, alm_forecast_set *out, alm_error *error)
+{
+    size_t origins = w->plan->origins;
+    calibrating c = {.work = w,
+                     .cases = {.scored = w->scored, .scored_count = w->first_scored[w->all->count],
+                               .judged = w->judged, .judged_count = w->first_judged[w->all->count],
+                               .steps = w->plan->steps,
+                               .level = w->plan->level, .level_count = w->plan->level_count}};
+    c.held = ALM_NEW_ARRAY(arena, alm_calibration_held, origins);
+    c.calibration = alm_calibration_of(&c.cases, 0, arena);
+    if (!c.calibration.enough[0]) {
+        return ALM_OK; /* higher levels need more */
+    }
+    ALM_TRY(alm_pool_run(w->env->pool, origins, judge_origin, &c, error));
+    ALM_TRY(alm_pool_run(w->env->pool, (w->all->count + BLOCK - 1) / BLOCK, calibrate_block, &c,
+                         error));
+    tell_held(&c, out);
+    for (size_t i = 0; i < w->all->count; i++) {
+        out->calibrated += w->out[i].calibrated;
+    }
+    return ALM_OK;
+}
+
+/* ---- the whole ---- */
+
+static alm_err check_size(const alm_long_series *all, const alm_forecast_plan *plan,
+                          alm_error *error)
+{
+    if (all->count > ALM_FORECAST_VALUES_MAX / values_of(plan)) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu series of %zu steps are more forecasts than can "
                         "be held at a time: cut the file, or look less far ahead", all->count,
                         plan->steps);
@@ -418,23 +663,47 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
                             all->series[i].count, ALM_PAST_COUNT_MAX);
         }
     }
+    return ALM_OK;
+}
+
+static alm_err forecast_all(work *w, alm_arena *kept, alm_forecast_set *out, alm_error *error)
+{
+    const alm_forecast_plan *plan = w->plan;
+    if (plan->calibrated && plan->level_count > 0) {
+        ALM_TRY(make_all_cases(w, kept, error));
+    }
+    ALM_TRY(alm_pool_run(w->env->pool, (w->all->count + BLOCK - 1) / BLOCK, forecast_block, w,
+                         error));
+    alm_forecast_set set = {.series = w->out};
+    add_up(plan, w->out, w->all->count, &set);
+    if (w->scored) {
+        ALM_TRY(calibrate(w, kept, &set, error));
+    }
+    *out = set;
+    return ALM_OK;
+}
+
+alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
+                                const alm_forecast_plan *plan, alm_arena *arena,
+                                alm_forecast_set *out, alm_error *error)
+{
     void *values = NULL;
     void *series = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, all->count * each * sizeof(double), &values, error));
+    ALM_TRY(check_size(all, plan, error));
+    ALM_TRY(alm_arena_try_alloc(arena, all->count * values_of(plan) * sizeof(double), &values,
+                                error));
     ALM_TRY(alm_arena_try_alloc(arena, all->count * sizeof(alm_series_forecast), &series, error));
     int threads = env->pool ? alm_pool_threads(env->pool) : 1;
+    alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
     work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series,
               .scratch = ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
     for (int i = 0; i < threads; i++) {
         w.scratch[i] = alm_arena_create(SCRATCH_BYTES);
     }
-    alm_err code = alm_pool_run(env->pool, (all->count + BLOCK - 1) / BLOCK, forecast_block, &w,
-                                error);
+    alm_err code = forecast_all(&w, kept, out, error);
     for (int i = 0; i < threads; i++) {
         alm_arena_destroy(w.scratch[i]);
     }
-    ALM_TRY(code);
-    *out = (alm_forecast_set){.series = series};
-    add_up(plan, series, all->count, out);
-    return ALM_OK;
+    alm_arena_destroy(kept);
+    return code;
 }

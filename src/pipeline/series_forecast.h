@@ -10,10 +10,18 @@
  * paths asked for, or the forecaster cannot draw them: Normal with the forecaster's deviation, kept
  * to the same support. Too short to tell a deviation: none.
  *
+ * CALIBRATED intervals, of many series or of a long one, are as wide as errors were at up to
+ * ALM_FORECAST_CALIBRATION_ORIGINS earlier origins, a horizon apart, with half of the past or more
+ * behind each (interval_calibration.h): the forecaster is fitted at the oldest and moved on by what
+ * came. The intervals of a series that the forecaster asked for refused stay as they are, and a
+ * level for which there are too few scores. Paths stay the forecaster's.
+ *
  * Check. The same forecaster answered at earlier origins of the same series, knowing only what came
  * before each: how far off it was beside the seasonal naive forecast, and how often values lay
- * within the intervals (ends included). A series that is too short for one whole horizon behind two
- * seasons (four values) is not checked.
+ * within the intervals (ends included). The intervals that an origin is judged by are
+ * calibrated on origins that share no value with it, earlier and later ones; those of the forecast
+ * on all. A series that is too short for one whole horizon behind two seasons (four values) is not
+ * checked.
  *
  * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
  * depends on the number of threads. */
@@ -23,12 +31,14 @@
 #include "base/env.h"
 #include "model/statistical/choice.h"
 #include "model/statistical/sample_paths.h"
+#include "pipeline/interval_calibration.h"
 #include "table/long_series.h"
 
-#define ALM_FORECAST_LEVELS_MAX 8
+#define ALM_FORECAST_LEVELS_MAX ALM_CALIBRATION_LEVELS_MAX
 #define ALM_FORECAST_STEPS_MAX 10000
 #define ALM_FORECAST_PATHS_MAX 100000
 #define ALM_FORECAST_ORIGINS_MAX 100
+#define ALM_FORECAST_CALIBRATION_ORIGINS 13 /* four weeks each: a year */
 
 typedef struct alm_forecast_plan {
     const alm_forecaster_kind *kind;
@@ -38,6 +48,7 @@ typedef struct alm_forecast_plan {
     uint64_t seed;
     double level[ALM_FORECAST_LEVELS_MAX]; /* shares in (0, 1), rising: .8, .95 */
     size_t level_count;
+    bool calibrated;      /* by alm_series_forecast_all; else: intervals of the forecaster */
 } alm_forecast_plan;
 
 /* The forecaster that is asked for when nobody asks for one. */
@@ -79,7 +90,7 @@ typedef struct alm_forecast_score {
     double mase, smape;
     uint64_t mase_windows;   /* those that have a scale */
     uint64_t covered[ALM_FORECAST_LEVELS_MAX];
-    uint64_t interval_pairs;
+    uint64_t interval_pairs[ALM_FORECAST_LEVELS_MAX]; /* values that were judged by an interval */
 } alm_forecast_score;
 
 /* Means; NaN where there is nothing to divide, or no double holds it. */
@@ -97,7 +108,9 @@ typedef struct alm_series_forecast {
     const double *mean; /* of each step */
     const double *low;  /* steps x level_count */
     const double *high;
-    alm_forecast_score score, naive; /* of the check; no windows: not checked */
+    /* Of the check, with the forecaster's own intervals; no windows: not checked. */
+    alm_forecast_score score, naive;
+    bool calibrated; /* some of the intervals */
 } alm_series_forecast;
 
 /* One series; the results lie in `arena`, temporaries in `scratch`. `number` is the series' own: a
@@ -110,7 +123,10 @@ typedef struct alm_forecast_set {
     size_t reasons[ALM_FORECAST_REASON_COUNT];
     size_t unspread;                 /* series with a forecast and without intervals */
     size_t checked;                  /* series */
-    alm_forecast_score score, naive; /* over all */
+    alm_forecast_score score, naive; /* over all; coverage is that of intervals as given out */
+    alm_forecast_score model;        /* the same with the forecaster's own intervals */
+    bool level_calibrated[ALM_FORECAST_LEVELS_MAX]; /* enough scores, and asked for */
+    size_t calibrated;               /* series with calibrated intervals */
 } alm_forecast_set;
 
 /* All series, with the threads and the progress of `env`. `arena` keeps the results. ALM_ERR_LIMIT:

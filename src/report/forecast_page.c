@@ -97,7 +97,7 @@ static void accuracy_cards(const almi_page *page, const alm_forecast_made *made,
         almi_html_percent(&why, alm_forecast_wape(&made->set.naive), 1);
         card(page, "Off by", value, why.data ? why.data : "");
     }
-    for (size_t k = 0; k < made->plan.level_count && made->set.score.interval_pairs > 0; k++) {
+    for (size_t k = 0; k < made->plan.level_count && made->set.score.interval_pairs[k] > 0; k++) {
         if (k > 0 && k + 1 < made->plan.level_count) {
             continue; /* the narrowest and the widest */
         }
@@ -107,7 +107,7 @@ static void accuracy_cards(const almi_page *page, const alm_forecast_made *made,
         almi_html(&name, "\xe2\x80\xaf% interval held");
         almi_html_percent(value, alm_forecast_coverage(&made->set.score, k), 1);
         almi_html(&why, "of ");
-        almi_html_count(&why, (int64_t)made->set.score.interval_pairs);
+        almi_html_count(&why, (int64_t)made->set.score.interval_pairs[k]);
         almi_html(&why, " values on earlier origins");
         card(page, name.data ? name.data : "", value, why.data ? why.data : "");
         alm_buffer_deinit(&name);
@@ -320,20 +320,23 @@ static void errors(const almi_page *page, const alm_forecast_made *made)
 static void coverage(const almi_page *page, const alm_forecast_made *made)
 {
     const alm_forecast_score *score = &made->set.score;
-    if (score->interval_pairs == 0 || made->plan.level_count == 0) {
+    if (made->plan.level_count == 0 || score->interval_pairs[0] == 0) {
         return;
     }
     almi_html(page->out, "<div>");
     almi_table_open(page, "", "Values within the intervals");
     almi_html(page->out, "<thead><tr><th scope=\"col\">interval, %</th><th scope=\"col\">held, %"
-                         "</th><th scope=\"col\">values</th></tr></thead><tbody>");
+                         "</th><th scope=\"col\">the model's own, %</th><th scope=\"col\">values"
+                         "</th></tr></thead><tbody>");
     for (size_t k = 0; k < made->plan.level_count; k++) {
         almi_html(page->out, "<tr><th scope=\"row\">");
         alm_forecast_percent(page->out, made->plan.level[k]);
         almi_html(page->out, "</th><td>");
         almi_html_number(page->out, 100 * alm_forecast_coverage(score, k), 1);
         almi_html(page->out, "</td><td>");
-        almi_html_count(page->out, (int64_t)score->interval_pairs);
+        almi_html_number(page->out, 100 * alm_forecast_coverage(&made->set.model, k), 1);
+        almi_html(page->out, "</td><td>");
+        almi_html_count(page->out, (int64_t)score->interval_pairs[k]);
         almi_html(page->out, "</td></tr>");
     }
     almi_html(page->out, "</tbody>");

@@ -57,13 +57,18 @@ alm_err alm_forecaster_paths(const alm_forecaster_kind *kind, const void *state,
                              alm_error *error)
 {
     void *moved = NULL;
+    /* A model whose errors go below zero is moved on by what it drew: moved on by the value as it
+     * is kept to the support, which is more on average, its level, and with it the quantiles of
+     * sparse demand, would rise from step to step. */
+    bool real = kind->traits.support == ALM_SUPPORT_REAL;
     for (size_t i = 0; i < plan->count; i++) {
         size_t path = plan->first + i;
         moved = kind->copy(state, scratch, moved);
         for (size_t h = 0; h < plan->steps; h++) {
             double u = alm_rng_uniform(plan->seed, ALM_RNG_STATISTICAL_PATH, plan->series,
                                        (uint64_t)path << 32 | h);
-            double y = alm_support_value(plan->support, draw(kind, moved, u));
+            double drawn = draw(kind, moved, u);
+            double y = alm_support_value(plan->support, drawn);
             if (isnan(y)) {
                 return refuse_spread(kind, error);
             }
@@ -73,7 +78,7 @@ alm_err alm_forecaster_paths(const alm_forecaster_kind *kind, const void *state,
             }
             out[i * plan->steps + h] = y;
             if (h + 1 < plan->steps) {
-                kind->update(moved, y);
+                kind->update(moved, real ? drawn : y);
             }
         }
     }

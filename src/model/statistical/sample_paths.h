@@ -14,8 +14,8 @@ typedef struct alm_path_plan {
     size_t steps, count; /* >= 1 */
     size_t first;        /* number of the first path */
     uint64_t seed, series;
-    /* Paths keep to it, and so go on from a value that can be: NON_NEGATIVE: below 0 is 0; COUNT:
-     * and the nearest whole number, half up. */
+    /* Values keep to it: NON_NEGATIVE: below 0 is 0; COUNT: and the nearest whole number, half up.
+     * A kind that takes any value goes on from what it drew, one of demand from the value. */
     alm_support support;
 } alm_path_plan;
 

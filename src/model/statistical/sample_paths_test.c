@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "model/statistical/choice.h"
 #include "model/statistical/ets.h"
 #include "model/statistical/statistical_cases.h"
 
@@ -99,6 +100,33 @@ static void paths_keep_to_what_values_can_be(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* Sparse demand: what is kept to the support is what would have been drawn without it, so that the
+ * level of no path rises by what was cut off below zero. */
+static void the_support_does_not_move_a_model_on(void **unused)
+{
+    (void)unused;
+    static const double SOLD[] = {0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1};
+    const alm_forecaster_kind *const KINDS[] = {&alm_naive, &alm_ets, &alm_auto};
+    alm_past past = {SOLD, 20, 1};
+    for (size_t k = 0; k < 3; k++) {
+        alm_arena *arena = alm_arena_create(0);
+        double real[50 * STEPS], count[50 * STEPS];
+        void *state = NULL;
+        size_t below = 0;
+        alm_path_plan plan = plan_of(50);
+        assert_int_equal(KINDS[k]->fit(&past, arena, &state, NULL), ALM_OK);
+        assert_int_equal(alm_forecaster_paths(KINDS[k], state, &plan, arena, real, NULL), ALM_OK);
+        plan.support = ALM_SUPPORT_COUNT;
+        assert_int_equal(alm_forecaster_paths(KINDS[k], state, &plan, arena, count, NULL), ALM_OK);
+        for (size_t i = 0; i < 50 * STEPS; i++) {
+            below += real[i] < 0;
+            assert_true(count[i] == alm_support_value(ALM_SUPPORT_COUNT, real[i]));
+        }
+        assert_true(below > 0);
+        alm_arena_destroy(arena);
+    }
+}
+
 static void the_support_of_a_past(void **unused)
 {
     (void)unused;
@@ -153,6 +181,7 @@ int main(void)
         cmocka_unit_test(paths_have_the_mean_and_the_spread),
         cmocka_unit_test(a_path_can_be_made_again),
         cmocka_unit_test(paths_keep_to_what_values_can_be),
+        cmocka_unit_test(the_support_does_not_move_a_model_on),
         cmocka_unit_test(the_support_of_a_past),
         cmocka_unit_test(a_spread_that_is_not_known_is_refused),
         cmocka_unit_test(quantiles_of_paths),
