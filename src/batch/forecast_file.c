@@ -3,12 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "batch/forecast_parquet.h"
+#include "batch/whole_file.h"
 #include "table/csv.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
-#define NONCE_BYTES 8
 static const char PARQUET[] = ".parquet";
 
 /* ---- making ---- */
@@ -340,61 +339,39 @@ alm_err alm_forecast_file_json(const alm_forecast_file *file, alm_buffer *buffer
 
 /* ---- into a file ---- */
 
-typedef struct target {
+typedef struct destination {
     alm_fs *fs;
-    alm_file *file;
-} target;
+    const alm_forecast_file *file;
+    const char *path; /* the name that it will have, for messages */
+    bool reasons;
+} destination;
 
-static alm_err write_target(void *context, alm_str bytes, alm_error *error)
+static alm_err write_csv_file(void *context, const char *temporary, alm_error *error)
 {
-    target *to = context;
-    return to->fs->ops->write(to->fs, to->file, bytes.data, bytes.size, error);
+    const destination *to = context;
+    alm_text_file file;
+    alm_err code = alm_text_file_create(to->fs, temporary, &file, error);
+    if (code == ALM_OK) {
+        alm_forecast_sink sink = {alm_text_file_write, &file};
+        code = alm_text_file_close(
+            &file, alm_forecast_file_csv(to->file, to->reasons, &sink, error), error);
+    }
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "writing %s", to->path);
 }
 
-/* Hidden and beside `path`, so that a rename is enough. */
-static char *temporary_path(alm_arena *arena, const char *path)
+static alm_err write_parquet_file(void *context, const char *temporary, alm_error *error)
 {
-    uint64_t nonce = 0;
-    const char *slash = strrchr(path, '/');
-    alm_random_bytes(&nonce, NONCE_BYTES);
-    char *name = alm_arena_printf(arena, ".%s.%016llx.tmp", slash ? slash + 1 : path,
-                                  (unsigned long long)nonce);
-    return alm_path_join(arena, alm_path_directory(arena, path), name);
-}
-
-static alm_err write_csv_file(alm_fs *fs, const alm_forecast_file *file, const char *path,
-                              bool reasons, alm_error *error)
-{
-    target to = {.fs = fs};
-    ALM_TRY(fs->ops->create(fs, path, &to.file, error));
-    alm_forecast_sink sink = {write_target, &to};
-    alm_err code = alm_forecast_file_csv(file, reasons, &sink, error);
-    alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
-    return code == ALM_OK ? closed : code;
+    const destination *to = context;
+    alm_err code = almi_forecast_parquet_write(to->file, temporary, to->reasons, error);
+    return code == ALM_OK ? code : alm_error_wrap(error, code, "writing %s", to->path);
 }
 
 alm_err alm_forecast_file_write(const alm_env *env, const alm_forecast_file *file,
                                 const char *path, bool reasons, alm_error *error)
 {
-    alm_fs *fs = env->fs;
-    alm_fs_stat stat;
-    size_t size = strlen(path);
-    size_t ending = sizeof PARQUET - 1;
-    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind != ALM_FS_FILE) {
-        return alm_fail(error, ALM_ERR_IO, "cannot write %s: it is not an ordinary file", path);
-    }
-    alm_arena *arena = alm_arena_create(4096);
-    char *temporary = temporary_path(arena, path);
-    alm_err code = size > ending && strcmp(path + size - ending, PARQUET) == 0
-                       ? almi_forecast_parquet_write(file, temporary, reasons, error)
-                       : write_csv_file(fs, file, temporary, reasons, error);
-    if (code == ALM_OK) {
-        code = fs->ops->rename(fs, temporary, path, error);
-    }
-    if (code != ALM_OK) {
-        (void)fs->ops->unlink(fs, temporary, NULL);
-        code = alm_error_wrap(error, code, "writing %s", path);
-    }
-    alm_arena_destroy(arena);
-    return code;
+    size_t size = strlen(path), ending = sizeof PARQUET - 1;
+    bool parquet = size > ending && strcmp(path + size - ending, PARQUET) == 0;
+    destination to = {env->fs, file, path, reasons};
+    return alm_whole_file_write(env->fs, path, parquet ? write_parquet_file : write_csv_file, &to,
+                                error);
 }

@@ -8,12 +8,12 @@
 #include "batch/predict_parquet.h"
 #include "batch/predict_rows.h"
 #include "batch/predict_scorer.h"
+#include "batch/whole_file.h"
 #include "table/csv.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define PIECE_VALUES ((size_t)1 << 22) /* contributions held at a time: 32 MiB */
 #define NAMES_SHOWN_BYTES 300
-#define NONCE_BYTES 8
 static const char PARQUET[] = ".parquet";
 #define BACKGROUND_SEED 1
 
@@ -701,42 +701,21 @@ alm_err alm_predict_write_json(alm_predict *p, alm_json_writer *json, const alm_
 
 /* ---- into a file ---- */
 
-typedef struct target {
-    alm_fs *fs;
-    alm_file *file;
-} target;
+typedef struct destination {
+    alm_predict *p;
+    const char *path; /* the name that it will have, for messages */
+} destination;
 
-static alm_err write_target(void *context, alm_str bytes, alm_error *error)
+static alm_err write_csv_file(void *context, const char *temporary, alm_error *error)
 {
-    target *to = context;
-    return to->fs->ops->write(to->fs, to->file, bytes.data, bytes.size, error);
-}
-
-/* Hidden and beside `path`, so that a rename is enough. */
-static char *temporary_path(alm_arena *arena, const char *path)
-{
-    uint64_t nonce = 0;
-    const char *slash = strrchr(path, '/');
-    alm_random_bytes(&nonce, NONCE_BYTES);
-    char *name = alm_arena_printf(arena, ".%s.%016llx.tmp", slash ? slash + 1 : path,
-                                  (unsigned long long)nonce);
-    return alm_path_join(arena, alm_path_directory(arena, path), name);
-}
-
-/* `path` is the name that it will have, for messages. */
-static alm_err write_csv_file(alm_predict *p, const char *temporary, const char *path,
-                              alm_error *error)
-{
-    alm_fs *fs = p->env->fs;
-    target to = {.fs = fs};
-    alm_err made = fs->ops->create(fs, temporary, &to.file, error);
+    const destination *to = context;
+    alm_text_file file;
+    alm_err made = alm_text_file_create(to->p->env->fs, temporary, &file, error);
     if (made != ALM_OK) {
-        return alm_error_wrap(error, made, "writing %s", path);
+        return alm_error_wrap(error, made, "writing %s", to->path);
     }
-    alm_predict_sink sink = {write_target, &to};
-    alm_err code = alm_predict_write_csv(p, &sink, error);
-    alm_err closed = fs->ops->close(fs, to.file, code == ALM_OK ? error : NULL);
-    return code == ALM_OK ? closed : code;
+    alm_predict_sink sink = {alm_text_file_write, &file};
+    return alm_text_file_close(&file, alm_predict_write_csv(to->p, &sink, error), error);
 }
 
 /* The next rows for a Parquet file; the block stays until its rows are taken. */
@@ -765,10 +744,10 @@ static alm_err next_slice(void *context, size_t limit, almi_predict_slice *out, 
     return ALM_OK;
 }
 
-static alm_err write_parquet_file(alm_predict *p, const char *temporary, const char *path,
-                                  alm_error *error)
+/* The table engine says the file's name in its own way. */
+static alm_err write_parquet_file(void *context, const char *temporary, alm_error *error)
 {
-    (void)path; /* the table engine says it in its own way */
+    alm_predict *p = ((destination *)context)->p;
     almi_predict_parquet file = {.path = temporary, .names = p->facts.outputs,
                                  .score_count = p->score_count,
                                  .contribution_count = p->facts.column_count - p->score_count,
@@ -781,20 +760,9 @@ static alm_err write_parquet_file(alm_predict *p, const char *temporary, const c
 
 alm_err alm_predict_write_file(alm_predict *p, const char *path, alm_error *error)
 {
-    alm_fs *fs = p->env->fs;
-    alm_fs_stat stat;
     size_t size = strlen(path), ending = sizeof PARQUET - 1;
     bool parquet = size > ending && strcmp(path + size - ending, PARQUET) == 0;
-    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind != ALM_FS_FILE) {
-        return alm_fail(error, ALM_ERR_IO, "cannot write %s: it is not an ordinary file", path);
-    }
-    char *temporary = temporary_path(p->arena, path);
-    alm_err code = (parquet ? write_parquet_file : write_csv_file)(p, temporary, path, error);
-    if (code == ALM_OK) {
-        code = fs->ops->rename(fs, temporary, path, error);
-    }
-    if (code != ALM_OK) {
-        (void)fs->ops->unlink(fs, temporary, NULL);
-    }
-    return code;
+    destination to = {p, path};
+    return alm_whole_file_write(p->env->fs, path, parquet ? write_parquet_file : write_csv_file,
+                                &to, error);
 }
