@@ -20,7 +20,7 @@ static const almi_option options[] = {
     {"season", "N", "steps of a season, 1 for none (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
     {"level", "LIST", "intervals in percent (default: 80,95)"},
-    {"intervals", "KIND", "calibrated: as wide as the check says, over all series; model: as the "
+    {"intervals", "KIND", "calibrated: as wide as errors at earlier origins say; model: as the "
                           "method has them (default: calibrated)"},
     {"method", "NAME", "auto, or one forecaster for all series (default: auto)"},
     {"paths", "N", "sample paths that intervals come from; 0: Normal, quicker (default: 500)"},

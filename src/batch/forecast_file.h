@@ -26,7 +26,7 @@ typedef struct alm_forecast_options {
     uint64_t seed;
     double level[ALM_FORECAST_LEVELS_MAX]; /* rising */
     size_t level_count;
-    bool calibrated; /* intervals by the check; else as the model has them */
+    bool calibrated; /* intervals by earlier origins; else as the model has them */
 } alm_forecast_options;
 
 typedef struct alm_forecast_file {

@@ -527,7 +527,7 @@ static alm_err make_cases(const alm_forecast_plan *plan, size_t count, alm_arena
     size_t steps = plan->steps;
     if (count > ALM_FORECAST_VALUES_MAX / steps) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu origins of %zu steps are more than can be held "
-                        "to calibrate intervals: check fewer, or take the intervals of the model",
+                        "to calibrate intervals: check fewer, or take the model's intervals",
                         count, steps);
     }
     ALM_TRY(alm_arena_try_alloc(arena, count * sizeof **out, &memory, error));

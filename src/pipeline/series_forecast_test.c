@@ -301,6 +301,44 @@ static void calibrated_intervals_hold_what_they_say(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Whatever is in a file: finite, in order and of the support, and of all series at once. */
+static void odd_series_are_calibrated_together(void **state)
+{
+    (void)state;
+    enum { SERIES = 300 };
+    static const double SIZES[] = {1, 7.5, 1e-300, 1e12, 1e280, 1e300, -3};
+    alm_arena *arena = alm_arena_create(0);
+    alm_error error;
+    alm_env env = {.now = no_clock};
+    alm_rng rng = alm_rng_stream(41, 4);
+    alm_long_one series[SERIES];
+    for (size_t i = 0; i < SERIES; i++) {
+        size_t count = 1 + alm_rng_next_below(&rng, 90);
+        double size = SIZES[alm_rng_next_below(&rng, sizeof SIZES / sizeof SIZES[0])];
+        double *y = ALM_NEW_ARRAY(arena, double, count);
+        for (size_t t = 0; t < count; t++) {
+            y[t] = odd_value(&rng, i % 10, t, size);
+        }
+        series[i] = (alm_long_one){.id = ALM_STR("s"), .y = y, .count = count, .known = count};
+    }
+    alm_long_series all = {.series = series, .count = SERIES};
+    assert_int_equal(alm_pool_create(2, &env.pool, &error), ALM_OK);
+    for (size_t steps = 1; steps <= STEPS; steps += 3) {
+        alm_forecast_plan plan = plan_of(&alm_theta_standard, steps % 2 ? 20 : 0);
+        alm_forecast_set set;
+        plan.calibrated = true;
+        plan.season = 4;
+        plan.steps = steps;
+        assert_int_equal(alm_series_forecast_all(&env, &all, &plan, arena, &set, &error), ALM_OK);
+        for (size_t i = 0; i < SERIES; i++) {
+            check_odd(&plan, &(alm_past){series[i].y, series[i].count, 4}, &set.series[i]);
+        }
+        assert_true(set.level_calibrated[0] && set.calibrated > 0);
+    }
+    alm_pool_destroy(env.pool);
+    alm_arena_destroy(arena);
+}
+
 /* One series of few origins keeps the intervals of the model, and no origin at all is no error. */
 static void too_few_origins_leave_the_intervals_of_the_model(void **state)
 {
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test(odd_series_have_an_answer_or_a_reason),
         cmocka_unit_test(no_result_depends_on_threads),
         cmocka_unit_test(calibrated_intervals_hold_what_they_say),
+        cmocka_unit_test(odd_series_are_calibrated_together),
         cmocka_unit_test(too_few_origins_leave_the_intervals_of_the_model),
         cmocka_unit_test(names),
     };

@@ -1,5 +1,5 @@
 . "$(dirname "$0")/_case.sh"
-# Of many series intervals are as wide as errors were; the model's can be had, and the same forecasts.
+# Intervals of many series are as wide as errors were, or the model's; forecasts are the same.
 python3 - << 'END'
 with open("noise.csv", "w") as out:
     out.write("unique_id,ds,y\n")
