@@ -12,11 +12,11 @@
  * series. tools/accuracy makes the input and judges the output. */
 #include "base/json.h"
 #include "base/rng.h"
-#include "model/statistical/adida.h"
-#include "model/statistical/count.h"
-#include "model/statistical/croston.h"
+#include "model/statistical/rare/adida.h"
+#include "model/statistical/rare/count.h"
+#include "model/statistical/rare/croston.h"
+#include "model/statistical/rare/demand_smoothing.h"
 #include "model/statistical/sample_paths.h"
-#include "model/statistical/smoothing.h"
 #include "num/metrics.h"
 #include "series_lines.h"
 

@@ -7,7 +7,7 @@
  * of the absolute values of all seasonal and trend parts, by which bench/forecast_peers.py sees
  * that a peer has decomposed the same. */
 #include "base/json.h"
-#include "model/statistical/stl.h"
+#include "model/statistical/decomposition/stl.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -23,8 +23,8 @@ endfunction()
 set_source_files_properties("${CMAKE_SOURCE_DIR}/src/feature/stretch.c"
   "${CMAKE_SOURCE_DIR}/src/feature/bars/bars_cell_kernels.c"
   "${CMAKE_SOURCE_DIR}/src/feature/bars/bars_window_kernels.c"
-  "${CMAKE_SOURCE_DIR}/src/model/statistical/arima_whiten.c"
-  "${CMAKE_SOURCE_DIR}/src/model/statistical/arima_values.c"
+  "${CMAKE_SOURCE_DIR}/src/model/statistical/arima/arima_whiten.c"
+  "${CMAKE_SOURCE_DIR}/src/model/statistical/arima/arima_values.c"
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")
 
 # A choice between two values becomes a vector where the compiler need not keep the order of

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/statistical/demand_class.h"
+#include "model/statistical/automatic/demand_class.h"
 #include "num/quantile.h"
 
 #define LEVEL_DECAY 0.08

@@ -12,8 +12,8 @@
  *          weighted mean: the distribution of demand relative to its mean. A thin history is
  *          shrunk to the mean shape of its bin of non-zero share, weight 20 / (n_eff + 20).
  *
- * Classes: those of model/statistical/demand_class.h, and new, empty, aggregate. Pure functions;
- * thread safe. */
+ * Classes: those of model/statistical/automatic/demand_class.h, and new, empty, aggregate. Pure
+ * functions; thread safe. */
 #ifndef ALM_PIPELINE_HISTORY_H
 #define ALM_PIPELINE_HISTORY_H
 

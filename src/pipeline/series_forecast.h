@@ -29,7 +29,7 @@
 #define ALM_PIPELINE_SERIES_FORECAST_H
 
 #include "base/env.h"
-#include "model/statistical/choice.h"
+#include "model/statistical/automatic/choice.h"
 #include "model/statistical/sample_paths.h"
 #include "pipeline/interval_calibration.h"
 #include "table/long_series.h"

@@ -1,8 +1,8 @@
 #include "pipeline/series_forecast.h"
 
 #include "base/rng.h"
+#include "model/statistical/smoothing/theta.h"
 #include "model/statistical/statistical_cases.h"
-#include "model/statistical/theta.h"
 
 #include <math.h>
 #include <setjmp.h>

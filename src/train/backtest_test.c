@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "model/statistical/theta.h"
+#include "model/statistical/smoothing/theta.h"
 #include "pipeline/pipeline_fixture.h"
 #include "train/training_fixture.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "model/statistical/theta.h"
+#include "model/statistical/smoothing/theta.h"
 
 static const double LEVELS[] = {.1, .5, .9};
 static const alm_stock_rule STOCK = {.lead = 1, .unit = {1, 9}};

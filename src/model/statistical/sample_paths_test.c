@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "model/statistical/choice.h"
-#include "model/statistical/ets.h"
+#include "model/statistical/automatic/choice.h"
+#include "model/statistical/smoothing/ets.h"
 #include "model/statistical/statistical_cases.h"
 
 #define AIR_COUNT (sizeof AIR / sizeof AIR[0])

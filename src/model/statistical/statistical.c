@@ -1,13 +1,13 @@
-#include "model/statistical/adida.h"
-#include "model/statistical/apart.h"
-#include "model/statistical/arima.h"
-#include "model/statistical/ces.h"
-#include "model/statistical/choice.h"
-#include "model/statistical/count.h"
-#include "model/statistical/croston.h"
-#include "model/statistical/ets.h"
-#include "model/statistical/mstl.h"
-#include "model/statistical/theta.h"
+#include "model/statistical/rare/adida.h"
+#include "model/statistical/arima/arima.h"
+#include "model/statistical/automatic/apart.h"
+#include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/mstl.h"
+#include "model/statistical/rare/count.h"
+#include "model/statistical/rare/croston.h"
+#include "model/statistical/smoothing/ces.h"
+#include "model/statistical/smoothing/ets.h"
+#include "model/statistical/smoothing/theta.h"
 
 const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
 {

@@ -1,0 +1,42 @@
+/* arima_whiten.h: errors of unit variance in the place of the values of an ARMA process, without
+ * values that are not known.
+ *
+ * Given what the periods before the first leave behind (a state b of `width` numbers with
+ * covariance V = L L'), errors are a recursion: ma(B) a = ar(B) w - b. So a = a0 - Z b, with a0
+ * the errors for b = 0 and Z of columns that are all the impulse response of 1 / ma(B), shifted;
+ * and b is estimated together with the errors: u = L^-1 b minimises |a0 - Z L u|^2 + |u|^2. Then
+ *
+ *   w' R^-1 w = |a|^2 + |u|^2,   |R| = |I + L' Z'Z L|
+ *
+ * with R the covariance of w for errors of variance 1. Z' is a recursion backwards in time (the
+ * backcasting of Box and Jenkins), and Z'Z follows from its first row. Responses that have fallen
+ * to nothing are not followed further, so the exact likelihood takes one to three passes over the
+ * values and some width^3 steps, where a Kalman filter takes width^2 steps for each value. Both
+ * are the same number (a test). */
+#ifndef ALM_MODEL_STATISTICAL_ARIMA_ARIMA_WHITEN_H
+#define ALM_MODEL_STATISTICAL_ARIMA_ARIMA_WHITEN_H
+
+#include "model/statistical/arima/arima_polynomial.h"
+
+typedef struct almi_whitener {
+    size_t n, room; /* values; the largest width */
+    size_t width;   /* of the model it is ready for */
+    size_t reach;   /* periods until the response to an error is over */
+    const almi_arma *arma;
+    bool is_sparse; /* no autoregressive part */
+    double log_det; /* log |R| */
+    double *u;      /* L', upper; where not sparse */
+    double *factor; /* of I + L' Z'Z L, upper */
+    double *response, *forward, *backward, *gram, *product, *state, *scratch;
+} almi_whitener;
+
+/* For models of at most this width; in `arena`. */
+void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena *arena);
+
+/* False: the covariance of this model cannot be worked with. Borrows `arma`. */
+bool almi_whitener_set(almi_whitener *w, const almi_arma *arma);
+
+/* out: n + width numbers, whose inner products are those of R^-1. */
+void almi_whiten(almi_whitener *w, const double *values, double *out);
+
+#endif
