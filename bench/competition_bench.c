@@ -10,6 +10,7 @@
  * eighth digit. Then lines with a `verdict` on the losses, the mean absolute scaled error of each
  * series. tools/accuracy and bench/forecast_peers.py make the input and judge the output. */
 #include "base/json.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
 

@@ -12,6 +12,7 @@
  * in parts of it. bench/accuracy/hierarchy.py makes the input and judges the output. */
 #include "base/json.h"
 #include "decide/reconcile_method.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/statistical.h"
 #include "num/metrics.h"
 

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "model/statistical/automatic/mstl.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "num/metrics.h"
 
 #define LINE_BYTES ((size_t)1 << 20)

@@ -6,6 +6,7 @@
 #include "app/parse.h"
 #include "app/session.h"
 #include "base/build_info.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "report/forecast_page.h"
 
 static const almi_option options[] = {

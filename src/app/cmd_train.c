@@ -7,6 +7,7 @@
 #include "app/session.h"
 #include "app/signal_view.h"
 #include "model/baseline.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "pipeline/series_forecast.h"
 #include "project/git.h"
 #include "train/train.h"

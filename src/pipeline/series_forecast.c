@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
+#include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/rolling.h"
 #include "num/metrics.h"
 #include "num/normal.h"

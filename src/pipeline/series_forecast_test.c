@@ -1,6 +1,7 @@
 #include "pipeline/series_forecast.h"
 
 #include "base/rng.h"
+#include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/smoothing/theta.h"
 #include "model/statistical/statistical_cases.h"
 

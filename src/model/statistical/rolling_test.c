@@ -1,4 +1,5 @@
 #include "model/statistical/rolling.h"
+#include "model/statistical/forecaster_kinds.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 #include "model/statistical/sample_paths.h"
+#include "model/statistical/forecaster_kinds.h"
 
 #include <math.h>
 #include <setjmp.h>

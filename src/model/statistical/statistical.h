@@ -84,7 +84,4 @@ extern const alm_forecaster_kind alm_window_mean;
  * where the season is significant (seasonal.h). */
 extern const alm_forecaster_kind alm_naive2;
 
-/* All kinds of this folder, in a fixed order. */
-const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count);
-
 #endif

@@ -3,6 +3,7 @@
  *     statistical_test [PASTS]
  *
  * PASTS: how many odd pasts are made, 512 unless said. 100,000 take five minutes. */
+#include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/sample_paths.h"
 
 #include <math.h>

@@ -1,8 +1,10 @@
-#include "model/statistical/rare/adida.h"
+#include "model/statistical/forecaster_kinds.h"
+
 #include "model/statistical/arima/arima.h"
 #include "model/statistical/automatic/apart.h"
 #include "model/statistical/automatic/choice.h"
 #include "model/statistical/automatic/mstl.h"
+#include "model/statistical/rare/adida.h"
 #include "model/statistical/rare/count.h"
 #include "model/statistical/rare/croston.h"
 #include "model/statistical/smoothing/ces.h"

@@ -1,0 +1,10 @@
+/* forecaster_kinds.h: all kinds of forecasters, for who lets them be named or tries them all. */
+#ifndef ALM_MODEL_STATISTICAL_FORECASTER_KINDS_H
+#define ALM_MODEL_STATISTICAL_FORECASTER_KINDS_H
+
+#include "model/statistical/statistical.h"
+
+/* Constant, in a fixed order. */
+const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count);
+
+#endif
