@@ -28,8 +28,8 @@
  * for it, or for the automatic forecaster (`seasons_tried`: and they did better than the shortest
  * one on what is known of the series, several_seasons.h; each origin of the check tries that anew);
  * else the forecaster has one season, the shortest, which is that of the seasonal naive forecast
- * and of MASE in any case. The check and calibration use the same seasons as the forecast, so their
- * origins have two cycles of the longest behind them.
+ * and of MASE in any case. Calibration uses the same seasons as the forecast, and so does the check
+ * but for the trial; their origins have two cycles of the longest behind them.
  *
  * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
  * depends on the number of threads. */
