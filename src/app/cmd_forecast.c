@@ -6,6 +6,7 @@
 #include "app/parse.h"
 #include "app/session.h"
 #include "base/build_info.h"
+#include "model/statistical/automatic/mstl.h"
 #include "model/statistical/forecaster_kinds.h"
 #include "report/forecast_page.h"
 
@@ -18,7 +19,8 @@ static const almi_option options[] = {
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
                         "of sales (default: missing)"},
-    {"season", "N", "steps of a season, 1 for none (default: by rule from the step)"},
+    {"season", "LIST", "steps of a season, 1 for none; several by commas, as in 7,365, with "
+                       "--method auto or mstl (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
     {"level", "LIST", "intervals in percent (default: 80,95)"},
     {"intervals", "KIND", "calibrated: as wide as errors at earlier origins say; model: as the "
@@ -45,6 +47,53 @@ static alm_err read_count(almi_cli *cli, const char *name, int64_t least, int64_
                         (long long)least, (long long)most, (long long)number);
     }
     *out = (size_t)number;
+    return ALM_OK;
+}
+
+/* Rising. */
+static alm_err add_season(alm_forecast_options *out, alm_str text, alm_error *error)
+{
+    int64_t steps = 0;
+    if (!alm_str_to_i64(alm_str_trim(text), &steps) || steps < 2 ||
+        steps > (int64_t)ALM_PAST_COUNT_MAX / 2) {
+        return alm_fail(error, ALM_ERR_USAGE, "--season takes 2 to %zu of several seasons, as in "
+                        "7,365, not '" ALM_STR_FMT "'", ALM_PAST_COUNT_MAX / 2, ALM_STR_ARG(text));
+    }
+    if (out->season_count == ALM_MSTL_SEASONS_MAX) {
+        return alm_fail(error, ALM_ERR_USAGE, "--season takes at most %d of them",
+                        ALM_MSTL_SEASONS_MAX);
+    }
+    size_t at = out->season_count++;
+    for (; at > 0 && out->seasons[at - 1] > (size_t)steps; at--) {
+        out->seasons[at] = out->seasons[at - 1];
+    }
+    out->seasons[at] = (size_t)steps;
+    if (at > 0 && out->seasons[at - 1] == (size_t)steps) {
+        return alm_fail(error, ALM_ERR_USAGE, "--season: " ALM_STR_FMT " is there twice",
+                        ALM_STR_ARG(text));
+    }
+    return ALM_OK;
+}
+
+/* Nobody can tell which of several seasons a method with one would be meant to have. */
+static alm_err read_seasons(almi_cli *cli, alm_forecast_options *out, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "season");
+    if (!text || !strchr(text, ',')) {
+        return read_count(cli, "season", 1, ALM_PAST_SEASON_MAX, &out->season, error);
+    }
+    for (alm_str rest = alm_str_of(text); rest.data;) {
+        ALM_TRY(add_season(out, alm_str_split(&rest, ','), error));
+    }
+    out->season = out->seasons[0];
+    if (out->season > ALM_PAST_SEASON_MAX) {
+        return alm_fail(error, ALM_ERR_USAGE, "--season: the shortest may have %d steps, not %zu",
+                        ALM_PAST_SEASON_MAX, out->season);
+    }
+    if (out->kind && out->kind != &alm_mstl) {
+        return alm_fail(error, ALM_ERR_USAGE, "--season %s: %s works with one season: name one of "
+                        "them, or take --method mstl", text, out->kind->name);
+    }
     return ALM_OK;
 }
 
@@ -170,7 +219,6 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
     ALM_TRY(check_outputs(cli, error));
     ALM_TRY(read_frequency(cli, frequency, &out->input.frequency, error));
-    ALM_TRY(read_count(cli, "season", 1, ALM_PAST_SEASON_MAX, &out->season, error));
     ALM_TRY(read_count(cli, "horizon", 1, ALM_FORECAST_STEPS_MAX, &out->steps, error));
     ALM_TRY(read_count(cli, "paths", 0, ALM_FORECAST_PATHS_MAX, &out->paths, error));
     ALM_TRY(read_count(cli, "check", 0, ALM_FORECAST_ORIGINS_MAX, &out->origins, error));
@@ -178,7 +226,8 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
     out->seed = seed;
     ALM_TRY(read_levels(cli, out, error));
     ALM_TRY(read_intervals(cli, out, error));
-    return read_method(cli, &out->kind, error);
+    ALM_TRY(read_method(cli, &out->kind, error));
+    return read_seasons(cli, out, error);
 }
 
 /* ---- output ---- */

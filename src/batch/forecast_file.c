@@ -42,6 +42,35 @@ static alm_err check_horizon(const alm_forecast_made *made, alm_error *error)
     return ALM_OK;
 }
 
+/* By rule: a longer season besides, where some series has it and the method can use it. */
+static void add_long_season(alm_forecast_made *made)
+{
+    alm_forecast_plan *plan = &made->plan;
+    size_t longer = alm_frequency_long_season(&made->input.frequency, &plan->cycles);
+    bool is_there = false;
+    for (size_t i = 0; i < made->input.count; i++) {
+        is_there |= longer > 0 && made->input.series[i].count / plan->cycles >= longer;
+    }
+    if (is_there && (made->automatic || plan->kind == &alm_mstl)) {
+        plan->seasons[0] = plan->season;
+        plan->seasons[1] = longer;
+        plan->season_count = 2;
+        plan->seasons_tried = true;
+    }
+}
+
+static void plan_seasons(alm_forecast_made *made, const alm_forecast_options *options)
+{
+    alm_forecast_plan *plan = &made->plan;
+    if (!made->season_asked) {
+        add_long_season(made);
+        return;
+    }
+    plan->cycles = 2; /* a season that is asked for */
+    plan->season_count = options->season_count;
+    memcpy(plan->seasons, options->seasons, sizeof plan->seasons);
+}
+
 alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *options,
                                alm_arena *arena, alm_forecast_file *out, alm_error *error)
 {
@@ -64,6 +93,7 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
         .level_count = options->level_count,
         .calibrated = options->calibrated};
     memcpy(made->plan.level, options->level, sizeof made->plan.level);
+    plan_seasons(made, options);
     ALM_TRY(check_horizon(made, error));
     ALM_TRY(alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error));
     name_columns(&file, arena);
@@ -203,9 +233,30 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_text(json, "frequency_text", text);
 }
 
-static void put_plan(alm_json_writer *json, const alm_forecast_plan *plan)
+/* The shortest, and all of them with the number of series that have them. */
+static void put_seasons(alm_json_writer *json, const alm_forecast_made *made)
 {
+    const alm_forecast_plan *plan = &made->plan;
     alm_json_put_i64(json, "season", (int64_t)plan->season);
+    if (plan->season_count < 2) {
+        return;
+    }
+    alm_json_key(json, "seasons");
+    alm_json_open_array(json);
+    for (size_t i = 0; i < plan->season_count; i++) {
+        size_t lacking = alm_forecast_season_lacking(made, i);
+        alm_json_open_object(json);
+        alm_json_put_i64(json, "steps", (int64_t)plan->seasons[i]);
+        alm_json_put_i64(json, "series", (int64_t)(made->input.count - lacking));
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
+static void put_plan(alm_json_writer *json, const alm_forecast_made *made)
+{
+    const alm_forecast_plan *plan = &made->plan;
+    put_seasons(json, made);
     alm_json_put_i64(json, "horizon", (int64_t)plan->steps);
     alm_json_put_text(json, "method", plan->kind->name);
     alm_json_key(json, "levels");
@@ -323,7 +374,7 @@ alm_err alm_forecast_file_json(const alm_forecast_file *file, alm_buffer *buffer
     alm_json_writer json = alm_json_writer_on(buffer);
     alm_json_open_object(&json);
     put_input(&json, &file->made);
-    put_plan(&json, &file->made.plan);
+    put_plan(&json, &file->made);
     put_check(&json, &file->made);
     alm_json_key(&json, "series");
     alm_json_open_array(&json);

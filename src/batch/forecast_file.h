@@ -22,6 +22,8 @@ typedef struct alm_forecast_options {
     alm_long_options input;
     const alm_forecaster_kind *kind; /* NULL: alm_forecast_automatic */
     size_t season, steps;            /* 0: by rule */
+    size_t seasons[ALM_MSTL_SEASONS_MAX]; /* several, rising, the first is `season`; `kind` is */
+    size_t season_count;                  /* NULL or alm_mstl; below 2: none but `season` */
     size_t paths, origins;
     uint64_t seed;
     double level[ALM_FORECAST_LEVELS_MAX]; /* rising */

@@ -221,6 +221,45 @@ static void time_ends_somewhere(void **state)
     ok(w, alm_forecast_file_make(&w->env, &asked, w->arena, &file, &w->error));
 }
 
+/* Three years of days are enough for a season of the year, by rule; what is asked for is kept. */
+static void a_year_of_days_is_a_season_by_rule(void **state)
+{
+    world *w = *state;
+    enum { YEARS = 3 * 365 };
+    alm_forecast_file file;
+    alm_frequency daily;
+    assert_true(alm_frequency_parse(ALM_STR("D"), &daily));
+    for (int64_t short_by = 0; short_by < 2; short_by++) {
+        alm_buffer text = {0};
+        alm_buffer_text(&text, "ds,y\n");
+        for (int64_t day = 0; day < YEARS - short_by; day++) {
+            char time[ALM_INSTANT_TEXT_BYTES];
+            int level = (int)(100 + day % 7 + day % 365 / 14 * 37 % 50); /* no trend foretells it */
+            alm_time_write(&(alm_time_style){.form = ALM_TIME_DAY, .between = ' '},
+                           (15000 + day) * ALM_DAY_MICROS, time);
+            alm_buffer_printf(&text, "%s,%d\n", time, level);
+        }
+        put(w, text.data);
+        alm_buffer_deinit(&text);
+        alm_forecast_options asked = options_of("in.csv");
+        asked.kind = NULL;
+        asked.season = 0;
+        asked.steps = 28;
+        ok(w, alm_forecast_file_make(&w->env, &asked, w->arena, &file, &w->error));
+        assert_int_equal(file.made.plan.season, 7);
+        assert_int_equal(file.made.plan.season_count, short_by ? 0 : 2);
+        assert_string_equal(file.made.set.series[0].kind->name, short_by ? "auto" : "mstl");
+        asked.kind = &alm_seasonal_naive; /* has one */
+        ok(w, alm_forecast_file_make(&w->env, &asked, w->arena, &file, &w->error));
+        assert_int_equal(file.made.plan.season_count, 0);
+        asked.kind = NULL;
+        asked.season = 7; /* alone */
+        ok(w, alm_forecast_file_make(&w->env, &asked, w->arena, &file, &w->error));
+        assert_int_equal(file.made.plan.season_count, 0);
+        assert_string_equal(file.made.set.series[0].kind->name, "auto");
+    }
+}
+
 int main(void)
 {
 #define ON(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -230,6 +269,7 @@ int main(void)
         ON(a_file_is_there_as_a_whole),
         ON(parquet_has_types_of_its_own),
         ON(time_ends_somewhere),
+        ON(a_year_of_days_is_a_season_by_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,16 @@ static void tell_frequency(lines *l)
     }
 }
 
+size_t alm_forecast_season_lacking(const alm_forecast_made *made, size_t season)
+{
+    size_t lacking = 0;
+    for (size_t i = 0; i < made->input.count; i++) {
+        alm_forecast_plan own = alm_forecast_plan_of(&made->plan, made->input.series[i].count);
+        lacking += own.season_count <= season;
+    }
+    return lacking;
+}
+
 /* "12 months", "24 steps of 15 minutes" */
 static void put_steps(lines *l, size_t steps)
 {
@@ -199,9 +209,37 @@ static void put_steps(lines *l, size_t steps)
     }
 }
 
+/* A season of which series are too short. */
+static void tell_lacking(lines *l, size_t season)
+{
+    size_t total = l->made->input.count;
+    size_t lacking = alm_forecast_season_lacking(l->made, season);
+    if (lacking == 0) {
+        return;
+    }
+    put_steps(l, l->made->plan.seasons[season]);
+    alm_buffer_text(&l->text, ": left out");
+    if (total > 1) {
+        alm_buffer_text(&l->text, " of ");
+        alm_forecast_count(&l->text, lacking);
+        alm_buffer_text(&l->text, " of ");
+        alm_forecast_count(&l->text, total);
+        alm_buffer_text(&l->text, " series");
+    }
+    alm_buffer_printf(&l->text, ", less than %zu whole cycles", l->made->plan.cycles);
+    end(l, "");
+}
+
 static void tell_season(lines *l)
 {
-    if (l->made->plan.season > 1) {
+    const alm_forecast_plan *plan = &l->made->plan;
+    if (plan->season_count > 1) {
+        for (size_t i = 0; i + 1 < plan->season_count; i++) {
+            alm_forecast_count(&l->text, plan->seasons[i]);
+            alm_buffer_text(&l->text, i + 2 < plan->season_count ? ", " : " and ");
+        }
+        put_steps(l, plan->seasons[plan->season_count - 1]);
+    } else if (l->made->plan.season > 1) {
         put_steps(l, l->made->plan.season);
     } else {
         alm_buffer_text(&l->text, "none");
@@ -209,6 +247,9 @@ static void tell_season(lines *l)
     alm_buffer_text(&l->text,
                     l->made->season_asked ? " (as asked)" : " (by rule; --season N changes it)");
     end(l, "season");
+    for (size_t i = 0; plan->season_count > 1 && i < plan->season_count; i++) {
+        tell_lacking(l, i);
+    }
 }
 
 static void tell_horizon(lines *l)
@@ -262,12 +303,42 @@ static void tell_reason(lines *l, alm_forecast_reason reason)
     end(l, "");
 }
 
+/* Where the automatic forecaster leaves series to the one for several seasons. */
+static void tell_several(lines *l)
+{
+    const alm_forecast_plan *plan = &l->made->plan;
+    size_t total = l->made->input.count;
+    if (plan->season_count < 2 || plan->kind != alm_forecast_automatic()) {
+        return;
+    }
+    size_t several = 0;
+    for (size_t i = 0; i < total; i++) {
+        several += l->made->set.series[i].kind == &alm_mstl;
+    }
+    if (several == 0 && !plan->seasons_tried) {
+        return;
+    }
+    alm_buffer_text(&l->text, several == 0 ? "one season" : alm_mstl.name);
+    if (total > 1 && several > 0) {
+        alm_buffer_text(&l->text, " of ");
+        alm_forecast_count(&l->text, several);
+        alm_buffer_text(&l->text, " of ");
+        alm_forecast_count(&l->text, total);
+        alm_buffer_text(&l->text, " series");
+    }
+    alm_buffer_text(&l->text, several == 0           ? ": several did not do better before"
+                              : plan->seasons_tried ? ", where several seasons did better before"
+                                                    : ", for several seasons");
+    end(l, "");
+}
+
 static void tell_method(lines *l)
 {
     alm_buffer_text(&l->text, l->made->plan.kind->name);
     alm_buffer_text(&l->text, l->made->automatic ? " (by default; --method NAME changes it)"
                                                  : " (as asked)");
     end(l, "method");
+    tell_several(l);
     const alm_choice_facts *choice = &l->made->set.series[0].choice;
     if (l->made->input.count == 1 && choice->count > 0) {
         alm_buffer_text(&l->text, alm_choice_text(choice, l->arena));

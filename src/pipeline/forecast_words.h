@@ -22,7 +22,7 @@ typedef struct alm_forecast_line {
     alm_str text;
 } alm_forecast_line;
 
-#define ALM_FORECAST_LINES_MAX 24
+#define ALM_FORECAST_LINES_MAX 32
 
 /* Both in `arena`; how many. First what was read: file, columns, frequency, gaps, season, horizon,
  * method, intervals, and what was not done as asked. */
@@ -31,6 +31,8 @@ size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
 /* Then how good it would have been: accuracy and coverage, or why that cannot be told. */
 size_t alm_forecast_checked(const alm_forecast_made *made, alm_arena *arena,
                             alm_forecast_line out[ALM_FORECAST_LINES_MAX]);
+/* Series that have too few cycles of one of several seasons. */
+size_t alm_forecast_season_lacking(const alm_forecast_made *made, size_t season);
 /* "12,345" */
 void alm_forecast_count(alm_buffer *out, uint64_t count);
 /* "80", "99.5" of .8, .995 */

@@ -112,6 +112,47 @@ static void what_was_asked_and_refused_is_told(void **state)
     alm_arena_destroy(arena);
 }
 
+static void several_seasons_are_told(void **state)
+{
+    (void)state;
+    static const char *const EXPECTED[] = {
+        "read", "f.csv: 4 rows, 2 series of 6 to 40 periods",
+        "columns", "time ds, value y (guessed; --id, --time, --value name others)",
+        "", "all rows are one series: no column tells series apart",
+        "frequency", "daily, from 2024-01-01 to 2024-01-05",
+        "", "no gaps",
+        "season", "3, 7 and 30 days (as asked)",
+        "", "7 days: left out of 1 of 2 series, less than 2 whole cycles",
+        "", "30 days: left out of 2 of 2 series, less than 2 whole cycles",
+        "horizon", "2 days (by rule; --horizon N changes it)",
+        "method", "auto (by default; --method NAME changes it)",
+        "", "mstl of 1 of 2 series, for several seasons",
+        "intervals", "80% and 99.5%, Normal; whole numbers, not below 0",
+        "", "as the model has them (as asked)",
+        NULL};
+    alm_arena *arena = alm_arena_create(0);
+    alm_long_one one[2];
+    alm_series_forecast series[2];
+    alm_forecast_made made;
+    alm_forecast_line lines[ALM_FORECAST_LINES_MAX];
+    make(one, series, &made);
+    one[1] = one[0];
+    one[0].count = 6; /* two cycles of 3 days */
+    one[1].count = 40;
+    series[1] = series[0];
+    series[1].kind = &alm_mstl;
+    made.input.count = 2;
+    made.input.facts.gaps = 0;
+    made.automatic = made.season_asked = true;
+    made.plan.kind = alm_forecast_automatic();
+    made.plan.season = 3;
+    memcpy(made.plan.seasons, (size_t[]){3, 7, 30}, 3 * sizeof(size_t));
+    made.plan.season_count = 3;
+    made.plan.cycles = 2;
+    check_lines(lines, alm_forecast_understood(&made, arena, lines), EXPECTED);
+    alm_arena_destroy(arena);
+}
+
 static void coverage_is_always_told(void **state)
 {
     (void)state;
@@ -161,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_read_is_told),
         cmocka_unit_test(what_was_asked_and_refused_is_told),
+        cmocka_unit_test(several_seasons_are_told),
         cmocka_unit_test(coverage_is_always_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

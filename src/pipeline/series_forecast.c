@@ -7,6 +7,7 @@
 #include "model/statistical/rolling.h"
 #include "num/metrics.h"
 #include "num/normal.h"
+#include "pipeline/several_seasons.h"
 
 #define BLOCK ((size_t)32)   /* series; results do not depend on it */
 #define BEHIND ((size_t)4)   /* values that an origin of the check has, besides a season */
@@ -28,6 +29,23 @@ const alm_forecaster_kind *alm_forecast_kind(alm_str name)
         }
     }
     return NULL;
+}
+
+alm_forecast_plan alm_forecast_plan_of(const alm_forecast_plan *plan, size_t count)
+{
+    alm_forecast_plan own = *plan;
+    if (plan->season_count < 2) {
+        return own;
+    }
+    own.season_count = 0;
+    while (own.season_count < plan->season_count &&
+           count / plan->cycles >= plan->seasons[own.season_count]) {
+        own.season_count++;
+    }
+    if (own.season_count > 1 && !plan->seasons_tried && plan->kind == alm_forecast_automatic()) {
+        own.kind = &alm_mstl;
+    }
+    return own;
 }
 
 /* ---- words ---- */
@@ -137,10 +155,27 @@ static double mean_within(alm_support support, double mean)
     return support != ALM_SUPPORT_REAL && mean < 0 ? 0 : mean;
 }
 
+static alm_seasons seasons_of(const alm_forecast_plan *plan)
+{
+    return (alm_seasons){plan->seasons, plan->season_count};
+}
+
+/* By what is known of the past alone, so that an origin of the check chooses as it would have. */
+static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *past,
+                               alm_arena *scratch)
+{
+    alm_forecast_plan own = *plan;
+    if (plan->seasons_tried && plan->season_count > 1 && plan->kind == alm_forecast_automatic() &&
+        alm_seasons_are_better(seasons_of(plan), past, plan->steps, scratch)) {
+        own.kind = &alm_mstl;
+    }
+    return own;
+}
+
 static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
                          const alm_past *past, alm_arena *scratch, void **state, answer *out)
 {
-    alm_err code = kind->fit(past, scratch, state, NULL);
+    alm_err code = alm_seasons_fit(kind, seasons_of(plan), past, scratch, state);
     if (code != ALM_OK) {
         return code;
     }
@@ -251,7 +286,8 @@ static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uin
                         alm_arena *scratch, answer *out)
 {
     out->support = alm_support_of(past);
-    void *state = choose(plan, past, scratch, out);
+    alm_forecast_plan own = tried(plan, past, scratch);
+    void *state = choose(&own, past, scratch, out);
     out->choice.count = 0;
     if (state && out->kind == &alm_auto) {
         alm_choice_describe(state, &out->choice);
@@ -346,10 +382,12 @@ static void check_origin(const alm_forecast_plan *plan, const alm_past *before, 
     add_window(actual, naive.mean, plan->steps, scale, &out->naive);
 }
 
-/* Values that an origin has behind it. */
+/* Values that an origin has behind it: of several seasons, so many that none is left out. */
 static size_t known_least(const alm_forecast_plan *plan)
 {
-    return BEHIND + (plan->season > 1 ? plan->season : 0);
+    size_t longest = plan->season_count > 1 ? plan->seasons[plan->season_count - 1] : 0;
+    size_t one = BEHIND + (plan->season > 1 ? plan->season : 0);
+    return 2 * longest > one ? 2 * longest : one;
 }
 
 static size_t stride_of(const alm_forecast_plan *plan)
@@ -396,10 +434,11 @@ static void forecast(const alm_forecast_plan *plan, const alm_past *past, uint64
 void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
                              alm_arena *arena, alm_arena *scratch, alm_series_forecast *out)
 {
+    alm_forecast_plan own = alm_forecast_plan_of(plan, past->count);
     answer into = answer_in(plan, arena);
-    forecast(plan, past, number, scratch, &into, out);
+    forecast(&own, past, number, scratch, &into, out);
     if (out->kind) {
-        check(plan, past, number, scratch, NULL, out);
+        check(&own, past, number, scratch, NULL, out);
     }
 }
 
@@ -447,39 +486,40 @@ static alm_rolling_plan rolling_of(const alm_forecast_plan *plan, size_t count)
                               .history_min = count / 2 > least ? count / 2 : least};
 }
 
-typedef struct scoring {
-    const alm_forecast_plan *plan;
-    const alm_past *past;
-    alm_calibration_case *cases; /* of the series, the oldest first */
-} scoring;
-
-static alm_err score_origin(void *context, size_t origin, size_t known, const void *state,
-                            alm_error *error)
+static void score_origin(const alm_forecast_plan *plan, const alm_past *past, size_t known,
+                         const void *state, alm_calibration_case *out)
 {
-    (void)error;
-    scoring *s = context;
-    alm_calibration_case *one = &s->cases[origin];
-    alm_past before = {s->past->y, known, s->past->season};
-    s->plan->kind->mean(state, s->plan->steps, one->mean);
-    s->plan->kind->deviation(state, s->plan->steps, one->deviation);
-    one->support = alm_support_of(&before);
-    for (size_t h = 0; h < s->plan->steps; h++) {
-        one->mean[h] = mean_within(one->support, one->mean[h]);
+    alm_past before = {past->y, known, past->season};
+    plan->kind->mean(state, plan->steps, out->mean);
+    plan->kind->deviation(state, plan->steps, out->deviation);
+    out->support = alm_support_of(&before);
+    for (size_t h = 0; h < plan->steps; h++) {
+        out->mean[h] = mean_within(out->support, out->mean[h]);
     }
-    one->actual = s->past->y + known;
-    return ALM_OK;
+    out->actual = past->y + known;
 }
 
-/* A series that was refused when it was shorter has no score: what is written by then is zero. */
+/* Fitted at the oldest origin and moved on; `cases`: of the series, the oldest first. A series that
+ * was refused when it was shorter has no score: they stay zero. */
 static void score_series(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
                          alm_calibration_case *cases)
 {
     alm_rolling_plan rolling = rolling_of(plan, past->count);
-    scoring s = {plan, past, cases};
+    size_t origins = alm_rolling_count(&rolling, past->count);
+    size_t moved = origins > 0 ? alm_rolling_known(&rolling, past->count, 0) : 0;
+    alm_past oldest = {past->y, moved, past->season};
+    void *state = NULL;
     alm_arena_reset(scratch);
-    alm_err code = alm_rolling_run(plan->kind, past, &rolling, scratch,
-                                   (alm_rolling_visit){score_origin, &s}, NULL);
-    (void)code;
+    if (origins == 0 || alm_seasons_fit(plan->kind, seasons_of(plan), &oldest, scratch, &state)) {
+        return;
+    }
+    for (size_t i = 0; i < origins; i++) {
+        size_t known = alm_rolling_known(&rolling, past->count, i);
+        for (; moved < known; moved++) {
+            plan->kind->update(state, past->y[moved]);
+        }
+        score_origin(plan, past, known, state, &cases[i]);
+    }
 }
 
 static alm_err forecast_block(void *context, size_t task, int worker, alm_error *error)
@@ -490,13 +530,15 @@ static alm_err forecast_block(void *context, size_t task, int worker, alm_error 
     for (size_t i = task * BLOCK; i < end; i++) {
         answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
-        forecast(w->plan, &past, i, w->scratch[worker], &into, &w->out[i]);
+        alm_forecast_plan own = alm_forecast_plan_of(w->plan, past.count);
+        forecast(&own, &past, i, w->scratch[worker], &into, &w->out[i]);
         if (w->out[i].kind) {
-            check(w->plan, &past, i, w->scratch[worker],
+            check(&own, &past, i, w->scratch[worker],
                   w->scored ? w->judged + w->first_judged[i] : NULL, &w->out[i]);
         }
         if (w->scored && w->out[i].reason == ALM_FORECAST_FITTED) {
-            score_series(w->plan, &past, w->scratch[worker], w->scored + w->first_scored[i]);
+            own.kind = w->out[i].kind;
+            score_series(&own, &past, w->scratch[worker], w->scored + w->first_scored[i]);
         }
     }
     size_t done = atomic_fetch_add(&w->done, end - task * BLOCK) + end - task * BLOCK;
@@ -553,9 +595,10 @@ static alm_err make_all_cases(work *w, alm_arena *arena, alm_error *error)
     w->first_judged = ALM_NEW_ARRAY(arena, size_t, count + 1);
     for (size_t i = 0; i < count; i++) {
         size_t periods = w->all->series[i].count;
-        alm_rolling_plan rolling = rolling_of(w->plan, periods);
+        alm_forecast_plan own = alm_forecast_plan_of(w->plan, periods);
+        alm_rolling_plan rolling = rolling_of(&own, periods);
         w->first_scored[i + 1] = w->first_scored[i] + alm_rolling_count(&rolling, periods);
-        w->first_judged[i + 1] = w->first_judged[i] + origins_of(w->plan, periods);
+        w->first_judged[i + 1] = w->first_judged[i] + origins_of(&own, periods);
     }
     ALM_TRY(make_cases(w->plan, w->first_scored[count], arena, &w->scored, error));
     ALM_TRY(make_cases(w->plan, w->first_judged[count], arena, &w->judged, error));

@@ -23,6 +23,14 @@
  * on all. A series that is too short for one whole horizon behind two seasons (four values) is not
  * checked.
  *
+ * SEVERAL SEASONS (mstl.h). A series has those of the plan's seasons of which it has `cycles` whole
+ * cycles. Where these are two or more, alm_mstl forecasts it with all of them when the plan asks
+ * for it, or for the automatic forecaster (`seasons_tried`: and they did better than the shortest
+ * one on what is known of the series, several_seasons.h; each origin of the check tries that anew);
+ * else the forecaster has one season, the shortest, which is that of the seasonal naive forecast
+ * and of MASE in any case. Calibration uses the same seasons as the forecast, and so does the check
+ * but for the trial; their origins have two cycles of the longest behind them.
+ *
  * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
  * depends on the number of threads. */
 #ifndef ALM_PIPELINE_SERIES_FORECAST_H
@@ -30,6 +38,7 @@
 
 #include "base/env.h"
 #include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/mstl.h"
 #include "model/statistical/sample_paths.h"
 #include "pipeline/interval_calibration.h"
 #include "table/long_series.h"
@@ -43,6 +52,10 @@
 typedef struct alm_forecast_plan {
     const alm_forecaster_kind *kind;
     size_t season, steps; /* >= 1 */
+    size_t seasons[ALM_MSTL_SEASONS_MAX]; /* several: rising, all above 1, the first is `season` */
+    size_t season_count;  /* below 2: `season` alone */
+    bool seasons_tried;   /* the automatic forecaster has several where they did better before */
+    size_t cycles;        /* whole ones that a season needs of a series, >= 2; of several seasons */
     size_t paths;         /* 0: intervals by deviations */
     size_t origins;       /* of the check, at most; 0: none */
     uint64_t seed;
@@ -55,6 +68,10 @@ typedef struct alm_forecast_plan {
 const alm_forecaster_kind *alm_forecast_automatic(void);
 /* By its name; NULL: there is none. */
 const alm_forecaster_kind *alm_forecast_kind(alm_str name);
+
+/* The plan of a series of so many periods: of several seasons those that it has, and what forecasts
+ * it with them. */
+alm_forecast_plan alm_forecast_plan_of(const alm_forecast_plan *plan, size_t count);
 
 /* X(name, text, sentence) */
 #define ALM_FORECAST_REASON_MAP(X)                                              \

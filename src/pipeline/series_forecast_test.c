@@ -367,6 +367,85 @@ static void too_few_origins_leave_the_intervals_of_the_model(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Weeks of 4 periods, years of 24 and some noise: with both seasons errors are less than half of
+ * those with one. The figures are those of alm_mstl_fit itself. */
+static void several_seasons_are_all_used(void **state)
+{
+    (void)state;
+    enum { COUNT = 24 * 8 };
+    alm_arena *arena = alm_arena_create(0);
+    alm_arena *scratch = alm_arena_create(0);
+    alm_rng rng = alm_rng_stream(41, 9);
+    double week[4];
+    double year[24];
+    double y[COUNT];
+    double mean[STEPS];
+    for (size_t j = 0; j < 24; j++) {
+        week[j % 4] = 3 * alm_rng_next_uniform(&rng);
+        year[j] = 9 * alm_rng_next_uniform(&rng);
+    }
+    for (size_t t = 0; t < COUNT; t++) {
+        y[t] = 50 + week[t % 4] + year[t % 24] + alm_rng_next_uniform(&rng);
+    }
+    alm_past past = {y, COUNT, 4};
+    alm_forecast_plan plan = plan_of(alm_forecast_automatic(), 0);
+    plan.season = 4;
+    alm_series_forecast one;
+    alm_series_forecast both;
+    alm_series_forecast_one(&plan, &past, 0, arena, scratch, &one);
+    memcpy(plan.seasons, (size_t[]){4, 24}, 2 * sizeof(size_t));
+    plan.season_count = 2;
+    plan.cycles = 2;
+    alm_series_forecast_one(&plan, &past, 0, arena, scratch, &both);
+    assert_ptr_equal(one.kind, &alm_auto);
+    assert_ptr_equal(both.kind, &alm_mstl);
+    assert_int_equal(both.reason, ALM_FORECAST_FITTED);
+    void *fitted = NULL;
+    assert_int_equal(alm_mstl_fit(&past, plan.seasons, 2, arena, &fitted, NULL), ALM_OK);
+    alm_mstl.mean(fitted, STEPS, mean);
+    assert_memory_equal(both.mean, mean, sizeof mean);
+    assert_int_equal(both.score.windows, 3);
+    assert_true(both.score.absolute < one.score.absolute / 2);
+    assert_true(both.naive.absolute == one.naive.absolute); /* of the shortest season */
+    alm_arena_destroy(scratch);
+    alm_arena_destroy(arena);
+}
+
+/* The check and calibration have no origin at which a season would be left out. */
+static void origins_have_the_seasons_of_the_forecast(void **state)
+{
+    (void)state;
+    alm_forecast_plan plan = plan_of(alm_forecast_automatic(), 0);
+    plan.season = 4;
+    memcpy(plan.seasons, (size_t[]){4, 24}, 2 * sizeof(size_t));
+    plan.season_count = 2;
+    plan.cycles = 2;
+    assert_int_equal(alm_forecast_plan_of(&plan, 48).season_count, 2);
+    assert_ptr_equal(alm_forecast_plan_of(&plan, 48).kind, &alm_mstl);
+    assert_int_equal(alm_forecast_plan_of(&plan, 47).season_count, 1);
+    assert_ptr_equal(alm_forecast_plan_of(&plan, 47).kind, &alm_auto);
+    assert_int_equal(alm_forecast_plan_of(&plan, 7).season_count, 0);
+    plan.cycles = 3;
+    assert_int_equal(alm_forecast_plan_of(&plan, 71).season_count, 1);
+    plan.cycles = 2;
+    alm_arena *arena = alm_arena_create(0);
+    alm_arena *scratch = alm_arena_create(0);
+    double y[72];
+    for (size_t t = 0; t < 72; t++) {
+        y[t] = 100 + (double)(t % 4) + 3 * (double)(t % 24);
+    }
+    /* Steps 12, origins 6 apart: 59 leaves 47 values, 60 leaves 48, 66 leaves 54 and 48. */
+    for (size_t count = 59; count <= 66; count++) {
+        alm_series_forecast made;
+        alm_past past = {y, count, 4};
+        alm_series_forecast_one(&plan, &past, 0, arena, scratch, &made);
+        assert_ptr_equal(made.kind, &alm_mstl);
+        assert_int_equal(made.score.windows, count < 60 ? 0 : count < 66 ? 1 : 2);
+    }
+    alm_arena_destroy(scratch);
+    alm_arena_destroy(arena);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -389,6 +468,8 @@ int main(void)
         cmocka_unit_test(calibrated_intervals_hold_what_they_say),
         cmocka_unit_test(odd_series_are_calibrated_together),
         cmocka_unit_test(too_few_origins_leave_the_intervals_of_the_model),
+        cmocka_unit_test(several_seasons_are_all_used),
+        cmocka_unit_test(origins_have_the_seasons_of_the_forecast),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

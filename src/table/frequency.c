@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define WEEK_DAYS 7
+#define YEAR_DAYS 365
+#define YEARS_LEAST 3 /* to see a season of a year; of a week */
+#define WEEKS_LEAST 4
 #define WORK_DAYS 5
 #define SEASON_MAX 400
 #define CHANCE 0.01      /* of leaving out all weekends of days that have them */
@@ -201,6 +204,19 @@ size_t alm_frequency_season(const alm_frequency *f)
     default:
         return 1;
     }
+}
+
+size_t alm_frequency_long_season(const alm_frequency *f, size_t *cycles)
+{
+    size_t season = alm_frequency_season(f);
+    *cycles = YEARS_LEAST;
+    if (f->period == ALM_PERIOD_DAY) {
+        return f->every == 1 ? YEAR_DAYS : 0;
+    }
+    bool is_day = f->period == ALM_PERIOD_HOUR ||
+                  (f->period == ALM_PERIOD_MINUTE && (int64_t)season * f->every == 24 * 60);
+    *cycles = WEEKS_LEAST;
+    return is_day && season > 1 ? WEEK_DAYS * season : 0;
 }
 
 size_t alm_frequency_horizon(const alm_frequency *f)

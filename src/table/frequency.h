@@ -45,6 +45,10 @@ bool alm_frequency_after(const alm_frequency *frequency, int64_t from, int64_t s
  * business days; the day of hours and of minutes, where it has at most 400 steps, else the hour. 1:
  * none (years, an index). */
 size_t alm_frequency_season(const alm_frequency *frequency);
+/* Steps of the longer season that such data often have besides: the year of days, 365; the week of
+ * hours, and of minutes whose season is the day. 0: none. `cycles`: so many whole ones are enough
+ * to see it, 3 years, 4 weeks. */
+size_t alm_frequency_long_season(const alm_frequency *frequency, size_t *cycles);
 /* Steps that people mostly look ahead. */
 size_t alm_frequency_horizon(const alm_frequency *frequency);
 

@@ -239,17 +239,19 @@ static void rules_and_names(void **state)
     (void)state;
     static const struct {
         const char *code, *text, *step;
-        size_t season, horizon;
+        size_t season, horizon, longer;
     } CASES[] = {
-        {"MS", "monthly", "month", 12, 12},   {"QS", "quarterly", "quarter", 4, 8},
-        {"YS", "yearly", "year", 1, 6},       {"W", "weekly", "week", 52, 13},
-        {"D", "daily", "day", 7, 28},         {"h", "hourly", "hour", 24, 48},
-        {"15min", "every 15 minutes", "15 minutes", 96, 60},
-        {"min", "minutely", "minute", 60, 60}, /* a day of 1440 is too long */
-        {"B", "business days, Monday to Friday", "business day", 5, 20},
-        {"2MS", "every 2 months", "2 months", 6, 12},
-        {"1", "whole numbers, one by one", "step", 1, 12},
-        {"10", "whole numbers, every 10", "step of 10", 1, 12},
+        {"MS", "monthly", "month", 12, 12, 0}, {"QS", "quarterly", "quarter", 4, 8, 0},
+        {"YS", "yearly", "year", 1, 6, 0},     {"W", "weekly", "week", 52, 13, 0},
+        {"D", "daily", "day", 7, 28, 365},     {"h", "hourly", "hour", 24, 48, 168},
+        {"15min", "every 15 minutes", "15 minutes", 96, 60, 672},
+        {"min", "minutely", "minute", 60, 60, 0}, /* a day of 1440 is too long */
+        {"B", "business days, Monday to Friday", "business day", 5, 20, 0},
+        {"2MS", "every 2 months", "2 months", 6, 12, 0},
+        {"2D", "every 2 days", "2 days", 1, 28, 0},
+        {"30min", "every 30 minutes", "30 minutes", 48, 60, 336},
+        {"1", "whole numbers, one by one", "step", 1, 12, 0},
+        {"10", "whole numbers, every 10", "step of 10", 1, 12, 0},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         alm_frequency f;
@@ -263,6 +265,9 @@ static void rules_and_names(void **state)
         assert_string_equal(text, CASES[i].step);
         assert_int_equal(alm_frequency_season(&f), CASES[i].season);
         assert_int_equal(alm_frequency_horizon(&f), CASES[i].horizon);
+        size_t cycles = 0;
+        assert_int_equal(alm_frequency_long_season(&f, &cycles), CASES[i].longer);
+        assert_true(CASES[i].longer == 0 || cycles == (CASES[i].longer == 365 ? 3 : 4));
     }
     static const char *const NO_CODES[] = {"", "0D", "-1D", "2B", "fortnight", "d", "9999999D"};
     for (size_t i = 0; i < sizeof NO_CODES / sizeof NO_CODES[0]; i++) {
