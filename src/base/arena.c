@@ -305,6 +305,19 @@ alm_err alm_arena_try_alloc(alm_arena *arena, size_t size, void **out, alm_error
     return ALM_OK;
 }
 
+alm_err alm_arena_try_array(alm_arena *arena, size_t count, size_t size, void *out,
+                            alm_error *error)
+{
+    void *memory = NULL;
+    if (size != 0 && count > SIZE_MAX / size) {
+        return alm_fail(error, ALM_ERR_MEMORY, "out of memory: %zu times %zu bytes asked for",
+                        count, size);
+    }
+    ALM_TRY(alm_arena_try_alloc(arena, count * size, &memory, error));
+    memcpy(out, &memory, sizeof memory);
+    return ALM_OK;
+}
+
 char *alm_arena_copy_text(alm_arena *arena, const char *text, size_t size)
 {
     char *copy = alm_arena_alloc(arena, size + 1);

@@ -28,6 +28,10 @@ void *alm_arena_alloc(alm_arena *arena, size_t size);
 void *alm_arena_alloc_array(alm_arena *arena, size_t count, size_t size);
 ALM_NODISCARD alm_err alm_arena_try_alloc(alm_arena *arena, size_t size, void **out,
                                           alm_error *error);
+/* The same for count * size bytes, which may be too many to count: ALM_ERR_MEMORY. `out` is the
+ * address of a pointer of any type. */
+ALM_NODISCARD alm_err alm_arena_try_array(alm_arena *arena, size_t count, size_t size, void *out,
+                                          alm_error *error);
 char *alm_arena_copy_text(alm_arena *arena, const char *text, size_t size); /* adds a NUL */
 char *alm_arena_printf(alm_arena *arena, const char *format, ...) ALM_PRINTF(2, 3);
 size_t alm_arena_used_bytes(const alm_arena *arena);

@@ -225,9 +225,24 @@ static void blocks_that_come_and_go_do_not_grow_the_process(void **state)
     }
 }
 
+static void arrays_that_cannot_be_counted_are_refused(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_error error = {0};
+    double *values = NULL;
+    assert_int_equal(alm_arena_try_array(arena, SIZE_MAX / 4, sizeof(double), &values, &error),
+                     ALM_ERR_MEMORY);
+    assert_null(values);
+    assert_int_equal(alm_arena_try_array(arena, 3, sizeof(double), &values, &error), ALM_OK);
+    assert_true(values[0] == 0 && values[2] == 0);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrays_that_cannot_be_counted_are_refused),
         cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
         cmocka_unit_test(held_bytes_return_to_the_start),
         cmocka_unit_test(big_allocations_are_whole),

@@ -6,24 +6,11 @@
 
 #define VARIANCE_FLOOR 1e-9
 
-static alm_err allocate(alm_arena *arena, size_t count, double **out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
-    *out = memory;
-    return ALM_OK;
-}
-
-static size_t all_nodes(const alm_hierarchy *h)
-{
-    return (size_t)h->node_count + h->leaf_count;
-}
-
 static alm_err floor_variance(const almi_trace_weights *weights, alm_arena *arena, double **out,
                               alm_error *error)
 {
-    size_t n = all_nodes(weights->hierarchy);
-    ALM_TRY(allocate(arena, n, out, error));
+    size_t n = alm_hierarchy_row_count(weights->hierarchy);
+    ALM_TRY(alm_arena_try_array(arena, n, sizeof(double), out, error));
     double largest = 0;
     for (size_t i = 0; i < n; i++) {
         largest = weights->variance[i] > largest ? weights->variance[i] : largest;
@@ -39,7 +26,7 @@ static alm_err floor_variance(const almi_trace_weights *weights, alm_arena *aren
 static alm_err grow_tree(almi_minimum_trace *m, alm_error *error)
 {
     const alm_hierarchy *h = m->hierarchy;
-    size_t n = all_nodes(h);
+    size_t n = alm_hierarchy_row_count(h);
     alm_arena *scratch = alm_arena_create(0);
     void *memory = NULL;
     alm_err code = alm_arena_try_alloc(scratch, n * sizeof(uint32_t), &memory, error);
@@ -112,20 +99,21 @@ static alm_err prepare_factor(almi_minimum_trace *m, alm_arena *arena, alm_arena
                               alm_error *error)
 {
     const alm_hierarchy *h = m->hierarchy;
-    size_t n = all_nodes(h);
+    size_t n = alm_hierarchy_row_count(h);
     size_t rank = m->rank;
     double *scaled = NULL;
-    ALM_TRY(allocate(arena, h->node_count * rank, &m->incoherence, error));
-    ALM_TRY(allocate(arena, h->node_count * rank, &m->solved, error));
-    ALM_TRY(allocate(arena, rank * rank, &m->core, error));
-    ALM_TRY(allocate(arena, rank * rank, &m->inverse_core, error));
+    ALM_TRY(alm_arena_try_array(arena, h->node_count * rank, sizeof(double), &m->incoherence,
+                                error));
+    ALM_TRY(alm_arena_try_array(arena, h->node_count * rank, sizeof(double), &m->solved, error));
+    ALM_TRY(alm_arena_try_array(arena, rank * rank, sizeof(double), &m->core, error));
+    ALM_TRY(alm_arena_try_array(arena, rank * rank, sizeof(double), &m->inverse_core, error));
     incoherence_of(h, m->factor, rank, m->incoherence);
     memcpy(m->solved, m->incoherence, h->node_count * rank * sizeof(double));
     ALM_TRY(alm_aggregate_system_solve(m->system, m->solved, rank, scratch, error));
     cross(m->incoherence, rank, m->solved, h->node_count, rank, m->core);
     add_identity(m->core, rank);
     ALM_TRY(alm_cholesky_factor(m->core, rank, error));
-    ALM_TRY(allocate(scratch, n * rank, &scaled, error));
+    ALM_TRY(alm_arena_try_array(scratch, n * rank, sizeof(double), &scaled, error));
     for (size_t i = 0; i < n * rank; i++) {
         scaled[i] = m->factor[i] / m->variance[i / rank];
     }
@@ -172,7 +160,7 @@ static alm_err solve_system(const almi_minimum_trace *m, double *g, size_t width
     if (m->rank == 0) {
         return ALM_OK;
     }
-    ALM_TRY(allocate(scratch, m->rank * width, turned, error));
+    ALM_TRY(alm_arena_try_array(scratch, m->rank * width, sizeof(double), turned, error));
     /* x = z - solved (I + E'solved)^-1 E'z, and E'x is the same (I + E'solved)^-1 E'z. */
     cross(m->incoherence, m->rank, g, nodes, width, *turned);
     alm_cholesky_solve(m->core, m->rank, *turned, width);
@@ -186,7 +174,7 @@ alm_err almi_minimum_trace_solve(const almi_minimum_trace *m, double *values, si
     const alm_hierarchy *h = m->hierarchy;
     double *gap = NULL;
     double *turned = NULL;
-    ALM_TRY(allocate(scratch, h->node_count * width, &gap, error));
+    ALM_TRY(alm_arena_try_array(scratch, h->node_count * width, sizeof(double), &gap, error));
     incoherence_of(h, values, width, gap);
     ALM_TRY(solve_system(m, gap, width, scratch, &turned, error));
     double *leaves = values + h->node_count * width;
@@ -210,9 +198,9 @@ alm_err almi_minimum_trace_solve(const almi_minimum_trace *m, double *values, si
 alm_err almi_minimum_trace_spread(const almi_minimum_trace *m, double *x, size_t width,
                                   alm_arena *scratch, alm_error *error)
 {
-    size_t n = all_nodes(m->hierarchy);
+    size_t n = alm_hierarchy_row_count(m->hierarchy);
     double *turned = NULL;
-    ALM_TRY(allocate(scratch, m->rank * width, &turned, error));
+    ALM_TRY(alm_arena_try_array(scratch, m->rank * width, sizeof(double), &turned, error));
     cross(m->factor, m->rank, x, n, width, turned);
     for (size_t i = 0; i < m->rank * width; i++) {
         turned[i] = -turned[i];
@@ -227,7 +215,7 @@ alm_err almi_minimum_trace_spread(const almi_minimum_trace *m, double *x, size_t
 alm_err almi_minimum_trace_weigh(const almi_minimum_trace *m, const double *x, size_t width,
                                  alm_arena *scratch, double *out, alm_error *error)
 {
-    size_t n = all_nodes(m->hierarchy);
+    size_t n = alm_hierarchy_row_count(m->hierarchy);
     for (size_t i = 0; i < n * width; i++) {
         out[i] = x[i] / m->variance[i / width];
     }
@@ -235,7 +223,7 @@ alm_err almi_minimum_trace_weigh(const almi_minimum_trace *m, const double *x, s
         return ALM_OK;
     }
     double *turned = NULL;
-    ALM_TRY(allocate(scratch, m->rank * width, &turned, error));
+    ALM_TRY(alm_arena_try_array(scratch, m->rank * width, sizeof(double), &turned, error));
     cross(m->factor, m->rank, out, n, width, turned);
     alm_cholesky_solve(m->inverse_core, m->rank, turned, width);
     for (size_t i = 0; i < n; i++) {

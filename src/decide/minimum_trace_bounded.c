@@ -38,14 +38,6 @@ typedef struct bounded {
     alm_error *error;
 } bounded;
 
-static alm_err allocate(alm_arena *arena, size_t size, void *out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, size, &memory, error));
-    memcpy(out, &memory, sizeof memory);
-    return ALM_OK;
-}
-
 /* out = R S' x, x over all nodes. */
 static void back_to_leaves(const bounded *b, const double *x, double *out)
 {
@@ -125,13 +117,13 @@ static alm_err prepare(bounded *b, alm_arena *arena, const double *values, alm_e
 {
     size_t cells = b->leaves * b->width * sizeof(double);
     size_t all = (b->leaves + b->nodes) * b->width * sizeof(double);
-    ALM_TRY(allocate(arena, b->leaves * sizeof(double), &b->root, error));
-    ALM_TRY(allocate(arena, b->leaves * b->width * sizeof(bool), &b->held, error));
-    ALM_TRY(allocate(arena, cells, &b->u, error));
-    ALM_TRY(allocate(arena, cells, &b->r, error));
-    ALM_TRY(allocate(arena, cells, &b->free_r, error));
-    ALM_TRY(allocate(arena, cells, &b->slope, error));
-    ALM_TRY(allocate(arena, all, &b->sums, error));
+    ALM_TRY(alm_arena_try_array(arena, b->leaves, sizeof(double), &b->root, error));
+    ALM_TRY(alm_arena_try_array(arena, b->leaves * b->width, sizeof(bool), &b->held, error));
+    ALM_TRY(alm_arena_try_array(arena, cells, 1, &b->u, error));
+    ALM_TRY(alm_arena_try_array(arena, cells, 1, &b->r, error));
+    ALM_TRY(alm_arena_try_array(arena, cells, 1, &b->free_r, error));
+    ALM_TRY(alm_arena_try_array(arena, cells, 1, &b->slope, error));
+    ALM_TRY(alm_arena_try_array(arena, all, 1, &b->sums, error));
     b->pivots = ALM_NEW_ARRAY(arena, pivot, b->width);
     for (size_t i = 0; i < b->leaves; i++) {
         b->root[i] = sqrt(b->trace->variance[b->nodes + i]);

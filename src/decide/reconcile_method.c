@@ -47,19 +47,6 @@ bool alm_reconcile_method_parse(alm_str name, alm_reconcile_method *out)
     return false;
 }
 
-static alm_err allocate(alm_arena *arena, size_t count, double **out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
-    *out = memory;
-    return ALM_OK;
-}
-
-static size_t all_nodes(const alm_hierarchy *h)
-{
-    return (size_t)h->node_count + h->leaf_count;
-}
-
 /* ---- what a method needs ---- */
 
 static alm_err check_finite(const double *values, size_t rows, size_t periods, const char *what,
@@ -102,7 +89,8 @@ static alm_err check(const alm_hierarchy *h, const alm_reconcile_request *r, alm
                         by_past ? "the leaves' values" : "errors (and erm the leaves' values)");
     }
     if (by_errors) {
-        ALM_TRY(check_finite(r->past.errors, all_nodes(h), r->past.periods, "the error", error));
+        ALM_TRY(check_finite(r->past.errors, alm_hierarchy_row_count(h), r->past.periods,
+                             "the error", error));
     }
     if (by_past || m == ALM_RECONCILE_ERM) {
         ALM_TRY(check_finite(r->past.actual, h->leaf_count, r->past.periods, "the value", error));
@@ -116,7 +104,8 @@ static void simple_variance(const alm_hierarchy *h, const alm_reconcile_request 
                             double *variance)
 {
     size_t periods = request->past.periods;
-    for (size_t i = 0; i < all_nodes(h); i++) {
+    size_t all = alm_hierarchy_row_count(h);
+    for (size_t i = 0; i < all; i++) {
         variance[i] = 1;
         if (request->method == ALM_RECONCILE_WLS_STRUCTURAL && i < h->node_count) {
             variance[i] = h->leaves_of_node[i];
@@ -135,11 +124,11 @@ static alm_err prepare_trace(alm_reconciliation *r, const alm_reconcile_request 
                              alm_error *error)
 {
     const alm_hierarchy *h = r->hierarchy;
+    size_t all = alm_hierarchy_row_count(h);
     almi_trace_weights weights = {.hierarchy = h};
     weights.dense_max = request->dense_max ? request->dense_max : DENSE_MAX;
     if (r->method == ALM_RECONCILE_MINT_SHRINK) {
-        alm_error_sample sample = {request->past.errors, all_nodes(h), request->past.periods,
-                                   true};
+        alm_error_sample sample = {request->past.errors, all, request->past.periods, true};
         alm_shrunk_covariance w;
         ALM_TRY(alm_shrunk_covariance_of(&sample, r->arena, &w, error));
         r->intensity = w.intensity;
@@ -150,7 +139,7 @@ static alm_err prepare_trace(alm_reconciliation *r, const alm_reconcile_request 
     }
     alm_arena *scratch = alm_arena_create(0);
     double *variance = NULL;
-    alm_err code = allocate(scratch, all_nodes(h), &variance, error);
+    alm_err code = alm_arena_try_array(scratch, all, sizeof(double), &variance, error);
     if (code == ALM_OK) {
         simple_variance(h, request, variance);
         weights.variance = variance;
@@ -165,19 +154,20 @@ static alm_err prepare_erm(alm_reconciliation *r, const alm_reconcile_past *past
                            alm_arena *scratch, alm_error *error)
 {
     const alm_hierarchy *h = r->hierarchy;
+    size_t all = alm_hierarchy_row_count(h);
     size_t cells = h->leaf_count * past->periods;
     double *fitted = NULL;
     r->periods = past->periods;
-    ALM_TRY(allocate(r->arena, cells, &r->actual, error));
-    ALM_TRY(allocate(r->arena, all_nodes(h) * past->periods, &r->pattern, error));
-    ALM_TRY(allocate(scratch, all_nodes(h) * past->periods, &fitted, error));
+    ALM_TRY(alm_arena_try_array(r->arena, cells, sizeof(double), &r->actual, error));
+    ALM_TRY(alm_arena_try_array(r->arena, all * past->periods, sizeof(double), &r->pattern, error));
+    ALM_TRY(alm_arena_try_array(scratch, all * past->periods, sizeof(double), &fitted, error));
     memcpy(r->actual, past->actual, cells * sizeof(double));
     memcpy(fitted + h->node_count * past->periods, past->actual, cells * sizeof(double));
     alm_hierarchy_add(h, 0, h->leaf_count, past->actual, past->periods, fitted);
-    for (size_t i = 0; i < all_nodes(h) * past->periods; i++) {
+    for (size_t i = 0; i < all * past->periods; i++) {
         fitted[i] -= past->errors[i];
     }
-    alm_matrix_view matrix = {fitted, all_nodes(h), past->periods};
+    alm_matrix_view matrix = {fitted, all, past->periods};
     return alm_pseudo_inverse(matrix, scratch, r->pattern, NULL, error);
 }
 
@@ -189,7 +179,8 @@ static alm_err prepare(alm_reconciliation *r, const alm_reconcile_request *reque
     switch (r->method) {
     case ALM_RECONCILE_TOP_DOWN_AVERAGE_PROPORTIONS:
     case ALM_RECONCILE_TOP_DOWN_PROPORTIONS_OF_AVERAGES:
-        ALM_TRY(allocate(r->arena, r->hierarchy->leaf_count, &r->shares, error));
+        ALM_TRY(alm_arena_try_array(r->arena, r->hierarchy->leaf_count, sizeof(double), &r->shares,
+                                    error));
         return almi_top_down_shares(r->hierarchy, r->from_level, &request->past,
                                     r->method == ALM_RECONCILE_TOP_DOWN_PROPORTIONS_OF_AVERAGES,
                                     r->shares, error);
@@ -265,11 +256,12 @@ static alm_err apply_erm(const alm_reconciliation *r, double *values, size_t wid
                          alm_arena *scratch, alm_error *error)
 {
     const alm_hierarchy *h = r->hierarchy;
+    size_t all = alm_hierarchy_row_count(h);
     double *mix = NULL;
-    ALM_TRY(allocate(scratch, r->periods * width, &mix, error));
+    ALM_TRY(alm_arena_try_array(scratch, r->periods * width, sizeof(double), &mix, error));
     for (size_t t = 0; t < r->periods; t++) {
-        for (size_t i = 0; i < all_nodes(h); i++) {
-            double by = r->pattern[t * all_nodes(h) + i];
+        for (size_t i = 0; i < all; i++) {
+            double by = r->pattern[t * all + i];
             for (size_t c = 0; c < width; c++) {
                 mix[t * width + c] += by * values[i * width + c];
             }
@@ -349,7 +341,7 @@ alm_err alm_reconciliation_apply(const alm_reconciliation *r, double *values, si
                                  alm_reconcile_outcome *outcome, alm_error *error)
 {
     alm_reconcile_outcome done = {0};
-    size_t all = all_nodes(r->hierarchy);
+    size_t all = alm_hierarchy_row_count(r->hierarchy);
     if (r->trace.tree) { /* which checks for itself */
         ALM_TRY(apply_tree(r, values, width, &done, error));
     } else {

@@ -2,14 +2,6 @@
 
 #include <string.h>
 
-static alm_err allocate(alm_arena *arena, size_t count, double **out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
-    *out = memory;
-    return ALM_OK;
-}
-
 static uint32_t node_above(const alm_hierarchy *h, size_t leaf, uint32_t level)
 {
     return h->node_of_leaf[leaf * h->level_count + level];
@@ -61,7 +53,8 @@ alm_err almi_top_down_shares(const alm_hierarchy *h, uint32_t level,
 {
     alm_arena *scratch = alm_arena_create(0);
     double *totals = NULL;
-    alm_err code = allocate(scratch, h->node_count * past->periods, &totals, error);
+    alm_err code = alm_arena_try_array(scratch, h->node_count * past->periods, sizeof(double),
+                                       &totals, error);
     if (code == ALM_OK) {
         total_up(h, level, past, totals);
     }
@@ -139,7 +132,7 @@ alm_err almi_top_down_split_by_forecasts(const alm_hierarchy *h, uint32_t level,
     alm_err code = alm_arena_try_alloc(scratch, all * sizeof(uint32_t), &memory, error);
     s.parent = memory;
     if (code == ALM_OK) {
-        code = allocate(scratch, h->node_count * width, &s.sum, error);
+        code = alm_arena_try_array(scratch, h->node_count * width, sizeof(double), &s.sum, error);
     }
     if (code == ALM_OK) {
         find_parents(&s, level);

@@ -20,20 +20,12 @@ struct alm_aggregate_system {
     double *posterior; /* tree: s = V v / (V + v) */
 };
 
-static alm_err allocate(alm_arena *arena, size_t size, void *out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, size, &memory, error));
-    memcpy(out, &memory, sizeof memory);
-    return ALM_OK;
-}
-
 /* A = V + C W C': every leaf adds its variance to all pairs of its aggregates. */
 static alm_err factor_dense(alm_aggregate_system *s, alm_arena *arena, alm_error *error)
 {
     const alm_hierarchy *h = s->hierarchy;
     size_t n = h->node_count;
-    ALM_TRY(allocate(arena, n * n * sizeof(double), &s->factor, error));
+    ALM_TRY(alm_arena_try_array(arena, n * n, sizeof(double), &s->factor, error));
     for (uint32_t leaf = 0; leaf < h->leaf_count; leaf++) {
         const uint32_t *nodes = h->node_of_leaf + (size_t)leaf * h->level_count;
         for (uint32_t a = 0; a < h->level_count; a++) {
@@ -51,7 +43,7 @@ static alm_err factor_dense(alm_aggregate_system *s, alm_arena *arena, alm_error
 static alm_err prepare_conjugate(alm_aggregate_system *s, alm_arena *arena, alm_error *error)
 {
     const alm_hierarchy *h = s->hierarchy;
-    ALM_TRY(allocate(arena, h->node_count * sizeof(double), &s->diagonal, error));
+    ALM_TRY(alm_arena_try_array(arena, h->node_count, sizeof(double), &s->diagonal, error));
     memcpy(s->diagonal, s->node_variance, h->node_count * sizeof(double));
     for (size_t i = 0; i < (size_t)h->leaf_count * h->level_count; i++) {
         s->diagonal[h->node_of_leaf[i]] += s->leaf_variance[i / h->level_count];
@@ -64,9 +56,9 @@ static alm_err prepare_tree(alm_aggregate_system *s, alm_arena *arena, alm_error
 {
     const alm_hierarchy *h = s->hierarchy;
     size_t n = h->node_count;
-    ALM_TRY(allocate(arena, n * sizeof(uint32_t), &s->parent, error));
-    ALM_TRY(allocate(arena, n * sizeof(double), &s->below, error));
-    ALM_TRY(allocate(arena, n * sizeof(double), &s->posterior, error));
+    ALM_TRY(alm_arena_try_array(arena, n, sizeof(uint32_t), &s->parent, error));
+    ALM_TRY(alm_arena_try_array(arena, n, sizeof(double), &s->below, error));
+    ALM_TRY(alm_arena_try_array(arena, n, sizeof(double), &s->posterior, error));
     memset(s->parent, 0xFF, n * sizeof(uint32_t));
     for (uint32_t leaf = 0; leaf < h->leaf_count; leaf++) {
         const uint32_t *nodes = h->node_of_leaf + (size_t)leaf * h->level_count;
@@ -232,7 +224,7 @@ alm_err alm_aggregate_system_solve(const alm_aggregate_system *s, double *g, siz
         return ALM_OK;
     }
     double *memory = NULL;
-    ALM_TRY(allocate(scratch, cells * sizeof(double), &memory, error));
+    ALM_TRY(alm_arena_try_array(scratch, cells, sizeof(double), &memory, error));
     if (alm_aggregate_system_is_direct(s)) {
         alm_aggregate_system_solve_directly(s, g, width, memory);
         return ALM_OK;

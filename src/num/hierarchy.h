@@ -26,6 +26,12 @@ typedef struct alm_hierarchy {
     bool is_tree;                  /* every level refines the one above it */
 } alm_hierarchy;
 
+/* Aggregates and leaves. */
+static inline size_t alm_hierarchy_row_count(const alm_hierarchy *hierarchy)
+{
+    return (size_t)hierarchy->node_count + hierarchy->leaf_count;
+}
+
 /* `names`: leaf_count x level_count node names, borrowed for the call. Everything else into
  * `arena`. `level_names`: level_count. Zero levels are legal (nothing to reconcile). */
 ALM_NODISCARD alm_err alm_hierarchy_build(const alm_str *level_names, uint32_t level_count,

@@ -80,14 +80,6 @@ static void add_level(product *p, uint32_t level, side a, side b)
     }
 }
 
-static alm_err allocate(alm_arena *arena, size_t size, void *out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, size, &memory, error));
-    memcpy(out, &memory, sizeof memory);
-    return ALM_OK;
-}
-
 alm_err alm_hierarchy_product(const alm_hierarchy *a, const alm_hierarchy *b, alm_arena *arena,
                               alm_hierarchy *out, alm_error *error)
 {
@@ -105,9 +97,9 @@ alm_err alm_hierarchy_product(const alm_hierarchy *a, const alm_hierarchy *b, al
     /* A side without levels only repeats the other; two with levels cross. */
     p.h.is_tree = (a->level_count == 0 && b->is_tree) || (b->level_count == 0 && a->is_tree);
     p.levels = ALM_NEW_ARRAY(arena, alm_hierarchy_level, levels);
-    ALM_TRY(allocate(arena, nodes * sizeof(alm_str), &p.names, error));
-    ALM_TRY(allocate(arena, nodes * sizeof(uint32_t), &p.leaves_of_node, error));
-    ALM_TRY(allocate(arena, leaves * levels * sizeof(uint32_t), &p.node_of_leaf, error));
+    ALM_TRY(alm_arena_try_array(arena, nodes, sizeof(alm_str), &p.names, error));
+    ALM_TRY(alm_arena_try_array(arena, nodes, sizeof(uint32_t), &p.leaves_of_node, error));
+    ALM_TRY(alm_arena_try_array(arena, leaves * levels, sizeof(uint32_t), &p.node_of_leaf, error));
     for (uint32_t level = 0; level < levels; level++) {
         side x = side_at(a, level / (b->level_count + 1));
         side y = side_at(b, level % (b->level_count + 1));

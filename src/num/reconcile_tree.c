@@ -14,14 +14,6 @@
 
 /* ---- the tree ---- */
 
-static alm_err allocate(alm_arena *arena, size_t size, void *out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, size, &memory, error));
-    memcpy(out, &memory, sizeof memory);
-    return ALM_OK;
-}
-
 static alm_err copy_tree(alm_reconcile_tree *t, const uint32_t *parent, const double *variance,
                          alm_error *error)
 {
@@ -57,12 +49,12 @@ static alm_err prepare(alm_reconcile_tree *t, const uint32_t *parent, const doub
     if (n >= ALM_TREE_ROOT) {
         return alm_fail(error, ALM_ERR_LIMIT, "%zu nodes are too many for a tree", n);
     }
-    ALM_TRY(allocate(t->arena, n * sizeof(uint32_t), &t->parent, error));
-    ALM_TRY(allocate(t->arena, n * sizeof(double), &t->variance, error));
-    ALM_TRY(allocate(t->arena, n * sizeof(bool), &t->is_inner, error));
-    ALM_TRY(allocate(t->arena, n * sizeof(double), &t->keep, error));
-    ALM_TRY(allocate(t->arena, n * sizeof(double), &t->own, error));
-    ALM_TRY(allocate(t->arena, n * sizeof(double), &t->below, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(uint32_t), &t->parent, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(double), &t->variance, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(bool), &t->is_inner, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(double), &t->keep, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(double), &t->own, error));
+    ALM_TRY(alm_arena_try_array(t->arena, n, sizeof(double), &t->below, error));
     ALM_TRY(copy_tree(t, parent, variance, error));
     for (size_t i = n; i-- > 0;) {
         t->keep[i] = t->is_inner[i] ? t->below[i] / (t->below[i] + t->variance[i]) : 0;
@@ -442,12 +434,12 @@ static alm_err solve(const alm_reconcile_tree *tree, const alm_tree_options *opt
     size_t groups = almi_tree_groups(s->width);
     size_t cells = tree->inner_count * s->width;
     uint32_t *slot = NULL;
-    ALM_TRY(allocate(arena, tree->node_count * sizeof(uint32_t), &slot, error));
-    ALM_TRY(allocate(arena, cells * sizeof(double), &s->rows.mean, error));
+    ALM_TRY(alm_arena_try_array(arena, tree->node_count, sizeof(uint32_t), &slot, error));
+    ALM_TRY(alm_arena_try_array(arena, cells, sizeof(double), &s->rows.mean, error));
     if (options->non_negative) {
         size_t leaves = tree->node_count - tree->inner_count;
-        ALM_TRY(allocate(arena, cells * sizeof(double), &s->rows.variance, error));
-        ALM_TRY(allocate(arena, leaves * groups * sizeof(uint64_t), &s->held, error));
+        ALM_TRY(alm_arena_try_array(arena, cells, sizeof(double), &s->rows.variance, error));
+        ALM_TRY(alm_arena_try_array(arena, leaves * groups, sizeof(uint64_t), &s->held, error));
         s->pivots = almi_tree_pivots(arena, s->width);
     }
     almi_tree_number(tree, slot);

@@ -30,14 +30,6 @@ typedef struct streamer {
     void (*work)(struct streamer *s, size_t group); /* on a group of columns of a segment */
 } streamer;
 
-static alm_err allocate(alm_arena *arena, size_t size, void *out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, size, &memory, error));
-    memcpy(out, &memory, sizeof memory);
-    return ALM_OK;
-}
-
 /* ---- cutting ---- */
 
 /* `size`: nodes of every subtree. Depth first: the parent's range holds the node's, and the node
@@ -119,11 +111,11 @@ static alm_err plan(streamer *s, alm_error *error)
     uint32_t *top = NULL;
     uint32_t *slot = NULL;
     bool *is_top = NULL;
-    ALM_TRY(allocate(s->arena, t->node_count * sizeof *size, &size, error));
-    ALM_TRY(allocate(s->arena, t->node_count * sizeof *top, &top, error));
-    ALM_TRY(allocate(s->arena, t->node_count * sizeof *slot, &slot, error));
-    ALM_TRY(allocate(s->arena, t->node_count * sizeof *is_top, &is_top, error));
-    ALM_TRY(allocate(s->arena, t->node_count * sizeof(block), &s->blocks, error));
+    ALM_TRY(alm_arena_try_array(s->arena, t->node_count, sizeof *size, &size, error));
+    ALM_TRY(alm_arena_try_array(s->arena, t->node_count, sizeof *top, &top, error));
+    ALM_TRY(alm_arena_try_array(s->arena, t->node_count, sizeof *slot, &slot, error));
+    ALM_TRY(alm_arena_try_array(s->arena, t->node_count, sizeof *is_top, &is_top, error));
+    ALM_TRY(alm_arena_try_array(s->arena, t->node_count, sizeof(block), &s->blocks, error));
     ALM_TRY(measure(t, size, error));
     cut(s, size, is_top, top);
     number(s, is_top, slot);
@@ -137,9 +129,12 @@ static alm_err plan(streamer *s, alm_error *error)
 
 static alm_err allocate_rows(streamer *s, size_t count, almi_tree_rows *rows, alm_error *error)
 {
-    size_t bytes = count * s->stream->width * sizeof(double);
-    ALM_TRY(allocate(s->arena, bytes, &rows->mean, error));
-    return s->options->non_negative ? allocate(s->arena, bytes, &rows->variance, error) : ALM_OK;
+    size_t cells = count * s->stream->width;
+    ALM_TRY(alm_arena_try_array(s->arena, cells, sizeof(double), &rows->mean, error));
+    if (s->options->non_negative) {
+        ALM_TRY(alm_arena_try_array(s->arena, cells, sizeof(double), &rows->variance, error));
+    }
+    return ALM_OK;
 }
 
 static alm_err allocate_all(streamer *s, alm_error *error)
@@ -147,14 +142,14 @@ static alm_err allocate_all(streamer *s, alm_error *error)
     const alm_reconcile_tree *t = s->part.tree;
     size_t width = s->stream->width;
     size_t row = width * sizeof(double);
-    ALM_TRY(allocate(s->arena, s->block_nodes * row, &s->part.values, error));
-    ALM_TRY(allocate(s->arena, s->top.count * row, &s->top.values, error));
+    ALM_TRY(alm_arena_try_array(s->arena, s->block_nodes, row, &s->part.values, error));
+    ALM_TRY(alm_arena_try_array(s->arena, s->top.count, row, &s->top.values, error));
     ALM_TRY(allocate_rows(s, s->inner_in_block, &s->part.rows, error));
     ALM_TRY(allocate_rows(s, s->top_inner, &s->top.rows, error));
     ALM_TRY(allocate_rows(s, s->top_inner, &s->next, error));
     if (s->options->non_negative) {
         size_t words = (t->node_count - t->inner_count) * almi_tree_groups(width);
-        ALM_TRY(allocate(s->arena, words * sizeof(uint64_t), &s->part.held, error));
+        ALM_TRY(alm_arena_try_array(s->arena, words, sizeof(uint64_t), &s->part.held, error));
         s->top.held = s->part.held;
         s->part.pivots = almi_tree_pivots(s->arena, width);
     }

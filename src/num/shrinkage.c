@@ -128,22 +128,15 @@ static void weigh(alm_shrunk_covariance *out, bool centred)
     }
 }
 
-static alm_err allocate(alm_arena *arena, size_t count, double **out, alm_error *error)
-{
-    void *memory = NULL;
-    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(double), &memory, error));
-    *out = memory;
-    return ALM_OK;
-}
-
 static alm_err estimate(const alm_error_sample *sample, alm_arena *scratch,
                         alm_shrunk_covariance *w, alm_error *error)
 {
     double *scaled = NULL;
     double *gram = NULL;
     size_t count = sample->count;
-    ALM_TRY(allocate(scratch, w->series * count, &scaled, error));
-    ALM_TRY(allocate(scratch, w->series > count ? count * count : 0, &gram, error));
+    ALM_TRY(alm_arena_try_array(scratch, w->series * count, sizeof(double), &scaled, error));
+    ALM_TRY(alm_arena_try_array(scratch, w->series > count ? count * count : 0, sizeof(double),
+                                &gram, error));
     ALM_TRY(standardise(sample, w, scaled, error));
     w->intensity = intensity_of(scaled, w->series, count, gram);
     weigh(w, sample->centred);
@@ -159,9 +152,9 @@ alm_err alm_shrunk_covariance_of(const alm_error_sample *sample, alm_arena *aren
                         sample->count);
     }
     alm_shrunk_covariance w = {.series = sample->series, .errors = sample->count};
-    ALM_TRY(allocate(arena, w.series, &w.variance, error));
-    ALM_TRY(allocate(arena, w.series, &w.diagonal, error));
-    ALM_TRY(allocate(arena, w.series * w.errors, &w.factor, error));
+    ALM_TRY(alm_arena_try_array(arena, w.series, sizeof(double), &w.variance, error));
+    ALM_TRY(alm_arena_try_array(arena, w.series, sizeof(double), &w.diagonal, error));
+    ALM_TRY(alm_arena_try_array(arena, w.series * w.errors, sizeof(double), &w.factor, error));
     alm_arena *scratch = alm_arena_create(0);
     alm_err code = estimate(sample, scratch, &w, error);
     alm_arena_destroy(scratch);
