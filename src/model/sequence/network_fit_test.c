@@ -305,8 +305,8 @@ static void early_stopping_keeps_the_best(void **state)
     alm_arena_destroy(v.arena);
 }
 
-/* A target that is not known has no part in loss and gradient: the same as one that was met. Without
- * is_partial it is refused. */
+/* A target that is not known has no part in loss and gradient: the same as one that was met.
+ * Without is_partial it is refused. */
 static void unknown_targets_have_no_loss(void **state)
 {
     (void)state;
