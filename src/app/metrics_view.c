@@ -102,13 +102,32 @@ static const almi_grid_column report_columns[] = {
 };
 /* clang-format on */
 
+/* "lstm could not learn: ...": its row is another forecast's. */
+static alm_err print_reasons(almi_cli *cli, const alm_json *root, alm_error *error)
+{
+    const alm_json *global = alm_json_member(root, "global");
+    for (size_t i = 0; global && i < alm_json_count(global); i++) {
+        alm_str method;
+        alm_str reason;
+        const alm_json *one = alm_json_at(global, i);
+        if (alm_json_member(one, "reason")) {
+            ALM_TRY(alm_json_get_str(one, "method", &method, error));
+            ALM_TRY(alm_json_get_str(one, "reason", &reason, error));
+            alm_buffer_printf(&cli->out, ALM_STR_FMT " could not learn, so its row is the seasonal "
+                              "naive forecast: " ALM_STR_FMT "\n", ALM_STR_ARG(method),
+                              ALM_STR_ARG(reason));
+        }
+    }
+    return ALM_OK;
+}
+
 /* "series: final is better than ...", of a backtest in detail. */
 static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
 {
     alm_json_document *document = NULL;
     ALM_TRY(alm_json_parse(report, "report.json", &document, error));
     const alm_json *verdicts = alm_json_member(alm_json_root(document), "verdicts");
-    alm_err code = ALM_OK;
+    alm_err code = print_reasons(cli, alm_json_root(document), error);
     for (size_t i = 0; verdicts && code == ALM_OK && i < alm_json_count(verdicts); i++) {
         alm_str level;
         alm_str verdict;
