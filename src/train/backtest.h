@@ -7,8 +7,8 @@
  * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
  * are the final ones, the same for every method. Where a period was sold out, what was sold is a
  * lower bound and no demand: no score and no scale has it, the baselines do not know it, and the
- * report says how many there were ("censored", beside the "pairs" that were scored). A forecaster of
- * the detail that can has it as a bound (beside.h).
+ * report says how many there were ("censored", beside the "pairs" that were scored). A forecaster
+ * of the detail that can has it as a bound (beside.h).
  *
  * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
  * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published

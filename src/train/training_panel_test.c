@@ -107,7 +107,7 @@ static void too_large_a_panel_is_refused(void **state)
     training_close(&c);
 }
 
-/* Series 5 to 8 on one day each, and on day 110 three: of some 35 that sell, more than one in 20. */
+/* Series 5 to 8 on one day each, and on day 110 three: of some 35 that sell, more than 1 in 20. */
 static bool three_on_day_110(int series, int day)
 {
     return (series >= 5 && series <= 8 && day == 95 + series) ||
