@@ -10,7 +10,8 @@ with open("shop.csv", "w") as out, open("many.csv", "w") as many:
             x = (1103515245 * x + 12345) % 2**31
             demand = (x >> 16) % 7
             stock = 2 + (x >> 20) % 8
-            line = f"s{i},{t},{min(demand, stock)},{int(demand >= stock)},{max(stock - demand, 0)}\n"
+            sold, left = min(demand, stock), max(stock - demand, 0)
+            line = f"s{i},{t},{sold},{int(left == 0)},{left}\n"
             many.write(line)
             if i < 2:
                 out.write(line if i == 0 else f"s1,{t},{demand},,1\n")
