@@ -19,6 +19,9 @@ static const almi_option options[] = {
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
                         "of sales (default: missing)"},
+    {"sold-out", "COLUMN", "says 1, true or yes where a series was sold out: what was sold is a "
+                           "lower bound of demand with --method count, missing with others"},
+    {"stock", "COLUMN", "the stock at a period's close, instead: sold out at 0 or less"},
     {"season", "LIST", "steps of a season, 1 for none; several by commas, as in 7,365, with "
                        "--method auto or mstl (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
@@ -214,9 +217,15 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
                                             .id = almi_option_text(cli, "id"),
                                             .time = almi_option_text(cli, "time"),
                                             .value = almi_option_text(cli, "value"),
-                                            .zero_gaps = almi_option_flag(cli, "zero-gaps")},
+                                            .zero_gaps = almi_option_flag(cli, "zero-gaps"),
+                                            .sold_out = almi_option_text(cli, "sold-out"),
+                                            .stock = almi_option_text(cli, "stock")},
                                   .paths = ALM_FORECAST_PATHS_DEFAULT,
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
+    if (out->input.sold_out && out->input.stock) {
+        return alm_fail(error, ALM_ERR_USAGE, "--sold-out and --stock say the same thing: keep "
+                        "one of them");
+    }
     ALM_TRY(check_outputs(cli, error));
     ALM_TRY(read_frequency(cli, frequency, &out->input.frequency, error));
     ALM_TRY(read_count(cli, "horizon", 1, ALM_FORECAST_STEPS_MAX, &out->steps, error));

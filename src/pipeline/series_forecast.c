@@ -172,10 +172,18 @@ static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *pa
     return own;
 }
 
+static alm_err fit_kind(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
+                        const alm_past *past, alm_arena *scratch, void **state)
+{
+    return kind == &alm_count
+               ? alm_counted_fit(past, plan->least, plan->counted.common, scratch, state)
+               : alm_seasons_fit(kind, seasons_of(plan), past, scratch, state);
+}
+
 static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
                          const alm_past *past, alm_arena *scratch, void **state, answer *out)
 {
-    alm_err code = alm_seasons_fit(kind, seasons_of(plan), past, scratch, state);
+    alm_err code = fit_kind(kind, plan, past, scratch, state);
     if (code != ALM_OK) {
         return code;
     }
@@ -406,15 +414,24 @@ static size_t origins_of(const alm_forecast_plan *plan, size_t count)
     return room < plan->origins ? room : plan->origins;
 }
 
+/* What earlier origins may know. */
+static alm_forecast_plan plan_before(const alm_forecast_plan *plan)
+{
+    alm_forecast_plan before = *plan;
+    before.counted.common = plan->counted.before;
+    return before;
+}
+
 /* `cases`: one for each origin, or NULL. */
 static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
                   alm_arena *scratch, alm_calibration_case *cases, alm_series_forecast *out)
 {
+    alm_forecast_plan earlier = plan_before(plan);
     size_t origins = origins_of(plan, past->count);
     for (size_t k = 0; k < origins; k++) {
         size_t behind = plan->steps + k * stride_of(plan);
         alm_past before = {past->y, past->count - behind, past->season};
-        check_origin(plan, &before, number, scratch, cases ? &cases[k] : NULL, out);
+        check_origin(&earlier, &before, number, scratch, cases ? &cases[k] : NULL, out);
     }
 }
 
@@ -510,13 +527,18 @@ static void score_series(const alm_forecast_plan *plan, const alm_past *past, al
     alm_past oldest = {past->y, moved, past->season};
     void *state = NULL;
     alm_arena_reset(scratch);
-    if (origins == 0 || alm_seasons_fit(plan->kind, seasons_of(plan), &oldest, scratch, &state)) {
+    alm_forecast_plan earlier = plan_before(plan);
+    if (origins == 0 || fit_kind(plan->kind, &earlier, &oldest, scratch, &state) != ALM_OK) {
         return;
     }
     for (size_t i = 0; i < origins; i++) {
         size_t known = alm_rolling_known(&rolling, past->count, i);
         for (; moved < known; moved++) {
-            plan->kind->update(state, past->y[moved]);
+            if (plan->kind == &alm_count && plan->least) {
+                alm_counted_update(state, past->y[moved], plan->least[moved]);
+            } else {
+                plan->kind->update(state, past->y[moved]);
+            }
         }
         score_origin(plan, past, known, state, &cases[i]);
     }
@@ -531,6 +553,7 @@ static alm_err forecast_block(void *context, size_t task, int worker, alm_error 
         answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
         alm_forecast_plan own = alm_forecast_plan_of(w->plan, past.count);
+        own.least = w->all->series[i].least;
         forecast(&own, &past, i, w->scratch[worker], &into, &w->out[i]);
         if (w->out[i].kind) {
             check(&own, &past, i, w->scratch[worker],
@@ -718,7 +741,7 @@ static alm_err forecast_all(work *w, alm_arena *kept, alm_forecast_set *out, alm
     }
     ALM_TRY(alm_pool_run(w->env->pool, (w->all->count + BLOCK - 1) / BLOCK, forecast_block, w,
                          error));
-    alm_forecast_set set = {.series = w->out};
+    alm_forecast_set set = {.series = w->out, .common = plan->counted.common};
     add_up(plan, w->out, w->all->count, &set);
     if (w->scored) {
         ALM_TRY(calibrate(w, kept, &set, error));
@@ -739,7 +762,12 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
     ALM_TRY(alm_arena_try_alloc(arena, all->count * sizeof(alm_series_forecast), &series, error));
     int threads = env->pool ? alm_pool_threads(env->pool) : 1;
     alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
-    work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series,
+    alm_forecast_plan own = *plan;
+    if (plan->kind == &alm_count) {
+        size_t judged = plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);
+        own.counted = alm_counted_of(all, judged, arena);
+    }
+    work w = {.env = env, .all = all, .plan = &own, .values = values, .out = series,
               .scratch = ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
     for (int i = 0; i < threads; i++) {
         w.scratch[i] = alm_arena_create(SCRATCH_BYTES);

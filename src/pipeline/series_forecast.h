@@ -31,6 +31,10 @@
  * and of MASE in any case. Calibration uses the same seasons as the forecast, and so does the check
  * but for the trial; their origins have two cycles of the longest behind them.
  *
+ * SOLD OUT. What was sold in a period that was sold out is a lower bound for alm_count and not
+ * known to other forecasters, and nothing is judged by it. With many series alm_count has
+ * parameters in common (counted.h).
+ *
  * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
  * depends on the number of threads. */
 #ifndef ALM_PIPELINE_SERIES_FORECAST_H
@@ -40,6 +44,7 @@
 #include "model/statistical/automatic/choice.h"
 #include "model/statistical/automatic/mstl.h"
 #include "model/statistical/sample_paths.h"
+#include "pipeline/counted.h"
 #include "pipeline/interval_calibration.h"
 #include "table/long_series.h"
 
@@ -62,6 +67,8 @@ typedef struct alm_forecast_plan {
     double level[ALM_FORECAST_LEVELS_MAX]; /* shares in (0, 1), rising: .8, .95 */
     size_t level_count;
     bool calibrated;      /* by alm_series_forecast_all; else: intervals of the forecaster */
+    alm_counted counted;  /* of alm_count; alm_series_forecast_all finds them */
+    const double *least;  /* of the series at hand: bounds, else NaN; NULL: there are none */
 } alm_forecast_plan;
 
 /* The forecaster that is asked for when nobody asks for one. */
@@ -144,6 +151,7 @@ typedef struct alm_forecast_set {
     alm_forecast_score model;        /* the same with the forecaster's own intervals */
     bool level_calibrated[ALM_FORECAST_LEVELS_MAX]; /* enough scores, and asked for */
     size_t calibrated;               /* series with calibrated intervals */
+    const alm_count_common *common;  /* of alm_count; NULL: each series by itself */
 } alm_forecast_set;
 
 /* All series, with the threads and the progress of `env`. `arena` keeps the results. ALM_ERR_LIMIT:

@@ -5,7 +5,10 @@
  * aggregate levels on the aggregate itself, which is stronger than adding up series. They see what
  * a run sees: periods up to origin - delay, in the vintages known at the origin, and forecast
  * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
- * are the final ones, the same for every method.
+ * are the final ones, the same for every method. Where a period was sold out, what was sold is a
+ * lower bound and no demand: no score and no scale has it, the baselines do not know it, and the
+ * report says how many there were ("censored", beside the "pairs" that were scored). A forecaster
+ * of the detail that can has it as a bound (beside.h).
  *
  * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
  * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
@@ -33,6 +36,7 @@ typedef struct alm_scores {
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
     alm_stock_score *stock; /* methods, in detail */
+    uint64_t censored; /* periods of windows that were sold out: scored by nothing, of no method */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
 
