@@ -200,17 +200,24 @@ static alm_err choose_at(almi_training *t, size_t number, alm_method *method, al
     return ALM_OK;
 }
 
+/* Global forecasters keep a fit for `refit_every` scored origins, as the forests do. */
+static bool is_refit(const almi_training *t, size_t number)
+{
+    return (t->grid.scored - 1 - number) % (size_t)t->model->backtest.refit_every == 0;
+}
+
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
     alm_method method = t->method;
     const alm_origin_record *record = &t->records[number];
     ALM_TRY(choose_at(t, number, &method, error));
+    t->backtest.record = record;
+    ALM_TRY(alm_backtest_global_at(&t->backtest, t->env, is_refit(t, number), error));
     alm_bundle *bundle = NULL;
     ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));
     alm_panel_source *source = NULL;
     alm_err code = open_at(t, record->origin, &source, error);
     if (code == ALM_OK) {
-        t->backtest.record = record;
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
         alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
@@ -231,6 +238,7 @@ alm_err almi_training_backtest(almi_training *t, alm_error *error)
     if (t->options->backtest_only) {
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
+        alm_backtest_global(&t->backtest, t->options->global, t->options->global_count, t->arena);
     }
     for (size_t done = 0; done < t->grid.scored; done++) {
         ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));
