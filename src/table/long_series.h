@@ -6,6 +6,8 @@
  * zero_gaps says that no row means 0.
  * Refused with row and column: a time that cannot be read, a text for a value, a series with one
  * time twice, a time off the grid (frequency.h). Of a row per series, an empty value is no row.
+ * With regressors (long_regressors.h) rows behind the last known value of a series are no part of
+ * it but its plan.
  *
  * Several columns may tell series apart: their texts are joined with '/'. Series stand in the order
  * in which they first come. A result is immutable and may be read by any number of threads. */
@@ -14,6 +16,7 @@
 
 #include "base/fs.h"
 #include "table/frequency.h"
+#include "table/long_regressors.h"
 
 typedef struct alm_long_options {
     const char *path;
@@ -25,6 +28,7 @@ typedef struct alm_long_options {
     /* The file lists what happened: a period without a row is 0, up to the last time of the file
      * for every series that is on one grid with it. */
     bool zero_gaps;
+    const alm_regressor_options *regressors; /* NULL: none */
 } alm_long_options;
 
 typedef struct alm_long_one {
@@ -34,6 +38,7 @@ typedef struct alm_long_one {
     size_t count;    /* periods, >= 1 */
     size_t known;    /* of these, with a value */
     size_t gaps;     /* of these, without a row: missing, or 0 as asked */
+    const double *x; /* regressors, count x (count of y + steps), row-major; NaN: not known */
 } alm_long_one;
 
 typedef enum alm_long_shape {
@@ -63,6 +68,7 @@ typedef struct alm_long_series {
     alm_frequency frequency;
     const alm_long_one *series;
     size_t count;
+    const alm_regressor_table *regressors; /* NULL: none were asked for */
 } alm_long_series;
 
 /* Everything lies in `arena`. ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT, ALM_ERR_INVALID,
