@@ -64,6 +64,7 @@ void alm_explain(const alm_past *past, const alm_regressors *x, bool as_arima, a
     alm_effects_of(past, x, by_search, arena, &out->effects);
     if (out->effects.used > 0 && !take_out(out, arena)) {
         out->effects.used = 0;
+        out->effects.arima = NULL;
         for (size_t k = 0; k < x->count; k++) {
             out->effects.effect[k] = (alm_effect){0, (double)NAN, ALM_EFFECT_NO_FIT};
         }
