@@ -149,9 +149,8 @@ static void put_how(const words *w)
 /* ---- effects ---- */
 
 /* Of one series. */
-static void put_effect(const words *w, size_t k)
+static void put_effect(const words *w, const alm_effect *effect)
 {
-    const alm_effect *effect = &w->made->set.series[0].effects.effect[k];
     if (effect->reason != ALM_EFFECT_USED) {
         alm_buffer_printf(w->out, "not used: %s", alm_effect_reason_sentence(effect->reason));
         return;
@@ -186,6 +185,7 @@ static void put_unused(const words *w, size_t k)
 static void put_effects(const words *w, size_t k, alm_arena *arena)
 {
     double *value = ALM_NEW_ARRAY(arena, double, w->made->input.count);
+    const alm_effect *last = NULL;
     size_t used = 0;
     size_t clear = 0;
     for (size_t i = 0; i < w->made->input.count; i++) {
@@ -194,9 +194,13 @@ static void put_effects(const words *w, size_t k, alm_arena *arena)
             const alm_effect *effect = &one->effects.effect[k];
             clear += fabs(effect->coefficient) > 2 * effect->deviation; /* false of NaN */
             value[used++] = effect->coefficient;
+            last = effect;
         }
     }
-    if (used > 0) {
+    if (used == 1) {
+        put_effect(w, last);
+        alm_buffer_text(w->out, " of one series");
+    } else if (used > 0) {
         alm_sort_doubles(value, used);
         alm_effect_number(w->out, alm_quantile_sorted(value, used, .5), true);
         alm_buffer_text(w->out, " in the middle of ");
@@ -241,7 +245,7 @@ static bool put_regressor(const words *w, size_t k)
     if (w->made->input.count > 1) {
         put_effects(w, k, arena);
     } else if (w->made->set.series[0].kind) {
-        put_effect(w, k);
+        put_effect(w, &w->made->set.series[0].effects.effect[k]);
     } else {
         alm_buffer_text(w->out, "there is no forecast");
     }
