@@ -59,11 +59,12 @@ static alm_err refuse(const plans *p, size_t i, size_t k, alm_error *error)
     }
     size_t others = series_with_holes(p, i + 1, k);
     if (others > 0) {
-        alm_buffer_printf(&what, ", nor for %zu other series", others);
+        alm_buffer_printf(&what, "; it lacks some of %zu more series", others);
     }
     alm_buffer_text(&what, is_plan ? ": add a row for it with an empty value, or a row to --future "
-                                     "FILE" : ", which is over: fill it in, 0 where there was "
-                                              "none, or let the file begin behind it");
+                                     "FILE"
+                                   : ": fill in what it was, 0 for none, or cut the file so that "
+                                     "it begins later");
     if (is_plan && t > one->count) {
         alm_buffer_printf(&what, ", or look less far ahead (--horizon %zu)", t - one->count);
     }

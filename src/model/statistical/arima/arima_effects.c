@@ -78,6 +78,7 @@ static void take_columns(regression *r, const alm_past *past)
     r->x = ALM_NEW_ARRAY(r->arena, double, given->count * given->periods);
     memcpy(r->x, given->x, given->count * given->periods * sizeof(double));
     memcpy(y, past->y, past->count * sizeof(double));
+    r->past = (alm_past){y, past->count, past->season};
     for (size_t k = 0; k < given->count; k++) {
         if (has_one_value(given, past, k)) {
             r->out->effect[k].reason = ALM_EFFECT_CONSTANT;
@@ -92,7 +93,6 @@ static void take_columns(regression *r, const alm_past *past)
     for (size_t t = 0; t < past->count; t++) {
         r->known += !isnan(y[t]);
     }
-    r->past = (alm_past){y, past->count, past->season};
 }
 
 static double product(const double *a, const double *b, size_t count)
