@@ -314,8 +314,12 @@ static alm_err take_future(almi_cells *c, const alm_csv *csv, const almi_future 
         alm_buffer_text(&id, i ? "/" : "");
         alm_buffer_str(&id, fields[at->id[i]]);
     }
+    alm_err code = alm_buffer_status(&id, error);
     bool exists = at->id_count == 0 || f->find(f->context, alm_buffer_view(&id), &row.series);
     alm_buffer_deinit(&id);
+    if (code != ALM_OK) {
+        return code;
+    }
     if (!exists) {
         c->table->strange_rows++;
         return ALM_OK;
