@@ -85,7 +85,7 @@ static alm_err check_kind(const alm_forecast_options *options,
     if (!regressors || !options->kind || options->kind->traits.support == ALM_SUPPORT_REAL) {
         return ALM_OK;
     }
-    return alm_fail(error, ALM_ERR_INVALID, "method %s forecasts demand that is never below 0, which "
+    return alm_fail(error, ALM_ERR_INVALID, "method %s forecasts demand, which is never below 0; "
                     "what regressors leave may be: take auto, arima, or another method",
                     options->kind->name);
 }

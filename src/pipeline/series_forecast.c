@@ -130,7 +130,8 @@ static void explain(const alm_forecast_plan *plan, const alm_past *past, alm_are
 }
 
 static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
-                         const alm_explained *past, alm_arena *scratch, alm_fitted *state, answer *out)
+                         const alm_explained *past, alm_arena *scratch, alm_fitted *state,
+                         answer *out)
 {
     alm_err code = alm_explained_fit(kind, seasons_of(plan), past, scratch, state);
     if (code != ALM_OK) {
@@ -737,7 +738,8 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
                                 error));
     int threads = env->pool ? alm_pool_threads(env->pool) : 1;
     alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
-    work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series, .effects = effects,
+    work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series,
+              .effects = effects,
               .scratch = ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
     for (int i = 0; i < threads; i++) {
         w.scratch[i] = alm_arena_create(SCRATCH_BYTES);

@@ -1,4 +1,4 @@
-/* series_regressors_test.c: forecasts with regressors, from a series with its plan to the answer. */
+/* series_regressors_test.c: forecasts with regressors, from a series with its plan on. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 #include "table/regressor_cells.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "table/csv.h"
 #include "table/long_columns.h"
+#include "table/regressor_holidays.h"
 
 #define TEXTS_MAX 64 /* of a column */
 #define CODE_MAX 1e6 /* whole numbers among texts */
@@ -19,16 +19,19 @@ typedef struct cell {
     uint32_t text;
 } cell;
 
+typedef struct source { /* of a cell, for messages */
+    const char *file;
+    uint64_t record;
+} source;
+
 typedef struct column {
     alm_str name;
     bool is_observed, is_category, is_bool;
     alm_str text[TEXTS_MAX];
     uint64_t often[TEXTS_MAX];
     size_t text_count;
-    /* The first text and the first number that is no code, for a message. */
-    const char *text_file;
-    uint64_t text_record;
-    double fraction; /* NaN: all numbers are codes */
+    source first_text;
+    double fraction; /* the first number that is no code; NaN: all are */
 } column;
 
 typedef struct cell_rows {
@@ -41,11 +44,6 @@ typedef struct planned_row {
     uint32_t series; /* ALMI_ALL_SERIES */
     uint32_t record;
 } planned_row;
-
-typedef struct holiday {
-    alm_date day;
-    size_t name;
-} holiday;
 
 typedef struct regressor { /* what a regressor is made of */
     size_t column;         /* of the cells, or of holidays: their count */
@@ -61,10 +59,7 @@ struct almi_cells {
     cell_rows first, second;
     planned_row *planned; /* one per row of `second` */
     size_t planned_capacity;
-    holiday *holiday; /* rising days */
-    size_t holiday_count, holiday_capacity;
-    alm_str *holiday_name;
-    size_t holiday_name_count;
+    almi_holidays holidays;
     regressor *from; /* of each regressor */
     size_t *order;   /* of planned rows: by series; behind them those of all series */
     size_t *first_of; /* in `order`, of each series, and the end */
@@ -118,7 +113,7 @@ void almi_cells_destroy(almi_cells *c)
         alm_heap_free(c->first.cell);
         alm_heap_free(c->second.cell);
         alm_heap_free(c->planned);
-        alm_heap_free(c->holiday);
+        almi_holidays_free(&c->holidays);
     }
 }
 
@@ -149,15 +144,14 @@ static alm_err grow(void *memory, size_t *capacity, size_t count, size_t size, a
     return ALM_OK;
 }
 
-static alm_err refuse_texts(const column *col, alm_str text, const char *file, uint64_t record,
-                            alm_error *error)
+static alm_err refuse_texts(const column *col, alm_str text, source from, alm_error *error)
 {
     alm_buffer shown = {0};
     alm_buffer_visible(&shown, (alm_str){text.data, text.size < SHOWN_BYTES ? text.size
                                                                           : SHOWN_BYTES});
     alm_err code = alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": '%s' is "
                             "the text number %d: a regressor is numbers, written with a point, or "
-                            "at most %d texts", file, (unsigned long long)record,
+                            "at most %d texts", from.file, (unsigned long long)from.record,
                             ALM_STR_ARG(col->name), shown.data ? shown.data : "", TEXTS_MAX + 1,
                             TEXTS_MAX);
     alm_buffer_deinit(&shown);
@@ -186,8 +180,8 @@ static bool is_code(double number)
     return number == floor(number) && fabs(number) <= CODE_MAX;
 }
 
-static alm_err read_cell(almi_cells *c, column *col, alm_str text, const char *file,
-                         uint64_t record, cell *out, alm_error *error)
+static alm_err read_cell(almi_cells *c, column *col, alm_str text, source from, cell *out,
+                         alm_error *error)
 {
     text = alm_str_trim(text);
     *out = (cell){.number = (double)NAN};
@@ -201,18 +195,15 @@ static alm_err read_cell(almi_cells *c, column *col, alm_str text, const char *f
     }
     out->text = intern(col, text, c->arena);
     if (out->text == 0) {
-        return refuse_texts(col, text, file, record, error);
+        return refuse_texts(col, text, from, error);
     }
-    if (!col->text_file) {
-        col->text_file = file;
-        col->text_record = record;
-    }
+    col->first_text = col->first_text.file ? col->first_text : from;
     return ALM_OK;
 }
 
 /* `place` of each column. */
-static alm_err take_row(almi_cells *c, cell_rows *rows, const char *file, const alm_str *fields,
-                        const size_t *place, uint64_t record, alm_error *error)
+static alm_err take_row(almi_cells *c, cell_rows *rows, source from, const alm_str *fields,
+                        const size_t *place, alm_error *error)
 {
     ALM_TRY(grow(&rows->cell, &rows->capacity, rows->count, c->count * sizeof(cell), error));
     cell *to = rows->cell + rows->count * c->count;
@@ -220,7 +211,7 @@ static alm_err take_row(almi_cells *c, cell_rows *rows, const char *file, const 
         if (place[i] == ALMI_NO_COLUMN) {
             to[i] = (cell){(double)NAN, ABSENT};
         } else {
-            ALM_TRY(read_cell(c, &c->column[i], fields[place[i]], file, record, &to[i], error));
+            ALM_TRY(read_cell(c, &c->column[i], fields[place[i]], from, &to[i], error));
         }
     }
     rows->count++;
@@ -234,7 +225,7 @@ alm_err almi_cells_take(almi_cells *c, const alm_str *fields, const size_t *plac
         return ALM_OK;
     }
     alm_assert(record == c->first.count + 1);
-    return take_row(c, &c->first, c->file, fields, place, record, error);
+    return take_row(c, &c->first, (source){c->file, record}, fields, place, error);
 }
 
 /* ---- the second file ---- */
@@ -327,7 +318,8 @@ static alm_err take_future(almi_cells *c, const alm_csv *csv, const almi_future 
     ALM_TRY(grow(&c->planned, &c->planned_capacity, c->second.count, sizeof row, error));
     c->planned[c->second.count] = row;
     c->table->future_rows++;
-    return take_row(c, &c->second, c->options.future, fields, at->place, row.record, error);
+    source from = {c->options.future, row.record};
+    return take_row(c, &c->second, from, fields, at->place, error);
 }
 
 static alm_err read_future(almi_cells *c, alm_csv *csv, const almi_future *f, const size_t *place,
@@ -367,100 +359,14 @@ alm_err almi_cells_read_future(almi_cells *c, alm_fs *fs, const almi_future *fut
     return code;
 }
 
-/* ---- holidays ---- */
-
-static size_t called_one_of(const alm_str *header, size_t count, const char *const *names,
-                            size_t otherwise)
-{
-    for (; *names; names++) {
-        size_t found = column_called(header, count, alm_str_of(*names));
-        if (found != ALMI_NO_COLUMN) {
-            return found;
-        }
-    }
-    return otherwise;
-}
-
-static alm_err take_holiday(almi_cells *c, alm_csv *csv, alm_str day, alm_str name,
-                            alm_error *error)
-{
-    alm_time_style style;
-    int64_t time = 0;
-    size_t i = 0;
-    day = alm_str_trim(day);
-    name = alm_str_trim(name);
-    if (!alm_time_style_of(day, &style) || style.form == ALM_TIME_INDEX ||
-        !alm_time_read(&style, day, &time) || name.size == 0) {
-        return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu: a holiday is a day and a name, as "
-                        "in 2024-12-25,Christmas Day", c->options.holidays,
-                        (unsigned long long)alm_csv_record(csv));
-    }
-    while (i < c->holiday_name_count && !alm_str_equal(c->holiday_name[i], name)) {
-        i++;
-    }
-    if (i == ALM_LONG_REGRESSORS_MAX) {
-        return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu: more than %d names of holidays: "
-                        "give those that are alike one name", c->options.holidays,
-                        (unsigned long long)alm_csv_record(csv), ALM_LONG_REGRESSORS_MAX);
-    }
-    if (i == c->holiday_name_count) {
-        c->holiday_name[c->holiday_name_count++] =
-            (alm_str){alm_arena_copy_text(c->arena, name.data, name.size), name.size};
-    }
-    ALM_TRY(grow(&c->holiday, &c->holiday_capacity, c->holiday_count, sizeof(holiday), error));
-    c->holiday[c->holiday_count++] = (holiday){alm_time_day(time, NULL), i};
-    c->table->holiday_rows++;
-    return ALM_OK;
-}
-
-static int compare_days(const void *a, const void *b)
-{
-    const holiday *x = a;
-    const holiday *y = b;
-    return x->day != y->day ? (x->day > y->day) - (x->day < y->day)
-                            : (x->name > y->name) - (x->name < y->name);
-}
-
-static alm_err read_holidays(almi_cells *c, alm_csv *csv, alm_error *error)
-{
-    static const char *const DAYS[] = {"ds", "date", "day", NULL};
-    static const char *const NAMES[] = {"holiday", "name", "event", NULL};
-    size_t header = 0;
-    size_t count = 0;
-    const alm_str *fields = NULL;
-    const alm_str *name = alm_csv_header(csv, &header);
-    size_t day = called_one_of(name, header, DAYS, 0);
-    size_t called = called_one_of(name, header, NAMES, 1);
-    c->holiday_name = ALM_NEW_ARRAY(c->arena, alm_str, ALM_LONG_REGRESSORS_MAX);
-    for (;;) {
-        ALM_TRY(alm_csv_next(csv, &fields, &count, error));
-        if (count == 0) {
-            break;
-        }
-        if (count != header || header < 2 || day == called) {
-            return alm_fail(error, ALM_ERR_INVALID, "%s: holidays are two columns, the day and the "
-                            "name, as in ds,holiday", c->options.holidays);
-        }
-        ALM_TRY(take_holiday(c, csv, fields[day], fields[called], error));
-    }
-    if (c->holiday_count == 0) {
-        return alm_fail(error, ALM_ERR_INVALID, "%s has a header and no holidays",
-                        c->options.holidays);
-    }
-    qsort(c->holiday, c->holiday_count, sizeof(holiday), compare_days);
-    return ALM_OK;
-}
-
 alm_err almi_cells_read_holidays(almi_cells *c, alm_fs *fs, alm_error *error)
 {
-    alm_csv *csv = NULL;
     if (!c->options.holidays) {
         return ALM_OK;
     }
-    ALM_TRY(alm_csv_open(fs, c->options.holidays, c->options.holidays, &csv, error));
-    alm_err code = read_holidays(c, csv, error);
-    alm_csv_close(csv);
-    return code;
+    ALM_TRY(almi_holidays_read(fs, c->options.holidays, c->arena, &c->holidays, error));
+    c->table->holiday_rows = c->holidays.count;
+    return ALM_OK;
 }
 
 /* ---- types ---- */
@@ -533,8 +439,8 @@ static alm_err settle_column(almi_cells *c, size_t i, alm_error *error)
         alm_double_text(col->fraction, number);
         return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": '"
                         ALM_STR_FMT "' is no number, and other rows hold numbers such as %s: write "
-                        "numbers with a point, or texts in all rows", col->text_file,
-                        (unsigned long long)col->text_record, ALM_STR_ARG(col->name),
+                        "numbers with a point, or texts in all rows", col->first_text.file,
+                        (unsigned long long)col->first_text.record, ALM_STR_ARG(col->name),
                         ALM_STR_ARG(col->text[0]), number);
     }
     col->is_category = true;
@@ -632,8 +538,8 @@ static alm_err name_holidays(naming *n, alm_error *error)
     n->column[n->table->column_count] = (alm_regressor_column){
         .name = alm_str_of(c->options.holidays), .is_category = true, .is_holidays = true,
         .first = n->table->count};
-    for (size_t k = 0; k < c->holiday_name_count; k++) {
-        alm_str name = alm_str_visible(c->holiday_name[k], c->arena);
+    for (size_t k = 0; k < c->holidays.name_count; k++) {
+        alm_str name = alm_str_visible(c->holidays.name[k], c->arena);
         ALM_TRY(add_regressor(n, alm_arena_copy_text(c->arena, name.data, name.size),
                               (regressor){c->count, k}, error));
     }
@@ -740,59 +646,30 @@ static alm_err place_planned(almi_cells *c, const almi_cell_grid *grid, size_t r
     return ALM_OK;
 }
 
-static alm_err check_years(const almi_cells *c, alm_date first, alm_date last, alm_error *error)
-{
-    for (int k = 0; k < 2; k++) {
-        alm_date day = k == 0 ? first : last;
-        alm_date listed = c->holiday[k == 0 ? 0 : c->holiday_count - 1].day;
-        alm_civil civil = alm_date_civil(day);
-        alm_civil known = alm_date_civil(listed);
-        if (k == 0 ? civil.year < known.year : civil.year > known.year) {
-            return alm_fail(error, ALM_ERR_INVALID, "%s: the holidays %s in %d, and %s: add those "
-                            "of the years between", c->options.holidays,
-                            k == 0 ? "begin" : "end", known.year,
-                            k == 0 ? alm_arena_printf(c->arena, "a series begins in %d", civil.year)
-                                   : alm_arena_printf(c->arena, "forecasts go to %d", civil.year));
-        }
-    }
-    return ALM_OK;
-}
-
 static alm_err place_holidays(almi_cells *c, const almi_cell_grid *grid, alm_error *error)
 {
     size_t periods = grid->count + c->table->steps;
-    const alm_frequency *f = grid->frequency;
-    bool by_day = f->period >= ALM_PERIOD_MICROSECOND && f->period <= ALM_PERIOD_BUSINESS_DAY &&
-                  (f->period < ALM_PERIOD_DAY || f->every == 1);
-    if (!by_day) {
-        return alm_fail(error, ALM_ERR_INVALID, "%s: holidays are of days, and a period of this "
-                        "file is none or longer: count them in a column by period, and name it as "
-                        "a regressor", c->options.holidays);
-    }
     alm_date first = alm_time_day(grid->start, NULL);
     alm_date day = first;
     size_t next = 0;
+    ALM_TRY(almi_holidays_check_grid(&c->holidays, grid->frequency, error));
     for (size_t t = 0; t < periods; t++) {
         int64_t time = 0;
-        if (!alm_frequency_after(f, grid->start, (int64_t)t, &time)) {
+        if (!alm_frequency_after(grid->frequency, grid->start, (int64_t)t, &time)) {
             break; /* no such time: nothing is forecast there */
         }
         day = alm_time_day(time, NULL);
-        while (next < c->holiday_count && c->holiday[next].day < day) {
+        while (next < c->holidays.count && c->holidays.holiday[next].day < day) {
             next++;
         }
         for (size_t k = 0; k < c->table->count; k++) {
-            if (c->from[k].column < c->count) {
-                continue;
+            if (c->from[k].column == c->count) {
+                grid->x[k * periods + t] =
+                    almi_holidays_on(&c->holidays, next, day, c->from[k].text);
             }
-            double on = 0;
-            for (size_t i = next; i < c->holiday_count && c->holiday[i].day == day; i++) {
-                on = c->holiday[i].name == c->from[k].text ? 1 : on;
-            }
-            grid->x[k * periods + t] = on;
         }
     }
-    return check_years(c, first, day, error);
+    return almi_holidays_check_years(&c->holidays, first, day, error);
 }
 
 /* Of an observed column a period sees what was `steps` periods before. */

@@ -22,9 +22,9 @@ static bool is_near(double got, double expected, double share)
 }
 
 /* As the help page of R's `arima` prints it, to 4 digits: standard errors from the Hessian at the
- * optimum, with the sum of squares / n for the variance; ours are without bias, and of least squares
- * with the model given, which is the same but for what the two kinds of coefficients have in
- * common. */
+ * optimum, with the sum of squares / n for the variance; ours are without bias, and of least
+ * squares with the model given, which is the same but for what the two kinds of coefficients have
+ * in common. */
 static void standard_errors_of_lake_huron_are_those_of_r(void **unused)
 {
     (void)unused;
