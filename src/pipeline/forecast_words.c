@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "pipeline/regressor_words.h"
+
 typedef struct lines {
     const alm_forecast_made *made;
     alm_arena *arena;
@@ -485,6 +487,14 @@ static void tell_intervals(lines *l)
     tell_calibration(l);
 }
 
+static void tell_regressors(lines *l)
+{
+    const char *label = "";
+    for (size_t i = 0; alm_regressor_line(l->made, i, &l->text, &label); i++) {
+        end(l, label);
+    }
+}
+
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
                                alm_forecast_line out[ALM_FORECAST_LINES_MAX])
 {
@@ -495,6 +505,7 @@ size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
     tell_season(&l);
     tell_horizon(&l);
     tell_method(&l);
+    tell_regressors(&l);
     if (made->plan.level_count > 0) {
         tell_intervals(&l);
     }
