@@ -47,6 +47,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_ces_averaged,
         &alm_auto,
     };
+    _Static_assert(sizeof KINDS / sizeof KINDS[0] <= ALM_FORECASTER_KINDS_MAX, "see the header");
     *count = sizeof KINDS / sizeof KINDS[0];
     return KINDS;
 }
