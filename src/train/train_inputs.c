@@ -100,7 +100,9 @@ alm_str almi_training_inputs(const almi_training *t)
     alm_json_put_text(&w, "feature_version", t->feature_version_text);
     alm_json_key(&w, "libraries");
     alm_json_open_object(&w);
-    alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    if (t->model->method == ALM_MODEL_GBM) {
+        alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    }
     alm_json_close_object(&w);
     put_model(&w, t->model, &t->kinds);
     alm_json_put_str(&w, "project_commit", t->options->project_commit);
