@@ -305,7 +305,9 @@ static void score_parts(const alm_backtest *b, const node_case *node)
     const alm_origin_record *r = b->record;
     if (node->level == 0) {
         add_point(b, node, ALM_SCORE_STATISTICAL, r->statistical + node->number * b->steps);
-        add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        if (r->has_forest) {
+            add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        }
     } else {
         uint32_t first = b->panel->hierarchy->levels[node->level - 1].first_node;
         add_point(b, node, ALM_SCORE_STATISTICAL,

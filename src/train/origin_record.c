@@ -179,7 +179,8 @@ alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *pan
 {
     alm_origin_record record = {.origin = origin,
                                 .steps = (size_t)bundle->method.horizon,
-                                .series_count = panel->series_count};
+                                .series_count = panel->series_count,
+                                .has_forest = bundle->model_count > 0};
     allocate(&record, panel->hierarchy->node_count, arena);
     if (bundle->level_count > 0) {
         record.marginals = ALM_NEW_ARRAY(arena, alm_forest_marginal, record.series_count);
