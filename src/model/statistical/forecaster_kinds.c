@@ -51,6 +51,7 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_weighted,
         &alm_median,
     };
+    _Static_assert(sizeof KINDS / sizeof KINDS[0] <= ALM_FORECASTER_KINDS_MAX, "see the header");
     *count = sizeof KINDS / sizeof KINDS[0];
     return KINDS;
 }
