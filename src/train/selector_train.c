@@ -80,7 +80,7 @@ static void make_row(const training *t, const alm_past *before, alm_arena *arena
     size_t count = 0;
     alm_demand_class class_of_demand = alm_demand_class_of_past(before);
     const alm_forecaster_kind *const *kinds =
-        alm_demand_candidates(class_of_demand, before->season, &count);
+        alm_demand_candidates_for(class_of_demand, before->season, &count);
     out->group = alm_selector_group_of(class_of_demand);
     almi_range seen = almi_range_of(before);
     if (out->group == ALM_SELECTOR_GROUP_COUNT || !(seen.low < seen.high)) {

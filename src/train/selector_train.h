@@ -35,12 +35,6 @@ typedef struct alm_selector_plan {
     size_t unknown; /* newest periods of every series that are not looked at */
 } alm_selector_plan;
 
-typedef struct alm_selector_facts { /* by group */
-    size_t series[ALM_SELECTOR_GROUP_COUNT]; /* that have rows */
-    size_t rows[ALM_SELECTOR_GROUP_COUNT];
-    bool is_learned[ALM_SELECTOR_GROUP_COUNT];
-} alm_selector_facts;
-
 typedef struct alm_selector_trained {
     alm_selector *selector; /* the caller's to destroy */
     alm_selector_facts facts;

@@ -96,6 +96,11 @@ const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_c
 
 /* ---- in words ---- */
 
+bool alm_choice_is_made_by(const alm_forecaster_kind *kind)
+{
+    return kind->copy == almi_choice_copy; /* theirs alone */
+}
+
 void alm_choice_describe(const void *state, alm_choice_facts *out)
 {
     *out = ((const alm_choice *)state)->facts;

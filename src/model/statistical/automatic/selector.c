@@ -98,7 +98,7 @@ alm_err alm_selector_fit(const alm_selector *selector, const alm_past *past, alm
     double weight[ALM_DEMAND_CANDIDATES_MAX];
     ALM_TRY(almi_candidates_fit(past, arena, &c, error));
     alm_selector_group group = alm_selector_group_of(c->facts.class_of_demand);
-    if (group < ALM_SELECTOR_GROUP_COUNT && selector->file[group]) {
+    if (selector && group < ALM_SELECTOR_GROUP_COUNT && selector->file[group]) {
         size_t used = 0;
         weights_of(selector, group, past, arena, weight);
         for (size_t i = 0; i < ALM_DEMAND_CANDIDATES_MAX; i++) {

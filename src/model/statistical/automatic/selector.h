@@ -33,7 +33,14 @@ ALM_NODISCARD alm_err alm_selector_create(const alm_str *model, alm_selector **o
                                           alm_error *error);
 void alm_selector_destroy(alm_selector *selector); /* takes NULL */
 
-/* A state of alm_learned. Errors: those of alm_naive. */
+/* Of a training. */
+typedef struct alm_selector_facts { /* by group */
+    size_t series[ALM_SELECTOR_GROUP_COUNT]; /* that have rows */
+    size_t rows[ALM_SELECTOR_GROUP_COUNT];   /* a series at an origin */
+    bool is_learned[ALM_SELECTOR_GROUP_COUNT];
+} alm_selector_facts;
+
+/* A state of alm_learned; `selector` NULL: with even weights. Errors: those of alm_naive. */
 ALM_NODISCARD alm_err alm_selector_fit(const alm_selector *selector, const alm_past *past,
                                        alm_arena *arena, void **state, alm_error *error);
 
