@@ -10,9 +10,10 @@
  * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
  * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
  * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
- * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
- * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
- * mean RMSSE over the origins; those that rise and fall together say less than their number. */
+ * nine times as dear as to hold), and by level verdicts (num/compare_forecasts.h): is the published
+ * forecast better than the best of the others by more than chance? Which of all cannot be told from
+ * the best of them by their ranks? A pair or row is a series or an aggregate, its mean RMSSE over
+ * the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
@@ -34,12 +35,12 @@ typedef struct alm_scores {
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
     alm_stock_score *stock; /* methods, in detail */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
+    alm_metrics *step; /* methods x steps, in detail; else NULL */
 } alm_scores;
 
 /* Of one level. */
 typedef struct alm_score_detail {
     size_t nodes;      /* that the level can have */
-    alm_metrics *step; /* methods x steps */
     double *loss;      /* nodes x methods: sums of RMSSE over windows */
     uint32_t *windows; /* nodes x methods */
 } alm_score_detail;
@@ -77,10 +78,15 @@ void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *cons
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
- * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series and
- * "verdicts": [...] of the levels. */
+ * its PITs in ALM_PIT_BINS bins; in detail each with its "steps": [...], and "verdicts": [...] and
+ * "ranks": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
+
+/* All that was scored so far, as bytes for alm_backtest_restore in the same engine. */
+void alm_backtest_keep(const alm_backtest *backtest, alm_buffer *content);
+/* Into a backtest that was made the same way; false, nothing done: it was not. */
+ALM_NODISCARD bool alm_backtest_restore(alm_backtest *backtest, alm_str content);
 
 /* Name of row `method`. */
 const char *alm_backtest_method(const alm_backtest *backtest, size_t method);
@@ -94,6 +100,8 @@ typedef struct almi_window {
 } almi_window;
 
 void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
+void almi_detail_write_steps(const alm_backtest *backtest, const alm_scores *scores,
+                             alm_json_writer *writer);
 void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);
 
 #endif

@@ -96,26 +96,6 @@ static alm_err make_record(almi_training *t, size_t number, alm_error *error)
     return code;
 }
 
-/* From the oldest origin on; a fit is kept for `refit_every` origins. */
-alm_err almi_training_records(almi_training *t, alm_error *error)
-{
-    size_t count = t->grid.count;
-    t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
-    t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
-    for (size_t done = 0; done < count; done++) {
-        size_t number = count - 1 - done;
-        if (done % (size_t)t->model->backtest.refit_every == 0) {
-            size_t cutoff = t->grid.newest - number * t->grid.step + 1;
-            ALM_TRY(almi_training_fit(t, cutoff, &t->fit_of[number], error));
-        } else {
-            t->fit_of[number] = t->fit_of[number + 1];
-        }
-        ALM_TRY(make_record(t, number, error));
-        alm_env_progress(t->env, "past origins", done + 1, count);
-    }
-    return ALM_OK;
-}
-
 static alm_err open_at(almi_training *t, size_t origin, alm_panel_source **out, alm_error *error)
 {
     alm_date start = t->panel.blocks[0].start;
@@ -214,27 +194,90 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
         alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
+        alm_env quiet = *t->env; /* what is counted is origins */
+        quiet.progress = NULL;
         alm_pipeline_request request = {.bundle = bundle,
                                         .source = source,
                                         .scratch = t->scratch,
                                         .delay = (int32_t)t->panel.delay};
-        code = alm_pipeline_run(t->env, &request, &sink, error);
+        code = alm_pipeline_run(&quiet, &request, &sink, error);
     }
     alm_panel_source_close(source);
     alm_bundle_destroy(bundle);
     return code;
 }
 
-alm_err almi_training_backtest(almi_training *t, alm_error *error)
+/* What was taken over took no time that would say how long the rest takes. */
+static void begin_work(almi_training *t)
 {
+    if (!t->works) {
+        t->works = true;
+        alm_env_progress_of(t->env, "backtest", "origin", t->done, t->grid.count);
+    }
+}
+
+/* A fit serves `refit_every` origins, 0: all. */
+static alm_err fit_origin(almi_training *t, size_t number, alm_error *error)
+{
+    size_t every = (size_t)t->model->backtest.refit_every;
+    bool found = false;
+    if (t->done > 0 && (every == 0 || t->done % every != 0)) {
+        t->fit_of[number] = t->fit_of[number + 1];
+        return ALM_OK;
+    }
+    ALM_TRY(almi_kept_find_fit(t, number, &t->fit_of[number], &found, error));
+    if (found) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    size_t cutoff = t->grid.newest - number * t->grid.step + 1;
+    ALM_TRY(almi_training_fit(t, cutoff, &t->fit_of[number], error));
+    return almi_kept_put_fit(t, number, &t->fit_of[number], error);
+}
+
+static alm_err record_origin(almi_training *t, size_t number, alm_error *error)
+{
+    bool found = false;
+    ALM_TRY(almi_kept_find_record(t, number, &t->records[number], &found, error));
+    if (found) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    ALM_TRY(make_record(t, number, error));
+    return almi_kept_put_record(t, number, &t->records[number], error);
+}
+
+static alm_err one_origin(almi_training *t, alm_error *error)
+{
+    size_t number = t->grid.count - 1 - t->done;
+    ALM_TRY(fit_origin(t, number, error));
+    ALM_TRY(record_origin(t, number, error));
+    size_t scored = t->grid.scored - number; /* with this one, when it is one */
+    if (number >= t->grid.scored || scored <= t->scored_before) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    ALM_TRY(score_origin(t, number, error));
+    return almi_kept_put_scores(t, scored, error);
+}
+
+alm_err almi_training_origins(almi_training *t, alm_error *error)
+{
+    size_t count = t->grid.count;
+    t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
+    t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
     alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
     if (t->options->backtest_only) {
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
     }
-    for (size_t done = 0; done < t->grid.scored; done++) {
-        ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));
-        alm_env_progress(t->env, "backtest", done + 1, t->grid.scored);
+    ALM_TRY(almi_kept_find_scores(t, &t->scored_before, error));
+    for (t->done = 0; t->done < count;) {
+        ALM_TRY(one_origin(t, error));
+        t->done++;
+        if (t->works) {
+            alm_env_progress_of(t->env, "backtest", "origin", t->done, count);
+        }
     }
     return ALM_OK;
 }
