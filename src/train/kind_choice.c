@@ -17,10 +17,11 @@ static void add(alm_kind_candidates *c, alm_class class_of_series, const alm_for
     c->room = c->room > c->count[class_of_series] ? c->room : c->count[class_of_series];
 }
 
-static void add_usual(alm_kind_candidates *c, alm_class class_of_series, alm_demand_class demand)
+static void add_usual(alm_kind_candidates *c, alm_class class_of_series, alm_demand_class demand,
+                      size_t season)
 {
     size_t count = 0;
-    const alm_forecaster_kind *const *usual = alm_demand_candidates(demand, &count);
+    const alm_forecaster_kind *const *usual = alm_demand_candidates(demand, season, &count);
     add(c, class_of_series, NULL);
     for (size_t k = 0; k < count; k++) {
         add(c, class_of_series, usual[k]);
@@ -55,7 +56,8 @@ alm_kind_candidates alm_kind_candidates_of(const alm_model_spec *model)
         if (classes[i].names->count > 0) {
             add_names(&out, classes[i].class_of_series, classes[i].names);
         } else {
-            add_usual(&out, classes[i].class_of_series, classes[i].demand);
+            add_usual(&out, classes[i].class_of_series, classes[i].demand,
+                      (size_t)model->season);
         }
     }
     return out;
@@ -131,15 +133,21 @@ static alm_err task_of(void *context, size_t task, int worker, alm_error *error)
     return ALM_OK;
 }
 
+void alm_kind_record_allocate(const alm_kind_candidates *candidates, size_t nodes,
+                              alm_arena *arena, alm_origin_record *record)
+{
+    size_t cells = candidates->room * record->steps;
+    record->kinds = ALM_NEW_ARRAY(arena, double, record->series_count * cells);
+    record->node_kinds = ALM_NEW_ARRAY(arena, double, nodes * cells);
+}
+
 void alm_kind_record_make(const alm_env *env, const alm_training_panel *panel,
                           const alm_kind_candidates *candidates, size_t season,
                           alm_origin_record *record, alm_arena *arena)
 {
     size_t nodes = panel->hierarchy->node_count;
     size_t all = record->series_count + nodes;
-    size_t cells = candidates->room * record->steps;
-    record->kinds = ALM_NEW_ARRAY(arena, double, record->series_count * cells);
-    record->node_kinds = ALM_NEW_ARRAY(arena, double, nodes * cells);
+    alm_kind_record_allocate(candidates, nodes, arena, record);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, candidates, season, alm_training_profile(panel, record->origin), record,
              ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
