@@ -12,18 +12,23 @@
 #define ROUNDS_FIRST 12 /* from each start */
 #define ROUNDS 60
 #define TOLERANCE 1e-8
-#define RAW_MAX 4 /* alpha, beta, gamma, phi before the initial states */
+#define MEAN_MAX 1e150
+#define PRODUCT_MAX 1e100
 
 typedef struct scale { /* a product beyond what a double holds */
     double mantissa;
     int64_t exponent;
 } scale;
 
-static void multiply(scale *s, double by)
+/* by: at most MEAN_MAX. */
+ALM_INLINE void multiply(scale *s, double by)
 {
-    int more = 0;
-    s->mantissa = frexp(s->mantissa * by, &more);
-    s->exponent += more;
+    s->mantissa *= by;
+    if (!(s->mantissa > 1 / PRODUCT_MAX && s->mantissa < PRODUCT_MAX)) {
+        int more = 0;
+        s->mantissa = frexp(s->mantissa, &more);
+        s->exponent += more;
+    }
 }
 
 static double root_of(const scale *s, size_t n)
@@ -33,11 +38,11 @@ static double root_of(const scale *s, size_t n)
 }
 
 /* Errors of the past into r, relative ones times the geometric mean of the means. */
-static inline __attribute__((always_inline)) bool pass_past(const alm_ets_form *form,
-                                                            const almi_ets_walk *q, double *r)
+ALM_INLINE bool pass_past(const alm_ets_form *form, const almi_ets_walk *q, double *r)
 {
     const alm_adjusted *past = q->past;
-    const almi_ets *p = q->p;
+    const almi_ets own = *q->p; /* in registers: nothing that is written can be a part of it */
+    const almi_ets *p = &own;
     almi_ets_state s = {p->level, p->slope, q->index};
     size_t phase = 0;
     scale of_means = {1, 0};
@@ -46,7 +51,7 @@ static inline __attribute__((always_inline)) bool pass_past(const alm_ets_form *
         double mean = almi_ets_pass(form, p, &s, phase, y);
         double e = isnan(y) ? 0 : y - mean;
         if (form->error == ALM_ETS_MULTIPLICATIVE) {
-            if (!(mean > 1e-12) || !isfinite(mean)) {
+            if (!(mean > 1e-12 && mean < MEAN_MAX)) {
                 return false;
             }
             e /= mean;
@@ -154,8 +159,9 @@ static void seed_slopes(const almi_ets *p, const double *x, double seed[4][4])
 
 static void residual_rows(void *context, const double *x, size_t stride, double *rows)
 {
-    const almi_ets_walk *q = context;
+    almi_ets_walk *q = context;
     double seed[4][4];
+    q->rounds++;
     unpack(q, x);
     seed_slopes(q->p, x, seed);
     almi_ets_slopes(q, (const double(*)[4])seed, q->p->geometric, stride, rows);
@@ -273,10 +279,11 @@ static almi_ets_walk new_walk(const alm_adjusted *past, almi_ets *p, alm_arena *
     return (almi_ets_walk){past, p, ALM_NEW_ARRAY(arena, double, p->season),
                            ALM_NEW_ARRAY(arena, double, past->count),
                            ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(p->season) * stride + 8),
-                           first};
+                           first, 0};
 }
 
-/* From two starts for some rounds each, then on from where the lower one came to. */
+/* From two starts for some rounds each, then on from where the lower one came to, where it has not
+ * ended by itself. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
 {
     /* As fractions of their ranges: R's, and one that follows the newest values. */
@@ -288,21 +295,25 @@ bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
     alm_least_squares ls = {residuals, &q, past->count, p->parameters, size, ROUNDS_FIRST,
                             TOLERANCE};
     double lowest = INFINITY;
+    bool has_ended = false;
     if (!first_indices(past, p, arena)) {
         return false;
     }
     for (size_t i = 0; i < sizeof STARTS / sizeof STARTS[0]; i++) {
         double sum = INFINITY;
         (void)pack(past, p, STARTS[i], x, size);
+        q.rounds = 0;
         if (alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, x, &sum) &&
             sum < lowest) {
             lowest = sum;
+            has_ended = q.rounds < ROUNDS_FIRST;
             memcpy(best, x, p->parameters * sizeof(double));
         }
     }
     ls.rounds_max = ROUNDS;
     if (!isfinite(lowest) ||
-        !alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, best, &lowest)) {
+        (!has_ended &&
+         !alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, best, &lowest))) {
         return false;
     }
     finish(&q, best, lowest);

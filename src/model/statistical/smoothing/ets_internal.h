@@ -41,18 +41,15 @@ ALM_INLINE double almi_ets_pass(const alm_ets_form *form, const almi_ets *p, alm
     double mean = form->season == ALM_ETS_ADDITIVE         ? whole + index
                   : form->season == ALM_ETS_MULTIPLICATIVE ? whole * index
                                                            : whole;
-    double seen = isnan(y) ? mean : y;
-    double deseasoned = form->season == ALM_ETS_ADDITIVE         ? seen - index
-                        : form->season == ALM_ETS_MULTIPLICATIVE ? seen / index
-                                                                 : seen;
-    double before = s->level;
-    s->level = whole + p->alpha * (deseasoned - whole);
+    double e = isnan(y) ? 0 : y - mean;
+    double to_level = form->season == ALM_ETS_MULTIPLICATIVE ? e / index : e;
+    s->level = whole + p->alpha * to_level;
     if (form->trend) {
-        s->slope = slope + p->beta / p->alpha * (s->level - before - slope);
+        s->slope = slope + p->beta * to_level;
     }
     if (form->season) {
-        double own = form->season == ALM_ETS_ADDITIVE ? seen - whole : seen / whole;
-        s->index[phase] = index + p->gamma * (own - index);
+        double own = form->season == ALM_ETS_MULTIPLICATIVE ? e / whole : e;
+        s->index[phase] = index + p->gamma * own;
     }
     return mean;
 }
@@ -74,6 +71,7 @@ typedef struct almi_ets_walk {
     double *relative; /* count: room for relative errors */
     double *slopes;   /* ALMI_ETS_SLOPES x stride: room for derivatives */
     size_t first;     /* of the parameters: that of the level */
+    int rounds;       /* of the search */
 } almi_ets_walk;
 
 #define ALMI_ETS_SLOPES(season) (3 + (season))
