@@ -12,6 +12,9 @@
 #define ROUNDS_FIRST 12 /* from each start */
 #define ROUNDS 60
 #define TOLERANCE 1e-8
+#define PRIOR_BETA .05        /* as a part of its range */
+#define PRIOR_BETA_WEIGHT 2.25 /* mean squares of changes from season to season, for each 1 */
+#define PRIOR_STATES_WEIGHT 3  /* periods */
 #define MEAN_MAX 1e150
 #define PRODUCT_MAX 1e100
 
@@ -127,6 +130,9 @@ static bool residuals(void *context, const double *x, double *r)
             return false;
         }
     }
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        r[q->past->count + k] = q->pull[k] * (x[k] - q->toward[k]);
+    }
     return pass(q, r);
 }
 
@@ -165,6 +171,11 @@ static void residual_rows(void *context, const double *x, size_t stride, double 
     unpack(q, x);
     seed_slopes(q->p, x, seed);
     almi_ets_slopes(q, (const double(*)[4])seed, q->p->geometric, stride, rows);
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        double *row = rows + (q->past->count + k) * stride;
+        memset(row, 0, stride * sizeof *row);
+        row[k] = q->pull[k];
+    }
 }
 
 /* ---- where the search starts ---- */
@@ -237,6 +248,55 @@ static size_t pack(const alm_adjusted *past, const almi_ets *p, const double *st
     return k;
 }
 
+/* ---- the prior ----
+ *
+ * Chosen on origins inside of the pasts of M1, M3 and M4 weekly: without it, series of three to
+ * five years take chance for a slope that changes all the time, and forecasts run away. */
+
+/* Of a change from one season to the next. */
+static double mean_square_of_changes(const alm_adjusted *past, size_t season)
+{
+    double sum = 0;
+    double known = 0;
+    for (size_t t = season; t < past->count; t++) {
+        double change = past->y[t] - past->y[t - season];
+        sum += isnan(change) ? 0 : change * change;
+        known += !isnan(change);
+    }
+    return known > 0 ? sum / known : 0;
+}
+
+static double sum_of_prior(const almi_ets_walk *q, const double *x)
+{
+    double sum = 0;
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        double e = q->pull[k] * (x[k] - q->toward[k]);
+        sum += e * e;
+    }
+    return sum;
+}
+
+/* x is where the search starts, of sizes `size`. */
+static void set_prior(almi_ets_walk *q, const double *x, const double *size, alm_arena *arena)
+{
+    const almi_ets *p = q->p;
+    double *toward = ALM_NEW_ARRAY(arena, double, p->parameters);
+    double *pull = ALM_NEW_ARRAY(arena, double, p->parameters);
+    memcpy(toward, x, p->parameters * sizeof *x);
+    if (p->form.trend) {
+        toward[1] = unsquash(PRIOR_BETA);
+        pull[1] = sqrt(PRIOR_BETA_WEIGHT * mean_square_of_changes(q->past, p->season));
+    }
+    double level = size[q->first];
+    pull[q->first] = sqrt(PRIOR_STATES_WEIGHT);
+    for (size_t k = q->first + (p->form.trend ? 2 : 1); k < p->parameters; k++) {
+        double of_value = p->form.season == ALM_ETS_MULTIPLICATIVE ? level : 1;
+        pull[k] = of_value * sqrt(PRIOR_STATES_WEIGHT);
+    }
+    q->toward = toward;
+    q->pull = pull;
+}
+
 /* ---- fitting ---- */
 
 size_t almi_ets_parameters(const alm_ets_form *form, size_t season)
@@ -279,7 +339,7 @@ static almi_ets_walk new_walk(const alm_adjusted *past, almi_ets *p, alm_arena *
     return (almi_ets_walk){past, p, ALM_NEW_ARRAY(arena, double, p->season),
                            ALM_NEW_ARRAY(arena, double, past->count),
                            ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(p->season) * stride + 8),
-                           first, 0};
+                           first, 0, NULL, NULL};
 }
 
 /* From two starts for some rounds each, then on from where the lower one came to, where it has not
@@ -292,7 +352,8 @@ bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
     double *x = ALM_NEW_ARRAY(arena, double, p->parameters);
     double *best = ALM_NEW_ARRAY(arena, double, p->parameters);
     double *size = ALM_NEW_ARRAY(arena, double, p->parameters);
-    alm_least_squares ls = {residuals, &q, past->count, p->parameters, size, ROUNDS_FIRST,
+    size_t drawn = p->is_cautious ? p->parameters : 0;
+    alm_least_squares ls = {residuals, &q, past->count + drawn, p->parameters, size, ROUNDS_FIRST,
                             TOLERANCE};
     double lowest = INFINITY;
     bool has_ended = false;
@@ -302,6 +363,9 @@ bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
     for (size_t i = 0; i < sizeof STARTS / sizeof STARTS[0]; i++) {
         double sum = INFINITY;
         (void)pack(past, p, STARTS[i], x, size);
+        if (p->is_cautious && !q.pull) {
+            set_prior(&q, x, size, arena);
+        }
         q.rounds = 0;
         if (alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, x, &sum) &&
             sum < lowest) {
@@ -316,6 +380,6 @@ bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
          !alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, best, &lowest))) {
         return false;
     }
-    finish(&q, best, lowest);
+    finish(&q, best, lowest - sum_of_prior(&q, best));
     return true;
 }

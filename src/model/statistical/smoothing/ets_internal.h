@@ -23,6 +23,7 @@ typedef struct almi_ets {
     double variance, log_likelihood, aicc;
     double criterion; /* aicc of the values over the factor: the same in all units */
     size_t parameters;
+    bool is_cautious; /* fitted with the prior of ets.h */
 } almi_ets;
 
 typedef struct almi_ets_state {
@@ -72,6 +73,8 @@ typedef struct almi_ets_walk {
     double *slopes;   /* ALMI_ETS_SLOPES x stride: room for derivatives */
     size_t first;     /* of the parameters: that of the level */
     int rounds;       /* of the search */
+    /* parameters: where the prior draws them to, and how much of an error 1 off is; NULL: none */
+    const double *toward, *pull;
 } almi_ets_walk;
 
 #define ALMI_ETS_SLOPES(season) (3 + (season))
@@ -85,8 +88,8 @@ void almi_ets_slopes(const almi_ets_walk *w, const double seed[4][4], double geo
 /* Without the variance. */
 size_t almi_ets_parameters(const alm_ets_form *form, size_t season);
 
-/* Fits the form of p, which holds its adjustment, season, number of parameters and room for its
- * indices. False: the seasons are not whole enough for indices, or no error is finite. */
+/* Fits the form of p, which holds its adjustment, season, number of parameters, caution and room
+ * for its indices. False: the seasons are not whole enough for indices, or no error is finite. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena);
 
 #endif

@@ -108,7 +108,8 @@ static void check(const alm_ets_form *form, const double *y)
         seed[3][raw++] = 1;
     }
     almi_ets_walk w = {&past, &p, index, relative,
-                       ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(SEASON) * STRIDE), raw, 0};
+                       ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(SEASON) * STRIDE), raw, 0, NULL,
+                       NULL};
     literal(form, x, y, low);
     double geometric = 1;
     if (form->error == ALM_ETS_MULTIPLICATIVE) { /* from the first error, which is known */
