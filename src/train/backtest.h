@@ -11,12 +11,12 @@
  * of the detail that can has it as a bound (beside.h).
  *
  * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
- * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the
- * published forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
- * nine times as dear as to hold), and by level verdicts (num/compare_forecasts.h): is the published
- * forecast better than the best of the others by more than chance? Which of all cannot be told from
- * the best of them by their ranks? A pair or row is a series or an aggregate, its mean RMSSE over
- * the origins; those that rise and fall together say less than their number. */
+ * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of
+ * the published forecast and of those forecasters (decide/stock_score.h: an order takes a period,
+ * to be short is nine times as dear as to hold), and by level verdicts (num/compare_forecasts.h):
+ * is the published forecast better than the best of the others by more than chance? Which of all
+ * cannot be told from the best of them by their ranks? A pair or row is a series or an aggregate,
+ * its mean RMSSE over the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 

@@ -173,10 +173,10 @@ static void usual_candidates_begin_with_the_level(void **state)
 {
     (void)state;
     static const alm_str NAMES[] = {{"tsb", 3}, {"level", 5}};
-    alm_model_spec model = {.season = 7, .has_kinds = true, .kinds.lumpy = {NAMES, 2}};
+    alm_model_spec model = {.has_kinds = true, .kinds.lumpy = {NAMES, 2}};
     alm_kind_candidates c = alm_kind_candidates_of(&model);
     size_t count = 0;
-    const alm_forecaster_kind *const *usual = alm_demand_candidates(ALM_DEMAND_smooth, 7, &count);
+    const alm_forecaster_kind *const *usual = alm_demand_candidates(ALM_DEMAND_smooth, &count);
     assert_true(c.given);
     assert_int_equal(c.count[ALM_CLASS_smooth], count + 1);
     assert_int_equal(c.count[ALM_CLASS_aggregate], count + 1);
