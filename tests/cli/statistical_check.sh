@@ -2,12 +2,12 @@
 # What a statistical model cannot have, and a name that is none.
 project
 python3 - << 'END'
-text = open("almanac.yaml").read()
-open("almanac.yaml", "w").write(text.replace("    horizon:", "    method: statistical\n    horizon:", 1))
+text = open("almanac.yaml").read().replace("    horizon:", "    method: statistical\n    horizon:", 1)
+open("almanac.yaml", "w").write(text)
 END
 almanac check
 python3 - << 'END'
-text = open("almanac.yaml").read()
-open("almanac.yaml", "w").write(text.replace("    method: statistical\n", "    kinds: {lumpy: [imappa]}\n"))
+text = open("almanac.yaml").read().replace("method: statistical", "kinds: {lumpy: [imappa]}")
+open("almanac.yaml", "w").write(text)
 END
 almanac check
