@@ -69,6 +69,9 @@ assert not any(moved["sku_2"]), moved["sku_2"]
 assert abs(moved["total"][9] - moved["sku_1"][9]) < 1e-9 * means("after_total.json")[9]
 print("day 10 moved, and no other")
 END
+almanac features --json | python3 -c 'import json, sys
+for column in json.load(sys.stdin)["columns"]:
+    print(*column.values())'
 # The plan of one series ends two days early.
 sed -i '/^2024-02-1[34],sku_2,/d' data/plan.csv
 short=$(snapshot --quiet)
