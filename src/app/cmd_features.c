@@ -188,10 +188,10 @@ const almi_command almi_cmd_features_list = {
     .text = "Compiles the declared features for a model and lists them: the operator and its "
             "revision, the column, how far back it reads (age: days before the newest known "
             "value; lag: days before the day that is forecast), and its window. The feature "
-            "version is the hash of all this; it changes when anything of it changes. Below it stand "
-            "the columns that features may read: known in advance or observed, with the days that "
-            "pass until they are known, and whether a day to come may have no value. Of bars: the "
-            "columns of the declarations and how many bars each needs first.",
+            "version is the hash of all this; it changes when anything of it changes. Below it "
+            "stand the columns that features may read: known in advance or observed, with the days "
+            "that pass until they are known, and whether a day to come may have no value. Of bars: "
+            "the columns of the declarations and how many bars each needs first.",
     .example = "almanac features --model demand",
     ALMI_OPTIONS(options),
     .run = run,
