@@ -19,6 +19,9 @@ static const almi_option options[] = {
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
                         "of sales (default: missing)"},
+    {"sold-out", "COLUMN", "says 1, true or yes where a series was sold out: what was sold is a "
+                           "lower bound of demand with --method count, missing with others"},
+    {"stock", "COLUMN", "the stock at a period's close, instead: sold out at 0 or less"},
     {"regressors", "COLUMNS", "what explains the value and is known in advance, by commas: price, "
                               "promotion, event; the plan is in rows behind the last value"},
     {"observed", "COLUMNS", "what explains the value and is known when a period is over, by "
@@ -224,13 +227,19 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
                                             .id = almi_option_text(cli, "id"),
                                             .time = almi_option_text(cli, "time"),
                                             .value = almi_option_text(cli, "value"),
-                                            .zero_gaps = almi_option_flag(cli, "zero-gaps")},
+                                            .zero_gaps = almi_option_flag(cli, "zero-gaps"),
+                                            .sold_out = almi_option_text(cli, "sold-out"),
+                                            .stock = almi_option_text(cli, "stock")},
                                   .paths = ALM_FORECAST_PATHS_DEFAULT,
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
     out->regressors = (alm_regressor_options){.in_advance = almi_option_text(cli, "regressors"),
                                               .observed = almi_option_text(cli, "observed"),
                                               .future = almi_option_text(cli, "future"),
                                               .holidays = almi_option_text(cli, "holidays")};
+    if (out->input.sold_out && out->input.stock) {
+        return alm_fail(error, ALM_ERR_USAGE, "--sold-out and --stock say the same thing: keep "
+                        "one of them");
+    }
     if (out->regressors.future && !out->regressors.in_advance) {
         return alm_fail(error, ALM_ERR_USAGE, "--future FILE is the plan of --regressors: name its "
                         "columns");

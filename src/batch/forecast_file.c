@@ -250,6 +250,12 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_i64(json, "gaps", (int64_t)in->facts.gaps);
     alm_json_put_bool(json, "zero_gaps", made->zero_gaps);
     alm_json_put_i64(json, "empty", (int64_t)in->facts.empty);
+    if (in->facts.sold_out.size > 0) {
+        alm_json_put_str(json, "sold_out_column", in->facts.sold_out);
+        alm_json_put_i64(json, "sold_out", (int64_t)in->facts.sold_out_periods);
+        alm_json_put_text(json, "sold_out_as",
+                          made->plan.kind == &alm_count ? "bounds" : "missing");
+    }
     put_time(json, "first", in, in->facts.first);
     put_time(json, "last", in, in->facts.last);
     alm_frequency_code(&in->frequency, text);

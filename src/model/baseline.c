@@ -29,17 +29,19 @@ static size_t fit_zero(const alm_baseline_request *r, double *mean, double *erro
     return 0;
 }
 
-static double known(double value)
+/* The newest known value `back` periods from the end (1 is the last) or whole seasons before. */
+static double newest_of_phase(const alm_baseline_request *r, size_t back)
 {
-    return isnan(value) ? 0 : value;
+    while (back <= r->count && isnan(r->y[r->count - back])) {
+        back += r->season;
+    }
+    return back <= r->count ? r->y[r->count - back] : 0;
 }
 
 static size_t fit_seasonal_naive(const alm_baseline_request *r, double *mean, double *errors)
 {
     for (size_t h = 0; h < r->steps; h++) {
-        /* from the end: 1 is the last value */
-        size_t back = r->season - (h + r->delay) % r->season;
-        mean[h] = back <= r->count ? known(r->y[r->count - back]) : 0;
+        mean[h] = newest_of_phase(r, r->season - (h + r->delay) % r->season);
     }
     size_t count = 0;
     for (size_t t = r->season; t < r->count; t++) {
@@ -84,7 +86,7 @@ static size_t fit_phase_mean(const alm_baseline_request *r, size_t season, doubl
         double values = 0;
         for (size_t back = season - p; back <= r->count; back += season) {
             double y = r->y[r->count - back];
-            sum += known(y);
+            sum += isnan(y) ? 0 : y;
             values += !isnan(y);
         }
         phase_mean[p] = values > 0 ? sum / values : 0;

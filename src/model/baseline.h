@@ -5,7 +5,8 @@
  * quantile of the errors, never negative. With a publication delay the newest value is older than
  * the origin, and the forecast goes so many periods further. Pure functions; thread safe.
  *   zero            0
- *   seasonal_naive  the value one season back, repeated (Hyndman and Athanasopoulos, FPP3 5.2)
+ *   seasonal_naive  the newest known value whole seasons back, repeated (Hyndman and
+ *                   Athanasopoulos, FPP3 5.2)
  *   ses             simple exponential smoothing, alpha .1, started at the first value
  *   mean            mean of all values
  *   weekday_mean    mean of the values of the same season phase */

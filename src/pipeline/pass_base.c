@@ -143,6 +143,7 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
     double share = run->method->weight[ALM_CLASS_aggregate];
     for (size_t h = 0; h < run->steps; h++) {
         node->base.statistical[h] = (1 - share) * node->base.mean[h];
+        node->base.flat[h] *= 1 - share;
         node->base.expected[h] = share * run->bottom_up[n * run->steps + h];
         node->base.mean[h] = node->base.expected[h] + node->base.statistical[h];
     }

@@ -134,8 +134,6 @@ static alm_err node_block(almi_pipeline *run, const alm_forecast_sink *sink, alm
                            .scratch = run->workers[0].scratch};
         forecasts[n].index = n;
         almi_read_out(&in, &forecasts[n]);
-        bool own = run->method->weight[ALM_CLASS_aggregate] < 1;
-        forecasts[n].method = own ? "sum+stat" : "sum";
     }
     alm_forecast_block block = {.aggregates = true,
                                 .count = run->node_count,

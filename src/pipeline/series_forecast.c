@@ -123,6 +123,20 @@ static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *pa
     return own;
 }
 
+/* Counts take no regressors: what those leave is none. */
+static alm_err fit_kind(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
+                        const alm_explained *past, alm_arena *scratch, alm_fitted *out)
+{
+    if (kind != &alm_count || past->effects.used > 0) {
+        return alm_explained_fit(kind, seasons_of(plan), past, scratch, out);
+    }
+    out->by = kind;
+    alm_err code = alm_counted_fit(&past->past, plan->least, plan->counted.common, scratch,
+                                   &out->state);
+    out->inner = out->state;
+    return code;
+}
+
 static void explain(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
                     alm_explained *out)
 {
@@ -133,7 +147,7 @@ static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_pla
                          const alm_explained *past, alm_arena *scratch, alm_fitted *state,
                          answer *out)
 {
-    alm_err code = alm_explained_fit(kind, seasons_of(plan), past, scratch, state);
+    alm_err code = fit_kind(kind, plan, past, scratch, state);
     if (code != ALM_OK) {
         return code;
     }
@@ -371,15 +385,24 @@ static size_t origins_of(const alm_forecast_plan *plan, size_t count)
     return room < plan->origins ? room : plan->origins;
 }
 
+/* What earlier origins may know. */
+static alm_forecast_plan plan_before(const alm_forecast_plan *plan)
+{
+    alm_forecast_plan before = *plan;
+    before.counted.common = plan->counted.before;
+    return before;
+}
+
 /* `cases`: one for each origin, or NULL. */
 static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
                   alm_arena *scratch, alm_calibration_case *cases, alm_series_forecast *out)
 {
+    alm_forecast_plan earlier = plan_before(plan);
     size_t origins = origins_of(plan, past->count);
     for (size_t k = 0; k < origins; k++) {
         size_t behind = plan->steps + k * stride_of(plan);
         alm_past before = {past->y, past->count - behind, past->season};
-        check_origin(plan, &before, number, scratch, cases ? &cases[k] : NULL, out);
+        check_origin(&earlier, &before, number, scratch, cases ? &cases[k] : NULL, out);
     }
 }
 
@@ -494,14 +517,19 @@ static void score_series(const alm_forecast_plan *plan, const alm_past *past, al
     if (origins == 0) {
         return;
     }
+    alm_forecast_plan earlier = plan_before(plan);
     explain(plan, &oldest, scratch, &explained);
-    if (alm_explained_fit(plan->kind, seasons_of(plan), &explained, scratch, &state) != ALM_OK) {
+    if (fit_kind(plan->kind, &earlier, &explained, scratch, &state) != ALM_OK) {
         return;
     }
     for (size_t i = 0; i < origins; i++) {
         size_t known = alm_rolling_known(&rolling, past->count, i);
         for (; moved < known; moved++) {
-            state.by->update(state.state, past->y[moved]);
+            if (state.by == &alm_count && plan->least) {
+                alm_counted_update(state.state, past->y[moved], plan->least[moved]);
+            } else {
+                state.by->update(state.state, past->y[moved]);
+            }
         }
         score_origin(plan, past, known, &state, &cases[i]);
     }
@@ -524,6 +552,7 @@ static alm_err forecast_block(void *context, size_t task, int worker, alm_error 
         answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
         alm_forecast_plan own = alm_forecast_plan_of(w->plan, past.count);
+        own.least = w->all->series[i].least;
         alm_regressors x = regressors_at(w->all, i);
         own.regressors = x.count > 0 ? &x : NULL;
         forecast(&own, &past, i, w->scratch[worker], &into, &w->out[i]);
@@ -713,7 +742,7 @@ static alm_err forecast_all(work *w, alm_arena *kept, alm_forecast_set *out, alm
     }
     ALM_TRY(alm_pool_run(w->env->pool, (w->all->count + BLOCK - 1) / BLOCK, forecast_block, w,
                          error));
-    alm_forecast_set set = {.series = w->out};
+    alm_forecast_set set = {.series = w->out, .common = plan->counted.common};
     add_up(plan, w->out, w->all->count, &set);
     if (w->scored) {
         ALM_TRY(calibrate(w, kept, &set, error));
@@ -738,7 +767,12 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
                                 error));
     int threads = env->pool ? alm_pool_threads(env->pool) : 1;
     alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
-    work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series,
+    alm_forecast_plan own = *plan;
+    if (plan->kind == &alm_count) {
+        size_t judged = plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);
+        own.counted = alm_counted_of(all, judged, arena);
+    }
+    work w = {.env = env, .all = all, .plan = &own, .values = values, .out = series,
               .effects = effects,
               .scratch = ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
     for (int i = 0; i < threads; i++) {

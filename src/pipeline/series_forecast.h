@@ -31,6 +31,10 @@
  * and of MASE in any case. Calibration uses the same seasons as the forecast, and so does the check
  * but for the trial; their origins have two cycles of the longest behind them.
  *
+ * SOLD OUT. What was sold in a period that was sold out is a lower bound for alm_count and not
+ * known to other forecasters, and nothing is judged by it. With many series alm_count has
+ * parameters in common (counted.h).
+ *
  * REGRESSORS (explained.h). Where the series come with some, what they explain is taken out first,
  * at every origin anew with what was known before it, the forecaster is fitted to the rest, and the
  * plan of the periods to come is added; ARIMA is fitted with them at once. That the plan is there
@@ -48,6 +52,7 @@
 #include "model/statistical/automatic/explained.h"
 #include "model/statistical/automatic/mstl.h"
 #include "model/statistical/sample_paths.h"
+#include "pipeline/counted.h"
 #include "pipeline/interval_calibration.h"
 #include "table/long_series.h"
 
@@ -70,6 +75,8 @@ typedef struct alm_forecast_plan {
     double level[ALM_FORECAST_LEVELS_MAX]; /* shares in (0, 1), rising: .8, .95 */
     size_t level_count;
     bool calibrated;      /* by alm_series_forecast_all; else: intervals of the forecaster */
+    alm_counted counted;  /* of alm_count; alm_series_forecast_all finds them */
+    const double *least;  /* of the series at hand: bounds, else NaN; NULL: there are none */
     /* Of the one series that is forecast, which alm_series_forecast_all sets itself; NULL: none. */
     const alm_regressors *regressors;
 } alm_forecast_plan;
@@ -155,6 +162,7 @@ typedef struct alm_forecast_set {
     alm_forecast_score model;        /* the same with the forecaster's own intervals */
     bool level_calibrated[ALM_FORECAST_LEVELS_MAX]; /* enough scores, and asked for */
     size_t calibrated;               /* series with calibrated intervals */
+    const alm_count_common *common;  /* of alm_count; NULL: each series by itself */
 } alm_forecast_set;
 
 /* Is there a plan of all regressors for every step of every series that has a value, and a value in

@@ -12,6 +12,7 @@ typedef struct almi_long_columns {
     size_t id[ALMI_LONG_IDS_MAX];
     size_t id_count; /* 0: all rows are one series */
     size_t time, value;
+    size_t sold_out; /* SIZE_MAX: none is named */
     /* Of a wide file: columns that hold values, instead of `value`. Each is a time, instead of
      * `time`, or (times NULL) a series. */
     size_t *many;

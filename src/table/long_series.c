@@ -39,6 +39,8 @@ typedef struct reading {
     size_t series, series_capacity;
     uint32_t *slots; /* open addressing: a series, or NO_SERIES */
     size_t slot_count;
+    uint8_t *sold_out; /* of each record, from 1 on; NULL: no column says it */
+    size_t sold_out_capacity;
     alm_buffer id; /* of the row at hand */
     bool styled;
     almi_cells *cells; /* of regressors; NULL: none */
@@ -221,8 +223,55 @@ static alm_err add_row(reading *r, row next, alm_error *error)
     return ALM_OK;
 }
 
+/* Does the field say that the series was sold out in that period? */
+static alm_err read_sold_out(const reading *r, alm_str text, bool *out, alm_error *error)
+{
+    static const char *const WORDS[] = {"0", "1", "false", "true", "no", "yes", "False", "True",
+                                        "No", "Yes", "FALSE", "TRUE", "NO", "YES", "0.0", "1.0"};
+    double stock = 0;
+    text = alm_str_trim(text);
+    *out = false;
+    if (almi_long_missing(text)) {
+        return ALM_OK; /* nobody says so */
+    }
+    if (r->options.stock) {
+        ALM_TRY(read_value(r, r->out.facts.sold_out, text, &stock, error));
+        *out = stock <= 0;
+        return ALM_OK;
+    }
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (alm_str_is(text, WORDS[i])) {
+            *out = i % 2 == 1;
+            return ALM_OK;
+        }
+    }
+    return bad_field(r, r->out.facts.sold_out, text, "does not say whether the series was sold "
+                     "out: write 1, true or yes where it was, else 0, false, no or nothing; a "
+                     "column of the stock is named with --stock", error);
+}
+
+/* By number of the record, as rows are sorted later on. */
+static alm_err take_sold_out(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    bool out = false;
+    if (r->columns.sold_out == SIZE_MAX) {
+        return ALM_OK;
+    }
+    ALM_TRY(read_sold_out(r, fields[r->columns.sold_out], &out, error));
+    if (record >= r->sold_out_capacity) {
+        size_t to = r->sold_out_capacity ? 2 * r->sold_out_capacity : ROWS_START;
+        void *memory = r->sold_out;
+        ALM_TRY(grow(&memory, r->sold_out_capacity, to, error));
+        r->sold_out = memory;
+        r->sold_out_capacity = to;
+    }
+    r->sold_out[record] = out;
+    return ALM_OK;
+}
+
 static alm_err take_value(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
 {
+    ALM_TRY(take_sold_out(r, fields, record, error));
     row next = {.record = record};
     ALM_TRY(read_id(r, fields, NULL, error));
     ALM_TRY(find_series(r, &next.series, error));
@@ -574,11 +623,28 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
     return ALM_OK;
 }
 
-/* How many rows have no value. */
-static size_t place(const reading *r, const size_t *first, size_t i, double *y, alm_long_one *one)
+/* What was sold out is a bound and no value. */
+static void place_row(const reading *r, const row *one, size_t t, double *y, double *least,
+                      alm_long_one *series)
+{
+    if (r->sold_out && r->sold_out[one->record]) {
+        series->sold_out++;
+        least[t] = one->y;
+        return;
+    }
+    series->known += !isnan(one->y);
+    y[t] = one->y;
+}
+
+/* How many rows have no value. `least`: NULL where no column says what was sold out. */
+static size_t place(const reading *r, const size_t *first, size_t i, double *y, double *least,
+                    alm_long_one *one)
 {
     for (size_t t = 0; t < one->count; t++) {
         y[t] = r->options.zero_gaps ? 0 : (double)NAN;
+    }
+    for (size_t t = 0; least && t < one->count; t++) {
+        least[t] = (double)NAN;
     }
     size_t empty = 0;
     size_t rows = 0;
@@ -586,14 +652,16 @@ static size_t place(const reading *r, const size_t *first, size_t i, double *y, 
         int64_t steps = 0;
         (void)alm_frequency_between(&r->out.frequency, one->start, r->rows[k].time, &steps);
         if ((size_t)steps < one->count) {
-            y[steps] = r->rows[k].y;
+            y[steps] = (double)NAN;
+            place_row(r, &r->rows[k], (size_t)steps, y, least, one);
             empty += isnan(r->rows[k].y) ? 1 : 0;
             rows++;
         }
     }
     one->gaps = one->count - rows;
-    one->known = one->count - empty - (r->options.zero_gaps ? 0 : one->gaps);
+    one->known += r->options.zero_gaps ? one->gaps : 0;
     one->y = y;
+    one->least = one->sold_out > 0 ? least : NULL;
     return empty;
 }
 
@@ -615,11 +683,19 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
     ALM_TRY(measure(r, first, series, &total, error));
     ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
     double *y = memory;
+    double *least = NULL;
+    if (r->sold_out) {
+        ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
+        least = memory;
+    }
     facts->empty = 0;
     for (size_t i = 0; i < r->series; i++) {
         int64_t last = 0;
-        facts->empty += place(r, first, i, y, &series[i]);
+        facts->empty += place(r, first, i, y, least, &series[i]);
         y += series[i].count;
+        least += least ? series[i].count : 0;
+        facts->sold_out_periods += series[i].sold_out;
+        facts->sold_out_series += series[i].sold_out > 0;
         facts->periods += series[i].count;
         facts->gaps += series[i].gaps;
         facts->gap_series += series[i].gaps > 0;
@@ -687,6 +763,7 @@ alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *ar
     alm_heap_free(r.ids);
     alm_heap_free(r.size);
     alm_heap_free(r.slots);
+    alm_heap_free(r.sold_out);
     alm_buffer_deinit(&r.id);
     if (code == ALM_OK) {
         *out = r.out;
