@@ -8,7 +8,8 @@ grep -o '<svg class="effect"' page.html | wc -l
 # The plan in a file of its own is the same plan.
 cut -d, -f1-3 promotions.csv | grep -v ',$' > sales.csv
 cut -d, -f1,2,4- promotions.csv > plan.csv
-ask sales.csv --future plan.csv --output b.csv --quiet
+almanac forecast sales.csv --regressors price,promotion,event --future plan.csv --threads 2 \
+    --output b.csv --quiet
 cmp a.csv b.csv
 # The promotion in the harbour on day 10, 2024-08-07, is called off.
 sed 's/^\(2024-08-07,harbour,,[0-9.]*\),yes,/\1,no,/' promotions.csv > other.csv
