@@ -11,7 +11,7 @@
 
 #define BLOCK ((size_t)8)  /* series; results do not depend on it */
 #define BEHIND ((size_t)4) /* values that an origin has, besides a season */
-#define MEMBERS ALM_DEMAND_CANDIDATES_MAX
+#define MEMBERS ALM_DEMAND_MEMBERS_MAX
 #define START_POWER 8
 #define COST_LEAST 1e-6 /* of a mean cost, whose logarithm is taken */
 #define SCRATCH_BYTES ((size_t)1 << 20)
@@ -80,7 +80,7 @@ static void make_row(const training *t, const alm_past *before, alm_arena *arena
     size_t count = 0;
     alm_demand_class class_of_demand = alm_demand_class_of_past(before);
     const alm_forecaster_kind *const *kinds =
-        alm_demand_candidates_for(class_of_demand, before->season, &count);
+        alm_demand_members(class_of_demand, before->season, &count);
     out->group = alm_selector_group_of(class_of_demand);
     if (out->group == ALM_SELECTOR_GROUP_COUNT) {
         return;

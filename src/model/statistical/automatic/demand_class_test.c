@@ -53,7 +53,20 @@ static void one_demand_none_and_huge_ones(void **unused)
     assert_int_equal(s.class_of_demand, ALM_DEMAND_erratic);
 }
 
-/* Every candidate of a class can forecast a past of it. */
+static void check_list(const alm_forecaster_kind *const *list, size_t count, const alm_past *past,
+                       alm_arena *arena)
+{
+    assert_true(count >= 2);
+    for (size_t i = 0; i < count; i++) {
+        void *state = NULL;
+        double mean = (double)NAN;
+        assert_int_equal(list[i]->fit(past, arena, &state, NULL), ALM_OK);
+        list[i]->mean(state, 1, &mean);
+        assert_true(mean >= 0 && isfinite(mean));
+    }
+}
+
+/* Every candidate and every member of a class can forecast a past of it. */
 static void candidates_take_the_pasts_of_their_class(void **unused)
 {
     (void)unused;
@@ -68,17 +81,12 @@ static void candidates_take_the_pasts_of_their_class(void **unused)
     for (int c = 0; c < ALM_DEMAND_CLASS_COUNT; c++) {
         alm_past past = {PASTS[c], 12, 1};
         size_t count = 0;
+        assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
         const alm_forecaster_kind *const *list =
             alm_demand_candidates((alm_demand_class)c, &count);
-        assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
-        assert_true(count >= 2);
-        for (size_t i = 0; i < count; i++) {
-            void *state = NULL;
-            double mean = (double)NAN;
-            assert_int_equal(list[i]->fit(&past, arena, &state, NULL), ALM_OK);
-            list[i]->mean(state, 1, &mean);
-            assert_true(mean >= 0 && isfinite(mean));
-        }
+        check_list(list, count, &past, arena);
+        list = alm_demand_members((alm_demand_class)c, past.season, &count);
+        check_list(list, count, &past, arena);
     }
     alm_arena_destroy(arena);
 }
@@ -113,8 +121,8 @@ static void what_a_class_needs(void **unused)
             alm_demand_care fast = alm_demand_care_of((alm_demand_class)c, true, season);
             size_t count = 0;
             assert_true(fast.fit_every >= 1 && fast.fit_every <= slow.fit_every);
-            assert_ptr_equal(slow.candidates, alm_demand_candidates_for((alm_demand_class)c, season,
-                                                                        &count));
+            assert_ptr_equal(slow.candidates,
+                             alm_demand_candidates((alm_demand_class)c, &count));
             assert_int_equal(slow.candidate_count, count);
         }
     }
