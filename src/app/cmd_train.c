@@ -24,6 +24,8 @@ static const almi_option train_options[] = {
 static const almi_option backtest_options[] = {
     SNAPSHOT,
     {"beside", "KINDS", "statistical forecasters as further rows, with commas: auto,theta"},
+    {"reconcile", "METHODS", "the published forecast under other methods of reconciliation as "
+     "further rows, with commas: ols,mint_shrink"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -158,10 +160,54 @@ static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error 
     return ALM_OK;
 }
 
+static alm_err refuse_method(almi_cli *cli, alm_str name, alm_error *error)
+{
+    const char *names[ALM_RECONCILING_COUNT];
+    const char *all = "";
+    for (int k = 0; k < ALM_RECONCILING_COUNT; k++) {
+        names[k] = alm_reconciling_name((alm_reconciling)k);
+        all = alm_arena_printf(cli->arena, "%s%s%s", all, k ? ", " : "", names[k]);
+    }
+    const char *text = alm_arena_copy_text(cli->arena, name.data, name.size);
+    return alm_fail(error, ALM_ERR_USAGE, "--reconcile: there is no '%s'%s; there are %s", text,
+                    almi_suggestion(cli->arena, "", text, names, ALM_RECONCILING_COUNT), all);
+}
+
+/* Names with commas between them. */
+static alm_err read_reconcile(almi_cli *cli, alm_train_options *options, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "reconcile");
+    alm_str rest = alm_str_of(text ? text : "");
+    alm_reconciling *list = ALM_NEW_ARRAY(cli->arena, alm_reconciling, rest.size + 1);
+    if (rest.size == 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(almi_open_project(cli, error));
+    if (cli->project->level_count == 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--reconcile: the project has no `hierarchy`, so "
+                        "there is nothing to reconcile");
+    }
+    while (rest.size > 0) {
+        alm_str name = alm_str_split(&rest, ',');
+        int k = 0;
+        while (k < ALM_RECONCILING_COUNT &&
+               !alm_str_is(name, alm_reconciling_name((alm_reconciling)k))) {
+            k++;
+        }
+        if (k == ALM_RECONCILING_COUNT) {
+            return refuse_method(cli, name, error);
+        }
+        list[options->reconcile_count++] = (alm_reconciling)k;
+    }
+    options->reconcile = list;
+    return ALM_OK;
+}
+
 static alm_err run_backtest(almi_cli *cli, alm_error *error)
 {
     alm_train_options options = {.backtest_only = true, .experimental = true};
     ALM_TRY(read_beside(cli, &options, error));
+    ALM_TRY(read_reconcile(cli, &options, error));
     alm_train_result result;
     ALM_TRY(train(cli, &options, &result, error));
     if (!cli->json) {
@@ -197,8 +243,9 @@ const almi_command almi_cmd_backtest = {
     .text = "The backtest of 'almanac train' alone: each origin sees only what was known then. "
             "Prints every level beside the baselines and the forecasters of --beside, each fitted "
             "anew at every origin, and whether the published forecast is better than the best of "
-            "them by more than chance. With --json also every step. Of a signal: the fit and its "
-            "test.",
+            "them by more than chance. With --reconcile also what the published forecast would be "
+            "if another method made it add up (`reconcile` of the model), at every level. With "
+            "--json also every step. Of a signal: the fit and its test.",
     .example = "almanac backtest demand --snapshot 3f9a2c --beside auto,theta",
     ALMI_OPTIONS(backtest_options),
     .run = run_backtest,

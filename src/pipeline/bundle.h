@@ -12,6 +12,10 @@
  * must refuse: a bundle is written as the lowest format that holds it, both formats are read, and
  * one that says the wrong number is refused.
  *
+ * Format 3 has reconcile.json: how the forecasts are made to add up (reconcile_rule.h), with or
+ * without quantile forests. Without it a run does what it always did: bottom-up sums, or a diagonal
+ * of marginal variances where method.json gives the aggregates forecasts of their own.
+ *
  * A loaded bundle is immutable and may be used from any thread. */
 #ifndef ALM_PIPELINE_BUNDLE_H
 #define ALM_PIPELINE_BUNDLE_H
@@ -19,9 +23,10 @@
 #include "feature/feature.h"
 #include "model/forest.h"
 #include "pipeline/method.h"
+#include "pipeline/reconcile_rule.h"
 #include "store/objects.h"
 
-#define ALM_BUNDLE_FORMAT 2 /* the newest; 1 is read and, without quantile forests, written */
+#define ALM_BUNDLE_FORMAT 3 /* the newest; lower ones are read and, where they suffice, written */
 
 typedef struct alm_bundle_parts {
     alm_str model;            /* name in the project file */
@@ -35,6 +40,7 @@ typedef struct alm_bundle_parts {
     /* LightGBM text per level and block; empty: marginals come from the series' own history. */
     alm_str quantile_model[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX];
     alm_str method;           /* method.json */
+    alm_str reconcile;        /* reconcile.json; empty: none */
     alm_str report;           /* report.json */
 } alm_bundle_parts;
 
@@ -55,6 +61,7 @@ typedef struct alm_bundle {
     alm_digest hash;
     alm_bundle_parts parts;
     alm_method method;
+    alm_reconcile_rule rule; /* with parts.reconcile */
     alm_feature_plan *plan;
     alm_mean_model models[ALM_BLOCKS_MAX];
     size_t model_count; /* the plan's blocks; 0: statistical only */

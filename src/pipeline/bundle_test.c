@@ -358,9 +358,9 @@ static void foreign_manifests_are_refused(void **state)
     format[9] = '2';
     expect_refused(b, manifest, ALM_ERR_CORRUPT, "the bundle says format 2, its files are those of "
                    "format 1");
-    format[9] = '3';
-    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 3, this engine reads "
-                   "1 to 2; use the almanac that made it or a newer one");
+    format[9] = '4';
+    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 4, this engine reads "
+                   "1 to 3; use the almanac that made it or a newer one");
     format[9] = '1';
     char *plan = strstr(manifest, "\"plan.json\":\"");
     assert_non_null(plan);

@@ -12,7 +12,10 @@
  * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
  * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
  * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
- * mean RMSSE over the origins; those that rise and fall together say less than their number. */
+ * mean RMSSE over the origins; those that rise and fall together say less than their number. Rows
+ * of what the published forecast would be under other methods of reconciliation take no part in
+ * them.
+ */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
@@ -61,6 +64,9 @@ typedef struct alm_backtest {
     const uint32_t *series_of_leaf;
     const uint32_t *node_of_node;
     alm_beside beside;        /* count 0: none */
+    const alm_reconciling *reconcile; /* rows of the same forecasts, added up otherwise; the last */
+    size_t reconcile_count;
+    size_t row; /* that the sink scores: ALM_SCORE_FINAL, with it all but those of `reconcile` */
     alm_score_detail *detail; /* by level; NULL: none */
     alm_arena *scratch;
 } alm_backtest;
@@ -69,11 +75,17 @@ typedef struct alm_backtest {
 void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
                        const alm_method *method, alm_arena *arena);
 
+/* Before alm_backtest_detail: further rows, each scored by a sink of its own with `row` set. The
+ * list stays the caller's. */
+void alm_backtest_reconcile(alm_backtest *backtest, const alm_reconciling *list, size_t count);
+size_t alm_backtest_reconcile_row(const alm_backtest *backtest, size_t number);
+
 /* Before anything is scored: `count` >= 0 kinds, which stay the caller's. In `arena`. */
 void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *const *kinds,
                          size_t count, alm_pool *pool, alm_arena *arena);
 
-/* A sink for alm_pipeline_run at the origin of `backtest->record`. */
+/* A sink for alm_pipeline_run at the origin of `backtest->record`, for `backtest->row`; the
+ * published forecast comes first at every origin. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of

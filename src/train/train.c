@@ -111,7 +111,7 @@ static alm_err open_panel(almi_training *t, alm_error *error)
     return ALM_OK;
 }
 
-static void final_method(almi_training *t, alm_method *method)
+static alm_err final_method(almi_training *t, alm_method *method, alm_error *error)
 {
     alm_arena *scratch = alm_arena_create(1 << 20);
     size_t origin = t->panel.blocks[0].periods - 1;
@@ -129,6 +129,8 @@ static void final_method(almi_training *t, alm_method *method)
     alm_calibration calibration = {t->records, t->grid.selection, t->panel.hierarchy, t->choices};
     alm_calibrate(&calibration, scratch, method);
     alm_arena_destroy(scratch);
+    return almi_training_reconcile(t, t->model->reconcile, t->records, method, &t->reconcile,
+                                   error);
 }
 
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
@@ -137,8 +139,9 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     almi_fit fit;
     ALM_TRY(almi_training_fit(t, periods, &fit, error));
     alm_method method;
-    final_method(t, &method);
     alm_bundle_parts parts = {0};
+    ALM_TRY(final_method(t, &method, error));
+    parts.reconcile = t->reconcile.json;
     almi_training_put_fit(t, &fit, &parts, &method);
     alm_buffer json = {0};
     alm_method_write(&method, &json);
@@ -204,6 +207,7 @@ static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
     ALM_TRY(compile_plan(t, error));
     declare_method(t);
     ALM_TRY(plan_grid(t, error));
+    ALM_TRY(almi_training_reconcile_check(t, error));
     ALM_TRY(almi_training_records(t, error));
     ALM_TRY(almi_training_backtest(t, error));
     return finish(t, out, error);

@@ -27,6 +27,9 @@ typedef struct alm_train_options {
     bool backtest_only;      /* evaluate, in detail (backtest.h), register nothing */
     const alm_forecaster_kind *const *beside; /* with backtest_only: further rows */
     size_t beside_count;
+    const alm_reconciling *reconcile; /* with backtest_only: rows of the same forecasts, added up
+                                       * otherwise */
+    size_t reconcile_count;
     bool unregistered;       /* make the bundle but no release: for rebuilding one */
     alm_str who;
     alm_str why;

@@ -1,4 +1,5 @@
 /* train_fit.c: fits along the grid of origins, the records they give, and the scored ones. */
+#include <math.h>
 #include <string.h>
 
 #include "train/train_internal.h"
@@ -59,14 +60,66 @@ void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bund
     memcpy(parts->quantile_model, fit->quantile, sizeof fit->quantile);
 }
 
+static alm_reconcile_fit reconcile_fit(const almi_training *t, alm_reconciling reconciling)
+{
+    return (alm_reconcile_fit){.reconciling = reconciling,
+                               .from = t->model->reconcile_from,
+                               .source = t->source,
+                               .hierarchy = t->panel.hierarchy,
+                               .record_count = t->grid.selection};
+}
+
+alm_err almi_training_reconcile(almi_training *t, alm_reconciling reconciling,
+                                const alm_origin_record *records, alm_method *method,
+                                almi_reconcile_learned *out, alm_error *error)
+{
+    *out = (almi_reconcile_learned){.intensity = (double)NAN};
+    if (reconciling == ALM_RECONCILING_AUTOMATIC) {
+        return ALM_OK;
+    }
+    method->weight[ALM_CLASS_aggregate] = alm_reconciling_aggregate_weight(reconciling);
+    alm_reconcile_fit fit = reconcile_fit(t, reconciling);
+    fit.records = records;
+    fit.method = method;
+    alm_reconcile_rule learned;
+    alm_buffer text = {0};
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    alm_err code = alm_reconcile_fit_rule(&fit, scratch, &learned, error);
+    if (code == ALM_OK) {
+        alm_reconcile_rule_write(&learned, &text);
+        code = alm_buffer_status(&text, error);
+    }
+    if (code == ALM_OK) {
+        out->json = (alm_str){alm_arena_copy_text(t->arena, text.data, text.size), text.size};
+        out->errors = learned.errors;
+        out->intensity = learned.intensity;
+    }
+    alm_buffer_deinit(&text);
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+alm_err almi_training_reconcile_check(const almi_training *t, alm_error *error)
+{
+    const alm_train_options *o = t->options;
+    for (size_t k = 0; k < 1 + o->reconcile_count; k++) {
+        alm_reconcile_fit fit = reconcile_fit(t, k ? o->reconcile[k - 1] : t->model->reconcile);
+        if (fit.reconciling != ALM_RECONCILING_AUTOMATIC) {
+            ALM_TRY(alm_reconcile_fit_check(&fit, (size_t)t->model->horizon, error));
+        }
+    }
+    return ALM_OK;
+}
+
 alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_method *method,
-                             alm_bundle **out, alm_error *error)
+                             alm_str reconcile, alm_bundle **out, alm_error *error)
 {
     alm_method complete = *method;
     alm_bundle_parts parts = {.model = t->model->name,
                               .feature_version = alm_str_of(t->feature_version_text),
                               .plan = t->plan_json,
                               .encoders = t->encoders_json,
+                              .reconcile = reconcile,
                               .report = ALM_STR("{}")};
     almi_training_put_fit(t, fit, &parts, &complete);
     alm_buffer json = {0};
@@ -86,7 +139,8 @@ static alm_err make_record(almi_training *t, size_t number, alm_error *error)
     const alm_training_panel *known = NULL;
     size_t origin = t->grid.newest - number * t->grid.step;
     ALM_TRY(alm_origin_panel_at(&t->origins, origin + 1, &known, error));
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, &bundle, error));
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, (alm_str){0}, &bundle,
+                                 error));
     alm_err code = alm_origin_record_make(t->env, known, bundle, origin, t->arena,
                                           &t->records[number], error);
     alm_bundle_destroy(bundle);
@@ -175,9 +229,35 @@ static void match_nodes(almi_training *t, const alm_hierarchy *past)
     t->backtest.node_of_node = node_of_node;
 }
 
+/* How a row of the backtest that comes out of the pipeline is made: the published forecast, then
+ * the same with what --reconcile names. */
+typedef struct chosen {
+    alm_method method;
+    almi_reconcile_learned reconcile;
+} chosen;
+
+static alm_err choose_from(almi_training *t, const alm_origin_record *record,
+                           const alm_origin_record *earlier, chosen *out, alm_error *error)
+{
+    const alm_train_options *o = t->options;
+    alm_method method = t->method;
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    alm_calibrate_bins(record->histories, record->series_count, scratch, &method);
+    alm_calibration calibration = {earlier, t->grid.selection, t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, &method);
+    alm_arena_destroy(scratch);
+    for (size_t k = 0; k < 1 + o->reconcile_count; k++) {
+        alm_reconciling reconciling = k ? o->reconcile[k - 1] : t->model->reconcile;
+        out[k].method = method;
+        ALM_TRY(almi_training_reconcile(t, reconciling, earlier, &out[k].method,
+                                        &out[k].reconcile, error));
+    }
+    return ALM_OK;
+}
+
 /* What would have been chosen at a scored origin: the outcomes of its earlier records, too, are
  * those that were known then. */
-static alm_err choose_at(almi_training *t, size_t number, alm_method *method, alm_error *error)
+static alm_err choose_at(almi_training *t, size_t number, chosen *out, alm_error *error)
 {
     const alm_origin_record *record = &t->records[number];
     const alm_origin_record *earlier = t->records + number + t->grid.lag;
@@ -193,35 +273,45 @@ static alm_err choose_at(almi_training *t, size_t number, alm_method *method, al
         earlier = judged;
     }
     t->backtest.known = known;
-    alm_calibrate_bins(record->histories, record->series_count, scratch, method);
-    alm_calibration calibration = {earlier, t->grid.selection, t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, method);
+    alm_err code = choose_from(t, record, earlier, out, error);
     alm_arena_destroy(scratch);
-    return ALM_OK;
+    return code;
+}
+
+static alm_err score_row(almi_training *t, size_t number, const chosen *how,
+                         alm_panel_source *source, alm_error *error)
+{
+    alm_bundle *bundle = NULL;
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &how->method, how->reconcile.json, &bundle,
+                                 error));
+    alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
+    alm_pipeline_request request = {.bundle = bundle,
+                                    .source = source,
+                                    .scratch = t->scratch,
+                                    .delay = (int32_t)t->panel.delay};
+    alm_err code = alm_pipeline_run(t->env, &request, &sink, error);
+    alm_bundle_destroy(bundle);
+    return code;
 }
 
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
-    alm_method method = t->method;
     const alm_origin_record *record = &t->records[number];
-    ALM_TRY(choose_at(t, number, &method, error));
-    alm_bundle *bundle = NULL;
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));
+    size_t rows = 1 + t->options->reconcile_count;
+    chosen *how = ALM_NEW_ARRAY(t->arena, chosen, rows);
+    ALM_TRY(choose_at(t, number, how, error));
     alm_panel_source *source = NULL;
     alm_err code = open_at(t, record->origin, &source, error);
     if (code == ALM_OK) {
         t->backtest.record = record;
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
-        alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
-        alm_pipeline_request request = {.bundle = bundle,
-                                        .source = source,
-                                        .scratch = t->scratch,
-                                        .delay = (int32_t)t->panel.delay};
-        code = alm_pipeline_run(t->env, &request, &sink, error);
+    }
+    for (size_t k = 0; k < rows && code == ALM_OK; k++) {
+        t->backtest.row = k ? alm_backtest_reconcile_row(&t->backtest, k - 1) : ALM_SCORE_FINAL;
+        code = score_row(t, number, &how[k], source, error);
     }
     alm_panel_source_close(source);
-    alm_bundle_destroy(bundle);
     return code;
 }
 
@@ -229,6 +319,7 @@ alm_err almi_training_backtest(almi_training *t, alm_error *error)
 {
     alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
     if (t->options->backtest_only) {
+        alm_backtest_reconcile(&t->backtest, t->options->reconcile, t->options->reconcile_count);
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
     }

@@ -5,6 +5,7 @@
 #include "pipeline/encoders.h"
 #include "train/backtest.h"
 #include "train/calibrate.h"
+#include "train/reconcile_fit.h"
 #include "train/train.h"
 #include "train/vintage_rows.h"
 
@@ -23,6 +24,12 @@ typedef struct almi_fit { /* of every horizon block */
     alm_lightgbm_result block[ALM_BLOCKS_MAX]; /* mean models */
     alm_str quantile[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX]; /* with `marginals: quantile` */
 } almi_fit;
+
+typedef struct almi_reconcile_learned {
+    alm_str json;     /* reconcile.json; empty: none */
+    size_t errors;    /* per node; 0: none */
+    double intensity; /* of mint_shrink; NaN: none */
+} almi_reconcile_learned;
 
 typedef struct almi_training {
     const alm_env *env;
@@ -45,6 +52,7 @@ typedef struct almi_training {
     alm_origin_record *records; /* grid.count */
     almi_fit *fit_of; /* grid.count: the fit in force at each origin */
     alm_backtest backtest;
+    almi_reconcile_learned reconcile; /* of the bundle */
 } almi_training;
 
 /* train_register.c: what the registry keeps of a training, and the release. */
@@ -77,9 +85,18 @@ ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, 
 /* The models of a fit, and the base scores of the mean ones. */
 void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
                            alm_bundle_parts *parts, alm_method *method);
+/* `reconcile`: reconcile.json, empty for none. */
 ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,
-                                           const alm_method *method, alm_bundle **out,
-                                           alm_error *error);
+                                           const alm_method *method, alm_str reconcile,
+                                           alm_bundle **out, alm_error *error);
+/* What `reconciling` learns from records, and the weight of the aggregates that goes with it;
+ * nothing for AUTOMATIC. The text lies in the training's arena. */
+ALM_NODISCARD alm_err almi_training_reconcile(almi_training *training, alm_reconciling reconciling,
+                                              const alm_origin_record *records, alm_method *method,
+                                              almi_reconcile_learned *out, alm_error *error);
+/* Before anything is fitted: can what the model and the options name be done? */
+ALM_NODISCARD alm_err almi_training_reconcile_check(const almi_training *training,
+                                                    alm_error *error);
 ALM_NODISCARD alm_err almi_training_records(almi_training *training, alm_error *error);
 ALM_NODISCARD alm_err almi_training_backtest(almi_training *training, alm_error *error);
 
