@@ -35,6 +35,8 @@ static const almi_option backtest_options[] = {
                       "(default: backtest.refit_every)"},
     {"restart", NULL, "measure everything anew, also what an earlier start has kept"},
     {"no-resume", NULL, "keep nothing of this start, take over nothing"},
+    {"reconcile", "METHODS", "the published forecast under other methods of reconciliation as "
+     "further rows, with commas: ols,mint_shrink"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -282,6 +284,49 @@ static alm_err tell_backtest(almi_cli *cli, const alm_train_result *result, alm_
     return ALM_OK;
 }
 
+static alm_err refuse_method(almi_cli *cli, alm_str name, alm_error *error)
+{
+    const char *names[ALM_RECONCILING_COUNT];
+    const char *all = "";
+    for (int k = 0; k < ALM_RECONCILING_COUNT; k++) {
+        names[k] = alm_reconciling_name((alm_reconciling)k);
+        all = alm_arena_printf(cli->arena, "%s%s%s", all, k ? ", " : "", names[k]);
+    }
+    const char *text = alm_arena_copy_text(cli->arena, name.data, name.size);
+    return alm_fail(error, ALM_ERR_USAGE, "--reconcile: there is no '%s'%s; there are %s", text,
+                    almi_suggestion(cli->arena, "", text, names, ALM_RECONCILING_COUNT), all);
+}
+
+/* Names with commas between them. */
+static alm_err read_reconcile(almi_cli *cli, alm_train_options *options, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "reconcile");
+    alm_str rest = alm_str_of(text ? text : "");
+    alm_reconciling *list = ALM_NEW_ARRAY(cli->arena, alm_reconciling, rest.size + 1);
+    if (rest.size == 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(almi_open_project(cli, error));
+    if (cli->project->level_count == 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--reconcile: the project has no `hierarchy`, so "
+                        "there is nothing to reconcile");
+    }
+    while (rest.size > 0) {
+        alm_str name = alm_str_split(&rest, ',');
+        int k = 0;
+        while (k < ALM_RECONCILING_COUNT &&
+               !alm_str_is(name, alm_reconciling_name((alm_reconciling)k))) {
+            k++;
+        }
+        if (k == ALM_RECONCILING_COUNT) {
+            return refuse_method(cli, name, error);
+        }
+        list[options->reconcile_count++] = (alm_reconciling)k;
+    }
+    options->reconcile = list;
+    return ALM_OK;
+}
+
 static alm_err run_backtest(almi_cli *cli, alm_error *error)
 {
     alm_train_options options = {.backtest_only = true, .experimental = true};
@@ -291,6 +336,7 @@ static alm_err run_backtest(almi_cli *cli, alm_error *error)
         ALM_TRY(refuse_options(cli, error));
     } else {
         ALM_TRY(read_beside(cli, &options, error));
+        ALM_TRY(read_reconcile(cli, &options, error));
         ALM_TRY(read_origins(cli, &options, error));
     }
     if (options.keep) {
@@ -327,8 +373,10 @@ const almi_command almi_cmd_backtest = {
             "the published forecast is better than the best of them by more than chance. Those of "
             "one series alone (auto, theta, ets, ...) are fitted anew at every origin; those that "
             "learn from all series (lstm, gru, tcn, gbm_global, gbm_local) as often as the model "
-            "is, which takes from seconds to minutes each. With --json also every step and every "
-            "class. Of a signal: the fit and its test.\n"
+            "is, which takes from seconds to minutes each. With --reconcile also what the published "
+            "forecast would be if another method made it add up (`reconcile` of the model), at "
+            "every level. With --json also every step and every class. Of a signal: the fit and "
+            "its test.\n"
             "Each step is kept in the project's .almanac/backtest until the result is out, so the "
             "same command goes on after Ctrl-C, a kill or a power cut, with the same result. "
             "Whatever else is asked, of other data, by another engine or project file, begins "

@@ -16,7 +16,9 @@
  * to be short is nine times as dear as to hold), and by level verdicts (num/compare_forecasts.h):
  * is the published forecast better than the best of the others by more than chance? Which of all
  * cannot be told from the best of them by their ranks? A pair or row is a series or an aggregate,
- * its mean RMSSE over the origins; those that rise and fall together say less than their number. */
+ * its mean RMSSE over the origins; those that rise and fall together say less than their number.
+ * Rows of what the published forecast would be under other methods of reconciliation take no part
+ * in them. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
@@ -68,6 +70,9 @@ typedef struct alm_backtest {
     const uint32_t *node_of_node;
     alm_beside beside;        /* count 0: none */
     alm_global_fits global;   /* of the rows behind those of `beside.kind` */
+    const alm_reconciling *reconcile; /* rows of the same forecasts, added up otherwise; the last */
+    size_t reconcile_count;
+    size_t row; /* that the sink scores: ALM_SCORE_FINAL, with it all but those of `reconcile` */
     alm_score_detail *detail; /* by level; NULL: none */
     alm_arena *scratch;
 } alm_backtest;
@@ -75,6 +80,11 @@ typedef struct alm_backtest {
 /* In `arena`. */
 void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
                        const alm_method *method, alm_arena *arena);
+
+/* Before alm_backtest_detail: further rows, each scored by a sink of its own with `row` set. The
+ * list stays the caller's. */
+void alm_backtest_reconcile(alm_backtest *backtest, const alm_reconciling *list, size_t count);
+size_t alm_backtest_reconcile_row(const alm_backtest *backtest, size_t number);
 
 /* Before anything is scored: `count` >= 0 kinds, which stay the caller's. In `arena`. */
 void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *const *kinds,
@@ -97,7 +107,8 @@ ALM_NODISCARD alm_err alm_backtest_global_at(alm_backtest *backtest, const alm_e
 ALM_NODISCARD alm_err alm_backtest_global_again(alm_backtest *backtest, const alm_env *env,
                                                 alm_error *error);
 
-/* A sink for alm_pipeline_run at the origin of `backtest->record`. */
+/* A sink for alm_pipeline_run at the origin of `backtest->record`, for `backtest->row`; the
+ * published forecast comes first at every origin. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of

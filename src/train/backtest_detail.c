@@ -63,12 +63,12 @@ static double *losses_of(const alm_backtest *b, const alm_score_detail *d, alm_a
     return out;
 }
 
-/* The row with the smallest RMSSE that is neither the published forecast nor a part of it; 0: none
- * has one. */
+/* The row with the smallest RMSSE that is neither the published forecast nor a part of it nor what
+ * it would be under another reconciliation; 0: none has one. */
 static size_t best_other(const alm_backtest *b, const alm_scores *scores)
 {
     size_t best = 0;
-    for (size_t method = ALM_SCORE_BASELINES; method < b->methods; method++) {
+    for (size_t method = ALM_SCORE_BASELINES; method < b->methods - b->reconcile_count; method++) {
         double loss = alm_metrics_rmsse(&scores->methods[method]);
         if (!isnan(loss) &&
             (best == 0 || loss < alm_metrics_rmsse(&scores->methods[best]))) {
@@ -125,7 +125,7 @@ static void write_global(const alm_backtest *b, alm_json_writer *w)
 static size_t competitors(const alm_backtest *b, const alm_scores *scores, size_t *out)
 {
     size_t count = 0;
-    for (size_t method = 0; method < b->methods; method++) {
+    for (size_t method = 0; method < b->methods - b->reconcile_count; method++) {
         bool is_part = method != ALM_SCORE_FINAL && method < ALM_SCORE_BASELINES;
         if (!is_part && scores->methods[method].rmsse_windows > 0) {
             out[count++] = method;
