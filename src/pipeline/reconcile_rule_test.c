@@ -73,8 +73,8 @@ static void every_error_names_its_place(void **state)
         const char *message;
     } CASES[] = {
         {"\"format\":1", "\"format\":2", ALM_ERR_UNSUPPORTED,
-         "m: it reconciles by mint_shrink, format 2, which this engine does not do; use the almanac "
-         "that made it or a newer one"},
+         "m: it reconciles by mint_shrink, format 2, which this engine does not do; use the "
+         "almanac that made it or a newer one"},
         {"mint_shrink", "magic", ALM_ERR_UNSUPPORTED, "it reconciles by magic, format 1"},
         {"mint_shrink", "erm", ALM_ERR_UNSUPPORTED, "it reconciles by erm"},
         {"\"from\":\"\"", "\"from\":\"total\"", ALM_ERR_CORRUPT,

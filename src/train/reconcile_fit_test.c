@@ -245,8 +245,9 @@ static void the_row_is_what_the_choice_publishes(void **state)
     static const alm_reconciling LIST[] = {ALM_RECONCILING_MINT_SHRINK,
                                            ALM_RECONCILING_TOP_DOWN_PROPORTIONS_OF_AVERAGES,
                                            ALM_RECONCILING_AUTOMATIC};
-    synthetic_open(f, &(synthetic_options){.model = "    reconcile_from: store\n"
-                                                    "    reconcile: top_down_average_proportions\n"});
+    synthetic_options shop = {.model = "    reconcile_from: store\n"
+                                       "    reconcile: top_down_average_proportions\n"};
+    synthetic_open(f, &shop);
     alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
     alm_train_options options = options_of(f, &snapshot);
     options.backtest_only = true;
