@@ -492,6 +492,32 @@ static void guess(const choice *c)
     }
 }
 
+/* Before anything is guessed: a price may be a value, too. */
+static alm_err take_regressors(const choice *c, const almi_cells *cells, alm_error *error)
+{
+    size_t count = cells ? almi_cells_columns(cells) : 0;
+    c->out->regressor = ALM_NEW_ARRAY(c->arena, size_t, count);
+    for (size_t i = 0; i < count; i++) {
+        alm_str name = almi_cells_name(cells, i);
+        c->out->regressor[i] = ALMI_NO_COLUMN;
+        if (column_called(c, name) != NONE || !c->options->regressors->future) {
+            ALM_TRY(take_named(c, name, &c->out->regressor[i], error));
+        }
+    }
+    return ALM_OK;
+}
+
+/* A table with a column per time has no room for them. */
+static alm_err check_regressors(const choice *c, const almi_cells *cells, alm_error *error)
+{
+    if (!cells || !c->out->times) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "%s has a column per time: regressors need a row per "
+                    "series and time, or name the columns with --time and --value",
+                    c->options->name);
+}
+
 alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *head,
                          alm_arena *arena, almi_long_columns *out, alm_long_facts *facts,
                          alm_error *error)
@@ -508,9 +534,11 @@ alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *
         ALM_TRY(take_named_values(&c, error));
     }
     ALM_TRY(take_sold_out(&c, error));
+    ALM_TRY(take_regressors(&c, head->regressors, error));
     guess(&c);
     ALM_TRY(check_sold_out(&c, error));
     ALM_TRY(check_found(&c, error));
+    ALM_TRY(check_regressors(&c, head->regressors, error));
     tell(&c, facts);
     return ALM_OK;
 }

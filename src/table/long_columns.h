@@ -4,6 +4,7 @@
 #define ALM_TABLE_LONG_COLUMNS_H
 
 #include "table/long_series.h"
+#include "table/regressor_cells.h"
 
 #define ALMI_LONG_IDS_MAX 8
 
@@ -18,6 +19,7 @@ typedef struct almi_long_columns {
     int64_t *times;
     size_t many_count;
     alm_time_style style; /* of the times */
+    size_t *regressor;    /* of each: ALMI_NO_COLUMN where a second file has to have it */
 } almi_long_columns;
 
 /* Does a value (trimmed) say that it is missing? */
@@ -27,6 +29,7 @@ typedef struct almi_long_head {
     const alm_str *name; /* of the columns */
     const alm_str *row;  /* the first one; NULL: there is none, or it has other columns */
     size_t count;
+    const almi_cells *regressors; /* NULL: none */
 } almi_long_head;
 
 /* Names go into `facts`, in `arena`. Without a usual name the time is the one column whose first

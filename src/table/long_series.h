@@ -7,6 +7,8 @@
  * What was sold while a series was sold out is no value of it but a lower bound: it is kept apart.
  * Refused with row and column: a time that cannot be read, a text for a value, a series with one
  * time twice, a time off the grid (frequency.h). Of a row per series, an empty value is no row.
+ * With regressors (long_regressors.h) rows behind the last known value of a series are no part of
+ * it but its plan.
  *
  * Several columns may tell series apart: their texts are joined with '/'. Series stand in the order
  * in which they first come. A result is immutable and may be read by any number of threads. */
@@ -15,6 +17,7 @@
 
 #include "base/fs.h"
 #include "table/frequency.h"
+#include "table/long_regressors.h"
 
 typedef struct alm_long_options {
     const char *path;
@@ -30,6 +33,7 @@ typedef struct alm_long_options {
      * yes where the series was sold out in that period (0, false, no or nothing: not), and one of
      * the stock at its close, which was sold out at 0 or less. */
     const char *sold_out, *stock;
+    const alm_regressor_options *regressors; /* NULL: none */
 } alm_long_options;
 
 typedef struct alm_long_one {
@@ -41,6 +45,7 @@ typedef struct alm_long_one {
     size_t gaps;     /* of these, without a row: missing, or 0 as asked */
     size_t sold_out; /* of these, what was sold is a lower bound of demand, or missing, too */
     const double *least; /* those bounds, one per period; else NaN; NULL: there are none */
+    const double *x; /* regressors, count x (count of y + steps), row-major; NaN: not known */
 } alm_long_one;
 
 typedef enum alm_long_shape {
@@ -73,6 +78,7 @@ typedef struct alm_long_series {
     alm_frequency frequency;
     const alm_long_one *series;
     size_t count;
+    const alm_regressor_table *regressors; /* NULL: none were asked for */
 } alm_long_series;
 
 /* Everything lies in `arena`. ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT, ALM_ERR_INVALID,

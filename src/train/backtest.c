@@ -17,6 +17,7 @@ static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *tabl
     table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
     table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
     table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
+    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps) : NULL;
 }
 
 static void make_methods(alm_backtest *b, alm_arena *arena)
@@ -47,23 +48,34 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
     make_methods(backtest, arena);
 }
 
-void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kinds, size_t count,
-                         alm_pool *pool, alm_arena *arena)
+void almi_backtest_make_tables(alm_backtest *b, size_t rows, alm_arena *arena)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
-    b->beside = (alm_beside){kinds, count, b->season, b->steps, b->panel->delay, b->quantiles,
-                             b->quantile_count, b->seed, pool,
-                             b->steps > STOCK.lead ? &STOCK : NULL};
-    b->methods = ALM_SCORE_COUNT + count;
-    make_methods(b, arena);
+    b->methods = ALM_SCORE_COUNT + rows;
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
+    make_methods(b, arena);
     for (uint32_t level = 0; level <= h->level_count; level++) {
         alm_score_detail *d = &b->detail[level];
         d->nodes = level ? h->levels[level - 1].node_count : b->panel->series_count;
-        d->step = ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps);
         d->loss = ALM_NEW_ARRAY(arena, double, b->methods * d->nodes);
         d->windows = ALM_NEW_ARRAY(arena, uint32_t, b->methods * d->nodes);
     }
+}
+
+void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kinds, size_t count,
+                         alm_pool *pool, alm_arena *arena)
+{
+    b->beside = (alm_beside){.kind = kinds,
+                             .count = count,
+                             .season = b->season,
+                             .steps = b->steps,
+                             .delay = b->panel->delay,
+                             .levels = b->quantiles,
+                             .level_count = b->quantile_count,
+                             .seed = b->seed,
+                             .pool = pool,
+                             .stock = b->steps > STOCK.lead ? &STOCK : NULL};
+    almi_backtest_make_tables(b, count, arena);
 }
 
 /* One node at the origin at hand: what is scored, and where the scores go. */
@@ -90,6 +102,11 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
+        alm_metrics *step = node->tables[t]->step;
+        for (size_t h = 0; step && h < b->steps; h++) {
+            alm_metrics_add_window(&step[method * b->steps + h], node->actual + h, forecast + h, 1,
+                                   node->scale);
+        }
     }
 }
 
@@ -147,7 +164,7 @@ static alm_err add_stock_of_paths(const alm_backtest *b, const node_case *node,
 static void add_beside(const alm_backtest *b, const node_case *node,
                        const alm_beside_forecast *forecasts)
 {
-    for (size_t k = 0; k < b->beside.count; k++) {
+    for (size_t k = 0; k < alm_beside_rows(&b->beside); k++) {
         add_point(b, node, ALM_SCORE_COUNT + k, forecasts[k].mean);
         add_quantiles(b, node, ALM_SCORE_COUNT + k, forecasts[k].quantiles);
         add_stock(b, node, ALM_SCORE_COUNT + k, forecasts[k].stock);
@@ -187,15 +204,17 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            if (node->tables[t]->step) {
+                alm_metrics_add_interval(&node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h],
+                                         pit, INTERVAL_LOW, INTERVAL_HIGH);
+            }
             alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
 }
 
-/* Demand of periods [0, end) from its first one on. Sales of a period that was sold out are a lower
- * bound: flagged, and not known to what knows no bounds. */
-static alm_beside_history demand_of(const alm_panel *panel, size_t series, size_t end,
-                                    alm_arena *scratch)
+alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t end,
+                                  alm_arena *scratch)
 {
     size_t first = 0;
     while (first < end && (alm_panel_sold_out(panel, series, first) ||
@@ -219,13 +238,13 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
                          const alm_panel *final, size_t series)
 {
     size_t end = alm_published_end(b->record->origin, b->panel->delay);
-    node->history = demand_of(known, series, end, node->scratch);
+    node->history = almi_demand_of(known, series, end, node->scratch);
     node->history.series = (uint64_t)node->level << 32 | node->number;
     node->known = alm_beside_known(&node->history, node->scratch);
     alm_beside_history last = node->history;
     const double *y = node->known;
     if (known != final) {
-        last = demand_of(final, series, end, node->scratch);
+        last = almi_demand_of(final, series, end, node->scratch);
         y = alm_beside_known(&last, node->scratch);
     }
     node->scale = alm_history_error_scale(y, last.count);
@@ -295,7 +314,9 @@ static void score_parts(const alm_backtest *b, const node_case *node)
     const alm_origin_record *r = b->record;
     if (node->level == 0) {
         add_point(b, node, ALM_SCORE_STATISTICAL, r->statistical + node->number * b->steps);
-        add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        if (r->has_forest) {
+            add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        }
     } else {
         uint32_t first = b->panel->hierarchy->levels[node->level - 1].first_node;
         add_point(b, node, ALM_SCORE_STATISTICAL,
@@ -316,8 +337,8 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
         history[i] = node[i].history;
     }
     alm_beside_forecast *beside =
-        ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * b->beside.count);
-    if (b->beside.count > 0) {
+        ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * alm_beside_rows(&b->beside));
+    if (alm_beside_rows(&b->beside) > 0) {
         ALM_TRY(alm_beside_run(&b->beside, history, count, scratch, beside, error));
     }
     for (size_t i = 0; i < count; i++) {
@@ -331,7 +352,7 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
         score(b, &node[i], &block->forecasts[first + i], block->aggregates);
         score_parts(b, &node[i]);
         ALM_TRY(add_stock_of_paths(b, &node[i], &block->forecasts[first + i], error));
-        add_beside(b, &node[i], beside + i * b->beside.count);
+        add_beside(b, &node[i], beside + i * alm_beside_rows(&b->beside));
     }
     return ALM_OK;
 }
@@ -365,6 +386,9 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
+    if (method >= ALM_SCORE_COUNT + b->beside.count) {
+        return b->global.kind[method - ALM_SCORE_COUNT - b->beside.count]->name;
+    }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
     }
@@ -418,6 +442,7 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
     alm_json_close_object(w);
 }
 
+/* ... and each step of them, in detail. */
 static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_json_writer *w)
 {
     alm_json_key(w, "methods");
@@ -428,6 +453,9 @@ static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_j
         }
     }
     alm_json_close_array(w);
+    if (scores->step) {
+        almi_detail_write_steps(b, scores, w);
+    }
 }
 
 /* Only where there are any: the report of a project without stock-outs says what it said. */

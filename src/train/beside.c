@@ -6,6 +6,7 @@
 #include "model/baseline.h"
 #include "model/statistical/rare/count.h"
 #include "model/statistical/sample_paths.h"
+#include "train/global_beside.h"
 
 #define PATHS 200
 #define SCRATCH_BYTES ((size_t)1 << 20)
@@ -153,11 +154,14 @@ static alm_err one_history(void *context, size_t task, int worker, alm_error *er
     (void)error;
     job *j = context;
     alm_arena *scratch = alm_arena_create(SCRATCH_BYTES);
-    for (size_t k = 0; k < j->beside->count; k++) {
-        alm_beside_forecast *out = &j->out[task * j->beside->count + k];
+    const alm_beside *b = j->beside;
+    for (size_t k = 0; k < alm_beside_rows(b); k++) {
+        const alm_beside_history *history = &j->histories[task];
+        alm_beside_forecast *out = &j->out[task * alm_beside_rows(b) + k];
         alm_arena_reset(scratch);
-        if (!forecast(j->beside, j->beside->kind[k], &j->histories[task], scratch, out)) {
-            fall_back(j->beside, &j->histories[task], scratch, out);
+        if (!(k < b->count ? forecast(b, b->kind[k], history, scratch, out)
+                           : alm_global_beside(b, k - b->count, history, scratch, out))) {
+            fall_back(b, history, scratch, out);
         }
     }
     alm_arena_destroy(scratch);
@@ -167,7 +171,7 @@ static alm_err one_history(void *context, size_t task, int worker, alm_error *er
 alm_err alm_beside_run(const alm_beside *beside, const alm_beside_history *histories, size_t count,
                        alm_arena *arena, alm_beside_forecast *out, alm_error *error)
 {
-    for (size_t i = 0; i < count * beside->count; i++) {
+    for (size_t i = 0; i < count * alm_beside_rows(beside); i++) {
         out[i] = (alm_beside_forecast){
             .mean = ALM_NEW_ARRAY(arena, double, beside->steps),
             .quantiles = ALM_NEW_ARRAY(arena, double, beside->steps * beside->level_count),

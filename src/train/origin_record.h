@@ -20,6 +20,7 @@ typedef struct alm_origin_record {
     size_t steps;
     size_t series_count;
     alm_history *histories;  /* shapes as observed, not calibrated */
+    bool has_forest;
     double *forest;          /* series x steps, 0 without a forest */
     alm_forest_marginal *marginals; /* series; NULL without quantile forests */
     double *statistical;     /* series x steps */
@@ -30,11 +31,18 @@ typedef struct alm_origin_record {
     uint8_t *closed;         /* steps, as known at the origin */
     /* Aggregates: own level x profile, actual, scale; bottom-up follows from the leaves. */
     double *node_statistical, *node_actual, *node_scale; /* nodes x steps, nodes x steps, nodes */
+    /* What each candidate of a class would have forecast (kind_choice.h): series or nodes x room x
+     * steps; NULL without candidates. */
+    double *kinds, *node_kinds;
 } alm_origin_record;
 
 /* Scale of a history that begins with its first demand; none when it is younger than 28 periods,
  * whose scale would be pure chance. */
 alm_scale alm_history_error_scale(const double *y, size_t count);
+
+/* Steps, counts and arrays of zeros, in `arena`; the origin stays as it is. */
+void alm_origin_record_allocate(const alm_training_panel *panel, size_t steps, bool has_marginals,
+                                alm_arena *arena, alm_origin_record *record);
 
 /* `bundle` supplies plan and forest. Everything in `arena`. */
 ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *panel,
