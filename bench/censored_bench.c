@@ -4,9 +4,9 @@
  *
  * Negative binomial demand with a level of its own per series, a weekday profile and a slow swell;
  * each day's stock is drawn around the level, so that some days are sold out: what was sold is the
- * smaller of the two. A forest is trained on the first 386 days and forecasts the next 14. A line
- * of JSON per way of training: bias of the mean and WAPE against the mean that demand was drawn with,
- * over all series and days.
+ * smaller of the two. A forest is trained on the first 386 days and forecasts the next 14. A
+ * line of JSON per way of training: bias of the mean and WAPE against the mean that demand was
+ * drawn with, over all series and days.
  *
  * Labels, and features with the scale, are each of
  *   demand    what nobody sees

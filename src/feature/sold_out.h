@@ -11,8 +11,8 @@
 #include "num/censored_demand.h"
 #include "table/panel.h"
 
-/* `filter` begins as zeros. The period passes with the target's cell: one that was sold out becomes OBSERVED with what stands
- * in for its demand. Rule MASKED: nothing happens. */
+/* `filter` begins as zeros. The period passes with the target's cell: one that was sold out becomes
+ * OBSERVED with what stands in for its demand. Rule MASKED: nothing happens. */
 void alm_sold_out_pass(alm_sold_out_rule rule, alm_censored_demand *filter, double *value,
                        uint8_t *state);
 

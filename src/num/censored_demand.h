@@ -8,9 +8,9 @@
  *          larger of c and of what was sold on average, which keeps what is always sold out from
  *          running away; its (y - m)^2 has the variance of D given D >= c, too
  *
- * As a state space model's filter it looks back only, so a feature may be made of it. From the first
- * value on that is no whole number, demand has steps of a thousandth of its mean, and q is over the
- * squared mean, .25 in place of 2: a gamma distribution but for the steps. */
+ * As a state space model's filter it looks back only, so a feature may be made of it. From the
+ * first value on that is no whole number, demand has steps of a thousandth of its mean, and q is
+ * over the squared mean, .25 in place of 2: a gamma distribution but for the steps. */
 #ifndef ALM_NUM_CENSORED_DEMAND_H
 #define ALM_NUM_CENSORED_DEMAND_H
 

@@ -79,8 +79,7 @@ bool alm_period_usable(const alm_panel *panel, size_t series, size_t period)
     return state == ALM_PERIOD_OBSERVED || state == ALM_PERIOD_ZERO;
 }
 
-/* Demand of a period, or what stands in for it; false: neither is known. */
-static bool demand_at(const alm_panel *panel, size_t series, size_t period, double *out)
+bool alm_history_demand(const alm_panel *panel, size_t series, size_t period, double *out)
 {
     size_t cell = series * panel->periods + period;
     if (panel->imputed && panel->state[cell] == ALM_PERIOD_STOCKOUT) {
@@ -105,7 +104,7 @@ static size_t first_demand(const alm_history_view *view, size_t end)
 {
     double value = 0;
     for (size_t t = 0; t < end; t++) {
-        if (demand_at(view->panel, view->series, t, &value) && value > 0) {
+        if (alm_history_demand(view->panel, view->series, t, &value) && value > 0) {
             return t;
         }
     }
@@ -122,7 +121,7 @@ static int collect(const alm_history_view *view, size_t first, size_t end, doubl
 {
     int count = 0;
     for (size_t t = first; t < end; t++) { /* `values` has room for all of them */
-        if (demand_at(view->panel, view->series, t, &values[count])) {
+        if (alm_history_demand(view->panel, view->series, t, &values[count])) {
             profiles[count] = profile_at(view, t);
             periods[count++] = t;
         }
@@ -318,7 +317,7 @@ void alm_history_levels(const alm_history_view *view, double *levels)
         if (t >= view->delay && t - view->delay < end) {
             size_t p = t - view->delay;
             double y = 0;
-            if (demand_at(view->panel, view->series, p, &y)) {
+            if (alm_history_demand(view->panel, view->series, p, &y)) {
                 started = started || y > 0;
                 demand = started ? demand * (1 - LEVEL_DECAY) + y : 0;
                 exposure = started ? exposure * (1 - LEVEL_DECAY) + profile_at(view, p) : 0;

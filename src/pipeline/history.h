@@ -85,6 +85,9 @@ static inline size_t alm_published_end(size_t origin, size_t delay)
 /* Is the period usable as an observation of demand? Sold out it never is. */
 bool alm_period_usable(const alm_panel *panel, size_t series, size_t period);
 
+/* Demand of a period, or what stands in for it where it was sold out; false: neither is known. */
+bool alm_history_demand(const alm_panel *panel, size_t series, size_t period, double *out);
+
 void alm_history_of(const alm_history_view *view, alm_arena *scratch, alm_history *out);
 
 /* Scale alone, cheaper: for training rows at many origins. 0 when there was no demand yet. */

@@ -9,8 +9,8 @@
  *
  * A day that was sold out has as its label what stands in for its demand, which is a mean
  * (sold_out.h). A quantile forest would take that for certain, so it learns from a draw: what was
- * sold and a geometric (where that is no whole number, exponential) number above it, of that mean. Where
- * nothing stands in for demand the row is left out: the sale is a lower bound.
+ * sold and a number above it of that mean, geometric or, where that is no whole number,
+ * exponential. Where nothing stands in for demand the row is left out: the sale is a lower bound.
  *
  * Nothing that was not known looks ahead: a label is the value known at the cutoff, features and
  * scale are those known at the row's own origin. Without restated sources one panel has all of it;
