@@ -1,6 +1,7 @@
 /* pass_base.c: pass 1: base forecasts of the leaves, then of the aggregates. */
 #include <math.h>
 
+#include "feature/sold_out.h"
 #include "pipeline/pipeline_internal.h"
 
 #define SERIES_PER_TASK 32 /* x 28 steps: enough rows for the forest to be fast */
@@ -84,6 +85,8 @@ static alm_err read_block(almi_pipeline *run, alm_panel *panel, base_block *bloc
                           alm_error *error)
 {
     ALM_TRY(alm_panel_source_next(run->request->source, run->block_arena, panel, error));
+    ALM_TRY(alm_sold_out_impute(panel, alm_feature_plan_sold_out(run->request->bundle->plan),
+                                run->block_arena, error));
     *block = (base_block){.run = run, .panel = panel};
     if (panel->series_count && run->request->stock) {
         double *on_hand = NULL;

@@ -67,6 +67,8 @@ typedef struct alm_attribute { /* a static attribute of a series, from a static 
     alm_str valid_to;
 } alm_attribute;
 
+typedef enum alm_censored_rule { ALM_CENSORED_IMPUTE, ALM_CENSORED_MASK } alm_censored_rule;
+
 typedef struct alm_series_spec {
     alm_str source;
     const alm_str *keys;
@@ -78,6 +80,7 @@ typedef struct alm_series_spec {
     alm_str closed_source, closed_column; /* closed where the column is 0; empty: never closed */
     /* Out of stock where the column is 0 (source with the series' keys); empty: not known. */
     alm_str available_source, available_column;
+    alm_censored_rule censored; /* what such a day counts as */
     const alm_series_column *columns;     /* besides the target */
     size_t column_count;
     const alm_attribute *attributes;
@@ -254,6 +257,8 @@ ALM_NODISCARD alm_err alm_project_plan(const alm_project *project, const alm_mod
                                        alm_error *error);
 /* The feature of that name, or NULL. */
 const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str name);
+/* What a sold-out day counts as; MASKED without `available`. */
+alm_sold_out_rule alm_project_sold_out(const alm_project *project);
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);

@@ -333,6 +333,10 @@ static alm_err check_stock(const checker *c)
                                   s->available_source, &source));
         ALM_TRY(need_number(c, find(c, "series", "available", "column", NULL), source,
                             s->available_column));
+    } else if (s->censored == ALM_CENSORED_MASK) {
+        return alm_yaml_fail(find(c, "series", "censored", NULL, NULL), c->error, ALM_ERR_CONFIG,
+                             "'censored' says what days out of stock count as, and nothing says "
+                             "which they are: add `available`, or leave it out");
     }
     if (stock->source.size) {
         ALM_TRY(check_series_like(c, find(c, "stock", "source", NULL, NULL), stock->source,

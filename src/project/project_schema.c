@@ -12,6 +12,7 @@
 static const char *const TYPE_NAMES[] = {"bool", "i64", "f64", "date", "instant", "text", NULL};
 static const char *const DUPLICATES[] = {"refuse", "sum", NULL};
 static const char *const MISSING[] = {"zero", "unknown", NULL};
+static const char *const CENSORED[] = {"impute", "mask", NULL};
 static const char *const FREQUENCIES[] = {"day", NULL};
 static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
 static const char *const METHODS[] = {"gbm", "statistical", NULL};
@@ -110,6 +111,10 @@ static const almi_key SERIES[] = {
      .required = true, .doc = "what a day without a row means: nothing sold, or not known"},
     {.key = "closed", OTHER, .doc = "where the calendar says that nothing can be sold"},
     {.key = "available", OTHER, .doc = "where a source says that nothing was in stock"},
+    {.key = "censored", .kind = ALMI_CHOICE, AT(alm_series_spec, censored), .choices = CENSORED,
+     .fallback = "impute",
+     .doc = "what features, levels and labels take a day out of stock by `available` for: the mean "
+            "of demand of at least what was sold, or not known"},
     {.key = "columns", OTHER, .doc = "map of further columns: see `series.columns.NAME`"},
     {.key = "attributes", OTHER, .doc = "map of static attributes: see `series.attributes.NAME`"},
     {.key = "groups", LIST_AT(alm_series_spec, group_columns, group_count),
