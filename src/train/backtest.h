@@ -29,13 +29,20 @@
 enum { ALM_SCORE_FINAL, ALM_SCORE_STATISTICAL, ALM_SCORE_GBM, ALM_SCORE_BASELINES };
 #define ALM_SCORE_COUNT (ALM_SCORE_BASELINES + ALM_BASELINE_COUNT)
 
+/* One step ahead, over nodes and origins. */
+typedef struct alm_step_scores {
+    alm_metrics metrics; /* a window is one pair: its `rmsse` would be an absolute error */
+    double squared;      /* sum of squared errors over squared scales */
+    uint64_t scaled;     /* pairs in it */
+} alm_step_scores;
+
 typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
     alm_stock_score *stock; /* methods, in detail */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
-    alm_metrics *step; /* methods x steps, in detail; else NULL */
+    alm_step_scores *step; /* methods x steps, in detail; else NULL */
 } alm_scores;
 
 /* Of one level. */
@@ -100,6 +107,7 @@ typedef struct almi_window {
 } almi_window;
 
 void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
+void almi_detail_add_step(alm_step_scores *step, double actual, double forecast, alm_scale scale);
 void almi_detail_write_steps(const alm_backtest *backtest, const alm_scores *scores,
                              alm_json_writer *writer);
 void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);
