@@ -5,7 +5,7 @@
 #define PART_BYTES_MAX ((size_t)1 << 30)
 
 #define QUANTILE_FILES ((size_t)ALM_METHOD_QUANTILES_MAX * ALM_BLOCKS_MAX)
-#define FILE_COUNT (4 + ALM_BLOCKS_MAX + QUANTILE_FILES)
+#define FILE_COUNT (5 + ALM_BLOCKS_MAX + QUANTILE_FILES)
 #define NAME_BYTES 32
 
 /* A file of a bundle and where its text lies in the parts. */
@@ -37,17 +37,20 @@ static void name_quantile(size_t level, size_t block, char name[NAME_BYTES])
 static bundle_file file_at(alm_bundle_parts *parts, size_t i)
 {
     alm_assert(i < FILE_COUNT);
-    size_t quantiles = 2 + ALM_BLOCKS_MAX;
+    size_t quantiles = 3 + ALM_BLOCKS_MAX;
     size_t end = quantiles + QUANTILE_FILES;
     if (i == 0) {
         return (bundle_file){"encoders.json", &parts->encoders, false};
     }
     if (i == 1) {
+        return (bundle_file){"kinds.json", &parts->kinds, true};
+    }
+    if (i == 2) {
         return (bundle_file){"method.json", &parts->method, false};
     }
     if (i < quantiles) {
-        bundle_file mean = {"", &parts->mean_model[i - 2], true};
-        name_model("mean", i - 2, mean.name);
+        bundle_file mean = {"", &parts->mean_model[i - 3], true};
+        name_model("mean", i - 3, mean.name);
         return mean;
     }
     if (i < end) {
@@ -61,15 +64,20 @@ static bundle_file file_at(alm_bundle_parts *parts, size_t i)
                     : (bundle_file){"report.json", &parts->report, false};
 }
 
-/* The lowest format that holds these parts. */
-static int64_t format_of(const alm_bundle_parts *parts)
+static bool has_quantiles(const alm_bundle_parts *parts)
 {
     for (size_t i = 0; i < QUANTILE_FILES; i++) {
         if (parts->quantile_model[i / ALM_BLOCKS_MAX][i % ALM_BLOCKS_MAX].size > 0) {
-            return 2;
+            return true;
         }
     }
-    return 1;
+    return false;
+}
+
+/* The lowest format that holds these parts. */
+static int64_t format_of(const alm_bundle_parts *parts)
+{
+    return parts->kinds.size > 0 ? 3 : has_quantiles(parts) ? 2 : 1;
 }
 
 static alm_err put_files(alm_objects *objects, alm_bundle_parts *parts, alm_json_writer *w,
@@ -246,7 +254,7 @@ static bool levels_rise(const alm_method *method)
 static alm_err build_quantiles(alm_bundle *bundle, alm_error *error)
 {
     const alm_bundle_parts *parts = &bundle->parts;
-    if (format_of(parts) < 2) {
+    if (!has_quantiles(parts)) {
         return ALM_OK;
     }
     if (bundle->model_count == 0 || alm_feature_plan_recursive(bundle->plan)) {
@@ -281,6 +289,9 @@ static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_e
 {
     const alm_bundle_parts *parts = &bundle->parts;
     ALM_TRY(alm_method_read(parts->method, "method.json", &bundle->method, error));
+    if (parts->kinds.size > 0) {
+        ALM_TRY(alm_kind_table_read(parts->kinds, "kinds.json", &bundle->kinds, error));
+    }
     ALM_TRY(alm_feature_plan_read(parts->plan, "plan.json", schema, &bundle->plan, error));
     while (bundle->model_count < ALM_BLOCKS_MAX &&
            parts->mean_model[bundle->model_count].size > 0) {

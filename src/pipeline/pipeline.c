@@ -75,7 +75,8 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     for (int i = 0; i < threads; i++) {
         run->workers[i] = (almi_worker){.block = alm_arena_create(1 << 20),
                                         .batch = alm_arena_create(1 << 20),
-                                        .scratch = alm_arena_create(1 << 18)};
+                                        .scratch = alm_arena_create(1 << 18),
+                                        .nodes = alm_arena_create(0)};
         ALM_TRY(prepare_explaining(run, &run->workers[i], error));
     }
     ALM_TRY(check_memory(run, error));
@@ -134,8 +135,6 @@ static alm_err node_block(almi_pipeline *run, const alm_forecast_sink *sink, alm
                            .scratch = run->workers[0].scratch};
         forecasts[n].index = n;
         almi_read_out(&in, &forecasts[n]);
-        bool own = run->method->weight[ALM_CLASS_aggregate] < 1;
-        forecasts[n].method = own ? "sum+stat" : "sum";
     }
     alm_forecast_block block = {.aggregates = true,
                                 .count = run->node_count,
@@ -177,6 +176,7 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
         alm_arena_destroy(run.workers[i].block);
         alm_arena_destroy(run.workers[i].batch);
         alm_arena_destroy(run.workers[i].scratch);
+        alm_arena_destroy(run.workers[i].nodes);
     }
     alm_arena_destroy(run.block_arena);
     alm_arena_destroy(run.arena);

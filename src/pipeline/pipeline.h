@@ -20,18 +20,19 @@
 
 /* One line of an explanation; lines of one step sum to its mean to within rounding. */
 typedef struct alm_explanation {
-    const char *feature; /* a feature's name, or base, other features, statistical,
+    const char *feature; /* a feature's name, or base, other features, statistical (with a kind:
+                            * statistical level, trend and season, weekday profile),
                             * calibration, reconciliation, sum of leaves */
     double contribution; /* units of the target */
 } alm_explanation;
 
-#define ALM_EXPLANATIONS_MAX (ALM_CONTRIBUTIONS_MAX + 5)
+#define ALM_EXPLANATIONS_MAX (ALM_CONTRIBUTIONS_MAX + 7)
 
 /* One step of a leaf or an aggregate. */
 typedef struct alm_explained_step {
     const alm_base *base; /* with contributions */
     const alm_feature_plan *plan; /* names of features are its own */
-    size_t step;          /* from 0 */
+    size_t steps, step;   /* of the horizon; from 0 */
     double base_mean, mean; /* before and after reconciliation */
 } alm_explained_step;
 
@@ -53,7 +54,7 @@ typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwi
     alm_fallback fallback;
     const uint32_t *analogue; /* ALM_ANALOGUES_MAX leaf numbers; UINT32_MAX: none */
     alm_class class_of_series;
-    const char *method;     /* "gbm+stat", "gbm", "stat", "sum", "sum+stat" */
+    const char *method;     /* see alm_base_method */
     const alm_explanation *explanation; /* steps x ALM_EXPLANATIONS_MAX */
     const uint8_t *explanation_count;   /* steps */
     /* What the numbers above were read out of, and what it takes to make it again. */

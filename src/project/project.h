@@ -124,6 +124,21 @@ typedef struct alm_gbm_spec {
     int32_t history_min;      /* days of history before the first training origin */
 } alm_gbm_spec;
 
+typedef enum alm_model_method { ALM_MODEL_GBM, ALM_MODEL_STATISTICAL } alm_model_method;
+
+/* Names of statistical forecasters (model/statistical/forecaster_kinds.h), or `level`. */
+typedef struct alm_kind_names {
+    const alm_str *name;
+    size_t count; /* 0: the usual ones of the class */
+} alm_kind_names;
+
+#define ALM_KIND_CANDIDATES_MAX 8
+
+/* What the statistical part of a model chooses between, by class of series. */
+typedef struct alm_kinds_spec {
+    alm_kind_names smooth, erratic, intermittent, lumpy, aggregate;
+} alm_kinds_spec;
+
 typedef struct alm_backtest_spec {
     int32_t origins;           /* scored, at least 3 */
     int32_t selection_origins; /* earlier ones, for choice and calibration */
@@ -142,8 +157,11 @@ typedef struct alm_model_spec {
     size_t quantile_count;
     const alm_str *features; /* names; none: all of the project's */
     size_t features_count;
-    const alm_str *candidates; /* seasonal_naive, ses, weekday_mean, tsb, gbm, blend, ... */
+    alm_model_method method; /* STATISTICAL: no forest, and no feature but the step */
+    const alm_str *candidates; /* statistical, gbm, blend */
     size_t candidate_count;
+    bool has_kinds; /* else the statistical part is level x profile */
+    alm_kinds_spec kinds;
     alm_marginals marginals; /* QUANTILE: a forest per level of `quantiles` gives the shape */
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;

@@ -1,4 +1,5 @@
 /* project_check.c: names that point nowhere, and rules between sections. */
+#include "model/statistical/forecaster_kinds.h"
 #include "project/project_checker.h"
 
 #include <string.h>
@@ -423,6 +424,56 @@ static alm_err check_features(const checker *c)
     return ALM_OK;
 }
 
+static bool is_kind(alm_str name, const char *const *names, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        if (alm_str_is(name, names[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static alm_err check_kind_names(const checker *c, const alm_yaml *list, const alm_kind_names *kinds)
+{
+    const char *names[ALM_FORECASTER_KINDS_MAX + 1] = {"level"};
+    size_t count = 0;
+    const alm_forecaster_kind *const *all = alm_forecaster_kinds(&count);
+    for (size_t k = 0; k < count; k++) {
+        names[k + 1] = all[k]->name;
+    }
+    if (kinds->count > ALM_KIND_CANDIDATES_MAX) {
+        return alm_yaml_fail(list, c->error, ALM_ERR_CONFIG, "a class chooses between at most %d "
+                             "forecasters, not %zu", ALM_KIND_CANDIDATES_MAX, kinds->count);
+    }
+    for (size_t i = 0; i < kinds->count; i++) {
+        if (!is_kind(kinds->name[i], names, count + 1)) {
+            return fail_dangling(c, item(list, i), "docs/statistical-models.md lists no forecaster",
+                                 kinds->name[i], names, count + 1);
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err check_kinds(const checker *c, const alm_model_spec *model)
+{
+    const alm_kinds_spec *k = &model->kinds;
+    const struct {
+        const char *key;
+        const alm_kind_names *kinds;
+    } classes[] = {{"smooth", &k->smooth},
+                   {"erratic", &k->erratic},
+                   {"intermittent", &k->intermittent},
+                   {"lumpy", &k->lumpy},
+                   {"aggregate", &k->aggregate}};
+    const alm_yaml *section = find(c, "models", model->name.data, "kinds", NULL);
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        const alm_yaml *list = alm_yaml_member(section, classes[i].key);
+        ALM_TRY(check_kind_names(c, list, classes[i].kinds));
+    }
+    return ALM_OK;
+}
+
 static alm_err check_models(const checker *c)
 {
     const alm_project *p = c->project;
@@ -440,6 +491,7 @@ static alm_err check_models(const checker *c)
                                      names, count);
             }
         }
+        ALM_TRY(check_kinds(c, model));
     }
     return ALM_OK;
 }

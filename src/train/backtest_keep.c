@@ -2,6 +2,7 @@
  *
  * Sums of doubles depend on their order, so what is kept is the sums and not the origins'
  * contributions: who goes on adds in the same order as who was never stopped. */
+#include <stdio.h>
 #include <string.h>
 
 #include "train/backtest.h"
@@ -24,12 +25,13 @@ static void visit(visitor *v, void *data, size_t size)
 
 static void visit_scores(visitor *v, const alm_backtest *b, alm_scores *s)
 {
-    _Static_assert(sizeof(alm_scores) == 40 + sizeof(alm_distribution_scores),
+    _Static_assert(sizeof(alm_scores) == 48 + sizeof(alm_distribution_scores),
                    "a new member is to be kept, too");
     visit(v, &s->nodes, sizeof s->nodes);
     visit(v, s->methods, b->methods * sizeof *s->methods);
     visit(v, s->refused, b->methods * sizeof *s->refused);
     visit(v, s->stock, b->methods * sizeof *s->stock);
+    visit(v, &s->censored, sizeof s->censored);
     visit(v, &s->spread, sizeof s->spread);
     if (s->step) {
         visit(v, s->step, b->methods * b->steps * sizeof *s->step);
@@ -43,6 +45,22 @@ static void visit_detail(visitor *v, const alm_backtest *b, alm_score_detail *d)
     visit(v, d->windows, d->nodes * b->methods * sizeof *d->windows);
 }
 
+/* How often each learned, and why the last time it could not. */
+static void visit_global(visitor *v, alm_global_fits *g)
+{
+    for (size_t k = 0; k < g->count; k++) {
+        char reason[sizeof(((alm_error *)0)->message)] = "";
+        if (g->reason[k]) {
+            (void)snprintf(reason, sizeof reason, "%s", g->reason[k]);
+        }
+        visit(v, &g->fits[k], sizeof g->fits[k]);
+        visit(v, reason, sizeof reason);
+        if (v->in) {
+            g->reason[k] = reason[0] ? alm_arena_printf(g->texts, "%s", reason) : NULL;
+        }
+    }
+}
+
 static void visit_all(visitor *v, alm_backtest *b)
 {
     for (uint32_t level = 0; level <= b->panel->hierarchy->level_count; level++) {
@@ -54,6 +72,7 @@ static void visit_all(visitor *v, alm_backtest *b)
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
         visit_scores(v, b, &b->classes[c]);
     }
+    visit_global(v, &b->global);
 }
 
 void alm_backtest_keep(const alm_backtest *backtest, alm_buffer *content)

@@ -20,15 +20,20 @@ typedef struct alm_origin_record {
     size_t steps;
     size_t series_count;
     alm_history *histories;  /* shapes as observed, not calibrated */
+    bool has_forest;
     double *forest;          /* series x steps, 0 without a forest */
     alm_forest_marginal *marginals; /* series; NULL without quantile forests */
     double *statistical;     /* series x steps */
-    double *actual;          /* series x steps, NaN when not known */
+    double *actual;          /* series x steps, NaN when not known, or sold out: a sale that is a
+                              * lower bound is nothing to measure errors against */
     double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant; over periods
                               * published at the origin */
     uint8_t *closed;         /* steps, as known at the origin */
     /* Aggregates: own level x profile, actual, scale; bottom-up follows from the leaves. */
     double *node_statistical, *node_actual, *node_scale; /* nodes x steps, nodes x steps, nodes */
+    /* What each candidate of a class would have forecast (kind_choice.h): series or nodes x room x
+     * steps; NULL without candidates. */
+    double *kinds, *node_kinds;
 } alm_origin_record;
 
 /* Scale of a history that begins with its first demand; none when it is younger than 28 periods,

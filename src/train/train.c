@@ -86,7 +86,7 @@ static alm_err open_panel(almi_training *t, alm_error *error)
     return ALM_OK;
 }
 
-static void final_method(almi_training *t, alm_method *method)
+static void final_choice(almi_training *t, almi_chosen *chosen)
 {
     alm_arena *scratch = alm_arena_create(1 << 20);
     size_t origin = t->panel.blocks[0].periods - 1;
@@ -99,10 +99,9 @@ static void final_method(almi_training *t, alm_method *method)
         alm_history_of(&view, one, &histories[i]);
     }
     alm_arena_destroy(one);
-    *method = t->method;
-    alm_calibrate_bins(histories, t->panel.series_count, scratch, method);
-    alm_calibration calibration = {t->records, t->grid.selection, t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, method);
+    chosen->method = t->method;
+    alm_calibrate_bins(histories, t->panel.series_count, scratch, &chosen->method);
+    almi_training_choose(t, t->records, t->grid.selection, scratch, chosen);
     alm_arena_destroy(scratch);
 }
 
@@ -116,12 +115,16 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
         ALM_TRY(almi_training_fit(t, periods, &fit, error));
         ALM_TRY(almi_kept_put_fit(t, ALMI_FINAL_FIT, &fit, error));
     }
-    alm_method method;
-    final_method(t, &method);
+    almi_chosen chosen;
+    final_choice(t, &chosen);
     alm_bundle_parts parts = {0};
-    almi_training_put_fit(t, &fit, &parts, &method);
+    almi_training_put_fit(t, &fit, &parts, &chosen.method);
     alm_buffer json = {0};
-    alm_method_write(&method, &json);
+    alm_buffer kinds = {0};
+    alm_method_write(&chosen.method, &json);
+    if (chosen.kinds.given) {
+        alm_kind_table_write(&chosen.kinds, &kinds);
+    }
     alm_str inputs = almi_training_inputs(t);
     alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
     parts.model = t->model->name;
@@ -132,10 +135,12 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     parts.plan = t->plan_json;
     parts.encoders = t->encoders_json;
     parts.method = alm_buffer_view(&json);
-    parts.report = almi_training_report(t, &method, &fit);
+    parts.kinds = alm_buffer_view(&kinds);
+    parts.report = almi_training_report(t, &chosen, &fit);
     alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report,
                                .kept = t->kept.folder, .damaged = t->kept.damaged};
     alm_err code = alm_buffer_status(&json, error);
+    code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
     if (code == ALM_OK && !t->options->backtest_only) {
         alm_digest bundle;
         code = alm_bundle_save(t->options->objects, &parts, &bundle, error);
@@ -154,6 +159,7 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
         }
     }
     alm_buffer_deinit(&json);
+    alm_buffer_deinit(&kinds);
     if (code == ALM_OK) {
         *out = result;
     }
@@ -180,6 +186,7 @@ static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
 {
     ALM_TRY(alm_train_check_model(t->model, error));
     ALM_TRY(alm_choices_of(t->model, &t->choices, error));
+    t->kinds = alm_kind_candidates_of(t->model);
     ALM_TRY(alm_scratch_create(t->env, t->options->project, t->arena, &t->scratch, error));
     ALM_TRY(open_panel(t, error));
     ALM_TRY(compile_plan(t, error));
@@ -230,6 +237,7 @@ static alm_err train_model(const alm_env *env, const alm_train_options *options,
     }
     almi_training t = {.env = env, .options = &own, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
+    alm_global_fits_close(&t.backtest.global);
     alm_feature_plan_destroy(t.plan);
     alm_origin_panels_close(&t.origins);
     alm_training_panel_deinit(&t.panel);

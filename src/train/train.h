@@ -30,6 +30,8 @@ typedef struct alm_train_options {
     bool backtest_only;      /* evaluate, in detail (backtest.h), register nothing */
     const alm_forecaster_kind *const *beside; /* with backtest_only: further rows */
     size_t beside_count;
+    const struct alm_global_kind *const *global; /* global_kind.h, likewise; rows behind those */
+    size_t global_count;
     int32_t gap; /* with backtest_only, of a model: days >= 0 before an origin of which nothing is
                   * known yet, besides what is published late anyway; the horizon stays as far from
                   * what is known as if data came so much later */

@@ -41,11 +41,27 @@ static alm_err fit_block(almi_training *t, alm_training_window window, almi_fit 
 
 alm_err almi_training_fit(almi_training *t, size_t cutoff, almi_fit *out, alm_error *error)
 {
-    memset(out->quantile, 0, sizeof out->quantile);
+    *out = (almi_fit){0};
+    if (t->model->method == ALM_MODEL_STATISTICAL) {
+        return ALM_OK; /* a run fits every series to its own past */
+    }
     for (size_t b = 0; b < t->model->block_count; b++) {
         ALM_TRY(fit_block(t, (alm_training_window){cutoff, b}, out, error));
     }
     return ALM_OK;
+}
+
+void almi_training_choose(const almi_training *t, const alm_origin_record *records, size_t count,
+                          alm_arena *scratch, almi_chosen *chosen)
+{
+    size_t nodes = t->panel.hierarchy->node_count;
+    alm_origin_record *used = ALM_NEW_ARRAY(scratch, alm_origin_record, count);
+    alm_kind_choose(&t->kinds, records, count, nodes, &chosen->scores, &chosen->kinds);
+    for (size_t r = 0; r < count; r++) {
+        used[r] = alm_kind_record_of(&t->kinds, &chosen->kinds, &records[r], nodes, scratch);
+    }
+    alm_calibration calibration = {used, count, t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, &chosen->method);
 }
 
 void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bundle_parts *parts,
@@ -59,10 +75,10 @@ void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bund
     memcpy(parts->quantile_model, fit->quantile, sizeof fit->quantile);
 }
 
-alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_method *method,
+alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const almi_chosen *chosen,
                              alm_bundle **out, alm_error *error)
 {
-    alm_method complete = *method;
+    alm_method complete = chosen->method;
     alm_bundle_parts parts = {.model = t->model->name,
                               .feature_version = alm_str_of(t->feature_version_text),
                               .plan = t->plan_json,
@@ -70,13 +86,20 @@ alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const alm_me
                               .report = ALM_STR("{}")};
     almi_training_put_fit(t, fit, &parts, &complete);
     alm_buffer json = {0};
+    alm_buffer kinds = {0};
     alm_method_write(&complete, &json);
+    if (chosen->kinds.given) {
+        alm_kind_table_write(&chosen->kinds, &kinds);
+    }
     alm_err code = alm_buffer_status(&json, error);
+    code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
     if (code == ALM_OK) {
         parts.method = alm_buffer_view(&json);
+        parts.kinds = alm_buffer_view(&kinds);
         code = alm_bundle_of_parts(&parts, alm_panel_source_schema(t->source), out, error);
     }
     alm_buffer_deinit(&json);
+    alm_buffer_deinit(&kinds);
     return code;
 }
 
@@ -86,10 +109,15 @@ static alm_err make_record(almi_training *t, size_t number, alm_error *error)
     const alm_training_panel *known = NULL;
     size_t origin = t->grid.newest - number * t->grid.step;
     ALM_TRY(alm_origin_panel_at(&t->origins, origin + 1, &known, error));
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &t->method, &bundle, error));
+    almi_chosen nothing = {.method = t->method};
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &nothing, &bundle, error));
     alm_err code = alm_origin_record_make(t->env, known, bundle, origin, t->arena,
                                           &t->records[number], error);
     alm_bundle_destroy(bundle);
+    if (code == ALM_OK && t->kinds.given) {
+        alm_kind_record_make(t->env, known, &t->kinds, (size_t)t->method.season,
+                             &t->records[number], t->arena);
+    }
     if (code == ALM_OK && known != &t->panel) {
         alm_origin_record_judge(&t->panel, t->arena, &t->records[number]);
     }
@@ -157,7 +185,7 @@ static void match_nodes(almi_training *t, const alm_hierarchy *past)
 
 /* What would have been chosen at a scored origin: the outcomes of its earlier records, too, are
  * those that were known then. */
-static alm_err choose_at(almi_training *t, size_t number, alm_method *method, alm_error *error)
+static alm_err choose_at(almi_training *t, size_t number, almi_chosen *chosen, alm_error *error)
 {
     const alm_origin_record *record = &t->records[number];
     const alm_origin_record *earlier = t->records + number + t->grid.lag;
@@ -173,24 +201,54 @@ static alm_err choose_at(almi_training *t, size_t number, alm_method *method, al
         earlier = judged;
     }
     t->backtest.known = known;
-    alm_calibrate_bins(record->histories, record->series_count, scratch, method);
-    alm_calibration calibration = {earlier, t->grid.selection, t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, method);
+    alm_calibrate_bins(record->histories, record->series_count, scratch, &chosen->method);
+    almi_training_choose(t, earlier, t->grid.selection, scratch, chosen);
     alm_arena_destroy(scratch);
     return ALM_OK;
 }
 
+/* Global forecasters keep a fit for `refit_every` scored origins (0: all), as the forests do. The
+ * origin, this or an earlier one, at which the fit in force at a scored origin was made. */
+static size_t global_fit_of(const almi_training *t, size_t number)
+{
+    size_t every = (size_t)t->model->backtest.refit_every;
+    size_t scored = t->grid.scored - 1 - number;
+    return number + (every == 0 ? scored : scored % every);
+}
+
+/* Fits are not kept: one that was in force when a backtest was stopped is made again, of the same
+ * bits, and does not count twice. */
+static alm_err fit_global(almi_training *t, size_t number, alm_error *error)
+{
+    size_t fitted = global_fit_of(t, number);
+    alm_backtest *b = &t->backtest;
+    if (fitted != number && t->scored_before > 0 &&
+        t->grid.scored - number == t->scored_before + 1) {
+        const alm_training_panel *now = b->known;
+        ALM_TRY(alm_origin_panel_at(&t->origins, t->records[fitted].origin + 1, &b->known, error));
+        b->record = &t->records[fitted];
+        ALM_TRY(alm_backtest_global_again(b, t->env, error));
+        b->known = now;
+    }
+    b->record = &t->records[number];
+    return alm_backtest_global_at(b, t->env, fitted == number, error);
+}
+
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
-    alm_method method = t->method;
+    almi_chosen chosen = {.method = t->method};
     const alm_origin_record *record = &t->records[number];
-    ALM_TRY(choose_at(t, number, &method, error));
+    ALM_TRY(choose_at(t, number, &chosen, error));
+    ALM_TRY(fit_global(t, number, error));
     alm_bundle *bundle = NULL;
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &method, &bundle, error));
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &chosen, &bundle, error));
     alm_panel_source *source = NULL;
     alm_err code = open_at(t, record->origin, &source, error);
+    alm_arena *parts = alm_arena_create(0);
+    alm_origin_record as_chosen = alm_kind_record_of(&t->kinds, &chosen.kinds, record,
+                                                     t->panel.hierarchy->node_count, parts);
     if (code == ALM_OK) {
-        t->backtest.record = record;
+        t->backtest.record = &as_chosen;
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
         alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
@@ -202,6 +260,8 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
                                         .delay = (int32_t)t->panel.delay};
         code = alm_pipeline_run(&quiet, &request, &sink, error);
     }
+    t->backtest.record = NULL;
+    alm_arena_destroy(parts);
     alm_panel_source_close(source);
     alm_bundle_destroy(bundle);
     return code;
@@ -301,6 +361,7 @@ alm_err almi_training_origins(almi_training *t, alm_error *error)
     if (t->options->backtest_only) {
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
+        alm_backtest_global(&t->backtest, t->options->global, t->options->global_count, t->arena);
     }
     ALM_TRY(almi_kept_find_scores(t, &t->scored_before, error));
     for (t->done = 0; t->done < count;) {

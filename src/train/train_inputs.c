@@ -31,7 +31,24 @@ static void put_gbm(alm_json_writer *w, const alm_gbm_spec *g)
     alm_json_close_object(w);
 }
 
-static void put_model(alm_json_writer *w, const alm_model_spec *m)
+static void put_kinds(alm_json_writer *w, const alm_kind_candidates *kinds)
+{
+    alm_json_key(w, "kinds");
+    alm_json_open_object(w);
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        if (kinds->count[c] > 0) {
+            alm_json_key(w, alm_class_name((alm_class)c));
+            alm_json_open_array(w);
+            for (size_t k = 0; k < kinds->count[c]; k++) {
+                alm_json_text(w, alm_kind_name(kinds->kind[c][k]));
+            }
+            alm_json_close_array(w);
+        }
+    }
+    alm_json_close_object(w);
+}
+
+static void put_model(alm_json_writer *w, const alm_model_spec *m, const alm_kind_candidates *kinds)
 {
     alm_json_key(w, "model");
     alm_json_open_object(w);
@@ -42,10 +59,18 @@ static void put_model(alm_json_writer *w, const alm_model_spec *m)
     alm_json_i64(w, m->backtest.origin_step);
     alm_json_i64(w, m->backtest.refit_every);
     alm_json_close_array(w);
-    put_gbm(w, &m->gbm);
+    if (m->method == ALM_MODEL_GBM) {
+        put_gbm(w, &m->gbm);
+    }
     alm_json_put_i64(w, "horizon", m->horizon);
-    if (m->marginals == ALM_MARGINALS_QUANTILE) { /* the key is younger than others' run ids */
+    if (kinds->given) { /* the key is younger than others' run ids; so are the next two */
+        put_kinds(w, kinds);
+    }
+    if (m->marginals == ALM_MARGINALS_QUANTILE) {
         alm_json_put_text(w, "marginals", "quantile");
+    }
+    if (m->method == ALM_MODEL_STATISTICAL) {
+        alm_json_put_text(w, "method", "statistical");
     }
     alm_json_put_str(w, "name", m->name);
     alm_json_put_i64(w, "paths", m->paths);
@@ -75,9 +100,11 @@ alm_str almi_training_inputs(const almi_training *t)
     alm_json_put_text(&w, "feature_version", t->feature_version_text);
     alm_json_key(&w, "libraries");
     alm_json_open_object(&w);
-    alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    if (t->model->method == ALM_MODEL_GBM) {
+        alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    }
     alm_json_close_object(&w);
-    put_model(&w, t->model);
+    put_model(&w, t->model, &t->kinds);
     alm_json_put_str(&w, "project_commit", t->options->project_commit);
     alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
     alm_json_key(&w, "window");
@@ -122,7 +149,7 @@ static void put_importance(const almi_training *t, alm_json_writer *w,
     alm_json_close_array(w);
 }
 
-alm_str almi_training_report(const almi_training *t, const alm_method *method,
+alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
                              const almi_fit *fit)
 {
     alm_buffer text = {0};
@@ -140,11 +167,16 @@ alm_str almi_training_report(const almi_training *t, const alm_method *method,
     alm_json_key(&w, "weights");
     alm_json_open_object(&w);
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
-        alm_json_put_double(&w, alm_class_name((alm_class)c), method->weight[c]);
+        alm_json_put_double(&w, alm_class_name((alm_class)c), chosen->method.weight[c]);
     }
     alm_json_close_object(&w);
-    alm_backtest_write(&t->backtest, method, &w);
-    put_importance(t, &w, fit);
+    if (chosen->kinds.given) {
+        alm_kind_choice_write(&t->kinds, &chosen->scores, &chosen->kinds, &w);
+    }
+    alm_backtest_write(&t->backtest, &chosen->method, &w);
+    if (t->model->method == ALM_MODEL_GBM) {
+        put_importance(t, &w, fit);
+    }
     alm_json_close_object(&w);
     return keep(t, &text);
 }

@@ -6,6 +6,7 @@
 #include "train/backtest.h"
 #include "train/calibrate.h"
 #include "train/checkpoint.h"
+#include "train/kind_choice.h"
 #include "train/train.h"
 #include "train/vintage_rows.h"
 
@@ -19,6 +20,12 @@ typedef struct almi_origin_grid {
     size_t scored, selection;
     size_t count; /* of all origins needed */
 } almi_origin_grid;
+
+typedef struct almi_chosen { /* from earlier origins */
+    alm_method method;
+    alm_kind_table kinds;
+    alm_kind_scores scores;
+} almi_chosen;
 
 typedef struct almi_fit { /* of every horizon block */
     alm_lightgbm_result block[ALM_BLOCKS_MAX]; /* mean models */
@@ -35,6 +42,7 @@ typedef struct almi_training {
     const alm_train_options *options;
     const alm_model_spec *model;
     unsigned choices; /* ALM_CHOICE_... */
+    alm_kind_candidates kinds;
     alm_arena *arena;
     const char *scratch;
     alm_panel_source *source;
@@ -79,17 +87,20 @@ ALM_NODISCARD alm_err almi_signal_train(const alm_env *env, const alm_train_opti
 
 /* train_inputs.c */
 alm_str almi_training_inputs(const almi_training *training);
-alm_str almi_training_report(const almi_training *training, const alm_method *method,
+alm_str almi_training_report(const almi_training *training, const almi_chosen *chosen,
                              const almi_fit *fit);
 
 /* train_fit.c */
 ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, almi_fit *out,
                                         alm_error *error);
+/* Kinds, weights and calibration from `count` records of origins that were complete by then. */
+void almi_training_choose(const almi_training *training, const alm_origin_record *records,
+                          size_t count, alm_arena *scratch, almi_chosen *chosen);
 /* The models of a fit, and the base scores of the mean ones. */
 void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
                            alm_bundle_parts *parts, alm_method *method);
 ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,
-                                           const alm_method *method, alm_bundle **out,
+                                           const almi_chosen *chosen, alm_bundle **out,
                                            alm_error *error);
 /* Every origin of the grid, the oldest first: fit, record, and score of those that are scored. */
 ALM_NODISCARD alm_err almi_training_origins(almi_training *training, alm_error *error);

@@ -28,7 +28,11 @@ static alm_digest key_of(const almi_training *t)
     for (size_t k = 0; k < o->beside_count; k++) {
         alm_hash_update_str(&hash, alm_str_of(o->beside[k]->name));
     }
-    _Static_assert(sizeof(alm_train_options) == 152, "a new option: does it change what a "
+    alm_hash_update_u64(&hash, o->global_count);
+    for (size_t k = 0; k < o->global_count; k++) {
+        alm_hash_update_str(&hash, alm_str_of(o->global[k]->name));
+    }
+    _Static_assert(sizeof(alm_train_options) == 168, "a new option: does it change what a "
                    "backtest measures? Then it belongs into this key");
     return alm_hash_final(&hash);
 }
@@ -68,6 +72,12 @@ static alm_err keep(almi_training *t, const char *step, alm_buffer *content, alm
 
 /* ---- fits ---- */
 
+/* Of a statistical model there is nothing to keep. */
+static bool has_fit(const almi_training *t)
+{
+    return t->model->method == ALM_MODEL_GBM;
+}
+
 static bool take_fit(const almi_training *t, alm_str rest, void *out)
 {
     almi_fit fit;
@@ -96,13 +106,18 @@ static bool take_fit(const almi_training *t, alm_str rest, void *out)
 alm_err almi_kept_find_fit(almi_training *t, size_t number, almi_fit *out, bool *found,
                            alm_error *error)
 {
-    return find(t, step_name(t, "fit", number), take_fit, out, found, error);
+    *found = !has_fit(t);
+    *out = (almi_fit){0};
+    return has_fit(t) ? find(t, step_name(t, "fit", number), take_fit, out, found, error) : ALM_OK;
 }
 
 alm_err almi_kept_put_fit(almi_training *t, size_t number, const almi_fit *fit, alm_error *error)
 {
     _Static_assert(sizeof(alm_lightgbm_result) == 40, "a new member is to be kept, too");
     alm_buffer content = {0};
+    if (!has_fit(t)) {
+        return ALM_OK;
+    }
     for (size_t b = 0; t->kept.folder && b < t->model->block_count; b++) {
         const alm_lightgbm_result *block = &fit->block[b];
         alm_checkpoint_put_text(&content, block->text);
@@ -124,13 +139,14 @@ typedef struct part {
     size_t size;
 } part;
 
-enum { RECORD_PARTS = 10 };
+enum { RECORD_PARTS = 12 };
 
 /* The arrays of a record, which are there or all NULL. */
 static void parts_of(const almi_training *t, const alm_origin_record *r, part out[RECORD_PARTS])
 {
     size_t cells = r->series_count * r->steps * sizeof(double);
     size_t nodes = t->panel.hierarchy->node_count;
+    size_t room = t->kinds.given ? t->kinds.room * r->steps * sizeof(double) : 0;
     const part parts[RECORD_PARTS] = {
         {r->histories, r->series_count * sizeof *r->histories},
         {r->forest, cells},
@@ -142,6 +158,8 @@ static void parts_of(const almi_training *t, const alm_origin_record *r, part ou
         {r->node_statistical, nodes * r->steps * sizeof(double)},
         {r->node_actual, nodes * r->steps * sizeof(double)},
         {r->node_scale, nodes * sizeof(double)},
+        {r->kinds, r->series_count * room},
+        {r->node_kinds, nodes * room},
     };
     memcpy(out, parts, sizeof parts);
 }
@@ -150,7 +168,7 @@ static bool take_record(const almi_training *t, alm_str rest, void *out)
 {
     alm_origin_record record = {0};
     part parts[RECORD_PARTS];
-    uint64_t head[3];
+    uint64_t head[4];
     if (!alm_checkpoint_take(&rest, head, sizeof head) || head[1] != t->panel.series_count ||
         head[0] >= t->panel.blocks[0].periods) {
         return false;
@@ -158,6 +176,10 @@ static bool take_record(const almi_training *t, alm_str rest, void *out)
     record.origin = (size_t)head[0];
     alm_origin_record_allocate(&t->panel, (size_t)t->model->horizon, head[2] != 0, t->arena,
                                &record);
+    record.has_forest = head[3] != 0;
+    if (t->kinds.given) {
+        alm_kind_record_allocate(&t->kinds, t->panel.hierarchy->node_count, t->arena, &record);
+    }
     parts_of(t, &record, parts);
     for (size_t i = 0; i < RECORD_PARTS; i++) {
         if (!alm_checkpoint_take(&rest, parts[i].data, parts[i].size)) {
@@ -177,10 +199,11 @@ alm_err almi_kept_find_record(almi_training *t, size_t number, alm_origin_record
 alm_err almi_kept_put_record(almi_training *t, size_t number, const alm_origin_record *record,
                              alm_error *error)
 {
-    _Static_assert(sizeof(alm_origin_record) == 104, "a new member is to be kept, too");
+    _Static_assert(sizeof(alm_origin_record) == 128, "a new member is to be kept, too");
     alm_buffer content = {0};
     part parts[RECORD_PARTS];
-    uint64_t head[3] = {record->origin, record->series_count, record->marginals != NULL};
+    uint64_t head[4] = {record->origin, record->series_count, record->marginals != NULL,
+                        record->has_forest};
     alm_buffer_append(&content, head, sizeof head);
     parts_of(t, record, parts);
     for (size_t i = 0; t->kept.folder && i < RECORD_PARTS; i++) {

@@ -1,0 +1,67 @@
+#include "pipeline/kind_forecast.h"
+
+#include <math.h>
+
+static double profile_at(const alm_history_view *view, size_t period)
+{
+    return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
+}
+
+/* Of periods [first, end); `highest` is that of the values. */
+static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request *r, size_t end,
+                         alm_arena *scratch, double *highest)
+{
+    const alm_history_view *view = r->view;
+    bool takes_counts = kind->traits.support == ALM_SUPPORT_COUNT;
+    double *y = ALM_NEW_ARRAY(scratch, double, end - r->first);
+    *highest = 0;
+    for (size_t t = r->first; t < end; t++) {
+        double profile = takes_counts ? 1 : profile_at(view, t);
+        bool known = alm_period_usable(view->panel, view->series, t) && profile > 0;
+        double value = known ? alm_panel_value(view->panel, 0, view->series, t) / profile
+                             : (double)NAN;
+        y[t - r->first] = value;
+        *highest = value > *highest ? value : *highest;
+    }
+    return y;
+}
+
+static alm_fallback reason_of(alm_err refusal)
+{
+    return refusal == ALM_ERR_INCOMPLETE ? ALM_FALLBACK_TOO_SHORT
+           : refusal == ALM_ERR_INVALID  ? ALM_FALLBACK_UNSUITED
+                                         : ALM_FALLBACK_NUMERIC;
+}
+
+alm_fallback alm_kind_forecast(const alm_forecaster_kind *kind, const alm_kind_request *request,
+                               alm_arena *scratch, double *flat, double *mean)
+{
+    const alm_history_view *view = request->view;
+    size_t end = alm_published_end(view->origin, view->delay);
+    alm_assert(request->first < end);
+    double highest = 0;
+    alm_past past = {.count = end - request->first, .season = request->season};
+    past.y = values_of(kind, request, end, scratch, &highest);
+    void *state = NULL;
+    alm_error ignored; /* the reason is told, as a code */
+    alm_err code = kind->fit(&past, scratch, &state, &ignored);
+    if (code != ALM_OK) {
+        return reason_of(code);
+    }
+    double *ahead = ALM_NEW_ARRAY(scratch, double, view->delay + request->steps);
+    kind->mean(state, view->delay + request->steps, ahead);
+    ahead += view->delay;
+    for (size_t h = 0; h < request->steps; h++) {
+        if (!isfinite(ahead[h])) {
+            return ALM_FALLBACK_NUMERIC;
+        }
+        if (ahead[h] > ALM_KIND_FAR * highest) {
+            return ALM_FALLBACK_EXPLODES;
+        }
+    }
+    for (size_t h = 0; h < request->steps; h++) {
+        flat[h] = ahead[h] > 0 ? ahead[h] : 0;
+        mean[h] = request->closed[h] ? 0 : flat[h] * profile_at(view, view->origin + 1 + h);
+    }
+    return ALM_FALLBACK_NONE;
+}
