@@ -109,8 +109,8 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
  * its PITs in ALM_PIT_BINS bins; in detail each with its "steps": [...], then "global": [...] with
- * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of the
- * levels. */
+ * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of
+ * the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
 
