@@ -391,12 +391,20 @@ const almi_command almi_cmd_forecast = {
             "and the share of values that the intervals held are always told. A series that the "
             "method refuses is forecast by a simpler one, with the reason: 'fitted', 'too_short', "
             "'unsuited', 'numeric'; one without any value has no forecast ('no_values').\n"
+            "Columns that explain the value: --regressors names those that are known in advance, "
+            "whose plan for the periods to come stands in rows behind the last value of a series, "
+            "with an empty value, or in --future FILE; --observed those that are not, of which a "
+            "period sees the value a horizon before; texts become indicators. What each is worth "
+            "is told, with its standard error: regression with ARIMA errors, and what it leaves is "
+            "forecast by the method; --method arima has them in its likelihood. A plan that lacks "
+            "a period is refused.\n"
             "Columns of --output: unique_id, ds, 'forecast' (or the name that --method gives), and "
             "'-lo-95', '-lo-80', '-hi-80', '-hi-95' behind that name. No result depends on "
             "--threads, and the same file, options and seed give the same bytes.",
     .example = "almanac forecast sales.csv\n"
                "almanac forecast sales.csv.gz --horizon 28 --output forecasts.parquet\n"
                "almanac forecast sales.csv --id store,item --time week --html out.html\n"
+               "almanac forecast sales.csv --regressors price,promotion --future plan.csv\n"
                "almanac forecast sales.csv --method theta --level 50,90 --output - | head",
     ALMI_OPTIONS(options),
     .run = run,
