@@ -8,10 +8,12 @@
 #include "app/plan_view.h"
 #include "app/session.h"
 #include "app/signal_view.h"
+#include "base/build_info.h"
 #include "model/baseline.h"
 #include "model/statistical/forecaster_kinds.h"
 #include "pipeline/series_forecast.h"
 #include "project/git.h"
+#include "report/backtest_page.h"
 #include "train/checkpoint.h"
 #include "train/global_kind.h"
 #include "train/train.h"
@@ -37,6 +39,7 @@ static const almi_option backtest_options[] = {
     {"no-resume", NULL, "keep nothing of this start, take over nothing"},
     {"reconcile", "METHODS", "the published forecast under other methods of reconciliation as "
      "further rows, with commas: ols,mint_shrink"},
+    {"html", "FILE", "also as a page for a browser, with the errors of each step and the ranks"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -266,9 +269,27 @@ static alm_err refuse_options(const almi_cli *cli, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err write_page(almi_cli *cli, alm_str report, alm_error *error)
+{
+    const char *path = almi_option_text(cli, "html");
+    alm_backtest_page_input input = {cli->project->name, ALM_STR("almanac " ALM_ENGINE_VERSION),
+                                     report};
+    alm_buffer page = {0};
+    if (!path) {
+        return ALM_OK;
+    }
+    alm_err code = alm_backtest_page_render(&input, &page, error);
+    if (code == ALM_OK) {
+        code = alm_fs_write_all(cli->env.fs, path, alm_buffer_view(&page), error);
+    }
+    alm_buffer_deinit(&page);
+    return code;
+}
+
 /* What is kept is removed only when the result is out. */
 static alm_err tell_backtest(almi_cli *cli, const alm_train_result *result, alm_error *error)
 {
+    ALM_TRY(write_page(cli, result->report, error));
     if (cli->json) {
         alm_buffer_str(&cli->out, result->report);
         alm_buffer_text(&cli->out, "\n");
@@ -339,8 +360,9 @@ static alm_err run_backtest(almi_cli *cli, alm_error *error)
         ALM_TRY(read_reconcile(cli, &options, error));
         ALM_TRY(read_origins(cli, &options, error));
     }
+    ALM_TRY(almi_check_output(cli, almi_option_text(cli, "html"), error));
     if (options.keep) {
-        almi_interrupt_say("the same command goes on where it was");
+        almi_interrupt_say("the same command goes on with what .almanac/backtest has kept");
     }
     ALM_TRY(train(cli, &options, &result, error));
     return tell_backtest(cli, &result, error);
@@ -375,8 +397,8 @@ const almi_command almi_cmd_backtest = {
             "learn from all series (lstm, gru, tcn, gbm_global, gbm_local) as often as the model "
             "is, which takes from seconds to minutes each. With --reconcile also what the published "
             "forecast would be if another method made it add up (`reconcile` of the model), at "
-            "every level. With --json also every step and every class. Of a signal: the fit and "
-            "its test.\n"
+            "every level. With --json and --html also every step and every class. Of a signal: the "
+            "fit and its test.\n"
             "Each step is kept in the project's .almanac/backtest until the result is out, so the "
             "same command goes on after Ctrl-C, a kill or a power cut, with the same result. "
             "Whatever else is asked, of other data, by another engine or project file, begins "

@@ -17,7 +17,7 @@ static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *tabl
     table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
     table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
     table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
-    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps) : NULL;
+    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_step_scores, b->methods * b->steps) : NULL;
 }
 
 static void make_methods(alm_backtest *b, alm_arena *arena)
@@ -114,10 +114,10 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
-        alm_metrics *step = node->tables[t]->step;
+        alm_step_scores *step = node->tables[t]->step;
         for (size_t h = 0; step && h < b->steps; h++) {
-            alm_metrics_add_window(&step[method * b->steps + h], node->actual + h, forecast + h, 1,
-                                   node->scale);
+            almi_detail_add_step(&step[method * b->steps + h], node->actual[h], forecast[h],
+                                 node->scale);
         }
     }
 }
@@ -217,8 +217,8 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
             if (node->tables[t]->step) {
-                alm_metrics_add_interval(&node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h],
-                                         pit, INTERVAL_LOW, INTERVAL_HIGH);
+                alm_step_scores *step = &node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h];
+                alm_metrics_add_interval(&step->metrics, pit, INTERVAL_LOW, INTERVAL_HIGH);
             }
             alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }

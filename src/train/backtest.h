@@ -35,6 +35,13 @@
 enum { ALM_SCORE_FINAL, ALM_SCORE_STATISTICAL, ALM_SCORE_GBM, ALM_SCORE_BASELINES };
 #define ALM_SCORE_COUNT (ALM_SCORE_BASELINES + ALM_BASELINE_COUNT)
 
+/* One step ahead, over nodes and origins. */
+typedef struct alm_step_scores {
+    alm_metrics metrics; /* a window is one pair: its `rmsse` would be an absolute error */
+    double squared;      /* sum of squared errors over squared scales */
+    uint64_t scaled;     /* pairs in it */
+} alm_step_scores;
+
 typedef struct alm_scores {
     uint32_t nodes; /* series or aggregates in the table, at the last origin */
     alm_metrics *methods;
@@ -42,7 +49,7 @@ typedef struct alm_scores {
     alm_stock_score *stock; /* methods, in detail */
     uint64_t censored; /* periods of windows that were sold out: scored by nothing, of no method */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
-    alm_metrics *step; /* methods x steps, in detail; else NULL */
+    alm_step_scores *step; /* methods x steps, in detail; else NULL */
 } alm_scores;
 
 /* Of one level. */
@@ -113,8 +120,8 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
  * its PITs in ALM_PIT_BINS bins; in detail each with its "steps": [...], then "global": [...] with
- * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of the
- * levels. */
+ * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of
+ * the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
 
@@ -142,6 +149,7 @@ alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t 
 void almi_backtest_make_tables(alm_backtest *backtest, size_t rows, alm_arena *arena);
 
 void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
+void almi_detail_add_step(alm_step_scores *step, double actual, double forecast, alm_scale scale);
 void almi_detail_write_steps(const alm_backtest *backtest, const alm_scores *scores,
                              alm_json_writer *writer);
 void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);

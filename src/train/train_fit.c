@@ -342,13 +342,38 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
     return code;
 }
 
-/* What was taken over took no time that would say how long the rest takes. */
+/* Scoring takes longer than the rest, so before the first scored origin nobody knows. */
+static uint64_t time_left(const almi_training *t)
+{
+    size_t left = t->grid.count - t->done;
+    size_t scored = left < t->grid.scored ? left : t->grid.scored;
+    if (t->scores.count == 0) {
+        return 0;
+    }
+    /* One more fit comes behind the last origin. */
+    uint64_t make = t->makes.count > 0 ? t->makes.ns / t->makes.count : 0;
+    return (left + 1) * make + scored * (t->scores.ns / t->scores.count);
+}
+
+static void tell(const almi_training *t)
+{
+    alm_progress progress = {"backtest", t->done, t->grid.count, "origin", time_left(t)};
+    alm_env_tell(t->env, &progress);
+}
+
+/* Once: what was taken over is not told. */
 static void begin_work(almi_training *t)
 {
     if (!t->works) {
         t->works = true;
-        alm_env_progress_of(t->env, "backtest", "origin", t->done, t->grid.count);
+        tell(t);
     }
+}
+
+static void add_pace(const almi_training *t, uint64_t start, almi_pace *pace)
+{
+    pace->ns += alm_env_monotonic_ns(t->env) - start;
+    pace->count++;
 }
 
 /* A fit serves `refit_every` origins, 0: all. */
@@ -385,14 +410,20 @@ static alm_err record_origin(almi_training *t, size_t number, alm_error *error)
 static alm_err one_origin(almi_training *t, alm_error *error)
 {
     size_t number = t->grid.count - 1 - t->done;
+    uint64_t start = alm_env_monotonic_ns(t->env);
     ALM_TRY(fit_origin(t, number, error));
     ALM_TRY(record_origin(t, number, error));
+    if (t->works) {
+        add_pace(t, start, &t->makes);
+    }
     size_t scored = t->grid.scored - number; /* with this one, when it is one */
     if (number >= t->grid.scored || scored <= t->scored_before) {
         return ALM_OK;
     }
     begin_work(t);
+    start = alm_env_monotonic_ns(t->env);
     ALM_TRY(score_origin(t, number, error));
+    add_pace(t, start, &t->scores);
     return almi_kept_put_scores(t, scored, error);
 }
 
@@ -413,7 +444,7 @@ alm_err almi_training_origins(almi_training *t, alm_error *error)
         ALM_TRY(one_origin(t, error));
         t->done++;
         if (t->works) {
-            alm_env_progress_of(t->env, "backtest", "origin", t->done, count);
+            tell(t);
         }
     }
     return ALM_OK;

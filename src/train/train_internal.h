@@ -40,6 +40,11 @@ typedef struct almi_fit { /* of every horizon block */
     alm_str quantile[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX]; /* with `marginals: quantile` */
 } almi_fit;
 
+typedef struct almi_pace { /* for progress alone: no result depends on it */
+    uint64_t ns;
+    size_t count;
+} almi_pace;
+
 typedef struct almi_training {
     const alm_env *env;
     const alm_train_options *options;
@@ -66,6 +71,7 @@ typedef struct almi_training {
     size_t scored_before; /* of the origins that are scored, the oldest: taken over from there */
     size_t done;          /* origins that are over */
     bool works;           /* something was not taken over */
+    almi_pace makes, scores; /* fit and record of an origin; its scores */
 } almi_training;
 
 /* train_register.c: what the registry keeps of a training, and the release. */

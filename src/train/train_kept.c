@@ -110,7 +110,8 @@ static bool take_fit(const almi_training *t, alm_str rest, void *out)
 alm_err almi_kept_find_fit(almi_training *t, size_t number, almi_fit *out, bool *found,
                            alm_error *error)
 {
-    *found = false;
+    *found = !has_fit(t);
+    *out = (almi_fit){0};
     return has_fit(t) ? find(t, step_name(t, "fit", number), take_fit, out, found, error) : ALM_OK;
 }
 
