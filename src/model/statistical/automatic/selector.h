@@ -1,4 +1,4 @@
-/* selector.h: weights of a series' candidates (demand_class.h) by what the series is like, learned
+/* selector.h: weights of a series' candidates (alm_demand_members) by what the series is like, learned
  * from many series: Montero-Manso, Athanasopoulos, Hyndman, Talagala, "FFORMA: Feature-based
  * forecast model averaging", International Journal of Forecasting 36 (2020).
  *
