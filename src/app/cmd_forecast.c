@@ -34,7 +34,9 @@ static const almi_option options[] = {
     {"level", "LIST", "intervals in percent (default: 80,95)"},
     {"intervals", "KIND", "calibrated: as wide as errors at earlier origins say; model: as the "
                           "method has them (default: calibrated)"},
-    {"method", "NAME", "auto, or one forecaster for all series (default: auto)"},
+    {"method", "NAME", "auto; best, weighted, median: of candidates by class of demand; learned: "
+                       "weighted as 100 series and more teach; or one forecaster for all series "
+                       "(default: auto)"},
     {"paths", "N", "sample paths that intervals come from; 0: Normal, quicker (default: 500)"},
     {"seed", "N", "of the paths (default: 1)"},
     {"check", "N", "earlier origins that the method is tried on; 0: none (default: 4)"},
@@ -155,20 +157,21 @@ static alm_err read_method(almi_cli *cli, const alm_forecaster_kind **out, alm_e
     if (!name || strcmp(name, "auto") == 0) {
         return ALM_OK;
     }
-    *out = alm_forecast_kind(alm_str_of(name));
+    *out = strcmp(name, alm_learned.name) == 0 ? &alm_learned
+                                               : alm_forecast_kind(alm_str_of(name));
     if (*out) {
         return ALM_OK;
     }
     size_t count = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
-    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count);
+    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count + 1);
     alm_buffer list = {0};
-    for (size_t i = 0; i < count; i++) {
-        names[i] = kinds[i]->name;
+    for (size_t i = 0; i <= count; i++) {
+        names[i] = i < count ? kinds[i]->name : alm_learned.name;
         alm_buffer_printf(&list, "%s%s", i ? ", " : "", names[i]);
     }
     alm_err code = alm_fail(error, ALM_ERR_USAGE, "--method: there is no '%s'%s; there are %s",
-                            name, almi_suggestion(cli->arena, "", name, names, count),
+                            name, almi_suggestion(cli->arena, "", name, names, count + 1),
                             list.data ? list.data : "");
     alm_buffer_deinit(&list);
     return code;

@@ -123,11 +123,12 @@ alm_err almi_pass_base(almi_pipeline *run, alm_error *error)
     return ALM_OK;
 }
 
-/* Mean of an aggregate: w of the sum of its leaves, 1 - w of its own level x profile. */
-static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, alm_error *error)
+/* Mean of an aggregate: w of the sum of its leaves, 1 - w of its own statistical forecast. */
+static alm_err node_task(void *context, size_t n, int worker_index, alm_error *error)
 {
-    alm_arena *scratch = run->workers[0].scratch;
-    alm_arena_reset(scratch);
+    almi_pipeline *run = context;
+    almi_worker *worker = &run->workers[worker_index];
+    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
     almi_node *node = &run->nodes[n];
     alm_base_request request = {.bundle = run->request->bundle,
                                 .panel = panel,
@@ -135,11 +136,12 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
                                 .origin = run->origin,
                                 .delay = run->delay,
                                 .aggregate = true};
-    alm_base_workspace workspace = almi_workspace(&run->workers[0], run->arena);
+    alm_base_workspace workspace = almi_workspace(worker, worker->nodes);
     ALM_TRY(alm_base_forecast(&request, n, 1, &workspace, &node->base, error));
     alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
+    alm_arena_reset(worker->scratch);
     node->rank = alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates,
-                                   run->arena, scratch);
+                                   worker->nodes, worker->scratch);
     double share = run->method->weight[ALM_CLASS_aggregate];
     for (size_t h = 0; h < run->steps; h++) {
         node->base.statistical[h] = (1 - share) * node->base.mean[h];
@@ -152,10 +154,6 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
 
 alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error)
 {
-    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
     run->nodes = ALM_NEW_ARRAY(run->arena, almi_node, run->node_count + 1);
-    for (size_t n = 0; n < run->node_count; n++) {
-        ALM_TRY(node_base(run, panel, n, error));
-    }
-    return ALM_OK;
+    return alm_pool_run(run->env->pool, run->node_count, node_task, run, error);
 }

@@ -75,7 +75,8 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     for (int i = 0; i < threads; i++) {
         run->workers[i] = (almi_worker){.block = alm_arena_create(1 << 20),
                                         .batch = alm_arena_create(1 << 20),
-                                        .scratch = alm_arena_create(1 << 18)};
+                                        .scratch = alm_arena_create(1 << 18),
+                                        .nodes = alm_arena_create(0)};
         ALM_TRY(prepare_explaining(run, &run->workers[i], error));
     }
     ALM_TRY(check_memory(run, error));
@@ -175,6 +176,7 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
         alm_arena_destroy(run.workers[i].block);
         alm_arena_destroy(run.workers[i].batch);
         alm_arena_destroy(run.workers[i].scratch);
+        alm_arena_destroy(run.workers[i].nodes);
     }
     alm_arena_destroy(run.block_arena);
     alm_arena_destroy(run.arena);

@@ -12,6 +12,7 @@ typedef struct almi_worker {
     alm_arena *block;   /* results of the block at hand */
     alm_arena *batch;   /* rows of one task */
     alm_arena *scratch; /* temporaries of one series */
+    alm_arena *nodes;   /* of aggregates; lives as long as the run */
     alm_forest_scratch **forest; /* one per mean model; NULL when nothing is explained */
 } almi_worker;
 

@@ -42,6 +42,8 @@ static void read_stockout(const almi_readout *in, alm_forecast *out)
     out->days_to_stockout = risk.days;
 }
 
+#define FLAT_NEAR 1e-12 /* of the mean of a few hundred equal numbers */
+
 static size_t add_line(alm_explanation *lines, size_t count, const char *feature, double value)
 {
     if (value != 0) {
@@ -64,6 +66,9 @@ static size_t add_statistical(const alm_explained_step *step, alm_explanation *l
         level += base->flat[k];
     }
     level /= (double)step->steps;
+    if (fabs(base->flat[h] - level) <= FLAT_NEAR * level) {
+        level = base->flat[h]; /* a flat forecast has no trend that is a rounding of its mean */
+    }
     count = add_line(lines, count, "statistical level", level);
     count = add_line(lines, count, "trend and season", base->flat[h] - level);
     return add_line(lines, count, "weekday profile", base->statistical[h] - base->flat[h]);

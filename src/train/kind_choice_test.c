@@ -5,10 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "base/fs.h"
 #include "model/statistical/automatic/demand_class.h"
+#include "model/statistical/forecaster_kinds.h"
 
 enum { STEPS = 2, ROOM = 3, NODES = 2 };
 
@@ -193,6 +196,38 @@ static void usual_candidates_begin_with_the_level(void **state)
     assert_int_equal(alm_kind_candidates_of(&model).room, 0);
 }
 
+/* docs/statistical-models.md has the usual candidates and every name, word for word. */
+static void the_page_lists_them(void **state)
+{
+    made *m = *state;
+    alm_fs *real = NULL;
+    alm_error error = {0};
+    alm_str page;
+    assert_int_equal(alm_fs_real_create(&real, &error), ALM_OK);
+    assert_int_equal(alm_fs_read_all(real, "docs/statistical-models.md", 1 << 20, m->arena, &page,
+                                     &error), ALM_OK);
+    alm_model_spec model = {.has_kinds = true};
+    alm_kind_candidates c = alm_kind_candidates_of(&model);
+    for (int i = 0; i < ALM_CLASS_COUNT; i++) {
+        const char *row = alm_arena_printf(m->arena, "| %s |", alm_class_name((alm_class)i));
+        for (size_t k = 0; k < c.count[i]; k++) {
+            row = alm_arena_printf(m->arena, "%s%s `%s`", row, k ? "," : "",
+                                   alm_kind_name(c.kind[i][k]));
+        }
+        if (c.count[i] > 0 && !strstr(page.data, alm_arena_printf(m->arena, "%s |", row))) {
+            fail_msg("put this row into docs/statistical-models.md: %s |", row);
+        }
+    }
+    size_t count = 0;
+    const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
+    for (size_t k = 0; k < count; k++) {
+        if (!strstr(page.data, alm_arena_printf(m->arena, "`%s`", kinds[k]->name))) {
+            fail_msg("docs/statistical-models.md does not name %s", kinds[k]->name);
+        }
+    }
+    alm_fs_destroy(real);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -202,6 +237,7 @@ int main(void)
         CASE(many_windows_choose_apart),
         CASE(records_read_as_chosen),
         CASE(usual_candidates_begin_with_the_level),
+        CASE(the_page_lists_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
