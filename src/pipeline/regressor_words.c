@@ -129,6 +129,11 @@ static bool put_plan(const words *w)
         alm_forecast_count(w->out, t->strange_rows);
         alm_buffer_text(w->out, " rows of series that are not there");
     }
+    if (t->between_rows > 0) {
+        alm_buffer_text(w->out, "; not used of it: ");
+        alm_forecast_count(w->out, t->between_rows);
+        alm_buffer_text(w->out, " rows of times between the periods");
+    }
     if (t->different > 0) {
         alm_buffer_text(w->out, "; it differs from the first file in ");
         alm_forecast_count(w->out, t->different);
