@@ -19,6 +19,15 @@ static const almi_option options[] = {
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
                         "of sales (default: missing)"},
+    {"sold-out", "COLUMN", "says 1, true or yes where a series was sold out: what was sold is a "
+                           "lower bound of demand with --method count, missing with others"},
+    {"stock", "COLUMN", "the stock at a period's close, instead: sold out at 0 or less"},
+    {"regressors", "COLUMNS", "what explains the value and is known in advance, by commas: price, "
+                              "promotion, event; the plan is in rows behind the last value"},
+    {"observed", "COLUMNS", "what explains the value and is known when a period is over, by "
+                            "commas: used a horizon later"},
+    {"future", "FILE", "the plan of --regressors in a file of its own: times, series, columns"},
+    {"holidays", "FILE", "days and names, as in ds,holiday: an indicator for each name"},
     {"season", "LIST", "steps of a season, 1 for none; several by commas, as in 7,365, with "
                        "--method auto or mstl (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
@@ -185,6 +194,8 @@ static alm_err check_outputs(almi_cli *cli, alm_error *error)
 {
     static const char *const NAMES[] = {"output", "html"};
     const char *output = almi_option_text(cli, "output");
+    const char *read[] = {cli->argument[0], almi_option_text(cli, "future"),
+                          almi_option_text(cli, "holidays")};
     bool to_stdout = output && strcmp(output, "-") == 0;
     if (to_stdout && cli->json) {
         return alm_fail(error, ALM_ERR_USAGE, "--output - and --json both want standard output");
@@ -195,9 +206,11 @@ static alm_err check_outputs(almi_cli *cli, alm_error *error)
     }
     for (size_t i = 0; i < 2; i++) {
         const char *path = almi_option_text(cli, NAMES[i]);
-        if (path && strcmp(path, cli->argument[0]) == 0) {
-            return alm_fail(error, ALM_ERR_USAGE, "--%s %s would replace the file that is read",
-                            NAMES[i], path);
+        for (size_t k = 0; k < sizeof read / sizeof read[0]; k++) {
+            if (path && read[k] && strcmp(path, read[k]) == 0) {
+                return alm_fail(error, ALM_ERR_USAGE, "--%s %s would replace the file that is read",
+                                NAMES[i], path);
+            }
         }
         if (path && !(i == 0 && to_stdout)) {
             ALM_TRY(almi_check_output(cli, path, error));
@@ -214,9 +227,23 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
                                             .id = almi_option_text(cli, "id"),
                                             .time = almi_option_text(cli, "time"),
                                             .value = almi_option_text(cli, "value"),
-                                            .zero_gaps = almi_option_flag(cli, "zero-gaps")},
+                                            .zero_gaps = almi_option_flag(cli, "zero-gaps"),
+                                            .sold_out = almi_option_text(cli, "sold-out"),
+                                            .stock = almi_option_text(cli, "stock")},
                                   .paths = ALM_FORECAST_PATHS_DEFAULT,
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
+    out->regressors = (alm_regressor_options){.in_advance = almi_option_text(cli, "regressors"),
+                                              .observed = almi_option_text(cli, "observed"),
+                                              .future = almi_option_text(cli, "future"),
+                                              .holidays = almi_option_text(cli, "holidays")};
+    if (out->input.sold_out && out->input.stock) {
+        return alm_fail(error, ALM_ERR_USAGE, "--sold-out and --stock say the same thing: keep "
+                        "one of them");
+    }
+    if (out->regressors.future && !out->regressors.in_advance) {
+        return alm_fail(error, ALM_ERR_USAGE, "--future FILE is the plan of --regressors: name its "
+                        "columns");
+    }
     ALM_TRY(check_outputs(cli, error));
     ALM_TRY(read_frequency(cli, frequency, &out->input.frequency, error));
     ALM_TRY(read_count(cli, "horizon", 1, ALM_FORECAST_STEPS_MAX, &out->steps, error));

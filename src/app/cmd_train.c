@@ -10,6 +10,7 @@
 #include "model/statistical/forecaster_kinds.h"
 #include "pipeline/series_forecast.h"
 #include "project/git.h"
+#include "train/global_kind.h"
 #include "train/train.h"
 
 #define SNAPSHOT {"snapshot", "ID", "the snapshot to learn from; its first digits are enough"}
@@ -23,7 +24,7 @@ static const almi_option train_options[] = {
 };
 static const almi_option backtest_options[] = {
     SNAPSHOT,
-    {"beside", "KINDS", "statistical forecasters as further rows, with commas: auto,theta"},
+    {"beside", "KINDS", "further forecasters as rows, with commas: auto,theta,lstm,gbm_local"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -115,15 +116,17 @@ static alm_err refuse_kind(almi_cli *cli, alm_str name, alm_error *error)
 {
     size_t count = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
-    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count);
+    size_t global_count = 0;
+    const alm_global_kind *const *global = alm_global_kinds(&global_count);
+    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count + global_count);
     const char *all = "";
-    for (size_t k = 0; k < count; k++) {
-        names[k] = kinds[k]->name;
+    for (size_t k = 0; k < count + global_count; k++) {
+        names[k] = k < count ? kinds[k]->name : global[k - count]->name;
         all = alm_arena_printf(cli->arena, "%s%s%s", all, k ? ", " : "", names[k]);
     }
     const char *text = alm_arena_copy_text(cli->arena, name.data, name.size);
     return alm_fail(error, ALM_ERR_USAGE, "--beside: there is no '%s'%s; there are %s", text,
-                    almi_suggestion(cli->arena, "", text, names, count), all);
+                    almi_suggestion(cli->arena, "", text, names, count + global_count), all);
 }
 
 static bool is_baseline(alm_str name)
@@ -136,6 +139,18 @@ static bool is_baseline(alm_str name)
     return false;
 }
 
+static const alm_global_kind *global_kind(alm_str name)
+{
+    size_t count = 0;
+    const alm_global_kind *const *kinds = alm_global_kinds(&count);
+    for (size_t k = 0; k < count; k++) {
+        if (alm_str_is(name, kinds[k]->name)) {
+            return kinds[k];
+        }
+    }
+    return NULL;
+}
+
 /* Names with commas between them. */
 static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error *error)
 {
@@ -143,8 +158,17 @@ static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error 
     alm_str rest = alm_str_of(text ? text : "");
     const alm_forecaster_kind **kinds =
         ALM_NEW_ARRAY(cli->arena, const alm_forecaster_kind *, rest.size + 1);
+    const alm_global_kind **global =
+        ALM_NEW_ARRAY(cli->arena, const alm_global_kind *, rest.size + 1);
+    options->beside = kinds;
+    options->global = global;
     while (rest.size > 0) {
         alm_str name = alm_str_split(&rest, ',');
+        global[options->global_count] = global_kind(name);
+        if (global[options->global_count]) {
+            options->global_count++;
+            continue;
+        }
         kinds[options->beside_count] = alm_forecast_kind(name);
         if (!kinds[options->beside_count++]) {
             return refuse_kind(cli, name, error);
@@ -154,7 +178,6 @@ static alm_err read_beside(almi_cli *cli, alm_train_options *options, alm_error 
                             "the table already", ALM_STR_ARG(name));
         }
     }
-    options->beside = kinds;
     return ALM_OK;
 }
 
@@ -195,11 +218,13 @@ const almi_command almi_cmd_backtest = {
     .arguments_max = 1,
     .summary = "score a model on rolling origins, register nothing",
     .text = "The backtest of 'almanac train' alone: each origin sees only what was known then. "
-            "Prints every level beside the baselines and the forecasters of --beside, each fitted "
-            "anew at every origin, and whether the published forecast is better than the best of "
-            "them by more than chance. With --json also every step. Of a signal: the fit and its "
-            "test.",
-    .example = "almanac backtest demand --snapshot 3f9a2c --beside auto,theta",
+            "Prints every level beside the baselines and the forecasters of --beside, and whether "
+            "the published forecast is better than the best of them by more than chance. Those of "
+            "one series alone (auto, theta, ets, ...) are fitted anew at every origin; those that "
+            "learn from all series (lstm, gru, tcn, gbm_global, gbm_local) as often as the model's "
+            "backtest.refit_every says, which takes from seconds to minutes each. With --json also "
+            "every step. Of a signal: the fit and its test.",
+    .example = "almanac backtest demand --snapshot 3f9a2c --beside auto,lstm,gbm_local",
     ALMI_OPTIONS(backtest_options),
     .run = run_backtest,
 };

@@ -71,6 +71,25 @@ static void plan_seasons(alm_forecast_made *made, const alm_forecast_options *op
     memcpy(plan->seasons, options->seasons, sizeof plan->seasons);
 }
 
+/* ---- regressors ---- */
+
+static bool has_regressors(const alm_regressor_options *r)
+{
+    return r->in_advance || r->observed || r->future || r->holidays;
+}
+
+/* What regressors leave of demand is none: it falls below 0. */
+static alm_err check_kind(const alm_forecast_options *options,
+                          const alm_regressor_options *regressors, alm_error *error)
+{
+    if (!regressors || !options->kind || options->kind->traits.support == ALM_SUPPORT_REAL) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "method %s forecasts demand, which is never below 0; "
+                    "what regressors leave may be: take auto, arima, or another method",
+                    options->kind->name);
+}
+
 alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *options,
                                alm_arena *arena, alm_forecast_file *out, alm_error *error)
 {
@@ -82,7 +101,12 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
                  .horizon_asked = options->steps > 0,
                  .zero_gaps = options->input.zero_gaps}};
     alm_forecast_made *made = &file.made;
-    ALM_TRY(alm_long_read(env->fs, &options->input, arena, &made->input, error));
+    alm_long_options input = options->input;
+    alm_regressor_options regressors = options->regressors;
+    regressors.steps = options->steps;
+    input.regressors = has_regressors(&regressors) ? &regressors : NULL;
+    ALM_TRY(check_kind(options, input.regressors, error));
+    ALM_TRY(alm_long_read(env->fs, &input, arena, &made->input, error));
     made->plan = (alm_forecast_plan){
         .kind = options->kind ? options->kind : alm_forecast_automatic(),
         .season = options->season ? options->season : alm_frequency_season(&made->input.frequency),
@@ -95,6 +119,7 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
     memcpy(made->plan.level, options->level, sizeof made->plan.level);
     plan_seasons(made, options);
     ALM_TRY(check_horizon(made, error));
+    ALM_TRY(alm_forecast_check_plans(&made->input, made->name, &made->plan, error));
     ALM_TRY(alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error));
     name_columns(&file, arena);
     *out = file;
@@ -225,6 +250,12 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_i64(json, "gaps", (int64_t)in->facts.gaps);
     alm_json_put_bool(json, "zero_gaps", made->zero_gaps);
     alm_json_put_i64(json, "empty", (int64_t)in->facts.empty);
+    if (in->facts.sold_out.size > 0) {
+        alm_json_put_str(json, "sold_out_column", in->facts.sold_out);
+        alm_json_put_i64(json, "sold_out", (int64_t)in->facts.sold_out_periods);
+        alm_json_put_text(json, "sold_out_as",
+                          made->plan.kind == &alm_count ? "bounds" : "missing");
+    }
     put_time(json, "first", in, in->facts.first);
     put_time(json, "last", in, in->facts.last);
     alm_frequency_code(&in->frequency, text);
@@ -268,6 +299,59 @@ static void put_plan(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_text(json, "intervals", plan->calibrated ? "calibrated" : "model");
     alm_json_put_i64(json, "paths", (int64_t)plan->paths);
     alm_json_put_i64(json, "seed", (int64_t)plan->seed);
+}
+
+/* What is known of regressors; the effects are those of each series. */
+static void put_regressors(alm_json_writer *json, const alm_forecast_made *made)
+{
+    const alm_regressor_table *table = made->input.regressors;
+    if (!table) {
+        return;
+    }
+    alm_json_key(json, "regressors");
+    alm_json_open_array(json);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const alm_regressor_column *column = &table->column[i];
+        alm_json_open_object(json);
+        alm_json_put_str(json, "column", column->name);
+        alm_json_put_text(json, "kind", column->is_holidays   ? "holidays"
+                                        : column->is_category ? "indicators" : "number");
+        alm_json_put_text(json, "known", column->is_observed ? "observed" : "in_advance");
+        alm_json_put_i64(json, "lag", column->is_observed ? (int64_t)table->steps : 0);
+        if (column->is_category && !column->is_holidays) {
+            alm_json_put_str(json, "usual", column->usual);
+        }
+        alm_json_key(json, "names");
+        alm_json_open_array(json);
+        for (size_t k = column->first; k < column->first + column->count; k++) {
+            alm_json_text(json, table->names[k]);
+        }
+        alm_json_close_array(json);
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
+/* A standard error that is not known is null. */
+static void put_effects(alm_json_writer *json, const alm_forecast_made *made, size_t i)
+{
+    const alm_regressor_table *table = made->input.regressors;
+    const alm_effects *effects = &made->set.series[i].effects;
+    if (!table || !made->set.series[i].kind) {
+        return;
+    }
+    alm_json_key(json, "effects");
+    alm_json_open_array(json);
+    for (size_t k = 0; k < effects->count; k++) {
+        const alm_effect *effect = &effects->effect[k];
+        alm_json_open_object(json);
+        alm_json_put_text(json, "name", table->names[k]);
+        alm_json_put_double(json, "coefficient", effect->coefficient);
+        alm_json_put_double(json, "standard_error", effect->deviation);
+        alm_json_put_text(json, "reason", alm_effect_reason_text(effect->reason));
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
 }
 
 static void put_figures(alm_json_writer *json, const char *key, const alm_forecast_score *score)
@@ -359,6 +443,7 @@ static void put_series(alm_json_writer *json, const alm_forecast_file *file, siz
     }
     alm_json_put_text(json, "reason", alm_forecast_reason_text(made->reason));
     put_choice(json, &made->choice);
+    put_effects(json, &file->made, i);
     alm_json_put_text(json, "intervals", alm_forecast_spread_text(made->spread));
     alm_json_put_bool(json, "calibrated", made->calibrated);
     alm_json_put_text(json, "support", alm_support_text(made->support));
@@ -375,6 +460,7 @@ alm_err alm_forecast_file_json(const alm_forecast_file *file, alm_buffer *buffer
     alm_json_open_object(&json);
     put_input(&json, &file->made);
     put_plan(&json, &file->made);
+    put_regressors(&json, &file->made);
     put_check(&json, &file->made);
     alm_json_key(&json, "series");
     alm_json_open_array(&json);

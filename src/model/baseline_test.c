@@ -140,6 +140,8 @@ static void unknown_values_are_skipped(void **state)
     dense[COUNT - 2] = NAN; /* yesterday's phase: the mean of the two weeks before remains */
     forecasts f = forecast(ALM_BASELINE_weekday_mean, dense, COUNT);
     assert_true(fabs(f.mean[5] - (LUMPY[COUNT - 9] + LUMPY[COUNT - 16]) / 2) < 1e-12);
+    f = forecast(ALM_BASELINE_seasonal_naive, dense, COUNT);
+    assert_true(f.mean[5] == LUMPY[COUNT - 9] && f.mean[6] == LUMPY[COUNT - 1]);
 }
 
 static void quantiles_rise_and_are_never_negative(void **state)

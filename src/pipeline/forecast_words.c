@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "pipeline/regressor_words.h"
+
 typedef struct lines {
     const alm_forecast_made *made;
     alm_arena *arena;
@@ -134,6 +136,35 @@ static void put_anchor(lines *l)
     alm_buffer_printf(&l->text, " on %s", DAYS[day]);
 }
 
+/* Of whom it is a bound the method says: no other forecaster knows what to do with one. */
+static void tell_sold_out(lines *l)
+{
+    const alm_long_facts *f = &l->made->input.facts;
+    size_t bounds = 0;
+    for (size_t i = 0; i < l->made->input.count; i++) {
+        bounds += l->made->set.series[i].kind == &alm_count && l->made->input.series[i].least;
+    }
+    put_number(&l->text, f->sold_out_periods, "period");
+    if (l->made->input.count > 1 && f->sold_out_periods > 0) {
+        alm_buffer_text(&l->text, ", in ");
+        alm_forecast_count(&l->text, f->sold_out_series);
+        alm_buffer_text(&l->text, " series,");
+    }
+    alm_buffer_text(&l->text, f->sold_out_periods == 1 ? " was" : " were");
+    alm_buffer_text(&l->text, " sold out, by column ");
+    alm_buffer_visible(&l->text, f->sold_out);
+    if (bounds == f->sold_out_series && bounds > 0) {
+        alm_buffer_text(&l->text, ": what was sold is a lower bound of demand");
+    } else if (bounds > 0) {
+        alm_buffer_text(&l->text, ": a lower bound of demand in ");
+        alm_forecast_count(&l->text, bounds);
+        alm_buffer_text(&l->text, " series, missing in the others");
+    } else if (f->sold_out_periods > 0) {
+        alm_buffer_text(&l->text, ": missing (--method count: lower bounds)");
+    }
+    end(l, "");
+}
+
 static void tell_frequency(lines *l)
 {
     const alm_long_series *in = &l->made->input;
@@ -167,6 +198,9 @@ static void tell_frequency(lines *l)
         alm_buffer_printf(&l->text, " %s no value: missing, not 0",
                           in->facts.empty == 1 ? "has" : "have");
         end(l, "");
+    }
+    if (in->facts.sold_out.size > 0) {
+        tell_sold_out(l);
     }
     if (in->facts.early_series > 0) {
         alm_forecast_count(&l->text, in->facts.early_series);
@@ -339,6 +373,11 @@ static void tell_method(lines *l)
                                                  : " (as asked)");
     end(l, "method");
     tell_several(l);
+    if (l->made->set.common) {
+        alm_buffer_text(&l->text, "parameters in common over all series, and those of each drawn "
+                                  "to them");
+        end(l, "");
+    }
     const alm_choice_facts *choice = &l->made->set.series[0].choice;
     if (l->made->input.count == 1 && choice->count > 0) {
         alm_buffer_text(&l->text, alm_choice_text(choice, l->arena));
@@ -448,6 +487,14 @@ static void tell_intervals(lines *l)
     tell_calibration(l);
 }
 
+static void tell_regressors(lines *l)
+{
+    const char *label = "";
+    for (size_t i = 0; alm_regressor_line(l->made, i, &l->text, &label); i++) {
+        end(l, label);
+    }
+}
+
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
                                alm_forecast_line out[ALM_FORECAST_LINES_MAX])
 {
@@ -458,6 +505,7 @@ size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
     tell_season(&l);
     tell_horizon(&l);
     tell_method(&l);
+    tell_regressors(&l);
     if (made->plan.level_count > 0) {
         tell_intervals(&l);
     }

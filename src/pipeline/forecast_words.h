@@ -22,10 +22,10 @@ typedef struct alm_forecast_line {
     alm_str text;
 } alm_forecast_line;
 
-#define ALM_FORECAST_LINES_MAX 32
+#define ALM_FORECAST_LINES_MAX 48
 
 /* Both in `arena`; how many. First what was read: file, columns, frequency, gaps, season, horizon,
- * method, intervals, and what was not done as asked. */
+ * method, regressors and what they are worth, intervals, and what was not done as asked. */
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
                                alm_forecast_line out[ALM_FORECAST_LINES_MAX]);
 /* Then how good it would have been: accuracy and coverage, or why that cannot be told. */

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "model/statistical/rare/count.h"
+
 static double profile_at(const alm_history_view *view, size_t period)
 {
     return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
@@ -26,6 +28,22 @@ static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request
     return y;
 }
 
+/* A sold-out period tells `count` that demand was no less. */
+static alm_err fit_counts(const alm_kind_request *r, const alm_past *past, alm_arena *scratch,
+                          void **state, alm_error *error)
+{
+    const alm_panel *panel = r->view->panel;
+    double *y = ALM_NEW_ARRAY(scratch, double, past->count);
+    uint8_t *bound = ALM_NEW_ARRAY(scratch, uint8_t, past->count);
+    for (size_t i = 0; i < past->count; i++) {
+        size_t at = r->view->series * panel->periods + r->first + i;
+        bound[i] = panel->state[at] == ALM_PERIOD_STOCKOUT;
+        y[i] = bound[i] ? alm_panel_value(panel, 0, r->view->series, r->first + i) : past->y[i];
+    }
+    alm_count_past counts = {y, past->count, bound};
+    return alm_count_fit(&counts, NULL, scratch, state, error);
+}
+
 static alm_fallback reason_of(alm_err refusal)
 {
     return refusal == ALM_ERR_INCOMPLETE ? ALM_FALLBACK_TOO_SHORT
@@ -44,7 +62,8 @@ alm_fallback alm_kind_forecast(const alm_forecaster_kind *kind, const alm_kind_r
     past.y = values_of(kind, request, end, scratch, &highest);
     void *state = NULL;
     alm_error ignored; /* the reason is told, as a code */
-    alm_err code = kind->fit(&past, scratch, &state, &ignored);
+    alm_err code = kind == &alm_count ? fit_counts(request, &past, scratch, &state, &ignored)
+                                      : kind->fit(&past, scratch, &state, &ignored);
     if (code != ALM_OK) {
         return reason_of(code);
     }

@@ -51,6 +51,9 @@ typedef struct alm_panel {
     size_t static_count;
     const char *const *static_names;
     const double *statics;    /* series_count x static_count; text attributes are encoded */
+    /* series_count x periods, 1: the target is a lower bound of demand. NULL: where the state says
+     * STOCKOUT. Sums have it, as their states do not tell. */
+    const uint8_t *sold_out;
 } alm_panel;
 
 static inline double alm_panel_value(const alm_panel *panel, size_t column, size_t series,
@@ -59,6 +62,13 @@ static inline double alm_panel_value(const alm_panel *panel, size_t column, size
     const alm_panel_column *c = &panel->columns[column];
     size_t row = c->row_of_series ? c->row_of_series[series] : series;
     return c->values[row * c->stride + period];
+}
+
+/* Is what was sold a lower bound of demand, and no error to be measured against it? */
+static inline bool alm_panel_sold_out(const alm_panel *panel, size_t series, size_t period)
+{
+    size_t at = series * panel->periods + period;
+    return panel->sold_out ? panel->sold_out[at] : panel->state[at] == ALM_PERIOD_STOCKOUT;
 }
 
 /* Index of the column with that name, or SIZE_MAX. */

@@ -47,14 +47,10 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
     make_methods(backtest, arena);
 }
 
-void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kinds, size_t count,
-                         alm_pool *pool, alm_arena *arena)
+void almi_backtest_make_tables(alm_backtest *b, size_t rows, alm_arena *arena)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
-    b->beside = (alm_beside){kinds, count, b->season, b->steps, b->panel->delay, b->quantiles,
-                             b->quantile_count, b->seed, pool,
-                             b->steps > STOCK.lead ? &STOCK : NULL};
-    b->methods = ALM_SCORE_COUNT + count;
+    b->methods = ALM_SCORE_COUNT + rows;
     make_methods(b, arena);
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
     for (uint32_t level = 0; level <= h->level_count; level++) {
@@ -66,11 +62,28 @@ void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kind
     }
 }
 
+void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kinds, size_t count,
+                         alm_pool *pool, alm_arena *arena)
+{
+    b->beside = (alm_beside){.kind = kinds,
+                             .count = count,
+                             .season = b->season,
+                             .steps = b->steps,
+                             .delay = b->panel->delay,
+                             .levels = b->quantiles,
+                             .level_count = b->quantile_count,
+                             .seed = b->seed,
+                             .pool = pool,
+                             .stock = b->steps > STOCK.lead ? &STOCK : NULL};
+    almi_backtest_make_tables(b, count, arena);
+}
+
 /* One node at the origin at hand: what is scored, and where the scores go. */
 typedef struct node_case {
     const double *actual;
-    const double *history; /* from the first demand to the newest period published */
-    size_t history_count;
+    alm_beside_history history; /* from the first demand to the newest period published */
+    const double *known;        /* the same, NaN where a period was sold out */
+    size_t censored;            /* periods of the window that were sold out */
     alm_scale scale;
     alm_scores *tables[2]; /* level, class (NULL for aggregates) */
     uint32_t level;
@@ -112,8 +125,8 @@ static void add_baselines(const alm_backtest *b, const node_case *node)
 {
     double *mean = ALM_NEW_ARRAY(node->scratch, double, b->steps);
     double *quantiles = ALM_NEW_ARRAY(node->scratch, double, b->steps * b->quantile_count);
-    alm_baseline_request request = {node->history,    node->history_count, b->season,
-                                    b->steps,         b->quantiles,        b->quantile_count,
+    alm_baseline_request request = {node->known, node->history.count, b->season,
+                                    b->steps,    b->quantiles,        b->quantile_count,
                                     b->panel->delay};
     for (int k = 0; k < ALM_BASELINE_COUNT; k++) {
         alm_baseline_forecast((alm_baseline)k, &request, node->scratch, mean, quantiles);
@@ -146,7 +159,7 @@ static alm_err add_stock_of_paths(const alm_backtest *b, const node_case *node,
 static void add_beside(const alm_backtest *b, const node_case *node,
                        const alm_beside_forecast *forecasts)
 {
-    for (size_t k = 0; k < b->beside.count; k++) {
+    for (size_t k = 0; k < alm_beside_rows(&b->beside); k++) {
         add_point(b, node, ALM_SCORE_COUNT + k, forecasts[k].mean);
         add_quantiles(b, node, ALM_SCORE_COUNT + k, forecasts[k].quantiles);
         add_stock(b, node, ALM_SCORE_COUNT + k, forecasts[k].stock);
@@ -191,20 +204,23 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
     }
 }
 
-/* Demand of periods [0, end) from its first one on. */
-static const double *demand_of(const alm_panel *panel, size_t series, size_t end,
-                               alm_arena *scratch, size_t *count)
+alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t end,
+                                  alm_arena *scratch)
 {
     size_t first = 0;
-    while (first < end && !(alm_panel_value(panel, 0, series, first) > 0)) {
+    while (first < end && (alm_panel_sold_out(panel, series, first) ||
+                           !(alm_panel_value(panel, 0, series, first) > 0))) {
         first++;
     }
     double *y = ALM_NEW_ARRAY(scratch, double, end - first + 1);
+    uint8_t *bound = ALM_NEW_ARRAY(scratch, uint8_t, end - first + 1);
+    bool any = false;
     for (size_t t = first; t < end; t++) {
         y[t - first] = alm_panel_value(panel, 0, series, t);
+        bound[t - first] = alm_panel_sold_out(panel, series, t);
+        any = any || bound[t - first];
     }
-    *count = end - first;
-    return y;
+    return (alm_beside_history){.y = y, .bound = any ? bound : NULL, .count = end - first};
 }
 
 /* What the baselines see was published by the origin, in the vintage of that day; errors are
@@ -213,16 +229,28 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
                          const alm_panel *final, size_t series)
 {
     size_t end = alm_published_end(b->record->origin, b->panel->delay);
-    node->history = demand_of(known, series, end, node->scratch, &node->history_count);
-    size_t count = node->history_count;
-    const double *y = known == final ? node->history
-                                     : demand_of(final, series, end, node->scratch, &count);
-    node->scale = alm_history_error_scale(y, count);
+    node->history = almi_demand_of(known, series, end, node->scratch);
+    node->history.series = (uint64_t)node->level << 32 | node->number;
+    node->known = alm_beside_known(&node->history, node->scratch);
+    alm_beside_history last = node->history;
+    const double *y = node->known;
+    if (known != final) {
+        last = almi_demand_of(final, series, end, node->scratch);
+        y = alm_beside_known(&last, node->scratch);
+    }
+    node->scale = alm_history_error_scale(y, last.count);
+    for (size_t h = 0; h < b->steps; h++) {
+        size_t period = b->record->origin + 1 + h;
+        node->censored += period < final->periods && alm_panel_sold_out(final, series, period);
+    }
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,
                   bool aggregate)
 {
+    for (int t = 0; t < 2 && node->tables[t]; t++) {
+        node->tables[t]->censored += node->censored;
+    }
     add_point(b, node, ALM_SCORE_FINAL, f->mean);
     add_quantiles(b, node, ALM_SCORE_FINAL, f->quantile);
     add_coverage(b, node, f, aggregate);
@@ -297,12 +325,11 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
     for (size_t i = 0; i < count; i++) {
         const alm_forecast *f = &block->forecasts[first + i];
         node[i] = block->aggregates ? aggregate_case(b, f, scratch) : leaf_case(b, f, scratch);
-        history[i] = (alm_beside_history){node[i].history, node[i].history_count,
-                                          (uint64_t)node[i].level << 32 | node[i].number};
+        history[i] = node[i].history;
     }
     alm_beside_forecast *beside =
-        ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * b->beside.count);
-    if (b->beside.count > 0) {
+        ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * alm_beside_rows(&b->beside));
+    if (alm_beside_rows(&b->beside) > 0) {
         ALM_TRY(alm_beside_run(&b->beside, history, count, scratch, beside, error));
     }
     for (size_t i = 0; i < count; i++) {
@@ -316,7 +343,7 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
         score(b, &node[i], &block->forecasts[first + i], block->aggregates);
         score_parts(b, &node[i]);
         ALM_TRY(add_stock_of_paths(b, &node[i], &block->forecasts[first + i], error));
-        add_beside(b, &node[i], beside + i * b->beside.count);
+        add_beside(b, &node[i], beside + i * alm_beside_rows(&b->beside));
     }
     return ALM_OK;
 }
@@ -350,6 +377,9 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
+    if (method >= ALM_SCORE_COUNT + b->beside.count) {
+        return b->global.kind[method - ALM_SCORE_COUNT - b->beside.count]->name;
+    }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
     }
@@ -415,6 +445,15 @@ static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_j
     alm_json_close_array(w);
 }
 
+/* Only where there are any: the report of a project without stock-outs says what it said. */
+static void write_censored(const alm_scores *scores, alm_json_writer *w)
+{
+    if (scores->censored > 0) {
+        alm_json_put_i64(w, "pairs", (int64_t)scores->methods[ALM_SCORE_FINAL].pairs);
+        alm_json_put_i64(w, "censored", (int64_t)scores->censored);
+    }
+}
+
 void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_json_writer *w)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
@@ -427,6 +466,7 @@ void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_jso
         alm_json_put_i64(w, "series", scores->nodes);
         alm_json_put_i64(w, "unscaled",
                          (int64_t)scores->methods[ALM_SCORE_FINAL].unscaled_windows);
+        write_censored(scores, w);
         write_methods(b, scores, w);
         alm_json_close_object(w);
     }
@@ -439,6 +479,7 @@ void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_jso
             alm_json_put_text(w, "class", alm_class_name((alm_class)c));
             alm_json_put_i64(w, "series", b->classes[c].nodes);
             alm_json_put_double(w, "weight", method->weight[c]);
+            write_censored(&b->classes[c], w);
             write_methods(b, &b->classes[c], w);
             alm_json_close_object(w);
         }

@@ -5,10 +5,13 @@
  * aggregate levels on the aggregate itself, which is stronger than adding up series. They see what
  * a run sees: periods up to origin - delay, in the vintages known at the origin, and forecast
  * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
- * are the final ones, the same for every method.
+ * are the final ones, the same for every method. Where a period was sold out, what was sold is a
+ * lower bound and no demand: no score and no scale has it, the baselines do not know it, and the
+ * report says how many there were ("censored", beside the "pairs" that were scored). A forecaster
+ * of the detail that can has it as a bound (beside.h).
  *
- * In detail (alm_backtest_detail): statistical forecasters of the caller's choice as further rows
- * (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
+ * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
+ * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
  * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
  * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
  * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
@@ -21,6 +24,7 @@
 #include "num/scores.h"
 #include "pipeline/pipeline.h"
 #include "train/beside.h"
+#include "train/global_backtest.h"
 #include "train/origin_record.h"
 
 /* Rows of every table: the published forecast, its two parts, the baselines, then what was asked
@@ -33,6 +37,7 @@ typedef struct alm_scores {
     alm_metrics *methods;
     uint64_t *refused; /* windows in which a method of the detail gave way to seasonal naive */
     alm_stock_score *stock; /* methods, in detail */
+    uint64_t censored; /* periods of windows that were sold out: scored by nothing, of no method */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
 } alm_scores;
 
@@ -61,6 +66,7 @@ typedef struct alm_backtest {
     const uint32_t *series_of_leaf;
     const uint32_t *node_of_node;
     alm_beside beside;        /* count 0: none */
+    alm_global_fits global;   /* of the rows behind those of `beside.kind` */
     alm_score_detail *detail; /* by level; NULL: none */
     alm_arena *scratch;
 } alm_backtest;
@@ -73,12 +79,24 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
 void alm_backtest_detail(alm_backtest *backtest, const alm_forecaster_kind *const *kinds,
                          size_t count, alm_pool *pool, alm_arena *arena);
 
+/* After that, before anything is scored: `count` >= 0 global kinds, which stay the caller's, as
+ * rows behind the others. In `arena`; `backtest->global` must be closed then
+ * (alm_global_fits_close). */
+void alm_backtest_global(alm_backtest *backtest, const alm_global_kind *const *kinds, size_t count,
+                         alm_arena *arena);
+
+/* At each scored origin, before it is scored, with what `backtest->record` and `known` say: what
+ * the global kinds see there. With `refit` they learn anew from it; else the fit at hand is used,
+ * and there must be one. Nothing without global kinds. */
+ALM_NODISCARD alm_err alm_backtest_global_at(alm_backtest *backtest, const alm_env *env,
+                                             bool refit, alm_error *error);
+
 /* A sink for alm_pipeline_run at the origin of `backtest->record`. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
- * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series and
- * "verdicts": [...] of the levels. */
+ * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series, "global": [...] with the
+ * fits of the global kinds, where there are any, and "verdicts": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
 
@@ -92,6 +110,13 @@ typedef struct almi_window {
     const double *actual, *forecast;
     alm_scale scale;
 } almi_window;
+
+/* backtest.c, for global_backtest.c: demand of periods [0, end) from its first one on. Sales of a
+ * period that was sold out are a lower bound: flagged, and not known to what knows no bounds. */
+alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t end,
+                                  alm_arena *scratch);
+/* Tables for so many rows more. */
+void almi_backtest_make_tables(alm_backtest *backtest, size_t rows, alm_arena *arena);
 
 void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
 void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);

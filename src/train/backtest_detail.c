@@ -98,9 +98,29 @@ static void write_verdict(const alm_backtest *b, uint32_t level, alm_json_writer
     alm_arena_destroy(arena);
 }
 
+/* How often each learned, and why the last time it could not. */
+static void write_global(const alm_backtest *b, alm_json_writer *w)
+{
+    alm_json_key(w, "global");
+    alm_json_open_array(w);
+    for (size_t k = 0; k < b->global.count; k++) {
+        alm_json_open_object(w);
+        alm_json_put_text(w, "method", b->global.kind[k]->name);
+        alm_json_put_i64(w, "fits", (int64_t)b->global.fits[k]);
+        if (b->global.reason[k]) {
+            alm_json_put_text(w, "reason", b->global.reason[k]);
+        }
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+}
+
 void almi_detail_write(const alm_backtest *b, alm_json_writer *w)
 {
     write_steps(b, w);
+    if (b->global.count > 0) {
+        write_global(b, w);
+    }
     alm_json_key(w, "verdicts");
     alm_json_open_array(w);
     for (uint32_t level = 0; level <= b->panel->hierarchy->level_count; level++) {

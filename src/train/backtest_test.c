@@ -104,7 +104,10 @@ typedef struct scored {
     alm_panel_source *past;
     const alm_forecaster_kind *const *beside; /* NULL: not in detail */
     size_t beside_count;
+    bool sold_out; /* see sell_out_some */
 } scored;
+
+static void sell_out_some(fixture *f, scored *s);
 
 static void number_nodes(scored *s, fixture *f)
 {
@@ -125,6 +128,9 @@ static void number_nodes(scored *s, fixture *f)
 static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
 {
     training_open(f, NULL, 16, &s->c);
+    if (s->sold_out) {
+        sell_out_some(f, s);
+    }
     s->method = synthetic_method(20);
     s->record = record_of(f, &s->c, &s->method);
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = fixture_date(AFTER_ORIGIN),
@@ -239,7 +245,7 @@ static void levels_and_classes_agree(void **state)
     training_close(&s.c);
 }
 
-/* ---- in detail ---- */
+/* ---- sold out ---- */
 
 static const alm_forecaster_kind *const BESIDE[] = {&alm_theta_dynamic_optimised, &alm_drift};
 
@@ -254,6 +260,78 @@ static alm_str report_of(fixture *f, const scored *s)
     alm_buffer_deinit(&text);
     return out;
 }
+
+enum { SOLD_OUT = 5, ABSURD = 1000000 }; /* a series that sells on most days */
+
+static void sell_out(scored *s, size_t series, size_t period)
+{
+    alm_panel *block = &s->c.panel.blocks[series / 16];
+    size_t at = series % 16 * block->periods + period;
+    ((uint8_t *)block->state)[at] = ALM_PERIOD_STOCKOUT;
+    ((double *)block->columns[0].values)[at] = ABSURD;
+}
+
+/* Sales of three periods and of the total's are lower bounds, so large that whoever takes one of
+ * them for demand is far off. */
+static void sell_out_some(fixture *f, scored *s)
+{
+    sell_out(s, SOLD_OUT, ORIGIN - 7); /* the seasonal naive forecast of step 7 but for the mark */
+    sell_out(s, SOLD_OUT, ORIGIN - 1);
+    sell_out(s, SOLD_OUT, ORIGIN + 2);
+    size_t cells = s->c.panel.aggregates->series_count * SYNTHETIC_DAYS;
+    uint8_t *sold_out = ALM_NEW_ARRAY(f->arena, uint8_t, cells);
+    alm_panel *sums = ALM_NEW(f->arena, alm_panel);
+    *sums = *s->c.panel.aggregates;
+    sums->sold_out = sold_out;
+    s->c.panel.aggregates = sums;
+    sold_out[ORIGIN + 4] = 1;
+    sold_out[ORIGIN - 2] = 1;
+    ((double *)sums->columns[0].values)[ORIGIN + 4] = ABSURD;
+}
+
+static void what_was_sold_out_is_not_scored(void **state)
+{
+    fixture *f = *state;
+    scored plain = {.beside = BESIDE, .beside_count = 2};
+    scored s = {.beside = BESIDE, .beside_count = 2, .sold_out = true};
+    kept_forecasts k;
+    score_origin(f, &plain, &k);
+    training_case first = plain.c;
+    score_origin(f, &s, &k);
+    for (int level = 0; level < 2; level++) {
+        const alm_scores *a = &plain.backtest.levels[level];
+        const alm_scores *b = &s.backtest.levels[level];
+        assert_int_equal(a->censored, 0);
+        assert_int_equal(b->censored, 1);
+        assert_int_equal(b->spread.pit_count, a->spread.pit_count - 1);
+        for (size_t method = 0; method < s.backtest.methods; method++) {
+            const alm_metrics *m = &b->methods[method];
+            assert_int_equal(m->pairs, a->methods[method].pairs - (a->methods[method].pairs > 0));
+            assert_int_equal(m->pinball_pairs, a->methods[method].pinball_pairs -
+                                                   (a->methods[method].pinball_pairs > 0));
+            /* One absurd value in a history, a scale or an outcome would be more than that: the
+             * mean of a series moves by 1e4, what 38 series sell in a window is some 1e3. */
+            assert_true(!(m->absolute > 2 * a->methods[method].absolute + 50));
+            double ratio = alm_metrics_rmsse(m) / alm_metrics_rmsse(&a->methods[method]);
+            assert_true(m->pairs == 0 || (ratio > .5 && ratio < 2));
+        }
+    }
+    const alm_metrics *a = &plain.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    const alm_metrics *b = &s.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    int units = synthetic_units(SOLD_OUT, ORIGIN + 2);
+    double error = k.list[SOLD_OUT - 1].f.mean[1] - (units > 0 ? units : 0);
+    assert_true(fabs(a->absolute - b->absolute - fabs(error)) < 1e-9); /* sums in another order */
+    alm_str text = report_of(f, &s);
+    assert_non_null(strstr(text.data, "\"pairs\":531,\"censored\":1,"));
+    text = report_of(f, &plain);
+    assert_null(strstr(text.data, "censored"));
+    alm_panel_source_close(plain.past);
+    alm_panel_source_close(s.past);
+    training_close(&first);
+    training_close(&s.c);
+}
+
+/* ---- in detail ---- */
 
 /* What stands beside is the forecaster of the history that the baselines see, never below 0; who
  * cannot be fitted is the seasonal naive, and is counted. */
@@ -365,6 +443,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(scores_are_of_what_was_published, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_was_sold_out_is_not_scored, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,
                                         fixture_teardown),

@@ -17,10 +17,11 @@ static void add(alm_kind_candidates *c, alm_class class_of_series, const alm_for
     c->room = c->room > c->count[class_of_series] ? c->room : c->count[class_of_series];
 }
 
-static void add_usual(alm_kind_candidates *c, alm_class class_of_series, alm_demand_class demand)
+static void add_usual(alm_kind_candidates *c, alm_class class_of_series, alm_demand_class demand,
+                      size_t season)
 {
     size_t count = 0;
-    const alm_forecaster_kind *const *usual = alm_demand_candidates(demand, &count);
+    const alm_forecaster_kind *const *usual = alm_demand_candidates(demand, season, &count);
     add(c, class_of_series, NULL);
     for (size_t k = 0; k < count; k++) {
         add(c, class_of_series, usual[k]);
@@ -55,7 +56,8 @@ alm_kind_candidates alm_kind_candidates_of(const alm_model_spec *model)
         if (classes[i].names->count > 0) {
             add_names(&out, classes[i].class_of_series, classes[i].names);
         } else {
-            add_usual(&out, classes[i].class_of_series, classes[i].demand);
+            add_usual(&out, classes[i].class_of_series, classes[i].demand,
+                      (size_t)model->season);
         }
     }
     return out;

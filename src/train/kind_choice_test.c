@@ -176,10 +176,10 @@ static void usual_candidates_begin_with_the_level(void **state)
 {
     (void)state;
     static const alm_str NAMES[] = {{"tsb", 3}, {"level", 5}};
-    alm_model_spec model = {.has_kinds = true, .kinds.lumpy = {NAMES, 2}};
+    alm_model_spec model = {.has_kinds = true, .season = 7, .kinds.lumpy = {NAMES, 2}};
     alm_kind_candidates c = alm_kind_candidates_of(&model);
     size_t count = 0;
-    const alm_forecaster_kind *const *usual = alm_demand_candidates(ALM_DEMAND_smooth, &count);
+    const alm_forecaster_kind *const *usual = alm_demand_candidates(ALM_DEMAND_smooth, 7, &count);
     assert_true(c.given);
     assert_int_equal(c.count[ALM_CLASS_smooth], count + 1);
     assert_int_equal(c.count[ALM_CLASS_aggregate], count + 1);
@@ -206,7 +206,7 @@ static void the_page_lists_them(void **state)
     assert_int_equal(alm_fs_real_create(&real, &error), ALM_OK);
     assert_int_equal(alm_fs_read_all(real, "docs/statistical-models.md", 1 << 20, m->arena, &page,
                                      &error), ALM_OK);
-    alm_model_spec model = {.has_kinds = true};
+    alm_model_spec model = {.has_kinds = true, .season = 7};
     alm_kind_candidates c = alm_kind_candidates_of(&model);
     for (int i = 0; i < ALM_CLASS_COUNT; i++) {
         const char *row = alm_arena_printf(m->arena, "| %s |", alm_class_name((alm_class)i));

@@ -28,6 +28,7 @@ static void actual_of(const alm_panel *panel, size_t series, const alm_origin_re
         uint8_t state = known ? panel->state[series * panel->periods + period] : 0;
         bool counts = state == ALM_PERIOD_OBSERVED || state == ALM_PERIOD_ZERO ||
                       state == ALM_PERIOD_CLOSED;
+        counts = counts && !alm_panel_sold_out(panel, series, period);
         out[h] = counts ? alm_panel_value(panel, 0, series, period) : NAN;
     }
 }
@@ -42,12 +43,15 @@ static double squared_scale(const alm_panel *panel, size_t series, size_t end, a
 {
     size_t first = 0;
     while (first < end && !(alm_period_usable(panel, series, first) &&
+                            !alm_panel_sold_out(panel, series, first) &&
                             alm_panel_value(panel, 0, series, first) > 0)) {
         first++;
     }
     double *y = ALM_NEW_ARRAY(scratch, double, end - first);
     for (size_t t = first; t < end; t++) {
-        y[t - first] = alm_panel_value(panel, 0, series, t);
+        y[t - first] = alm_panel_sold_out(panel, series, t)
+                           ? (double)NAN
+                           : alm_panel_value(panel, 0, series, t);
     }
     return alm_history_error_scale(y, end - first).squared;
 }

@@ -24,7 +24,8 @@ typedef struct alm_origin_record {
     double *forest;          /* series x steps, 0 without a forest */
     alm_forest_marginal *marginals; /* series; NULL without quantile forests */
     double *statistical;     /* series x steps */
-    double *actual;          /* series x steps, NaN when not known */
+    double *actual;          /* series x steps, NaN when not known, or sold out: a sale that is a
+                              * lower bound is nothing to measure errors against */
     double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant; over periods
                               * published at the origin */
     uint8_t *closed;         /* steps, as known at the origin */

@@ -226,6 +226,7 @@ alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_aren
     }
     almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
+    alm_global_fits_close(&t.backtest.global);
     alm_feature_plan_destroy(t.plan);
     alm_origin_panels_close(&t.origins);
     alm_training_panel_deinit(&t.panel);

@@ -27,6 +27,8 @@ typedef struct alm_train_options {
     bool backtest_only;      /* evaluate, in detail (backtest.h), register nothing */
     const alm_forecaster_kind *const *beside; /* with backtest_only: further rows */
     size_t beside_count;
+    const struct alm_global_kind *const *global; /* global_kind.h, likewise; rows behind those */
+    size_t global_count;
     bool unregistered;       /* make the bundle but no release: for rebuilding one */
     alm_str who;
     alm_str why;

@@ -227,11 +227,19 @@ static alm_err choose_at(almi_training *t, size_t number, almi_chosen *chosen, a
     return ALM_OK;
 }
 
+/* Global forecasters keep a fit for `refit_every` scored origins, as the forests do. */
+static bool is_refit(const almi_training *t, size_t number)
+{
+    return (t->grid.scored - 1 - number) % (size_t)t->model->backtest.refit_every == 0;
+}
+
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
     almi_chosen chosen = {.method = t->method};
     const alm_origin_record *record = &t->records[number];
     ALM_TRY(choose_at(t, number, &chosen, error));
+    t->backtest.record = record;
+    ALM_TRY(alm_backtest_global_at(&t->backtest, t->env, is_refit(t, number), error));
     alm_bundle *bundle = NULL;
     ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &chosen, &bundle, error));
     alm_panel_source *source = NULL;
@@ -263,6 +271,7 @@ alm_err almi_training_backtest(almi_training *t, alm_error *error)
     if (t->options->backtest_only) {
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
+        alm_backtest_global(&t->backtest, t->options->global, t->options->global_count, t->arena);
     }
     for (size_t done = 0; done < t->grid.scored; done++) {
         ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));

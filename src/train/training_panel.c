@@ -29,6 +29,56 @@ static alm_err read_blocks(const alm_env *env, alm_panel_source *source,
     return ALM_OK;
 }
 
+/* ---- sums that are lower bounds ---- */
+
+typedef struct sellers { /* series of a node that could sell on a day, and those that ran out */
+    uint32_t all, out;
+} sellers;
+
+/* False: nothing is sold out anywhere. */
+static bool count_sellers(const alm_training_panel *panel, sellers *of_node)
+{
+    const alm_hierarchy *h = panel->hierarchy;
+    size_t periods = panel->blocks[0].periods;
+    bool any = false;
+    for (size_t i = 0; i < panel->series_count; i++) {
+        const alm_panel *block = &panel->blocks[i / panel->block_series];
+        const uint8_t *state = block->state + i % panel->block_series * periods;
+        for (size_t at = 0; at < h->level_count * periods; at++) {
+            size_t t = at % periods;
+            size_t node = h->node_of_leaf[i * h->level_count + at / periods];
+            bool out = state[t] == ALM_PERIOD_STOCKOUT;
+            of_node[node * periods + t].out += out;
+            of_node[node * periods + t].all +=
+                out || state[t] == ALM_PERIOD_OBSERVED || state[t] == ALM_PERIOD_ZERO;
+            any = any || out;
+        }
+    }
+    return any;
+}
+
+static alm_err mark_sums(alm_training_panel *panel, alm_error *error)
+{
+    size_t cells = panel->aggregates->series_count * panel->blocks[0].periods;
+    void *memory = NULL;
+    alm_arena *scratch = alm_arena_create(0);
+    alm_err code = alm_arena_try_alloc(scratch, cells * sizeof(sellers), &memory, error);
+    sellers *of_node = memory;
+    if (code == ALM_OK && count_sellers(panel, of_node)) {
+        code = alm_arena_try_alloc(panel->arena, cells, &memory, error);
+        uint8_t *sold_out = memory;
+        for (size_t at = 0; code == ALM_OK && at < cells; at++) {
+            sold_out[at] = of_node[at].out * ALM_SOLD_OUT_ONE_IN > of_node[at].all;
+        }
+        alm_panel *sums = ALM_NEW(panel->arena, alm_panel);
+        *sums = *panel->aggregates;
+        sums->sold_out = sold_out;
+        panel->aggregates = sums;
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
 alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, size_t delay,
                                 alm_training_panel *out, alm_error *error)
 {
@@ -42,6 +92,9 @@ alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, si
     alm_err code = panel.series_count ? read_blocks(env, source, &panel, error)
                                       : alm_fail(error, ALM_ERR_INVALID, "the snapshot has no "
                                                  "series to train on");
+    if (code == ALM_OK) {
+        code = mark_sums(&panel, error);
+    }
     if (code != ALM_OK) {
         alm_arena_destroy(panel.arena);
         return code;

@@ -83,9 +83,12 @@ static alm_err check_spec(const alm_network *network, const alm_network_fit_spec
     return ALM_OK;
 }
 
-static bool is_target(const alm_network *network, double y)
+static bool is_target(const alm_network *network, const alm_network_data *data, double y)
 {
     bool of_classes = network->spec.head == ALM_HEAD_CLASSES;
+    if (data->is_partial && network->spec.head == ALM_HEAD_VALUES && isnan(y)) {
+        return true;
+    }
     return of_classes ? y >= 0 && y < (double)network->spec.output_count && y == floor(y)
                       : isfinite((float)y);
 }
@@ -110,7 +113,7 @@ static alm_err check_data(const alm_network *network, const alm_network_data *da
             }
         }
         for (size_t k = 0; k < targets; k++) {
-            if (!is_target(network, data->target[i * targets + k])) {
+            if (!is_target(network, data, data->target[i * targets + k])) {
                 return alm_fail(error, ALM_ERR_INVALID, "%s window %zu has the target %g", what,
                                 i + 1, data->target[i * targets + k]);
             }
@@ -152,7 +155,7 @@ static double loss_of(const fitting *f, const float *raw, const double *y, doubl
     }
     for (size_t k = 0; k < spec->output_count; k++) {
         if (spec->head == ALM_HEAD_VALUES) {
-            double gap = (double)raw[k] - (double)(float)y[k];
+            double gap = isnan(y[k]) ? 0 : (double)raw[k] - (double)(float)y[k];
             loss += gap * gap / 2;
             error[k] = (float)gap;
         } else {

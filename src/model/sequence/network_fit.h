@@ -21,6 +21,8 @@ typedef struct alm_network_data {
     const double *windows; /* count x steps x features, finite */
     const double *target;  /* count x output_count for VALUES, else count */
     const double *weight;  /* count, >= 0; NULL: all 1 */
+    bool is_partial;       /* VALUES: a target that is NaN is not known and has no loss; else it is
+                            * refused */
 } alm_network_data;
 
 typedef struct alm_network_fit_spec {

@@ -54,7 +54,8 @@ static sample sample_of(alm_network_head head, size_t count, uint64_t seed)
                                                      : late < -0.5 ? 0 : late < 0.5 ? 1 : 2;
         }
     }
-    s.data = (alm_network_data){count, CASE_STEPS, s.windows, s.target, s.weight};
+    s.data = (alm_network_data){.count = count, .steps = CASE_STEPS, .windows = s.windows,
+                                .target = s.target, .weight = s.weight};
     return s;
 }
 

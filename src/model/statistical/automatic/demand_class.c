@@ -2,11 +2,19 @@
 
 #include <math.h>
 
+#include "model/statistical/arima/arima.h"
+#include "model/statistical/automatic/apart.h"
+#include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/mstl.h"
 #include "model/statistical/rare/adida.h"
 #include "model/statistical/rare/count.h"
 #include "model/statistical/rare/croston.h"
+#include "model/statistical/seasonal.h"
+#include "model/statistical/smoothing/ces.h"
 #include "model/statistical/smoothing/ets.h"
 #include "model/statistical/smoothing/theta.h"
+
+#define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
 
 const char *alm_demand_class_name(alm_demand_class class_of_demand)
 {
@@ -71,18 +79,36 @@ bool alm_demand_is_fast(const alm_demand_shape *shape, double lead_periods)
     return shape->mean * lead_periods >= ALM_DEMAND_FAST_UNITS;
 }
 
-const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
-                                                        size_t *count)
+alm_demand_class alm_demand_class_of_past(const alm_past *past)
 {
-    static const alm_forecaster_kind *const LIST[ALM_DEMAND_CLASS_COUNT][4] = {
-        [ALM_DEMAND_smooth] = {&alm_theta_dynamic_optimised, &alm_ets, &alm_count,
-                               &alm_seasonal_naive},
-        [ALM_DEMAND_erratic] = {&alm_count, &alm_theta_dynamic_optimised, &alm_sba, &alm_ets},
-        [ALM_DEMAND_intermittent] = {&alm_count, &alm_sba, &alm_tsb, &alm_adida},
-        [ALM_DEMAND_lumpy] = {&alm_count, &alm_sba, &alm_tsb, &alm_imapa},
-        [ALM_DEMAND_none] = {&alm_count, &alm_mean_of_all, NULL, NULL},
-    };
+    alm_demand_shape shape = alm_demand_shape_of(past->y, past->count);
+    bool is_regular = shape.demands > 0 && shape.interval >= ALM_DEMAND_INTERVAL_CUT &&
+                      alm_is_seasonal(past, CYCLES_TESTED);
+    for (size_t t = 0; t < past->count && !is_regular; t++) {
+        is_regular = past->y[t] < 0;
+    }
+    if (!is_regular) {
+        return shape.class_of_demand;
+    }
+    return shape.demands > 0 ? alm_demand_class_of(1, shape.squared_cv) : ALM_DEMAND_smooth;
+}
+
+const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
+                                                        size_t season, size_t *count)
+{
+    static const alm_forecaster_kind *const REGULAR[] = {
+        &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima};
+    static const alm_forecaster_kind *const LONG_SEASON[] = {
+        &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima_apart};
+    static const alm_forecaster_kind *const RARE[] = {
+        &alm_imapa, &alm_tsb_optimised, &alm_window_mean, &alm_count, &alm_ses};
+    static const alm_forecaster_kind *const NONE[] = {&alm_mean_of_all, &alm_count};
     alm_assert((unsigned)class_of_demand < ALM_DEMAND_CLASS_COUNT);
-    *count = class_of_demand == ALM_DEMAND_none ? 2 : 4;
-    return LIST[class_of_demand];
+    *count = class_of_demand == ALM_DEMAND_none ? 2 : ALM_DEMAND_CANDIDATES_MAX;
+    switch (class_of_demand) {
+    case ALM_DEMAND_none: return NONE;
+    case ALM_DEMAND_intermittent:
+    case ALM_DEMAND_lumpy: return RARE;
+    default: return season > ALM_ETS_SEASON_MAX ? LONG_SEASON : REGULAR;
+    }
 }

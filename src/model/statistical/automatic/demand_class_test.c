@@ -69,7 +69,7 @@ static void candidates_take_the_pasts_of_their_class(void **unused)
         alm_past past = {PASTS[c], 12, 1};
         size_t count = 0;
         const alm_forecaster_kind *const *list =
-            alm_demand_candidates((alm_demand_class)c, &count);
+            alm_demand_candidates((alm_demand_class)c, 1, &count);
         assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
         assert_true(count >= 2);
         for (size_t i = 0; i < count; i++) {
@@ -83,6 +83,22 @@ static void candidates_take_the_pasts_of_their_class(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* A season tells when there is demand, and what falls below 0 is none. */
+static void a_past_with_a_season_is_not_rare(void **unused)
+{
+    (void)unused;
+    double winter[48], returns[] = {0, 0, -3, 0, 0, 5, 0, 0, -1, 0};
+    for (size_t t = 0; t < 48; t++) {
+        winter[t] = t % 12 < 4 ? (double)(20 + t % 3) : 0;
+    }
+    assert_int_equal(alm_demand_shape_of(winter, 48).class_of_demand, ALM_DEMAND_intermittent);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){winter, 48, 12}), ALM_DEMAND_smooth);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){winter, 48, 1}),
+                     ALM_DEMAND_intermittent);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){returns, 10, 1}), ALM_DEMAND_smooth);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){returns, 2, 1}), ALM_DEMAND_none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +106,7 @@ int main(void)
         cmocka_unit_test(the_shape_of_a_past),
         cmocka_unit_test(one_demand_none_and_huge_ones),
         cmocka_unit_test(candidates_take_the_pasts_of_their_class),
+        cmocka_unit_test(a_past_with_a_season_is_not_rare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

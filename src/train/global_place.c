@@ -1,0 +1,149 @@
+#include "train/global_place.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+
+#define ALL_WEIGHT 14.0
+#define PHASE_SHRINK 2.0
+#define VALUE_MAX 1e290 /* sums of squares of what is divided by the scale stay finite below it */
+
+alm_err alm_global_split_of(const alm_global_past *past, alm_global_split *out, alm_error *error)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < past->count; i++) {
+        longest = past->histories[i].count > longest ? past->histories[i].count : longest;
+    }
+    size_t reach = past->delay + past->steps;
+    if (longest < 3 * reach) {
+        return alm_fail(error, ALM_ERR_INCOMPLETE, "the longest history has %zu periods, a global "
+                        "forecaster learns from three horizons, %zu: a longer snapshot or a "
+                        "shorter horizon is needed", longest, 3 * reach);
+    }
+    size_t spare = longest - 3 * reach + 1;
+    size_t ends = spare < ALM_GLOBAL_HELD_ENDS ? spare : ALM_GLOBAL_HELD_ENDS;
+    size_t last = past->end - reach;
+    *out = (alm_global_split){.held = last - (ends - 1) + past->delay,
+                              .held_first = last - (ends - 1),
+                              .held_last = last};
+    return ALM_OK;
+}
+
+/* Places of a history that end in [first, last]: their number, and the first one's values. */
+static size_t places_of(const alm_global_past *past, size_t history, size_t first, size_t last,
+                        size_t *seen)
+{
+    size_t begin = alm_global_begin(past, past->histories[history].count);
+    size_t from = first > begin ? first : begin + 1;
+    *seen = from - begin;
+    return past->histories[history].count > 0 && last >= from ? last - from + 1 : 0;
+}
+
+alm_global_place *alm_global_places(const alm_global_past *past, size_t first, size_t last,
+                                    size_t most, alm_arena *arena, size_t *count)
+{
+    size_t all = 0;
+    size_t seen = 0;
+    for (size_t i = 0; i < past->count; i++) {
+        all += places_of(past, i, first, last, &seen);
+    }
+    size_t taken = all < most ? all : most;
+    alm_global_place *out = ALM_NEW_ARRAY(arena, alm_global_place, taken);
+    size_t history = 0;
+    size_t before = 0; /* places of earlier histories */
+    size_t own = past->count ? places_of(past, 0, first, last, &seen) : 0;
+    for (size_t k = 0; k < taken; k++) {
+        size_t part = all * k / taken;
+        size_t wide = all * (k + 1) / taken - part;
+        size_t at = part + alm_rng_u64(past->seed, ALM_RNG_GLOBAL_PLACE, last, k) % wide;
+        while (at >= before + own) {
+            before += own;
+            own = places_of(past, ++history, first, last, &seen);
+        }
+        out[k] = (alm_global_place){(uint32_t)history, (uint32_t)(seen + (at - before))};
+    }
+    *count = taken;
+    return out;
+}
+
+double *alm_global_values(const alm_global_past *past, const alm_beside_history *history,
+                          alm_arena *arena)
+{
+    double *y = ALM_NEW_ARRAY(arena, double, history->count);
+    size_t begin = alm_global_begin(past, history->count);
+    for (size_t t = 0; t < history->count; t++) {
+        y[t] = past->closed[begin + t] ? (double)NAN : history->y[t];
+    }
+    return y;
+}
+
+bool alm_global_size_of(const double *y, size_t seen, alm_global_size *out)
+{
+    double recent = 0, all = 0, squares = 0;
+    size_t recent_count = 0, count = 0;
+    for (size_t t = seen; t-- > 0;) {
+        if (isnan(y[t])) {
+            continue;
+        }
+        if (!(fabs(y[t]) < VALUE_MAX)) {
+            return false;
+        }
+        count++;
+        all += fabs(y[t]);
+        if (count <= ALM_GLOBAL_RECENT) {
+            recent_count = count;
+            recent = all;
+        }
+    }
+    if (!(all > 0)) {
+        return false;
+    }
+    double mean = all / (double)count;
+    double scale = (recent + ALL_WEIGHT * mean) / ((double)recent_count + ALL_WEIGHT);
+    size_t used = 0;
+    for (size_t t = seen; t-- > 0 && used < recent_count;) {
+        double gap = y[t] / scale - 1;
+        squares += isnan(gap) ? 0 : gap * gap;
+        used += !isnan(gap);
+    }
+    *out = (alm_global_size){scale, mean / scale, sqrt(squares / (double)recent_count)};
+    return scale > 0 && isfinite(scale) && isfinite(out->spread);
+}
+
+static double recent_mean(const double *y, size_t seen, double scale)
+{
+    double sum = 0;
+    size_t used = 0;
+    for (size_t t = seen; t-- > 0 && used < ALM_GLOBAL_RECENT;) {
+        sum += isnan(y[t]) ? 0 : y[t] / scale;
+        used += !isnan(y[t]);
+    }
+    return sum / (double)used;
+}
+
+void alm_global_phase_means(const alm_global_past *past, const double *y, size_t seen,
+                            const alm_global_size *size, double *out)
+{
+    double level = recent_mean(y, seen, size->scale);
+    for (size_t h = 0; h < past->steps; h++) {
+        double sum = PHASE_SHRINK * level;
+        double weight = PHASE_SHRINK;
+        size_t ahead = past->delay + h + 1; /* periods from the newest value on */
+        size_t back = past->season - 1 - (ahead - 1) % past->season; /* to its phase */
+        for (size_t cycle = 0; cycle < ALM_GLOBAL_CYCLES && back < seen;
+             cycle++, back += past->season) {
+            double value = y[seen - 1 - back];
+            sum += isnan(value) ? 0 : value / size->scale;
+            weight += !isnan(value);
+        }
+        out[h] = sum / weight;
+    }
+}
+
+double alm_global_target(const alm_global_past *past, const double *y, size_t count,
+                         const alm_global_place *place, size_t h, size_t before)
+{
+    size_t at = place->seen + past->delay + h;
+    size_t begin = alm_global_begin(past, count);
+    return at < count && begin + at < before ? y[at] : (double)NAN;
+}
