@@ -32,7 +32,8 @@ check: build
 	tools/tidy
 	tools/check_floors
 	cd build/release && $(CTEST) -LE 'determinism|interop' \
-	  -E 'predictions_crash|network_fit|vintage|source_parquet|catboost_import|strict_conf'
+	  -E 'predictions_crash|backtest_resume|network_fit|vintage|source_parquet|catboost_import|'\
+	'strict_conf'
 
 check-full: check test
 	for preset in asan-ubsan tsan hostile; do \

@@ -34,7 +34,9 @@ static const almi_option options[] = {
     {"level", "LIST", "intervals in percent (default: 80,95)"},
     {"intervals", "KIND", "calibrated: as wide as errors at earlier origins say; model: as the "
                           "method has them (default: calibrated)"},
-    {"method", "NAME", "auto, or one forecaster for all series (default: auto)"},
+    {"method", "NAME", "auto; best, weighted, median: of candidates by class of demand; learned: "
+                       "weighted as 100 series and more teach; or one forecaster for all series "
+                       "(default: auto)"},
     {"paths", "N", "sample paths that intervals come from; 0: Normal, quicker (default: 500)"},
     {"seed", "N", "of the paths (default: 1)"},
     {"check", "N", "earlier origins that the method is tried on; 0: none (default: 4)"},
@@ -155,20 +157,21 @@ static alm_err read_method(almi_cli *cli, const alm_forecaster_kind **out, alm_e
     if (!name || strcmp(name, "auto") == 0) {
         return ALM_OK;
     }
-    *out = alm_forecast_kind(alm_str_of(name));
+    *out = strcmp(name, alm_learned.name) == 0 ? &alm_learned
+                                               : alm_forecast_kind(alm_str_of(name));
     if (*out) {
         return ALM_OK;
     }
     size_t count = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
-    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count);
+    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count + 1);
     alm_buffer list = {0};
-    for (size_t i = 0; i < count; i++) {
-        names[i] = kinds[i]->name;
+    for (size_t i = 0; i <= count; i++) {
+        names[i] = i < count ? kinds[i]->name : alm_learned.name;
         alm_buffer_printf(&list, "%s%s", i ? ", " : "", names[i]);
     }
     alm_err code = alm_fail(error, ALM_ERR_USAGE, "--method: there is no '%s'%s; there are %s",
-                            name, almi_suggestion(cli->arena, "", name, names, count),
+                            name, almi_suggestion(cli->arena, "", name, names, count + 1),
                             list.data ? list.data : "");
     alm_buffer_deinit(&list);
     return code;
@@ -388,12 +391,20 @@ const almi_command almi_cmd_forecast = {
             "and the share of values that the intervals held are always told. A series that the "
             "method refuses is forecast by a simpler one, with the reason: 'fitted', 'too_short', "
             "'unsuited', 'numeric'; one without any value has no forecast ('no_values').\n"
+            "Columns that explain the value: --regressors names those that are known in advance, "
+            "whose plan for the periods to come stands in rows behind the last value of a series, "
+            "with an empty value, or in --future FILE; --observed those that are not, of which a "
+            "period sees the value a horizon before; texts become indicators. What each is worth "
+            "is told, with its standard error: regression with ARIMA errors, and what it leaves is "
+            "forecast by the method; --method arima has them in its likelihood. A plan that lacks "
+            "a period is refused.\n"
             "Columns of --output: unique_id, ds, 'forecast' (or the name that --method gives), and "
             "'-lo-95', '-lo-80', '-hi-80', '-hi-95' behind that name. No result depends on "
             "--threads, and the same file, options and seed give the same bytes.",
     .example = "almanac forecast sales.csv\n"
                "almanac forecast sales.csv.gz --horizon 28 --output forecasts.parquet\n"
                "almanac forecast sales.csv --id store,item --time week --html out.html\n"
+               "almanac forecast sales.csv --regressors price,promotion --future plan.csv\n"
                "almanac forecast sales.csv --method theta --level 50,90 --output - | head",
     ALMI_OPTIONS(options),
     .run = run,

@@ -103,23 +103,27 @@ static const almi_grid_column report_columns[] = {
 /* clang-format on */
 
 /* "series: final is better than ...", of a backtest in detail. */
+static alm_err print_sentences(almi_cli *cli, const alm_json *list, alm_error *error)
+{
+    for (size_t i = 0; list && i < alm_json_count(list); i++) {
+        alm_str level;
+        alm_str verdict;
+        const alm_json *one = alm_json_at(list, i);
+        ALM_TRY(alm_json_get_str(one, "level", &level, error));
+        ALM_TRY(alm_json_get_str(one, "verdict", &verdict, error));
+        alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT ": " ALM_STR_FMT "\n", i ? "" : "\n",
+                          ALM_STR_ARG(level), ALM_STR_ARG(verdict));
+    }
+    return ALM_OK;
+}
+
 static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
 {
     alm_json_document *document = NULL;
     ALM_TRY(alm_json_parse(report, "report.json", &document, error));
-    const alm_json *verdicts = alm_json_member(alm_json_root(document), "verdicts");
-    alm_err code = ALM_OK;
-    for (size_t i = 0; verdicts && code == ALM_OK && i < alm_json_count(verdicts); i++) {
-        alm_str level;
-        alm_str verdict;
-        const alm_json *one = alm_json_at(verdicts, i);
-        code = alm_json_get_str(one, "level", &level, error);
-        code = code == ALM_OK ? alm_json_get_str(one, "verdict", &verdict, error) : code;
-        if (code == ALM_OK) {
-            alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT ": " ALM_STR_FMT "\n", i ? "" : "\n",
-                              ALM_STR_ARG(level), ALM_STR_ARG(verdict));
-        }
-    }
+    const alm_json *root = alm_json_root(document);
+    alm_err code = print_sentences(cli, alm_json_member(root, "verdicts"), error);
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "ranks"), error) : code;
     alm_json_document_destroy(document);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "batch/forecast_parquet.h"
 #include "batch/whole_file.h"
 #include "table/csv.h"
+#include "train/selector_train.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 static const char PARQUET[] = ".parquet";
@@ -90,6 +91,52 @@ static alm_err check_kind(const alm_forecast_options *options,
                     options->kind->name);
 }
 
+/* ---- learned weights ---- */
+
+/* For the forecast, and for the check from what lies before all that it judges; where that is too
+ * little, the check has even weights. */
+static alm_err learn(const alm_env *env, alm_forecast_made *made, alm_selector_trained trained[2],
+                     alm_error *error)
+{
+    alm_error why;
+    const alm_long_series *in = &made->input;
+    alm_selector_plan plan = {.steps = made->plan.steps};
+    alm_arena *arena = alm_arena_create(0);
+    alm_past *pasts = ALM_NEW_ARRAY(arena, alm_past, in->count);
+    for (size_t i = 0; i < in->count; i++) {
+        pasts[i] = (alm_past){in->series[i].y, in->series[i].count, made->plan.season};
+    }
+    alm_err code = alm_selector_train(env, pasts, in->count, &plan, &trained[0], error);
+    if (code == ALM_OK && (made->plan.origins > 0 || made->plan.calibrated)) {
+        plan.unknown = alm_forecast_judged(&made->plan);
+        alm_err before = alm_selector_train(env, pasts, in->count, &plan, &trained[1], &why);
+        if (before != ALM_OK && before != ALM_ERR_INCOMPLETE) {
+            code = alm_fail(error, before, "%s", why.message);
+        }
+    }
+    alm_arena_destroy(arena);
+    made->plan.selector = trained[0].selector;
+    made->plan.selector_before = trained[1].selector;
+    made->learned = trained[0].facts;
+    made->learned_before = trained[1].facts;
+    return code;
+}
+
+static alm_err forecast(const alm_env *env, alm_forecast_made *made, alm_arena *arena,
+                        alm_error *error)
+{
+    alm_selector_trained trained[2] = {{.selector = NULL}, {.selector = NULL}};
+    alm_err code = made->plan.kind == &alm_learned ? learn(env, made, trained, error) : ALM_OK;
+    if (code == ALM_OK) {
+        code = alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error);
+    }
+    alm_selector_destroy(trained[0].selector);
+    alm_selector_destroy(trained[1].selector);
+    made->plan.selector = NULL;
+    made->plan.selector_before = NULL;
+    return code;
+}
+
 alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *options,
                                alm_arena *arena, alm_forecast_file *out, alm_error *error)
 {
@@ -120,7 +167,7 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
     plan_seasons(made, options);
     ALM_TRY(check_horizon(made, error));
     ALM_TRY(alm_forecast_check_plans(&made->input, made->name, &made->plan, error));
-    ALM_TRY(alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error));
+    ALM_TRY(forecast(env, made, arena, error));
     name_columns(&file, arena);
     *out = file;
     return ALM_OK;
@@ -284,12 +331,33 @@ static void put_seasons(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_close_array(json);
 }
 
+static void put_learned(alm_json_writer *json, const alm_forecast_made *made)
+{
+    static const char *const GROUPS[] = {"regular", "intermittent"};
+    if (made->plan.kind != &alm_learned) {
+        return;
+    }
+    alm_json_key(json, "learned");
+    alm_json_open_array(json);
+    for (int group = 0; group < ALM_SELECTOR_GROUP_COUNT; group++) {
+        alm_json_open_object(json);
+        alm_json_put_text(json, "demand", GROUPS[group]);
+        alm_json_put_i64(json, "series", (int64_t)made->learned.series[group]);
+        alm_json_put_i64(json, "origins", (int64_t)made->learned.rows[group]);
+        alm_json_put_bool(json, "learned", made->learned.is_learned[group]);
+        alm_json_put_bool(json, "learned_for_check", made->learned_before.is_learned[group]);
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
 static void put_plan(alm_json_writer *json, const alm_forecast_made *made)
 {
     const alm_forecast_plan *plan = &made->plan;
     put_seasons(json, made);
     alm_json_put_i64(json, "horizon", (int64_t)plan->steps);
     alm_json_put_text(json, "method", plan->kind->name);
+    put_learned(json, made);
     alm_json_key(json, "levels");
     alm_json_open_array(json);
     for (size_t k = 0; k < plan->level_count; k++) {
@@ -422,6 +490,9 @@ static void put_choice(alm_json_writer *json, const alm_choice_facts *choice)
         alm_json_put_text(json, "method", choice->member[i].name);
         alm_json_put_double(json, "weight", choice->member[i].weight);
         alm_json_put_text(json, "reason", alm_choice_reason_name(choice->member[i].reason));
+        if (!isnan(choice->member[i].error)) {
+            alm_json_put_double(json, "error", choice->member[i].error);
+        }
         alm_json_close_object(json);
     }
     alm_json_close_array(json);

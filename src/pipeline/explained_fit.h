@@ -18,4 +18,8 @@ ALM_NODISCARD alm_err alm_explained_fit(const alm_forecaster_kind *kind, alm_sea
                                         const alm_explained *past, alm_arena *arena,
                                         alm_fitted *out);
 
+/* The same with `inner`, a state of `kind` that was fitted to past->rest. */
+void alm_explained_around(const alm_forecaster_kind *kind, void *inner, const alm_explained *past,
+                          alm_arena *arena, alm_fitted *out);
+
 #endif

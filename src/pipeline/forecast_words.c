@@ -366,6 +366,31 @@ static void tell_several(lines *l)
     end(l, "");
 }
 
+static const char *group_text(int group)
+{
+    return group == ALM_SELECTOR_RARE ? "intermittent" : "regular";
+}
+
+/* What weights were learned from. */
+static void tell_learned(lines *l)
+{
+    const alm_selector_facts *facts = &l->made->learned;
+    for (int group = 0; group < ALM_SELECTOR_GROUP_COUNT; group++) {
+        if (facts->is_learned[group]) {
+            alm_buffer_printf(&l->text, "weights of %s demand learned from ", group_text(group));
+            alm_forecast_count(&l->text, facts->series[group]);
+            alm_buffer_text(&l->text, " series at ");
+            put_number(&l->text, facts->rows[group], "origin");
+            end(l, "");
+        } else if (facts->series[group] > 0) {
+            alm_buffer_printf(&l->text, "weights of %s demand even: ", group_text(group));
+            alm_forecast_count(&l->text, facts->series[group]);
+            alm_buffer_text(&l->text, " series are too few to learn from");
+            end(l, "");
+        }
+    }
+}
+
 static void tell_method(lines *l)
 {
     alm_buffer_text(&l->text, l->made->plan.kind->name);
@@ -373,6 +398,9 @@ static void tell_method(lines *l)
                                                  : " (as asked)");
     end(l, "method");
     tell_several(l);
+    if (l->made->plan.kind == &alm_learned) {
+        tell_learned(l);
+    }
     if (l->made->set.common) {
         alm_buffer_text(&l->text, "parameters in common over all series, and those of each drawn "
                                   "to them");
@@ -611,6 +639,12 @@ size_t alm_forecast_checked(const alm_forecast_made *made, alm_arena *arena,
         alm_buffer_text(&l.text, " of ");
         alm_forecast_count(&l.text, made->input.count);
         alm_buffer_text(&l.text, " series");
+    }
+    if (made->plan.kind == &alm_learned) {
+        const bool *learned = made->learned_before.is_learned;
+        bool any = learned[ALM_SELECTOR_REGULAR] || learned[ALM_SELECTOR_RARE];
+        alm_buffer_text(&l.text, any ? ", with weights learned before them"
+                                     : ", with even weights: too few values before them");
     }
     end(&l, "check");
     put_figure(&l, "MASE", alm_forecast_mase(score), alm_forecast_mase(naive), 1);

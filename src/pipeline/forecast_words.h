@@ -15,6 +15,7 @@ typedef struct alm_forecast_made {
     bool automatic; /* nobody asked for the method */
     bool frequency_asked, season_asked, horizon_asked;
     bool zero_gaps; /* as asked */
+    alm_selector_facts learned, learned_before; /* of alm_learned: for the forecast, the check */
 } alm_forecast_made;
 
 typedef struct alm_forecast_line {

@@ -76,7 +76,7 @@ typedef struct answer {
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
-    alm_choice_facts choice; /* of alm_auto */
+    alm_choice_facts choice; /* of kinds that choose */
     alm_effects effects;
     double *mean, *low, *high;
     double *deviation; /* NULL: not asked for; NaN: not by the forecaster asked for */
@@ -127,6 +127,14 @@ static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *pa
 static alm_err fit_kind(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
                         const alm_explained *past, alm_arena *scratch, alm_fitted *out)
 {
+    if (kind == &alm_learned) {
+        void *inner = NULL;
+        alm_err refusal = alm_selector_fit(plan->selector, &past->rest, scratch, &inner, NULL);
+        if (refusal == ALM_OK) {
+            alm_explained_around(kind, inner, past, scratch, out);
+        }
+        return refusal;
+    }
     if (kind != &alm_count || past->effects.used > 0) {
         return alm_explained_fit(kind, seasons_of(plan), past, scratch, out);
     }
@@ -266,7 +274,7 @@ static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uin
     alm_forecast_plan own = tried(plan, &explained->rest, scratch);
     bool answers = choose(&own, explained, scratch, &state, out);
     out->choice.count = 0;
-    if (answers && out->kind == &alm_auto) {
+    if (answers && alm_choice_is_made_by(out->kind)) {
         alm_choice_describe(state.inner, &out->choice);
     }
     if (out->deviation) {
@@ -385,11 +393,17 @@ static size_t origins_of(const alm_forecast_plan *plan, size_t count)
     return room < plan->origins ? room : plan->origins;
 }
 
+size_t alm_forecast_judged(const alm_forecast_plan *plan)
+{
+    return plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);
+}
+
 /* What earlier origins may know. */
 static alm_forecast_plan plan_before(const alm_forecast_plan *plan)
 {
     alm_forecast_plan before = *plan;
     before.counted.common = plan->counted.before;
+    before.selector = plan->selector_before;
     return before;
 }
 
@@ -769,8 +783,7 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
     alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
     alm_forecast_plan own = *plan;
     if (plan->kind == &alm_count) {
-        size_t judged = plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);
-        own.counted = alm_counted_of(all, judged, arena);
+        own.counted = alm_counted_of(all, alm_forecast_judged(plan), arena);
     }
     work w = {.env = env, .all = all, .plan = &own, .values = values, .out = series,
               .effects = effects,

@@ -51,6 +51,7 @@
 #include "model/statistical/automatic/choice.h"
 #include "model/statistical/automatic/explained.h"
 #include "model/statistical/automatic/mstl.h"
+#include "model/statistical/automatic/selector.h"
 #include "model/statistical/sample_paths.h"
 #include "pipeline/counted.h"
 #include "pipeline/interval_calibration.h"
@@ -76,6 +77,9 @@ typedef struct alm_forecast_plan {
     size_t level_count;
     bool calibrated;      /* by alm_series_forecast_all; else: intervals of the forecaster */
     alm_counted counted;  /* of alm_count; alm_series_forecast_all finds them */
+    /* Of alm_learned; NULL: even weights. The other one is for earlier origins: learned before what
+     * the check judges (alm_forecast_judged). */
+    const alm_selector *selector, *selector_before;
     const double *least;  /* of the series at hand: bounds, else NaN; NULL: there are none */
     /* Of the one series that is forecast, which alm_series_forecast_all sets itself; NULL: none. */
     const alm_regressors *regressors;
@@ -85,6 +89,10 @@ typedef struct alm_forecast_plan {
 const alm_forecaster_kind *alm_forecast_automatic(void);
 /* By its name; NULL: there is none. */
 const alm_forecaster_kind *alm_forecast_kind(alm_str name);
+
+/* Periods at the end of every series that the check judges: nothing that it uses may be learned
+ * from them. */
+size_t alm_forecast_judged(const alm_forecast_plan *plan);
 
 /* The plan of a series of so many periods: of several seasons those that it has, and what forecasts
  * it with them. */
@@ -138,7 +146,7 @@ typedef struct alm_series_forecast {
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
-    alm_choice_facts choice; /* of alm_auto: what it is made of; else empty */
+    alm_choice_facts choice; /* of kinds that choose: what it is made of; else empty */
     alm_effects effects;     /* of the regressors; `arima` is NULL */
     const double *mean; /* of each step */
     const double *low;  /* steps x level_count */

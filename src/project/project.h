@@ -52,6 +52,7 @@ typedef struct alm_series_column {
     alm_str column;
     bool is_indicator; /* text column: 1 where not null and not empty, else 0 */
     bool observed;     /* declared: of a plan, only the days that are over count */
+    bool is_optional;  /* declared: a day to come may have no value */
     bool own;          /* of the series' own source */
     bool known;        /* in advance */
     int32_t delay;     /* publication delay; 0 when known in advance */

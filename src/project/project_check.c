@@ -196,6 +196,11 @@ static alm_err check_series_column(const checker *c, const alm_series_column *co
         return alm_yaml_fail(find(c, "series", "columns", name, NULL), c->error, ALM_ERR_CONFIG,
                              "%s is the target: it is a column of its own already", name);
     }
+    if (column->is_optional && !column->known) {
+        return alm_yaml_fail(find(c, "series", "columns", name, "optional"), c->error,
+                             ALM_ERR_CONFIG, "optional is for columns that are known in advance: "
+                             "of %s no day to come is read", name);
+    }
     const alm_source_column *found = NULL;
     const alm_yaml *at = find(c, "series", "columns", name, "column");
     if (column->is_indicator) {

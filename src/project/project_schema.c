@@ -141,6 +141,8 @@ static const almi_key SERIES_COLUMN[] = {
     {.key = "observed", .kind = ALMI_BOOL, AT(alm_series_column, observed), .fallback = "false",
      .doc = "of a source known in advance, read as one that is not: a row counts once its day is "
             "over and `publication_delay` has passed"},
+    {.key = "optional", .kind = ALMI_BOOL, AT(alm_series_column, is_optional), .fallback = "false",
+     .doc = "of a source known in advance: a day to come may have no value; else a run refuses it"},
 };
 const almi_section almi_series_column_section = {
     "series.columns.NAME", "A column for features beside the target, by day. The source's keys "

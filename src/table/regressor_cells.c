@@ -613,6 +613,9 @@ void almi_cells_place(const almi_cells *c, uint64_t record, const almi_cell_grid
                       size_t period)
 {
     size_t periods = grid->count + c->table->steps;
+    if (c->count == 0) {
+        return; /* holidays alone */
+    }
     const cell *row = c->first.cell + (record - 1) * c->count;
     for (size_t k = 0; k < c->table->count && period < periods; k++) {
         if (c->from[k].column < c->count) {

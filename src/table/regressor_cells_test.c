@@ -254,6 +254,20 @@ static void a_plan_is_no_list_of_what_happened(void **state)
     EXPECT(&all, 1, "x", 1, NONE, NONE, 1, 3);
 }
 
+/* A series ends with what was sold, though it was sold out: that is known, as a bound. */
+static void a_sold_out_period_is_no_plan(void **state)
+{
+    fixture *f = *state;
+    alm_regressor_options regressors = {.in_advance = "x", .steps = 1};
+    alm_long_options options = {.path = "t.csv", .sold_out = "out", .regressors = &regressors};
+    alm_long_series all;
+    put(f, "t.csv", "ds,y,x,out\n1,5,1,0\n2,4,2,1\n3,,3,0\n");
+    assert_int_equal(alm_long_read(f->fs, &options, f->arena, &all, &f->error), ALM_OK);
+    assert_true(all.series[0].count == 2 && all.series[0].known == 1);
+    assert_true(isnan(all.series[0].y[1]) && all.series[0].least[1] == 4);
+    EXPECT(&all, 0, "x", 1, 2, 3);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     fixture *f = *state;
@@ -371,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wide_files_share_their_regressors, setup, teardown),
         cmocka_unit_test_setup_teardown(holidays_are_days_with_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_plan_is_no_list_of_what_happened, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sold_out_period_is_no_plan, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),

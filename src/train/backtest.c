@@ -17,6 +17,7 @@ static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *tabl
     table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
     table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
     table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
+    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps) : NULL;
 }
 
 static void make_methods(alm_backtest *b, alm_arena *arena)
@@ -51,12 +52,11 @@ void almi_backtest_make_tables(alm_backtest *b, size_t rows, alm_arena *arena)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
     b->methods = ALM_SCORE_COUNT + rows;
-    make_methods(b, arena);
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
+    make_methods(b, arena);
     for (uint32_t level = 0; level <= h->level_count; level++) {
         alm_score_detail *d = &b->detail[level];
         d->nodes = level ? h->levels[level - 1].node_count : b->panel->series_count;
-        d->step = ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps);
         d->loss = ALM_NEW_ARRAY(arena, double, b->methods * d->nodes);
         d->windows = ALM_NEW_ARRAY(arena, uint32_t, b->methods * d->nodes);
     }
@@ -102,6 +102,11 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
+        alm_metrics *step = node->tables[t]->step;
+        for (size_t h = 0; step && h < b->steps; h++) {
+            alm_metrics_add_window(&step[method * b->steps + h], node->actual + h, forecast + h, 1,
+                                   node->scale);
+        }
     }
 }
 
@@ -199,6 +204,10 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            if (node->tables[t]->step) {
+                alm_metrics_add_interval(&node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h],
+                                         pit, INTERVAL_LOW, INTERVAL_HIGH);
+            }
             alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
@@ -433,6 +442,7 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
     alm_json_close_object(w);
 }
 
+/* ... and each step of them, in detail. */
 static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_json_writer *w)
 {
     alm_json_key(w, "methods");
@@ -443,6 +453,9 @@ static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_j
         }
     }
     alm_json_close_array(w);
+    if (scores->step) {
+        almi_detail_write_steps(b, scores, w);
+    }
 }
 
 /* Only where there are any: the report of a project without stock-outs says what it said. */

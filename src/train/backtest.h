@@ -11,11 +11,12 @@
  * of the detail that can has it as a bound (beside.h).
  *
  * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
- * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of the published
- * forecast and of those forecasters (decide/stock_score.h: an order takes a period, to be short is
- * nine times as dear as to hold), and verdicts: is the published forecast better than the best of
- * the others by more than chance (num/compare_forecasts.h)? A pair is a series or an aggregate, its
- * mean RMSSE over the origins; those that rise and fall together say less than their number. */
+ * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of
+ * the published forecast and of those forecasters (decide/stock_score.h: an order takes a period,
+ * to be short is nine times as dear as to hold), and by level verdicts (num/compare_forecasts.h):
+ * is the published forecast better than the best of the others by more than chance? Which of all
+ * cannot be told from the best of them by their ranks? A pair or row is a series or an aggregate,
+ * its mean RMSSE over the origins; those that rise and fall together say less than their number. */
 #ifndef ALM_TRAIN_BACKTEST_H
 #define ALM_TRAIN_BACKTEST_H
 
@@ -39,12 +40,12 @@ typedef struct alm_scores {
     alm_stock_score *stock; /* methods, in detail */
     uint64_t censored; /* periods of windows that were sold out: scored by nothing, of no method */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
+    alm_metrics *step; /* methods x steps, in detail; else NULL */
 } alm_scores;
 
 /* Of one level. */
 typedef struct alm_score_detail {
     size_t nodes;      /* that the level can have */
-    alm_metrics *step; /* methods x steps */
     double *loss;      /* nodes x methods: sums of RMSSE over windows */
     uint32_t *windows; /* nodes x methods */
 } alm_score_detail;
@@ -91,14 +92,25 @@ void alm_backtest_global(alm_backtest *backtest, const alm_global_kind *const *k
 ALM_NODISCARD alm_err alm_backtest_global_at(alm_backtest *backtest, const alm_env *env,
                                              bool refit, alm_error *error);
 
+/* The fit that was in force before a backtest was stopped, at its origin: as with `refit`, and it
+ * is not counted again. */
+ALM_NODISCARD alm_err alm_backtest_global_again(alm_backtest *backtest, const alm_env *env,
+                                                alm_error *error);
+
 /* A sink for alm_pipeline_run at the origin of `backtest->record`. */
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
- * its PITs in ALM_PIT_BINS bins; in detail "steps": [...] of the series, "global": [...] with the
- * fits of the global kinds, where there are any, and "verdicts": [...] of the levels. */
+ * its PITs in ALM_PIT_BINS bins; in detail each with its "steps": [...], then "global": [...] with
+ * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of the
+ * levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
+
+/* All that was scored so far, as bytes for alm_backtest_restore in the same engine. */
+void alm_backtest_keep(const alm_backtest *backtest, alm_buffer *content);
+/* Into a backtest that was made the same way; false, nothing done: it was not. */
+ALM_NODISCARD bool alm_backtest_restore(alm_backtest *backtest, alm_str content);
 
 /* Name of row `method`. */
 const char *alm_backtest_method(const alm_backtest *backtest, size_t method);
@@ -119,6 +131,8 @@ alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t 
 void almi_backtest_make_tables(alm_backtest *backtest, size_t rows, alm_arena *arena);
 
 void almi_detail_add(const alm_backtest *backtest, const almi_window *window);
+void almi_detail_write_steps(const alm_backtest *backtest, const alm_scores *scores,
+                             alm_json_writer *writer);
 void almi_detail_write(const alm_backtest *backtest, alm_json_writer *writer);
 
 #endif

@@ -399,7 +399,7 @@ static double step_wape(const alm_backtest *b, size_t method)
     double absolute = 0;
     double actual = 0;
     for (size_t h = 0; h < b->steps; h++) {
-        const alm_metrics *m = &b->detail[0].step[method * b->steps + h];
+        const alm_metrics *m = &b->levels[0].step[method * b->steps + h];
         absolute += m->absolute;
         actual += m->actual;
     }

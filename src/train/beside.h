@@ -3,11 +3,11 @@
  * learned from all of them before (global_kind.h).
  *
  * Each statistical one is fitted at every origin to what a run saw there. Its point forecast is its
- * mean; its quantiles are those of joint sample paths (model/statistical/sample_paths.h), drawn with
- * the seed of the model. Values below 0 are 0, as demand is. A history that a forecaster refuses gets the
- * seasonal naive baseline instead, and is counted; so do all, where a global one could not learn.
- * Periods that were sold out are lower bounds for alm_count, which can use them, and not known to
- * the others and to that baseline.
+ * mean; its quantiles are those of joint sample paths (model/statistical/sample_paths.h), drawn
+ * with the seed of the model. Values below 0 are 0, as demand is. A history that a forecaster
+ * refuses gets the seasonal naive baseline instead, and is counted; so do all, where a global one
+ * could not learn. Periods that were sold out are lower bounds for alm_count, which can use them,
+ * and not known to the others and to that baseline.
  *
  * Histories are tasks of the pool, each with its own place for results: the same bits for any
  * number of threads. */

@@ -152,3 +152,19 @@ alm_err alm_backtest_global_at(alm_backtest *b, const alm_env *env, bool anew, a
     }
     return ALM_OK;
 }
+
+alm_err alm_backtest_global_again(alm_backtest *b, const alm_env *env, alm_error *error)
+{
+    alm_global_fits *g = &b->global;
+    alm_arena *scratch = alm_arena_create(0);
+    size_t *fits = ALM_NEW_ARRAY(scratch, size_t, g->count);
+    if (g->count > 0) {
+        memcpy(fits, g->fits, g->count * sizeof *fits);
+    }
+    alm_err code = alm_backtest_global_at(b, env, true, error);
+    if (g->count > 0) {
+        memcpy(g->fits, fits, g->count * sizeof *fits);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}

@@ -4,11 +4,18 @@
 
 #include "model/statistical/sample_paths.h"
 
+#define SPREAD_MIN 0.05 /* of a past that never moved: its errors are not divided by nothing */
+
 void alm_global_errors_init(alm_global_errors *errors, size_t steps, size_t most,
                             alm_arena *arena)
 {
     *errors = (alm_global_errors){
         .steps = steps, .entry = ALM_NEW_ARRAY(arena, alm_global_error_entry, most)};
+}
+
+static double divisor(double spread)
+{
+    return spread > SPREAD_MIN ? spread : SPREAD_MIN;
 }
 
 /* The nearest known step, the earlier of two. */
@@ -33,7 +40,7 @@ void alm_global_errors_add(alm_global_errors *errors, double spread, const doubl
     double *gap = ALM_NEW_ARRAY(arena, double, steps);
     double *error = ALM_NEW_ARRAY(arena, double, steps);
     for (size_t h = 0; h < steps; h++) {
-        gap[h] = actual[h] - mean[h];
+        gap[h] = (actual[h] - mean[h]) / divisor(spread);
         known += !isnan(gap[h]);
     }
     if (2 * known <= steps) {
@@ -88,10 +95,11 @@ void alm_global_errors_paths(const alm_global_errors *errors, const alm_global_p
 {
     size_t wanted = errors->count < ALM_GLOBAL_PATHS ? errors->count : ALM_GLOBAL_PATHS;
     size_t first = first_near(errors, plan->spread, wanted);
+    double unit = plan->scale * divisor(plan->spread);
     for (size_t p = 0; p < ALM_GLOBAL_PATHS; p++) {
         const double *error = wanted ? errors->entry[first + p % wanted].error : NULL;
         for (size_t h = 0; h < errors->steps; h++) {
-            double value = plan->mean[h] + (error ? plan->scale * error[h] : 0);
+            double value = plan->mean[h] + (error ? unit * error[h] : 0);
             value = value > 0 && !plan->closed[h] ? value : 0;
             out[p * errors->steps + h] = alm_support_value(plan->support, value);
         }

@@ -1,11 +1,11 @@
 /* global_error.h: errors of a global forecaster on what it had not learned from, and sample paths
  * made of them.
  *
- * An error is a vector over the horizon, of one place, over the scale of its history. The paths of
- * a history are its mean plus the errors of those ALM_GLOBAL_PATHS places whose pasts were as
- * unlike their level as its own (`spread`), times its scale: so errors of one path depend on each
- * other over the steps as they did, and rare demand has the errors of rare demand. Fewer places:
- * they are taken in turns. */
+ * An error is a vector over the horizon, of one place, over the scale of its history and over its
+ * spread, how unlike its level its past was (global_place.h). The paths of a history are its mean
+ * plus the errors of those ALM_GLOBAL_PATHS places whose spread was nearest to its own, times its
+ * scale and its spread: so errors of one path depend on each other over the steps as they did, and
+ * rare demand has the errors of rare demand. Fewer places: they are taken in turns. */
 #ifndef ALM_TRAIN_GLOBAL_ERROR_H
 #define ALM_TRAIN_GLOBAL_ERROR_H
 
@@ -13,7 +13,7 @@
 
 typedef struct alm_global_error_entry {
     double spread;
-    const double *error; /* steps */
+    const double *error; /* steps; over scale and spread */
 } alm_global_error_entry;
 
 typedef struct alm_global_errors {

@@ -26,7 +26,7 @@
 typedef struct alm_global_past {
     const alm_beside_history *histories;
     size_t count;
-    size_t end;   /* period behind the newest value: the last value of every history is of end - 1 */
+    size_t end; /* period behind the newest value: the last of every history is of end - 1 */
     size_t season, steps, delay;
     alm_date start; /* day of period 0 */
     uint64_t seed;

@@ -6,6 +6,7 @@
 #include "model/sequence/network_fit.h"
 #include "model/statistical/sample_paths.h"
 #include "num/elementary.h"
+#include "train/global_base.h"
 #include "train/global_error.h"
 
 #define WINDOW_MIN 8
@@ -15,7 +16,6 @@
 #define TWO_YEARS 730
 #define LEARNED_MIN 64
 #define HELD_MIN 8
-#define TARGET_MAX 50.0 /* as training_rows.h: one spike must not rule the squares */
 #define OF_VALUES 3
 
 /* What a step of a window shows. */
@@ -31,6 +31,7 @@ typedef struct net_state {
     alm_arena *arena;
     alm_network *network;
     input_shape shape;
+    alm_global_base base;
     alm_global_errors errors;
 } net_state;
 
@@ -104,17 +105,8 @@ static void put_calendar(const input_shape *s, const alm_global_past *past, size
     }
 }
 
-/* A history at a place. */
-typedef struct seen_past {
-    const alm_global_past *past;
-    const double *y; /* closed periods are NaN */
-    size_t begin;    /* period of y[0] */
-    size_t seen;
-    alm_global_size size;
-} seen_past;
-
 /* out: window x features. What lies before period 0 is all zeros. */
-static void put_window(const input_shape *s, const seen_past *p, double *out)
+static void put_window(const input_shape *s, const alm_global_seen *p, double *out)
 {
     size_t end = p->begin + p->seen;
     memset(out, 0, s->window * s->features * sizeof *out);
@@ -143,7 +135,16 @@ typedef struct net_data {
     double *base;           /* count x steps: what outputs are added to */
     double *actual;         /* count x steps, over the scale */
     double *spread;         /* count */
+    double *weight;         /* count, that of `windows`: squares of what moves little count more */
 } net_data;
+
+/* Where windows come from. */
+typedef struct place_range {
+    size_t first, last; /* ends */
+    size_t before;      /* of targets, in periods */
+    size_t most;
+    bool learns_base;
+} place_range;
 
 static alm_err make_room(const input_shape *s, const alm_global_past *past, size_t count,
                          alm_arena *arena, net_data *out, alm_error *error)
@@ -153,64 +154,56 @@ static alm_err make_room(const input_shape *s, const alm_global_past *past, size
     ALM_TRY(alm_arena_try_array(arena, count, past->steps * sizeof(double), &out->target, error));
     ALM_TRY(alm_arena_try_array(arena, count, past->steps * sizeof(double), &out->base, error));
     ALM_TRY(alm_arena_try_array(arena, count, past->steps * sizeof(double), &out->actual, error));
-    ALM_TRY(alm_arena_try_array(arena, count, sizeof(double), &out->spread, error));
+    ALM_TRY(alm_arena_try_array(arena, count, 2 * sizeof(double), &out->spread, error));
+    out->weight = out->spread + count;
     out->windows = (alm_network_data){.steps = s->window, .windows = out->input,
-                                      .target = out->target, .is_partial = true};
+                                      .target = out->target, .weight = out->weight,
+                                      .is_partial = true};
     return ALM_OK;
 }
 
+typedef struct making {
+    const net_state *state;
+    size_t before;
+    net_data *out;
+} making;
+
 /* One window more, if any of its targets is known. */
-static void add_window(const input_shape *s, const seen_past *p, const alm_global_place *place,
-                       size_t before, net_data *out)
+static void add_window(void *context, const alm_global_seen *seen, const alm_global_place *place)
 {
-    const alm_global_past *past = p->past;
+    const making *m = context;
+    net_data *out = m->out;
+    const input_shape *s = &m->state->shape;
+    size_t steps = seen->past->steps;
     size_t at = out->windows.count;
-    size_t count = past->histories[place->history].count;
-    double *base = out->base + at * past->steps;
+    double *base = out->base + at * steps;
     bool any = false;
-    alm_global_phase_means(past, p->y, p->seen, &p->size, base);
-    for (size_t h = 0; h < past->steps; h++) {
-        double y = alm_global_target(past, p->y, count, place, h, before) / p->size.scale;
-        double kept = y < TARGET_MAX ? y : TARGET_MAX;
-        out->actual[at * past->steps + h] = y;
-        out->target[at * past->steps + h] = isnan(y) ? (double)NAN : kept - base[h];
-        any = any || !isnan(y);
+    alm_global_base_put(&m->state->base, seen, base);
+    for (size_t h = 0; h < steps; h++) {
+        out->actual[at * steps + h] = alm_global_actual(seen, place, h, m->before);
+        out->target[at * steps + h] = alm_global_target(seen, place, h, m->before) - base[h];
+        any = any || !isnan(out->target[at * steps + h]);
     }
     if (any) {
-        put_window(s, p, out->input + at * s->window * s->features);
-        out->spread[at] = p->size.spread;
+        put_window(s, seen, out->input + at * s->window * s->features);
+        out->spread[at] = seen->size.spread;
+        out->weight[at] = alm_global_weight(&seen->size);
         out->windows.count++;
     }
 }
 
-typedef struct place_range {
-    size_t first, last; /* ends */
-    size_t before;      /* of targets, in periods */
-    size_t most;
-} place_range;
-
-static alm_err make_data(const input_shape *s, const alm_global_past *past, place_range range,
+static alm_err make_data(net_state *state, const alm_global_past *past, place_range range,
                          alm_arena *arena, net_data *out, alm_error *error)
 {
     size_t count = 0;
     alm_global_place *place = alm_global_places(past, range.first, range.last, range.most, arena,
                                                 &count);
-    ALM_TRY(make_room(s, past, count, arena, out, error));
-    alm_arena *one = alm_arena_create(0);
-    const double *y = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const alm_beside_history *history = &past->histories[place[i].history];
-        if (i == 0 || place[i].history != place[i - 1].history) {
-            alm_arena_reset(one);
-            y = alm_global_values(past, history, one);
-        }
-        seen_past p = {.past = past, .y = y, .begin = alm_global_begin(past, history->count),
-                       .seen = place[i].seen};
-        if (alm_global_size_of(y, p.seen, &p.size)) {
-            add_window(s, &p, &place[i], range.before, out);
-        }
+    making m = {state, range.before, out};
+    ALM_TRY(make_room(&state->shape, past, count, arena, out, error));
+    if (range.learns_base) {
+        state->base = alm_global_base_learn(past, place, count, range.before);
     }
-    alm_arena_destroy(one);
+    alm_global_each(past, place, count, add_window, &m);
     return ALM_OK;
 }
 
@@ -257,11 +250,13 @@ static alm_err learn(const alm_env *env, const alm_global_past *past,
     net_data held = {0};
     alm_network_fit_result result;
     ALM_TRY(alm_global_split_of(past, &split, error));
-    place_range early = {1, split.held - past->delay - 1, split.held, ALM_GLOBAL_NET_WINDOWS};
-    place_range late = {split.held_first, split.held_last, past->end, ALM_GLOBAL_NET_HELD};
+    place_range early = {1, split.held - past->delay - 1, split.held, ALM_GLOBAL_NET_WINDOWS,
+                         true};
+    place_range late = {split.held_first, split.held_last, past->end, ALM_GLOBAL_NET_HELD,
+                        false};
     state->shape = shape_of(past);
-    ALM_TRY(make_data(&state->shape, past, early, scratch, &learned, error));
-    ALM_TRY(make_data(&state->shape, past, late, scratch, &held, error));
+    ALM_TRY(make_data(state, past, early, scratch, &learned, error));
+    ALM_TRY(make_data(state, past, late, scratch, &held, error));
     ALM_TRY(check_data(&learned, &held, error));
     alm_network_spec spec = *layers;
     spec.feature_count = state->shape.features;
@@ -277,7 +272,7 @@ static alm_err learn(const alm_env *env, const alm_global_past *past,
     alm_env quiet = *env;
     quiet.progress = NULL;
     ALM_TRY(alm_network_fit(&quiet, state->network, &fit, &learned.windows, &result, error));
-    return keep_errors(state, past, &held, error);
+return keep_errors(state, past, &held, error);
 }
 
 static void destroy_net(void *state)
@@ -324,27 +319,25 @@ static bool forecast(const void *state, const alm_global_past *past,
     const net_state *s = state;
     alm_error ignored; /* the row says how often */
     alm_past all = {history->y, history->count, past->season};
-    seen_past p = {.past = past,
-                   .y = alm_global_values(past, history, scratch),
-                   .begin = alm_global_begin(past, history->count),
-                   .seen = history->count};
-    if (!alm_global_size_of(p.y, p.seen, &p.size)) {
+    alm_global_seen seen;
+    const double *y = alm_global_values(past, history, scratch);
+    if (!alm_global_see(past, history, y, history->count, scratch, &seen)) {
         return false;
     }
     double *window = ALM_NEW_ARRAY(scratch, double, s->shape.window * s->shape.features);
     double *base = ALM_NEW_ARRAY(scratch, double, past->steps);
     double *raw = ALM_NEW_ARRAY(scratch, double, past->steps);
-    put_window(&s->shape, &p, window);
-    alm_global_phase_means(past, p.y, p.seen, &p.size, base);
+    put_window(&s->shape, &seen, window);
+    alm_global_base_put(&s->base, &seen, base);
     alm_network_windows windows = {window, 1, s->shape.window};
     if (alm_network_predict(s->network, &windows, scratch, raw, &ignored) != ALM_OK) {
         return false;
     }
-    put_mean(past, p.size.scale, base, raw, out->mean);
+    put_mean(past, seen.size.scale, base, raw, out->mean);
     alm_global_path_plan plan = {.mean = out->mean,
                                  .closed = past->closed + past->end + past->delay,
-                                 .scale = p.size.scale,
-                                 .spread = p.size.spread,
+                                 .scale = seen.size.scale,
+                                 .spread = seen.size.spread,
                                  .support = alm_support_of(&all)};
     alm_global_errors_paths(&s->errors, &plan, out->paths);
     return true;

@@ -9,9 +9,9 @@
  *   the panel's columns that are known in advance and the same for all series (at most
  *   ALM_GLOBAL_COLUMNS_MAX), in units of their deviation, of the period and of the one a horizon
  *   ahead: so the last inputs hold those of all the steps that are forecast.
- * OUTPUT: all steps at once, over the scale, as differences from the means by phase of
- * global_place.h. The loss is the squared error, so the forecast is a mean, in units of the series
- * and never below 0; 0 where the calendar says closed.
+ * OUTPUT: all steps at once, over the scale, as what is left of demand beside global_base.h. The
+ * loss is the squared error with its weights, so the forecast is a mean, in units of the series and
+ * never below 0; 0 where the calendar says closed.
  *
  * THE NETS: one layer of 32 units (lstm, gru); four blocks of 16 with kernel 3 and dilations 1, 2,
  * 4, 8 (tcn).

@@ -5,7 +5,7 @@
 #include "base/rng.h"
 
 #define ALL_WEIGHT 14.0
-#define PHASE_SHRINK 2.0
+#define SPREAD_WEIGHT 4.0
 #define VALUE_MAX 1e290 /* sums of squares of what is divided by the scale stay finite below it */
 
 alm_err alm_global_split_of(const alm_global_past *past, alm_global_split *out, alm_error *error)
@@ -100,50 +100,86 @@ bool alm_global_size_of(const double *y, size_t seen, alm_global_size *out)
     }
     double mean = all / (double)count;
     double scale = (recent + ALL_WEIGHT * mean) / ((double)recent_count + ALL_WEIGHT);
+    double sum = 0;
     size_t used = 0;
     for (size_t t = seen; t-- > 0 && used < recent_count;) {
         double gap = y[t] / scale - 1;
+        sum += isnan(gap) ? 0 : gap;
         squares += isnan(gap) ? 0 : gap * gap;
         used += !isnan(gap);
     }
-    *out = (alm_global_size){scale, mean / scale, sqrt(squares / (double)recent_count)};
+    *out = (alm_global_size){.scale = scale,
+                             .all = mean / scale,
+                             .level = 1 + sum / (double)used,
+                             .spread = sqrt((squares + SPREAD_WEIGHT) /
+                                            ((double)used + SPREAD_WEIGHT))};
     return scale > 0 && isfinite(scale) && isfinite(out->spread);
 }
 
-static double recent_mean(const double *y, size_t seen, double scale)
+static void put_phase_means(const alm_global_seen *s, double *out)
 {
-    double sum = 0;
-    size_t used = 0;
-    for (size_t t = seen; t-- > 0 && used < ALM_GLOBAL_RECENT;) {
-        sum += isnan(y[t]) ? 0 : y[t] / scale;
-        used += !isnan(y[t]);
-    }
-    return sum / (double)used;
-}
-
-void alm_global_phase_means(const alm_global_past *past, const double *y, size_t seen,
-                            const alm_global_size *size, double *out)
-{
-    double level = recent_mean(y, seen, size->scale);
-    for (size_t h = 0; h < past->steps; h++) {
-        double sum = PHASE_SHRINK * level;
-        double weight = PHASE_SHRINK;
-        size_t ahead = past->delay + h + 1; /* periods from the newest value on */
-        size_t back = past->season - 1 - (ahead - 1) % past->season; /* to its phase */
-        for (size_t cycle = 0; cycle < ALM_GLOBAL_CYCLES && back < seen;
-             cycle++, back += past->season) {
-            double value = y[seen - 1 - back];
-            sum += isnan(value) ? 0 : value / size->scale;
-            weight += !isnan(value);
+    size_t season = s->past->season;
+    for (size_t h = 0; h < s->past->steps; h++) {
+        double sum = 0;
+        size_t known = 0;
+        size_t back = season - (s->past->delay + h) % season; /* to its phase; 1: the newest */
+        for (size_t cycle = 0; cycle < ALM_GLOBAL_CYCLES && back <= s->seen;
+             cycle++, back += season) {
+            double value = s->y[s->seen - back];
+            sum += isnan(value) ? 0 : value / s->size.scale;
+            known += !isnan(value);
         }
-        out[h] = sum / weight;
+        out[h] = known > 0 ? sum / (double)known : s->size.level;
     }
 }
 
-double alm_global_target(const alm_global_past *past, const double *y, size_t count,
-                         const alm_global_place *place, size_t h, size_t before)
+bool alm_global_see(const alm_global_past *past, const alm_beside_history *history,
+                    const double *y, size_t seen, alm_arena *arena, alm_global_seen *out)
 {
-    size_t at = place->seen + past->delay + h;
-    size_t begin = alm_global_begin(past, count);
-    return at < count && begin + at < before ? y[at] : (double)NAN;
+    alm_global_seen s = {.past = past, .y = y, .count = history->count,
+                         .begin = alm_global_begin(past, history->count), .seen = seen};
+    if (!alm_global_size_of(y, seen, &s.size)) {
+        return false;
+    }
+    double *mean = ALM_NEW_ARRAY(arena, double, past->steps);
+    put_phase_means(&s, mean);
+    s.phase_mean = mean;
+    *out = s;
+    return true;
+}
+
+void alm_global_each(const alm_global_past *past, const alm_global_place *places, size_t count,
+                     alm_global_taker take, void *context)
+{
+    alm_arena *values = alm_arena_create(0);
+    alm_arena *one = alm_arena_create(0);
+    const double *y = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const alm_beside_history *history = &past->histories[places[i].history];
+        alm_global_seen seen;
+        if (i == 0 || places[i].history != places[i - 1].history) {
+            alm_arena_reset(values);
+            y = alm_global_values(past, history, values);
+        }
+        alm_arena_reset(one);
+        if (alm_global_see(past, history, y, places[i].seen, one, &seen)) {
+            take(context, &seen, &places[i]);
+        }
+    }
+    alm_arena_destroy(one);
+    alm_arena_destroy(values);
+}
+
+double alm_global_actual(const alm_global_seen *s, const alm_global_place *place, size_t h,
+                         size_t before)
+{
+    size_t at = place->seen + s->past->delay + h;
+    return at < s->count && s->begin + at < before ? s->y[at] / s->size.scale : (double)NAN;
+}
+
+double alm_global_target(const alm_global_seen *s, const alm_global_place *place, size_t h,
+                         size_t before)
+{
+    double y = alm_global_actual(s, place, h, before);
+    return y > ALM_GLOBAL_TARGET_MAX ? ALM_GLOBAL_TARGET_MAX : y;
 }

@@ -49,7 +49,9 @@ typedef struct alm_global_size {
     double scale;  /* (m recent + w all) / (m + w): mean absolute value of the known ones among the
                     * newest ALM_GLOBAL_RECENT, shrunk to that of all with the weight of 14 */
     double all;    /* that of all, over the scale */
-    double spread; /* root mean square of the recent y / scale - 1: how unlike its level it is */
+    double level;  /* mean of the recent ones, over the scale */
+    double spread; /* root mean square of the recent y / scale - 1, shrunk to 1 with the weight of
+                    * 4: how unlike its level it is */
 } alm_global_size;
 
 /* False: nothing above 0 is known, or the values are too large to work with. */
@@ -57,16 +59,37 @@ bool alm_global_size_of(const double *y, size_t seen, alm_global_size *out);
 
 #define ALM_GLOBAL_CYCLES 4
 
-/* Of every step, over the scale: the mean of the newest known values of its phase of the season, at
- * most ALM_GLOBAL_CYCLES, shrunk to the mean of the recent ones with the weight of two. A long
- * memory for the season, which what is learned adds to. out: steps. */
-void alm_global_phase_means(const alm_global_past *past, const double *y, size_t seen,
-                            const alm_global_size *size, double *out);
+/* A history at a place. Values behind the newest one seen are targets only. */
+typedef struct alm_global_seen {
+    const alm_global_past *past;
+    const double *y; /* all values of the history; closed periods are NaN */
+    size_t count;
+    size_t begin; /* period of y[0] */
+    size_t seen;
+    alm_global_size size;
+    /* Of every step, over the scale: the mean of the newest known values of its phase of the
+     * season, at most ALM_GLOBAL_CYCLES; the level where none of them is known. */
+    const double *phase_mean;
+} alm_global_seen;
 
-/* Target of step h (from 0) behind a place of a history whose values are y[0 .. count): NaN: not
- * known, closed, or in period `before` or later. */
-double alm_global_target(const alm_global_past *past, const double *y, size_t count,
-                         const alm_global_place *place, size_t h, size_t before);
+/* `y`: alm_global_values of the history. False: as alm_global_size_of. phase_mean in `arena`. */
+bool alm_global_see(const alm_global_past *past, const alm_beside_history *history,
+                    const double *y, size_t seen, alm_arena *arena, alm_global_seen *out);
+
+/* Calls `take` with every place that has a size, in order. */
+typedef void (*alm_global_taker)(void *context, const alm_global_seen *seen,
+                                 const alm_global_place *place);
+void alm_global_each(const alm_global_past *past, const alm_global_place *places, size_t count,
+                     alm_global_taker take, void *context);
+
+#define ALM_GLOBAL_TARGET_MAX 20.0 /* one spike must not rule the squares of all series */
+
+/* Target of step h (from 0) behind a place, over the scale. NaN: not known, closed, or in period
+ * `before` or later. `alm_global_target` is at most ALM_GLOBAL_TARGET_MAX, for what is learned. */
+double alm_global_actual(const alm_global_seen *seen, const alm_global_place *place, size_t h,
+                         size_t before);
+double alm_global_target(const alm_global_seen *seen, const alm_global_place *place, size_t h,
+                         size_t before);
 
 /* Period of the first value of a history. */
 static inline size_t alm_global_begin(const alm_global_past *past, size_t count)

@@ -133,15 +133,21 @@ static alm_err task_of(void *context, size_t task, int worker, alm_error *error)
     return ALM_OK;
 }
 
+void alm_kind_record_allocate(const alm_kind_candidates *candidates, size_t nodes,
+                              alm_arena *arena, alm_origin_record *record)
+{
+    size_t cells = candidates->room * record->steps;
+    record->kinds = ALM_NEW_ARRAY(arena, double, record->series_count * cells);
+    record->node_kinds = ALM_NEW_ARRAY(arena, double, nodes * cells);
+}
+
 void alm_kind_record_make(const alm_env *env, const alm_training_panel *panel,
                           const alm_kind_candidates *candidates, size_t season,
                           alm_origin_record *record, alm_arena *arena)
 {
     size_t nodes = panel->hierarchy->node_count;
     size_t all = record->series_count + nodes;
-    size_t cells = candidates->room * record->steps;
-    record->kinds = ALM_NEW_ARRAY(arena, double, record->series_count * cells);
-    record->node_kinds = ALM_NEW_ARRAY(arena, double, nodes * cells);
+    alm_kind_record_allocate(candidates, nodes, arena, record);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, candidates, season, alm_training_profile(panel, record->origin), record,
              ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};

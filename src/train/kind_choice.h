@@ -31,6 +31,10 @@ typedef struct alm_kind_candidates {
  * class (model/statistical/automatic/demand_class.h), for aggregates those of smooth series. */
 alm_kind_candidates alm_kind_candidates_of(const alm_model_spec *model);
 
+/* `kinds` and `node_kinds` of a record with steps and series, zeros, in `arena`. */
+void alm_kind_record_allocate(const alm_kind_candidates *candidates, size_t nodes,
+                              alm_arena *arena, alm_origin_record *record);
+
 /* Fills `kinds` and `node_kinds` of a record. `season`: of the forecasters. In `arena`. */
 void alm_kind_record_make(const alm_env *env, const alm_training_panel *panel,
                           const alm_kind_candidates *candidates, size_t season,

@@ -145,14 +145,19 @@ static void allocate_outcome(alm_origin_record *r, size_t nodes, alm_arena *aren
     r->node_scale = ALM_NEW_ARRAY(arena, double, nodes);
 }
 
-static void allocate(alm_origin_record *r, size_t nodes, alm_arena *arena)
+void alm_origin_record_allocate(const alm_training_panel *panel, size_t steps, bool has_marginals,
+                                alm_arena *arena, alm_origin_record *r)
 {
-    size_t cells = r->series_count * r->steps;
+    size_t nodes = panel->hierarchy->node_count;
+    r->steps = steps;
+    r->series_count = panel->series_count;
     r->histories = ALM_NEW_ARRAY(arena, alm_history, r->series_count);
-    r->forest = ALM_NEW_ARRAY(arena, double, cells);
-    r->statistical = ALM_NEW_ARRAY(arena, double, cells);
-    r->closed = ALM_NEW_ARRAY(arena, uint8_t, r->steps);
-    r->node_statistical = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
+    r->forest = ALM_NEW_ARRAY(arena, double, r->series_count * steps);
+    r->statistical = ALM_NEW_ARRAY(arena, double, r->series_count * steps);
+    r->closed = ALM_NEW_ARRAY(arena, uint8_t, steps);
+    r->node_statistical = ALM_NEW_ARRAY(arena, double, nodes * steps);
+    r->marginals =
+        has_marginals ? ALM_NEW_ARRAY(arena, alm_forest_marginal, r->series_count) : NULL;
     allocate_outcome(r, nodes, arena);
 }
 
@@ -177,14 +182,9 @@ alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *pan
                                const alm_bundle *bundle, size_t origin, alm_arena *arena,
                                alm_origin_record *out, alm_error *error)
 {
-    alm_origin_record record = {.origin = origin,
-                                .steps = (size_t)bundle->method.horizon,
-                                .series_count = panel->series_count,
-                                .has_forest = bundle->model_count > 0};
-    allocate(&record, panel->hierarchy->node_count, arena);
-    if (bundle->level_count > 0) {
-        record.marginals = ALM_NEW_ARRAY(arena, alm_forest_marginal, record.series_count);
-    }
+    alm_origin_record record = {.origin = origin, .has_forest = bundle->model_count > 0};
+    alm_origin_record_allocate(panel, (size_t)bundle->method.horizon, bundle->level_count > 0,
+                               arena, &record);
     alm_closed_ahead(&panel->blocks[0], origin, record.steps, record.closed);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, bundle, alm_training_profile(panel, origin), &record,

@@ -40,6 +40,10 @@ typedef struct alm_origin_record {
  * whose scale would be pure chance. */
 alm_scale alm_history_error_scale(const double *y, size_t count);
 
+/* Steps, counts and arrays of zeros, in `arena`; the origin stays as it is. */
+void alm_origin_record_allocate(const alm_training_panel *panel, size_t steps, bool has_marginals,
+                                alm_arena *arena, alm_origin_record *record);
+
 /* `bundle` supplies plan and forest. Everything in `arena`. */
 ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *panel,
                                              const alm_bundle *bundle, size_t origin,

@@ -5,32 +5,6 @@
 #include "project/scratch.h"
 #include "train/train_internal.h"
 
-static alm_err plan_grid(almi_training *t, alm_error *error)
-{
-    const alm_backtest_spec *b = &t->model->backtest;
-    size_t periods = t->panel.blocks[0].periods;
-    size_t horizon = (size_t)t->model->horizon;
-    almi_origin_grid g = {.step = (size_t)b->origin_step,
-                          .scored = (size_t)b->origins,
-                          .selection = (size_t)b->selection_origins};
-    /* A horizon is complete once its last day is published. */
-    size_t complete = horizon + t->panel.delay;
-    g.lag = (complete + g.step - 1) / g.step;
-    g.count = g.scored - 1 + g.lag + g.selection;
-    size_t history = (size_t)t->model->gbm.history_min + 8 + t->panel.delay;
-    size_t need = complete + (g.count - 1) * g.step + history;
-    if (periods < need) {
-        bool has_forest = t->model->method == ALM_MODEL_GBM;
-        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: the snapshot has %zu days, the "
-                        "backtest needs %zu: lower backtest.origins, selection_origins%s",
-                        ALM_STR_ARG(t->model->name), periods, need,
-                        has_forest ? ", origin_step or gbm.history_min" : " or origin_step");
-    }
-    g.newest = periods - 1 - complete;
-    t->grid = g;
-    return ALM_OK;
-}
-
 static void declare_method(almi_training *t)
 {
     const alm_model_spec *m = t->model;
@@ -135,7 +109,12 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 {
     size_t periods = t->panel.blocks[0].periods;
     almi_fit fit;
-    ALM_TRY(almi_training_fit(t, periods, &fit, error));
+    bool found = false;
+    ALM_TRY(almi_kept_find_fit(t, ALMI_FINAL_FIT, &fit, &found, error));
+    if (!found) {
+        ALM_TRY(almi_training_fit(t, periods, &fit, error));
+        ALM_TRY(almi_kept_put_fit(t, ALMI_FINAL_FIT, &fit, error));
+    }
     almi_chosen chosen;
     final_choice(t, &chosen);
     alm_bundle_parts parts = {0};
@@ -158,7 +137,8 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     parts.method = alm_buffer_view(&json);
     parts.kinds = alm_buffer_view(&kinds);
     parts.report = almi_training_report(t, &chosen, &fit);
-    alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report};
+    alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report,
+                               .kept = t->kept.folder, .damaged = t->kept.damaged};
     alm_err code = alm_buffer_status(&json, error);
     code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
     if (code == ALM_OK && !t->options->backtest_only) {
@@ -211,20 +191,51 @@ static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
     ALM_TRY(open_panel(t, error));
     ALM_TRY(compile_plan(t, error));
     declare_method(t);
-    ALM_TRY(plan_grid(t, error));
-    ALM_TRY(almi_training_records(t, error));
-    ALM_TRY(almi_training_backtest(t, error));
+    ALM_TRY(almi_training_plan_grid(t, error));
+    ALM_TRY(almi_kept_open(t, error));
+    ALM_TRY(almi_training_origins(t, error));
     return finish(t, out, error);
 }
 
-alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_arena *arena,
-                  alm_train_result *out, alm_error *error)
+/* The project as if everything that is not known in advance were published `gap` days later. */
+static alm_err delay_project(const alm_project *project, int32_t gap, alm_arena *arena,
+                             const alm_project **out, alm_error *error)
 {
-    alm_assert(options->experimental || options->project_commit.size > 0);
-    if (options->signal) {
-        return almi_signal_train(env, options, arena, out, error);
+    alm_project *later = ALM_NEW(arena, alm_project);
+    alm_source *sources = ALM_NEW_ARRAY(arena, alm_source, project->source_count);
+    alm_series_column *columns =
+        ALM_NEW_ARRAY(arena, alm_series_column, project->series.column_count);
+    for (size_t i = 0; i < project->source_count; i++) {
+        sources[i] = project->sources[i];
+        if (sources[i].known_at.size > 0) {
+            return alm_fail(error, ALM_ERR_UNSUPPORTED, "source " ALM_STR_FMT " says with its "
+                            "column " ALM_STR_FMT " when a row was known, so a gap cannot move "
+                            "that: backtest without a gap", ALM_STR_ARG(sources[i].name),
+                            ALM_STR_ARG(sources[i].known_at));
+        }
+        bool comes_late = sources[i].time.size > 0 && !sources[i].known_in_advance;
+        sources[i].publication_delay += comes_late ? gap : 0;
     }
-    almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
+    for (size_t i = 0; i < project->series.column_count; i++) {
+        columns[i] = project->series.columns[i];
+        columns[i].delay += columns[i].known ? 0 : gap;
+    }
+    *later = *project;
+    later->sources = sources;
+    later->series.columns = columns;
+    *out = later;
+    return ALM_OK;
+}
+
+static alm_err train_model(const alm_env *env, const alm_train_options *options, alm_arena *arena,
+                           alm_train_result *out, alm_error *error)
+{
+    alm_assert(options->backtest_only || (!options->keep && options->gap == 0));
+    alm_train_options own = *options;
+    if (own.gap > 0) {
+        ALM_TRY(delay_project(options->project, own.gap, arena, &own.project, error));
+    }
+    almi_training t = {.env = env, .options = &own, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
     alm_global_fits_close(&t.backtest.global);
     alm_feature_plan_destroy(t.plan);
@@ -232,5 +243,15 @@ alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_aren
     alm_training_panel_deinit(&t.panel);
     alm_panel_source_close(t.source);
     alm_scratch_remove(env, t.scratch);
-    return code;
+    return code == ALM_OK || own.gap == 0
+               ? code : alm_error_wrap(error, code, "with a gap of %d days", own.gap);
+}
+
+alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_arena *arena,
+                  alm_train_result *out, alm_error *error)
+{
+    alm_assert(options->experimental || options->project_commit.size > 0);
+    alm_assert(options->gap >= 0);
+    return options->signal ? almi_signal_train(env, options, arena, out, error)
+                           : train_model(env, options, arena, out, error);
 }

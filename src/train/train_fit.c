@@ -124,26 +124,6 @@ static alm_err make_record(almi_training *t, size_t number, alm_error *error)
     return code;
 }
 
-/* From the oldest origin on; a fit is kept for `refit_every` origins. */
-alm_err almi_training_records(almi_training *t, alm_error *error)
-{
-    size_t count = t->grid.count;
-    t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
-    t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
-    for (size_t done = 0; done < count; done++) {
-        size_t number = count - 1 - done;
-        if (done % (size_t)t->model->backtest.refit_every == 0) {
-            size_t cutoff = t->grid.newest - number * t->grid.step + 1;
-            ALM_TRY(almi_training_fit(t, cutoff, &t->fit_of[number], error));
-        } else {
-            t->fit_of[number] = t->fit_of[number + 1];
-        }
-        ALM_TRY(make_record(t, number, error));
-        alm_env_progress(t->env, "past origins", done + 1, count);
-    }
-    return ALM_OK;
-}
-
 static alm_err open_at(almi_training *t, size_t origin, alm_panel_source **out, alm_error *error)
 {
     alm_date start = t->panel.blocks[0].start;
@@ -227,10 +207,31 @@ static alm_err choose_at(almi_training *t, size_t number, almi_chosen *chosen, a
     return ALM_OK;
 }
 
-/* Global forecasters keep a fit for `refit_every` scored origins, as the forests do. */
-static bool is_refit(const almi_training *t, size_t number)
+/* Global forecasters keep a fit for `refit_every` scored origins (0: all), as the forests do. The
+ * origin, this or an earlier one, at which the fit in force at a scored origin was made. */
+static size_t global_fit_of(const almi_training *t, size_t number)
 {
-    return (t->grid.scored - 1 - number) % (size_t)t->model->backtest.refit_every == 0;
+    size_t every = (size_t)t->model->backtest.refit_every;
+    size_t scored = t->grid.scored - 1 - number;
+    return number + (every == 0 ? scored : scored % every);
+}
+
+/* Fits are not kept: one that was in force when a backtest was stopped is made again, of the same
+ * bits, and does not count twice. */
+static alm_err fit_global(almi_training *t, size_t number, alm_error *error)
+{
+    size_t fitted = global_fit_of(t, number);
+    alm_backtest *b = &t->backtest;
+    if (fitted != number && t->scored_before > 0 &&
+        t->grid.scored - number == t->scored_before + 1) {
+        const alm_training_panel *now = b->known;
+        ALM_TRY(alm_origin_panel_at(&t->origins, t->records[fitted].origin + 1, &b->known, error));
+        b->record = &t->records[fitted];
+        ALM_TRY(alm_backtest_global_again(b, t->env, error));
+        b->known = now;
+    }
+    b->record = &t->records[number];
+    return alm_backtest_global_at(b, t->env, fitted == number, error);
 }
 
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
@@ -238,8 +239,7 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
     almi_chosen chosen = {.method = t->method};
     const alm_origin_record *record = &t->records[number];
     ALM_TRY(choose_at(t, number, &chosen, error));
-    t->backtest.record = record;
-    ALM_TRY(alm_backtest_global_at(&t->backtest, t->env, is_refit(t, number), error));
+    ALM_TRY(fit_global(t, number, error));
     alm_bundle *bundle = NULL;
     ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &chosen, &bundle, error));
     alm_panel_source *source = NULL;
@@ -252,11 +252,13 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
         alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
+        alm_env quiet = *t->env; /* what is counted is origins */
+        quiet.progress = NULL;
         alm_pipeline_request request = {.bundle = bundle,
                                         .source = source,
                                         .scratch = t->scratch,
                                         .delay = (int32_t)t->panel.delay};
-        code = alm_pipeline_run(t->env, &request, &sink, error);
+        code = alm_pipeline_run(&quiet, &request, &sink, error);
     }
     t->backtest.record = NULL;
     alm_arena_destroy(parts);
@@ -265,17 +267,78 @@ static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
     return code;
 }
 
-alm_err almi_training_backtest(almi_training *t, alm_error *error)
+/* What was taken over took no time that would say how long the rest takes. */
+static void begin_work(almi_training *t)
 {
+    if (!t->works) {
+        t->works = true;
+        alm_env_progress_of(t->env, "backtest", "origin", t->done, t->grid.count);
+    }
+}
+
+/* A fit serves `refit_every` origins, 0: all. */
+static alm_err fit_origin(almi_training *t, size_t number, alm_error *error)
+{
+    size_t every = (size_t)t->model->backtest.refit_every;
+    bool found = false;
+    if (t->done > 0 && (every == 0 || t->done % every != 0)) {
+        t->fit_of[number] = t->fit_of[number + 1];
+        return ALM_OK;
+    }
+    ALM_TRY(almi_kept_find_fit(t, number, &t->fit_of[number], &found, error));
+    if (found) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    size_t cutoff = t->grid.newest - number * t->grid.step + 1;
+    ALM_TRY(almi_training_fit(t, cutoff, &t->fit_of[number], error));
+    return almi_kept_put_fit(t, number, &t->fit_of[number], error);
+}
+
+static alm_err record_origin(almi_training *t, size_t number, alm_error *error)
+{
+    bool found = false;
+    ALM_TRY(almi_kept_find_record(t, number, &t->records[number], &found, error));
+    if (found) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    ALM_TRY(make_record(t, number, error));
+    return almi_kept_put_record(t, number, &t->records[number], error);
+}
+
+static alm_err one_origin(almi_training *t, alm_error *error)
+{
+    size_t number = t->grid.count - 1 - t->done;
+    ALM_TRY(fit_origin(t, number, error));
+    ALM_TRY(record_origin(t, number, error));
+    size_t scored = t->grid.scored - number; /* with this one, when it is one */
+    if (number >= t->grid.scored || scored <= t->scored_before) {
+        return ALM_OK;
+    }
+    begin_work(t);
+    ALM_TRY(score_origin(t, number, error));
+    return almi_kept_put_scores(t, scored, error);
+}
+
+alm_err almi_training_origins(almi_training *t, alm_error *error)
+{
+    size_t count = t->grid.count;
+    t->records = ALM_NEW_ARRAY(t->arena, alm_origin_record, count);
+    t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
     alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
     if (t->options->backtest_only) {
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
         alm_backtest_global(&t->backtest, t->options->global, t->options->global_count, t->arena);
     }
-    for (size_t done = 0; done < t->grid.scored; done++) {
-        ALM_TRY(score_origin(t, t->grid.scored - 1 - done, error));
-        alm_env_progress(t->env, "backtest", done + 1, t->grid.scored);
+    ALM_TRY(almi_kept_find_scores(t, &t->scored_before, error));
+    for (t->done = 0; t->done < count;) {
+        ALM_TRY(one_origin(t, error));
+        t->done++;
+        if (t->works) {
+            alm_env_progress_of(t->env, "backtest", "origin", t->done, count);
+        }
     }
     return ALM_OK;
 }

@@ -5,6 +5,7 @@
 #include "pipeline/encoders.h"
 #include "train/backtest.h"
 #include "train/calibrate.h"
+#include "train/checkpoint.h"
 #include "train/kind_choice.h"
 #include "train/train.h"
 #include "train/vintage_rows.h"
@@ -53,6 +54,10 @@ typedef struct almi_training {
     alm_origin_record *records; /* grid.count */
     almi_fit *fit_of; /* grid.count: the fit in force at each origin */
     alm_backtest backtest;
+    alm_checkpoint kept;
+    size_t scored_before; /* of the origins that are scored, the oldest: taken over from there */
+    size_t done;          /* origins that are over */
+    bool works;           /* something was not taken over */
 } almi_training;
 
 /* train_register.c: what the registry keeps of a training, and the release. */
@@ -91,7 +96,29 @@ void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
 ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,
                                            const almi_chosen *chosen, alm_bundle **out,
                                            alm_error *error);
-ALM_NODISCARD alm_err almi_training_records(almi_training *training, alm_error *error);
-ALM_NODISCARD alm_err almi_training_backtest(almi_training *training, alm_error *error);
+/* Every origin of the grid, the oldest first: fit, record, and score of those that are scored. */
+ALM_NODISCARD alm_err almi_training_origins(almi_training *training, alm_error *error);
+
+/* train_grid.c */
+ALM_NODISCARD alm_err almi_training_plan_grid(almi_training *training, alm_error *error);
+
+/* train_kept.c: the steps of a backtest, kept and found. Without options->keep nothing is. */
+ALM_NODISCARD alm_err almi_kept_open(almi_training *training, alm_error *error);
+/* *found is false when it is not kept. `number` of an origin; the final fit has none. */
+#define ALMI_FINAL_FIT SIZE_MAX
+ALM_NODISCARD alm_err almi_kept_find_fit(almi_training *training, size_t number, almi_fit *out,
+                                         bool *found, alm_error *error);
+ALM_NODISCARD alm_err almi_kept_put_fit(almi_training *training, size_t number,
+                                        const almi_fit *fit, alm_error *error);
+ALM_NODISCARD alm_err almi_kept_find_record(almi_training *training, size_t number,
+                                            alm_origin_record *out, bool *found,
+                                            alm_error *error);
+ALM_NODISCARD alm_err almi_kept_put_record(almi_training *training, size_t number,
+                                           const alm_origin_record *record, alm_error *error);
+/* The scores up to the newest origin that is kept; *done of them, 0: none. */
+ALM_NODISCARD alm_err almi_kept_find_scores(almi_training *training, size_t *done,
+                                            alm_error *error);
+ALM_NODISCARD alm_err almi_kept_put_scores(almi_training *training, size_t done,
+                                           alm_error *error);
 
 #endif

@@ -96,6 +96,11 @@ const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_c
 
 /* ---- in words ---- */
 
+bool alm_choice_is_made_by(const alm_forecaster_kind *kind)
+{
+    return kind->copy == almi_choice_copy; /* theirs alone */
+}
+
 void alm_choice_describe(const void *state, alm_choice_facts *out)
 {
     *out = ((const alm_choice *)state)->facts;
@@ -138,6 +143,14 @@ static const char *where_from(const alm_choice_facts *facts, alm_arena *arena)
                             alm_demand_class_name(facts->class_of_demand));
 }
 
+/* Members of rare demand have no such form. */
+static bool is_additive_only(const alm_choice_facts *facts)
+{
+    return !facts->is_positive &&
+           (!facts->is_of_class || facts->class_of_demand == ALM_DEMAND_smooth ||
+            facts->class_of_demand == ALM_DEMAND_erratic);
+}
+
 const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena)
 {
     const char *used = "";
@@ -158,6 +171,7 @@ const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena)
     return alm_arena_printf(arena, "%s%s%s%s%s", used, others, where_from(facts, arena),
                             facts->is_short ? "; no season: fewer than two whole ones are there"
                                             : "",
-                            facts->is_positive ? "" : "; nothing multiplicative: not all values "
-                                                      "are above 0");
+                            is_additive_only(facts) ? "; nothing multiplicative: not all values "
+                                                      "are above 0"
+                                                    : "");
 }

@@ -73,10 +73,13 @@ typedef struct alm_choice {
 
 extern const alm_forecaster_kind alm_auto;
 
+/* Is a state of the kind an alm_choice? */
+bool alm_choice_is_made_by(const alm_forecaster_kind *kind);
+
 /* Of a state of a kind that chooses. */
 void alm_choice_describe(const void *state, alm_choice_facts *out);
 /* "50% ets_averaged, 50% theta_dynamic_optimised; not ces_averaged: too few values are known; no
- * season: fewer than two whole ones are there", in `arena`. */
+ * season: fewer than two whole ones are there", in `arena`; "(off by 12.3)" says the error. */
 const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena);
 
 #endif

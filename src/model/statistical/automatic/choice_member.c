@@ -62,6 +62,31 @@ void almi_member_weigh(alm_choice *c)
     }
 }
 
+alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice **out,
+                            alm_error *error)
+{
+    size_t count = 0;
+    almi_range seen = almi_range_of(past);
+    alm_choice *c = ALM_NEW(arena, alm_choice);
+    alm_combination_part last = {&alm_naive, NULL, 1};
+    ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
+    c->facts = (alm_choice_facts){.is_short = past->season > 1 && past->count < 2 * past->season,
+                                  .is_positive = seen.low > 0,
+                                  .is_of_class = true,
+                                  .class_of_demand = alm_demand_class_of_past(past)};
+    const alm_forecaster_kind *const *kinds =
+        alm_demand_candidates_for(c->facts.class_of_demand, past->season, &count);
+    for (size_t i = 0; i < count; i++) {
+        alm_combination_part part = {kinds[i], NULL, 1};
+        almi_member_take(c, &part, almi_member_fit(&part, past, seen, arena));
+    }
+    if (c->all.count == 0) {
+        almi_member_take(c, &last, ALM_CHOICE_USED);
+    }
+    *out = c;
+    return ALM_OK;
+}
+
 void *almi_choice_copy(const void *state, alm_arena *arena, void *into)
 {
     const alm_choice *from = state;

@@ -22,6 +22,11 @@ void almi_member_take(alm_choice *c, const alm_combination_part *part, alm_choic
 /* Brings the weights of the parts to a sum of 1, and notes them in the facts. */
 void almi_member_weigh(alm_choice *c);
 
+/* The candidates of the past's class of demand that can be used, all of weight 1, in the order of
+ * their list; without any, the newest value stays. Errors: what alm_naive refuses. */
+ALM_NODISCARD alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice **out,
+                                          alm_error *error);
+
 /* The copy of an alm_forecaster_kind. */
 void *almi_choice_copy(const void *state, alm_arena *arena, void *into);
 

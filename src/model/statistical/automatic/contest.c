@@ -14,8 +14,8 @@
 static alm_rolling_plan origins_of(size_t count)
 {
     size_t steps = count / 4 < ALM_CONTEST_STEPS ? count / 4 : ALM_CONTEST_STEPS;
-    return (alm_rolling_plan){.origins = ALM_CONTEST_ORIGINS, .stride = (steps + 1) / 2, .horizon = steps,
-                              .history_min = (count + 1) / 2};
+    return (alm_rolling_plan){.origins = ALM_CONTEST_ORIGINS, .stride = (steps + 1) / 2,
+                              .horizon = steps, .history_min = (count + 1) / 2};
 }
 
 /* Root mean square; NaN: it refuses the oldest origin, or nothing is known behind one. */
@@ -46,39 +46,17 @@ static double error_of(const alm_forecaster_kind *kind, const alm_past *past, al
 
 /* ---- fitting ---- */
 
-/* Candidates that can be used, with their errors where `is_scored`. */
-static void take_candidates(alm_choice *c, const alm_past *past, bool is_scored, alm_arena *arena)
+/* Fitted candidates, with their errors. */
+static alm_err begin(const alm_past *past, alm_arena *arena, alm_choice **out, alm_error *error)
 {
-    size_t count = 0;
-    almi_range seen = almi_range_of(past);
-    c->facts.is_of_class = true;
-    c->facts.class_of_demand = alm_demand_class_of_past(past);
-    const alm_forecaster_kind *const *kinds =
-        alm_demand_candidates(c->facts.class_of_demand, past->season, &count);
-    for (size_t i = 0; i < count; i++) {
-        alm_combination_part part = {kinds[i], NULL, 1};
-        almi_member_take(c, &part, almi_member_fit(&part, past, seen, arena));
-        alm_choice_member *last = &c->facts.member[c->facts.count - 1];
-        if (is_scored && last->reason == ALM_CHOICE_USED) {
-            last->error = error_of(kinds[i], past, arena);
+    ALM_TRY(almi_candidates_fit(past, arena, out, error));
+    size_t used = 0;
+    for (size_t i = 0; i < (*out)->facts.count; i++) {
+        alm_choice_member *m = &(*out)->facts.member[i];
+        if (m->reason == ALM_CHOICE_USED) {
+            m->error = error_of((*out)->all.part[used++].kind, past, arena);
         }
     }
-}
-
-/* Without any the newest value stays. */
-static alm_err begin(const alm_past *past, bool is_scored, alm_arena *arena, alm_choice **out,
-                     alm_error *error)
-{
-    alm_choice *c = ALM_NEW(arena, alm_choice);
-    alm_combination_part last = {&alm_naive, NULL, 1};
-    ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
-    take_candidates(c, past, is_scored, arena);
-    if (c->all.count == 0) {
-        almi_member_take(c, &last, ALM_CHOICE_USED);
-    }
-    c->facts.is_short = past->season > 1 && past->count < 2 * past->season;
-    c->facts.is_positive = almi_range_of(past).low > 0;
-    *out = c;
     return ALM_OK;
 }
 
@@ -100,7 +78,7 @@ static size_t place_of_best(const alm_choice_facts *facts)
 static alm_err fit_best(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
 {
     alm_choice *c = NULL;
-    ALM_TRY(begin(past, true, arena, &c, error));
+    ALM_TRY(begin(past, arena, &c, error));
     size_t best = place_of_best(&c->facts);
     size_t used = 0;
     for (size_t i = 0; i < c->facts.count; i++) {
@@ -144,7 +122,7 @@ static void weigh_by_errors(alm_choice *c)
 static alm_err fit_weighted(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
 {
     alm_choice *c = NULL;
-    ALM_TRY(begin(past, true, arena, &c, error));
+    ALM_TRY(begin(past, arena, &c, error));
     weigh_by_errors(c);
     almi_member_weigh(c);
     *state = c;
@@ -154,7 +132,7 @@ static alm_err fit_weighted(const alm_past *past, alm_arena *arena, void **state
 static alm_err fit_median(const alm_past *past, alm_arena *arena, void **state, alm_error *error)
 {
     alm_choice *c = NULL;
-    ALM_TRY(begin(past, false, arena, &c, error));
+    ALM_TRY(almi_candidates_fit(past, arena, &c, error));
     c->facts.is_median = true;
     almi_member_weigh(c);
     *state = c;

@@ -5,18 +5,18 @@
  *   weighted  all, each by 1 / how far off it was
  *   median    all, and the median of what they say
  *
- * HOW FAR OFF: the root mean square error over up to ALM_CONTEST_ORIGINS earlier origins, the newest
- * ALM_CONTEST_STEPS periods before the end and half of that apart. A candidate is fitted at the
- * oldest, which has half of the past and more behind it, and moved on by what came. A past of fewer
- * than ALM_CONTEST_LEAST values has no such origins: all candidates count the same then, and `best`
- * is the first of those that can be used. So does, for `weighted`, a candidate that refused the
- * oldest origin and can be used now: it counts as the mean of the others; `best` leaves it out.
+ * HOW FAR OFF: the root mean square error over up to ALM_CONTEST_ORIGINS earlier origins, the
+ * newest ALM_CONTEST_STEPS periods before the end and half of that apart. A candidate is fitted at
+ * the oldest, which has half of the past and more behind it, and moved on by what came. A past of
+ * fewer than ALM_CONTEST_LEAST values has no such origins: all candidates count the same then, and
+ * `best` is the first of those that can be used. A candidate that refused the oldest origin and can
+ * be used now counts as the mean of the others for `weighted`; `best` leaves it out.
  *
- * WHICH. A choice of one is mostly worse than an even mean of all: on the past parts of M3's monthly
- * series, one forecast further back (sMAPE, MASE): auto 13.76 .847, best 14.22 .876, weighted 13.69
- * .840, median 13.63 .840; weights by the square were behind those by the first power. So `best` is
- * for who wants one forecaster with a name, `weighted` and `median` for accuracy; selector.h has
- * weights that many series teach.
+ * WHICH. A choice of one is mostly worse than an even mean of all: on the past parts of the monthly
+ * series of M3, a horizon further back (sMAPE, MASE): auto 13.76 .847, best 14.22 .876, weighted
+ * 13.69 .840, median 13.63 .840; weights by the square were behind those by the first power. So
+ * `best` is for who wants one forecaster with a name, `weighted` and `median` for accuracy;
+ * selector.h has weights that many series teach.
  *
  * The median's value at probability u is the median of the members' values at u, and its deviation
  * half the distance between its values at one deviation of each member around their means. Every

@@ -94,7 +94,13 @@ alm_demand_class alm_demand_class_of_past(const alm_past *past)
 }
 
 const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
-                                                        size_t season, size_t *count)
+                                                        size_t *count)
+{
+    return alm_demand_candidates_for(class_of_demand, 1, count);
+}
+
+const alm_forecaster_kind *const *alm_demand_candidates_for(alm_demand_class class_of_demand,
+                                                            size_t season, size_t *count)
 {
     static const alm_forecaster_kind *const REGULAR[] = {
         &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima};

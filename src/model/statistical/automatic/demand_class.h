@@ -57,12 +57,15 @@ bool alm_demand_is_fast(const alm_demand_shape *shape, double lead_periods);
  * that tells when there is demand (seasonal.h), it is smooth or erratic, however rare demand is. */
 alm_demand_class alm_demand_class_of_past(const alm_past *past);
 
-/* The forecasters worth trying for a class, the most trusted first; at least two. Smooth and erratic
- * demand have the same ones, and so have intermittent and lumpy: on the past parts of 1,428 monthly
- * and 359 weekly series and of car parts nothing was gained by telling them apart. `season`: of the
- * series; long ones have an ARIMA of their own. Some refuse values that are no counts. */
+/* The forecasters worth trying for a class, the most trusted first; at least two. Smooth and
+ * erratic demand have the same ones, and so have intermittent and lumpy. They were chosen on the
+ * past parts of 1,428 monthly and 359 weekly series and of car parts. Some refuse values that are
+ * no counts. The second form: for a season that may be long (above ALM_ETS_SEASON_MAX), with an
+ * ARIMA of its own then. */
 #define ALM_DEMAND_CANDIDATES_MAX 5
 const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
-                                                        size_t season, size_t *count);
+                                                        size_t *count);
+const alm_forecaster_kind *const *alm_demand_candidates_for(alm_demand_class class_of_demand,
+                                                            size_t season, size_t *count);
 
 #endif

@@ -69,7 +69,7 @@ static void candidates_take_the_pasts_of_their_class(void **unused)
         alm_past past = {PASTS[c], 12, 1};
         size_t count = 0;
         const alm_forecaster_kind *const *list =
-            alm_demand_candidates((alm_demand_class)c, 1, &count);
+            alm_demand_candidates((alm_demand_class)c, &count);
         assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
         assert_true(count >= 2);
         for (size_t i = 0; i < count; i++) {

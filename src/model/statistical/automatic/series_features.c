@@ -70,8 +70,8 @@ static bool correlations(const double *v, size_t n, size_t lags, double *out)
     return true;
 }
 
-/* Partial ones of r[1..lags], of Durbin and Levinson. Gaps can make correlations that no series has;
- * then they are NaN from there on. `work` and `out`: lags + 1 each. */
+/* Partial ones of r[1..lags], of Durbin and Levinson. Gaps can make correlations that no series
+ * has; then they are NaN from there on. `work` and `out`: lags + 1 each. */
 static void partial_of(const double *r, size_t lags, double *work, double *out)
 {
     double left = 1;

@@ -81,8 +81,10 @@ static almi_ets *best_form(const alm_adjusted *past, size_t season, alm_arena *a
     bool positive = is_positive(past);
     for (int code = 0; code < CODES; code++) {
         alm_ets_form form = form_of(code);
-        if (is_candidate(&form, past, season, positive)) {
+        bool goes_on_for_ever = form.trend && !form.is_damped;
+        if (is_candidate(&form, past, season, positive) && !(season > 1 && goes_on_for_ever)) {
             almi_ets *p = make(past, &form, season, arena);
+            p->is_cautious = true;
             if (almi_ets_fit(past, p, arena) && (!best || p->aicc < best->aicc)) {
                 best = p;
             }
