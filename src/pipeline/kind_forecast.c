@@ -9,7 +9,13 @@ static double profile_at(const alm_history_view *view, size_t period)
     return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
 }
 
-/* Of periods [first, end); `highest` is that of the values. */
+static bool is_sold_out(const alm_kind_request *r, size_t t)
+{
+    const alm_panel *panel = r->view->panel;
+    return panel->state[r->view->series * panel->periods + t] == ALM_PERIOD_STOCKOUT;
+}
+
+/* Of periods [first, end); `highest` is that of the values, those of sold-out periods among them. */
 static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request *r, size_t end,
                          alm_arena *scratch, double *highest)
 {
@@ -20,10 +26,10 @@ static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request
     for (size_t t = r->first; t < end; t++) {
         double profile = takes_counts ? 1 : profile_at(view, t);
         bool known = alm_period_usable(view->panel, view->series, t) && profile > 0;
-        double value = known ? alm_panel_value(view->panel, 0, view->series, t) / profile
-                             : (double)NAN;
-        y[t - r->first] = value;
-        *highest = value > *highest ? value : *highest;
+        double value = alm_panel_value(view->panel, 0, view->series, t) / profile;
+        y[t - r->first] = known ? value : (double)NAN;
+        bool seen = known || (profile > 0 && is_sold_out(r, t));
+        *highest = seen && value > *highest ? value : *highest;
     }
     return y;
 }
@@ -36,8 +42,7 @@ static alm_err fit_counts(const alm_kind_request *r, const alm_past *past, alm_a
     double *y = ALM_NEW_ARRAY(scratch, double, past->count);
     uint8_t *bound = ALM_NEW_ARRAY(scratch, uint8_t, past->count);
     for (size_t i = 0; i < past->count; i++) {
-        size_t at = r->view->series * panel->periods + r->first + i;
-        bound[i] = panel->state[at] == ALM_PERIOD_STOCKOUT;
+        bound[i] = is_sold_out(r, r->first + i);
         y[i] = bound[i] ? alm_panel_value(panel, 0, r->view->series, r->first + i) : past->y[i];
     }
     alm_count_past counts = {y, past->count, bound};
