@@ -260,10 +260,14 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
         y = alm_beside_known(&last, node->scratch);
     }
     node->scale = alm_history_error_scale(y, last.count);
+    double *actual = ALM_NEW_ARRAY(node->scratch, double, b->steps);
     for (size_t h = 0; h < b->steps; h++) {
         size_t period = b->record->origin + 1 + h;
-        node->censored += period < final->periods && alm_panel_sold_out(final, series, period);
+        bool out = period < final->periods && alm_panel_sold_out(final, series, period);
+        actual[h] = out ? (double)NAN : node->actual[h];
+        node->censored += out;
     }
+    node->actual = actual;
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,

@@ -143,7 +143,7 @@ typedef struct part {
     size_t size;
 } part;
 
-enum { RECORD_PARTS = 12 };
+enum { RECORD_PARTS = 13 };
 
 /* The arrays of a record, which are there or all NULL. */
 static void parts_of(const almi_training *t, const alm_origin_record *r, part out[RECORD_PARTS])
@@ -157,6 +157,7 @@ static void parts_of(const almi_training *t, const alm_origin_record *r, part ou
         {r->marginals, r->marginals ? r->series_count * sizeof *r->marginals : 0},
         {r->statistical, cells},
         {r->actual, cells},
+        {r->least, cells},
         {r->scale_squared, r->series_count * sizeof(double)},
         {r->closed, r->steps},
         {r->node_statistical, nodes * r->steps * sizeof(double)},
@@ -203,7 +204,7 @@ alm_err almi_kept_find_record(almi_training *t, size_t number, alm_origin_record
 alm_err almi_kept_put_record(almi_training *t, size_t number, const alm_origin_record *record,
                              alm_error *error)
 {
-    _Static_assert(sizeof(alm_origin_record) == 128, "a new member is to be kept, too");
+    _Static_assert(sizeof(alm_origin_record) == 136, "a new member is to be kept, too");
     alm_buffer content = {0};
     part parts[RECORD_PARTS];
     uint64_t head[4] = {record->origin, record->series_count, record->marginals != NULL,
