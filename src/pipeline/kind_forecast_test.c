@@ -71,7 +71,15 @@ static void expect_as_alone(asked *a, const alm_forecaster_kind *kind, bool divi
     alm_past past = {y, count, 7};
     void *state = NULL;
     double ahead[DELAY + STEPS];
-    assert_int_equal(kind->fit(&past, a->arena, &state, NULL), ALM_OK);
+    if (kind == &alm_count) { /* takes what was sold out for a bound */
+        uint8_t *bound = ALM_NEW_ARRAY(a->arena, uint8_t, count);
+        bound[40 - FIRST] = 1;
+        y[40 - FIRST] = a->c.values[40];
+        alm_count_past counts = {y, count, bound};
+        assert_int_equal(alm_count_fit(&counts, NULL, a->arena, &state, NULL), ALM_OK);
+    } else {
+        assert_int_equal(kind->fit(&past, a->arena, &state, NULL), ALM_OK);
+    }
     kind->mean(state, DELAY + STEPS, ahead);
     assert_int_equal(ask(a, kind), ALM_FALLBACK_NONE);
     for (size_t h = 0; h < STEPS; h++) {
@@ -80,6 +88,40 @@ static void expect_as_alone(asked *a, const alm_forecaster_kind *kind, bool divi
         assert_true(a->flat[h] == flat);
         assert_true(a->mean[h] == (day % 7 == 6 ? 0 : flat * PROFILE.weekday[day % 7]));
     }
+}
+
+/* What stands in for a sold-out day is a value to most kinds, and a lower bound to counts. */
+static void sold_out_is_stood_in_for_or_a_bound(void **state)
+{
+    asked *a = *state;
+    double *imputed = ALM_NEW_ARRAY(a->arena, double, CASE_PERIODS);
+    a->c.values[40] = 9;
+    imputed[40] = 12.5;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    double masked = a->flat[0];
+    a->c.panel.imputed = imputed;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    double stood_in = a->flat[0];
+    assert_int_equal(ask(a, &alm_count), ALM_FALLBACK_NONE);
+    double counted = a->flat[0];
+    size_t count = CASE_PERIODS - DELAY - FIRST;
+    double *y = ALM_NEW_ARRAY(a->arena, double, count);
+    uint8_t *bound = ALM_NEW_ARRAY(a->arena, uint8_t, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t t = FIRST + i;
+        bound[i] = t == 40;
+        y[i] = a->c.state[t] == ALM_PERIOD_OBSERVED || bound[i] ? a->c.values[t] : (double)NAN;
+    }
+    alm_count_past past = {y, count, bound};
+    void *fitted = NULL;
+    double ahead[DELAY + 1];
+    assert_int_equal(alm_count_fit(&past, NULL, a->arena, &fitted, NULL), ALM_OK);
+    alm_count.mean(fitted, DELAY + 1, ahead);
+    assert_true(counted == ahead[DELAY]);
+    a->c.values[40] = 12.5; /* the same as if that had been seen */
+    ((uint8_t *)a->c.panel.state)[40] = ALM_PERIOD_OBSERVED;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    assert_true(a->flat[0] == stood_in && stood_in != masked);
 }
 
 static void is_the_kind_on_what_says_what_demand_was(void **state)
@@ -107,6 +149,13 @@ static void looks_at_nothing_else(void **state)
     assert_int_equal(41 % 7, 6);
     assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
     assert_memory_equal(before, a->mean, sizeof before);
+    assert_int_equal(ask(a, &alm_count), ALM_FALLBACK_NONE); /* what was sold out is a bound */
+    memcpy(before, a->mean, sizeof before);
+    a->c.values[40] = 1;
+    assert_int_equal(ask(a, &alm_count), ALM_FALLBACK_NONE);
+    assert_memory_not_equal(before, a->mean, sizeof before);
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    memcpy(before, a->mean, sizeof before);
     a->c.values[CASE_PERIODS - 3] += 1;
     assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
     assert_memory_not_equal(before, a->mean, sizeof before);
@@ -212,6 +261,7 @@ static void any_kind_over_any_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sold_out_is_stood_in_for_or_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(is_the_kind_on_what_says_what_demand_was, setup, teardown),
         cmocka_unit_test_setup_teardown(looks_at_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(says_why_it_does_not_answer, setup, teardown),
