@@ -102,6 +102,25 @@ static const almi_grid_column report_columns[] = {
 };
 /* clang-format on */
 
+/* "lstm could not learn: ...": its row is another forecast's. */
+static alm_err print_reasons(almi_cli *cli, const alm_json *root, alm_error *error)
+{
+    const alm_json *global = alm_json_member(root, "global");
+    for (size_t i = 0; global && i < alm_json_count(global); i++) {
+        alm_str method;
+        alm_str reason;
+        const alm_json *one = alm_json_at(global, i);
+        if (alm_json_member(one, "reason")) {
+            ALM_TRY(alm_json_get_str(one, "method", &method, error));
+            ALM_TRY(alm_json_get_str(one, "reason", &reason, error));
+            alm_buffer_printf(&cli->out, ALM_STR_FMT " could not learn, so its row is the seasonal "
+                              "naive forecast: " ALM_STR_FMT "\n", ALM_STR_ARG(method),
+                              ALM_STR_ARG(reason));
+        }
+    }
+    return ALM_OK;
+}
+
 /* "series: final is better than ...", of a backtest in detail. */
 static alm_err print_sentences(almi_cli *cli, const alm_json *list, alm_error *error)
 {
@@ -122,7 +141,8 @@ static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
     alm_json_document *document = NULL;
     ALM_TRY(alm_json_parse(report, "report.json", &document, error));
     const alm_json *root = alm_json_root(document);
-    alm_err code = print_sentences(cli, alm_json_member(root, "verdicts"), error);
+    alm_err code = print_reasons(cli, root, error);
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "verdicts"), error) : code;
     code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "ranks"), error) : code;
     alm_json_document_destroy(document);
     return code;
