@@ -20,7 +20,7 @@ typedef struct kind_past {
 static bool value_of(const alm_panel *panel, size_t series, size_t period, bool bounds,
                      double *out, uint8_t *bound)
 {
-    *bound = bounds && panel->imputed && alm_panel_sold_out(panel, series, period);
+    *bound = bounds && alm_panel_sold_out(panel, series, period);
     if (*bound) {
         *out = alm_panel_value(panel, 0, series, period);
         return true;

@@ -37,6 +37,9 @@ static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
     leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
                                      : ALM_NEW_ARRAY(worker->block, double, run->steps);
     run->leaf_variance[index] = variance_of(&leaf->base, run->steps);
+    if (run->leaf_share) {
+        run->leaf_share[index] = almi_past_share(run, block->panel, series);
+    }
     const alm_history *history = &leaf->base.history;
     bool lends = history->class_of_series < ALM_CLASS_new;
     run->leaf_level[index] = lends ? history->level : 0;

@@ -111,6 +111,34 @@ typedef enum alm_objective {
 
 typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;
 
+/* X(NAME, text): what makes the forecasts of a model add up. The first is the default; the others
+ * have the names of decide/reconcile_method.h. */
+#define ALM_RECONCILING_MAP(X)                                              \
+    X(AUTOMATIC, "automatic")                                               \
+    X(BOTTOM_UP, "bottom_up")                                               \
+    X(TOP_DOWN_AVERAGE_PROPORTIONS, "top_down_average_proportions")         \
+    X(TOP_DOWN_PROPORTIONS_OF_AVERAGES, "top_down_proportions_of_averages") \
+    X(TOP_DOWN_FORECAST_PROPORTIONS, "top_down_forecast_proportions")       \
+    X(OLS, "ols")                                                           \
+    X(WLS_STRUCTURAL, "wls_structural")                                     \
+    X(WLS_VARIANCE, "wls_variance")                                         \
+    X(MINT_SHRINK, "mint_shrink")
+
+typedef enum alm_reconciling {
+#define ALM_RECONCILING_ENUM(name, text) ALM_RECONCILING_##name,
+    ALM_RECONCILING_MAP(ALM_RECONCILING_ENUM)
+#undef ALM_RECONCILING_ENUM
+        ALM_RECONCILING_COUNT
+} alm_reconciling;
+
+const char *alm_reconciling_name(alm_reconciling reconciling);
+/* Top-down: it splits the forecasts of a level. */
+static inline bool alm_reconciling_splits(alm_reconciling r)
+{
+    return r >= ALM_RECONCILING_TOP_DOWN_AVERAGE_PROPORTIONS &&
+           r <= ALM_RECONCILING_TOP_DOWN_FORECAST_PROPORTIONS;
+}
+
 typedef struct alm_gbm_spec {
     alm_objective objective; /* of the mean model */
     double tweedie_power;
@@ -167,6 +195,8 @@ typedef struct alm_model_spec {
     bool has_kinds; /* else the statistical part is level x profile */
     alm_kinds_spec kinds;
     alm_marginals marginals; /* QUANTILE: a forest per level of `quantiles` gives the shape */
+    alm_reconciling reconcile;
+    alm_str reconcile_from; /* top-down: the level that is split; empty: the first */
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;
     int32_t season;  /* 7 */

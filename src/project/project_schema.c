@@ -17,6 +17,11 @@ static const char *const FREQUENCIES[] = {"day", NULL};
 static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
 static const char *const METHODS[] = {"gbm", "statistical", NULL};
 static const char *const MARGINALS[] = {"history", "quantile", NULL};
+static const char *const RECONCILING[] = {
+#define RECONCILING_NAME(name, text) text,
+    ALM_RECONCILING_MAP(RECONCILING_NAME)
+#undef RECONCILING_NAME
+    NULL};
 static const char *const OPERATORS[] = {
 #define OPERATOR_NAME(name, revision, class) #name,
     ALM_FEATURE_OP_MAP(OPERATOR_NAME)
@@ -237,6 +242,12 @@ static const almi_key MODEL[] = {
      .choices = MARGINALS, .fallback = "history",
      .doc = "where the spread around the mean comes from: each series' own history, or a quantile "
             "forest per level"},
+    {.key = "reconcile", .kind = ALMI_CHOICE, AT(alm_model_spec, reconcile),
+     .choices = RECONCILING, .fallback = "automatic",
+     .doc = "what makes the forecasts of all levels add up: see docs/reconciliation.md"},
+    {.key = "reconcile_from", .kind = ALMI_NAME, AT(alm_model_spec, reconcile_from),
+     .doc = "`top_down_*`: the level whose forecasts are split; default: the first of "
+            "`hierarchy`. From a level below it this is middle-out"},
     {.key = "gbm", OTHER, .doc = "see `models.NAME.gbm`"},
     {.key = "backtest", OTHER, .doc = "see `models.NAME.backtest`"},
     {.key = "season", .kind = ALMI_I32, AT(alm_model_spec, season), .min = 1, .max = 400,
@@ -342,6 +353,12 @@ static const almi_key SCHEDULE[] = {
 };
 const almi_section almi_schedule_section = {"schedules.NAME", "A batch run.", SCHEDULE,
                                             COUNT(SCHEDULE)};
+
+const char *alm_reconciling_name(alm_reconciling reconciling)
+{
+    alm_assert(reconciling < ALM_RECONCILING_COUNT);
+    return RECONCILING[reconciling];
+}
 
 const almi_section *const almi_sections[] = {
     &almi_top_section,       &almi_source_section,        &almi_column_section,

@@ -176,22 +176,25 @@ static void usual_candidates_begin_with_the_level(void **state)
 {
     (void)state;
     static const alm_str NAMES[] = {{"tsb", 3}, {"level", 5}};
-    alm_model_spec model = {.has_kinds = true, .kinds.lumpy = {NAMES, 2}};
+    alm_model_spec model = {.has_kinds = true, .season = 7, .kinds.lumpy = {NAMES, 2}};
     alm_kind_candidates c = alm_kind_candidates_of(&model);
     size_t count = 0;
     const alm_forecaster_kind *const *usual = alm_demand_candidates(ALM_DEMAND_smooth, &count);
     assert_true(c.given);
-    assert_int_equal(c.count[ALM_CLASS_smooth], count + 1);
-    assert_int_equal(c.count[ALM_CLASS_aggregate], count + 1);
-    assert_null(c.kind[ALM_CLASS_smooth][0]);
+    size_t at = 0;
+    assert_null(c.kind[ALM_CLASS_smooth][at++]);
     for (size_t k = 0; k < count; k++) {
-        assert_ptr_equal(c.kind[ALM_CLASS_smooth][k + 1], usual[k]);
+        if (strncmp(usual[k]->name, "arima", 5) != 0) { /* too slow to be tried unasked */
+            assert_ptr_equal(c.kind[ALM_CLASS_smooth][at++], usual[k]);
+        }
     }
+    assert_int_equal(c.count[ALM_CLASS_smooth], at);
+    assert_int_equal(c.count[ALM_CLASS_aggregate], at);
     assert_int_equal(c.count[ALM_CLASS_lumpy], 2);
     assert_string_equal(alm_kind_name(c.kind[ALM_CLASS_lumpy][0]), "tsb");
     assert_null(c.kind[ALM_CLASS_lumpy][1]);
     assert_int_equal(c.count[ALM_CLASS_new] + c.count[ALM_CLASS_empty], 0);
-    assert_int_equal(c.room, count + 1);
+    assert_true(c.room >= at && c.room <= ALM_KIND_CANDIDATES_MAX);
     model.has_kinds = false;
     assert_int_equal(alm_kind_candidates_of(&model).room, 0);
 }
@@ -206,7 +209,7 @@ static void the_page_lists_them(void **state)
     assert_int_equal(alm_fs_real_create(&real, &error), ALM_OK);
     assert_int_equal(alm_fs_read_all(real, "docs/statistical-models.md", 1 << 20, m->arena, &page,
                                      &error), ALM_OK);
-    alm_model_spec model = {.has_kinds = true};
+    alm_model_spec model = {.has_kinds = true, .season = 7};
     alm_kind_candidates c = alm_kind_candidates_of(&model);
     for (int i = 0; i < ALM_CLASS_COUNT; i++) {
         const char *row = alm_arena_printf(m->arena, "| %s |", alm_class_name((alm_class)i));

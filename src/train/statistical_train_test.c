@@ -199,7 +199,7 @@ static void too_little_history_says_what_to_lower(void **state)
 {
     fixture *f = *state;
     synthetic_open(f, NULL);
-    alm_snapshot snapshot = synthetic_take(f, "2023-04-10"); /* 98 days */
+    alm_snapshot snapshot = synthetic_take(f, "2023-03-06"); /* 63 days */
     alm_model_spec model = statistical_model(f);
     alm_train_options options = {.project = f->project, .model = &model, .snapshot = &snapshot,
                                  .objects = f->objects, .backtest_only = true,
@@ -207,8 +207,9 @@ static void too_little_history_says_what_to_lower(void **state)
     alm_train_result result = {0};
     assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
                      ALM_ERR_INCOMPLETE);
-    assert_string_equal(f->error.message, "model demand: the snapshot has 98 days, the backtest "
-                        "needs 99: lower backtest.origins, selection_origins or origin_step");
+    assert_string_equal(f->error.message, "model demand: the snapshot has 63 days; 3 scored "
+                        "origins, 7 days apart, with 2 to choose by and a horizon of 14 need 99; "
+                        "even one needs 85: take more history, or lower selection_origins");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, synthetic_setup, fixture_teardown)

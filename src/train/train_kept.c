@@ -32,7 +32,11 @@ static alm_digest key_of(const almi_training *t)
     for (size_t k = 0; k < o->global_count; k++) {
         alm_hash_update_str(&hash, alm_str_of(o->global[k]->name));
     }
-    _Static_assert(sizeof(alm_train_options) == 168, "a new option: does it change what a "
+    alm_hash_update_u64(&hash, o->reconcile_count);
+    for (size_t k = 0; k < o->reconcile_count; k++) {
+        alm_hash_update_str(&hash, alm_str_of(alm_reconciling_name(o->reconcile[k])));
+    }
+    _Static_assert(sizeof(alm_train_options) == 184, "a new option: does it change what a "
                    "backtest measures? Then it belongs into this key");
     return alm_hash_final(&hash);
 }
@@ -106,7 +110,8 @@ static bool take_fit(const almi_training *t, alm_str rest, void *out)
 alm_err almi_kept_find_fit(almi_training *t, size_t number, almi_fit *out, bool *found,
                            alm_error *error)
 {
-    *found = false;
+    *found = !has_fit(t);
+    *out = (almi_fit){0};
     return has_fit(t) ? find(t, step_name(t, "fit", number), take_fit, out, found, error) : ALM_OK;
 }
 
