@@ -143,7 +143,8 @@ static double farthest(const calibrate_case *c)
 }
 
 /* A third of the days are sold out, those of high demand first. Shapes that are right stay so when
- * a bound is spread over all above it; left out, or with its mean for demand, it would move them. */
+ * a bound is spread over all above it. Left out, or with its mean for demand, it would move them.
+ */
 static void sold_out_days_do_not_move_right_shapes(void **state)
 {
     (void)state;
