@@ -53,8 +53,9 @@ ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_train
                                              alm_arena *arena, alm_origin_record *out,
                                              alm_error *error);
 
-/* Replaces actual, least, scale_squared, node_actual and node_scale by those of `panel`, whose series and
- * nodes have the same numbers: new arrays in `arena`, so that a copy of a record can be judged. */
+/* Replaces actual, least, scale_squared, node_actual and node_scale by those of `panel`, whose
+ * series and nodes have the same numbers: new arrays in `arena`, so that a copy of a record can be
+ * judged. */
 void alm_origin_record_judge(const alm_training_panel *panel, alm_arena *arena,
                              alm_origin_record *record);
 

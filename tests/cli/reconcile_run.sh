@@ -11,3 +11,5 @@ AS adjusted FROM (SELECT target_date, sum(mean) FILTER (level = 'series') AS s,
 sum(mean) FILTER (level = 'total') AS t, min(q05) AS least, max(abs(mean - base_mean)) AS own
 FROM predictions GROUP BY ALL)"
 almanac run --snapshot "$snap" --quiet | grep -c "$run"
+almanac report --model production --date 2024-02-01 --output r.html --quiet
+grep -o 'All levels add up by <code>mint_shrink</code>, weighted by 21 errors of every node' r.html
