@@ -160,9 +160,12 @@ static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
     double intensity = NAN;
     alm_err code = one ? alm_json_get_str(one, "method", &method, error) : ALM_OK;
     if (one && code == ALM_OK) {
-        (void)alm_json_as_str(alm_json_member(one, "from"), &from);
-        (void)alm_json_as_i64(alm_json_member(one, "errors"), &errors);
-        (void)alm_json_as_double(alm_json_member(one, "intensity"), &intensity);
+        const alm_json *level = alm_json_member(one, "from");
+        (void)(level && alm_json_as_str(level, &from));
+        intensity = number_of(one, "intensity", NULL);
+        code = alm_json_get_i64(one, "errors", &errors, error);
+    }
+    if (one && code == ALM_OK) {
         alm_buffer_printf(&cli->out, "\nreconciled by " ALM_STR_FMT, ALM_STR_ARG(method));
         if (from.size > 0) {
             alm_buffer_printf(&cli->out, " from level " ALM_STR_FMT, ALM_STR_ARG(from));
