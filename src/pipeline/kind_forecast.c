@@ -15,7 +15,7 @@ static bool is_sold_out(const alm_kind_request *r, size_t t)
     return panel->state[r->view->series * panel->periods + t] == ALM_PERIOD_STOCKOUT;
 }
 
-/* Of periods [first, end); `highest` is that of the values, those of sold-out periods among them. */
+/* Of periods [first, end); `highest` is that of all values, sold-out periods' among them. */
 static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request *r, size_t end,
                          alm_arena *scratch, double *highest)
 {

@@ -49,7 +49,8 @@ static alm_err refuse(const almi_training *t, const almi_origin_grid *asked, alm
     } else {
         g = grid_of(t, 1, asked->step);
         fits = alm_arena_printf(t->arena, "even one needs %zu: take more history, or lower "
-                                "selection_origins or gbm.history_min", periods_needed(t, &g));
+                                "selection_origins%s", periods_needed(t, &g),
+                                t->model->method == ALM_MODEL_GBM ? " or gbm.history_min" : "");
     }
     return alm_fail(error, ALM_ERR_INCOMPLETE, "model " ALM_STR_FMT ": the snapshot has %zu days; "
                     "%zu scored origin%s, %zu days apart, with %zu to choose by and a horizon of "
