@@ -8,10 +8,12 @@
 #include "app/plan_view.h"
 #include "app/session.h"
 #include "app/signal_view.h"
+#include "base/build_info.h"
 #include "model/baseline.h"
 #include "model/statistical/forecaster_kinds.h"
 #include "pipeline/series_forecast.h"
 #include "project/git.h"
+#include "report/backtest_page.h"
 #include "train/checkpoint.h"
 #include "train/global_kind.h"
 #include "train/train.h"
@@ -35,6 +37,9 @@ static const almi_option backtest_options[] = {
                       "(default: backtest.refit_every)"},
     {"restart", NULL, "measure everything anew, also what an earlier start has kept"},
     {"no-resume", NULL, "keep nothing of this start, take over nothing"},
+    {"reconcile", "METHODS", "the published forecast under other methods of reconciliation as "
+     "further rows, with commas: ols,mint_shrink"},
+    {"html", "FILE", "also as a page for a browser, with the errors of each step and the ranks"},
 };
 
 /* The path of the running program, kept as an object so that a rebuild after years is possible. */
@@ -264,9 +269,27 @@ static alm_err refuse_options(const almi_cli *cli, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err write_page(almi_cli *cli, alm_str report, alm_error *error)
+{
+    const char *path = almi_option_text(cli, "html");
+    alm_backtest_page_input input = {cli->project->name, ALM_STR("almanac " ALM_ENGINE_VERSION),
+                                     report};
+    alm_buffer page = {0};
+    if (!path) {
+        return ALM_OK;
+    }
+    alm_err code = alm_backtest_page_render(&input, &page, error);
+    if (code == ALM_OK) {
+        code = alm_fs_write_all(cli->env.fs, path, alm_buffer_view(&page), error);
+    }
+    alm_buffer_deinit(&page);
+    return code;
+}
+
 /* What is kept is removed only when the result is out. */
 static alm_err tell_backtest(almi_cli *cli, const alm_train_result *result, alm_error *error)
 {
+    ALM_TRY(write_page(cli, result->report, error));
     if (cli->json) {
         alm_buffer_str(&cli->out, result->report);
         alm_buffer_text(&cli->out, "\n");
@@ -282,6 +305,49 @@ static alm_err tell_backtest(almi_cli *cli, const alm_train_result *result, alm_
     return ALM_OK;
 }
 
+static alm_err refuse_method(almi_cli *cli, alm_str name, alm_error *error)
+{
+    const char *names[ALM_RECONCILING_COUNT];
+    const char *all = "";
+    for (int k = 0; k < ALM_RECONCILING_COUNT; k++) {
+        names[k] = alm_reconciling_name((alm_reconciling)k);
+        all = alm_arena_printf(cli->arena, "%s%s%s", all, k ? ", " : "", names[k]);
+    }
+    const char *text = alm_arena_copy_text(cli->arena, name.data, name.size);
+    return alm_fail(error, ALM_ERR_USAGE, "--reconcile: there is no '%s'%s; there are %s", text,
+                    almi_suggestion(cli->arena, "", text, names, ALM_RECONCILING_COUNT), all);
+}
+
+/* Names with commas between them. */
+static alm_err read_reconcile(almi_cli *cli, alm_train_options *options, alm_error *error)
+{
+    const char *text = almi_option_text(cli, "reconcile");
+    alm_str rest = alm_str_of(text ? text : "");
+    alm_reconciling *list = ALM_NEW_ARRAY(cli->arena, alm_reconciling, rest.size + 1);
+    if (rest.size == 0) {
+        return ALM_OK;
+    }
+    ALM_TRY(almi_open_project(cli, error));
+    if (cli->project->level_count == 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--reconcile: the project has no `hierarchy`, so "
+                        "there is nothing to reconcile");
+    }
+    while (rest.size > 0) {
+        alm_str name = alm_str_split(&rest, ',');
+        int k = 0;
+        while (k < ALM_RECONCILING_COUNT &&
+               !alm_str_is(name, alm_reconciling_name((alm_reconciling)k))) {
+            k++;
+        }
+        if (k == ALM_RECONCILING_COUNT) {
+            return refuse_method(cli, name, error);
+        }
+        list[options->reconcile_count++] = (alm_reconciling)k;
+    }
+    options->reconcile = list;
+    return ALM_OK;
+}
+
 static alm_err run_backtest(almi_cli *cli, alm_error *error)
 {
     alm_train_options options = {.backtest_only = true, .experimental = true};
@@ -291,10 +357,12 @@ static alm_err run_backtest(almi_cli *cli, alm_error *error)
         ALM_TRY(refuse_options(cli, error));
     } else {
         ALM_TRY(read_beside(cli, &options, error));
+        ALM_TRY(read_reconcile(cli, &options, error));
         ALM_TRY(read_origins(cli, &options, error));
     }
+    ALM_TRY(almi_check_output(cli, almi_option_text(cli, "html"), error));
     if (options.keep) {
-        almi_interrupt_say("the same command goes on where it was");
+        almi_interrupt_say("the same command goes on with what .almanac/backtest has kept");
     }
     ALM_TRY(train(cli, &options, &result, error));
     return tell_backtest(cli, &result, error);
@@ -327,8 +395,10 @@ const almi_command almi_cmd_backtest = {
             "the published forecast is better than the best of them by more than chance. Those of "
             "one series alone (auto, theta, ets, ...) are fitted anew at every origin; those that "
             "learn from all series (lstm, gru, tcn, gbm_global, gbm_local) as often as the model "
-            "is, which takes from seconds to minutes each. With --json also every step and every "
-            "class. Of a signal: the fit and its test.\n"
+            "is, which takes from seconds to minutes each. With --reconcile also what the published "
+            "forecast would be if another method made it add up (`reconcile` of the model), at "
+            "every level. With --json and --html also every step and every class. Of a signal: the "
+            "fit and its test.\n"
             "Each step is kept in the project's .almanac/backtest until the result is out, so the "
             "same command goes on after Ctrl-C, a kill or a power cut, with the same result. "
             "Whatever else is asked, of other data, by another engine or project file, begins "

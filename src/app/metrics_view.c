@@ -202,6 +202,39 @@ static alm_err print_choice(almi_cli *cli, alm_str report, alm_error *error)
     return code;
 }
 
+/* "reconciled by mint_shrink, ...", where the project chose. */
+static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    const alm_json *one = alm_json_member(alm_json_root(document), "reconcile");
+    alm_str method = {0};
+    alm_str from = {0};
+    int64_t errors = 0;
+    double intensity = NAN;
+    alm_err code = one ? alm_json_get_str(one, "method", &method, error) : ALM_OK;
+    if (one && code == ALM_OK) {
+        (void)alm_json_as_str(alm_json_member(one, "from"), &from);
+        (void)alm_json_as_i64(alm_json_member(one, "errors"), &errors);
+        (void)alm_json_as_double(alm_json_member(one, "intensity"), &intensity);
+        alm_buffer_printf(&cli->out, "\nreconciled by " ALM_STR_FMT, ALM_STR_ARG(method));
+        if (from.size > 0) {
+            alm_buffer_printf(&cli->out, " from level " ALM_STR_FMT, ALM_STR_ARG(from));
+        }
+        if (errors > 0) {
+            alm_buffer_printf(&cli->out, ", learned from %lld errors of every node",
+                              (long long)errors);
+        }
+        if (isfinite(intensity)) {
+            alm_buffer_printf(&cli->out, ", shrunk by %.2f towards errors that are not correlated",
+                              intensity);
+        }
+        alm_buffer_text(&cli->out, "\n");
+    }
+    alm_json_document_destroy(document);
+    return code;
+}
+
 alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
 {
     almi_metric_row *rows = NULL;
@@ -224,6 +257,7 @@ alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
     ALM_TRY(print_choice(cli, report, error));
     alm_buffer_text(&cli->out, "\nbacktest\n");
     almi_grid_print(grid, &cli->term, &cli->out);
+    ALM_TRY(print_reconcile(cli, report, error));
     return print_verdicts(cli, report, error);
 }
 

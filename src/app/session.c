@@ -113,15 +113,15 @@ static void show_units(world *w, const alm_progress *p)
         return;
     }
     duration_text(seconds, so_far);
-    duration_text(seconds / (double)(p->done - w->stage_first) * (double)(p->total - p->done),
-                  left);
+    duration_text((double)p->left_ns / 1e9, left);
     bool is_end = p->done >= p->total;
+    bool is_known = p->left_ns > 0 && !is_end;
     if (in_place && is_end) {
         return;
     }
     fprintf(stderr, "%s%s: %s %llu of %llu is done, %s so far%s%s%s%s", in_place ? "" : "almanac: ",
-            p->stage, p->unit, done, total, so_far, is_end ? "" : ", about ", is_end ? "" : left,
-            is_end ? "" : " left", in_place ? "" : "\n");
+            p->stage, p->unit, done, total, so_far, is_known ? ", about " : "",
+            is_known ? left : "", is_known ? " left" : "", in_place ? "" : "\n");
     fflush(stderr);
     w->line_open = in_place;
 }

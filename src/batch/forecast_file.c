@@ -5,6 +5,7 @@
 
 #include "batch/forecast_parquet.h"
 #include "batch/whole_file.h"
+#include "pipeline/regressor_words.h"
 #include "table/csv.h"
 #include "train/selector_train.h"
 
@@ -407,6 +408,12 @@ static void put_effects(alm_json_writer *json, const alm_forecast_made *made, si
     const alm_effects *effects = &made->set.series[i].effects;
     if (!table || !made->set.series[i].kind) {
         return;
+    }
+    if (effects->used > 0) {
+        alm_buffer errors = {0};
+        alm_effect_errors(&errors, effects);
+        alm_json_put_str(json, "effects_with", alm_buffer_view(&errors));
+        alm_buffer_deinit(&errors);
     }
     alm_json_key(json, "effects");
     alm_json_open_array(json);

@@ -5,7 +5,7 @@
 #define PART_BYTES_MAX ((size_t)1 << 30)
 
 #define QUANTILE_FILES ((size_t)ALM_METHOD_QUANTILES_MAX * ALM_BLOCKS_MAX)
-#define FILE_COUNT (5 + ALM_BLOCKS_MAX + QUANTILE_FILES)
+#define FILE_COUNT (6 + ALM_BLOCKS_MAX + QUANTILE_FILES)
 #define NAME_BYTES 32
 
 /* A file of a bundle and where its text lies in the parts. */
@@ -60,6 +60,9 @@ static bundle_file file_at(alm_bundle_parts *parts, size_t i)
         name_quantile(level, block, quantile.name);
         return quantile;
     }
+    if (i == end + 1) {
+        return (bundle_file){"reconcile.json", &parts->reconcile, true};
+    }
     return i == end ? (bundle_file){"plan.json", &parts->plan, false}
                     : (bundle_file){"report.json", &parts->report, false};
 }
@@ -77,7 +80,7 @@ static bool has_quantiles(const alm_bundle_parts *parts)
 /* The lowest format that holds these parts. */
 static int64_t format_of(const alm_bundle_parts *parts)
 {
-    return parts->kinds.size > 0 ? 3 : has_quantiles(parts) ? 2 : 1;
+    return parts->kinds.size > 0 || parts->reconcile.size > 0 ? 3 : has_quantiles(parts) ? 2 : 1;
 }
 
 static alm_err put_files(alm_objects *objects, alm_bundle_parts *parts, alm_json_writer *w,
@@ -285,6 +288,21 @@ static alm_err build_quantiles(alm_bundle *bundle, alm_error *error)
     return ALM_OK;
 }
 
+/* Bottom-up has no forecasts of the aggregates' own, the others have nothing but those. */
+static alm_err build_rule(alm_bundle *bundle, alm_error *error)
+{
+    ALM_TRY(alm_reconcile_rule_read(bundle->parts.reconcile, "reconcile.json", bundle->arena,
+                                    &bundle->rule, error));
+    double want = bundle->rule.method == ALM_RECONCILE_BOTTOM_UP ? 1 : 0;
+    double share = bundle->method.weight[ALM_CLASS_aggregate];
+    if (share < want || share > want) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "reconcile.json says %s, which goes with a weight "
+                        "of %g for aggregates, but method.json has %g",
+                        alm_reconcile_method_name(bundle->rule.method), want, share);
+    }
+    return ALM_OK;
+}
+
 static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_error *error)
 {
     const alm_bundle_parts *parts = &bundle->parts;
@@ -293,6 +311,9 @@ static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_e
         ALM_TRY(alm_kind_table_read(parts->kinds, "kinds.json", &bundle->kinds, error));
     }
     ALM_TRY(alm_feature_plan_read(parts->plan, "plan.json", schema, &bundle->plan, error));
+    if (parts->reconcile.size > 0) {
+        ALM_TRY(build_rule(bundle, error));
+    }
     while (bundle->model_count < ALM_BLOCKS_MAX &&
            parts->mean_model[bundle->model_count].size > 0) {
         ALM_TRY(build_mean(bundle, bundle->model_count++, error));

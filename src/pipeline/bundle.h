@@ -9,7 +9,10 @@
  *
  * Format 2 has quantile forests too: one per level of the method's `quantiles` and block,
  * models/quantile_01.txt, models/quantile_01_02.txt (level 1, block 2), models/quantile_02.txt, ...
- * Format 3 has kinds.json too (kind_table.h): the forecasters of the statistical part.
+ * Format 3 has one or both of kinds.json (kind_table.h), the forecasters of the statistical part,
+ * and reconcile.json (reconcile_rule.h), how the forecasts are made to add up; without the latter a
+ * run does what it always did: bottom-up sums, or a diagonal of marginal variances where method.json
+ * gives the aggregates forecasts of their own.
  *
  * An engine that reads a lower format only would score these with other numbers and not know it, so
  * it must refuse: a bundle is written as the lowest format that holds it, all formats are read, and
@@ -23,6 +26,7 @@
 #include "model/forest.h"
 #include "pipeline/kind_table.h"
 #include "pipeline/method.h"
+#include "pipeline/reconcile_rule.h"
 #include "store/objects.h"
 
 #define ALM_BUNDLE_FORMAT 3 /* the newest; lower ones are read, and written where they do */
@@ -40,6 +44,7 @@ typedef struct alm_bundle_parts {
     alm_str quantile_model[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX];
     alm_str kinds;            /* kinds.json; empty: level x profile for every series */
     alm_str method;           /* method.json */
+    alm_str reconcile;        /* reconcile.json; empty: none */
     alm_str report;           /* report.json */
 } alm_bundle_parts;
 
@@ -61,6 +66,7 @@ typedef struct alm_bundle {
     alm_bundle_parts parts;
     alm_method method;
     alm_kind_table kinds;
+    alm_reconcile_rule rule; /* with parts.reconcile */
     alm_feature_plan *plan;
     alm_mean_model models[ALM_BLOCKS_MAX];
     size_t model_count; /* the plan's blocks; 0: statistical only */

@@ -9,44 +9,51 @@ static double profile_at(const alm_history_view *view, size_t period)
     return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
 }
 
-static bool is_sold_out(const alm_kind_request *r, size_t t)
+/* Of periods [first, end). */
+typedef struct kind_past {
+    double *y;
+    uint8_t *bound; /* of counts: 1: sold out, y is a lower bound */
+    double highest; /* of the values */
+} kind_past;
+
+/* False: not known. */
+static bool value_of(const alm_panel *panel, size_t series, size_t period, bool bounds,
+                     double *out, uint8_t *bound)
 {
-    const alm_panel *panel = r->view->panel;
-    return panel->state[r->view->series * panel->periods + t] == ALM_PERIOD_STOCKOUT;
+    *bound = bounds && alm_panel_sold_out(panel, series, period);
+    if (*bound) {
+        *out = alm_panel_value(panel, 0, series, period);
+        return true;
+    }
+    return alm_history_demand(panel, series, period, out);
 }
 
-/* Of periods [first, end); `highest` is that of all values, sold-out periods' among them. */
-static double *values_of(const alm_forecaster_kind *kind, const alm_kind_request *r, size_t end,
-                         alm_arena *scratch, double *highest)
+static kind_past past_of(const alm_forecaster_kind *kind, const alm_kind_request *r, size_t end,
+                         alm_arena *scratch)
 {
     const alm_history_view *view = r->view;
     bool takes_counts = kind->traits.support == ALM_SUPPORT_COUNT;
-    double *y = ALM_NEW_ARRAY(scratch, double, end - r->first);
-    *highest = 0;
+    kind_past past = {ALM_NEW_ARRAY(scratch, double, end - r->first),
+                      ALM_NEW_ARRAY(scratch, uint8_t, end - r->first), 0};
     for (size_t t = r->first; t < end; t++) {
         double profile = takes_counts ? 1 : profile_at(view, t);
-        bool known = alm_period_usable(view->panel, view->series, t) && profile > 0;
-        double value = alm_panel_value(view->panel, 0, view->series, t) / profile;
-        y[t - r->first] = known ? value : (double)NAN;
-        bool seen = known || (profile > 0 && is_sold_out(r, t));
-        *highest = seen && value > *highest ? value : *highest;
+        double value = 0;
+        bool known = value_of(view->panel, view->series, t, kind == &alm_count, &value,
+                              &past.bound[t - r->first]) && profile > 0;
+        value = known ? value / profile : (double)NAN;
+        past.y[t - r->first] = value;
+        past.highest = value > past.highest ? value : past.highest;
     }
-    return y;
+    return past;
 }
 
-/* A sold-out period tells `count` that demand was no less. */
-static alm_err fit_counts(const alm_kind_request *r, const alm_past *past, alm_arena *scratch,
-                          void **state, alm_error *error)
+static alm_err fit(const alm_forecaster_kind *kind, const kind_past *known, const alm_past *past,
+                   alm_arena *scratch, void **state)
 {
-    const alm_panel *panel = r->view->panel;
-    double *y = ALM_NEW_ARRAY(scratch, double, past->count);
-    uint8_t *bound = ALM_NEW_ARRAY(scratch, uint8_t, past->count);
-    for (size_t i = 0; i < past->count; i++) {
-        bound[i] = is_sold_out(r, r->first + i);
-        y[i] = bound[i] ? alm_panel_value(panel, 0, r->view->series, r->first + i) : past->y[i];
-    }
-    alm_count_past counts = {y, past->count, bound};
-    return alm_count_fit(&counts, NULL, scratch, state, error);
+    alm_error ignored; /* the reason is told, as a code */
+    alm_count_past counts = {known->y, past->count, known->bound};
+    return kind == &alm_count ? alm_count_fit(&counts, NULL, scratch, state, &ignored)
+                              : kind->fit(past, scratch, state, &ignored);
 }
 
 static alm_fallback reason_of(alm_err refusal)
@@ -62,13 +69,10 @@ alm_fallback alm_kind_forecast(const alm_forecaster_kind *kind, const alm_kind_r
     const alm_history_view *view = request->view;
     size_t end = alm_published_end(view->origin, view->delay);
     alm_assert(request->first < end);
-    double highest = 0;
-    alm_past past = {.count = end - request->first, .season = request->season};
-    past.y = values_of(kind, request, end, scratch, &highest);
+    kind_past known = past_of(kind, request, end, scratch);
+    alm_past past = {.y = known.y, .count = end - request->first, .season = request->season};
     void *state = NULL;
-    alm_error ignored; /* the reason is told, as a code */
-    alm_err code = kind == &alm_count ? fit_counts(request, &past, scratch, &state, &ignored)
-                                      : kind->fit(&past, scratch, &state, &ignored);
+    alm_err code = fit(kind, &known, &past, scratch, &state);
     if (code != ALM_OK) {
         return reason_of(code);
     }
@@ -79,7 +83,7 @@ alm_fallback alm_kind_forecast(const alm_forecaster_kind *kind, const alm_kind_r
         if (!isfinite(ahead[h])) {
             return ALM_FALLBACK_NUMERIC;
         }
-        if (ahead[h] > ALM_KIND_FAR * highest) {
+        if (ahead[h] > ALM_KIND_FAR * known.highest) {
             return ALM_FALLBACK_EXPLODES;
         }
     }

@@ -3,8 +3,9 @@
  * The forecaster sees the periods that were published at the origin, from the first demand on:
  *   y_t / p_t   where the period says what demand was, p_t the pooled weekday profile (history.h);
  *               the counts y_t themselves for kinds that take nothing else
- *   NaN         where it does not: closed by the calendar, out of stock (which alm_count takes for
- *               the lower bound that it is), missing
+ *   NaN         where it does not: closed by the calendar, missing, out of stock where nothing
+ *               stands in for demand (history.h); alm_count has what was sold out as the lower
+ *               bound that it is, in any case
  * with the method's season, and forecasts `delay` periods further than it knows:
  *   flat(h) = what it says of step h, at least 0
  *   mean(h) = flat(h) * p(h), 0 where closed

@@ -90,6 +90,40 @@ static void expect_as_alone(asked *a, const alm_forecaster_kind *kind, bool divi
     }
 }
 
+/* What stands in for a sold-out day is a value to most kinds, and a lower bound to counts. */
+static void sold_out_is_stood_in_for_or_a_bound(void **state)
+{
+    asked *a = *state;
+    double *imputed = ALM_NEW_ARRAY(a->arena, double, CASE_PERIODS);
+    a->c.values[40] = 9;
+    imputed[40] = 12.5;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    double masked = a->flat[0];
+    a->c.panel.imputed = imputed;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    double stood_in = a->flat[0];
+    assert_int_equal(ask(a, &alm_count), ALM_FALLBACK_NONE);
+    double counted = a->flat[0];
+    size_t count = CASE_PERIODS - DELAY - FIRST;
+    double *y = ALM_NEW_ARRAY(a->arena, double, count);
+    uint8_t *bound = ALM_NEW_ARRAY(a->arena, uint8_t, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t t = FIRST + i;
+        bound[i] = t == 40;
+        y[i] = a->c.state[t] == ALM_PERIOD_OBSERVED || bound[i] ? a->c.values[t] : (double)NAN;
+    }
+    alm_count_past past = {y, count, bound};
+    void *fitted = NULL;
+    double ahead[DELAY + 1];
+    assert_int_equal(alm_count_fit(&past, NULL, a->arena, &fitted, NULL), ALM_OK);
+    alm_count.mean(fitted, DELAY + 1, ahead);
+    assert_true(counted == ahead[DELAY]);
+    a->c.values[40] = 12.5; /* the same as if that had been seen */
+    ((uint8_t *)a->c.panel.state)[40] = ALM_PERIOD_OBSERVED;
+    assert_int_equal(ask(a, &alm_ets), ALM_FALLBACK_NONE);
+    assert_true(a->flat[0] == stood_in && stood_in != masked);
+}
+
 static void is_the_kind_on_what_says_what_demand_was(void **state)
 {
     asked *a = *state;
@@ -227,6 +261,7 @@ static void any_kind_over_any_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sold_out_is_stood_in_for_or_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(is_the_kind_on_what_says_what_demand_was, setup, teardown),
         cmocka_unit_test_setup_teardown(looks_at_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(says_why_it_does_not_answer, setup, teardown),

@@ -1,6 +1,7 @@
 /* pass_base.c: pass 1: base forecasts of the leaves, then of the aggregates. */
 #include <math.h>
 
+#include "feature/sold_out.h"
 #include "pipeline/pipeline_internal.h"
 
 #define SERIES_PER_TASK 32 /* x 28 steps: enough rows for the forest to be fast */
@@ -36,6 +37,9 @@ static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
     leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
                                      : ALM_NEW_ARRAY(worker->block, double, run->steps);
     run->leaf_variance[index] = variance_of(&leaf->base, run->steps);
+    if (run->leaf_share) {
+        run->leaf_share[index] = almi_past_share(run, block->panel, series);
+    }
     const alm_history *history = &leaf->base.history;
     bool lends = history->class_of_series < ALM_CLASS_new;
     run->leaf_level[index] = lends ? history->level : 0;
@@ -81,6 +85,8 @@ static alm_err read_block(almi_pipeline *run, alm_panel *panel, base_block *bloc
                           alm_error *error)
 {
     ALM_TRY(alm_panel_source_next(run->request->source, run->block_arena, panel, error));
+    ALM_TRY(alm_sold_out_impute(panel, alm_feature_plan_sold_out(run->request->bundle->plan),
+                                run->block_arena, error));
     *block = (base_block){.run = run, .panel = panel};
     if (panel->series_count && run->request->stock) {
         double *on_hand = NULL;

@@ -5,15 +5,19 @@
  *   pass 1  features, base forecasts, path ranks of every leaf, spilled to scratch; sums of means
  *   then    base forecasts of the aggregates
  *   pass 2  (only when aggregates have forecasts of their own) sample paths summed into the
- *           aggregates, one pass per reconciliation round
+ *           aggregates, one pass per reconciliation round; or, when the bundle says by which method
+ *           they are made to add up, what that method needs (pass_reconcile.c)
  *   pass 3  sample paths made again, adjusted, read out as quantiles and stock-out risk, and summed
  *           into the aggregates; every block goes to the sink
  *   last    the aggregates go to the sink.
- * Memory: blocks, plus aggregates x (paths + 1) x steps, plus a few dozen bytes per leaf. Results
+ * Memory: blocks, plus aggregates x (paths + 1) x steps, plus a few dozen bytes per leaf; with ols,
+ * wls_* and mint_shrink also all nodes x steps x some paths: 192 MiB of forecasts or one path, and
+ * the solver's temporaries for one MiB of them or one path; and the factor of mint_shrink. Results
  * do not depend on the number of threads or on the block size. */
 #ifndef ALM_PIPELINE_PIPELINE_H
 #define ALM_PIPELINE_PIPELINE_H
 
+#include "decide/reconcile.h"
 #include "pipeline/bundle.h"
 #include "pipeline/base_forecast.h"
 #include "project/panel_source.h"
@@ -62,6 +66,7 @@ typedef struct alm_forecast { /* one node; arrays of `steps` unless said otherwi
     const uint8_t *rank;    /* templates x steps, see paths.h */
     const double *receipts; /* with has_stock */
     double variance;        /* of a leaf's adjustment, see reconcile.h; 0: nothing was adjusted */
+    const double *loading;  /* of a leaf's adjustment: factor_count */
 } alm_forecast;
 
 typedef struct alm_forecast_block {
@@ -71,7 +76,10 @@ typedef struct alm_forecast_block {
     const alm_forecast *forecasts;
     const alm_panel *panel; /* of pass 1's grid for aggregates; NULL for leaves */
     size_t templates;
-    const double *lambda;   /* nodes x (paths + 1) x steps; NULL: nothing was adjusted */
+    const double *lambda;   /* (nodes + factor_count) x (paths + 1) x steps; NULL: nothing was
+                              * adjusted */
+    alm_leaf_rule rule;     /* with lambda */
+    size_t factor_count;    /* with lambda */
 } alm_forecast_block;
 
 /* Borrowed for the call. Called from one thread, leaves first, in order. */

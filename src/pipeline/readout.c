@@ -125,7 +125,8 @@ void almi_read_out(const almi_readout *in, alm_forecast *out)
     out->values = in->values;
     out->rank = in->rank;
     out->receipts = in->receipts;
-    out->variance = in->variance;
+    out->variance = in->adjustment.variance;
+    out->loading = in->adjustment.loading;
     out->fallback = in->base->fallback;
     out->analogue = in->base->analogue;
     out->class_of_series = in->base->history.class_of_series;

@@ -27,6 +27,21 @@ void alm_effect_number(alm_buffer *out, double value, bool signed_too)
     }
 }
 
+void alm_effect_errors(alm_buffer *out, const alm_effects *effects)
+{
+    const alm_arima_order *o = &effects->order;
+    alm_buffer_printf(out, "ARIMA(%zu,%zu,%zu)", o->p, o->d, o->q);
+    if (effects->season > 1) {
+        alm_buffer_printf(out, "(%zu,%zu,%zu)[%zu]", o->seasonal_p, o->seasonal_d, o->seasonal_q,
+                          effects->season);
+    }
+    alm_buffer_text(out, !o->has_constant ? "" : o->d + o->seasonal_d > 0 ? " with drift"
+                                                                        : " with a mean");
+    if (effects->fourier > 0) {
+        alm_buffer_printf(out, " and %zu Fourier pairs", effects->fourier);
+    }
+}
+
 bool alm_effect_is_guess(const alm_forecast_made *made, size_t series, size_t k)
 {
     const alm_regressor_table *table = made->input.regressors;
@@ -129,6 +144,11 @@ static bool put_plan(const words *w)
         alm_forecast_count(w->out, t->strange_rows);
         alm_buffer_text(w->out, " rows of series that are not there");
     }
+    if (t->between_rows > 0) {
+        alm_buffer_text(w->out, "; not used of it: ");
+        alm_forecast_count(w->out, t->between_rows);
+        alm_buffer_text(w->out, " rows of times between the periods");
+    }
     if (t->different > 0) {
         alm_buffer_text(w->out, "; it differs from the first file in ");
         alm_forecast_count(w->out, t->different);
@@ -141,9 +161,17 @@ static void put_how(const words *w)
 {
     const alm_forecast_plan *plan = &w->made->plan;
     bool exact = plan->kind == &alm_arima && plan->season <= ALM_ARIMA_SEASON_MAX;
-    alm_buffer_text(w->out, exact ? "ARIMA with regressors, by its exact likelihood"
-                                  : "regression with ARIMA errors; what it leaves is forecast by "
-                                    "the method, and what the plan says is added");
+    const alm_effects *effects = &w->made->set.series[0].effects;
+    bool is_one = w->made->input.count == 1 && w->made->set.series[0].kind && effects->used > 0;
+    alm_buffer_text(w->out, exact ? "" : "regression with errors of ");
+    if (is_one) {
+        alm_effect_errors(w->out, effects);
+    } else {
+        alm_buffer_text(w->out, "ARIMA");
+    }
+    alm_buffer_text(w->out, exact ? " with regressors, by its exact likelihood"
+                                  : "; what it leaves is forecast by the method, and what the plan "
+                                    "says is added");
 }
 
 /* ---- effects ---- */

@@ -13,6 +13,8 @@ bool alm_regressor_line(const alm_forecast_made *made, size_t place, alm_buffer 
 
 /* "+20.5", three digits or all before the point */
 void alm_effect_number(alm_buffer *out, double value, bool signed_too);
+/* "ARIMA(0,1,1)(0,1,1)[7]": the model of the errors that effects were estimated with. */
+void alm_effect_errors(alm_buffer *out, const alm_effects *effects);
 /* Has a regressor one value in the past of a series, and is not used for that, and another one in
  * the plan? Then its effect is not known, and counted as 0. */
 bool alm_effect_is_guess(const alm_forecast_made *made, size_t series, size_t regressor);

@@ -36,8 +36,8 @@
  * parameters in common (counted.h).
  *
  * REGRESSORS (explained.h). Where the series come with some, what they explain is taken out first,
- * at every origin anew with what was known before it, the forecaster is fitted to the rest, and the
- * plan of the periods to come is added; ARIMA is fitted with them at once. That the plan is there
+ * wherever the forecaster is fitted, by what is known there; it is fitted to the rest, and the plan
+ * of the periods to come is added; ARIMA is fitted with them at once. That the plan is there
  * must have been asked first (alm_forecast_check_plans). Of an origin of the check the plan is what
  * came; that of an observed column is older than the origin. The simple methods that answer
  * instead have them too, the seasonal naive forecast of the check has not.

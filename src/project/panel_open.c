@@ -622,6 +622,7 @@ static void create_schema(alm_panel_source *source)
         .static_count = source->static_count,
         .delay = source->delay,
         .column_delays = delays,
+        .sold_out = alm_project_sold_out(source->project),
     };
 }
 

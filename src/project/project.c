@@ -59,6 +59,14 @@ const alm_source *alm_project_source(const alm_project *project, alm_str name)
     return NULL;
 }
 
+alm_sold_out_rule alm_project_sold_out(const alm_project *project)
+{
+    const alm_series_spec *s = &project->series;
+    return s->available_source.size == 0 || s->censored == ALM_CENSORED_MASK
+               ? ALM_SOLD_OUT_MASKED
+               : ALM_SOLD_OUT_IMPUTED;
+}
+
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name)
 {
     for (size_t i = 0; i < project->model_count; i++) {

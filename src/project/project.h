@@ -67,6 +67,8 @@ typedef struct alm_attribute { /* a static attribute of a series, from a static 
     alm_str valid_to;
 } alm_attribute;
 
+typedef enum alm_censored_rule { ALM_CENSORED_IMPUTE, ALM_CENSORED_MASK } alm_censored_rule;
+
 typedef struct alm_series_spec {
     alm_str source;
     const alm_str *keys;
@@ -78,6 +80,7 @@ typedef struct alm_series_spec {
     alm_str closed_source, closed_column; /* closed where the column is 0; empty: never closed */
     /* Out of stock where the column is 0 (source with the series' keys); empty: not known. */
     alm_str available_source, available_column;
+    alm_censored_rule censored; /* what such a day counts as */
     const alm_series_column *columns;     /* besides the target */
     size_t column_count;
     const alm_attribute *attributes;
@@ -107,6 +110,34 @@ typedef enum alm_objective {
 } alm_objective;
 
 typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;
+
+/* X(NAME, text): what makes the forecasts of a model add up. The first is the default; the others
+ * have the names of decide/reconcile_method.h. */
+#define ALM_RECONCILING_MAP(X)                                              \
+    X(AUTOMATIC, "automatic")                                               \
+    X(BOTTOM_UP, "bottom_up")                                               \
+    X(TOP_DOWN_AVERAGE_PROPORTIONS, "top_down_average_proportions")         \
+    X(TOP_DOWN_PROPORTIONS_OF_AVERAGES, "top_down_proportions_of_averages") \
+    X(TOP_DOWN_FORECAST_PROPORTIONS, "top_down_forecast_proportions")       \
+    X(OLS, "ols")                                                           \
+    X(WLS_STRUCTURAL, "wls_structural")                                     \
+    X(WLS_VARIANCE, "wls_variance")                                         \
+    X(MINT_SHRINK, "mint_shrink")
+
+typedef enum alm_reconciling {
+#define ALM_RECONCILING_ENUM(name, text) ALM_RECONCILING_##name,
+    ALM_RECONCILING_MAP(ALM_RECONCILING_ENUM)
+#undef ALM_RECONCILING_ENUM
+        ALM_RECONCILING_COUNT
+} alm_reconciling;
+
+const char *alm_reconciling_name(alm_reconciling reconciling);
+/* Top-down: it splits the forecasts of a level. */
+static inline bool alm_reconciling_splits(alm_reconciling r)
+{
+    return r >= ALM_RECONCILING_TOP_DOWN_AVERAGE_PROPORTIONS &&
+           r <= ALM_RECONCILING_TOP_DOWN_FORECAST_PROPORTIONS;
+}
 
 typedef struct alm_gbm_spec {
     alm_objective objective; /* of the mean model */
@@ -164,6 +195,8 @@ typedef struct alm_model_spec {
     bool has_kinds; /* else the statistical part is level x profile */
     alm_kinds_spec kinds;
     alm_marginals marginals; /* QUANTILE: a forest per level of `quantiles` gives the shape */
+    alm_reconciling reconcile;
+    alm_str reconcile_from; /* top-down: the level that is split; empty: the first */
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;
     int32_t season;  /* 7 */
@@ -224,6 +257,8 @@ ALM_NODISCARD alm_err alm_project_plan(const alm_project *project, const alm_mod
                                        alm_error *error);
 /* The feature of that name, or NULL. */
 const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str name);
+/* What a sold-out day counts as; MASKED without `available`. */
+alm_sold_out_rule alm_project_sold_out(const alm_project *project);
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);

@@ -333,6 +333,10 @@ static alm_err check_stock(const checker *c)
                                   s->available_source, &source));
         ALM_TRY(need_number(c, find(c, "series", "available", "column", NULL), source,
                             s->available_column));
+    } else if (s->censored == ALM_CENSORED_MASK) {
+        return alm_yaml_fail(find(c, "series", "censored", NULL, NULL), c->error, ALM_ERR_CONFIG,
+                             "'censored' says what days out of stock count as, and nothing says "
+                             "which they are: add `available`, or leave it out");
     }
     if (stock->source.size) {
         ALM_TRY(check_series_like(c, find(c, "stock", "source", NULL, NULL), stock->source,
@@ -479,6 +483,35 @@ static alm_err check_kinds(const checker *c, const alm_model_spec *model)
     return ALM_OK;
 }
 
+static alm_err check_reconcile(const checker *c, const alm_model_spec *model)
+{
+    const alm_project *p = c->project;
+    const char *name = model->name.data;
+    const alm_yaml *from = find(c, "models", name, "reconcile_from", NULL);
+    const char *levels[60];
+    size_t count = 0;
+    bool found = model->reconcile_from.size == 0;
+    for (size_t i = 0; i < p->level_count; i++) {
+        found = found || alm_str_equal(p->levels[i].name, model->reconcile_from);
+        if (count < 60) {
+            levels[count++] = p->levels[i].name.data;
+        }
+    }
+    if (model->reconcile != ALM_RECONCILING_AUTOMATIC && p->level_count == 0) {
+        return alm_yaml_fail(find(c, "models", name, "reconcile", NULL), c->error, ALM_ERR_CONFIG,
+                             "there is nothing to reconcile: the file has no `hierarchy`; add one, "
+                             "or leave the key out");
+    }
+    if (model->reconcile_from.size && !alm_reconciling_splits(model->reconcile)) {
+        return alm_yaml_fail(from, c->error, ALM_ERR_CONFIG,
+                             "reconcile_from is for top_down_* only; reconcile is %s",
+                             alm_reconciling_name(model->reconcile));
+    }
+    return found ? ALM_OK
+                 : fail_dangling(c, from, "there is no level", model->reconcile_from, levels,
+                                 count);
+}
+
 static alm_err check_models(const checker *c)
 {
     const alm_project *p = c->project;
@@ -489,6 +522,7 @@ static alm_err check_models(const checker *c)
     }
     for (size_t i = 0; i < p->model_count; i++) {
         const alm_model_spec *model = &p->models[i];
+        ALM_TRY(check_reconcile(c, model));
         const alm_yaml *list = find(c, "models", model->name.data, "features", NULL);
         for (size_t k = 0; k < model->features_count; k++) {
             if (!alm_project_feature(p, model->features[k])) {

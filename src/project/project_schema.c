@@ -12,10 +12,16 @@
 static const char *const TYPE_NAMES[] = {"bool", "i64", "f64", "date", "instant", "text", NULL};
 static const char *const DUPLICATES[] = {"refuse", "sum", NULL};
 static const char *const MISSING[] = {"zero", "unknown", NULL};
+static const char *const CENSORED[] = {"impute", "mask", NULL};
 static const char *const FREQUENCIES[] = {"day", NULL};
 static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
 static const char *const METHODS[] = {"gbm", "statistical", NULL};
 static const char *const MARGINALS[] = {"history", "quantile", NULL};
+static const char *const RECONCILING[] = {
+#define RECONCILING_NAME(name, text) text,
+    ALM_RECONCILING_MAP(RECONCILING_NAME)
+#undef RECONCILING_NAME
+    NULL};
 static const char *const OPERATORS[] = {
 #define OPERATOR_NAME(name, revision, class) #name,
     ALM_FEATURE_OP_MAP(OPERATOR_NAME)
@@ -105,6 +111,10 @@ static const almi_key SERIES[] = {
      .required = true, .doc = "what a day without a row means: nothing sold, or not known"},
     {.key = "closed", OTHER, .doc = "where the calendar says that nothing can be sold"},
     {.key = "available", OTHER, .doc = "where a source says that nothing was in stock"},
+    {.key = "censored", .kind = ALMI_CHOICE, AT(alm_series_spec, censored), .choices = CENSORED,
+     .fallback = "impute",
+     .doc = "what features, levels and labels take a day out of stock by `available` for: the mean "
+            "of demand of at least what was sold, or not known"},
     {.key = "columns", OTHER, .doc = "map of further columns: see `series.columns.NAME`"},
     {.key = "attributes", OTHER, .doc = "map of static attributes: see `series.attributes.NAME`"},
     {.key = "groups", LIST_AT(alm_series_spec, group_columns, group_count),
@@ -232,6 +242,12 @@ static const almi_key MODEL[] = {
      .choices = MARGINALS, .fallback = "history",
      .doc = "where the spread around the mean comes from: each series' own history, or a quantile "
             "forest per level"},
+    {.key = "reconcile", .kind = ALMI_CHOICE, AT(alm_model_spec, reconcile),
+     .choices = RECONCILING, .fallback = "automatic",
+     .doc = "what makes the forecasts of all levels add up: see docs/reconciliation.md"},
+    {.key = "reconcile_from", .kind = ALMI_NAME, AT(alm_model_spec, reconcile_from),
+     .doc = "`top_down_*`: the level whose forecasts are split; default: the first of "
+            "`hierarchy`. From a level below it this is middle-out"},
     {.key = "gbm", OTHER, .doc = "see `models.NAME.gbm`"},
     {.key = "backtest", OTHER, .doc = "see `models.NAME.backtest`"},
     {.key = "season", .kind = ALMI_I32, AT(alm_model_spec, season), .min = 1, .max = 400,
@@ -337,6 +353,12 @@ static const almi_key SCHEDULE[] = {
 };
 const almi_section almi_schedule_section = {"schedules.NAME", "A batch run.", SCHEDULE,
                                             COUNT(SCHEDULE)};
+
+const char *alm_reconciling_name(alm_reconciling reconciling)
+{
+    alm_assert(reconciling < ALM_RECONCILING_COUNT);
+    return RECONCILING[reconciling];
+}
 
 const almi_section *const almi_sections[] = {
     &almi_top_section,       &almi_source_section,        &almi_column_section,

@@ -123,6 +123,8 @@ static void reads_every_section(void **state)
     const alm_series_spec *s = &p->series;
     assert_true(alm_str_is(s->time, "date"));
     assert_int_equal(s->missing, ALM_MISSING_ZERO);
+    assert_int_equal(s->censored, ALM_CENSORED_IMPUTE);
+    assert_int_equal(alm_project_sold_out(p), ALM_SOLD_OUT_MASKED); /* without `available` */
     assert_int_equal(s->column_count, 2);
     assert_false(s->columns[0].known);
     assert_true(s->columns[0].own && !s->columns[1].own);
@@ -209,6 +211,11 @@ static const broken BROKEN[] = {
     {"  target: units", "  target: sku",
      "27:3: column sku of source sales must be a number, it is declared as text"},
     {"  missing: zero\n", "", "24:1: series needs the key missing"},
+    {"  missing: zero\n", "  missing: zero\n  censored: guess\n",
+     "29:3: censored must be one of impute, mask, not guess"},
+    {"  missing: zero\n", "  missing: zero\n  censored: mask\n",
+     "29:3: 'censored' says what days out of stock count as, and nothing says which they are: "
+     "add `available`, or leave it out"},
     {"column: open}", "column: event}",
      "29:30: column event of source calendar must be a number, it is declared as text"},
     {"closed: {source: calendar", "closed: {source: sales",

@@ -95,9 +95,10 @@ void almi_effects_section(const almi_page *page, const alm_forecast_made *made)
         return;
     }
     almi_section_open(page, "effects", "What it depends on",
-                      "By how much a value is higher for one unit more of a regressor, or on a day "
-                      "with it: regression with ARIMA errors. The bar is two standard errors to "
-                      "either side, the line is 0; a regressor has one scale for all series.");
+                      "By how much a value is higher for one unit more of a regressor, or in a "
+                      "period with it: regression with ARIMA errors. The bar is two standard "
+                      "errors to either side, the line is 0; a regressor has one scale for all "
+                      "series.");
     almi_table_open(page, "", "What regressors are worth");
     almi_html(page->out, "<thead><tr><th scope=\"col\">regressor</th>"
                          "<th scope=\"col\" class=\"text\">series</th><th scope=\"col\">worth</th>"

@@ -49,6 +49,7 @@ typedef struct alm_regressor_table {
     uint64_t planned_rows;      /* of the first file, behind the last value of their series */
     uint64_t future_rows;       /* of the second file, of series that there are */
     uint64_t strange_rows;      /* of series that there are not */
+    uint64_t between_rows;      /* of all series, but of no period of theirs */
     uint64_t different;         /* values of the past that the two files do not agree about */
     uint64_t holiday_rows;
 } alm_regressor_table;

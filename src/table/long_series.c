@@ -411,8 +411,8 @@ static alm_err place_regressors(reading *r, const size_t *first, alm_long_one *s
         return ALM_OK;
     }
     ALM_TRY(almi_cells_settle(r->cells, &r->out.frequency, r->series, &table, error));
-    if (table->count > 0 &&
-        table->steps > (PERIODS_MAX / table->count - total) / r->series) {
+    size_t most = table->count > 0 ? PERIODS_MAX / table->count : SIZE_MAX;
+    if (total > most || table->steps > (most - total) / r->series) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: %zu series with %zu regressors are more than "
                         "can be held: cut the file", r->options.name, r->series, table->count);
     }

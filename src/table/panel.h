@@ -23,6 +23,12 @@ typedef enum alm_period_state {
     ALM_PERIOD_STOCKOUT = 5  /* out of stock: the sale is a lower bound of demand */
 } alm_period_state;
 
+/* What a sold-out period of the target counts as where demand is needed (feature/sold_out.h). */
+typedef enum alm_sold_out_rule {
+    ALM_SOLD_OUT_MASKED, /* not known */
+    ALM_SOLD_OUT_IMPUTED /* the mean of demand of at least what was sold */
+} alm_sold_out_rule;
+
 typedef enum alm_column_role {
     ALM_ROLE_OBSERVED, /* known after the period (plus the publication delay) */
     ALM_ROLE_KNOWN     /* known in advance: calendar, planned price */
@@ -54,6 +60,9 @@ typedef struct alm_panel {
     /* series_count x periods, 1: the target is a lower bound of demand. NULL: where the state says
      * STOCKOUT. Sums have it, as their states do not tell. */
     const uint8_t *sold_out;
+    /* series_count x periods: what stands in for the demand of a cell that is STOCKOUT, else NaN;
+     * NULL: such demand is not known. */
+    const double *imputed;
 } alm_panel;
 
 static inline double alm_panel_value(const alm_panel *panel, size_t column, size_t series,

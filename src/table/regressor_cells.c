@@ -26,7 +26,7 @@ typedef struct source { /* of a cell, for messages */
 
 typedef struct column {
     alm_str name;
-    bool is_observed, is_category, is_bool;
+    bool is_observed, is_category;
     alm_str text[TEXTS_MAX];
     uint64_t often[TEXTS_MAX];
     size_t text_count;
@@ -64,6 +64,8 @@ struct almi_cells {
     size_t *order;   /* of planned rows: by series; behind them those of all series */
     size_t *first_of; /* in `order`, of each series, and the end */
     size_t series;
+    uint32_t *taken; /* of a period: the row of the second file */
+    size_t taken_capacity;
     alm_regressor_table *table;
 };
 
@@ -113,6 +115,7 @@ void almi_cells_destroy(almi_cells *c)
         alm_heap_free(c->first.cell);
         alm_heap_free(c->second.cell);
         alm_heap_free(c->planned);
+        alm_heap_free(c->taken);
         almi_holidays_free(&c->holidays);
     }
 }
@@ -427,21 +430,18 @@ static alm_err count_texts(almi_cells *c, size_t i, cell_rows *rows, alm_error *
 static alm_err settle_column(almi_cells *c, size_t i, alm_error *error)
 {
     column *col = &c->column[i];
-    if (col->text_count == 0) {
-        return ALM_OK;
-    }
-    col->is_bool = are_bools(c, i);
-    if (col->is_bool) {
+    if (col->text_count == 0 || are_bools(c, i)) {
         return ALM_OK;
     }
     if (!isnan(col->fraction)) {
         char number[32];
         alm_double_text(col->fraction, number);
+        alm_str text = alm_str_visible(col->text[0], c->arena);
         return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": '"
                         ALM_STR_FMT "' is no number, and other rows hold numbers such as %s: write "
                         "numbers with a point, or texts in all rows", col->first_text.file,
                         (unsigned long long)col->first_text.record, ALM_STR_ARG(col->name),
-                        ALM_STR_ARG(col->text[0]), number);
+                        ALM_STR_ARG(text), number);
     }
     col->is_category = true;
     ALM_TRY(count_texts(c, i, &c->first, error));
@@ -624,6 +624,21 @@ void almi_cells_place(const almi_cells *c, uint64_t record, const almi_cell_grid
     }
 }
 
+/* Of two rows for one period neither can be preferred. */
+static alm_err take_period(almi_cells *c, size_t period, uint32_t record, alm_error *error)
+{
+    if (c->taken[period] > 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: rows %u and %u are both of one time and "
+                        "series: keep one of them%s", c->options.future,
+                        (unsigned)c->taken[period], (unsigned)record,
+                        c->planned[0].series == ALMI_ALL_SERIES
+                            ? ", or name the columns that tell series apart as the first file does"
+                            : "");
+    }
+    c->taken[period] = record;
+    return ALM_OK;
+}
+
 static alm_err place_planned(almi_cells *c, const almi_cell_grid *grid, size_t row,
                              alm_error *error)
 {
@@ -631,13 +646,18 @@ static alm_err place_planned(almi_cells *c, const almi_cell_grid *grid, size_t r
     size_t periods = grid->count + c->table->steps;
     const planned_row *one = &c->planned[row];
     if (!alm_frequency_between(grid->frequency, grid->start, one->time, &steps)) {
-        if (one->series == ALMI_ALL_SERIES) {
-            return ALM_OK; /* a calendar may be finer, or series on grids of their own */
+        if (one->series == ALMI_ALL_SERIES) { /* a calendar may be finer */
+            c->table->between_rows += grid->series == 0;
+            return ALM_OK;
         }
         return alm_fail(error, ALM_ERR_INVALID, "%s: row %u: the time is not one of the steps of "
                         "its series", c->options.future, (unsigned)one->record);
     }
-    for (size_t k = 0; k < c->table->count && steps >= 0 && (uint64_t)steps < periods; k++) {
+    if (steps < 0 || (uint64_t)steps >= periods) {
+        return ALM_OK; /* before the series, or further than is looked */
+    }
+    ALM_TRY(take_period(c, (size_t)steps, one->record, error));
+    for (size_t k = 0; k < c->table->count; k++) {
         if (c->from[k].column >= c->count) {
             continue;
         }
@@ -691,8 +711,29 @@ static void lag_observed(const almi_cells *c, const almi_cell_grid *grid)
     }
 }
 
+/* Nothing of the second file is placed yet. */
+static alm_err clear_taken(almi_cells *c, const almi_cell_grid *grid, alm_error *error)
+{
+    size_t periods = grid->count + c->table->steps;
+    if (c->second.count == 0) {
+        return ALM_OK;
+    }
+    if (periods > c->taken_capacity) {
+        void *memory = NULL;
+        alm_heap_free(c->taken);
+        c->taken = NULL;
+        c->taken_capacity = 0;
+        ALM_TRY(alm_heap_try(periods * sizeof *c->taken, &memory, error));
+        c->taken = memory;
+        c->taken_capacity = periods;
+    }
+    memset(c->taken, 0, periods * sizeof *c->taken);
+    return ALM_OK;
+}
+
 alm_err almi_cells_finish(almi_cells *c, const almi_cell_grid *grid, alm_error *error)
 {
+    ALM_TRY(clear_taken(c, grid, error));
     for (size_t i = c->first_of[grid->series]; i < c->first_of[grid->series + 1]; i++) {
         ALM_TRY(place_planned(c, grid, c->order[i], error));
     }

@@ -58,8 +58,8 @@ typedef struct almi_cell_grid { /* of one series */
 void almi_cells_place(const almi_cells *cells, uint64_t record, const almi_cell_grid *grid,
                       size_t period);
 /* When all its records are placed: what the second file and the holidays say, and the lag of
- * observed columns. ALM_ERR_INVALID: a time of the second file off the grid, or holidays that do
- * not cover a year of the series. */
+ * observed columns. ALM_ERR_INVALID: a time of the second file off the grid, or there twice, or
+ * holidays that do not cover a year of the series. */
 ALM_NODISCARD alm_err almi_cells_finish(almi_cells *cells, const almi_cell_grid *grid,
                                         alm_error *error);
 

@@ -179,6 +179,10 @@ static void a_second_file_holds_the_plan(void **state)
     EXPECT(&all, 0, "open", 1, 1, 1, 0, 1);
     EXPECT(&all, 1, "price", 4, 5, 2, 2);
     EXPECT(&all, 1, "open", 1, 1, 0, 1);
+    put(f, "p.csv", "ds,open,price\n4,1,1\n5,1,1\n4,1,2\n");
+    refuse(f, sales, &options, "p.csv: rows 1 and 3 are both of one time and series");
+    put(f, "p.csv", "shop,ds,open,price\na,4,1,1\nb,4,1,1\nb,5,1,1\nb,5,1,1\n");
+    refuse(f, sales, &options, "p.csv: rows 3 and 4 are both of one time");
     put(f, "p.csv", "ds,open\n4,1\n");
     refuse(f, sales, &options, "p.csv: there is no column 'price'");
     put(f, "p.csv", "day,open,price\n4,1,1\n");
@@ -192,6 +196,22 @@ static void a_second_file_holds_the_plan(void **state)
     options.future = "q.csv";
     alm_long_series out;
     assert_int_equal(take(f, sales, &options, &out), ALM_ERR_NOT_FOUND);
+}
+
+/* A calendar of days for series of months: the days between are told, and off a series' own grid
+ * they are wrong. */
+static void a_calendar_may_be_finer(void **state)
+{
+    fixture *f = *state;
+    const char *sales = "unique_id,ds,y\na,2024-01-01,1\na,2024-02-01,2\na,2024-03-01,2\n";
+    alm_regressor_options options = {.in_advance = "x", .future = "p.csv", .steps = 1};
+    put(f, "p.csv", "ds,x\n2024-01-01,1\n2024-01-15,7\n2024-02-01,2\n2024-03-01,3\n"
+                    "2024-04-01,4\n2024-04-02,7\n");
+    alm_long_series all = taken(f, sales, &options);
+    EXPECT(&all, 0, "x", 1, 2, 3, 4);
+    assert_int_equal(all.regressors->between_rows, 2);
+    put(f, "p.csv", "unique_id,ds,x\na,2024-01-01,1\na,2024-01-15,7\n");
+    refuse(f, sales, &options, "p.csv: row 2: the time is not one of the steps of its series");
 }
 
 /* A column per series: one price for all of them. */
@@ -382,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(texts_become_indicators, setup, teardown),
         cmocka_unit_test_setup_teardown(observed_columns_come_later, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_file_holds_the_plan, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_calendar_may_be_finer, setup, teardown),
         cmocka_unit_test_setup_teardown(wide_files_share_their_regressors, setup, teardown),
         cmocka_unit_test_setup_teardown(holidays_are_days_with_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_plan_is_no_list_of_what_happened, setup, teardown),

@@ -17,7 +17,7 @@ static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *tabl
     table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
     table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
     table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
-    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps) : NULL;
+    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_step_scores, b->methods * b->steps) : NULL;
 }
 
 static void make_methods(alm_backtest *b, alm_arena *arena)
@@ -48,10 +48,22 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
     make_methods(backtest, arena);
 }
 
+void alm_backtest_reconcile(alm_backtest *b, const alm_reconciling *list, size_t count)
+{
+    b->reconcile = list;
+    b->reconcile_count = count;
+}
+
+size_t alm_backtest_reconcile_row(const alm_backtest *b, size_t number)
+{
+    alm_assert(number < b->reconcile_count);
+    return ALM_SCORE_COUNT + alm_beside_rows(&b->beside) + number;
+}
+
 void almi_backtest_make_tables(alm_backtest *b, size_t rows, alm_arena *arena)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
-    b->methods = ALM_SCORE_COUNT + rows;
+    b->methods = ALM_SCORE_COUNT + rows + b->reconcile_count;
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
     make_methods(b, arena);
     for (uint32_t level = 0; level <= h->level_count; level++) {
@@ -102,10 +114,10 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
-        alm_metrics *step = node->tables[t]->step;
+        alm_step_scores *step = node->tables[t]->step;
         for (size_t h = 0; step && h < b->steps; h++) {
-            alm_metrics_add_window(&step[method * b->steps + h], node->actual + h, forecast + h, 1,
-                                   node->scale);
+            almi_detail_add_step(&step[method * b->steps + h], node->actual[h], forecast[h],
+                                 node->scale);
         }
     }
 }
@@ -156,7 +168,7 @@ static alm_err add_stock_of_paths(const alm_backtest *b, const node_case *node,
     if (b->beside.stock) {
         double *level = ALM_NEW_ARRAY(node->scratch, double, b->steps);
         ALM_TRY(alm_stock_levels(&STOCK, f->values, b->paths, b->steps, level, error));
-        add_stock(b, node, ALM_SCORE_FINAL, level);
+        add_stock(b, node, b->row, level);
     }
     return ALM_OK;
 }
@@ -205,8 +217,8 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
             if (node->tables[t]->step) {
-                alm_metrics_add_interval(&node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h],
-                                         pit, INTERVAL_LOW, INTERVAL_HIGH);
+                alm_step_scores *step = &node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h];
+                alm_metrics_add_interval(&step->metrics, pit, INTERVAL_LOW, INTERVAL_HIGH);
             }
             alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
@@ -248,10 +260,14 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
         y = alm_beside_known(&last, node->scratch);
     }
     node->scale = alm_history_error_scale(y, last.count);
+    double *actual = ALM_NEW_ARRAY(node->scratch, double, b->steps);
     for (size_t h = 0; h < b->steps; h++) {
         size_t period = b->record->origin + 1 + h;
-        node->censored += period < final->periods && alm_panel_sold_out(final, series, period);
+        bool out = period < final->periods && alm_panel_sold_out(final, series, period);
+        actual[h] = out ? (double)NAN : node->actual[h];
+        node->censored += out;
     }
+    node->actual = actual;
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,
@@ -324,6 +340,15 @@ static void score_parts(const alm_backtest *b, const node_case *node)
     }
 }
 
+/* A row of --reconcile: the point, the quantiles, the stock. */
+static alm_err score_again(alm_backtest *b, const node_case *node, const alm_forecast *f,
+                           alm_error *error)
+{
+    add_point(b, node, b->row, f->mean);
+    add_quantiles(b, node, b->row, f->quantile);
+    return add_stock_of_paths(b, node, f, error);
+}
+
 /* Histories first, then what stands beside, in parallel; scores last, in order. */
 static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, size_t first,
                            alm_arena *scratch, alm_error *error)
@@ -331,6 +356,7 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
     node_case node[CHUNK];
     alm_beside_history history[CHUNK];
     size_t count = block->count - first < CHUNK ? block->count - first : CHUNK;
+    bool again = b->row != ALM_SCORE_FINAL;
     for (size_t i = 0; i < count; i++) {
         const alm_forecast *f = &block->forecasts[first + i];
         node[i] = block->aggregates ? aggregate_case(b, f, scratch) : leaf_case(b, f, scratch);
@@ -338,11 +364,15 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
     }
     alm_beside_forecast *beside =
         ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * alm_beside_rows(&b->beside));
-    if (alm_beside_rows(&b->beside) > 0) {
+    if (alm_beside_rows(&b->beside) > 0 && !again) {
         ALM_TRY(alm_beside_run(&b->beside, history, count, scratch, beside, error));
     }
     for (size_t i = 0; i < count; i++) {
         if (node[i].skipped) {
+            continue;
+        }
+        if (again) {
+            ALM_TRY(score_again(b, &node[i], &block->forecasts[first + i], error));
             continue;
         }
         node[i].tables[0]->nodes++;
@@ -372,10 +402,11 @@ static alm_err score_block(void *context, const alm_forecast_block *block, alm_e
 
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 {
-    for (uint32_t level = 0; level <= backtest->panel->hierarchy->level_count; level++) {
+    bool again = backtest->row != ALM_SCORE_FINAL; /* the nodes are counted already */
+    for (uint32_t level = 0; !again && level <= backtest->panel->hierarchy->level_count; level++) {
         backtest->levels[level].nodes = 0;
     }
-    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+    for (int c = 0; !again && c < ALM_CLASS_COUNT; c++) {
         backtest->classes[c].nodes = 0;
     }
     return (alm_forecast_sink){score_block, backtest};
@@ -387,7 +418,10 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
     if (method >= ALM_SCORE_COUNT + b->beside.count) {
-        return b->global.kind[method - ALM_SCORE_COUNT - b->beside.count]->name;
+        size_t further = method - ALM_SCORE_COUNT - b->beside.count;
+        return further < b->global.count
+                   ? b->global.kind[further]->name
+                   : alm_reconciling_name(b->reconcile[further - b->global.count]);
     }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
@@ -436,7 +470,7 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
         alm_json_put_double(w, "stock_cost", alm_stock_score_cost(&scores->stock[method]));
         alm_json_put_double(w, "fill_rate", alm_stock_score_fill_rate(&scores->stock[method]));
     }
-    if (method >= ALM_SCORE_COUNT) {
+    if (method >= ALM_SCORE_COUNT && method < ALM_SCORE_COUNT + b->beside.count) {
         alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
     }
     alm_json_close_object(w);

@@ -17,14 +17,31 @@ void almi_detail_add(const alm_backtest *b, const almi_window *w)
     }
 }
 
-static void write_step(const alm_backtest *b, size_t method, const alm_metrics *m,
+void almi_detail_add_step(alm_step_scores *step, double actual, double forecast, alm_scale scale)
+{
+    alm_metrics_add_window(&step->metrics, &actual, &forecast, 1, scale);
+    if (!isnan(actual) && scale.squared > 0) {
+        step->squared += (forecast - actual) * (forecast - actual) / scale.squared;
+        step->scaled++;
+    }
+}
+
+/* The mean of |error| over scale, which alm_metrics has of windows of one pair, is least for a
+ * forecast of nothing where demand is often zero; the root of the mean square is not. */
+static double step_rmsse(const alm_step_scores *step)
+{
+    return step->scaled > 0 ? sqrt(step->squared / (double)step->scaled) : (double)NAN;
+}
+
+static void write_step(const alm_backtest *b, size_t method, const alm_step_scores *step,
                        alm_json_writer *w)
 {
+    const alm_metrics *m = &step->metrics;
     alm_json_open_object(w);
     alm_json_put_text(w, "method", alm_backtest_method(b, method));
     alm_json_put_double(w, "wape", alm_metrics_wape(m));
     alm_json_put_double(w, "bias", alm_metrics_bias(m));
-    alm_json_put_double(w, "rmsse", alm_metrics_rmsse(m));
+    alm_json_put_double(w, "rmsse", step_rmsse(step));
     alm_json_put_double(w, "mae", alm_metrics_mae(m));
     if (m->interval_pairs > 0) {
         alm_json_put_double(w, "coverage_90", alm_metrics_coverage(m));
@@ -42,9 +59,9 @@ void almi_detail_write_steps(const alm_backtest *b, const alm_scores *scores, al
         alm_json_key(w, "methods");
         alm_json_open_array(w);
         for (size_t method = 0; method < b->methods; method++) {
-            const alm_metrics *m = &scores->step[method * b->steps + h];
-            if (m->pairs > 0) {
-                write_step(b, method, m, w);
+            const alm_step_scores *step = &scores->step[method * b->steps + h];
+            if (step->metrics.pairs > 0) {
+                write_step(b, method, step, w);
             }
         }
         alm_json_close_array(w);
@@ -63,12 +80,12 @@ static double *losses_of(const alm_backtest *b, const alm_score_detail *d, alm_a
     return out;
 }
 
-/* The row with the smallest RMSSE that is neither the published forecast nor a part of it; 0: none
- * has one. */
+/* The row with the smallest RMSSE that is neither the published forecast nor a part of it nor what
+ * it would be under another reconciliation; 0: none has one. */
 static size_t best_other(const alm_backtest *b, const alm_scores *scores)
 {
     size_t best = 0;
-    for (size_t method = ALM_SCORE_BASELINES; method < b->methods; method++) {
+    for (size_t method = ALM_SCORE_BASELINES; method < b->methods - b->reconcile_count; method++) {
         double loss = alm_metrics_rmsse(&scores->methods[method]);
         if (!isnan(loss) &&
             (best == 0 || loss < alm_metrics_rmsse(&scores->methods[best]))) {
@@ -125,7 +142,7 @@ static void write_global(const alm_backtest *b, alm_json_writer *w)
 static size_t competitors(const alm_backtest *b, const alm_scores *scores, size_t *out)
 {
     size_t count = 0;
-    for (size_t method = 0; method < b->methods; method++) {
+    for (size_t method = 0; method < b->methods - b->reconcile_count; method++) {
         bool is_part = method != ALM_SCORE_FINAL && method < ALM_SCORE_BASELINES;
         if (!is_part && scores->methods[method].rmsse_windows > 0) {
             out[count++] = method;

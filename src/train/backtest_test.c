@@ -399,7 +399,7 @@ static double step_wape(const alm_backtest *b, size_t method)
     double absolute = 0;
     double actual = 0;
     for (size_t h = 0; h < b->steps; h++) {
-        const alm_metrics *m = &b->levels[0].step[method * b->steps + h];
+        const alm_metrics *m = &b->levels[0].step[method * b->steps + h].metrics;
         absolute += m->absolute;
         actual += m->actual;
     }
@@ -431,6 +431,76 @@ static void detail_is_the_same_for_any_threads(void **state)
     assert_non_null(strstr(first.data, "\"steps\":[{\"step\":1,"));
     assert_non_null(strstr(first.data, "\"verdicts\":[{\"level\":\"series\",\"against\":"));
     assert_non_null(strstr(first.data, "one pair says nothing")); /* of the total */
+    /* The total has one node, so there are no ranks of it. */
+    assert_non_null(strstr(first.data, "\"ranks\":[{\"level\":\"series\",\"rows\":"));
+    assert_non_null(strstr(first.data, "},{\"level\":\"region\",\"rows\":2,"));
+    assert_non_null(strstr(first.data, " has the best mean rank ("));
+}
+
+static uint64_t step_pairs(const alm_scores *scores, size_t method, size_t step)
+{
+    return scores->step[method * STEPS + step].metrics.pairs;
+}
+
+/* The error of a step, made again from the record: the root of the mean over series of squared
+ * errors over their scales. Every series is in one class, with every step. */
+static void steps_are_of_levels_and_classes(void **state)
+{
+    fixture *f = *state;
+    scored s = {.beside = BESIDE, .beside_count = 2};
+    kept_forecasts k;
+    score_origin(f, &s, &k);
+    const alm_scores *all = &s.backtest.levels[0];
+    for (size_t h = 0; h < STEPS; h++) {
+        double squared = 0;
+        size_t scaled = 0;
+        for (size_t i = 0; i < s.record.series_count; i++) {
+            double error = s.record.statistical[i * STEPS + h] - s.record.actual[i * STEPS + h];
+            bool counts = s.record.scale_squared[i] > 0 && !isnan(error);
+            squared += counts ? error * error / s.record.scale_squared[i] : 0;
+            scaled += counts;
+        }
+        const alm_step_scores *step = &all->step[ALM_SCORE_STATISTICAL * STEPS + h];
+        assert_int_equal(step->scaled, scaled);
+        assert_true(fabs(step->squared - squared) <= 1e-12 * squared); /* another order */
+        for (size_t method = 0; method < s.backtest.methods; method++) {
+            uint64_t pairs = 0;
+            for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+                pairs += step_pairs(&s.backtest.classes[c], method, h);
+            }
+            assert_int_equal(pairs, step_pairs(all, method, h));
+        }
+        assert_int_equal(step_pairs(all, ALM_SCORE_FINAL, h), 38);
+        bool closed = s.record.closed[h]; /* a day without demand by decree has no interval */
+        assert_int_equal(all->step[h].metrics.interval_pairs > 0, !closed);
+    }
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
+}
+
+/* What was kept and restored reports the same; what was made otherwise is not touched. */
+static void scores_are_kept_and_restored(void **state)
+{
+    fixture *f = *state;
+    scored s = {.beside = BESIDE, .beside_count = 2};
+    kept_forecasts k;
+    alm_buffer content = {0};
+    score_origin(f, &s, &k);
+    alm_str report = report_of(f, &s);
+    alm_backtest_keep(&s.backtest, &content);
+    alm_backtest whole = s.backtest;
+    alm_backtest_init(&s.backtest, &s.c.panel, &s.method, f->arena);
+    assert_false(alm_backtest_restore(&s.backtest, alm_buffer_view(&content))); /* no detail */
+    assert_int_equal(s.backtest.levels[0].methods[0].pairs, 0);
+    alm_backtest_detail(&s.backtest, s.beside, s.beside_count, f->env.pool, f->arena);
+    alm_str empty = report_of(f, &s);
+    assert_false(alm_str_equal(empty, report));
+    assert_true(alm_backtest_restore(&s.backtest, alm_buffer_view(&content)));
+    assert_true(alm_str_equal(report_of(f, &s), report));
+    assert_int_equal(s.backtest.levels[0].nodes, whole.levels[0].nodes);
+    alm_buffer_deinit(&content);
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
 }
 
 int main(void)
@@ -449,6 +519,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(detail_is_the_same_for_any_threads, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(steps_are_of_levels_and_classes, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(scores_are_kept_and_restored, synthetic_setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

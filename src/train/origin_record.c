@@ -19,8 +19,9 @@ typedef struct job {
     job_worker *workers;
 } job;
 
+/* `least`: see the header; NULL: nothing stands in for what was sold out. */
 static void actual_of(const alm_panel *panel, size_t series, const alm_origin_record *record,
-                      double *out)
+                      double *out, double *least)
 {
     for (size_t h = 0; h < record->steps; h++) {
         size_t period = record->origin + 1 + h;
@@ -30,6 +31,11 @@ static void actual_of(const alm_panel *panel, size_t series, const alm_origin_re
                       state == ALM_PERIOD_CLOSED;
         counts = counts && !alm_panel_sold_out(panel, series, period);
         out[h] = counts ? alm_panel_value(panel, 0, series, period) : NAN;
+        if (least) {
+            bool stands_in = known && state == ALM_PERIOD_STOCKOUT &&
+                             alm_history_demand(panel, series, period, &out[h]);
+            least[h] = stands_in ? alm_panel_value(panel, 0, series, period) : NAN;
+        }
     }
 }
 
@@ -64,7 +70,7 @@ static void judge_series(const alm_training_panel *panel, size_t series, alm_ori
     size_t at = series % panel->block_series;
     size_t end = alm_published_end(r->origin, panel->delay);
     bool forecast = r->histories[series].class_of_series != ALM_CLASS_empty;
-    actual_of(block, at, r, r->actual + series * r->steps);
+    actual_of(block, at, r, r->actual + series * r->steps, r->least + series * r->steps);
     r->scale_squared[series] = forecast ? squared_scale(block, at, end, scratch) : 0;
 }
 
@@ -72,7 +78,7 @@ static void judge_node(const alm_training_panel *panel, size_t node, alm_origin_
                        alm_arena *scratch)
 {
     size_t end = alm_published_end(r->origin, panel->delay);
-    actual_of(panel->aggregates, node, r, r->node_actual + node * r->steps);
+    actual_of(panel->aggregates, node, r, r->node_actual + node * r->steps, NULL);
     r->node_scale[node] = squared_scale(panel->aggregates, node, end, scratch);
 }
 
@@ -140,6 +146,7 @@ static void node_records(job *j, alm_arena *scratch)
 static void allocate_outcome(alm_origin_record *r, size_t nodes, alm_arena *arena)
 {
     r->actual = ALM_NEW_ARRAY(arena, double, r->series_count * r->steps);
+    r->least = ALM_NEW_ARRAY(arena, double, r->series_count * r->steps);
     r->scale_squared = ALM_NEW_ARRAY(arena, double, r->series_count);
     r->node_actual = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
     r->node_scale = ALM_NEW_ARRAY(arena, double, nodes);

@@ -24,8 +24,11 @@ typedef struct alm_origin_record {
     double *forest;          /* series x steps, 0 without a forest */
     alm_forest_marginal *marginals; /* series; NULL without quantile forests */
     double *statistical;     /* series x steps */
-    double *actual;          /* series x steps, NaN when not known, or sold out: a sale that is a
-                              * lower bound is nothing to measure errors against */
+    double *actual;          /* series x steps, NaN when not known. Of a day that was sold out what
+                              * stands in for its demand (NaN where nothing does), so that choices
+                              * are not drawn to forecasts of days that were not */
+    double *least;           /* series x steps: what was sold, where `actual` stands in for demand
+                              * of at least that; else NaN. NULL: nowhere */
     double *scale_squared;   /* series: RMSSE scale, 0 when too young or constant; over periods
                               * published at the origin */
     uint8_t *closed;         /* steps, as known at the origin */
@@ -50,7 +53,7 @@ ALM_NODISCARD alm_err alm_origin_record_make(const alm_env *env, const alm_train
                                              alm_arena *arena, alm_origin_record *out,
                                              alm_error *error);
 
-/* Replaces actual, scale_squared, node_actual and node_scale by those of `panel`, whose series and
+/* Replaces actual, least, scale_squared, node_actual and node_scale by those of `panel`, whose series and
  * nodes have the same numbers: new arrays in `arena`, so that a copy of a record can be judged. */
 void alm_origin_record_judge(const alm_training_panel *panel, alm_arena *arena,
                              alm_origin_record *record);

@@ -11,7 +11,7 @@
 
 #define BLOCK ((size_t)8)  /* series; results do not depend on it */
 #define BEHIND ((size_t)4) /* values that an origin has, besides a season */
-#define MEMBERS ALM_DEMAND_CANDIDATES_MAX
+#define MEMBERS ALM_DEMAND_MEMBERS_MAX
 #define START_POWER 8
 #define COST_LEAST 1e-6 /* of a mean cost, whose logarithm is taken */
 #define SCRATCH_BYTES ((size_t)1 << 20)
@@ -35,19 +35,19 @@ typedef struct training {
 
 /* ---- rows ---- */
 
-/* Root mean square over what is known; NaN: it cannot be told. */
+/* Root mean square over what is known; NaN: it would not be used, or nothing is known. */
 static double error_of(const alm_forecaster_kind *kind, const alm_past *before, size_t steps,
                        alm_arena *arena)
 {
-    void *state = NULL;
+    alm_combination_part part = {kind, NULL, 1};
     const double *then = before->y + before->count;
     double *mean = ALM_NEW_ARRAY(arena, double, steps);
     double sum = 0;
     size_t pairs = 0;
-    if (kind->fit(before, arena, &state, NULL) != ALM_OK) {
+    if (almi_member_fit(&part, before, almi_range_of(before), arena) != ALM_CHOICE_USED) {
         return (double)NAN;
     }
-    kind->mean(state, steps, mean);
+    kind->mean(part.state, steps, mean);
     for (size_t h = 0; h < steps; h++) {
         double off = then[h] - mean[h];
         pairs += !isnan(off);
@@ -57,8 +57,8 @@ static double error_of(const alm_forecaster_kind *kind, const alm_past *before, 
     return isfinite(error) ? error : (double)NAN;
 }
 
-/* Errors by their sum; one that cannot be told is as large as the largest. False: none can, or all
- * are 0. */
+/* Errors by their sum; one that cannot be told is as large as the largest. False: none can (as of a
+ * constant past), or all are 0. */
 static bool to_costs(double cost[MEMBERS])
 {
     double largest = 0, sum = 0;
@@ -80,11 +80,9 @@ static void make_row(const training *t, const alm_past *before, alm_arena *arena
     size_t count = 0;
     alm_demand_class class_of_demand = alm_demand_class_of_past(before);
     const alm_forecaster_kind *const *kinds =
-        alm_demand_candidates_for(class_of_demand, before->season, &count);
+        alm_demand_members(class_of_demand, before->season, &count);
     out->group = alm_selector_group_of(class_of_demand);
-    almi_range seen = almi_range_of(before);
-    if (out->group == ALM_SELECTOR_GROUP_COUNT || !(seen.low < seen.high)) {
-        out->group = ALM_SELECTOR_GROUP_COUNT;
+    if (out->group == ALM_SELECTOR_GROUP_COUNT) {
         return;
     }
     for (size_t k = 0; k < MEMBERS; k++) {
@@ -153,10 +151,6 @@ static alm_err give_rows(void *context, size_t first, size_t count, double *out,
     for (size_t i = 0; i < count; i++) {
         memcpy(out + i * ALM_SERIES_FEATURE_COUNT, rows[first + i]->feature,
                sizeof rows[0]->feature);
-        for (size_t j = 0; j < ALM_SERIES_FEATURE_COUNT; j++) {
-            double *value = &out[i * ALM_SERIES_FEATURE_COUNT + j];
-            *value = isinf((float)*value) ? (double)NAN : *value; /* floats are what trees see */
-        }
     }
     return ALM_OK;
 }

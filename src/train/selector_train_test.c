@@ -101,7 +101,7 @@ static void weights_are_learned(void **unused)
         double sum = 0;
         for (size_t k = 0; k < facts.count; k++) {
             sum += facts.member[k].weight;
-            moved += fabs(facts.member[k].weight - 1.0 / ALM_DEMAND_CANDIDATES_MAX);
+            moved += fabs(facts.member[k].weight - 1.0 / ALM_DEMAND_MEMBERS_MAX);
         }
         assert_true(fabs(sum - 1) < 1e-12); /* rounding */
         forecast(NULL, &before, b, &facts);

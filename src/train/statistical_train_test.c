@@ -195,6 +195,23 @@ static void beside_a_forest(void **state)
     assert_true(alm_str_equal(again.bundle_hash, first.bundle_hash));
 }
 
+static void too_little_history_says_what_to_lower(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, "2023-03-06"); /* 63 days */
+    alm_model_spec model = statistical_model(f);
+    alm_train_options options = {.project = f->project, .model = &model, .snapshot = &snapshot,
+                                 .objects = f->objects, .backtest_only = true,
+                                 .project_commit = ALM_STR(COMMIT)};
+    alm_train_result result = {0};
+    assert_int_equal(alm_train(&f->env, &options, f->arena, &result, &f->error),
+                     ALM_ERR_INCOMPLETE);
+    assert_string_equal(f->error.message, "model demand: the snapshot has 63 days; 3 scored "
+                        "origins, 7 days apart, with 2 to choose by and a horizon of 14 need 99; "
+                        "even one needs 85: take more history, or lower selection_origins");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, synthetic_setup, fixture_teardown)
 
 int main(void)
@@ -204,6 +221,7 @@ int main(void)
         CASE(named_kinds_are_those_that_are_chosen),
         CASE(level_alone_is_what_there_was),
         CASE(beside_a_forest),
+        CASE(too_little_history_says_what_to_lower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,7 +86,7 @@ static alm_err open_panel(almi_training *t, alm_error *error)
     return ALM_OK;
 }
 
-static void final_choice(almi_training *t, almi_chosen *chosen)
+static alm_err final_choice(almi_training *t, almi_chosen *chosen, alm_error *error)
 {
     alm_arena *scratch = alm_arena_create(1 << 20);
     size_t origin = t->panel.blocks[0].periods - 1;
@@ -101,8 +101,9 @@ static void final_choice(almi_training *t, almi_chosen *chosen)
     alm_arena_destroy(one);
     chosen->method = t->method;
     alm_calibrate_bins(histories, t->panel.series_count, scratch, &chosen->method);
-    almi_training_choose(t, t->records, t->grid.selection, scratch, chosen);
+    alm_err code = almi_training_choose(t, t->records, false, scratch, chosen, error);
     alm_arena_destroy(scratch);
+    return code;
 }
 
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
@@ -116,8 +117,8 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
         ALM_TRY(almi_kept_put_fit(t, ALMI_FINAL_FIT, &fit, error));
     }
     almi_chosen chosen;
-    final_choice(t, &chosen);
-    alm_bundle_parts parts = {0};
+    ALM_TRY(final_choice(t, &chosen, error));
+    alm_bundle_parts parts = {.reconcile = chosen.reconcile.json};
     almi_training_put_fit(t, &fit, &parts, &chosen.method);
     alm_buffer json = {0};
     alm_buffer kinds = {0};
@@ -192,6 +193,7 @@ static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
     ALM_TRY(compile_plan(t, error));
     declare_method(t);
     ALM_TRY(almi_training_plan_grid(t, error));
+    ALM_TRY(almi_training_reconcile_check(t, error));
     ALM_TRY(almi_kept_open(t, error));
     ALM_TRY(almi_training_origins(t, error));
     return finish(t, out, error);

@@ -32,6 +32,9 @@ typedef struct alm_train_options {
     size_t beside_count;
     const struct alm_global_kind *const *global; /* global_kind.h, likewise; rows behind those */
     size_t global_count;
+    const alm_reconciling *reconcile; /* with backtest_only: rows of the same forecasts, added up
+                                       * otherwise */
+    size_t reconcile_count;
     int32_t gap; /* with backtest_only, of a model: days >= 0 before an origin of which nothing is
                   * known yet, besides what is published late anyway; the horizon stays as far from
                   * what is known as if data came so much later */

@@ -1,4 +1,5 @@
 /* train_fit.c: fits along the grid of origins, the records they give, and the scored ones. */
+#include <math.h>
 #include <string.h>
 
 #include "train/train_internal.h"
@@ -51,19 +52,6 @@ alm_err almi_training_fit(almi_training *t, size_t cutoff, almi_fit *out, alm_er
     return ALM_OK;
 }
 
-void almi_training_choose(const almi_training *t, const alm_origin_record *records, size_t count,
-                          alm_arena *scratch, almi_chosen *chosen)
-{
-    size_t nodes = t->panel.hierarchy->node_count;
-    alm_origin_record *used = ALM_NEW_ARRAY(scratch, alm_origin_record, count);
-    alm_kind_choose(&t->kinds, records, count, nodes, &chosen->scores, &chosen->kinds);
-    for (size_t r = 0; r < count; r++) {
-        used[r] = alm_kind_record_of(&t->kinds, &chosen->kinds, &records[r], nodes, scratch);
-    }
-    alm_calibration calibration = {used, count, t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, &chosen->method);
-}
-
 void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bundle_parts *parts,
                            alm_method *method)
 {
@@ -75,6 +63,80 @@ void almi_training_put_fit(const almi_training *t, const almi_fit *fit, alm_bund
     memcpy(parts->quantile_model, fit->quantile, sizeof fit->quantile);
 }
 
+static alm_reconcile_fit reconcile_fit(const almi_training *t, alm_reconciling reconciling)
+{
+    return (alm_reconcile_fit){.reconciling = reconciling,
+                               .from = t->model->reconcile_from,
+                               .source = t->source,
+                               .hierarchy = t->panel.hierarchy,
+                               .record_count = t->grid.selection};
+}
+
+static alm_err learn_reconcile(almi_training *t, alm_reconciling reconciling,
+                                const alm_origin_record *records, alm_method *method,
+                               almi_reconcile_learned *out, alm_error *error)
+{
+    *out = (almi_reconcile_learned){.intensity = (double)NAN};
+    if (reconciling == ALM_RECONCILING_AUTOMATIC) {
+        return ALM_OK;
+    }
+    method->weight[ALM_CLASS_aggregate] = alm_reconciling_aggregate_weight(reconciling);
+    alm_reconcile_fit fit = reconcile_fit(t, reconciling);
+    fit.records = records;
+    fit.method = method;
+    alm_reconcile_rule learned;
+    alm_buffer text = {0};
+    alm_arena *scratch = alm_arena_create(1 << 20);
+    alm_err code = alm_reconcile_fit_rule(&fit, scratch, &learned, error);
+    if (code == ALM_OK) {
+        alm_reconcile_rule_write(&learned, &text);
+        code = alm_buffer_status(&text, error);
+    }
+    if (code == ALM_OK) {
+        out->json = (alm_str){alm_arena_copy_text(t->arena, text.data, text.size), text.size};
+        out->errors = learned.errors;
+        out->intensity = learned.intensity;
+    }
+    alm_buffer_deinit(&text);
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+alm_err almi_training_reconcile_check(const almi_training *t, alm_error *error)
+{
+    const alm_train_options *o = t->options;
+    for (size_t k = 0; k < 1 + o->reconcile_count; k++) {
+        alm_reconcile_fit fit = reconcile_fit(t, k ? o->reconcile[k - 1] : t->model->reconcile);
+        if (fit.reconciling != ALM_RECONCILING_AUTOMATIC) {
+            ALM_TRY(alm_reconcile_fit_check(&fit, (size_t)t->model->horizon, error));
+        }
+    }
+    return ALM_OK;
+}
+
+alm_err almi_training_choose(almi_training *t, const alm_origin_record *records, bool all,
+                             alm_arena *scratch, almi_chosen *chosen, alm_error *error)
+{
+    size_t count = t->grid.selection;
+    size_t nodes = t->panel.hierarchy->node_count;
+    const alm_train_options *o = t->options;
+    alm_origin_record *used = ALM_NEW_ARRAY(scratch, alm_origin_record, count);
+    alm_kind_choose(&t->kinds, records, count, nodes, &chosen->scores, &chosen->kinds);
+    for (size_t r = 0; r < count; r++) {
+        used[r] = alm_kind_record_of(&t->kinds, &chosen->kinds, &records[r], nodes, scratch);
+    }
+    alm_calibration calibration = {used, count, t->panel.hierarchy, t->choices};
+    alm_calibrate(&calibration, scratch, &chosen->method);
+    const almi_chosen published = *chosen;
+    for (size_t k = 0; k < (all ? 1 + o->reconcile_count : 1); k++) {
+        alm_reconciling reconciling = k ? o->reconcile[k - 1] : t->model->reconcile;
+        chosen[k] = published;
+        ALM_TRY(learn_reconcile(t, reconciling, used, &chosen[k].method, &chosen[k].reconcile,
+                                error));
+    }
+    return ALM_OK;
+}
+
 alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const almi_chosen *chosen,
                              alm_bundle **out, alm_error *error)
 {
@@ -83,6 +145,7 @@ alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const almi_c
                               .feature_version = alm_str_of(t->feature_version_text),
                               .plan = t->plan_json,
                               .encoders = t->encoders_json,
+                              .reconcile = chosen->reconcile.json,
                               .report = ALM_STR("{}")};
     almi_training_put_fit(t, fit, &parts, &complete);
     alm_buffer json = {0};
@@ -201,10 +264,28 @@ static alm_err choose_at(almi_training *t, size_t number, almi_chosen *chosen, a
         earlier = judged;
     }
     t->backtest.known = known;
-    alm_calibrate_bins(record->histories, record->series_count, scratch, &chosen->method);
-    almi_training_choose(t, earlier, t->grid.selection, scratch, chosen);
+    chosen[0].method = t->method;
+    alm_calibrate_bins(record->histories, record->series_count, scratch, &chosen[0].method);
+    alm_err code = almi_training_choose(t, earlier, true, scratch, chosen, error);
     alm_arena_destroy(scratch);
-    return ALM_OK;
+    return code;
+}
+
+static alm_err score_row(almi_training *t, size_t number, const almi_chosen *how,
+                         alm_panel_source *source, alm_error *error)
+{
+    alm_bundle *bundle = NULL;
+    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], how, &bundle, error));
+    alm_env quiet = *t->env; /* what is counted is origins */
+    quiet.progress = NULL;
+    alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
+    alm_pipeline_request request = {.bundle = bundle,
+                                    .source = source,
+                                    .scratch = t->scratch,
+                                    .delay = (int32_t)t->panel.delay};
+    alm_err code = alm_pipeline_run(&quiet, &request, &sink, error);
+    alm_bundle_destroy(bundle);
+    return code;
 }
 
 /* Global forecasters keep a fit for `refit_every` scored origins (0: all), as the forests do. The
@@ -236,44 +317,63 @@ static alm_err fit_global(almi_training *t, size_t number, alm_error *error)
 
 static alm_err score_origin(almi_training *t, size_t number, alm_error *error)
 {
-    almi_chosen chosen = {.method = t->method};
     const alm_origin_record *record = &t->records[number];
-    ALM_TRY(choose_at(t, number, &chosen, error));
+    size_t rows = 1 + t->options->reconcile_count;
+    almi_chosen *chosen = ALM_NEW_ARRAY(t->arena, almi_chosen, rows);
+    ALM_TRY(choose_at(t, number, chosen, error));
     ALM_TRY(fit_global(t, number, error));
-    alm_bundle *bundle = NULL;
-    ALM_TRY(almi_training_bundle(t, &t->fit_of[number], &chosen, &bundle, error));
     alm_panel_source *source = NULL;
     alm_err code = open_at(t, record->origin, &source, error);
     alm_arena *parts = alm_arena_create(0);
-    alm_origin_record as_chosen = alm_kind_record_of(&t->kinds, &chosen.kinds, record,
+    alm_origin_record as_chosen = alm_kind_record_of(&t->kinds, &chosen->kinds, record,
                                                      t->panel.hierarchy->node_count, parts);
     if (code == ALM_OK) {
         t->backtest.record = &as_chosen;
         match_leaves(t, source);
         match_nodes(t, alm_panel_source_hierarchy(source));
-        alm_forecast_sink sink = alm_backtest_sink(&t->backtest);
-        alm_env quiet = *t->env; /* what is counted is origins */
-        quiet.progress = NULL;
-        alm_pipeline_request request = {.bundle = bundle,
-                                        .source = source,
-                                        .scratch = t->scratch,
-                                        .delay = (int32_t)t->panel.delay};
-        code = alm_pipeline_run(&quiet, &request, &sink, error);
+    }
+    for (size_t k = 0; k < rows && code == ALM_OK; k++) {
+        t->backtest.row = k ? alm_backtest_reconcile_row(&t->backtest, k - 1) : ALM_SCORE_FINAL;
+        code = score_row(t, number, &chosen[k], source, error);
     }
     t->backtest.record = NULL;
     alm_arena_destroy(parts);
     alm_panel_source_close(source);
-    alm_bundle_destroy(bundle);
     return code;
 }
 
-/* What was taken over took no time that would say how long the rest takes. */
+/* Scoring takes longer than the rest, so before the first scored origin nobody knows. */
+static uint64_t time_left(const almi_training *t)
+{
+    size_t left = t->grid.count - t->done;
+    size_t scored = left < t->grid.scored ? left : t->grid.scored;
+    if (t->scores.count == 0) {
+        return 0;
+    }
+    /* One more fit comes behind the last origin. */
+    uint64_t make = t->makes.count > 0 ? t->makes.ns / t->makes.count : 0;
+    return (left + 1) * make + scored * (t->scores.ns / t->scores.count);
+}
+
+static void tell(const almi_training *t)
+{
+    alm_progress progress = {"backtest", t->done, t->grid.count, "origin", time_left(t)};
+    alm_env_tell(t->env, &progress);
+}
+
+/* Once: what was taken over is not told. */
 static void begin_work(almi_training *t)
 {
     if (!t->works) {
         t->works = true;
-        alm_env_progress_of(t->env, "backtest", "origin", t->done, t->grid.count);
+        tell(t);
     }
+}
+
+static void add_pace(const almi_training *t, uint64_t start, almi_pace *pace)
+{
+    pace->ns += alm_env_monotonic_ns(t->env) - start;
+    pace->count++;
 }
 
 /* A fit serves `refit_every` origins, 0: all. */
@@ -310,14 +410,20 @@ static alm_err record_origin(almi_training *t, size_t number, alm_error *error)
 static alm_err one_origin(almi_training *t, alm_error *error)
 {
     size_t number = t->grid.count - 1 - t->done;
+    uint64_t start = alm_env_monotonic_ns(t->env);
     ALM_TRY(fit_origin(t, number, error));
     ALM_TRY(record_origin(t, number, error));
+    if (t->works) {
+        add_pace(t, start, &t->makes);
+    }
     size_t scored = t->grid.scored - number; /* with this one, when it is one */
     if (number >= t->grid.scored || scored <= t->scored_before) {
         return ALM_OK;
     }
     begin_work(t);
+    start = alm_env_monotonic_ns(t->env);
     ALM_TRY(score_origin(t, number, error));
+    add_pace(t, start, &t->scores);
     return almi_kept_put_scores(t, scored, error);
 }
 
@@ -328,6 +434,7 @@ alm_err almi_training_origins(almi_training *t, alm_error *error)
     t->fit_of = ALM_NEW_ARRAY(t->arena, almi_fit, count);
     alm_backtest_init(&t->backtest, &t->panel, &t->method, t->arena);
     if (t->options->backtest_only) {
+        alm_backtest_reconcile(&t->backtest, t->options->reconcile, t->options->reconcile_count);
         alm_backtest_detail(&t->backtest, t->options->beside, t->options->beside_count,
                             t->env->pool, t->arena);
         alm_backtest_global(&t->backtest, t->options->global, t->options->global_count, t->arena);
@@ -337,7 +444,7 @@ alm_err almi_training_origins(almi_training *t, alm_error *error)
         ALM_TRY(one_origin(t, error));
         t->done++;
         if (t->works) {
-            alm_env_progress_of(t->env, "backtest", "origin", t->done, count);
+            tell(t);
         }
     }
     return ALM_OK;

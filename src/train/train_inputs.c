@@ -1,4 +1,6 @@
 /* train_inputs.c: the JSON that identifies a training run, and the JSON that reports on it. */
+#include <math.h>
+
 #include "base/build_info.h"
 #include "train/train_internal.h"
 
@@ -80,6 +82,10 @@ static void put_model(alm_json_writer *w, const alm_model_spec *m, const alm_kin
         alm_json_double(w, m->quantiles[k]);
     }
     alm_json_close_array(w);
+    if (m->reconcile != ALM_RECONCILING_AUTOMATIC) { /* younger, too */
+        alm_json_put_text(w, "reconcile", alm_reconciling_name(m->reconcile));
+        alm_json_put_str(w, "reconcile_from", m->reconcile_from);
+    }
     alm_json_put_i64(w, "season", m->season);
     alm_json_put_i64(w, "seed", (int64_t)m->seed);
     alm_json_close_object(w);
@@ -149,6 +155,28 @@ static void put_importance(const almi_training *t, alm_json_writer *w,
     alm_json_close_array(w);
 }
 
+/* Nothing where the project does not choose. */
+static void put_reconcile(const almi_training *t, const almi_reconcile_learned *learned,
+                          alm_json_writer *w)
+{
+    if (t->model->reconcile == ALM_RECONCILING_AUTOMATIC) {
+        return;
+    }
+    alm_json_key(w, "reconcile");
+    alm_json_open_object(w);
+    alm_json_put_text(w, "method", alm_reconciling_name(t->model->reconcile));
+    if (alm_reconciling_splits(t->model->reconcile)) {
+        alm_json_put_str(w, "from", t->model->reconcile_from.size
+                                        ? t->model->reconcile_from
+                                        : t->panel.hierarchy->levels[0].name);
+    }
+    alm_json_put_i64(w, "errors", (int64_t)learned->errors);
+    if (!isnan(learned->intensity)) {
+        alm_json_put_double(w, "intensity", learned->intensity);
+    }
+    alm_json_close_object(w);
+}
+
 alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
                              const almi_fit *fit)
 {
@@ -170,6 +198,7 @@ alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
         alm_json_put_double(&w, alm_class_name((alm_class)c), chosen->method.weight[c]);
     }
     alm_json_close_object(&w);
+    put_reconcile(t, &chosen->reconcile, &w);
     if (chosen->kinds.given) {
         alm_kind_choice_write(&t->kinds, &chosen->scores, &chosen->kinds, &w);
     }

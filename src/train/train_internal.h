@@ -7,6 +7,7 @@
 #include "train/calibrate.h"
 #include "train/checkpoint.h"
 #include "train/kind_choice.h"
+#include "train/reconcile_fit.h"
 #include "train/train.h"
 #include "train/vintage_rows.h"
 
@@ -21,16 +22,28 @@ typedef struct almi_origin_grid {
     size_t count; /* of all origins needed */
 } almi_origin_grid;
 
+typedef struct almi_reconcile_learned {
+    alm_str json;     /* reconcile.json; empty: none */
+    size_t errors;    /* per node; 0: none */
+    double intensity; /* of mint_shrink; NaN: none */
+} almi_reconcile_learned;
+
 typedef struct almi_chosen { /* from earlier origins */
     alm_method method;
     alm_kind_table kinds;
     alm_kind_scores scores;
+    almi_reconcile_learned reconcile;
 } almi_chosen;
 
 typedef struct almi_fit { /* of every horizon block */
     alm_lightgbm_result block[ALM_BLOCKS_MAX]; /* mean models */
     alm_str quantile[ALM_METHOD_QUANTILES_MAX][ALM_BLOCKS_MAX]; /* with `marginals: quantile` */
 } almi_fit;
+
+typedef struct almi_pace { /* for progress alone: no result depends on it */
+    uint64_t ns;
+    size_t count;
+} almi_pace;
 
 typedef struct almi_training {
     const alm_env *env;
@@ -58,6 +71,7 @@ typedef struct almi_training {
     size_t scored_before; /* of the origins that are scored, the oldest: taken over from there */
     size_t done;          /* origins that are over */
     bool works;           /* something was not taken over */
+    almi_pace makes, scores; /* fit and record of an origin; its scores */
 } almi_training;
 
 /* train_register.c: what the registry keeps of a training, and the release. */
@@ -87,9 +101,14 @@ alm_str almi_training_report(const almi_training *training, const almi_chosen *c
 /* train_fit.c */
 ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, almi_fit *out,
                                         alm_error *error);
-/* Kinds, weights and calibration from `count` records of origins that were complete by then. */
-void almi_training_choose(const almi_training *training, const alm_origin_record *records,
-                          size_t count, alm_arena *scratch, almi_chosen *chosen);
+/* Kinds, weights, calibration and how forecasts add up, from the grid's `selection` records of
+ * origins that were complete by then. chosen[0], whose method is begun, is what is published; behind
+ * it is the same under each of the options' `reconcile`, where `all`. Texts lie in the training's
+ * arena. */
+ALM_NODISCARD alm_err almi_training_choose(almi_training *training,
+                                           const alm_origin_record *records, bool all,
+                                           alm_arena *scratch, almi_chosen *chosen,
+                                           alm_error *error);
 /* The models of a fit, and the base scores of the mean ones. */
 void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
                            alm_bundle_parts *parts, alm_method *method);
@@ -98,6 +117,10 @@ ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_f
                                            alm_error *error);
 /* Every origin of the grid, the oldest first: fit, record, and score of those that are scored. */
 ALM_NODISCARD alm_err almi_training_origins(almi_training *training, alm_error *error);
+
+/* Before anything is fitted: can what the model and the options name be done? */
+ALM_NODISCARD alm_err almi_training_reconcile_check(const almi_training *training,
+                                                    alm_error *error);
 
 /* train_grid.c */
 ALM_NODISCARD alm_err almi_training_plan_grid(almi_training *training, alm_error *error);

@@ -32,7 +32,11 @@ static alm_digest key_of(const almi_training *t)
     for (size_t k = 0; k < o->global_count; k++) {
         alm_hash_update_str(&hash, alm_str_of(o->global[k]->name));
     }
-    _Static_assert(sizeof(alm_train_options) == 168, "a new option: does it change what a "
+    alm_hash_update_u64(&hash, o->reconcile_count);
+    for (size_t k = 0; k < o->reconcile_count; k++) {
+        alm_hash_update_str(&hash, alm_str_of(alm_reconciling_name(o->reconcile[k])));
+    }
+    _Static_assert(sizeof(alm_train_options) == 184, "a new option: does it change what a "
                    "backtest measures? Then it belongs into this key");
     return alm_hash_final(&hash);
 }
@@ -106,7 +110,8 @@ static bool take_fit(const almi_training *t, alm_str rest, void *out)
 alm_err almi_kept_find_fit(almi_training *t, size_t number, almi_fit *out, bool *found,
                            alm_error *error)
 {
-    *found = false;
+    *found = !has_fit(t);
+    *out = (almi_fit){0};
     return has_fit(t) ? find(t, step_name(t, "fit", number), take_fit, out, found, error) : ALM_OK;
 }
 
@@ -138,7 +143,7 @@ typedef struct part {
     size_t size;
 } part;
 
-enum { RECORD_PARTS = 12 };
+enum { RECORD_PARTS = 13 };
 
 /* The arrays of a record, which are there or all NULL. */
 static void parts_of(const almi_training *t, const alm_origin_record *r, part out[RECORD_PARTS])
@@ -152,6 +157,7 @@ static void parts_of(const almi_training *t, const alm_origin_record *r, part ou
         {r->marginals, r->marginals ? r->series_count * sizeof *r->marginals : 0},
         {r->statistical, cells},
         {r->actual, cells},
+        {r->least, cells},
         {r->scale_squared, r->series_count * sizeof(double)},
         {r->closed, r->steps},
         {r->node_statistical, nodes * r->steps * sizeof(double)},
@@ -198,7 +204,7 @@ alm_err almi_kept_find_record(almi_training *t, size_t number, alm_origin_record
 alm_err almi_kept_put_record(almi_training *t, size_t number, const alm_origin_record *record,
                              alm_error *error)
 {
-    _Static_assert(sizeof(alm_origin_record) == 128, "a new member is to be kept, too");
+    _Static_assert(sizeof(alm_origin_record) == 136, "a new member is to be kept, too");
     alm_buffer content = {0};
     part parts[RECORD_PARTS];
     uint64_t head[4] = {record->origin, record->series_count, record->marginals != NULL,

@@ -1,10 +1,13 @@
 #include "train/training_panel.h"
 
+#include "feature/sold_out.h"
+
 static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t series,
-                            alm_error *error)
+                            bool imputes, alm_error *error)
 {
     uint64_t cells = (uint64_t)series * block->periods;
-    uint64_t bytes = cells * (1 + 8 * (uint64_t)block->column_count);
+    uint64_t doubles = (uint64_t)block->column_count + (imputes ? 1 : 0);
+    uint64_t bytes = cells * (1 + 8 * doubles);
     if (env->memory_limit_bytes && bytes > env->memory_limit_bytes) {
         return alm_fail(error, ALM_ERR_LIMIT, "training keeps the panel in memory: %zu series x "
                         "%zu days need %llu MB, the limit is %llu MB", series, block->periods,
@@ -17,13 +20,16 @@ static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t s
 static alm_err read_blocks(const alm_env *env, alm_panel_source *source,
                            alm_training_panel *panel, alm_error *error)
 {
+    alm_sold_out_rule rule = alm_panel_source_schema(source)->sold_out;
     ALM_TRY(alm_panel_source_rewind(source, error));
     for (size_t b = 0; b < panel->block_count; b++) {
         ALM_TRY(alm_panel_source_next(source, panel->arena, &panel->blocks[b], error));
         if (b == 0) {
             panel->block_series = panel->blocks[0].series_count;
-            ALM_TRY(check_memory(env, &panel->blocks[0], panel->series_count, error));
+            ALM_TRY(check_memory(env, &panel->blocks[0], panel->series_count,
+                                 rule != ALM_SOLD_OUT_MASKED, error));
         }
+        ALM_TRY(alm_sold_out_impute(&panel->blocks[b], rule, panel->arena, error));
         alm_env_progress(env, "reading series", b + 1, panel->block_count);
     }
     return ALM_OK;

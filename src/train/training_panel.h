@@ -1,7 +1,8 @@
 /* training_panel.h: all series of a snapshot in memory, for training only.
  *
  * Training goes over history many times (origins, folds), so it keeps the panels: 17 bytes or so
- * per series and period. The feature matrix never stands in memory whole; a run streams instead.
+ * per series and period, and 8 more where something was sold out and is stood in for (sold_out.h).
+ * The feature matrix never stands in memory whole; a run streams instead.
  *
  * A sum is a lower bound of demand, too, where its series are. With many of them some are sold out
  * on any day, and little of the sum; so `aggregates` says so where more than one in

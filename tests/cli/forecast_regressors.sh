@@ -23,6 +23,8 @@ one, two = (json.load(open(name)) for name in ("one.json", "two.json"))
 assert [(c["column"], c["kind"], c["known"], c["lag"]) for c in one["regressors"]] == [
     ("price", "number", "in_advance", 0), ("promotion", "number", "in_advance", 0),
     ("event", "indicators", "in_advance", 0)]
+assert {s["effects_with"] for s in one["series"]} == {"ARIMA(0,1,1)(0,1,1)[7]"} or \
+    one["method"] == "arima", one["series"]
 name = one["method"] if one["method"] != "auto" else "forecast"
 for a, b in zip(one["series"], two["series"], strict=True):
     effect = {e["name"]: e for e in a["effects"]}

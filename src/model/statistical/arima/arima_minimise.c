@@ -130,7 +130,7 @@ ALM_INLINE void multiply_block(const work *w, size_t i, size_t k)
 
 /* The lower triangle, and somewhat more. */
 ALM_WIDE_VECTORS
-static void multiply(const work *w)
+static void multiply_differences(const work *w)
 {
     for (size_t i = 0; i < w->stride; i += 4) {
         for (size_t k = 0; k <= i; k += 4) {
@@ -151,7 +151,7 @@ static void look_around(const work *w, const double *x)
         whiten_group(w, x, first, w->here.rows, &points);
         take_differences(w, first, &points);
     }
-    multiply(w);
+    multiply_differences(w);
     for (size_t k = 0; k < count; k++) {
         const double *row = w->products + (k + 1) * w->stride;
         w->gradient[k] = row[0] / sum + .5 * w->of_det[k + 1] / p->n;

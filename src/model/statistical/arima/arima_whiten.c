@@ -356,7 +356,7 @@ ALM_INLINE void solve(const almi_whitener *w, lanes *v)
 
 /* ar(B) w, with zeros before the first. */
 ALM_WIDE_VECTORS
-static void multiply(const almi_lane_terms *ar, const double *w, size_t n, lanes *out)
+static void multiply_by_ar(const almi_lane_terms *ar, const double *w, size_t n, lanes *out)
 {
     static const lanes ONE = {1, 1, 1, 1};
     for (size_t t = 0; t < n; t++) {
@@ -402,7 +402,7 @@ void almi_whiten(almi_whitener *w, const double *values, size_t stride, double *
     size_t r = w->width;
     size_t n = w->n;
     lanes *v = w->forward + w->room;
-    multiply(&w->ar, values, n, v);
+    multiply_by_ar(&w->ar, values, n, v);
     if (r > 0) {
         divide_forward(&w->ma, v, n);
         take_start(w, v);

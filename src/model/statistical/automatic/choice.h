@@ -59,7 +59,7 @@ typedef struct alm_choice_facts {
     size_t count;
     bool is_short;    /* a season was asked for, and fewer than two whole ones are there */
     bool is_positive; /* all known values are above 0; else nothing is multiplicative */
-    /* Not of alm_auto: members are the candidates of a class of demand. */
+    /* Not of alm_auto: members are those of a class of demand (alm_demand_members). */
     bool is_of_class;
     alm_demand_class class_of_demand;
     bool is_median; /* of the members used, not their weighted mean */

@@ -75,7 +75,7 @@ alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice *
                                   .is_of_class = true,
                                   .class_of_demand = alm_demand_class_of_past(past)};
     const alm_forecaster_kind *const *kinds =
-        alm_demand_candidates_for(c->facts.class_of_demand, past->season, &count);
+        alm_demand_members(c->facts.class_of_demand, past->season, &count);
     for (size_t i = 0; i < count; i++) {
         alm_combination_part part = {kinds[i], NULL, 1};
         almi_member_take(c, &part, almi_member_fit(&part, past, seen, arena));

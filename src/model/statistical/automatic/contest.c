@@ -177,7 +177,7 @@ static void medians_of(const alm_combination *c, size_t steps, double moved, blo
 static void median_mean(const void *state, size_t steps, double *out)
 {
     const alm_choice *c = state;
-    double few[STEPS_FEW * ALM_DEMAND_CANDIDATES_MAX];
+    double few[STEPS_FEW * ALM_DEMAND_MEMBERS_MAX];
     if (steps <= STEPS_FEW) {
         medians_of(&c->all, steps, 0, (block){few, NULL}, out);
         return;

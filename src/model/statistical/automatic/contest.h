@@ -1,5 +1,5 @@
-/* contest.h: the candidates of a series' class of demand (demand_class.h) against each other on the
- * series' own past.
+/* contest.h: the forecasters of a series' class of demand (alm_demand_members), its candidates,
+ * against each other on the series' own past.
  *
  *   best      the one that was least far off
  *   weighted  all, each by 1 / how far off it was

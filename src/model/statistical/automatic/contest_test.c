@@ -53,7 +53,7 @@ static void errors_are_those_of_earlier_origins(void **unused)
     void *state = NULL;
     alm_arena *arena = alm_arena_create(0);
     alm_choice_facts facts = facts_of(&alm_weighted, &AIR_PAST, arena, &state);
-    const alm_forecaster_kind *const *kinds = alm_demand_candidates(ALM_DEMAND_smooth, &count);
+    const alm_forecaster_kind *const *kinds = alm_demand_members(ALM_DEMAND_smooth, 12, &count);
     double inverse = 0;
     assert_int_equal(facts.count, count);
     for (size_t i = 0; i < count; i++) {
@@ -79,7 +79,7 @@ static void the_best_is_the_least_far_off(void **unused)
     double a[STEPS], b[STEPS];
     alm_arena *arena = alm_arena_create(0);
     alm_choice_facts facts = facts_of(&alm_best, &AIR_PAST, arena, &state);
-    const alm_forecaster_kind *const *kinds = alm_demand_candidates(ALM_DEMAND_smooth, &count);
+    const alm_forecaster_kind *const *kinds = alm_demand_members(ALM_DEMAND_smooth, 12, &count);
     size_t best = 0;
     for (size_t i = 0; i < count; i++) {
         best = facts.member[i].error < facts.member[best].error ? i : best;
@@ -103,12 +103,12 @@ static void the_median_is_that_of_the_candidates(void **unused)
     (void)unused;
     size_t count = 0;
     void *state = NULL;
-    double own[ALM_DEMAND_CANDIDATES_MAX][STEPS];
+    double own[ALM_DEMAND_MEMBERS_MAX][STEPS];
     double mean[STEPS];
     double many[200];
     alm_arena *arena = alm_arena_create(0);
     alm_choice_facts facts = facts_of(&alm_median, &AIR_PAST, arena, &state);
-    const alm_forecaster_kind *const *kinds = alm_demand_candidates(ALM_DEMAND_smooth, &count);
+    const alm_forecaster_kind *const *kinds = alm_demand_members(ALM_DEMAND_smooth, 12, &count);
     for (size_t i = 0; i < count; i++) {
         void *one = NULL;
         assert_int_equal(kinds[i]->fit(&AIR_PAST, arena, &one, NULL), ALM_OK);
@@ -116,7 +116,7 @@ static void the_median_is_that_of_the_candidates(void **unused)
     }
     alm_median.mean(state, STEPS, mean);
     for (size_t h = 0; h < STEPS; h++) {
-        double value[ALM_DEMAND_CANDIDATES_MAX];
+        double value[ALM_DEMAND_MEMBERS_MAX];
         for (size_t i = 0; i < count; i++) {
             value[i] = own[i][h];
         }

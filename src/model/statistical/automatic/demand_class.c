@@ -14,6 +14,7 @@
 #include "model/statistical/smoothing/ets.h"
 #include "model/statistical/smoothing/theta.h"
 
+#define SEASON_WITHOUT 12 /* periods, where there is no season */
 #define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
 
 const char *alm_demand_class_name(alm_demand_class class_of_demand)
@@ -96,11 +97,21 @@ alm_demand_class alm_demand_class_of_past(const alm_past *past)
 const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
                                                         size_t *count)
 {
-    return alm_demand_candidates_for(class_of_demand, 1, count);
+    static const alm_forecaster_kind *const LIST[ALM_DEMAND_CLASS_COUNT][4] = {
+        [ALM_DEMAND_smooth] = {&alm_theta_dynamic_optimised, &alm_ets, &alm_count,
+                               &alm_seasonal_naive},
+        [ALM_DEMAND_erratic] = {&alm_count, &alm_theta_dynamic_optimised, &alm_sba, &alm_ets},
+        [ALM_DEMAND_intermittent] = {&alm_count, &alm_sba, &alm_tsb, &alm_adida},
+        [ALM_DEMAND_lumpy] = {&alm_count, &alm_sba, &alm_tsb, &alm_imapa},
+        [ALM_DEMAND_none] = {&alm_count, &alm_mean_of_all, NULL, NULL},
+    };
+    alm_assert((unsigned)class_of_demand < ALM_DEMAND_CLASS_COUNT);
+    *count = class_of_demand == ALM_DEMAND_none ? 2 : 4;
+    return LIST[class_of_demand];
 }
 
-const alm_forecaster_kind *const *alm_demand_candidates_for(alm_demand_class class_of_demand,
-                                                            size_t season, size_t *count)
+const alm_forecaster_kind *const *alm_demand_members(alm_demand_class class_of_demand,
+                                                     size_t season, size_t *count)
 {
     static const alm_forecaster_kind *const REGULAR[] = {
         &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima};
@@ -110,11 +121,22 @@ const alm_forecaster_kind *const *alm_demand_candidates_for(alm_demand_class cla
         &alm_imapa, &alm_tsb_optimised, &alm_window_mean, &alm_count, &alm_ses};
     static const alm_forecaster_kind *const NONE[] = {&alm_mean_of_all, &alm_count};
     alm_assert((unsigned)class_of_demand < ALM_DEMAND_CLASS_COUNT);
-    *count = class_of_demand == ALM_DEMAND_none ? 2 : ALM_DEMAND_CANDIDATES_MAX;
+    *count = class_of_demand == ALM_DEMAND_none ? 2 : ALM_DEMAND_MEMBERS_MAX;
     switch (class_of_demand) {
     case ALM_DEMAND_none: return NONE;
     case ALM_DEMAND_intermittent:
     case ALM_DEMAND_lumpy: return RARE;
     default: return season > ALM_ETS_SEASON_MAX ? LONG_SEASON : REGULAR;
     }
+}
+
+alm_demand_care alm_demand_care_of(alm_demand_class class_of_demand, bool is_fast, size_t season)
+{
+    alm_demand_care care = {.fit_every = season > 1 ? season : SEASON_WITHOUT};
+    if (class_of_demand != ALM_DEMAND_none) {
+        care.fit_every /= is_fast ? 4 : 2;
+    }
+    care.fit_every = care.fit_every > 0 ? care.fit_every : 1;
+    care.candidates = alm_demand_candidates(class_of_demand, &care.candidate_count);
+    return care;
 }

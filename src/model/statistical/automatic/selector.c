@@ -33,10 +33,10 @@ static alm_err open_group(alm_str model, alm_model_file **out, alm_error *error)
     ALM_TRY(alm_model_file_parse(model, "a selector", out, error));
     alm_forest_info info = alm_forest_describe(alm_model_file_forest(*out));
     if (info.feature_count != ALM_SERIES_FEATURE_COUNT ||
-        info.output_count != ALM_DEMAND_CANDIDATES_MAX) {
+        info.output_count != ALM_DEMAND_MEMBERS_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "a selector has %d columns and %d scores, this "
                         "forest has %zu and %zu: train it again with this version",
-                        ALM_SERIES_FEATURE_COUNT, ALM_DEMAND_CANDIDATES_MAX, info.feature_count,
+                        ALM_SERIES_FEATURE_COUNT, ALM_DEMAND_MEMBERS_MAX, info.feature_count,
                         info.output_count);
     }
     return ALM_OK;
@@ -75,17 +75,17 @@ void alm_selector_destroy(alm_selector *selector)
 /* By places in the list of candidates; softmax but for the sum. */
 static void weights_of(const alm_selector *selector, alm_selector_group group,
                        const alm_past *past, alm_arena *arena,
-                       double weight[ALM_DEMAND_CANDIDATES_MAX])
+                       double weight[ALM_DEMAND_MEMBERS_MAX])
 {
     double feature[ALM_SERIES_FEATURE_COUNT];
     const alm_forest *forest = alm_model_file_forest(selector->file[group]);
     alm_series_features(past, arena, feature);
     alm_forest_score(forest, feature, 1, ALM_SERIES_FEATURE_COUNT, weight);
     double top = -INFINITY;
-    for (size_t i = 0; i < ALM_DEMAND_CANDIDATES_MAX; i++) {
+    for (size_t i = 0; i < ALM_DEMAND_MEMBERS_MAX; i++) {
         top = weight[i] > top ? weight[i] : top;
     }
-    for (size_t i = 0; i < ALM_DEMAND_CANDIDATES_MAX; i++) {
+    for (size_t i = 0; i < ALM_DEMAND_MEMBERS_MAX; i++) {
         double score = weight[i] - top;
         weight[i] = alm_exp(score > SCORE_LEAST ? score : SCORE_LEAST);
     }
@@ -95,13 +95,13 @@ alm_err alm_selector_fit(const alm_selector *selector, const alm_past *past, alm
                          void **state, alm_error *error)
 {
     alm_choice *c = NULL;
-    double weight[ALM_DEMAND_CANDIDATES_MAX];
+    double weight[ALM_DEMAND_MEMBERS_MAX];
     ALM_TRY(almi_candidates_fit(past, arena, &c, error));
     alm_selector_group group = alm_selector_group_of(c->facts.class_of_demand);
     if (selector && group < ALM_SELECTOR_GROUP_COUNT && selector->file[group]) {
         size_t used = 0;
         weights_of(selector, group, past, arena, weight);
-        for (size_t i = 0; i < ALM_DEMAND_CANDIDATES_MAX; i++) {
+        for (size_t i = 0; i < ALM_DEMAND_MEMBERS_MAX; i++) {
             if (c->facts.member[i].reason == ALM_CHOICE_USED) {
                 c->all.part[used++].weight = weight[i];
             }

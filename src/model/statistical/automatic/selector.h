@@ -1,6 +1,6 @@
-/* selector.h: weights of a series' candidates (demand_class.h) by what the series is like, learned
- * from many series: Montero-Manso, Athanasopoulos, Hyndman, Talagala, "FFORMA: Feature-based
- * forecast model averaging", International Journal of Forecasting 36 (2020).
+/* selector.h: weights of a series' candidates (alm_demand_members) by what the series is like,
+ * learned from many series: Montero-Manso, Athanasopoulos, Hyndman, Talagala, "FFORMA:
+ * Feature-based forecast model averaging", International Journal of Forecasting 36 (2020).
  *
  * A selector is a forest for each of two groups of classes, smooth and erratic demand, and
  * intermittent and lumpy. Its columns are the features of series_features.h, its scores are

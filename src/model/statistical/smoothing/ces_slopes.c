@@ -134,7 +134,7 @@ ALM_INLINE void follow_form(alm_ces_season form, const almi_ces_walk *w, const m
 }
 
 ALM_WIDE_VECTORS
-static void follow(const almi_ces_walk *w, const model *m, moving *level, double *r)
+static void follow_all(const almi_ces_walk *w, const model *m, moving *level, double *r)
 {
     moving own = *level; /* in registers */
     switch (w->form) {
@@ -155,7 +155,7 @@ void almi_ces_follow(const almi_ces_walk *w, const double *x, double *r, almi_ce
     for (size_t k = 0; k < w->season; k++) {
         w->moving[k].s = w->phase[k];
     }
-    follow(w, &m, &whole, r);
+    follow_all(w, &m, &whole, r);
     *level = whole.s;
     for (size_t k = 0; k < w->season; k++) {
         phase[k] = w->moving[k].s;

@@ -342,44 +342,87 @@ static almi_ets_walk new_walk(const alm_adjusted *past, almi_ets *p, alm_arena *
                            first, 0, NULL, NULL};
 }
 
-/* From two starts for some rounds each, then on from where the lower one came to, where it has not
+typedef struct search {
+    almi_ets_walk walk;
+    alm_least_squares of_likelihood, of_prior;
+    alm_arena *arena;
+    double *x, *best, *size;
+    double lowest;
+    bool has_ended; /* the best by itself */
+} search;
+
+static search new_search(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
+{
+    search s = {.walk = new_walk(past, p, arena),
+                .arena = arena,
+                .x = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .best = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .size = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .lowest = INFINITY};
+    s.of_likelihood = (alm_least_squares){residuals, NULL, past->count, p->parameters, s.size,
+                                          ROUNDS_FIRST, TOLERANCE};
+    s.of_prior = s.of_likelihood;
+    s.of_prior.n += p->parameters;
+    return s;
+}
+
+/* Some rounds from x. */
+static void try_start(search *s, const alm_least_squares *of)
+{
+    double sum = INFINITY;
+    s->walk.rounds = 0;
+    if (alm_least_squares_minimise_by_rows(of, residual_rows, s->arena, s->x, &sum) &&
+        sum < s->lowest) {
+        s->lowest = sum;
+        s->has_ended = s->walk.rounds < ROUNDS_FIRST;
+        memcpy(s->best, s->x, s->walk.p->parameters * sizeof(double));
+    }
+}
+
+/* Parameters at the ends of their ranges hold a search fast. The prior draws them away. */
+static void try_start_of_prior(search *s, const double *start)
+{
+    double sum = INFINITY;
+    (void)pack(s->walk.past, s->walk.p, start, s->x, s->size);
+    set_prior(&s->walk, s->x, s->size, s->arena);
+    s->of_prior.rounds_max = ROUNDS;
+    bool done = alm_least_squares_minimise_by_rows(&s->of_prior, residual_rows, s->arena, s->x,
+                                                   &sum);
+    s->walk.pull = NULL;
+    if (done) {
+        try_start(s, &s->of_likelihood);
+    }
+}
+
+/* From some starts for some rounds each, then on from where the lowest came to, where it has not
  * ended by itself. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
 {
     /* As fractions of their ranges: R's, and one that follows the newest values. */
     static const double STARTS[][3] = {{.2, .1, .05}, {.7, .3, .3}};
-    almi_ets_walk q = new_walk(past, p, arena);
-    double *x = ALM_NEW_ARRAY(arena, double, p->parameters);
-    double *best = ALM_NEW_ARRAY(arena, double, p->parameters);
-    double *size = ALM_NEW_ARRAY(arena, double, p->parameters);
-    size_t drawn = p->is_cautious ? p->parameters : 0;
-    alm_least_squares ls = {residuals, &q, past->count + drawn, p->parameters, size, ROUNDS_FIRST,
-                            TOLERANCE};
-    double lowest = INFINITY;
-    bool has_ended = false;
     if (!first_indices(past, p, arena)) {
         return false;
     }
+    search s = new_search(past, p, arena);
+    bool is_cautious = p->care == ALMI_ETS_CAUTIOUS;
+    alm_least_squares *of = is_cautious ? &s.of_prior : &s.of_likelihood;
+    s.of_prior.context = s.of_likelihood.context = &s.walk;
     for (size_t i = 0; i < sizeof STARTS / sizeof STARTS[0]; i++) {
-        double sum = INFINITY;
-        (void)pack(past, p, STARTS[i], x, size);
-        if (p->is_cautious && !q.pull) {
-            set_prior(&q, x, size, arena);
+        (void)pack(past, p, STARTS[i], s.x, s.size);
+        if (is_cautious && i == 0) {
+            set_prior(&s.walk, s.x, s.size, arena);
         }
-        q.rounds = 0;
-        if (alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, x, &sum) &&
-            sum < lowest) {
-            lowest = sum;
-            has_ended = q.rounds < ROUNDS_FIRST;
-            memcpy(best, x, p->parameters * sizeof(double));
-        }
+        try_start(&s, of);
     }
-    ls.rounds_max = ROUNDS;
-    if (!isfinite(lowest) ||
-        (!has_ended &&
-         !alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, best, &lowest))) {
+    for (size_t i = 0; p->care == ALMI_ETS_THOROUGH && i < sizeof STARTS / sizeof STARTS[0]; i++) {
+        try_start_of_prior(&s, STARTS[i]);
+    }
+    of->rounds_max = ROUNDS;
+    if (!isfinite(s.lowest) ||
+        (!s.has_ended && !alm_least_squares_minimise_by_rows(of, residual_rows, arena, s.best,
+                                                             &s.lowest))) {
         return false;
     }
-    finish(&q, best, lowest - sum_of_prior(&q, best));
+    finish(&s.walk, s.best, s.lowest - sum_of_prior(&s.walk, s.best));
     return true;
 }

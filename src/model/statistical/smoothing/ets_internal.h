@@ -11,6 +11,12 @@
 
 #define ALMI_ETS_LOW 1e-4 /* of alpha, beta and gamma */
 
+typedef enum almi_ets_care {
+    ALMI_ETS_QUICK,    /* the likelihood, from two starts */
+    ALMI_ETS_THOROUGH, /* and from where fits with the prior end */
+    ALMI_ETS_CAUTIOUS  /* with the prior of ets.h */
+} almi_ets_care;
+
 typedef struct almi_ets {
     alm_ets_form form;
     alm_adjustment by; /* the factor only */
@@ -23,7 +29,7 @@ typedef struct almi_ets {
     double variance, log_likelihood, aicc;
     double criterion; /* aicc of the values over the factor: the same in all units */
     size_t parameters;
-    bool is_cautious; /* fitted with the prior of ets.h */
+    almi_ets_care care;
 } almi_ets;
 
 typedef struct almi_ets_state {
@@ -88,7 +94,7 @@ void almi_ets_slopes(const almi_ets_walk *w, const double seed[4][4], double geo
 /* Without the variance. */
 size_t almi_ets_parameters(const alm_ets_form *form, size_t season);
 
-/* Fits the form of p, which holds its adjustment, season, number of parameters, caution and room
+/* Fits the form of p, which holds its adjustment, season, number of parameters, care and room
  * for its indices. False: the seasons are not whole enough for indices, or no error is finite. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena);
 

@@ -221,13 +221,13 @@ static void compare_with_the_likeliest(const alm_past *past, alm_ets_facts *chos
     alm_arena_destroy(arena);
 }
 
-/* On short pasts the choice stays below the likeliest fits, and its slopes change less; with a
- * season no trend goes on for ever. Sums, because a search may end in another optimum. */
+/* On short pasts the choice is below the likeliest fit, and its slope changes less; with a season
+ * no trend goes on for ever. 1e-4: how far a search may end from its optimum. */
 static void the_choice_is_cautious(void **unused)
 {
     (void)unused;
     alm_rng rng = alm_rng_stream(11, 0);
-    double own = 0, ml = 0, below = 0;
+    double own = 0, ml = 0;
     size_t trends = 0;
     for (size_t i = 0; i < 60; i++) {
         double y[36], level = 20, slope = .1;
@@ -239,7 +239,7 @@ static void the_choice_is_cautious(void **unused)
         }
         alm_ets_facts chosen, likeliest;
         compare_with_the_likeliest(&(alm_past){y, 36, season}, &chosen, &likeliest);
-        below += likeliest.log_likelihood - chosen.log_likelihood;
+        assert_true(chosen.log_likelihood <= likeliest.log_likelihood + 1e-4);
         assert_true(season == 1 || !chosen.form.trend || chosen.form.is_damped);
         if (chosen.form.trend) {
             trends++;
@@ -247,7 +247,7 @@ static void the_choice_is_cautious(void **unused)
             ml += likeliest.beta;
         }
     }
-    assert_true(trends > 20 && own < .9 * ml && below > 0);
+    assert_true(trends > 20 && own < .9 * ml);
 }
 
 /* .. and of 3,000 values little of that is left: even of slopes that wander far, so that changes
