@@ -278,6 +278,11 @@ static void sell_out_some(fixture *f, scored *s)
     sell_out(s, SOLD_OUT, ORIGIN - 7); /* the seasonal naive forecast of step 7 but for the mark */
     sell_out(s, SOLD_OUT, ORIGIN - 1);
     sell_out(s, SOLD_OUT, ORIGIN + 2);
+    double *imputed = ALM_NEW_ARRAY(f->arena, double, 16 * SYNTHETIC_DAYS);
+    for (size_t at = 0; at < 16 * SYNTHETIC_DAYS; at++) {
+        imputed[at] = 3;
+    }
+    s->c.panel.blocks[SOLD_OUT / 16].imputed = imputed;
     size_t cells = s->c.panel.aggregates->series_count * SYNTHETIC_DAYS;
     uint8_t *sold_out = ALM_NEW_ARRAY(f->arena, uint8_t, cells);
     alm_panel *sums = ALM_NEW(f->arena, alm_panel);
@@ -318,6 +323,9 @@ static void what_was_sold_out_is_not_scored(void **state)
     }
     const alm_metrics *a = &plain.backtest.levels[0].methods[ALM_SCORE_FINAL];
     const alm_metrics *b = &s.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    assert_true(s.record.actual[SOLD_OUT * STEPS + 1] == 3); /* what choices see */
+    assert_true(s.record.least[SOLD_OUT * STEPS + 1] == ABSURD);
+    assert_true(isnan(s.record.least[SOLD_OUT * STEPS]));
     int units = synthetic_units(SOLD_OUT, ORIGIN + 2);
     double error = k.list[SOLD_OUT - 1].f.mean[1] - (units > 0 ? units : 0);
     assert_true(fabs(a->absolute - b->absolute - fabs(error)) < 1e-9); /* sums in another order */
