@@ -297,11 +297,12 @@ static alm_err plan_batch(batch *b, size_t *each, size_t *groups, alm_error *err
                         run->steps, path_bytes * ARRAYS_PER_PATH >> 20,
                         (unsigned long long)(limit >> 20));
     }
-    size_t most = limit && limit / 2 < BATCH_BYTES ? (size_t)limit / 2 : BATCH_BYTES;
-    *each = GROUP_BYTES > path_bytes ? GROUP_BYTES / path_bytes : 1;
+    size_t most = limit && limit / 8 < BATCH_BYTES ? (size_t)limit / 8 : BATCH_BYTES;
+    size_t group_bytes = limit && limit / 24 < GROUP_BYTES ? (size_t)limit / 24 : GROUP_BYTES;
+    *each = group_bytes > path_bytes ? group_bytes / path_bytes : 1;
     *groups = most / (*each * path_bytes) > 1 ? most / (*each * path_bytes) : 1;
     size_t all = (run->paths + *each) / *each; /* the mean included */
-    *groups = *groups < all ? *groups : all;
+    *groups = *groups < all ? *groups : all; /* all of one batch when there is room */
     b->groups = ALM_NEW_ARRAY(run->arena, group, *groups);
     for (size_t g = 0; g < *groups; g++) {
         ALM_TRY(alm_arena_try_array(run->arena, rows * *each * run->steps, sizeof(double),

@@ -341,13 +341,14 @@ static void shares_are_those_of_the_past(void **state)
 }
 
 /* Every rule, with nodes that it does not know: coherent and not negative; the same bits for any
- * threads and blocks; and the file of sample paths gives every node's again. */
+ * threads, blocks and batches; and the file of sample paths gives every node's again. */
 static void every_rule_keeps_the_promises(void **state)
 {
     static const struct {
         int threads;
         size_t block;
-    } CASES[] = {{1, 256}, {3, 7}};
+        uint64_t memory; /* little: two paths at once, a few of those at a time */
+    } CASES[] = {{1, 256, 0}, {3, 7, 340000}};
     fixture *f = *state;
     for (size_t m = 0; m < 2 * METHOD_COUNT; m++) {
         kept first = {0};
@@ -358,7 +359,9 @@ static void every_rule_keeps_the_promises(void **state)
             alm_reconcile_rule rule = rule_of(&s, METHODS[m / 2], false);
             const char *path = alm_path_join(f->arena, f->root, "paths");
             kept k;
+            f->env.memory_limit_bytes = CASES[c].memory;
             must_run(&s, &rule, path, &k);
+            f->env.memory_limit_bytes = 0;
             expect_sound(&s, &k);
             expect_same_paths(&s, path, &k);
             first = c == 0 ? k : first;
