@@ -490,6 +490,9 @@ static void put_choice(alm_json_writer *json, const alm_choice_facts *choice)
     if (choice->count == 0) {
         return;
     }
+    if (choice->is_of_class) {
+        alm_json_put_text(json, "demand", alm_demand_class_name(choice->class_of_demand));
+    }
     alm_json_key(json, "choice");
     alm_json_open_array(json);
     for (size_t i = 0; i < choice->count; i++) {

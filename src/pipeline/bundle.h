@@ -11,8 +11,8 @@
  * models/quantile_01.txt, models/quantile_01_02.txt (level 1, block 2), models/quantile_02.txt, ...
  * Format 3 has one or both of kinds.json (kind_table.h), the forecasters of the statistical part,
  * and reconcile.json (reconcile_rule.h), how the forecasts are made to add up; without the latter a
- * run does what it always did: bottom-up sums, or a diagonal of marginal variances where method.json
- * gives the aggregates forecasts of their own.
+ * run does what it always did: bottom-up sums, or a diagonal of marginal variances where
+ * method.json gives the aggregates forecasts of their own.
  *
  * An engine that reads a lower format only would score these with other numbers and not know it, so
  * it must refuse: a bundle is written as the lowest format that holds it, all formats are read, and

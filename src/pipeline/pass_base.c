@@ -14,15 +14,6 @@ typedef struct base_block {
     alm_leaf *leaves;
 } base_block;
 
-static double variance_of(const alm_base *base, size_t steps)
-{
-    double squares = 0;
-    for (size_t h = 0; h < steps; h++) {
-        squares += base->mean[h] * base->mean[h];
-    }
-    return squares / (double)steps * base->history.shape_variance;
-}
-
 /* Path ranks, stock and what others may borrow. */
 static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
 {
@@ -36,7 +27,7 @@ static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
     leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
     leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
                                      : ALM_NEW_ARRAY(worker->block, double, run->steps);
-    run->leaf_variance[index] = variance_of(&leaf->base, run->steps);
+    run->leaf_variance[index] = almi_marginal_variance(&leaf->base, run->steps);
     if (run->leaf_share) {
         run->leaf_share[index] = almi_past_share(run, block->panel, series);
     }

@@ -153,16 +153,6 @@ static void put_weight(const almi_pipeline *run, size_t row, alm_reconcile_node 
     }
 }
 
-static double variance_of_node(const almi_pipeline *run, size_t n)
-{
-    const alm_base *base = &run->nodes[n].base;
-    double squares = 0;
-    for (size_t h = 0; h < run->steps; h++) {
-        squares += base->mean[h] * base->mean[h];
-    }
-    return squares / (double)run->steps * base->history.shape_variance;
-}
-
 /* Of this run's nodes, out of what was learned of those of the training. */
 static alm_err learned_weights(almi_pipeline *run, alm_reconcile_weights *out, alm_error *error)
 {
@@ -176,7 +166,8 @@ static alm_err learned_weights(almi_pipeline *run, alm_reconcile_weights *out, a
         uint32_t first = h->levels[level].first_node;
         for (uint32_t n = first; n < first + h->levels[level].node_count; n++) {
             alm_reconcile_node node = {h->levels[level].name, h->node_names[n]};
-            put_weight(run, n, node, variance_of_node(run, n), variance);
+            double own = almi_marginal_variance(&run->nodes[n].base, run->steps);
+            put_weight(run, n, node, own, variance);
         }
     }
     for (size_t leaf = 0; leaf < run->leaf_count; leaf++) {

@@ -97,12 +97,7 @@ static alm_err solve_rounds(almi_pipeline *run, alm_error *error)
     double *node_variance = NULL;
     ALM_TRY(allocate(run, run->node_count, &node_variance, error));
     for (size_t n = 0; n < run->node_count; n++) {
-        double squares = 0;
-        for (size_t h = 0; h < run->steps; h++) {
-            squares += run->nodes[n].base.mean[h] * run->nodes[n].base.mean[h];
-        }
-        node_variance[n] =
-            squares / (double)run->steps * run->nodes[n].base.history.shape_variance;
+        node_variance[n] = almi_marginal_variance(&run->nodes[n].base, run->steps);
     }
     ALM_TRY(allocate(run, cells, &run->targets, error));
     ALM_TRY(allocate(run, cells, &run->lambda, error));

@@ -85,6 +85,16 @@ ALM_NODISCARD alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sin
 /* Sample paths of the aggregates' own forecasts -> run->targets. */
 void almi_node_targets(almi_pipeline *run);
 
+/* Of a node's marginals, a mean over the steps. */
+static inline double almi_marginal_variance(const alm_base *base, size_t steps)
+{
+    double squares = 0;
+    for (size_t h = 0; h < steps; h++) {
+        squares += base->mean[h] * base->mean[h];
+    }
+    return squares / (double)steps * base->history.shape_variance;
+}
+
 static inline alm_base_workspace almi_workspace(const almi_worker *worker, alm_arena *results)
 {
     return (alm_base_workspace){results, worker->batch, worker->scratch, worker->forest};

@@ -102,11 +102,14 @@ typedef struct alm_stock_spec { /* empty source: no stock, no stock-out risk */
     alm_str receipts;
 } alm_stock_spec;
 
+/* X(name, text in the project file and in the inputs of a training) */
+#define ALM_OBJECTIVE_MAP(X) \
+    X(L2, "l2") X(POISSON, "poisson") X(TWEEDIE, "tweedie") X(QUANTILE, "quantile")
+
 typedef enum alm_objective {
-    ALM_OBJECTIVE_L2,
-    ALM_OBJECTIVE_POISSON,
-    ALM_OBJECTIVE_TWEEDIE,
-    ALM_OBJECTIVE_QUANTILE
+#define ALM_OBJECTIVE_ENUM(name, text) ALM_OBJECTIVE_##name,
+    ALM_OBJECTIVE_MAP(ALM_OBJECTIVE_ENUM)
+#undef ALM_OBJECTIVE_ENUM
 } alm_objective;
 
 typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;

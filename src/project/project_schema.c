@@ -14,7 +14,11 @@ static const char *const DUPLICATES[] = {"refuse", "sum", NULL};
 static const char *const MISSING[] = {"zero", "unknown", NULL};
 static const char *const CENSORED[] = {"impute", "mask", NULL};
 static const char *const FREQUENCIES[] = {"day", NULL};
-static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
+static const char *const OBJECTIVES[] = {
+#define OBJECTIVE_TEXT(name, text) text,
+    ALM_OBJECTIVE_MAP(OBJECTIVE_TEXT)
+#undef OBJECTIVE_TEXT
+    NULL};
 static const char *const METHODS[] = {"gbm", "statistical", NULL};
 static const char *const MARGINALS[] = {"history", "quantile", NULL};
 static const char *const RECONCILING[] = {

@@ -4,7 +4,11 @@
  * They see the histories that the other rows see: of every series and every aggregate, from its
  * first demand to the newest period published at the origin, in the vintage of that day. Known in
  * advance are the calendar's closed days and the columns that the project declares so and that are
- * one for all series, as far as the horizon. */
+ * one for all series, as far as the horizon.
+ *
+ * A fit is kept for as many scored origins as the model's backtest.refit_every says; between fits
+ * the newest histories go into the fit at hand. Where a kind could not learn at the newest of its
+ * fits, its row is the seasonal naive baseline until it can. */
 #ifndef ALM_TRAIN_GLOBAL_BACKTEST_H
 #define ALM_TRAIN_GLOBAL_BACKTEST_H
 

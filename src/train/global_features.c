@@ -5,7 +5,7 @@
 #define LAGS 4
 #define YEAR_BACK 364 /* whole weeks */
 #define YEAR_AROUND 14
-#define GENERIC (10 + LAGS + 3 * 3)
+#define GENERIC (9 + 2 + LAGS + 3 * 3)
 #define LOCAL_COUNT_ONE(name) +1
 #define LOCAL (0 ALM_LOCAL_MAP(LOCAL_COUNT_ONE) + 2)
 
@@ -56,19 +56,29 @@ static double since_demand(const alm_global_seen *s)
     return (double)back;
 }
 
-/* Of four weeks around the day a year before; NaN: nothing is known of them. */
-static double year_mean(const alm_global_seen *s, size_t target)
+/* Of [first, end) among what is seen; NaN: nothing is known there. */
+static double mean_of(const alm_global_seen *s, size_t first, size_t end)
 {
     double sum = 0;
     size_t known = 0;
-    size_t end = target + YEAR_AROUND;
-    end = end > YEAR_BACK ? end - YEAR_BACK : 0;
-    for (size_t t = end > 2 * YEAR_AROUND ? end - 2 * YEAR_AROUND : 0; t < end && t < s->seen;
-         t++) {
+    for (size_t t = first; t < end && t < s->seen; t++) {
         sum += isnan(s->y[t]) ? 0 : s->y[t] / s->size.scale;
         known += !isnan(s->y[t]);
     }
     return known > 0 ? sum / (double)known : (double)NAN;
+}
+
+/* Around the day a year before the one that is forecast, and of the weeks before the newest value a
+ * year before: what a tree can compare. */
+static double *put_year(const alm_global_seen *s, size_t target, double *out)
+{
+    size_t day = target > YEAR_BACK ? target - YEAR_BACK : 0;
+    size_t newest = s->seen > YEAR_BACK ? s->seen - YEAR_BACK : 0;
+    size_t first = newest > ALM_GLOBAL_RECENT ? newest - ALM_GLOBAL_RECENT : 0;
+    size_t around = day > YEAR_AROUND ? day - YEAR_AROUND : 0;
+    *out++ = day > 0 ? mean_of(s, around, day + YEAR_AROUND + 1) : (double)NAN;
+    *out++ = mean_of(s, first, newest);
+    return out;
 }
 
 static double *put_lags(const alm_global_seen *s, size_t h, double *out)
@@ -109,7 +119,7 @@ void alm_global_features(const alm_global_seen *s, const alm_local_statistics *l
     *out++ = newest_value(s);
     *out++ = since_demand(s);
     *out++ = s->phase_mean[h];
-    *out++ = year_mean(s, target);
+    out = put_year(s, target, out);
     out = put_lags(s, h, out);
     for (size_t w = 0; w < sizeof SEASONS / sizeof SEASONS[0]; w++, out += 3) {
         put_moments(s, SEASONS[w] * (past->season > 1 ? past->season : 7), out);

@@ -3,10 +3,10 @@
  * gbm_global sees of a history, at a place (global_place.h), for a step: the step and its phase of
  * the season; level, spread and age; the newest value and how long ago the last demand was; means,
  * deviation and share of zeros of the newest one, four and twelve seasons; the newest four values
- * of the step's phase and their mean; with a year of history the mean of four weeks around the same
- * day a year before; the columns that are known in advance, on the step's day. gbm_local sees also
- * what statistical forecasters make of the past at the place (local_statistics.h). All values are
- * over the scale of the place.
+ * of the step's phase and their mean; with a year of history the means of 29 days around the step's
+ * day and of the 56 days before the newest value, both 364 days before; the columns that are known
+ * in advance, on the step's day. gbm_local sees also what statistical forecasters make of the past
+ * at the place (local_statistics.h). All values are over the scale of the place.
  *
  * HORIZON BLOCKS: one forest for the first season, one for the steps behind it. They learn what is
  * left of demand beside global_base.h, by squared errors with its weights, so forecasts are means.

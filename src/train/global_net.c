@@ -16,6 +16,8 @@
 #define TWO_YEARS 730
 #define LEARNED_MIN 64
 #define HELD_MIN 8
+#define BATCH_MIN 8
+#define BATCH_MAX 64
 #define OF_VALUES 3
 
 /* What a step of a window shows. */
@@ -241,6 +243,13 @@ static alm_err keep_errors(net_state *state, const alm_global_past *past, const 
     return code;
 }
 
+/* A hundred steps an epoch, also where there are few windows. */
+static size_t batch_of(size_t windows)
+{
+    size_t part = windows / 100;
+    return part < BATCH_MIN ? BATCH_MIN : part > BATCH_MAX ? BATCH_MAX : part;
+}
+
 static alm_err learn(const alm_env *env, const alm_global_past *past,
                      const alm_network_spec *layers, net_state *state, alm_arena *scratch,
                      alm_error *error)
@@ -266,6 +275,7 @@ static alm_err learn(const alm_env *env, const alm_global_past *past,
     alm_network_fit_spec fit = alm_network_fit_default();
     fit.seed = past->seed;
     fit.epochs = ALM_GLOBAL_NET_EPOCHS;
+    fit.batch = batch_of(learned.windows.count);
     fit.learning_rate = 2e-3;
     fit.dropout = 0.1;
     fit.validation = &held.windows;

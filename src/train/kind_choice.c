@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/statistical/arima/arima.h"
-#include "model/statistical/automatic/apart.h"
 #include "model/statistical/automatic/demand_class.h"
 #include "pipeline/kind_forecast.h"
 
@@ -19,17 +17,13 @@ static void add(alm_kind_candidates *c, alm_class class_of_series, const alm_for
     c->room = c->room > c->count[class_of_series] ? c->room : c->count[class_of_series];
 }
 
-/* Of every series and origin, a fit of a year of days takes ARIMA a hundred times as long as the
- * slowest of the others: who wants it says so. */
 static void add_usual(alm_kind_candidates *c, alm_class class_of_series, alm_demand_class demand)
 {
     size_t count = 0;
     const alm_forecaster_kind *const *usual = alm_demand_candidates(demand, &count);
     add(c, class_of_series, NULL);
     for (size_t k = 0; k < count; k++) {
-        if (usual[k] != &alm_arima && usual[k] != &alm_arima_apart) {
-            add(c, class_of_series, usual[k]);
-        }
+        add(c, class_of_series, usual[k]);
     }
 }
 

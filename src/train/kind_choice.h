@@ -28,8 +28,7 @@ typedef struct alm_kind_candidates {
 } alm_kind_candidates;
 
 /* Of a model whose names are checked: those that it lists, else `level` and the usual ones of the
- * class (model/statistical/automatic/demand_class.h) but ARIMA, for aggregates those of smooth
- * series. */
+ * class (model/statistical/automatic/demand_class.h), for aggregates those of smooth series. */
 alm_kind_candidates alm_kind_candidates_of(const alm_model_spec *model);
 
 /* `kinds` and `node_kinds` of a record with steps and series, zeros, in `arena`. */

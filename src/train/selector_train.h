@@ -10,7 +10,8 @@
  * FOREST. Boosted trees (xgboost.h) make the cost small that is expected under the softmax of
  * their scores. They start from a_k^-8 of the mean costs a_k, which is close to an even mean for
  * candidates that are about as good. A group is learned where ALM_SELECTOR_SERIES_MIN series of it
- * have rows; of more than ALM_SELECTOR_SERIES_MAX series that many are taken, evenly.
+ * have rows; of more than ALM_SELECTOR_SERIES_MAX series every second, third, .. is taken, so that
+ * no more than that many are.
  *
  * HOW IT WAS CHOSEN. On the past parts of M3 (months), M4 (weeks) and car parts alone, with
  * weights learned one horizon before those that were judged. Tried and left out: the series' own

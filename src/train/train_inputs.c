@@ -14,7 +14,11 @@ static alm_str keep(const almi_training *t, alm_buffer *text)
 
 static void put_gbm(alm_json_writer *w, const alm_gbm_spec *g)
 {
-    static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile"};
+    static const char *const OBJECTIVES[] = {
+#define OBJECTIVE_TEXT(name, text) text,
+        ALM_OBJECTIVE_MAP(OBJECTIVE_TEXT)
+#undef OBJECTIVE_TEXT
+    };
     alm_json_key(w, "gbm");
     alm_json_open_object(w);
     alm_json_put_double(w, "bagging_fraction", g->bagging_fraction);

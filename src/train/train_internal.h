@@ -102,9 +102,9 @@ alm_str almi_training_report(const almi_training *training, const almi_chosen *c
 ALM_NODISCARD alm_err almi_training_fit(almi_training *training, size_t cutoff, almi_fit *out,
                                         alm_error *error);
 /* Kinds, weights, calibration and how forecasts add up, from the grid's `selection` records of
- * origins that were complete by then. chosen[0], whose method is begun, is what is published; behind
- * it is the same under each of the options' `reconcile`, where `all`. Texts lie in the training's
- * arena. */
+ * origins that were complete by then. chosen[0], whose method is begun, is what is published;
+ * behind it is the same under each of the options' `reconcile`, where `all`. Texts lie in the
+ * training's arena. */
 ALM_NODISCARD alm_err almi_training_choose(almi_training *training,
                                            const alm_origin_record *records, bool all,
                                            alm_arena *scratch, almi_chosen *chosen,

@@ -90,6 +90,25 @@ static void same_model_for_any_number_of_threads(void **state)
     }
 }
 
+/* ---- costs instead of labels ---- */
+
+#define COST_ROWS 3000
+
+/* Class 0 is cheap where column 5 is below .5, else class 2 is; class 1 always costs a half. */
+static double *costs_of(alm_arena *arena, size_t rows, uint64_t seed)
+{
+    double *cost = ALM_NEW_ARRAY(arena, double, rows * CLASSES);
+    for (size_t i = 0; i < rows; i++) {
+        bool is_low = case_value(seed, i, 5) < .5;
+        cost[i * CLASSES] = is_low ? .1 : .8;
+        cost[i * CLASSES + 1] = .5;
+        cost[i * CLASSES + 2] = is_low ? .8 : .1;
+    }
+    return cost;
+}
+
+static const double EVEN[CLASSES] = {0, 0, 0};
+
 static void digest_all(char out[ALM_DIGEST_TEXT_BYTES])
 {
     alm_arena *arena = alm_arena_create(0);
@@ -100,6 +119,14 @@ static void digest_all(char out[ALM_DIGEST_TEXT_BYTES])
         alm_xgboost_params params = busy_params(classes);
         alm_hash_update_str(&hash, train(arena, &params, &made).model);
     }
+    lightgbm_case made = make_case(arena, COST_ROWS, 5, CLASSES);
+    alm_xgboost_params params = busy_params(CLASSES);
+    alm_xgboost_data data = data_of(&made);
+    alm_xgboost_result of_costs = {0};
+    data.cost = costs_of(arena, COST_ROWS, 5);
+    data.start = EVEN;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &of_costs, NULL), ALM_OK);
+    alm_hash_update_str(&hash, of_costs.model);
     alm_digest digest = alm_hash_final(&hash);
     alm_digest_text(&digest, out);
     alm_arena_destroy(arena);
@@ -271,25 +298,6 @@ static void refusals(void **state)
     assert_null(strchr(error.message, '\n'));
     alm_arena_destroy(arena);
 }
-
-/* ---- costs instead of labels ---- */
-
-#define COST_ROWS 3000
-
-/* Class 0 is cheap where column 5 is below .5, else class 2 is; class 1 always costs a half. */
-static double *costs_of(alm_arena *arena, size_t rows, uint64_t seed)
-{
-    double *cost = ALM_NEW_ARRAY(arena, double, rows * CLASSES);
-    for (size_t i = 0; i < rows; i++) {
-        bool is_low = case_value(seed, i, 5) < .5;
-        cost[i * CLASSES] = is_low ? .1 : .8;
-        cost[i * CLASSES + 1] = .5;
-        cost[i * CLASSES + 2] = is_low ? .8 : .1;
-    }
-    return cost;
-}
-
-static const double EVEN[CLASSES] = {0, 0, 0};
 
 /* Of fresh rows, the expected cost under the model's probabilities. */
 static double expected_cost(alm_arena *arena, alm_str model)

@@ -33,3 +33,5 @@ for method in best weighted median; do
     almanac forecast rare.csv $plain --check 0 --method $method --output d.csv 2>&1 |
         sed -n '/^method/,/^intervals/p'
 done
+almanac forecast rare.csv $plain --check 0 --method best --json |
+    grep -o '"demand":"[a-z]*"\|"method":"ses",[^}]*'

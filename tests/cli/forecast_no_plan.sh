@@ -7,8 +7,7 @@ try short.csv --regressors price,promotion
 try short.csv --regressors price,promotion --horizon 21 --output out.csv
 sed 's/^2024-05-05,harbour,\([0-9]*\),[0-9.]*/2024-05-05,harbour,\1,/' promotions.csv > hole.csv
 try hole.csv --regressors price
-sed 's/^2024-05-05,harbour,\([0-9]*\),[0-9.]*/2024-05-05,harbour,\1,cheap/' promotions.csv \
-    > text.csv
+sed -E "s/^(2024-05-05,harbour,[0-9]*),[0-9.]*/\1,cheap/" promotions.csv > text.csv
 try text.csv --regressors price
 try promotions.csv --regressors weather
 try promotions.csv --regressors price --observed price

@@ -25,3 +25,4 @@ almanac models show demand-1 --json | python3 -c '
 import json, sys
 kinds = json.load(sys.stdin)["report"]["kinds"]
 print({name: [cell["kind"] for cell in cells] for name, cells in sorted(kinds.items())})'
+almanac backtest demand --snapshot "$snap" 2> /dev/null | grep -o '^smooth *fast *[0-9]* *[a-z_]*'

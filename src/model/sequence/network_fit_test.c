@@ -305,6 +305,42 @@ static void early_stopping_keeps_the_best(void **state)
     alm_arena_destroy(v.arena);
 }
 
+/* A target that is not known has no part in loss and gradient: the same as one that was met.
+ * Without is_partial it is refused. */
+static void unknown_targets_have_no_loss(void **state)
+{
+    (void)state;
+    sample s = sample_of(ALM_HEAD_VALUES, 20, 4);
+    alm_network *network = make(2, ALM_HEAD_VALUES, 5);
+    alm_network_fit_spec spec = spec_of(ALM_HEAD_VALUES);
+    alm_error error = {0};
+    size_t count = 0;
+    (void)alm_network_parameters(network, &count);
+    float *met = ALM_NEW_ARRAY(s.arena, float, 2 * count);
+    float *unknown = met + count;
+    double loss[2] = {0, 0};
+    double *out = ALM_NEW_ARRAY(s.arena, double, s.data.count * CASE_OUTPUTS);
+    alm_network_windows windows = {s.windows, s.data.count, CASE_STEPS};
+    assert_int_equal(alm_network_predict(network, &windows, s.arena, out, &error), ALM_OK);
+    for (size_t i = 0; i < s.data.count * CASE_OUTPUTS; i += 2) {
+        s.target[i] = out[i]; /* a float, so the gap is exactly 0 */
+    }
+    assert_int_equal(alm_network_gradient(network, &spec, &s.data, met, &loss[0], &error), ALM_OK);
+    for (size_t i = 0; i < s.data.count * CASE_OUTPUTS; i += 2) {
+        s.target[i] = NAN;
+    }
+    s.data.is_partial = true;
+    assert_int_equal(alm_network_gradient(network, &spec, &s.data, unknown, &loss[1], &error),
+                     ALM_OK);
+    assert_memory_equal(met, unknown, count * sizeof *met);
+    assert_true(loss[0] == loss[1] && loss[0] > 0);
+    s.data.is_partial = false;
+    assert_int_equal(alm_network_gradient(network, &spec, &s.data, unknown, &loss[1], &error),
+                     ALM_ERR_INVALID);
+    alm_network_destroy(network);
+    alm_arena_destroy(s.arena);
+}
+
 static void refuse(alm_network *network, const alm_network_fit_spec *spec,
                    const alm_network_data *data, alm_err want, const char *message)
 {
@@ -372,6 +408,7 @@ int main(void)
         cmocka_unit_test(nets_learn),
         cmocka_unit_test(quantiles_cover),
         cmocka_unit_test(early_stopping_keeps_the_best),
+        cmocka_unit_test(unknown_targets_have_no_loss),
         cmocka_unit_test(bad_training_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,7 +191,7 @@ typedef struct problem {
     almi_filter filter;
     almi_terms difference;
     alm_arena *scratch;
-    double evaluations;
+    double evaluations; /* without a filter: of all lanes at once */
     double coefficient[ALMI_LANES][ALMI_ARMA_MAX];
     size_t length;      /* n, and without a filter the width */
     almi_lanes *x;      /* whitened, columns x length */
@@ -267,14 +267,42 @@ static void regress(problem *q, size_t lane, almi_points *out)
     }
 }
 
-/* Past what is not known, one point after the other. */
+/* The first lane with the same model: beyond the parameters a point comes again. */
+static size_t first_alike(const problem *q, size_t lane)
+{
+    size_t first = 0;
+    while (memcmp(q->coefficient[first], q->coefficient[lane], sizeof q->coefficient[0]) != 0) {
+        first++;
+    }
+    return first;
+}
+
+static void copy_lane(problem *q, size_t from, size_t to, size_t stride, double *r)
+{
+    for (size_t t = 0; t < q->length; t++) {
+        r[t * stride + to] = r[t * stride + from];
+    }
+    for (size_t t = 0; t < q->columns * q->length; t++) {
+        q->x[t][to] = q->x[t][from];
+    }
+}
+
+/* Past what is not known, one model after the other. */
 static void filter(problem *q, size_t stride, double *r, almi_points *out)
 {
     const almi_sample *s = q->sample;
     almi_columns all = {s->n + q->difference.degree, q->columns, s->y, s->level_x};
     for (size_t l = 0; l < ALMI_LANES; l++) {
+        size_t alike = first_alike(q, l);
+        if (alike < l) {
+            copy_lane(q, alike, l, stride, r);
+            out->log_det[l] = out->log_det[alike];
+            out->is_known[l] = out->is_known[alike];
+            continue;
+        }
         q->filter.arma = &q->arma[l];
         alm_arena_reset(q->scratch);
+        q->evaluations++;
         out->log_det[l] = 0;
         out->is_known[l] = almi_filter_whiten(&q->filter, &all, q->scratch, q->one,
                                               &out->log_det[l]);
@@ -295,6 +323,7 @@ static void whiten(problem *q, size_t stride, double *r, almi_points *out)
         filter(q, stride, r, out);
         return;
     }
+    q->evaluations++;
     almi_whitener_set(&q->whitener, q->arma);
     for (size_t l = 0; l < ALMI_LANES; l++) {
         out->is_known[l] = q->whitener.is_known[l];
@@ -315,7 +344,6 @@ static void residuals(void *context, const double *x, size_t stride, double *r, 
         almi_arma_coefficients(q->order, x + l * count, q->coefficient[l]);
         almi_arma_of(q->order, q->sample->season, q->coefficient[l], &q->arma[l]);
     }
-    q->evaluations += q->sample->has_filter ? ALMI_LANES : 1;
     whiten(q, stride, r, out);
     if (q->columns > 0) {
         multiply_columns(q, stride, r);
@@ -418,7 +446,7 @@ static bool minimise(problem *q, double gain_min, alm_arena *scratch, double *x)
     double n = (double)q->known;
     double best = INFINITY;
     size_t count = almi_arma_count(o);
-    almi_minimum m = {residuals, q, q->length, n, count, ROUNDS, gain_min / n};
+    almi_minimum m = {residuals, q, s->has_filter, q->length, n, count, ROUNDS, gain_min / n};
     if (count > 1) {
         double start[ALMI_ARMA_MAX];
         for (size_t i = 0, k = 0; i < 4; i++) {

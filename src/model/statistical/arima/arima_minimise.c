@@ -14,9 +14,9 @@
 
 typedef double four __attribute__((vector_size(32)));
 
-/* A point, with the first parameters moved by a step each: the first group of columns. Column 0 is
- * of residuals, column k + 1 of the residuals after the step of parameter k, and when it has been
- * looked around of their derivatives. */
+/* A point, and with the first parameters moved by a step each: the first group of columns. Column
+ * 0 is of residuals, column k + 1 of the residuals after the step of parameter k, and when it has
+ * been looked around of their derivatives. */
 typedef struct place {
     double *rows; /* length x stride */
     almi_points first;
@@ -35,8 +35,8 @@ typedef struct work {
     double *gradient, *move, *next;
 } work;
 
-/* Columns from `first` on: x itself is column 0; beyond the parameters it comes again. */
-static void whiten_group(const work *w, const double *x, size_t first, double *rows,
+/* Columns from `first` on: x itself is column 0; beyond `last` it comes again. */
+static void whiten_group(const work *w, const double *x, size_t first, size_t last, place *at,
                          almi_points *out)
 {
     const almi_minimum *p = w->p;
@@ -44,14 +44,14 @@ static void whiten_group(const work *w, const double *x, size_t first, double *r
         double *point = w->points + l * p->parameters;
         size_t column = first + l;
         memcpy(point, x, p->parameters * sizeof *x);
-        if (column > 0 && column <= p->parameters) {
+        if (column > 0 && column <= last) {
             double *moved = &point[column - 1];
             double kept = *moved;
             *moved = kept + STEP * fmax(fabs(kept), 1);
             w->width[column] = *moved - kept;
         }
     }
-    p->whiten(p->context, w->points, w->stride, rows + first, out);
+    p->whiten(p->context, w->points, w->stride, at->rows + first, out);
 }
 
 static double sum_of_squares(const double *r, size_t n, size_t stride)
@@ -75,7 +75,7 @@ static void look_at(const work *w, const double *x, place *out)
 {
     const almi_minimum *p = w->p;
     out->value = INFINITY;
-    whiten_group(w, x, 0, out->rows, &out->first);
+    whiten_group(w, x, 0, p->is_dear ? 0 : p->parameters, out, &out->first);
     if (out->first.is_known[0]) {
         out->sum = sum_of_squares(out->rows, p->length, w->stride);
         double sum = out->sum > SUM_MIN ? out->sum : SUM_MIN;
@@ -140,15 +140,18 @@ static void multiply_differences(const work *w)
 }
 
 /* Gradient and curvature, the lower triangle. */
-static void look_around(const work *w, const double *x)
+static void look_around(work *w, const double *x)
 {
     const almi_minimum *p = w->p;
     size_t count = p->parameters;
     double sum = w->here.sum > SUM_MIN ? w->here.sum : SUM_MIN;
+    if (p->is_dear) {
+        whiten_group(w, x, 0, count, &w->here, &w->here.first);
+    }
     take_differences(w, 0, &w->here.first);
     for (size_t first = ALMI_POINTS; first < w->stride; first += ALMI_POINTS) {
         almi_points points;
-        whiten_group(w, x, first, w->here.rows, &points);
+        whiten_group(w, x, first, count, &w->here, &points);
         take_differences(w, first, &points);
     }
     multiply_differences(w);

@@ -22,6 +22,7 @@ typedef struct almi_minimum {
      * those of points outside may be of any kind. r lies on a multiple of 32 bytes. */
     void (*whiten)(void *context, const double *x, size_t stride, double *r, almi_points *out);
     void *context;
+    bool is_dear; /* points take their time one after the other; those that come again do not */
     size_t length;
     double n;
     size_t parameters; /* >= 1; a change of 1 matters in each */

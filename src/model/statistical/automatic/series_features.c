@@ -14,6 +14,7 @@
 #define LAGS_MANY 10
 #define LAGS_PARTIAL 5
 #define BINS 10
+#define WINDOW_MAX 513 /* of a trend without a season: its plan takes the square of it */
 
 const char *alm_series_feature_name(alm_series_feature feature)
 {
@@ -182,7 +183,9 @@ static alm_stl_parts parts_of(const ready *r)
     for (size_t t = 0; t < n; t++) {
         weight[t] = !isnan(r->y[t]);
     }
-    alm_loess_shape shape = {.window = (n / 2 | 1) > 3 ? n / 2 | 1 : 3, .jump = 1, .degree = 1};
+    size_t half = n / 2 | 1;
+    size_t window = half > WINDOW_MAX ? WINDOW_MAX : half > 3 ? half : 3;
+    alm_loess_shape shape = {.window = window, .jump = 1, .degree = 1};
     alm_loess plan = alm_loess_plan(&shape, n, true, r->scratch);
     alm_loess_smooth(&plan, r->y, weight, parts.trend);
     return parts;

@@ -24,9 +24,9 @@
  *   squared_cv         demands; squared variation of their sizes
  *
  * Where there is no season, or fewer than two whole ones, the trend is a local line through half of
- * the values, the season's strength is 0 and its correlations are not known. (tsfeatures takes
- * Friedman's super smoother for that trend, and counts crossings and flat spots; otherwise values
- * are equal.)
+ * the values (513 at most), the season's strength is 0 and its correlations are not known.
+ * (tsfeatures takes Friedman's super smoother for that trend, and counts crossings and flat spots;
+ * otherwise values are equal.)
  *
  * VALUES that are not known are left out, with the pairs and differences that they are part of. A
  * feature that cannot be told is NaN: of a constant series all but lengths, shares and those of

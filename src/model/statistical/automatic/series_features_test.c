@@ -250,12 +250,31 @@ static void units_do_not_matter(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* A long series costs no more memory than a few times its own. */
+static void a_long_series_is_no_trouble(void **unused)
+{
+    (void)unused;
+    const size_t count = 20000;
+    alm_arena *arena = alm_arena_create(0);
+    double features[ALM_SERIES_FEATURE_COUNT];
+    double *y = ALM_NEW_ARRAY(arena, double, count);
+    alm_rng rng = alm_rng_stream(9, 0);
+    for (size_t t = 0; t < count; t++) {
+        y[t] = alm_rng_next_normal(&rng) + (double)t / 1000;
+    }
+    alm_series_features(&(alm_past){y, count, 1}, arena, features);
+    assert_true(features[ALM_SERIES_trend] > .9 && features[ALM_SERIES_entropy] > .8);
+    assert_true(alm_arena_used_bytes(arena) < (size_t)16 << 20);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tsfeatures_says_the_same), cmocka_unit_test(features_tell_series_apart),
         cmocka_unit_test(a_gap_is_left_out),        cmocka_unit_test(odd_series_have_features),
         cmocka_unit_test(units_do_not_matter),
+        cmocka_unit_test(a_long_series_is_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

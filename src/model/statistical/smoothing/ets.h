@@ -19,7 +19,8 @@
  * were squared: level and indices before the first period lie where the search starts (a line
  * through the first seasons, classical indices), as 3 more periods would say; and beta lies near
  * a twentieth of its range: in the search's number without bounds, 1.5 times the root mean square
- * of the changes from season to season, for each 1. The longer a past, the less of that is left.
+ * of the changes from season to season (of a form without one, from period to period), for each 1.
+ * The longer a past, the less of that is left.
  * And with a season a trend is damped. The log-likelihood and AICc that are stated, and chosen by,
  * are those of the values alone, at these parameters. */
 #ifndef ALM_MODEL_STATISTICAL_SMOOTHING_ETS_H
