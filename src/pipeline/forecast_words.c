@@ -160,7 +160,9 @@ static void tell_sold_out(lines *l)
         alm_forecast_count(&l->text, bounds);
         alm_buffer_text(&l->text, " series, missing in the others");
     } else if (f->sold_out_periods > 0) {
-        alm_buffer_text(&l->text, ": missing (--method count: lower bounds)");
+        alm_buffer_text(&l->text, l->made->plan.kind == &alm_count
+                                      ? ": missing, as another method answers for them"
+                                      : ": missing (--method count: lower bounds)");
     }
     end(l, "");
 }

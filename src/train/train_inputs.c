@@ -181,6 +181,23 @@ static void put_reconcile(const almi_training *t, const almi_reconcile_learned *
     alm_json_close_object(w);
 }
 
+/* How many days of series were sold out, and what they count as. Only where there are any. */
+static void put_sold_out(const almi_training *t, alm_json_writer *w)
+{
+    int64_t days = 0;
+    for (size_t i = 0; i < t->panel.series_count; i++) {
+        const alm_panel *block = &t->panel.blocks[i / t->panel.block_series];
+        for (size_t at = 0; at < block->periods; at++) {
+            days += alm_panel_sold_out(block, i % t->panel.block_series, at);
+        }
+    }
+    if (days > 0) {
+        bool imputed = alm_feature_plan_sold_out(t->plan) == ALM_SOLD_OUT_IMPUTED;
+        alm_json_put_i64(w, "sold_out_days", days);
+        alm_json_put_text(w, "sold_out_as", imputed ? "imputed" : "masked");
+    }
+}
+
 alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
                              const almi_fit *fit)
 {
@@ -191,6 +208,7 @@ alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
     alm_json_put_i64(&w, "horizon", t->model->horizon);
     alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
     alm_json_put_text(&w, "feature_version", t->feature_version_text);
+    put_sold_out(t, &w);
     alm_json_key(&w, "origins");
     alm_json_open_object(&w);
     put_origins(t, &w, "scored", 0, t->grid.scored);
