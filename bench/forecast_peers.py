@@ -14,8 +14,9 @@ of steps, and keep nothing: statsforecast's models are called themselves, withou
 them, which would only add. What they do once per process (imports, the first two series) comes
 before the measure. Ours is measured before and after the peer, and the mean of both counts.
 
-A peer that is slow gets every k-th series only; ours then gets the same, and the figure `_series`
-says how many. BENCH_FULL=1: all series to all. Accuracy is that of the same series.
+A peer that is slow gets every k-th series only; ours then gets the same. The figure `_series` says
+how many, and `_series_of` of how many. BENCH_FULL=1: all series to all. Accuracy is that of the
+same series.
 """
 import csv
 import glob
@@ -126,10 +127,10 @@ CES = ("auto_ces", "ces")
 DOT = ("theta_dynamic_optimised",)
 # what, set, our kind (the first there is; none: the peer alone), the peer, series of a short run
 PAIRS = [
-    ("ets", m3_monthly, ("ets",), one(peers.AutoETS), 714),
+    ("ets", m3_monthly, ("ets",), one(peers.AutoETS), 1428),
     ("theta", m3_monthly, ("theta",), one(peers.Theta), 1428),
     ("dot", m3_monthly, DOT, one(peers.DynamicOptimizedTheta), 1428),
-    ("auto_theta", m3_monthly, (), one(peers.AutoTheta), 300),
+    ("auto_theta", m3_monthly, ("theta_automatic",), one(peers.AutoTheta), 300),
     ("ces", m3_monthly, CES, one(peers.AutoCES), 1428),
     ("arima", m3_monthly, ARIMA, one(peers.AutoARIMA), 120),
     ("mstl", m3_monthly, ("mstl",), several(peers.MSTL), 300),
@@ -215,7 +216,8 @@ def report_method(name, row, seconds):
         emit(f"{name}_{metric}", row[metric], unit)
 
 
-def compare(program, kind, what, name, make, series):
+def compare(program, kind, what, name, make, every, count):
+    series = spread(every, count)
     lines = ["series %s %s/%d %d %s %d %s" % (key, ",".join(map(str, seasons)), lag, len(past),
                                               " ".join(past), len(then), " ".join(then))
              for key, seasons, lag, past, then in series]
@@ -226,6 +228,7 @@ def compare(program, kind, what, name, make, series):
               for row, mean in zip(series, peer.means)]
     after = ours(program, [kind or "naive"], lines)
     emit(f"forecast_{name}_series", len(series), "series")
+    emit(f"forecast_{name}_series_of", len(every), "series")
     report_method(f"forecast_{name}_statsforecast", after["statsforecast"], peer.seconds)
     emit(f"forecast_{name}_statsforecast_gave_up", peer.failed, "series")
     if kind:
@@ -286,7 +289,7 @@ def main():
             continue
         main_set = MAIN.get(what, m3_monthly) is make_set
         compare(program, kind, what if main_set else f"{what}_{place}", f"{place}_{what}", make,
-                spread(series, count))
+                series, count)
     for make_set, count in DECOMPOSED:
         if not asked or "stl" in asked:
             try:

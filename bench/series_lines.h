@@ -2,10 +2,10 @@
  *
  *     series ID SEASON N y.. H t..
  *
- * is the past of a series and what came then. SEASON is that of the forecasters and of the scale of
- * MASE; SEASON/LAG where scores scale by another lag (M4 weekly: 52/1). SEASON may be several,
- * `48,336`: mstl takes all, other forecasters the last one. - is a value that is not known. A bad
- * line ends the program. */
+ * is the past of a series and what came then: nothing, where the line ends before H. SEASON is that
+ * of the forecasters and of the scale of MASE; SEASON/LAG where scores scale by another lag (M4
+ * weekly: 52/1). SEASON may be several, `48,336`: mstl takes all, other forecasters the last one.
+ * - is a value that is not known. A bad line ends the program. */
 #ifndef ALM_BENCH_SERIES_LINES_H
 #define ALM_BENCH_SERIES_LINES_H
 
@@ -98,7 +98,7 @@ static series *add_series(series_list *list, alm_str *rest)
     size_t season = seasons.size ? (size_t)number(&seasons) : s->past.season;
     s->past.count = (size_t)number(rest);
     s->past.y = numbers(list->arena, rest, s->past.count);
-    s->steps = (size_t)number(rest);
+    s->steps = rest->size > 0 ? (size_t)number(rest) : 0;
     s->then = numbers(list->arena, rest, s->steps);
     s->scale = alm_scale_of(s->past.y, s->past.count, season);
     s->step_scale = alm_scale_of(s->past.y, s->past.count, 1).absolute;

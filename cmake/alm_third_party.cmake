@@ -5,7 +5,7 @@ if(NOT EXISTS "${third}/INSTALLED")
 endif()
 
 foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef microhttpd
-    rhonabwy sodium cmocka)
+    hiredis rhonabwy sodium cmocka)
   find_library(ALM_LIB_${library} NAMES ${library})
   if(NOT ALM_LIB_${library})
     message(FATAL_ERROR "lib${library} not found: run tools/bootstrap first")
@@ -13,7 +13,7 @@ foreach(library IN ITEMS sqlite3 crypto jansson yaml z zstd sleef microhttpd
 endforeach()
 find_package(Threads REQUIRED)
 
-set(ALM_LINK_base crypto jansson yaml z zstd)
+set(ALM_LINK_base crypto hiredis jansson yaml z zstd)
 set(ALM_LINK_num sleef)
 set(ALM_LINK_table duckdb)
 set(ALM_LINK_store sqlite3)

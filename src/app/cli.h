@@ -37,6 +37,7 @@ typedef struct almi_command {
     const char *example;        /* command lines, one a line */
     const almi_option *options; /* besides the global ones */
     size_t option_count;
+    bool tells_progress; /* in lines, where standard error is no terminal: it takes long */
     alm_err (*run)(almi_cli *cli, alm_error *error);
 } almi_command;
 

@@ -209,34 +209,60 @@ static void check_scratch(findings *f)
     }
 }
 
-/* Scratch folders, and the staged files of commits that never came. */
-static alm_err remove_left(almi_cli *cli, size_t *folders, size_t *files, alm_error *error)
+/* Not a warning: the same command goes on with it. */
+static void check_backtests(findings *f)
+{
+    alm_fs *fs = f->cli->env.fs;
+    const char *path = almi_state_path(f->cli, "backtest");
+    alm_fs_entry *entries = NULL;
+    size_t count = 0;
+    alm_error error = {.code = ALM_OK};
+    if (!alm_fs_exists(fs, path)) {
+        return;
+    }
+    if (fs->ops->list(fs, path, f->cli->arena, &entries, &count, &error) != ALM_OK) {
+        report_error(f, "backtest", &error);
+    } else if (count > 0) {
+        report(f, FINE, "backtest",
+               alm_arena_printf(f->cli->arena, "%zu unfinished: the same command goes on; "
+                                "'almanac doctor --clean' removes what is a day old", count));
+    }
+}
+
+typedef struct left_over {
+    size_t folders, backtests, files; /* of scratch; that nobody went on with; staged */
+} left_over;
+
+/* Staged files are those of commits that never came. */
+static alm_err remove_left(almi_cli *cli, left_over *left, alm_error *error)
 {
     alm_instant before = alm_env_now(&cli->env) - LEFT_HOURS * MICROS_PER_HOUR;
     const char *root = almi_state_path(cli, "predictions");
     size_t objects = 0;
-    ALM_TRY(alm_scratch_clean(&cli->env, cli->project, before, folders, error));
-    ALM_TRY(alm_predictions_clean(cli->env.fs, root, before, files, error));
+    ALM_TRY(alm_scratch_clean(&cli->env, cli->project, before, &left->folders, error));
+    ALM_TRY(alm_scratch_clean_folder(&cli->env, almi_state_path(cli, "backtest"), before,
+                                     &left->backtests, error));
+    ALM_TRY(alm_predictions_clean(cli->env.fs, root, before, &left->files, error));
     if (!alm_fs_exists(cli->env.fs, almi_state_path(cli, "objects"))) {
         return ALM_OK;
     }
     ALM_TRY(almi_open_state(cli, error));
     ALM_TRY(alm_objects_clean(cli->objects, before, &objects, error));
-    *files += objects;
+    left->files += objects;
     return ALM_OK;
 }
 
 static void clean(findings *f)
 {
-    size_t folders = 0, files = 0;
+    left_over left = {0};
     alm_error error = {.code = ALM_OK};
-    if (remove_left(f->cli, &folders, &files, &error) != ALM_OK) {
+    if (remove_left(f->cli, &left, &error) != ALM_OK) {
         report_error(f, "clean", &error);
         return;
     }
     report(f, FINE, "clean",
-           alm_arena_printf(f->cli->arena, "removed %zu scratch folders and %zu staged files",
-                            folders, files));
+           alm_arena_printf(f->cli->arena, "removed %zu scratch folders, %zu unfinished backtests "
+                            "and %zu staged files", left.folders, left.backtests, left.files));
 }
 
 static alm_err run(almi_cli *cli, alm_error *error)
@@ -263,6 +289,7 @@ static alm_err run(almi_cli *cli, alm_error *error)
         check_stores(&f);
         check_events(&f);
         check_scratch(&f);
+        check_backtests(&f);
     }
     ALM_TRY(almi_interrupt_check(error));
     almi_show_rows(cli, f.grid, "checks", "");

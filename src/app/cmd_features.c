@@ -22,6 +22,14 @@ static const almi_grid_column columns[] = {
     {.key = "scaled", .title = "SCALED"},
 };
 
+static const almi_grid_column panel_columns[] = {
+    {.key = "name", .title = "COLUMN", .shrink = true},
+    {.key = "source", .title = "SOURCE"},
+    {.key = "known", .title = "KNOWN"},
+    {.key = "delay_days", .title = "DELAY", .right = true},
+    {.key = "optional", .title = "OPTIONAL"},
+};
+
 typedef struct operator_facts {
     const char *name;
     int revision;
@@ -61,6 +69,33 @@ static void add_feature(almi_cli *cli, const alm_feature_spec *spec, almi_grid *
     almi_grid_double(grid, spec->alpha > 0 ? spec->alpha : (double)NAN);
     almi_grid_double(grid, spec->level > 0 ? spec->level : (double)NAN);
     almi_grid_bool(grid, spec->scaled);
+}
+
+/* What the features read beside static attributes, and when it is known. */
+static almi_grid *panel_grid(almi_cli *cli)
+{
+    const alm_series_spec *series = &cli->project->series;
+    const alm_source *own = alm_project_source(cli->project, series->source);
+    almi_grid *grid = almi_grid_create(cli->arena, panel_columns,
+                                       sizeof panel_columns / sizeof panel_columns[0]);
+    almi_grid_str(grid, series->target);
+    almi_grid_str(grid, series->source);
+    almi_grid_text(grid, "observed");
+    almi_grid_i64(grid, own ? own->publication_delay : 0);
+    almi_grid_none(grid);
+    for (size_t c = 0; c < series->column_count; c++) {
+        const alm_series_column *column = &series->columns[c];
+        almi_grid_str(grid, column->name);
+        almi_grid_str(grid, column->source);
+        almi_grid_text(grid, column->known ? "in advance" : "observed");
+        almi_grid_i64(grid, column->delay);
+        if (column->known) {
+            almi_grid_bool(grid, column->is_optional);
+        } else {
+            almi_grid_none(grid);
+        }
+    }
+    return grid;
 }
 
 /* ---- of bars ---- */
@@ -129,6 +164,8 @@ static alm_err run(almi_cli *cli, alm_error *error)
                           "\nfeature version  %s\nlook-back        %zu days\nhorizon          %d "
                           "days of model " ALM_STR_FMT "\n",
                           version, lookback, model->horizon, ALM_STR_ARG(model->name));
+        alm_buffer_text(&cli->out, "\n");
+        almi_grid_print(panel_grid(cli), &cli->term, &cli->out);
         return ALM_OK;
     }
     alm_json_writer json = alm_json_writer_on(&cli->out);
@@ -138,6 +175,8 @@ static alm_err run(almi_cli *cli, alm_error *error)
     alm_json_put_i64(&json, "lookback_days", (int64_t)lookback);
     alm_json_key(&json, "features");
     almi_grid_write_rows(grid, &json);
+    alm_json_key(&json, "columns");
+    almi_grid_write_rows(panel_grid(cli), &json);
     alm_json_close_object(&json);
     alm_buffer_text(&cli->out, "\n");
     return ALM_OK;
@@ -149,8 +188,10 @@ const almi_command almi_cmd_features_list = {
     .text = "Compiles the declared features for a model and lists them: the operator and its "
             "revision, the column, how far back it reads (age: days before the newest known "
             "value; lag: days before the day that is forecast), and its window. The feature "
-            "version is the hash of all this; it changes when anything of it changes. Of bars: the "
-            "columns of the declarations and how many bars each needs first.",
+            "version is the hash of all this; it changes when anything of it changes. Below it "
+            "stand the columns that features may read: known in advance or observed, with the days "
+            "that pass until they are known, and whether a day to come may have no value. Of bars: "
+            "the columns of the declarations and how many bars each needs first.",
     .example = "almanac features --model demand",
     ALMI_OPTIONS(options),
     .run = run,

@@ -19,13 +19,24 @@ static const almi_option options[] = {
                      "number for an index (default: from the times)"},
     {"zero-gaps", NULL, "a period without a row is 0, up to the last time of the file, as in lists "
                         "of sales (default: missing)"},
+    {"sold-out", "COLUMN", "says 1, true or yes where a series was sold out: what was sold is a "
+                           "lower bound of demand with --method count, missing with others"},
+    {"stock", "COLUMN", "the stock at a period's close, instead: sold out at 0 or less"},
+    {"regressors", "COLUMNS", "what explains the value and is known in advance, by commas: price, "
+                              "promotion, event; the plan is in rows behind the last value"},
+    {"observed", "COLUMNS", "what explains the value and is known when a period is over, by "
+                            "commas: used a horizon later"},
+    {"future", "FILE", "the plan of --regressors in a file of its own: times, series, columns"},
+    {"holidays", "FILE", "days and names, as in ds,holiday: an indicator for each name"},
     {"season", "LIST", "steps of a season, 1 for none; several by commas, as in 7,365, with "
                        "--method auto or mstl (default: by rule from the step)"},
     {"horizon", "N", "steps to look ahead (default: by rule from the step)"},
     {"level", "LIST", "intervals in percent (default: 80,95)"},
     {"intervals", "KIND", "calibrated: as wide as errors at earlier origins say; model: as the "
                           "method has them (default: calibrated)"},
-    {"method", "NAME", "auto, or one forecaster for all series (default: auto)"},
+    {"method", "NAME", "auto; best, weighted, median: of candidates by class of demand; learned: "
+                       "weighted as 100 series and more teach; or one forecaster for all series "
+                       "(default: auto)"},
     {"paths", "N", "sample paths that intervals come from; 0: Normal, quicker (default: 500)"},
     {"seed", "N", "of the paths (default: 1)"},
     {"check", "N", "earlier origins that the method is tried on; 0: none (default: 4)"},
@@ -146,20 +157,21 @@ static alm_err read_method(almi_cli *cli, const alm_forecaster_kind **out, alm_e
     if (!name || strcmp(name, "auto") == 0) {
         return ALM_OK;
     }
-    *out = alm_forecast_kind(alm_str_of(name));
+    *out = strcmp(name, alm_learned.name) == 0 ? &alm_learned
+                                               : alm_forecast_kind(alm_str_of(name));
     if (*out) {
         return ALM_OK;
     }
     size_t count = 0;
     const alm_forecaster_kind *const *kinds = alm_forecaster_kinds(&count);
-    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count);
+    const char **names = ALM_NEW_ARRAY(cli->arena, const char *, count + 1);
     alm_buffer list = {0};
-    for (size_t i = 0; i < count; i++) {
-        names[i] = kinds[i]->name;
+    for (size_t i = 0; i <= count; i++) {
+        names[i] = i < count ? kinds[i]->name : alm_learned.name;
         alm_buffer_printf(&list, "%s%s", i ? ", " : "", names[i]);
     }
     alm_err code = alm_fail(error, ALM_ERR_USAGE, "--method: there is no '%s'%s; there are %s",
-                            name, almi_suggestion(cli->arena, "", name, names, count),
+                            name, almi_suggestion(cli->arena, "", name, names, count + 1),
                             list.data ? list.data : "");
     alm_buffer_deinit(&list);
     return code;
@@ -185,6 +197,8 @@ static alm_err check_outputs(almi_cli *cli, alm_error *error)
 {
     static const char *const NAMES[] = {"output", "html"};
     const char *output = almi_option_text(cli, "output");
+    const char *read[] = {cli->argument[0], almi_option_text(cli, "future"),
+                          almi_option_text(cli, "holidays")};
     bool to_stdout = output && strcmp(output, "-") == 0;
     if (to_stdout && cli->json) {
         return alm_fail(error, ALM_ERR_USAGE, "--output - and --json both want standard output");
@@ -195,9 +209,11 @@ static alm_err check_outputs(almi_cli *cli, alm_error *error)
     }
     for (size_t i = 0; i < 2; i++) {
         const char *path = almi_option_text(cli, NAMES[i]);
-        if (path && strcmp(path, cli->argument[0]) == 0) {
-            return alm_fail(error, ALM_ERR_USAGE, "--%s %s would replace the file that is read",
-                            NAMES[i], path);
+        for (size_t k = 0; k < sizeof read / sizeof read[0]; k++) {
+            if (path && read[k] && strcmp(path, read[k]) == 0) {
+                return alm_fail(error, ALM_ERR_USAGE, "--%s %s would replace the file that is read",
+                                NAMES[i], path);
+            }
         }
         if (path && !(i == 0 && to_stdout)) {
             ALM_TRY(almi_check_output(cli, path, error));
@@ -214,9 +230,23 @@ static alm_err read_options(almi_cli *cli, alm_frequency *frequency, alm_forecas
                                             .id = almi_option_text(cli, "id"),
                                             .time = almi_option_text(cli, "time"),
                                             .value = almi_option_text(cli, "value"),
-                                            .zero_gaps = almi_option_flag(cli, "zero-gaps")},
+                                            .zero_gaps = almi_option_flag(cli, "zero-gaps"),
+                                            .sold_out = almi_option_text(cli, "sold-out"),
+                                            .stock = almi_option_text(cli, "stock")},
                                   .paths = ALM_FORECAST_PATHS_DEFAULT,
                                   .origins = ALM_FORECAST_ORIGINS_DEFAULT};
+    out->regressors = (alm_regressor_options){.in_advance = almi_option_text(cli, "regressors"),
+                                              .observed = almi_option_text(cli, "observed"),
+                                              .future = almi_option_text(cli, "future"),
+                                              .holidays = almi_option_text(cli, "holidays")};
+    if (out->input.sold_out && out->input.stock) {
+        return alm_fail(error, ALM_ERR_USAGE, "--sold-out and --stock say the same thing: keep "
+                        "one of them");
+    }
+    if (out->regressors.future && !out->regressors.in_advance) {
+        return alm_fail(error, ALM_ERR_USAGE, "--future FILE is the plan of --regressors: name its "
+                        "columns");
+    }
     ALM_TRY(check_outputs(cli, error));
     ALM_TRY(read_frequency(cli, frequency, &out->input.frequency, error));
     ALM_TRY(read_count(cli, "horizon", 1, ALM_FORECAST_STEPS_MAX, &out->steps, error));
@@ -361,12 +391,20 @@ const almi_command almi_cmd_forecast = {
             "and the share of values that the intervals held are always told. A series that the "
             "method refuses is forecast by a simpler one, with the reason: 'fitted', 'too_short', "
             "'unsuited', 'numeric'; one without any value has no forecast ('no_values').\n"
+            "Columns that explain the value: --regressors names those that are known in advance, "
+            "whose plan for the periods to come stands in rows behind the last value of a series, "
+            "with an empty value, or in --future FILE; --observed those that are not, of which a "
+            "period sees the value a horizon before; texts become indicators. What each is worth "
+            "is told, with its standard error: regression with ARIMA errors, and what it leaves is "
+            "forecast by the method; --method arima has them in its likelihood. A plan that lacks "
+            "a period is refused.\n"
             "Columns of --output: unique_id, ds, 'forecast' (or the name that --method gives), and "
             "'-lo-95', '-lo-80', '-hi-80', '-hi-95' behind that name. No result depends on "
             "--threads, and the same file, options and seed give the same bytes.",
     .example = "almanac forecast sales.csv\n"
                "almanac forecast sales.csv.gz --horizon 28 --output forecasts.parquet\n"
                "almanac forecast sales.csv --id store,item --time week --html out.html\n"
+               "almanac forecast sales.csv --regressors price,promotion --future plan.csv\n"
                "almanac forecast sales.csv --method theta --level 50,90 --output - | head",
     ALMI_OPTIONS(options),
     .run = run,

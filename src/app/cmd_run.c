@@ -185,7 +185,8 @@ const almi_command almi_cmd_run = {
         "one commit; everything becomes visible at once or nothing does. A run is identified by "
         "schedule, prediction date, release and snapshot: the same one again changes nothing. "
         "Another snapshot for a date that has a run needs --supersede and --reason. It refuses "
-        "when a source that the schedule requires is not complete.",
+        "when a source that the schedule requires is not complete, and when a column that is known "
+        "in advance has no value for a day of the horizon.",
     .example = "almanac run --snapshot 3f9a2c --date 2011-11-26\n"
                "almanac run --snapshot 77b0d1 --supersede RUN --reason 'late sales of Friday'",
     ALMI_OPTIONS(options),

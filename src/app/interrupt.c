@@ -10,14 +10,19 @@
 /* Signal handlers can reach nothing but a global. */
 static atomic_int signal_came; /* read by threads too; lock free, as a handler needs it */
 static volatile sig_atomic_t is_patient;
+static const char *volatile said; /* a literal, or NULL */
 
 static void end_now(void)
 {
     static const char message[] =
         "\nalmanac: interrupted; nothing unfinished is visible, but files may be left in the "
         "project's .almanac/scratch ('almanac doctor' says)\n";
-    /* The result of write cannot be used here. */
-    if (write(STDERR_FILENO, message, sizeof message - 1) < 0) {
+    const char *more = said;
+    /* The results of write cannot be used here. */
+    if (write(STDERR_FILENO, message, sizeof message - 1) < 0 ||
+        (more && (write(STDERR_FILENO, "almanac: ", 9) < 0 ||
+                  write(STDERR_FILENO, more, strlen(more)) < 0 ||
+                  write(STDERR_FILENO, "\n", 1) < 0))) {
         _exit(alm_err_exit_status(ALM_ERR_INTERRUPTED));
     }
     _exit(alm_err_exit_status(ALM_ERR_INTERRUPTED));
@@ -58,13 +63,19 @@ void almi_interrupt_be_patient(void)
     is_patient = 1;
 }
 
+void almi_interrupt_say(const char *text)
+{
+    said = text;
+}
+
 alm_err almi_interrupt_check(alm_error *error)
 {
     if (!signal_came || is_patient) {
         return ALM_OK;
     }
     return alm_fail(error, ALM_ERR_INTERRUPTED,
-                    "interrupted; what was not finished has left nothing behind");
+                    "interrupted; what was not finished has left nothing behind%s%s",
+                    said ? "; " : "", said ? said : "");
 }
 
 typedef struct wrapped {

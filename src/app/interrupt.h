@@ -15,6 +15,8 @@ bool almi_interrupted(void);
  * files are written as before, so that what is at work ends in peace. A second one ends the process
  * at once. */
 void almi_interrupt_be_patient(void);
+/* What is said besides when a signal ends the command: a literal. */
+void almi_interrupt_say(const char *text);
 /* ALM_ERR_INTERRUPTED when a signal came. */
 ALM_NODISCARD alm_err almi_interrupt_check(alm_error *error);
 

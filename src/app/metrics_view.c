@@ -122,22 +122,137 @@ static alm_err print_reasons(almi_cli *cli, const alm_json *root, alm_error *err
 }
 
 /* "series: final is better than ...", of a backtest in detail. */
+static alm_err print_sentences(almi_cli *cli, const alm_json *list, alm_error *error)
+{
+    for (size_t i = 0; list && i < alm_json_count(list); i++) {
+        alm_str level;
+        alm_str verdict;
+        const alm_json *one = alm_json_at(list, i);
+        ALM_TRY(alm_json_get_str(one, "level", &level, error));
+        ALM_TRY(alm_json_get_str(one, "verdict", &verdict, error));
+        alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT ": " ALM_STR_FMT "\n", i ? "" : "\n",
+                          ALM_STR_ARG(level), ALM_STR_ARG(verdict));
+    }
+    return ALM_OK;
+}
+
 static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
 {
     alm_json_document *document = NULL;
     ALM_TRY(alm_json_parse(report, "report.json", &document, error));
-    const alm_json *verdicts = alm_json_member(alm_json_root(document), "verdicts");
-    alm_err code = print_reasons(cli, alm_json_root(document), error);
-    for (size_t i = 0; verdicts && code == ALM_OK && i < alm_json_count(verdicts); i++) {
-        alm_str level;
-        alm_str verdict;
-        const alm_json *one = alm_json_at(verdicts, i);
-        code = alm_json_get_str(one, "level", &level, error);
-        code = code == ALM_OK ? alm_json_get_str(one, "verdict", &verdict, error) : code;
-        if (code == ALM_OK) {
-            alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT ": " ALM_STR_FMT "\n", i ? "" : "\n",
-                              ALM_STR_ARG(level), ALM_STR_ARG(verdict));
+    const alm_json *root = alm_json_root(document);
+    alm_err code = print_reasons(cli, root, error);
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "verdicts"), error) : code;
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "ranks"), error) : code;
+    alm_json_document_destroy(document);
+    return code;
+}
+
+/* clang-format off */
+static const almi_grid_column kind_columns[] = {
+    {.key = "class", .title = "CLASS"},
+    {.key = "movers", .title = "MOVERS"},
+    {.key = "windows", .title = "WINDOWS", .right = true},
+    {.key = "kind", .title = "FORECASTER"},
+    {.key = "rmsse", .title = "RMSSE", .decimals = 3, .right = true},
+    {.key = "candidates", .title = "CANDIDATES", .wrap = true},
+};
+/* clang-format on */
+
+static alm_err add_kind(almi_cli *cli, almi_grid *grid, alm_str class_name, const alm_json *cell,
+                        alm_error *error)
+{
+    alm_str kind, movers, name;
+    int64_t windows;
+    double rmsse = NAN;
+    const alm_json *candidates = NULL;
+    const char *all = "";
+    ALM_TRY(alm_json_get_str(cell, "kind", &kind, error));
+    ALM_TRY(alm_json_get_str(cell, "movers", &movers, error));
+    ALM_TRY(alm_json_get_i64(cell, "windows", &windows, error));
+    ALM_TRY(alm_json_get(cell, "candidates", ALM_JSON_ARRAY, &candidates, error));
+    for (size_t k = 0; k < alm_json_count(candidates); k++) {
+        const alm_json *candidate = alm_json_at(candidates, k);
+        ALM_TRY(alm_json_get_str(candidate, "kind", &name, error));
+        if (alm_str_equal(name, kind)) {
+            rmsse = number_of(candidate, "rmsse", NULL);
         }
+        all = alm_arena_printf(cli->arena, "%s%s" ALM_STR_FMT, all, k ? ", " : "",
+                               ALM_STR_ARG(name));
+    }
+    almi_grid_str(grid, class_name);
+    almi_grid_str(grid, movers);
+    almi_grid_i64(grid, windows);
+    almi_grid_str(grid, kind);
+    almi_grid_double(grid, rmsse);
+    almi_grid_text(grid, all);
+    return ALM_OK;
+}
+
+/* Which forecaster serves which class, of a model that has a choice; classes without a series on
+ * the earlier origins are left out. */
+static alm_err print_kinds(almi_cli *cli, const alm_json *kinds, alm_error *error)
+{
+    almi_grid *grid = almi_grid_create(cli->arena, kind_columns,
+                                       sizeof kind_columns / sizeof kind_columns[0]);
+    for (size_t c = 0; c < alm_json_count(kinds); c++) {
+        alm_str class_name;
+        const alm_json *cells = alm_json_member_at(kinds, c, &class_name);
+        for (size_t m = 0; m < alm_json_count(cells); m++) {
+            int64_t windows = 0;
+            const alm_json *cell = alm_json_at(cells, m);
+            ALM_TRY(alm_json_get_i64(cell, "windows", &windows, error));
+            if (windows > 0) {
+                ALM_TRY(add_kind(cli, grid, class_name, cell, error));
+            }
+        }
+    }
+    alm_buffer_text(&cli->out, "\nforecasters by class, chosen on earlier origins\n");
+    almi_grid_print(grid, &cli->term, &cli->out);
+    return ALM_OK;
+}
+
+static alm_err print_choice(almi_cli *cli, alm_str report, alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    const alm_json *kinds = alm_json_member(alm_json_root(document), "kinds");
+    alm_err code = kinds ? print_kinds(cli, kinds, error) : ALM_OK;
+    alm_json_document_destroy(document);
+    return code;
+}
+
+/* "reconciled by mint_shrink, ...", where the project chose. */
+static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    const alm_json *one = alm_json_member(alm_json_root(document), "reconcile");
+    alm_str method = {0};
+    alm_str from = {0};
+    int64_t errors = 0;
+    double intensity = NAN;
+    alm_err code = one ? alm_json_get_str(one, "method", &method, error) : ALM_OK;
+    if (one && code == ALM_OK) {
+        const alm_json *level = alm_json_member(one, "from");
+        (void)(level && alm_json_as_str(level, &from));
+        intensity = number_of(one, "intensity", NULL);
+        code = alm_json_get_i64(one, "errors", &errors, error);
+    }
+    if (one && code == ALM_OK) {
+        alm_buffer_printf(&cli->out, "\nreconciled by " ALM_STR_FMT, ALM_STR_ARG(method));
+        if (from.size > 0) {
+            alm_buffer_printf(&cli->out, " from level " ALM_STR_FMT, ALM_STR_ARG(from));
+        }
+        if (errors > 0) {
+            alm_buffer_printf(&cli->out, ", learned from %lld errors of every node",
+                              (long long)errors);
+        }
+        if (isfinite(intensity)) {
+            alm_buffer_printf(&cli->out, ", shrunk by %.2f towards errors that are not correlated",
+                              intensity);
+        }
+        alm_buffer_text(&cli->out, "\n");
     }
     alm_json_document_destroy(document);
     return code;
@@ -162,8 +277,10 @@ alm_err almi_print_report(almi_cli *cli, alm_str report, alm_error *error)
         ALMI_METRIC_MAP(METRIC_CELL)
 #undef METRIC_CELL
     }
+    ALM_TRY(print_choice(cli, report, error));
     alm_buffer_text(&cli->out, "\nbacktest\n");
     almi_grid_print(grid, &cli->term, &cli->out);
+    ALM_TRY(print_reconcile(cli, report, error));
     return print_verdicts(cli, report, error);
 }
 

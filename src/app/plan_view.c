@@ -41,7 +41,8 @@ static void declare_schema(almi_cli *cli, alm_feature_schema *out)
                                 .static_names = statics,
                                 .static_count = static_count,
                                 .delay = delays[0],
-                                .column_delays = delays};
+                                .column_delays = delays,
+                                .sold_out = alm_project_sold_out(cli->project)};
 }
 
 alm_err almi_compile_plan(almi_cli *cli, const alm_model_spec *model, alm_feature_plan **out,

@@ -24,6 +24,7 @@ typedef struct world {
     atomic_flag progress_busy;
     char stage[64];
     alm_instant stage_start;
+    uint64_t stage_first; /* what was done when the stage was first heard of */
     alm_instant shown;
     bool line_open; /* a progress line stands on the terminal */
     bool writes_progress; /* as lines of JSON, for whoever started this program */
@@ -71,16 +72,70 @@ static void write_log(void *context, alm_log_level level, const char *message)
             colour ? "\033[33m" : "", names[level], message, colour ? "\033[0m" : "");
 }
 
-static void show_progress(world *w, const alm_progress *progress)
+static void begin_stage(world *w, const alm_progress *progress, alm_instant now)
 {
-    alm_instant now = wall_clock(NULL);
     if (strncmp(w->stage, progress->stage, sizeof w->stage - 1) != 0) {
         snprintf(w->stage, sizeof w->stage, "%s", progress->stage);
         w->stage_start = now;
+        w->stage_first = progress->done;
         w->shown = 0;
     }
+}
+
+/* "8 s", "2 min 10 s", "1 h 05 min". */
+static void duration_text(double seconds, char out[32])
+{
+    unsigned long long s = (unsigned long long)(seconds + 0.5);
+    if (s < 60) {
+        snprintf(out, 32, "%llu s", s);
+    } else if (s < 3600) {
+        snprintf(out, 32, "%llu min %02llu s", s / 60, s % 60);
+    } else {
+        snprintf(out, 32, "%llu h %02llu min", s / 3600, s / 60 % 60);
+    }
+}
+
+/* Few and long ones: each is told, on a terminal in place, else as a line. */
+static void show_units(world *w, const alm_progress *p)
+{
+    bool in_place = w->cli->term.err_is_terminal;
+    double seconds = (double)(wall_clock(NULL) - w->stage_start) / 1e6;
+    unsigned long long done = p->done;
+    unsigned long long total = p->total;
+    char so_far[32];
+    char left[32];
+    close_line(w);
+    if (p->done == w->stage_first) {
+        if (done > 0) {
+            fprintf(stderr, "almanac: %s: goes on after %s %llu of %llu\n", p->stage, p->unit,
+                    done, total);
+        }
+        return;
+    }
+    duration_text(seconds, so_far);
+    duration_text((double)p->left_ns / 1e9, left);
+    bool is_end = p->done >= p->total;
+    bool is_known = p->left_ns > 0 && !is_end;
+    if (in_place && is_end) {
+        return;
+    }
+    fprintf(stderr, "%s%s: %s %llu of %llu is done, %s so far%s%s%s%s", in_place ? "" : "almanac: ",
+            p->stage, p->unit, done, total, so_far, is_known ? ", about " : "",
+            is_known ? left : "", is_known ? " left" : "", in_place ? "" : "\n");
+    fflush(stderr);
+    w->line_open = in_place;
+}
+
+static void show_progress(world *w, const alm_progress *progress)
+{
+    alm_instant now = wall_clock(NULL);
+    begin_stage(w, progress, now);
+    if (progress->unit) {
+        show_units(w, progress);
+        return;
+    }
     bool is_end = progress->total && progress->done >= progress->total;
-    if (!is_end && now - w->shown < PROGRESS_STEP_US) {
+    if (!w->cli->term.err_is_terminal || (!is_end && now - w->shown < PROGRESS_STEP_US)) {
         return;
     }
     w->shown = now;
@@ -110,7 +165,7 @@ static void write_progress(world *w, const alm_progress *progress)
 {
     alm_instant now = wall_clock(NULL);
     bool is_end = progress->total && progress->done >= progress->total;
-    if (!is_end && now - w->shown < PROGRESS_STEP_US) {
+    if (!is_end && !progress->unit && now - w->shown < PROGRESS_STEP_US) {
         return;
     }
     alm_buffer line = {0};
@@ -195,7 +250,8 @@ alm_err almi_session_start(almi_cli *cli, alm_error *error)
     ALM_TRY(alm_http_curl_create(&cli->env.http, error));
     cli->env.log = write_log;
     ALM_TRY(read_progress(w, error));
-    bool shows = (w->writes_progress || cli->term.err_is_terminal) && !cli->quiet;
+    bool shows = (w->writes_progress || cli->term.err_is_terminal ||
+                  cli->command->tells_progress) && !cli->quiet;
     cli->env.progress = shows ? progress_callback : NULL;
     cli->threads = cli->threads ? cli->threads : online_processors();
     return alm_pool_create(cli->threads, &cli->env.pool, error);

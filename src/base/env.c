@@ -31,10 +31,14 @@ void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ..
     env->log(env->context, level, message);
 }
 
-void alm_env_progress(const alm_env *env, const char *stage, uint64_t done, uint64_t total)
+void alm_env_tell(const alm_env *env, const alm_progress *progress)
 {
     if (env->progress) {
-        alm_progress progress = {stage, done, total};
-        env->progress(env->context, &progress);
+        env->progress(env->context, progress);
     }
+}
+
+void alm_env_progress(const alm_env *env, const char *stage, uint64_t done, uint64_t total)
+{
+    alm_env_tell(env, &(alm_progress){.stage = stage, .done = done, .total = total});
 }

@@ -23,6 +23,8 @@ typedef struct alm_progress {
     const char *stage; /* "backtest" */
     uint64_t done;
     uint64_t total; /* 0 = not known */
+    const char *unit; /* "origin": so few and long ones that each is told; NULL: many short ones */
+    uint64_t left_ns; /* with a unit, about how long the rest takes; 0: not known */
 } alm_progress;
 
 typedef struct alm_env {
@@ -47,5 +49,6 @@ const char *alm_env_variable(const alm_env *env, const char *name); /* NULL: not
 void alm_env_log(const alm_env *env, alm_log_level level, const char *format, ...)
     ALM_PRINTF(3, 4);
 void alm_env_progress(const alm_env *env, const char *stage, uint64_t done, uint64_t total);
+void alm_env_tell(const alm_env *env, const alm_progress *progress);
 
 #endif

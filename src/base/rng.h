@@ -30,7 +30,8 @@ typedef enum alm_rng_purpose {
     ALM_RNG_EXPLAIN_BACKGROUND = 11,
     ALM_RNG_STATISTICAL_PATH = 12,
     ALM_RNG_GLOBAL_PLACE = 13,
-    ALM_RNG_GLOBAL_STEP = 14
+    ALM_RNG_GLOBAL_STEP = 14,
+    ALM_RNG_CENSORED_LABEL = 15
 } alm_rng_purpose;
 
 uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);

@@ -5,7 +5,9 @@
 
 #include "batch/forecast_parquet.h"
 #include "batch/whole_file.h"
+#include "pipeline/regressor_words.h"
 #include "table/csv.h"
+#include "train/selector_train.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 static const char PARQUET[] = ".parquet";
@@ -71,6 +73,71 @@ static void plan_seasons(alm_forecast_made *made, const alm_forecast_options *op
     memcpy(plan->seasons, options->seasons, sizeof plan->seasons);
 }
 
+/* ---- regressors ---- */
+
+static bool has_regressors(const alm_regressor_options *r)
+{
+    return r->in_advance || r->observed || r->future || r->holidays;
+}
+
+/* What regressors leave of demand is none: it falls below 0. */
+static alm_err check_kind(const alm_forecast_options *options,
+                          const alm_regressor_options *regressors, alm_error *error)
+{
+    if (!regressors || !options->kind || options->kind->traits.support == ALM_SUPPORT_REAL) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "method %s forecasts demand, which is never below 0; "
+                    "what regressors leave may be: take auto, arima, or another method",
+                    options->kind->name);
+}
+
+/* ---- learned weights ---- */
+
+/* For the forecast, and for the check from what lies before all that it judges; where that is too
+ * little, the check has even weights. */
+static alm_err learn(const alm_env *env, alm_forecast_made *made, alm_selector_trained trained[2],
+                     alm_error *error)
+{
+    alm_error why;
+    const alm_long_series *in = &made->input;
+    alm_selector_plan plan = {.steps = made->plan.steps};
+    alm_arena *arena = alm_arena_create(0);
+    alm_past *pasts = ALM_NEW_ARRAY(arena, alm_past, in->count);
+    for (size_t i = 0; i < in->count; i++) {
+        pasts[i] = (alm_past){in->series[i].y, in->series[i].count, made->plan.season};
+    }
+    alm_err code = alm_selector_train(env, pasts, in->count, &plan, &trained[0], error);
+    if (code == ALM_OK && (made->plan.origins > 0 || made->plan.calibrated)) {
+        plan.unknown = alm_forecast_judged(&made->plan);
+        alm_err before = alm_selector_train(env, pasts, in->count, &plan, &trained[1], &why);
+        if (before != ALM_OK && before != ALM_ERR_INCOMPLETE) {
+            code = alm_fail(error, before, "%s", why.message);
+        }
+    }
+    alm_arena_destroy(arena);
+    made->plan.selector = trained[0].selector;
+    made->plan.selector_before = trained[1].selector;
+    made->learned = trained[0].facts;
+    made->learned_before = trained[1].facts;
+    return code;
+}
+
+static alm_err forecast(const alm_env *env, alm_forecast_made *made, alm_arena *arena,
+                        alm_error *error)
+{
+    alm_selector_trained trained[2] = {{.selector = NULL}, {.selector = NULL}};
+    alm_err code = made->plan.kind == &alm_learned ? learn(env, made, trained, error) : ALM_OK;
+    if (code == ALM_OK) {
+        code = alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error);
+    }
+    alm_selector_destroy(trained[0].selector);
+    alm_selector_destroy(trained[1].selector);
+    made->plan.selector = NULL;
+    made->plan.selector_before = NULL;
+    return code;
+}
+
 alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *options,
                                alm_arena *arena, alm_forecast_file *out, alm_error *error)
 {
@@ -82,7 +149,12 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
                  .horizon_asked = options->steps > 0,
                  .zero_gaps = options->input.zero_gaps}};
     alm_forecast_made *made = &file.made;
-    ALM_TRY(alm_long_read(env->fs, &options->input, arena, &made->input, error));
+    alm_long_options input = options->input;
+    alm_regressor_options regressors = options->regressors;
+    regressors.steps = options->steps;
+    input.regressors = has_regressors(&regressors) ? &regressors : NULL;
+    ALM_TRY(check_kind(options, input.regressors, error));
+    ALM_TRY(alm_long_read(env->fs, &input, arena, &made->input, error));
     made->plan = (alm_forecast_plan){
         .kind = options->kind ? options->kind : alm_forecast_automatic(),
         .season = options->season ? options->season : alm_frequency_season(&made->input.frequency),
@@ -95,7 +167,8 @@ alm_err alm_forecast_file_make(const alm_env *env, const alm_forecast_options *o
     memcpy(made->plan.level, options->level, sizeof made->plan.level);
     plan_seasons(made, options);
     ALM_TRY(check_horizon(made, error));
-    ALM_TRY(alm_series_forecast_all(env, &made->input, &made->plan, arena, &made->set, error));
+    ALM_TRY(alm_forecast_check_plans(&made->input, made->name, &made->plan, error));
+    ALM_TRY(forecast(env, made, arena, error));
     name_columns(&file, arena);
     *out = file;
     return ALM_OK;
@@ -225,6 +298,12 @@ static void put_input(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_i64(json, "gaps", (int64_t)in->facts.gaps);
     alm_json_put_bool(json, "zero_gaps", made->zero_gaps);
     alm_json_put_i64(json, "empty", (int64_t)in->facts.empty);
+    if (in->facts.sold_out.size > 0) {
+        alm_json_put_str(json, "sold_out_column", in->facts.sold_out);
+        alm_json_put_i64(json, "sold_out", (int64_t)in->facts.sold_out_periods);
+        alm_json_put_text(json, "sold_out_as",
+                          made->plan.kind == &alm_count ? "bounds" : "missing");
+    }
     put_time(json, "first", in, in->facts.first);
     put_time(json, "last", in, in->facts.last);
     alm_frequency_code(&in->frequency, text);
@@ -253,12 +332,33 @@ static void put_seasons(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_close_array(json);
 }
 
+static void put_learned(alm_json_writer *json, const alm_forecast_made *made)
+{
+    static const char *const GROUPS[] = {"regular", "intermittent"};
+    if (made->plan.kind != &alm_learned) {
+        return;
+    }
+    alm_json_key(json, "learned");
+    alm_json_open_array(json);
+    for (int group = 0; group < ALM_SELECTOR_GROUP_COUNT; group++) {
+        alm_json_open_object(json);
+        alm_json_put_text(json, "demand", GROUPS[group]);
+        alm_json_put_i64(json, "series", (int64_t)made->learned.series[group]);
+        alm_json_put_i64(json, "origins", (int64_t)made->learned.rows[group]);
+        alm_json_put_bool(json, "learned", made->learned.is_learned[group]);
+        alm_json_put_bool(json, "learned_for_check", made->learned_before.is_learned[group]);
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
 static void put_plan(alm_json_writer *json, const alm_forecast_made *made)
 {
     const alm_forecast_plan *plan = &made->plan;
     put_seasons(json, made);
     alm_json_put_i64(json, "horizon", (int64_t)plan->steps);
     alm_json_put_text(json, "method", plan->kind->name);
+    put_learned(json, made);
     alm_json_key(json, "levels");
     alm_json_open_array(json);
     for (size_t k = 0; k < plan->level_count; k++) {
@@ -268,6 +368,65 @@ static void put_plan(alm_json_writer *json, const alm_forecast_made *made)
     alm_json_put_text(json, "intervals", plan->calibrated ? "calibrated" : "model");
     alm_json_put_i64(json, "paths", (int64_t)plan->paths);
     alm_json_put_i64(json, "seed", (int64_t)plan->seed);
+}
+
+/* What is known of regressors; the effects are those of each series. */
+static void put_regressors(alm_json_writer *json, const alm_forecast_made *made)
+{
+    const alm_regressor_table *table = made->input.regressors;
+    if (!table) {
+        return;
+    }
+    alm_json_key(json, "regressors");
+    alm_json_open_array(json);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const alm_regressor_column *column = &table->column[i];
+        alm_json_open_object(json);
+        alm_json_put_str(json, "column", column->name);
+        alm_json_put_text(json, "kind", column->is_holidays   ? "holidays"
+                                        : column->is_category ? "indicators" : "number");
+        alm_json_put_text(json, "known", column->is_observed ? "observed" : "in_advance");
+        alm_json_put_i64(json, "lag", column->is_observed ? (int64_t)table->steps : 0);
+        if (column->is_category && !column->is_holidays) {
+            alm_json_put_str(json, "usual", column->usual);
+        }
+        alm_json_key(json, "names");
+        alm_json_open_array(json);
+        for (size_t k = column->first; k < column->first + column->count; k++) {
+            alm_json_text(json, table->names[k]);
+        }
+        alm_json_close_array(json);
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
+}
+
+/* A standard error that is not known is null. */
+static void put_effects(alm_json_writer *json, const alm_forecast_made *made, size_t i)
+{
+    const alm_regressor_table *table = made->input.regressors;
+    const alm_effects *effects = &made->set.series[i].effects;
+    if (!table || !made->set.series[i].kind) {
+        return;
+    }
+    if (effects->used > 0) {
+        alm_buffer errors = {0};
+        alm_effect_errors(&errors, effects);
+        alm_json_put_str(json, "effects_with", alm_buffer_view(&errors));
+        alm_buffer_deinit(&errors);
+    }
+    alm_json_key(json, "effects");
+    alm_json_open_array(json);
+    for (size_t k = 0; k < effects->count; k++) {
+        const alm_effect *effect = &effects->effect[k];
+        alm_json_open_object(json);
+        alm_json_put_text(json, "name", table->names[k]);
+        alm_json_put_double(json, "coefficient", effect->coefficient);
+        alm_json_put_double(json, "standard_error", effect->deviation);
+        alm_json_put_text(json, "reason", alm_effect_reason_text(effect->reason));
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
 }
 
 static void put_figures(alm_json_writer *json, const char *key, const alm_forecast_score *score)
@@ -331,6 +490,9 @@ static void put_choice(alm_json_writer *json, const alm_choice_facts *choice)
     if (choice->count == 0) {
         return;
     }
+    if (choice->is_of_class) {
+        alm_json_put_text(json, "demand", alm_demand_class_name(choice->class_of_demand));
+    }
     alm_json_key(json, "choice");
     alm_json_open_array(json);
     for (size_t i = 0; i < choice->count; i++) {
@@ -338,6 +500,9 @@ static void put_choice(alm_json_writer *json, const alm_choice_facts *choice)
         alm_json_put_text(json, "method", choice->member[i].name);
         alm_json_put_double(json, "weight", choice->member[i].weight);
         alm_json_put_text(json, "reason", alm_choice_reason_name(choice->member[i].reason));
+        if (!isnan(choice->member[i].error)) {
+            alm_json_put_double(json, "error", choice->member[i].error);
+        }
         alm_json_close_object(json);
     }
     alm_json_close_array(json);
@@ -359,6 +524,7 @@ static void put_series(alm_json_writer *json, const alm_forecast_file *file, siz
     }
     alm_json_put_text(json, "reason", alm_forecast_reason_text(made->reason));
     put_choice(json, &made->choice);
+    put_effects(json, &file->made, i);
     alm_json_put_text(json, "intervals", alm_forecast_spread_text(made->spread));
     alm_json_put_bool(json, "calibrated", made->calibrated);
     alm_json_put_text(json, "support", alm_support_text(made->support));
@@ -375,6 +541,7 @@ alm_err alm_forecast_file_json(const alm_forecast_file *file, alm_buffer *buffer
     alm_json_open_object(&json);
     put_input(&json, &file->made);
     put_plan(&json, &file->made);
+    put_regressors(&json, &file->made);
     put_check(&json, &file->made);
     alm_json_key(&json, "series");
     alm_json_open_array(&json);

@@ -20,6 +20,7 @@
 
 typedef struct alm_forecast_options {
     alm_long_options input;
+    alm_regressor_options regressors; /* input.regressors is set by it; all NULL: none */
     const alm_forecaster_kind *kind; /* NULL: alm_forecast_automatic */
     size_t season, steps;            /* 0: by rule */
     size_t seasons[ALM_MSTL_SEASONS_MAX]; /* several, rising, the first is `season`; `kind` is */
@@ -37,8 +38,9 @@ typedef struct alm_forecast_file {
     const char **bounds;  /* 2 x level_count: names of the interval columns in their order */
 } alm_forecast_file;
 
-/* Everything lies in `arena`. Errors of alm_long_read and alm_series_forecast_all; ALM_ERR_INVALID
- * when a horizon ends beyond what times can be. */
+/* Everything lies in `arena`. Errors of alm_long_read, alm_forecast_check_plans and
+ * alm_series_forecast_all; ALM_ERR_INVALID when a horizon ends beyond what times can be, or
+ * regressors are asked for with a method of demand alone. */
 ALM_NODISCARD alm_err alm_forecast_file_make(const alm_env *env,
                                              const alm_forecast_options *options, alm_arena *arena,
                                              alm_forecast_file *out, alm_error *error);

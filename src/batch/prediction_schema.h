@@ -17,7 +17,7 @@
     X(mean, "DOUBLE")                      /* reconciled; quantiles too */
 #define ALM_PREDICTION_TAIL(X)                                                               \
     X(base_mean, "DOUBLE")               /* before reconciliation */                         \
-    X(method, "VARCHAR")                 /* what made the base forecast: "gbm+stat", "stat" */ \
+    X(method, "VARCHAR")                 /* what made the base forecast: "gbm+stat", "tsb" */ \
     X(stockout_probability, "DOUBLE")    /* by the end of target_date; null without stock */  \
     X(expected_days_to_stockout, "DOUBLE")                                                   \
     X(expected_shortfall, "DOUBLE")                                                          \

@@ -112,6 +112,40 @@ static void another_definition_is_refused(void **state)
     alm_registry_close(registry);
 }
 
+/* A statistical model: snapshot, definition and commit give its table of kinds again. */
+static void a_statistical_bundle_comes_out(void **state)
+{
+    fixture *f = *state;
+    static const alm_str STATISTICAL = {"statistical", 11};
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_registry *registry = synthetic_registry(f, &snapshot);
+    alm_model_spec model = f->project->models[0];
+    model.method = ALM_MODEL_STATISTICAL;
+    model.has_kinds = true;
+    model.candidates = &STATISTICAL;
+    model.candidate_count = 1;
+    alm_project *project = f->project;
+    alm_project statistical = *project;
+    statistical.models = &model;
+    f->project = &statistical;
+    train(f, registry, &snapshot);
+    synthetic_threads(f, 3);
+    alm_rebuild_options options = options_of(f, registry);
+    alm_rebuild_result result = {0};
+    alm_err code = alm_rebuild(&f->env, &options, f->arena, &result, &f->error);
+    if (code != ALM_OK) {
+        fail_msg("%s", f->error.message);
+    }
+    assert_true(result.identical);
+    static const alm_str TSB = {"tsb", 3};
+    model.kinds.lumpy = (alm_kind_names){&TSB, 1}; /* other candidates: another definition */
+    assert_int_equal(alm_rebuild(&f->env, &options, f->arena, &result, &f->error),
+                     ALM_ERR_CONFLICT);
+    f->project = project;
+    alm_registry_close(registry);
+}
+
 static void an_imported_release_cannot_be_rebuilt(void **state)
 {
     shop s;
@@ -132,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_same_bundle_comes_out),
         CASE(another_definition_is_refused),
+        CASE(a_statistical_bundle_comes_out),
         CASE(an_imported_release_cannot_be_rebuilt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

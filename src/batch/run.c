@@ -196,6 +196,7 @@ static alm_err open_inputs(run *r, alm_error *error)
     alm_panel_options panel = {.start = ALM_DATE_NONE,
                                .end = o->prediction_date,
                                .future = method.horizon,
+                               .planned = method.horizon,
                                .membership_date = o->prediction_date,
                                .block_series = 256,
                                .categories = encoders.categories,

@@ -18,6 +18,7 @@ typedef struct almi_minimum_trace {
     alm_aggregate_system *system;
     size_t rank;              /* T; 0: W is a diagonal */
     const double *factor;     /* F: (node_count + leaf_count) x T */
+    double *scaled;           /* D^-1 F, the same */
     double *incoherence;      /* E: node_count x T */
     double *solved;           /* (V + C W_b C')^-1 E */
     double *core;             /* Cholesky factor of I + E' solved, T x T */

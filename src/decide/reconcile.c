@@ -106,6 +106,19 @@ alm_leaf_adjustment alm_reconciler_leaf(const alm_reconciler *r, uint32_t leaf)
                                  .nodes = h->node_of_leaf + (size_t)leaf * h->level_count};
 }
 
+static double by_rule(const alm_leaf_adjustment *leaf, double base, double shift)
+{
+    switch (leaf->rule) {
+    case ALM_LEAF_SHARE:
+        return leaf->variance * shift;
+    case ALM_LEAF_SCALE:
+        return shift >= 0 ? base * shift : -shift;
+    case ALM_LEAF_SHIFT:
+        break;
+    }
+    return base + leaf->variance * shift;
+}
+
 void alm_leaf_adjust(alm_leaf_adjustment leaf, const double *base, const double *lambda,
                      size_t width, double *out)
 {
@@ -114,7 +127,15 @@ void alm_leaf_adjust(alm_leaf_adjustment leaf, const double *base, const double 
         for (uint32_t level = 0; level < leaf.level_count; level++) {
             shift += lambda[(size_t)leaf.nodes[level] * width + c];
         }
-        double value = base[c] + leaf.variance * shift;
-        out[c] = value > 0 ? value : 0;
+        out[c] = by_rule(&leaf, base[c], shift);
+    }
+    for (size_t k = 0; k < leaf.factor_count; k++) {
+        const double *row = lambda + (leaf.first_factor + k) * width;
+        for (size_t c = 0; c < width; c++) {
+            out[c] += leaf.loading[k] * row[c];
+        }
+    }
+    for (size_t c = 0; c < width; c++) {
+        out[c] = out[c] > 0 ? out[c] : 0;
     }
 }

@@ -41,17 +41,28 @@ void alm_reconciler_destroy(alm_reconciler *reconciler); /* takes NULL */
 void alm_reconciler_round(const alm_reconciler *reconciler, const double *targets,
                           const double *sums, size_t width, double *lambda, double *scratch);
 
+/* What makes a leaf's result out of its base forecast b and the rows of lambda named by its nodes;
+ * shift is their sum over the levels in order.
+ *   SHIFT  b + variance * shift; with factors, + loading . the rows behind the aggregates
+ *   SHARE  variance * shift, the leaf's share of a forecast above it (b plays no part)
+ *   SCALE  b * shift where shift >= 0, else -shift */
+typedef enum alm_leaf_rule { ALM_LEAF_SHIFT, ALM_LEAF_SHARE, ALM_LEAF_SCALE } alm_leaf_rule;
+enum { ALM_LEAF_RULE_COUNT = 3 };
+
 /* A leaf's adjustment as a value, so that it can be made again without the hierarchy: it needs the
- * rows of `lambda` named by `nodes` and nothing else. */
+ * rows of `lambda` named by `nodes`, those of the factors, and nothing else. */
 typedef struct alm_leaf_adjustment {
     double variance;       /* as the reconciler floored it */
     uint32_t level_count;
     const uint32_t *nodes; /* level_count: the leaf's aggregates, as rows of lambda */
+    alm_leaf_rule rule;
+    const double *loading; /* factor_count; SHIFT only */
+    size_t factor_count;
+    size_t first_factor;   /* row of lambda */
 } alm_leaf_adjustment;
 
 alm_leaf_adjustment alm_reconciler_leaf(const alm_reconciler *reconciler, uint32_t leaf);
-/* out = max(0, base + variance * sum of lambda over the levels in order). `base` and `out` have
- * `width` values and may be the same. */
+/* out = max(0, what the rule says). `base` and `out` have `width` values and may be the same. */
 void alm_leaf_adjust(alm_leaf_adjustment leaf, const double *base, const double *lambda,
                      size_t width, double *out);
 

@@ -63,6 +63,23 @@ static alm_err check_finite(const double *values, size_t rows, size_t periods, c
     return ALM_OK;
 }
 
+static alm_err check_given(const alm_hierarchy *h, const alm_reconcile_weights *given,
+                           alm_error *error)
+{
+    size_t all = alm_hierarchy_row_count(h);
+    for (size_t i = 0; i < all; i++) {
+        bool fine = given->variance[i] >= 0 && isfinite(given->variance[i]);
+        for (size_t k = 0; k < given->rank; k++) {
+            fine = fine && isfinite(given->factor[i * given->rank + k]);
+        }
+        if (!fine) {
+            return alm_fail(error, ALM_ERR_INVALID, "the weight of node %zu (aggregates first) is "
+                            "not a finite number >= 0", i);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err check(const alm_hierarchy *h, const alm_reconcile_request *r, alm_error *error)
 {
     const char *name = METHOD_NAMES[r->method];
@@ -82,6 +99,9 @@ static alm_err check(const alm_hierarchy *h, const alm_reconcile_request *r, alm
         return alm_fail(error, ALM_ERR_INVALID,
                         "%s goes down a tree, but the levels of this hierarchy cross; split its "
                         "last level, or take another method", name);
+    }
+    if (r->given.variance) {
+        return check_given(h, &r->given, error);
     }
     if ((by_errors && (!r->past.errors || r->past.periods == 0)) ||
         ((by_past || m == ALM_RECONCILE_ERM) && (!r->past.actual || r->past.periods == 0))) {
@@ -127,6 +147,12 @@ static alm_err prepare_trace(alm_reconciliation *r, const alm_reconcile_request 
     size_t all = alm_hierarchy_row_count(h);
     almi_trace_weights weights = {.hierarchy = h};
     weights.dense_max = request->dense_max ? request->dense_max : DENSE_MAX;
+    if (request->given.variance) {
+        weights.variance = request->given.variance;
+        weights.factor = request->given.factor;
+        weights.rank = request->given.rank;
+        return almi_minimum_trace_create(&weights, r->arena, &r->trace, error);
+    }
     if (r->method == ALM_RECONCILE_MINT_SHRINK) {
         alm_error_sample sample = {request->past.errors, all, request->past.periods, true};
         alm_shrunk_covariance w;
@@ -354,4 +380,52 @@ alm_err alm_reconciliation_apply(const alm_reconciliation *r, double *values, si
         *outcome = done;
     }
     return ALM_OK;
+}
+
+/* From q = W^-1 (y - f): less q of the aggregates, then F'q. */
+static void put_multipliers(const almi_minimum_trace *m, const double *q, size_t width, double *out)
+{
+    size_t nodes = m->hierarchy->node_count;
+    size_t all = alm_hierarchy_row_count(m->hierarchy);
+    for (size_t i = 0; i < nodes * width; i++) {
+        out[i] = -q[i];
+    }
+    memset(out + nodes * width, 0, m->rank * width * sizeof *out);
+    for (size_t i = 0; m->rank > 0 && i < all; i++) {
+        for (size_t k = 0; k < m->rank; k++) {
+            double by = m->factor[i * m->rank + k];
+            for (size_t c = 0; c < width; c++) {
+                out[(nodes + k) * width + c] += by * q[i * width + c];
+            }
+        }
+    }
+}
+
+alm_err alm_reconciliation_multipliers(const alm_reconciliation *r, const double *forecasts,
+                                       const double *values, size_t width, double *out,
+                                       alm_error *error)
+{
+    const almi_minimum_trace *m = &r->trace;
+    alm_assert(m->hierarchy);
+    size_t all = alm_hierarchy_row_count(m->hierarchy);
+    alm_arena *scratch = alm_arena_create(0);
+    double *weighed = NULL;
+    alm_err code = alm_arena_try_array(scratch, all * width, sizeof(double), &weighed, error);
+    for (size_t i = 0; code == ALM_OK && i < all * width; i++) {
+        weighed[i] = values[i] - forecasts[i];
+    }
+    if (code == ALM_OK) {
+        code = almi_minimum_trace_weigh(m, weighed, width, scratch, weighed, error);
+    }
+    if (code == ALM_OK) {
+        put_multipliers(m, weighed, width, out);
+    }
+    alm_arena_destroy(scratch);
+    return code;
+}
+
+double alm_reconciliation_variance(const alm_reconciliation *r, size_t leaf)
+{
+    alm_assert(r->trace.hierarchy);
+    return r->trace.variance[r->trace.hierarchy->node_count + leaf];
 }

@@ -65,6 +65,14 @@ typedef struct alm_reconcile_past {
                              first: wls_variance, mint_shrink, erm */
 } alm_reconcile_past;
 
+/* W = diag(variance) + factor factor', learned before, in place of the past of wls_variance (rank
+ * 0) and mint_shrink. Aggregates first. All finite, variances >= 0. */
+typedef struct alm_reconcile_weights {
+    const double *variance; /* node_count + leaf_count; NULL: learned from the past */
+    const double *factor;   /* (node_count + leaf_count) x rank; must outlive the reconciliation */
+    size_t rank;
+} alm_reconcile_weights;
+
 typedef struct alm_reconcile_request {
     alm_reconcile_method method;
     uint32_t from_level; /* top_down: the level whose forecasts are split */
@@ -72,6 +80,7 @@ typedef struct alm_reconcile_request {
     size_t dense_max;    /* crossed: aggregates solved by Cholesky, more by conjugate gradients;
                             0: 512 */
     alm_reconcile_past past;
+    alm_reconcile_weights given;
 } alm_reconcile_request;
 
 typedef struct alm_reconciliation alm_reconciliation;
@@ -99,5 +108,20 @@ typedef struct alm_reconcile_outcome {
 ALM_NODISCARD alm_err alm_reconciliation_apply(const alm_reconciliation *reconciliation,
                                                double *values, size_t width,
                                                alm_reconcile_outcome *outcome, alm_error *error);
+
+/* Of ols, wls_* and mint_shrink: the few numbers that make every leaf's result again from its own
+ * forecast, without the other leaves. With `forecasts` as they were given and `values` as they came
+ * out (both (node_count + leaf_count) x width), W = D + F F' of rank k, and `out` (node_count + k)
+ * x width:
+ *     y_leaf = f_leaf + D_leaf * sum of out over its aggregates + F_leaf . out behind the
+ * aggregates and where that is below 0 at an optimum under y >= 0, y_leaf = 0. (The stationarity
+ * of the problem in reconcile.h, with errors F x of a common cause x ~ N(0, I) beside the own
+ * ones.) */
+ALM_NODISCARD alm_err alm_reconciliation_multipliers(const alm_reconciliation *reconciliation,
+                                                     const double *forecasts,
+                                                     const double *values, size_t width,
+                                                     double *out, alm_error *error);
+/* D of a leaf, as it was floored. */
+double alm_reconciliation_variance(const alm_reconciliation *reconciliation, size_t leaf);
 
 #endif

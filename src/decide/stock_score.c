@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "decide/stock_flow.h"
+#include "num/metrics.h"
 
 alm_err alm_stock_levels(const alm_stock_rule *rule, const double *paths, size_t count,
                          size_t steps, double *out, alm_error *error)
@@ -65,22 +66,17 @@ void alm_stock_score_add(alm_stock_score *score, const alm_stock_rule *rule, con
     alm_arena_destroy(scratch);
 }
 
-static double ratio_of(double sum, double by)
-{
-    return by > 0 ? sum / by : (double)NAN;
-}
-
 double alm_stock_score_cost(const alm_stock_score *score)
 {
-    return ratio_of(score->holding + score->shortage, score->demand);
+    return alm_metrics_ratio(score->holding + score->shortage, score->demand);
 }
 
 double alm_stock_score_fill_rate(const alm_stock_score *score)
 {
-    return 1 - ratio_of(score->missing, score->demand);
+    return 1 - alm_metrics_ratio(score->missing, score->demand);
 }
 
 double alm_stock_score_ready_rate(const alm_stock_score *score)
 {
-    return 1 - ratio_of((double)score->short_periods, (double)score->periods);
+    return 1 - alm_metrics_ratio((double)score->short_periods, (double)score->periods);
 }

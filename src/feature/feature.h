@@ -25,9 +25,10 @@
  * so a replay may start anywhere before the look-back. ANCHORED operators (expanding, exponentially
  * weighted, since-last-event) are replayed from the series' first period or from a checkpoint.
  *
- * Cells. Period states describe column 0, the target: BEFORE, MISSING and STOCKOUT cells are not
- * usable (a stock-out sale is a lower bound of demand), CLOSED cells count as zero unless
- * `skip_closed`. Another column says with NaN what it does not know; infinite input is missing. A
+ * Cells. Period states describe column 0, the target: BEFORE and MISSING cells are not usable, and
+ * a STOCKOUT cell, whose sale is a lower bound of demand, is by the plan's rule not usable either
+ * or what stands in for its demand (sold_out.h). CLOSED cells count as zero unless `skip_closed`.
+ * Another column says with NaN what it does not know; infinite input is missing. A
  * window uses the usable ones among its cells; without any it is NaN. With `skip_closed` a window
  * reaches at most 2 n + 28 periods back; seasonal_* and ANCHORED operators pass over closed
  * cells. Known columns: `value`, days_to and days_since are read at t, `age` counts from o, `lag`
@@ -138,6 +139,7 @@ typedef struct alm_feature_schema {
     /* One per column where they differ: of observed ones, the target's being `delay`. NULL: all
      * have `delay`. */
     const int32_t *column_delays;
+    alm_sold_out_rule sold_out; /* of the target; of a plan that is read: as the plan says */
 } alm_feature_schema;
 
 typedef struct alm_feature_plan alm_feature_plan;
@@ -158,13 +160,15 @@ void alm_feature_plan_destroy(alm_feature_plan *plan); /* takes NULL */
 size_t alm_feature_plan_width(const alm_feature_plan *plan); /* features per row */
 const char *alm_feature_plan_name(const alm_feature_plan *plan, size_t feature);
 const alm_digest *alm_feature_plan_version(const alm_feature_plan *plan);
+alm_sold_out_rule alm_feature_plan_sold_out(const alm_feature_plan *plan);
 size_t alm_feature_plan_block_count(const alm_feature_plan *plan);
 alm_horizon_block alm_feature_plan_block(const alm_feature_plan *plan, size_t block);
 /* Steps that a recursive plan was compiled for; 0: the plan is direct. */
 int32_t alm_feature_plan_recursive(const alm_feature_plan *plan);
 /* Periods before an origin that a FINITE replay needs. */
 size_t alm_feature_plan_lookback(const alm_feature_plan *plan);
-/* An operator is ANCHORED: a replay begins with the series. */
+/* An operator is ANCHORED, or sold-out cells are stood in for by what came before: a replay begins
+ * with the series. */
 bool alm_feature_plan_is_anchored(const alm_feature_plan *plan);
 /* Periods after an origin at which known columns are read: panels need a `future` of as many for
  * the newest origin, online calls a `known_stride`. What lies beyond counts as not known. */

@@ -36,7 +36,7 @@ static const int32_t case_delays[CASE_DELAYS][CASE_COLUMNS] = {
 static inline alm_feature_schema case_schema(int32_t delay)
 {
     return (alm_feature_schema){case_columns, CASE_COLUMNS, case_static_names, 2, delay,
-                                case_delays[delay]};
+                                case_delays[delay], ALM_SOLD_OUT_MASKED};
 }
 
 static inline double case_noise(alm_rng *rng)

@@ -413,6 +413,7 @@ static alm_feature_plan *plan_create(const alm_feature_spec *specs, size_t count
     alm_feature_plan *plan = ALM_NEW(arena, alm_feature_plan);
     *plan = (alm_feature_plan){.arena = arena, .count = count, .block_count = block_count,
                                .step_max = blocks[block_count - 1].last, .delay = schema->delay,
+                               .sold_out = schema->sold_out,
                                .column_count = schema->column_count,
                                .static_count = schema->static_count};
     plan->specs = ALM_NEW_ARRAY(arena, alm_feature_spec, count);
@@ -542,6 +543,11 @@ void alm_feature_plan_destroy(alm_feature_plan *plan)
     }
 }
 
+alm_sold_out_rule alm_feature_plan_sold_out(const alm_feature_plan *plan)
+{
+    return plan->sold_out;
+}
+
 size_t alm_feature_plan_width(const alm_feature_plan *plan)
 {
     return plan->count;
@@ -576,7 +582,7 @@ int32_t alm_feature_plan_recursive(const alm_feature_plan *plan)
 
 bool alm_feature_plan_is_anchored(const alm_feature_plan *plan)
 {
-    return plan->any_anchored;
+    return plan->any_anchored || plan->sold_out != ALM_SOLD_OUT_MASKED;
 }
 
 size_t alm_feature_plan_lookback(const alm_feature_plan *plan)

@@ -92,6 +92,7 @@ struct alm_feature_plan {
     int32_t step_max;
     int32_t delay;     /* publication delay of the target */
     int32_t recursive; /* horizon; 0: direct */
+    alm_sold_out_rule sold_out;
     size_t column_count; /* of the schema */
     const char **column_names; /* NULL: not used */
     alm_column_role *column_roles;

@@ -1,5 +1,6 @@
 /* Batch: the replay of one series in chunks of periods, with the rows of each chunk's origins. */
 #include "feature/feature_replay.h"
+#include "feature/sold_out.h"
 
 #include <string.h>
 
@@ -83,6 +84,30 @@ static almi_feed feed_of(const alm_feature_plan *plan, const alm_panel *panel, s
     return (almi_feed){columns, panel->state + series * panel->periods, 0, panel->periods};
 }
 
+/* The target of periods up to `end`, with what sold-out ones count as. */
+static alm_err impute(const alm_feature_plan *plan, size_t end, alm_arena *scratch,
+                      almi_feed *feed, alm_error *error)
+{
+    const double **target = (const double **)feed->columns; /* ours, in the scratch */
+    if (plan->sold_out == ALM_SOLD_OUT_MASKED || plan->column_count == 0 || !target[0] ||
+        !memchr(feed->states, ALM_PERIOD_STOCKOUT, end)) {
+        return ALM_OK;
+    }
+    void *memory;
+    alm_censored_demand filter = {0};
+    ALM_TRY(alm_arena_try_alloc(scratch, end * (sizeof(double) + 1), &memory, error));
+    double *values = memory;
+    uint8_t *states = (uint8_t *)(values + end);
+    for (size_t t = 0; t < end; t++) {
+        values[t] = target[0][t];
+        states[t] = feed->states[t];
+        alm_sold_out_pass(plan->sold_out, &filter, &values[t], &states[t]);
+    }
+    target[0] = values;
+    feed->states = states;
+    return ALM_OK;
+}
+
 /* Ends of what has been run so far. Tracks of FINITE operators start with the first chunk that a
  * row can depend on. */
 typedef struct cursors {
@@ -137,12 +162,13 @@ alm_err alm_feature_rows(const alm_feature_plan *plan, const alm_panel *panel, s
     }
     almi_replay replay;
     ALM_TRY(replay_in(plan, panel, series, scratch, &replay, error));
+    size_t first = rows[0].origin;
+    size_t last = rows[count - 1].origin;
     almi_feed feed = feed_of(plan, panel, series, scratch);
+    ALM_TRY(impute(plan, last + 1, scratch, &feed, error));
     almi_feed known = feed;
     known.states = NULL;
     known.end = panel->periods + panel->future;
-    size_t first = rows[0].origin;
-    size_t last = rows[count - 1].origin;
     size_t finite_start = first > plan->lookback ? first - plan->lookback : 0;
     size_t from = plan->any_anchored ? 0 : finite_start;
     cursors done = {from, first, first, from, from, SIZE_MAX};

@@ -2,8 +2,10 @@
  *
  * A state keeps, besides the rings, the raw cells of the last `retain` periods and the states of
  * the ANCHORED operators just before them. These alone are the checkpoint: the rings are made again
- * by replaying the kept periods, after a load as well as after a correction. */
+ * by replaying the kept periods, after a load as well as after a correction. The filter of sold-out
+ * periods (sold_out.h) is kept as such a state is, and the rings hold what it made of the cells. */
 #include "feature/feature_replay.h"
+#include "feature/sold_out.h"
 
 #include <string.h>
 
@@ -18,10 +20,12 @@ struct alm_feature_state {
     double *statics;
     double *values;     /* kept periods x columns, slot = period % retain; unused columns: NaN */
     uint8_t *states;
+    alm_censored_demand sold_out, trailing_sold_out; /* after `next`, before first_kept */
     char *trailing;     /* states of ANCHORED tracks before period first_kept, in track order */
     const double **columns; /* working space: where a period's values lie */
 };
 
+#define FILTER_WORDS 7 /* of alm_censored_demand */
 #define ALIGNED(bytes) (((bytes) + 63) / 64 * 64)
 
 static size_t trailing_size(const alm_feature_plan *plan)
@@ -115,6 +119,17 @@ static void run_observed(alm_feature_state *state, size_t period)
     state->calendar_to = calendar_to;
 }
 
+/* What the target's cell of a kept period counts as; `filter` moves over it. */
+static void count_as(const alm_feature_state *state, size_t period, alm_censored_demand *filter,
+                     double *target, uint8_t *seen)
+{
+    const alm_feature_plan *plan = state->plan;
+    size_t slot = period % plan->retain;
+    *target = plan->column_count > 0 ? state->values[slot * plan->column_count] : ALMI_NAN;
+    *seen = state->states[slot];
+    alm_sold_out_pass(plan->sold_out, filter, target, seen);
+}
+
 /* Pushes and runs one kept period. */
 static void see_period(alm_feature_state *state, size_t period)
 {
@@ -123,7 +138,13 @@ static void see_period(alm_feature_state *state, size_t period)
     for (size_t c = 0; c < count; c++) {
         state->columns[c] = state->values + slot * count + c;
     }
-    almi_feed feed = {state->columns, state->states + slot, period, period + 1};
+    double target;
+    uint8_t seen;
+    count_as(state, period, &state->sold_out, &target, &seen);
+    if (count > 0) {
+        state->columns[0] = &target;
+    }
+    almi_feed feed = {state->columns, &seen, period, period + 1};
     almi_push(&state->replay, ALMI_PART_OBSERVED, &feed, period, period + 1);
     almi_push(&state->replay, ALMI_PART_KNOWN, &feed, period, period + 1);
     run_observed(state, period);
@@ -145,6 +166,9 @@ static void keep_period(alm_feature_state *state, size_t period, const double *v
 static void leave_oldest(alm_feature_state *state)
 {
     char *trailing = state->trailing;
+    double target;
+    uint8_t seen;
+    count_as(state, state->first_kept, &state->trailing_sold_out, &target, &seen);
     for (size_t i = 0; i < state->plan->track_count; i++) {
         const almi_operator *op = state->plan->tracks[i].op;
         if (op->anchored) {
@@ -177,6 +201,7 @@ static void rebuild(alm_feature_state *state)
 {
     const alm_feature_plan *plan = state->plan;
     const char *trailing = state->trailing;
+    state->sold_out = state->trailing_sold_out;
     almi_replay_reset(&state->replay);
     for (size_t i = 0; i < plan->track_count; i++) {
         const almi_operator *op = plan->tracks[i].op;
@@ -342,6 +367,19 @@ static void put_doubles(alm_buffer *out, const double *values, size_t count)
     }
 }
 
+/* Numbers of a filter. Plans by which sold-out periods are not known have none. */
+static size_t filter_words(const alm_feature_plan *plan)
+{
+    return plan->sold_out == ALM_SOLD_OUT_MASKED ? 0 : FILTER_WORDS;
+}
+
+static void put_filter(const alm_feature_plan *plan, const alm_censored_demand *f, alm_buffer *out)
+{
+    const double words[FILTER_WORDS] = {f->weights, f->demand, f->squares, f->means,
+                                        f->mean_squares, f->sold, f->fractions};
+    put_doubles(out, words, filter_words(plan));
+}
+
 alm_err alm_feature_state_save(const alm_feature_state *state, alm_buffer *out, alm_error *error)
 {
     const alm_feature_plan *plan = state->plan;
@@ -354,6 +392,7 @@ alm_err alm_feature_state_save(const alm_feature_state *state, alm_buffer *out, 
     alm_buffer_u64(out, state->first_kept);
     alm_buffer_u64(out, state->next);
     put_doubles(out, state->statics, plan->static_count);
+    put_filter(plan, &state->trailing_sold_out, out);
     put_doubles(out, (const double *)state->trailing, state->trailing_bytes / sizeof(double));
     for (size_t period = state->first_kept; period < state->next; period++) {
         size_t slot = period % plan->retain;
@@ -379,6 +418,15 @@ static void take_doubles(alm_str *rest, double *out, size_t count)
         uint64_t bits = take_u64(rest);
         memcpy(&out[i], &bits, sizeof bits);
     }
+}
+
+static void take_filter(const alm_feature_plan *plan, alm_str *rest, alm_censored_demand *f)
+{
+    double words[FILTER_WORDS] = {0};
+    take_doubles(rest, words, filter_words(plan));
+    *f = (alm_censored_demand){.weights = words[0], .demand = words[1], .squares = words[2],
+                               .means = words[3], .mean_squares = words[4], .sold = words[5],
+                               .fractions = words[6]};
 }
 
 #define HEADER_BYTES (sizeof MAGIC + ALM_DIGEST_BYTES + 5 * sizeof(uint64_t))
@@ -410,7 +458,7 @@ static alm_err check_sizes(const alm_feature_plan *plan, const uint64_t head[5],
     bool plausible = head[1] == plan->static_count && head[2] == plan->column_count &&
                      head[4] < UINT32_MAX && head[3] <= head[4] && kept <= plan->retain &&
                      (head[3] == 0 || kept == plan->retain);
-    size_t words = plan->static_count + trailing_size(plan) / sizeof(double) +
+    size_t words = plan->static_count + filter_words(plan) + trailing_size(plan) / sizeof(double) +
                    (plausible ? (size_t)kept : 0) * (1 + plan->column_count);
     if (!plausible || left != words * sizeof(uint64_t)) {
         return alm_fail(error, ALM_ERR_CORRUPT, "the feature state's sizes contradict each other "
@@ -433,6 +481,7 @@ alm_err alm_feature_state_load(const alm_feature_plan *plan, alm_str bytes, alm_
     ALM_TRY(check_sizes(plan, head, rest.size, error));
     ALM_TRY(alm_feature_state_create(plan, (alm_date)(int64_t)head[0], NULL, &state, error));
     take_doubles(&rest, state->statics, plan->static_count);
+    take_filter(plan, &rest, &state->trailing_sold_out);
     take_doubles(&rest, (double *)(void *)state->trailing,
                  state->trailing_bytes / sizeof(double));
     state->first_kept = head[3];

@@ -73,6 +73,9 @@ void alm_feature_plan_write(const alm_feature_plan *plan, alm_buffer *out)
     if (plan->recursive) {
         alm_json_put_i64(&writer, "recursive", plan->recursive);
     }
+    if (plan->sold_out == ALM_SOLD_OUT_IMPUTED) { /* plans without it mask them */
+        alm_json_put_text(&writer, "sold_out", "imputed");
+    }
     alm_json_close_object(&writer);
 }
 
@@ -217,9 +220,28 @@ static alm_err read_blocks(const alm_json *root, alm_arena *arena, alm_horizon_b
     return ALM_OK;
 }
 
-static alm_err read_plan(const alm_json *root, const alm_feature_schema *schema, alm_arena *arena,
+static alm_err read_sold_out(const alm_json *root, alm_sold_out_rule *out, alm_error *error)
+{
+    alm_str name;
+    *out = ALM_SOLD_OUT_MASKED;
+    if (!alm_json_member(root, "sold_out")) {
+        return ALM_OK;
+    }
+    ALM_TRY(alm_json_get_str(root, "sold_out", &name, error));
+    if (alm_str_is(name, "imputed")) {
+        *out = ALM_SOLD_OUT_IMPUTED;
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_UNSUPPORTED, "this engine has no rule '" ALM_STR_FMT "' for "
+                    "sold-out periods: use the engine that made the plan, or train again",
+                    ALM_STR_ARG(name));
+}
+
+static alm_err read_plan(const alm_json *root, const alm_feature_schema *now, alm_arena *arena,
                          alm_feature_plan **out, alm_error *error)
 {
+    alm_feature_schema as_made = *now;
+    const alm_feature_schema *schema = &as_made;
     int64_t format, delay;
     alm_horizon_block *blocks;
     size_t block_count;
@@ -234,6 +256,7 @@ static alm_err read_plan(const alm_json *root, const alm_feature_schema *schema,
         return alm_fail(error, ALM_ERR_CONFLICT, "the plan was made for publication delay %lld, "
                         "the project now says %d", (long long)delay, (int)schema->delay);
     }
+    ALM_TRY(read_sold_out(root, &as_made.sold_out, error));
     ALM_TRY(read_blocks(root, arena, &blocks, &block_count, error));
     ALM_TRY(alm_json_get(root, "features", ALM_JSON_ARRAY, &features, error));
     size_t count = alm_json_count(features);

@@ -6,6 +6,7 @@
 #include "project/yaml_section.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
+#define CONNECTING_MS 1000 /* nobody who asks waits for it */
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 typedef struct listen_entry {
@@ -32,6 +33,11 @@ typedef struct cache_entry {
     int32_t mib;
 } cache_entry;
 
+typedef struct shared_cache_entry {
+    alm_str host, socket, user, password_file;
+    int32_t port, database, lifetime_s, call_ms;
+} shared_cache_entry;
+
 static const almi_key TOP_KEYS[] = {
     {.key = "listen", .kind = ALMI_OTHER, .doc = "see `listen`"},
     {.key = "limits", .kind = ALMI_OTHER, .doc = "see `limits`"},
@@ -40,7 +46,9 @@ static const almi_key TOP_KEYS[] = {
     {.key = "access", .kind = ALMI_OTHER, .doc = "who may ask: see docs/access.md"},
     {.key = "predictions", .kind = ALMI_OTHER,
      .doc = "see `predictions`; without it no prediction is on record"},
-    {.key = "cache", .kind = ALMI_OTHER, .doc = "see `cache`; without it every answer is computed"},
+    {.key = "cache", .kind = ALMI_OTHER, .doc = "see `cache`; without it no answer is kept"},
+    {.key = "shared_cache", .kind = ALMI_OTHER,
+     .doc = "see `shared_cache`; without it no answer is shared with other services"},
 };
 
 static const almi_key LISTEN_KEYS[] = {
@@ -104,6 +112,26 @@ static const almi_key CACHE_KEYS[] = {
      .max = 1048576, .required = true, .doc = "memory of all answers that are kept"},
 };
 
+#define SHARED(field) .offset = offsetof(shared_cache_entry, field)
+static const almi_key SHARED_CACHE_KEYS[] = {
+    {.key = "host", .kind = ALMI_TEXT, SHARED(host), .fallback = "127.0.0.1",
+     .doc = "name or address of Redis; `REDIS_HOST` wins over it"},
+    {.key = "port", .kind = ALMI_I32, SHARED(port), .min = 1, .max = 65535, .fallback = "6379",
+     .doc = "`REDIS_PORT` wins over it"},
+    {.key = "socket", .kind = ALMI_TEXT, SHARED(socket),
+     .doc = "path of a Unix socket, in place of host and port"},
+    {.key = "user", .kind = ALMI_TEXT, SHARED(user),
+     .doc = "who signs in; needs a password"},
+    {.key = "password_file", .kind = ALMI_TEXT, SHARED(password_file),
+     .doc = "file whose first line is the password"},
+    {.key = "database", .kind = ALMI_I32, SHARED(database), .min = 0, .max = 1000000,
+     .fallback = "0", .doc = "number of the database"},
+    {.key = "lifetime_s", .kind = ALMI_I32, SHARED(lifetime_s), .min = 1, .max = 31536000,
+     .fallback = "86400", .doc = "seconds after which an answer is gone"},
+    {.key = "call_ms", .kind = ALMI_I32, SHARED(call_ms), .min = 1, .max = 10000,
+     .fallback = "20", .doc = "how long an event loop waits for an answer of Redis"},
+};
+
 static const almi_section TOP = {
     .name = "serve.yaml", .doc = "Everything may be left out.", .keys = TOP_KEYS,
     .key_count = COUNT(TOP_KEYS)};
@@ -123,6 +151,9 @@ static const almi_section PREDICTIONS = {
 static const almi_section CACHE = {
     .name = "cache", .doc = "Answers of models that are given again to the same question.",
     .keys = CACHE_KEYS, .key_count = COUNT(CACHE_KEYS)};
+static const almi_section SHARED_CACHE = {
+    .name = "shared_cache", .doc = "Answers of models that several services keep in one Redis.",
+    .keys = SHARED_CACHE_KEYS, .key_count = COUNT(SHARED_CACHE_KEYS)};
 
 /* A section that may be left out: then its defaults. */
 static alm_err read_section(const almi_section *section, const alm_yaml *top, alm_arena *arena,
@@ -134,6 +165,39 @@ static alm_err read_section(const almi_section *section, const alm_yaml *top, al
         ALM_TRY(almi_yaml_expect(map, ALM_YAML_MAP, section->name, error));
     }
     return almi_section_read(section, map ? map : &none, arena, out, error);
+}
+
+static const char *text_or_none(alm_str text)
+{
+    return text.size > 0 ? text.data : NULL;
+}
+
+static alm_err read_shared_cache(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
+                                 alm_serve_settings *out, alm_error *error)
+{
+    const alm_yaml *map = alm_yaml_member(top, SHARED_CACHE.name);
+    shared_cache_entry e = {0};
+    alm_str text = {NULL, 0};
+    ALM_TRY(read_section(&SHARED_CACHE, top, arena, &e, error));
+    out->has_redis = true;
+    out->redis = (alm_redis_options){
+        .socket = e.socket.size > 0 ? alm_path_join(arena, out->folder, e.socket.data) : NULL,
+        .host = e.host.data, .port = (uint16_t)e.port, .user = text_or_none(e.user),
+        .database = e.database, .lifetime_s = (uint32_t)e.lifetime_s,
+        .call_ms = (uint32_t)e.call_ms, .connecting_ms = CONNECTING_MS};
+    if (e.password_file.size > 0) {
+        const char *path = alm_path_join(arena, out->folder, e.password_file.data);
+        ALM_TRY(alm_fs_read_all(fs, path, FILE_BYTES_MAX, arena, &text, error));
+        alm_str line = alm_str_trim(alm_str_split(&text, '\n'));
+        if (line.size == 0) {
+            return alm_yaml_fail(map, error, ALM_ERR_CONFIG, "%s has no password in its first "
+                                 "line", path);
+        }
+        out->redis.password = alm_arena_copy_text(arena, line.data, line.size);
+    } else if (e.user.size > 0) {
+        return alm_yaml_fail(map, error, ALM_ERR_CONFIG, "a user needs a password_file");
+    }
+    return ALM_OK;
 }
 
 static alm_err read_pem(alm_fs *fs, const char *folder, alm_str name, alm_arena *arena,
@@ -157,8 +221,8 @@ static void take_limits(const limits_entry *limits, alm_server_settings *out)
 }
 
 /* What is off unless it is said. */
-static alm_err read_further(const alm_yaml *top, alm_arena *arena, alm_serve_settings *out,
-                            alm_error *error)
+static alm_err read_further(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
+                            alm_serve_settings *out, alm_error *error)
 {
     predictions_entry p;
     cache_entry cache;
@@ -172,6 +236,9 @@ static alm_err read_further(const alm_yaml *top, alm_arena *arena, alm_serve_set
     if (top && alm_yaml_member(top, "cache")) {
         ALM_TRY(read_section(&CACHE, top, arena, &cache, error));
         out->cache_bytes = (size_t)cache.mib << 20;
+    }
+    if (top && alm_yaml_member(top, "shared_cache")) {
+        ALM_TRY(read_shared_cache(fs, top, arena, out, error));
     }
     return ALM_OK;
 }
@@ -198,7 +265,7 @@ static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
         ALM_TRY(read_pem(fs, out->folder, tls.key, arena, &server->key, error));
     }
     out->access = top ? alm_yaml_member(top, "access") : NULL;
-    return read_further(top, arena, out, error);
+    return read_further(fs, top, arena, out, error);
 }
 
 alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
@@ -223,7 +290,7 @@ alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
 void alm_serve_settings_document(alm_buffer *out)
 {
     static const almi_section *const sections[] = {&TOP, &LISTEN, &LIMITS, &TLS, &PREDICTIONS,
-                                                   &CACHE};
+                                                   &CACHE, &SHARED_CACHE};
     for (size_t i = 0; i < COUNT(sections); i++) {
         almi_section_document(sections[i], out);
     }

@@ -1,11 +1,12 @@
 /* serve_settings.h: serve.yaml, what is the machine's and not the project's: where to listen,
- * limits, TLS, access, what is on record, the cache. Strict as almanac.yaml: an unknown key, a
+ * limits, TLS, access, what is on record, the caches. Strict as almanac.yaml: an unknown key, a
  * wrong type or a value out of range is one ALM_ERR_CONFIG "serve.yaml:LINE:COLUMN: ...". Secrets
  * do not stand in it, only the names of files that hold them. */
 #ifndef ALM_HTTP_SERVE_SETTINGS_H
 #define ALM_HTTP_SERVE_SETTINGS_H
 
 #include "base/fs.h"
+#include "base/shared_redis.h"
 #include "base/yaml.h"
 #include "http/server.h"
 
@@ -26,6 +27,8 @@ typedef struct alm_serve_settings {
     const alm_yaml *access;     /* the map of http/access; NULL: there is none */
     alm_serve_predictions predictions;
     size_t cache_bytes;         /* of answers that are kept; 0: none are */
+    bool has_redis;             /* answers are shared ... */
+    alm_redis_options redis;    /* ... so; the password is read in, `connections` is 0 */
     const char *folder;         /* of the file: paths in it are relative to this */
 } alm_serve_settings;
 

@@ -58,6 +58,7 @@ static void nothing_gives_the_defaults(void **state)
     assert_null(f.settings.access);
     assert_null(f.settings.predictions.folder); /* nobody's data is kept unless it is said */
     assert_int_equal(f.settings.cache_bytes, 0);
+    assert_false(f.settings.has_redis);
     stop(&f);
 }
 
@@ -98,7 +99,10 @@ static void everything_that_is_said_is_taken(void **state)
         "tls: {certificate: c.pem, key: k.pem}\n"
         "access: {development: true}\n"
         "predictions: {folder: log, rate: 0.5, file_mib: 2, files_max: 0, buffer_kib: 64}\n"
-        "cache: {mib: 3}\n");
+        "cache: {mib: 3}\n"
+        "shared_cache: {socket: run/redis, user: me, password_file: word, database: 2,\n"
+        "               lifetime_s: 60, call_ms: 7, host: cache, port: 7000}\n");
+    put(&f, "/p/word", " open sesame \nno more\n");
     assert_int_equal(read_file(&f), ALM_OK);
     const alm_server_settings *server = &f.settings.server;
     assert_string_equal(server->address, "::1");
@@ -124,6 +128,16 @@ static void everything_that_is_said_is_taken(void **state)
     assert_int_equal(predictions->files_max, 0);
     assert_int_equal(predictions->ring_bytes, 64 << 10);
     assert_int_equal(f.settings.cache_bytes, 3 << 20);
+    const alm_redis_options *redis = &f.settings.redis;
+    assert_true(f.settings.has_redis);
+    assert_string_equal(redis->socket, "/p/run/redis");
+    assert_string_equal(redis->host, "cache");
+    assert_int_equal(redis->port, 7000);
+    assert_string_equal(redis->user, "me");
+    assert_string_equal(redis->password, "open sesame");
+    assert_int_equal(redis->database, 2);
+    assert_int_equal(redis->lifetime_s, 60);
+    assert_int_equal(redis->call_ms, 7);
     stop(&f);
 }
 
@@ -144,11 +158,17 @@ static void faults_are_told_with_their_place(void **state)
         {"predictions: {folder: a, redis: b}\n", "redis", ALM_ERR_CONFIG},
         {"cache: {}\n", "mib", ALM_ERR_CONFIG},
         {"cache: {mib: 0}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"shared_cache: {lifetime_s: 0}\n", "serve.yaml:1:", ALM_ERR_CONFIG},
+        {"shared_cache: {password: a}\n", "password", ALM_ERR_CONFIG},
+        {"shared_cache: {user: a}\n", "a user needs a password_file", ALM_ERR_CONFIG},
+        {"shared_cache: {password_file: none}\n", "none", ALM_ERR_NOT_FOUND},
+        {"shared_cache: {password_file: blank}\n", "no password", ALM_ERR_CONFIG},
         {"tls: {certificate: c.pem}\n", "key", ALM_ERR_CONFIG},
         {"tls: {certificate: c.pem, key: k.pem}\n", "c.pem", ALM_ERR_NOT_FOUND},
     };
     fixture f;
     start(&f);
+    put(&f, "/p/blank", " \nlate\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         put(&f, "/p/serve.yaml", cases[i].text);
         alm_serve_settings before = f.settings;

@@ -19,7 +19,7 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "monitor/prediction_recorder.h"
-#include "serve/models/answer_cache.h"
+#include "serve/models/answer_share.h"
 #include "serve/committed/committed.h"
 #include "serve/answer/computation.h"
 #include "serve/jobs/desk.h"
@@ -44,7 +44,8 @@ struct alm_service {
     alm_model_set *models; /* with as many workers as the server; NULL: none are served */
     atomic_int loads;      /* of models that are at work */
     alm_prediction_recorder *recorder; /* with as many workers; NULL: nothing is on record */
-    alm_answer_cache *cache;           /* NULL: every answer is computed */
+    alm_answer_cache *cache;           /* NULL: no answer is kept here */
+    alm_shared_store *share;           /* of answers too; NULL: none is shared */
     alm_joins *joins;      /* models whose requests are answered together; NULL: none */
     const alm_buffer *openapi; /* the document, written once */
     const alm_buffer *reference;

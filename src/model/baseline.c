@@ -1,7 +1,9 @@
 #include "model/baseline.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "model/statistical/statistical.h"
 #include "num/quantile.h"
 
 #define SES_ALPHA 0.1
@@ -18,29 +20,38 @@ const char *alm_baseline_name(alm_baseline baseline)
 }
 
 /* In-sample errors y - fitted, in time order; returns how many. */
-typedef size_t (*fit_function)(const alm_baseline_request *r, double *mean, double *errors);
+typedef size_t (*fit_function)(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                               double *errors);
 
-static size_t fit_zero(const alm_baseline_request *r, double *mean, double *errors)
+static size_t fit_zero(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                       double *errors)
 {
+    (void)scratch;
     (void)errors;
-    for (size_t h = 0; h < r->steps; h++) {
-        mean[h] = 0;
-    }
+    memset(mean, 0, r->steps * sizeof *mean);
     return 0;
 }
 
-static double known(double value)
+/* Of the next periods; 0 where nothing is known. */
+static void ahead_of(const alm_forecaster_kind *kind, const alm_past *past, size_t steps,
+                     alm_arena *scratch, double *out)
 {
-    return isnan(value) ? 0 : value;
+    void *state = NULL;
+    alm_error ignored; /* no known value, or none that can be worked with */
+    if (kind->fit(past, scratch, &state, &ignored) == ALM_OK) {
+        kind->mean(state, steps, out);
+    } else {
+        memset(out, 0, steps * sizeof *out);
+    }
 }
 
-static size_t fit_seasonal_naive(const alm_baseline_request *r, double *mean, double *errors)
+static size_t fit_seasonal_naive(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                                 double *errors)
 {
-    for (size_t h = 0; h < r->steps; h++) {
-        /* from the end: 1 is the last value */
-        size_t back = r->season - (h + r->delay) % r->season;
-        mean[h] = back <= r->count ? known(r->y[r->count - back]) : 0;
-    }
+    alm_past past = {r->y, r->count, r->season};
+    double *ahead = ALM_NEW_ARRAY(scratch, double, r->delay + r->steps);
+    ahead_of(&alm_seasonal_naive, &past, r->delay + r->steps, scratch, ahead);
+    memcpy(mean, ahead + r->delay, r->steps * sizeof *mean);
     size_t count = 0;
     for (size_t t = r->season; t < r->count; t++) {
         if (!isnan(r->y[t]) && !isnan(r->y[t - r->season])) {
@@ -50,8 +61,10 @@ static size_t fit_seasonal_naive(const alm_baseline_request *r, double *mean, do
     return count;
 }
 
-static size_t fit_ses(const alm_baseline_request *r, double *mean, double *errors)
+static size_t fit_ses(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                      double *errors)
 {
+    (void)scratch;
     double level = 0;
     bool started = false;
     size_t count = 0;
@@ -73,43 +86,41 @@ static size_t fit_ses(const alm_baseline_request *r, double *mean, double *error
     return count;
 }
 
-/* Mean by phase of the season counted from the last value; season 1 is the plain mean. */
-static size_t fit_phase_mean(const alm_baseline_request *r, size_t season, double *mean,
-                             double *errors)
+/* By phase of the season, each a series of its own; season 1 is the plain mean. */
+static size_t fit_phase_mean(const alm_baseline_request *r, size_t season, alm_arena *scratch,
+                             double *mean, double *errors)
 {
-    double phase_mean[1024];
-    alm_assert(season >= 1 && season <= 1024);
+    double *phase_mean = ALM_NEW_ARRAY(scratch, double, season);
+    double *y = ALM_NEW_ARRAY(scratch, double, r->count / season + 1);
     for (size_t p = 0; p < season; p++) {
-        double sum = 0;
-        double values = 0;
-        for (size_t back = season - p; back <= r->count; back += season) {
-            double y = r->y[r->count - back];
-            sum += known(y);
-            values += !isnan(y);
+        alm_past past = {.y = y, .season = 1};
+        for (size_t t = p; t < r->count; t += season) {
+            y[past.count++] = r->y[t];
         }
-        phase_mean[p] = values > 0 ? sum / values : 0;
+        ahead_of(&alm_mean_of_all, &past, 1, scratch, &phase_mean[p]);
     }
     for (size_t h = 0; h < r->steps; h++) {
-        mean[h] = phase_mean[(h + r->delay) % season];
+        mean[h] = phase_mean[(r->count + r->delay + h) % season];
     }
     size_t count = 0;
     for (size_t t = 0; t < r->count; t++) {
         if (!isnan(r->y[t])) {
-            size_t back = r->count - t;
-            errors[count++] = r->y[t] - phase_mean[(season - back % season) % season];
+            errors[count++] = r->y[t] - phase_mean[t % season];
         }
     }
     return count;
 }
 
-static size_t fit_mean(const alm_baseline_request *r, double *mean, double *errors)
+static size_t fit_mean(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                       double *errors)
 {
-    return fit_phase_mean(r, 1, mean, errors);
+    return fit_phase_mean(r, 1, scratch, mean, errors);
 }
 
-static size_t fit_weekday_mean(const alm_baseline_request *r, double *mean, double *errors)
+static size_t fit_weekday_mean(const alm_baseline_request *r, alm_arena *scratch, double *mean,
+                               double *errors)
 {
-    return fit_phase_mean(r, r->season, mean, errors);
+    return fit_phase_mean(r, r->season, scratch, mean, errors);
 }
 
 void alm_baseline_forecast(alm_baseline baseline, const alm_baseline_request *request,
@@ -122,7 +133,7 @@ void alm_baseline_forecast(alm_baseline baseline, const alm_baseline_request *re
     };
     alm_assert((unsigned)baseline < ALM_BASELINE_COUNT);
     double *errors = ALM_NEW_ARRAY(scratch, double, request->count + 1);
-    size_t count = FITS[baseline](request, mean, errors);
+    size_t count = FITS[baseline](request, scratch, mean, errors);
     if (!quantiles) {
         return;
     }

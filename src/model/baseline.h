@@ -3,12 +3,14 @@
  * Each takes one series of demand per period (NaN = not known, skipped) from its first demand on,
  * and gives a point forecast per step and, from its own in-sample errors, quantiles: point +
  * quantile of the errors, never negative. With a publication delay the newest value is older than
- * the origin, and the forecast goes so many periods further. Pure functions; thread safe.
+ * the origin, and the forecast goes so many periods further. Pure functions; thread safe. The
+ * points are those of model/statistical/statistical.h where it has the forecaster:
  *   zero            0
- *   seasonal_naive  the value one season back, repeated (Hyndman and Athanasopoulos, FPP3 5.2)
- *   ses             simple exponential smoothing, alpha .1, started at the first value
- *   mean            mean of all values
- *   weekday_mean    mean of the values of the same season phase */
+ *   seasonal_naive  alm_seasonal_naive
+ *   ses             simple exponential smoothing, alpha .1, started at the first value, where that
+ *                   of model/statistical/ fits both: a rule to beat has nothing fitted
+ *   mean            alm_mean_of_all
+ *   weekday_mean    alm_mean_of_all of each phase of the season by itself; 0 of one never known */
 #ifndef ALM_MODEL_BASELINE_H
 #define ALM_MODEL_BASELINE_H
 

@@ -85,8 +85,12 @@ static void hand_values(void **state)
     assert_true(fabs(f.quantiles[2 * STEPS] - 10) < 1e-12);
     assert_true(fabs(f.quantiles[0] - 1) < 1e-12); /* 10 + (-10 + .05 * 20) */
     f = forecast(ALM_BASELINE_seasonal_naive, (double[]){1, 2, 3}, 3);
-    static const double SHORT[STEPS] = {0, 0, 0, 0, 1, 2, 3, 0, 0, 0}; /* less than a season */
+    static const double SHORT[STEPS] = {3, 3, 3, 3, 1, 2, 3, 3, 3, 3}; /* less than a season */
     assert_memory_equal(f.mean, SHORT, sizeof SHORT);
+    /* What is not known is not 0: the value of the same day a week before. */
+    f = forecast(ALM_BASELINE_seasonal_naive, (double[]){1, 2, 3, 4, 5, 6, 7, 8, (double)NAN}, 9);
+    static const double GAP[STEPS] = {3, 4, 5, 6, 7, 8, 2, 3, 4, 5};
+    assert_memory_equal(f.mean, GAP, sizeof GAP);
 }
 
 static void empty_and_constant_series(void **state)
@@ -136,6 +140,8 @@ static void unknown_values_are_skipped(void **state)
     dense[COUNT - 2] = NAN; /* yesterday's phase: the mean of the two weeks before remains */
     forecasts f = forecast(ALM_BASELINE_weekday_mean, dense, COUNT);
     assert_true(fabs(f.mean[5] - (LUMPY[COUNT - 9] + LUMPY[COUNT - 16]) / 2) < 1e-12);
+    f = forecast(ALM_BASELINE_seasonal_naive, dense, COUNT);
+    assert_true(f.mean[5] == LUMPY[COUNT - 9] && f.mean[6] == LUMPY[COUNT - 1]);
 }
 
 static void quantiles_rise_and_are_never_negative(void **state)

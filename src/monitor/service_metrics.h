@@ -49,6 +49,12 @@
       "Answers that left the response cache to make room.")                                       \
     X(CACHE_HELD, GAUGE, BYTES, "almanac_cache_held_bytes", "", 0,                                \
       "Memory of the response cache.")                                                            \
+    X(SHARED_HITS, COUNTER, NONE, "almanac_shared_cache_hits_total", "", 0,                       \
+      "Answers found where services share them.")                                                 \
+    X(SHARED_MISSES, COUNTER, NONE, "almanac_shared_cache_misses_total", "", 0,                   \
+      "Answers looked for where services share them and not found.")                              \
+    X(SHARED_FAILURES, COUNTER, NONE, "almanac_shared_cache_failures_total", "", 0,               \
+      "Calls of the shared cache that reached nobody, or ran out of time.")                       \
     X(QUEUE_DEPTH, LEVEL, NONE, "almanac_queue_depth", "queue", 16, "Items waiting now.")         \
     X(QUEUE_TIME, HISTOGRAM, SECONDS, "almanac_queue_time_seconds", "queue", 16,                  \
       "Time that an item waited before it was worked on or shed.")                                \

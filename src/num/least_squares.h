@@ -32,8 +32,9 @@ typedef struct alm_least_squares {
 bool alm_least_squares_minimise(const alm_least_squares *problem, alm_arena *scratch, double *x,
                                 double *sum);
 
-/* Derivatives at x, a point of the domain: rows[t * stride + k] = d r_t / d x_k, for each parameter
- * k; what lies between the rows may be written, too. Rows are zero or from the last call. */
+/* Derivatives at x, the point that `residuals` was asked for last, and had:
+ * rows[t * stride + k] = d r_t / d x_k, for each parameter k; what lies between the rows may be
+ * written, too. Rows are zero or from the last call. */
 typedef void (*alm_residual_rows)(void *context, const double *x, size_t stride, double *rows);
 
 /* The same, with derivatives as `rows` says; NULL: by differences. `stride` is the number of

@@ -86,57 +86,57 @@ void alm_metrics_add_interval(alm_metrics *m, double pit, double low, double hig
     m->interval_pairs++;
 }
 
-static double ratio(double sum, double by)
+double alm_metrics_ratio(double sum, double by)
 {
-    return by > 0 ? sum / by : NAN;
+    return by > 0 ? sum / by : (double)NAN;
 }
 
 double alm_metrics_wape(const alm_metrics *m)
 {
-    return ratio(m->absolute, m->actual);
+    return alm_metrics_ratio(m->absolute, m->actual);
 }
 
 double alm_metrics_bias(const alm_metrics *m)
 {
-    return ratio(m->error, m->actual);
+    return alm_metrics_ratio(m->error, m->actual);
 }
 
 double alm_metrics_rmse(const alm_metrics *m)
 {
-    return sqrt(ratio(m->squared, (double)m->pairs));
+    return sqrt(alm_metrics_ratio(m->squared, (double)m->pairs));
 }
 
 double alm_metrics_mae(const alm_metrics *m)
 {
-    return ratio(m->absolute, (double)m->pairs);
+    return alm_metrics_ratio(m->absolute, (double)m->pairs);
 }
 
 double alm_metrics_mape(const alm_metrics *m)
 {
-    return ratio(m->percentage, (double)m->percentage_pairs);
+    return alm_metrics_ratio(m->percentage, (double)m->percentage_pairs);
 }
 
 double alm_metrics_rmsse(const alm_metrics *m)
 {
-    return ratio(m->rmsse, (double)m->rmsse_windows);
+    return alm_metrics_ratio(m->rmsse, (double)m->rmsse_windows);
 }
 
 double alm_metrics_mase(const alm_metrics *m)
 {
-    return ratio(m->mase, (double)m->mase_windows);
+    return alm_metrics_ratio(m->mase, (double)m->mase_windows);
 }
 
 double alm_metrics_smape(const alm_metrics *m)
 {
-    return ratio(m->smape, (double)m->smape_windows);
+    return alm_metrics_ratio(m->smape, (double)m->smape_windows);
 }
 
 double alm_metrics_pinball(const alm_metrics *m, size_t level)
 {
-    return ratio(m->pinball[level], (double)m->pinball_pairs);
+    return alm_metrics_ratio(m->pinball[level], (double)m->pinball_pairs);
 }
 
 double alm_metrics_coverage(const alm_metrics *m)
 {
-    return ratio((double)m->covered, (double)m->interval_pairs);
+    return alm_metrics_ratio((double)m->covered, (double)m->interval_pairs);
 }

@@ -40,6 +40,9 @@ void alm_metrics_add_pinball(alm_metrics *metrics, double y, const double *quant
                              const double *levels, size_t count);
 void alm_metrics_add_interval(alm_metrics *metrics, double pit, double low, double high);
 
+/* Sum over what it is a share or a mean of; NaN when there is nothing to divide by. */
+double alm_metrics_ratio(double sum, double by);
+
 /* NaN when there is nothing to divide by. */
 double alm_metrics_wape(const alm_metrics *metrics);
 double alm_metrics_bias(const alm_metrics *metrics); /* sum(f - y) / sum y */

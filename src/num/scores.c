@@ -5,14 +5,9 @@
 #include "base/error.h"
 #include "num/quantile.h"
 
-static double ratio(double sum, double by)
-{
-    return by > 0 ? sum / by : (double)NAN;
-}
-
 double alm_score_owa(double smape, double mase, double smape_naive2, double mase_naive2)
 {
-    return (ratio(smape, smape_naive2) + ratio(mase, mase_naive2)) / 2;
+    return (alm_metrics_ratio(smape, smape_naive2) + alm_metrics_ratio(mase, mase_naive2)) / 2;
 }
 
 double alm_score_interval(double y, double low, double high, double alpha)
@@ -105,27 +100,27 @@ void alm_distribution_add_pit(alm_distribution_scores *scores, double pit)
 
 double alm_distribution_crps(const alm_distribution_scores *scores)
 {
-    return ratio(scores->crps, (double)scores->pairs);
+    return alm_metrics_ratio(scores->crps, (double)scores->pairs);
 }
 
 double alm_distribution_scaled_crps(const alm_distribution_scores *scores)
 {
-    return ratio(scores->crps, scores->actual);
+    return alm_metrics_ratio(scores->crps, scores->actual);
 }
 
 double alm_distribution_msis(const alm_distribution_scores *scores)
 {
-    return ratio(scores->msis, (double)scores->msis_windows);
+    return alm_metrics_ratio(scores->msis, (double)scores->msis_windows);
 }
 
 double alm_distribution_wspl(const alm_distribution_scores *scores)
 {
-    return ratio(scores->spl, scores->weight);
+    return alm_metrics_ratio(scores->spl, scores->weight);
 }
 
 double alm_distribution_coverage(const alm_distribution_scores *scores)
 {
-    return ratio((double)scores->covered, (double)scores->pairs);
+    return alm_metrics_ratio((double)scores->covered, (double)scores->pairs);
 }
 
 double alm_distribution_pit_chi_square(const alm_distribution_scores *scores)
@@ -136,7 +131,7 @@ double alm_distribution_pit_chi_square(const alm_distribution_scores *scores)
         double off = (double)scores->pit[i] - expected;
         sum += off * off;
     }
-    return ratio(sum, expected);
+    return alm_metrics_ratio(sum, expected);
 }
 
 void alm_weighted_add(alm_weighted_mean *mean, double score, double weight)
@@ -148,7 +143,7 @@ void alm_weighted_add(alm_weighted_mean *mean, double score, double weight)
 
 double alm_weighted_value(const alm_weighted_mean *mean)
 {
-    return ratio(mean->sum, mean->weight);
+    return alm_metrics_ratio(mean->sum, mean->weight);
 }
 
 double alm_weighted_levels(const alm_weighted_mean *levels, size_t count)
@@ -161,7 +156,7 @@ double alm_weighted_levels(const alm_weighted_mean *levels, size_t count)
             used++;
         }
     }
-    return ratio(sum, used);
+    return alm_metrics_ratio(sum, used);
 }
 
 double alm_score_sales(const double *units, const double *price, size_t n, size_t last)

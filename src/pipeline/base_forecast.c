@@ -5,19 +5,14 @@
 
 #include "num/quantile.h"
 #include "pipeline/forest_rows.h"
+#include "pipeline/kind_forecast.h"
 
 #define SHRINK_WEIGHT 20.0
 #define COLD_START_PERIODS 14
 
-const char *alm_fallback_text(alm_fallback fallback)
+bool alm_history_is_young(const alm_history *history)
 {
-    static const char *const TEXTS[] = {
-#define ALM_FALLBACK_TEXT(name, text) text,
-        ALM_FALLBACK_MAP(ALM_FALLBACK_TEXT)
-#undef ALM_FALLBACK_TEXT
-    };
-    alm_assert((unsigned)fallback < ALM_FALLBACK_COUNT);
-    return TEXTS[fallback];
+    return history->open_periods < COLD_START_PERIODS;
 }
 
 void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out)
@@ -95,16 +90,18 @@ static alm_fallback fallback_of(const alm_base_request *request, const alm_histo
     if (request->aggregate) {
         return ALM_FALLBACK_NONE;
     }
-    if (history->open_periods < COLD_START_PERIODS) {
+    if (alm_history_is_young(history)) {
         return ALM_FALLBACK_COLD_START;
     }
-    return request->bundle->model_count ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
+    bool complete = request->bundle->model_count > 0 || request->bundle->kinds.given;
+    return complete ? ALM_FALLBACK_NONE : ALM_FALLBACK_NO_FOREST;
 }
 
 /* Has the series a mean, and where there are quantile forests a shape, from forests? */
 static bool has_forest(const alm_base_request *request, const alm_history *history)
 {
-    return !request->aggregate && fallback_of(request, history) == ALM_FALLBACK_NONE;
+    return !request->aggregate && request->bundle->model_count > 0 &&
+           fallback_of(request, history) == ALM_FALLBACK_NONE;
 }
 
 /* The series of a call that the forest serves: series[i] counts from `first`. */
@@ -282,6 +279,7 @@ static void allocate(alm_base *base, size_t steps, alm_arena *arena)
 {
     base->mean = ALM_NEW_ARRAY(arena, double, steps);
     base->statistical = ALM_NEW_ARRAY(arena, double, steps);
+    base->flat = ALM_NEW_ARRAY(arena, double, steps);
     base->expected = ALM_NEW_ARRAY(arena, double, steps);
     base->top = ALM_NEW_ARRAY(arena, alm_contribution, steps * ALM_CONTRIBUTIONS_MAX);
     for (size_t k = 0; k < steps * ALM_CONTRIBUTIONS_MAX; k++) {
@@ -307,6 +305,36 @@ static double split_calibration(alm_history *history, bool aggregate)
     return aggregate ? 1 : mean;
 }
 
+/* Does a kind make any of the series' mean? */
+static const alm_forecaster_kind *kind_of(const alm_base_request *request, const alm_base *base)
+{
+    const alm_bundle *bundle = request->bundle;
+    double others = request->aggregate ? bundle->method.weight[ALM_CLASS_aggregate] : base->weight;
+    bool answers = base->fallback == ALM_FALLBACK_NONE && others < 1 &&
+                   !alm_history_is_young(&base->history);
+    return answers ? alm_kind_of(&bundle->kinds, &base->history, (size_t)bundle->method.horizon)
+                   : NULL;
+}
+
+/* By the class's kind, else by level x profile with the reason. */
+static void statistical_mean(const alm_base_request *request, const alm_history_view *view,
+                             const uint8_t *closed, const alm_base_workspace *workspace,
+                             alm_base *base)
+{
+    const alm_method *method = &request->bundle->method;
+    size_t steps = (size_t)method->horizon;
+    alm_kind_request asked = {view, base->history.first, (size_t)method->season, steps, closed};
+    base->kind = kind_of(request, base);
+    if (base->kind) {
+        base->fallback = alm_kind_forecast(base->kind, &asked, workspace->series, base->flat,
+                                           base->statistical);
+    }
+    if (!base->kind || base->fallback != ALM_FALLBACK_NONE) {
+        base->kind = NULL;
+        alm_history_forecast(view, base->history.level, closed, steps, base->statistical);
+    }
+}
+
 /* Everything but the forest's part. */
 static void statistical_part(const alm_base_request *request, size_t series,
                              const uint8_t *closed, const alm_base_workspace *workspace,
@@ -326,8 +354,9 @@ static void statistical_part(const alm_base_request *request, size_t series,
     base->fallback = fallback_of(request, &base->history);
     bool served = has_forest(request, &base->history);
     base->weight = served ? method->weight[base->history.class_of_series] : 0;
-    alm_history_forecast(&view, base->history.level, closed, steps, base->statistical);
+    statistical_mean(request, &view, closed, workspace, base);
     for (size_t h = 0; h < steps; h++) {
+        base->flat[h] *= 1 - base->weight;
         base->statistical[h] *= 1 - base->weight;
         base->mean[h] = base->statistical[h];
     }
@@ -366,6 +395,18 @@ static void calibrate(const alm_base_request *request, const alm_forest_marginal
     for (size_t h = 0; h < (size_t)method->horizon; h++) {
         base->mean[h] *= base->calibration;
     }
+}
+
+const char *alm_base_method(const alm_base *base, double share, alm_arena *arena)
+{
+    bool aggregate = base->history.class_of_series == ALM_CLASS_aggregate;
+    const char *other = aggregate ? "sum" : "gbm";
+    double weight = aggregate ? share : base->weight;
+    const char *own = base->kind ? base->kind->name : "stat";
+    if (weight <= 0 && !aggregate) {
+        return own;
+    }
+    return weight >= 1 ? other : alm_arena_printf(arena, "%s+%s", other, own);
 }
 
 alm_err alm_base_forecast(const alm_base_request *request, size_t first, size_t count,

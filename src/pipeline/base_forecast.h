@@ -1,7 +1,9 @@
 /* base_forecast.h: step 2 for one block of series: mean, marginal shape and explanation.
  *
- * point(h) = w * forest(h) + (1 - w) * level * profile(h), w by class; 0 when closed. The forest
- * of the step's block predicts y / scale with the features at the origin. The calibrated (remapped)
+ * point(h) = w * forest(h) + (1 - w) * statistical(h), w by class; 0 when closed. The forest of the
+ * step's block predicts y / scale with the features at the origin. The statistical part is level *
+ * profile(h), or with a bundle that has a table of kinds what the class's kind forecasts from the
+ * series' own past (kind_forecast.h). The calibrated (remapped)
  * shape says how demand is distributed relative to the point, for all steps alike; its mean is the
  * calibration factor, so that mean(h) = point(h) * calibration and the marginal mean(h) * shape(u),
  * with the shape brought to mean 1, have one expectation: means, quantiles and stock-out risk
@@ -16,24 +18,9 @@
 #define ALM_PIPELINE_BASE_FORECAST_H
 
 #include "pipeline/bundle.h"
+#include "pipeline/fallback.h"
 #include "pipeline/forest_marginal.h"
 #include "pipeline/history.h"
-
-/* X(name, reason code as stored) */
-#define ALM_FALLBACK_MAP(X)                                                      \
-    X(NONE, "")                                                                  \
-    X(NO_FOREST, "no_forest")       /* the release has no trained mean model */  \
-    X(NO_DEMAND, "no_demand")       /* never sold anything: zero */              \
-    X(COLD_START, "cold_start")     /* too young: level borrowed from analogues */
-
-typedef enum alm_fallback {
-#define ALM_FALLBACK_ENUM(name, text) ALM_FALLBACK_##name,
-    ALM_FALLBACK_MAP(ALM_FALLBACK_ENUM)
-#undef ALM_FALLBACK_ENUM
-        ALM_FALLBACK_COUNT
-} alm_fallback;
-
-const char *alm_fallback_text(alm_fallback fallback);
 
 #define ALM_CONTRIBUTIONS_MAX 4
 #define ALM_ANALOGUES_MAX 3
@@ -53,7 +40,10 @@ typedef struct alm_base {
     double calibration;       /* mean / point */
     uint32_t analogue[ALM_ANALOGUES_MAX]; /* leaves that lent the level; UINT32_MAX: none */
     double *mean;             /* steps */
-    double *statistical;      /* steps: (1 - w) * level * profile, part of the point */
+    const alm_forecaster_kind *kind; /* of the statistical part; NULL: level x profile */
+    double *statistical;      /* steps: (1 - w) * statistical(h), part of the point */
+    double *flat;             /* steps: the same before the weekday profile and closed days; zeros
+                               * without a kind */
     double *expected;         /* steps: the forest's expected value, in units, times w */
     alm_contribution *top;    /* steps x ALM_CONTRIBUTIONS_MAX, largest first */
 } alm_base;
@@ -94,6 +84,13 @@ ALM_NODISCARD alm_err alm_base_forest_part(const alm_base_request *request, size
                                            size_t count, const alm_history *histories,
                                            const alm_base_workspace *workspace,
                                            const alm_forest_part *out, alm_error *error);
+
+/* What made the mean: "gbm", "gbm+stat", "gbm+KIND", "stat", "KIND"; of an aggregate, whose `share`
+ * is that of the sum of its leaves: "sum", "sum+stat", "sum+KIND". A constant, or in `arena`. */
+const char *alm_base_method(const alm_base *base, double share, alm_arena *arena);
+
+/* Too young for any forecaster, and for a forest. */
+bool alm_history_is_young(const alm_history *history);
 
 /* Flags of steps 1..steps: closed by the calendar. */
 void alm_closed_ahead(const alm_panel *panel, size_t origin, size_t steps, uint8_t *out);

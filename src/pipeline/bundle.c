@@ -5,7 +5,7 @@
 #define PART_BYTES_MAX ((size_t)1 << 30)
 
 #define QUANTILE_FILES ((size_t)ALM_METHOD_QUANTILES_MAX * ALM_BLOCKS_MAX)
-#define FILE_COUNT (4 + ALM_BLOCKS_MAX + QUANTILE_FILES)
+#define FILE_COUNT (6 + ALM_BLOCKS_MAX + QUANTILE_FILES)
 #define NAME_BYTES 32
 
 /* A file of a bundle and where its text lies in the parts. */
@@ -37,17 +37,20 @@ static void name_quantile(size_t level, size_t block, char name[NAME_BYTES])
 static bundle_file file_at(alm_bundle_parts *parts, size_t i)
 {
     alm_assert(i < FILE_COUNT);
-    size_t quantiles = 2 + ALM_BLOCKS_MAX;
+    size_t quantiles = 3 + ALM_BLOCKS_MAX;
     size_t end = quantiles + QUANTILE_FILES;
     if (i == 0) {
         return (bundle_file){"encoders.json", &parts->encoders, false};
     }
     if (i == 1) {
+        return (bundle_file){"kinds.json", &parts->kinds, true};
+    }
+    if (i == 2) {
         return (bundle_file){"method.json", &parts->method, false};
     }
     if (i < quantiles) {
-        bundle_file mean = {"", &parts->mean_model[i - 2], true};
-        name_model("mean", i - 2, mean.name);
+        bundle_file mean = {"", &parts->mean_model[i - 3], true};
+        name_model("mean", i - 3, mean.name);
         return mean;
     }
     if (i < end) {
@@ -57,19 +60,27 @@ static bundle_file file_at(alm_bundle_parts *parts, size_t i)
         name_quantile(level, block, quantile.name);
         return quantile;
     }
+    if (i == end + 1) {
+        return (bundle_file){"reconcile.json", &parts->reconcile, true};
+    }
     return i == end ? (bundle_file){"plan.json", &parts->plan, false}
                     : (bundle_file){"report.json", &parts->report, false};
+}
+
+static bool has_quantiles(const alm_bundle_parts *parts)
+{
+    for (size_t i = 0; i < QUANTILE_FILES; i++) {
+        if (parts->quantile_model[i / ALM_BLOCKS_MAX][i % ALM_BLOCKS_MAX].size > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The lowest format that holds these parts. */
 static int64_t format_of(const alm_bundle_parts *parts)
 {
-    for (size_t i = 0; i < QUANTILE_FILES; i++) {
-        if (parts->quantile_model[i / ALM_BLOCKS_MAX][i % ALM_BLOCKS_MAX].size > 0) {
-            return 2;
-        }
-    }
-    return 1;
+    return parts->kinds.size > 0 || parts->reconcile.size > 0 ? 3 : has_quantiles(parts) ? 2 : 1;
 }
 
 static alm_err put_files(alm_objects *objects, alm_bundle_parts *parts, alm_json_writer *w,
@@ -246,7 +257,7 @@ static bool levels_rise(const alm_method *method)
 static alm_err build_quantiles(alm_bundle *bundle, alm_error *error)
 {
     const alm_bundle_parts *parts = &bundle->parts;
-    if (format_of(parts) < 2) {
+    if (!has_quantiles(parts)) {
         return ALM_OK;
     }
     if (bundle->model_count == 0 || alm_feature_plan_recursive(bundle->plan)) {
@@ -277,11 +288,32 @@ static alm_err build_quantiles(alm_bundle *bundle, alm_error *error)
     return ALM_OK;
 }
 
+/* Bottom-up has no forecasts of the aggregates' own, the others have nothing but those. */
+static alm_err build_rule(alm_bundle *bundle, alm_error *error)
+{
+    ALM_TRY(alm_reconcile_rule_read(bundle->parts.reconcile, "reconcile.json", bundle->arena,
+                                    &bundle->rule, error));
+    double want = bundle->rule.method == ALM_RECONCILE_BOTTOM_UP ? 1 : 0;
+    double share = bundle->method.weight[ALM_CLASS_aggregate];
+    if (share < want || share > want) {
+        return alm_fail(error, ALM_ERR_CORRUPT, "reconcile.json says %s, which goes with a weight "
+                        "of %g for aggregates, but method.json has %g",
+                        alm_reconcile_method_name(bundle->rule.method), want, share);
+    }
+    return ALM_OK;
+}
+
 static alm_err build(alm_bundle *bundle, const alm_feature_schema *schema, alm_error *error)
 {
     const alm_bundle_parts *parts = &bundle->parts;
     ALM_TRY(alm_method_read(parts->method, "method.json", &bundle->method, error));
+    if (parts->kinds.size > 0) {
+        ALM_TRY(alm_kind_table_read(parts->kinds, "kinds.json", &bundle->kinds, error));
+    }
     ALM_TRY(alm_feature_plan_read(parts->plan, "plan.json", schema, &bundle->plan, error));
+    if (parts->reconcile.size > 0) {
+        ALM_TRY(build_rule(bundle, error));
+    }
     while (bundle->model_count < ALM_BLOCKS_MAX &&
            parts->mean_model[bundle->model_count].size > 0) {
         ALM_TRY(build_mean(bundle, bundle->model_count++, error));

@@ -359,8 +359,11 @@ static void foreign_manifests_are_refused(void **state)
     expect_refused(b, manifest, ALM_ERR_CORRUPT, "the bundle says format 2, its files are those of "
                    "format 1");
     format[9] = '3';
-    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 3, this engine reads "
-                   "1 to 2; use the almanac that made it or a newer one");
+    expect_refused(b, manifest, ALM_ERR_CORRUPT, "the bundle says format 3, its files are those of "
+                   "format 1");
+    format[9] = '4';
+    expect_refused(b, manifest, ALM_ERR_UNSUPPORTED, "the bundle has format 4, this engine reads "
+                   "1 to 3; use the almanac that made it or a newer one");
     format[9] = '1';
     char *plan = strstr(manifest, "\"plan.json\":\"");
     assert_non_null(plan);
@@ -408,6 +411,46 @@ static void parts_must_fit(void **state)
     assert_null(bundle);
 }
 
+#define KINDS                                                                             \
+    "{\"aggregate\":\"ets\",\"erratic\":{\"fast\":\"count\",\"slow\":\"level\"},"           \
+    "\"intermittent\":{\"fast\":\"sba\",\"slow\":\"tsb\"},\"lumpy\":{\"fast\":\"level\","      \
+    "\"slow\":\"level\"},\"smooth\":{\"fast\":\"auto\",\"slow\":\"level\"}}"
+
+static void kinds_come_back_in_format_3(void **state)
+{
+    bundled *b = *state;
+    alm_digest plain = save(b, &b->parts);
+    b->parts.kinds = ALM_STR(KINDS);
+    alm_digest hash = save(b, &b->parts);
+    assert_memory_not_equal(&plain, &hash, sizeof hash);
+    alm_str text;
+    assert_int_equal(alm_objects_get(b->objects, &hash, 1 << 20, b->arena, &text, &b->error),
+                     ALM_OK);
+    char *manifest = alm_arena_copy_text(b->arena, text.data, text.size);
+    char *format = strstr(manifest, "\"format\":3");
+    assert_non_null(format);
+    assert_non_null(strstr(manifest, "\"kinds.json\":\""));
+    alm_bundle *bundle = load(b, &hash);
+    assert_true(bundle->kinds.given);
+    assert_string_equal(bundle->kinds.kind[ALM_CLASS_aggregate][0]->name, "ets");
+    assert_string_equal(bundle->kinds.kind[ALM_CLASS_intermittent][ALM_MOVER_SLOW]->name, "tsb");
+    assert_null(bundle->kinds.kind[ALM_CLASS_smooth][ALM_MOVER_SLOW]);
+    expect_equal(bundle->parts.kinds, b->parts.kinds);
+    alm_bundle_destroy(bundle);
+    bundle = load(b, &plain);
+    assert_false(bundle->kinds.given);
+    alm_bundle_destroy(bundle);
+    format[9] = '1'; /* an engine that reads no kinds must not think that it can */
+    expect_refused(b, manifest, ALM_ERR_CORRUPT, "the bundle says format 1, its files are those of "
+                   "format 3");
+    alm_bundle *none = NULL;
+    b->parts.kinds = ALM_STR("{\"aggregate\":\"ets\"}");
+    assert_int_equal(alm_bundle_of_parts(&b->parts, &b->schema, &none, &b->error),
+                     ALM_ERR_CORRUPT);
+    assert_non_null(strstr(b->error.message, "kinds.json: it must be an object with the classes"));
+    assert_null(none);
+}
+
 static void encoders_come_back(void **state)
 {
     bundled *b = *state;
@@ -453,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_flipped_byte_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_manifests_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_must_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(kinds_come_back_in_format_3, setup, teardown),
         cmocka_unit_test_setup_teardown(encoders_come_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ static alm_leaf *deep_copy(const almi_pipeline *run, const alm_leaf *leaf)
     size_t steps = run->steps;
     copy->base.mean = ALM_NEW_ARRAY(run->arena, double, steps);
     copy->base.statistical = ALM_NEW_ARRAY(run->arena, double, steps);
+    copy->base.flat = ALM_NEW_ARRAY(run->arena, double, steps); /* no kind: zeros */
     copy->base.expected = ALM_NEW_ARRAY(run->arena, double, steps);
     copy->base.top = ALM_NEW_ARRAY(run->arena, alm_contribution, steps * ALM_CONTRIBUTIONS_MAX);
     copy->rank = ALM_NEW_ARRAY(run->arena, uint8_t, run->templates * steps + 1);

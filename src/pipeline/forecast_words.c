@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "pipeline/regressor_words.h"
+
 typedef struct lines {
     const alm_forecast_made *made;
     alm_arena *arena;
@@ -134,6 +136,37 @@ static void put_anchor(lines *l)
     alm_buffer_printf(&l->text, " on %s", DAYS[day]);
 }
 
+/* Of whom it is a bound the method says: no other forecaster knows what to do with one. */
+static void tell_sold_out(lines *l)
+{
+    const alm_long_facts *f = &l->made->input.facts;
+    size_t bounds = 0;
+    for (size_t i = 0; i < l->made->input.count; i++) {
+        bounds += l->made->set.series[i].kind == &alm_count && l->made->input.series[i].least;
+    }
+    put_number(&l->text, f->sold_out_periods, "period");
+    if (l->made->input.count > 1 && f->sold_out_periods > 0) {
+        alm_buffer_text(&l->text, ", in ");
+        alm_forecast_count(&l->text, f->sold_out_series);
+        alm_buffer_text(&l->text, " series,");
+    }
+    alm_buffer_text(&l->text, f->sold_out_periods == 1 ? " was" : " were");
+    alm_buffer_text(&l->text, " sold out, by column ");
+    alm_buffer_visible(&l->text, f->sold_out);
+    if (bounds == f->sold_out_series && bounds > 0) {
+        alm_buffer_text(&l->text, ": what was sold is a lower bound of demand");
+    } else if (bounds > 0) {
+        alm_buffer_text(&l->text, ": a lower bound of demand in ");
+        alm_forecast_count(&l->text, bounds);
+        alm_buffer_text(&l->text, " series, missing in the others");
+    } else if (f->sold_out_periods > 0) {
+        alm_buffer_text(&l->text, l->made->plan.kind == &alm_count
+                                      ? ": missing, as another method answers for them"
+                                      : ": missing (--method count: lower bounds)");
+    }
+    end(l, "");
+}
+
 static void tell_frequency(lines *l)
 {
     const alm_long_series *in = &l->made->input;
@@ -167,6 +200,9 @@ static void tell_frequency(lines *l)
         alm_buffer_printf(&l->text, " %s no value: missing, not 0",
                           in->facts.empty == 1 ? "has" : "have");
         end(l, "");
+    }
+    if (in->facts.sold_out.size > 0) {
+        tell_sold_out(l);
     }
     if (in->facts.early_series > 0) {
         alm_forecast_count(&l->text, in->facts.early_series);
@@ -332,6 +368,31 @@ static void tell_several(lines *l)
     end(l, "");
 }
 
+static const char *group_text(int group)
+{
+    return group == ALM_SELECTOR_RARE ? "intermittent" : "regular";
+}
+
+/* What weights were learned from. */
+static void tell_learned(lines *l)
+{
+    const alm_selector_facts *facts = &l->made->learned;
+    for (int group = 0; group < ALM_SELECTOR_GROUP_COUNT; group++) {
+        if (facts->is_learned[group]) {
+            alm_buffer_printf(&l->text, "weights of %s demand learned from ", group_text(group));
+            alm_forecast_count(&l->text, facts->series[group]);
+            alm_buffer_text(&l->text, " series at ");
+            put_number(&l->text, facts->rows[group], "origin");
+            end(l, "");
+        } else if (facts->series[group] > 0) {
+            alm_buffer_printf(&l->text, "weights of %s demand even: ", group_text(group));
+            alm_forecast_count(&l->text, facts->series[group]);
+            alm_buffer_text(&l->text, " series are too few to learn from");
+            end(l, "");
+        }
+    }
+}
+
 static void tell_method(lines *l)
 {
     alm_buffer_text(&l->text, l->made->plan.kind->name);
@@ -339,6 +400,14 @@ static void tell_method(lines *l)
                                                  : " (as asked)");
     end(l, "method");
     tell_several(l);
+    if (l->made->plan.kind == &alm_learned) {
+        tell_learned(l);
+    }
+    if (l->made->set.common) {
+        alm_buffer_text(&l->text, "parameters in common over all series, and those of each drawn "
+                                  "to them");
+        end(l, "");
+    }
     const alm_choice_facts *choice = &l->made->set.series[0].choice;
     if (l->made->input.count == 1 && choice->count > 0) {
         alm_buffer_text(&l->text, alm_choice_text(choice, l->arena));
@@ -448,6 +517,14 @@ static void tell_intervals(lines *l)
     tell_calibration(l);
 }
 
+static void tell_regressors(lines *l)
+{
+    const char *label = "";
+    for (size_t i = 0; alm_regressor_line(l->made, i, &l->text, &label); i++) {
+        end(l, label);
+    }
+}
+
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
                                alm_forecast_line out[ALM_FORECAST_LINES_MAX])
 {
@@ -458,6 +535,7 @@ size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
     tell_season(&l);
     tell_horizon(&l);
     tell_method(&l);
+    tell_regressors(&l);
     if (made->plan.level_count > 0) {
         tell_intervals(&l);
     }
@@ -563,6 +641,12 @@ size_t alm_forecast_checked(const alm_forecast_made *made, alm_arena *arena,
         alm_buffer_text(&l.text, " of ");
         alm_forecast_count(&l.text, made->input.count);
         alm_buffer_text(&l.text, " series");
+    }
+    if (made->plan.kind == &alm_learned) {
+        const bool *learned = made->learned_before.is_learned;
+        bool any = learned[ALM_SELECTOR_REGULAR] || learned[ALM_SELECTOR_RARE];
+        alm_buffer_text(&l.text, any ? ", with weights learned before them"
+                                     : ", with even weights: too few values before them");
     }
     end(&l, "check");
     put_figure(&l, "MASE", alm_forecast_mase(score), alm_forecast_mase(naive), 1);

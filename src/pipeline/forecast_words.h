@@ -15,6 +15,7 @@ typedef struct alm_forecast_made {
     bool automatic; /* nobody asked for the method */
     bool frequency_asked, season_asked, horizon_asked;
     bool zero_gaps; /* as asked */
+    alm_selector_facts learned, learned_before; /* of alm_learned: for the forecast, the check */
 } alm_forecast_made;
 
 typedef struct alm_forecast_line {
@@ -22,10 +23,10 @@ typedef struct alm_forecast_line {
     alm_str text;
 } alm_forecast_line;
 
-#define ALM_FORECAST_LINES_MAX 32
+#define ALM_FORECAST_LINES_MAX 48
 
 /* Both in `arena`; how many. First what was read: file, columns, frequency, gaps, season, horizon,
- * method, intervals, and what was not done as asked. */
+ * method, regressors and what they are worth, intervals, and what was not done as asked. */
 size_t alm_forecast_understood(const alm_forecast_made *made, alm_arena *arena,
                                alm_forecast_line out[ALM_FORECAST_LINES_MAX]);
 /* Then how good it would have been: accuracy and coverage, or why that cannot be told. */

@@ -79,6 +79,17 @@ bool alm_period_usable(const alm_panel *panel, size_t series, size_t period)
     return state == ALM_PERIOD_OBSERVED || state == ALM_PERIOD_ZERO;
 }
 
+bool alm_history_demand(const alm_panel *panel, size_t series, size_t period, double *out)
+{
+    size_t cell = series * panel->periods + period;
+    if (panel->imputed && panel->state[cell] == ALM_PERIOD_STOCKOUT) {
+        *out = panel->imputed[cell];
+        return !isnan(*out);
+    }
+    *out = alm_panel_value(panel, 0, series, period);
+    return alm_period_usable(panel, series, period);
+}
+
 static double profile_at(const alm_history_view *view, size_t period)
 {
     return view->profile.weekday[alm_date_weekday(view->panel->start + (alm_date)period)];
@@ -91,9 +102,9 @@ static size_t known_end(const alm_history_view *view)
 
 static size_t first_demand(const alm_history_view *view, size_t end)
 {
+    double value = 0;
     for (size_t t = 0; t < end; t++) {
-        if (alm_period_usable(view->panel, view->series, t) &&
-            alm_panel_value(view->panel, 0, view->series, t) > 0) {
+        if (alm_history_demand(view->panel, view->series, t, &value) && value > 0) {
             return t;
         }
     }
@@ -109,9 +120,8 @@ static int collect(const alm_history_view *view, size_t first, size_t end, doubl
                    double *profiles, size_t *periods)
 {
     int count = 0;
-    for (size_t t = first; t < end; t++) {
-        if (alm_period_usable(view->panel, view->series, t)) {
-            values[count] = alm_panel_value(view->panel, 0, view->series, t);
+    for (size_t t = first; t < end; t++) { /* `values` has room for all of them */
+        if (alm_history_demand(view->panel, view->series, t, &values[count])) {
             profiles[count] = profile_at(view, t);
             periods[count++] = t;
         }
@@ -306,8 +316,8 @@ void alm_history_levels(const alm_history_view *view, double *levels)
     for (size_t t = 0; t <= view->origin; t++) {
         if (t >= view->delay && t - view->delay < end) {
             size_t p = t - view->delay;
-            if (alm_period_usable(view->panel, view->series, p)) {
-                double y = alm_panel_value(view->panel, 0, view->series, p);
+            double y = 0;
+            if (alm_history_demand(view->panel, view->series, p, &y)) {
                 started = started || y > 0;
                 demand = started ? demand * (1 - LEVEL_DECAY) + y : 0;
                 exposure = started ? exposure * (1 - LEVEL_DECAY) + profile_at(view, p) : 0;

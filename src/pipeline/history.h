@@ -1,7 +1,8 @@
 /* history.h: what one series' past says at an origin: level, scale, class and demand shape.
  *
  * All of it is computed from periods first..origin - delay, open periods only (closed days are zero
- * by decree and stock-outs are lower bounds, so neither says anything about demand). The weekday
+ * by decree and say nothing about demand). A day that was sold out counts as what stands in for
+ * its demand (panel->imputed), or not at all where nothing does: a bound is no demand. The weekday
  * profile is pooled over the whole panel, because single series are too thin for one.
  *
  *   level  L = sum w_t y_t / sum w_t p_t,   w_t = (1 - LEVEL_DECAY)^(open periods since t)
@@ -81,8 +82,11 @@ static inline size_t alm_published_end(size_t origin, size_t delay)
     return origin + 1 > delay ? origin + 1 - delay : 0;
 }
 
-/* Is the period usable as an observation of demand? */
+/* Is the period usable as an observation of demand? Sold out it never is. */
 bool alm_period_usable(const alm_panel *panel, size_t series, size_t period);
+
+/* Demand of a period, or what stands in for it where it was sold out; false: neither is known. */
+bool alm_history_demand(const alm_panel *panel, size_t series, size_t period, double *out);
 
 void alm_history_of(const alm_history_view *view, alm_arena *scratch, alm_history *out);
 

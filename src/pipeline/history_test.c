@@ -26,6 +26,43 @@ static alm_history_view view_of(const panel_case *c, size_t origin)
                               alm_profile_of(c->values, c->closed, c->panel.start, origin, 0)};
 }
 
+/* Levels, scale and shape take what stands in for a sold-out day as demand; without it the day is
+ * left out. */
+static void sold_out_days_are_stood_in_for(void **state)
+{
+    (void)state;
+    panel_case c;
+    double imputed[CASE_PERIODS] = {0};
+    double levels[3][CASE_PERIODS];
+    alm_history h[3];
+    alm_arena *arena = alm_arena_create(0);
+    make_panel_case(&c);
+    alm_history_view view = view_of(&c, CASE_PERIODS - 1);
+    size_t day = CASE_PERIODS - 4;
+    while (c.state[day] != ALM_PERIOD_OBSERVED) {
+        day--;
+    }
+    imputed[day] = c.values[day] + 7;
+    c.state[day] = ALM_PERIOD_STOCKOUT;
+    for (int k = 0; k < 3; k++) { /* left out, stood in for, seen */
+        c.panel.imputed = k == 1 ? imputed : NULL;
+        if (k == 2) {
+            c.values[day] = imputed[day];
+            c.state[day] = ALM_PERIOD_OBSERVED;
+        }
+        alm_history_of(&view, arena, &h[k]);
+        alm_history_levels(&view, levels[k]);
+        assert_true(alm_history_scale(&view, arena) == h[k].scale);
+    }
+    assert_true(h[1].level == h[2].level && h[1].scale == h[2].scale);
+    assert_memory_equal(h[1].shape, h[2].shape, sizeof h[1].shape);
+    assert_memory_equal(levels[1], levels[2], sizeof levels[1]);
+    assert_int_equal(h[1].open_periods, h[0].open_periods + 1);
+    assert_true(h[1].level > h[0].level && h[1].scale > h[0].scale);
+    assert_true(levels[1][CASE_PERIODS - 1] > levels[0][CASE_PERIODS - 1]);
+    alm_arena_destroy(arena);
+}
+
 /* numpy 2.4.6: profile = weekday means of the open days of [o - 91, o) over their mean; level =
  * sum .92^age y / sum .92^age p; shape = np.interp(U, (cumsum(w) - w / 2) / sum(w), sorted y / p),
  * divided by the weighted mean, w = .97^age; ages count open days. */
@@ -122,6 +159,7 @@ static void empty_and_young_series(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sold_out_days_are_stood_in_for),
         cmocka_unit_test(equals_numpy),
         cmocka_unit_test(knows_no_future),
         cmocka_unit_test(empty_and_young_series),

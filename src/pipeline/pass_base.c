@@ -1,6 +1,7 @@
 /* pass_base.c: pass 1: base forecasts of the leaves, then of the aggregates. */
 #include <math.h>
 
+#include "feature/sold_out.h"
 #include "pipeline/pipeline_internal.h"
 
 #define SERIES_PER_TASK 32 /* x 28 steps: enough rows for the forest to be fast */
@@ -12,15 +13,6 @@ typedef struct base_block {
     double *receipts;
     alm_leaf *leaves;
 } base_block;
-
-static double variance_of(const alm_base *base, size_t steps)
-{
-    double squares = 0;
-    for (size_t h = 0; h < steps; h++) {
-        squares += base->mean[h] * base->mean[h];
-    }
-    return squares / (double)steps * base->history.shape_variance;
-}
 
 /* Path ranks, stock and what others may borrow. */
 static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
@@ -35,7 +27,10 @@ static void complete_leaf(base_block *block, size_t series, almi_worker *worker)
     leaf->on_hand = block->on_hand ? block->on_hand[series] : NAN;
     leaf->receipts = block->receipts ? block->receipts + series * block->panel->future
                                      : ALM_NEW_ARRAY(worker->block, double, run->steps);
-    run->leaf_variance[index] = variance_of(&leaf->base, run->steps);
+    run->leaf_variance[index] = almi_marginal_variance(&leaf->base, run->steps);
+    if (run->leaf_share) {
+        run->leaf_share[index] = almi_past_share(run, block->panel, series);
+    }
     const alm_history *history = &leaf->base.history;
     bool lends = history->class_of_series < ALM_CLASS_new;
     run->leaf_level[index] = lends ? history->level : 0;
@@ -81,6 +76,8 @@ static alm_err read_block(almi_pipeline *run, alm_panel *panel, base_block *bloc
                           alm_error *error)
 {
     ALM_TRY(alm_panel_source_next(run->request->source, run->block_arena, panel, error));
+    ALM_TRY(alm_sold_out_impute(panel, alm_feature_plan_sold_out(run->request->bundle->plan),
+                                run->block_arena, error));
     *block = (base_block){.run = run, .panel = panel};
     if (panel->series_count && run->request->stock) {
         double *on_hand = NULL;
@@ -123,11 +120,12 @@ alm_err almi_pass_base(almi_pipeline *run, alm_error *error)
     return ALM_OK;
 }
 
-/* Mean of an aggregate: w of the sum of its leaves, 1 - w of its own level x profile. */
-static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, alm_error *error)
+/* Mean of an aggregate: w of the sum of its leaves, 1 - w of its own statistical forecast. */
+static alm_err node_task(void *context, size_t n, int worker_index, alm_error *error)
 {
-    alm_arena *scratch = run->workers[0].scratch;
-    alm_arena_reset(scratch);
+    almi_pipeline *run = context;
+    almi_worker *worker = &run->workers[worker_index];
+    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
     almi_node *node = &run->nodes[n];
     alm_base_request request = {.bundle = run->request->bundle,
                                 .panel = panel,
@@ -135,14 +133,16 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
                                 .origin = run->origin,
                                 .delay = run->delay,
                                 .aggregate = true};
-    alm_base_workspace workspace = almi_workspace(&run->workers[0], run->arena);
+    alm_base_workspace workspace = almi_workspace(worker, worker->nodes);
     ALM_TRY(alm_base_forecast(&request, n, 1, &workspace, &node->base, error));
     alm_history_view view = {panel, n, run->origin, run->delay, run->profile};
+    alm_arena_reset(worker->scratch);
     node->rank = alm_path_ranks_of(run->method, &view, run->leaf_count + n, run->templates,
-                                   run->arena, scratch);
+                                   worker->nodes, worker->scratch);
     double share = run->method->weight[ALM_CLASS_aggregate];
     for (size_t h = 0; h < run->steps; h++) {
         node->base.statistical[h] = (1 - share) * node->base.mean[h];
+        node->base.flat[h] *= 1 - share;
         node->base.expected[h] = share * run->bottom_up[n * run->steps + h];
         node->base.mean[h] = node->base.expected[h] + node->base.statistical[h];
     }
@@ -151,10 +151,6 @@ static alm_err node_base(almi_pipeline *run, const alm_panel *panel, size_t n, a
 
 alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error)
 {
-    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
     run->nodes = ALM_NEW_ARRAY(run->arena, almi_node, run->node_count + 1);
-    for (size_t n = 0; n < run->node_count; n++) {
-        ALM_TRY(node_base(run, panel, n, error));
-    }
-    return ALM_OK;
+    return alm_pool_run(run->env->pool, run->node_count, node_task, run, error);
 }

@@ -25,7 +25,7 @@ static void one_leaf(almi_leaf_block *block, size_t i, almi_worker *worker)
     make_values(run, &node, values);
     alm_leaf_adjustment adjustment = {0};
     if (run->lambda) {
-        adjustment = alm_reconciler_leaf(run->reconciler, (uint32_t)(block->first + i));
+        adjustment = almi_leaf_adjustment(run, block->first + i);
         alm_leaf_adjust(adjustment, values, run->lambda, run->width, values);
     }
     if (block->forecasts) {
@@ -35,7 +35,7 @@ static void one_leaf(almi_leaf_block *block, size_t i, almi_worker *worker)
                            .base_mean = leaf->base.mean,
                            .values = values,
                            .rank = leaf->rank,
-                           .variance = adjustment.variance,
+                           .adjustment = adjustment,
                            .on_hand = leaf->on_hand,
                            .receipts = leaf->receipts,
                            .arena = worker->block,
@@ -99,17 +99,18 @@ static alm_err one_block(almi_leaf_block *block, const alm_forecast_sink *sink, 
                               .steps = run->steps,
                               .forecasts = block->forecasts,
                               .templates = run->templates,
-                              .lambda = run->lambda};
+                              .lambda = run->lambda,
+                              .rule = run->leaf_rule,
+                              .factor_count = run->factor_count};
     return sink ? sink->block(sink->context, &out, error) : ALM_OK;
 }
 
-static void replace_cold(almi_leaf_block *block)
+void almi_replace_cold(const almi_pipeline *run, size_t first, size_t count, alm_leaf *leaves)
 {
-    const almi_pipeline *run = block->run;
     for (size_t c = 0; c < run->cold_count; c++) {
         size_t index = run->cold_index[c];
-        if (index >= block->first && index < block->first + block->count) {
-            block->leaves[index - block->first] = *run->cold[c];
+        if (index >= first && index < first + count) {
+            leaves[index - first] = *run->cold[c];
         }
     }
 }
@@ -126,7 +127,7 @@ alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sink *sink, alm_e
         }
         almi_leaf_block block = {.run = run, .first = first, .count = run->block_counts[b]};
         ALM_TRY(alm_spill_read(run->spill, block.count, run->block_arena, &block.leaves, error));
-        replace_cold(&block);
+        almi_replace_cold(run, first, block.count, block.leaves);
         ALM_TRY(one_block(&block, sink, error));
         first += block.count;
         alm_env_progress(run->env, sink ? "sample paths" : "reconciliation", b + 1,

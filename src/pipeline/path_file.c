@@ -13,6 +13,7 @@
 #define PATHS_MAX 10000
 #define TEMPLATES_MAX 254
 #define LEVELS_MAX 64
+#define FACTORS_MAX 4096
 #define MANIFEST_BYTES_MAX ((size_t)256 << 20)
 #define NO_RANK 255
 #define NAME_SHOWN 80 /* bytes of a name in a message */
@@ -24,8 +25,11 @@ struct alm_path_file {
     size_t words;
     size_t steps, paths, templates, levels, leaves, nodes;
     size_t width;
+    size_t head_words;
     uint64_t seed;
     bool counts, adjusted;
+    alm_leaf_rule rule;
+    size_t factors;
     const double *lambda;
     const uint64_t *index; /* (key, offset) per record */
     size_t records;
@@ -45,13 +49,23 @@ static alm_err read_head(alm_path_file *f, alm_error *error)
         memcmp(w, ALMI_PATH_MAGIC, sizeof ALMI_PATH_MAGIC - 1) != 0) {
         return broken("it does not begin as one", error);
     }
-    if (w[1] != ALMI_PATH_VERSION) {
+    if (w[1] < 1 || w[1] > ALMI_PATH_VERSION) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "the file of sample paths has version %llu; "
-                        "this engine reads %d", (unsigned long long)w[1], ALMI_PATH_VERSION);
+                        "this engine reads 1 to %d", (unsigned long long)w[1], ALMI_PATH_VERSION);
+    }
+    f->head_words = w[1] == 1 ? ALMI_PATH_HEAD_WORDS : ALMI_PATH_HEAD_WORDS_2;
+    if (f->words < f->head_words + 2) {
+        return broken("it is cut off", error);
     }
     bool legal = w[2] >= 1 && w[2] <= STEPS_MAX && w[3] >= 1 && w[3] <= PATHS_MAX &&
                  w[4] <= TEMPLATES_MAX && w[6] <= 1 && w[7] <= LEVELS_MAX && w[8] <= UINT32_MAX &&
                  w[9] <= UINT32_MAX && w[10] <= (w[9] > 0);
+    if (w[1] == 2) {
+        legal = legal && w[10] == 1 && w[11] < ALM_LEAF_RULE_COUNT && w[12] <= FACTORS_MAX &&
+                (w[12] == 0 || w[11] == ALM_LEAF_SHIFT);
+        f->rule = (alm_leaf_rule)w[11];
+        f->factors = (size_t)w[12];
+    }
     if (!legal) {
         return broken("its first words are out of range", error);
     }
@@ -70,16 +84,17 @@ static alm_err read_head(alm_path_file *f, alm_error *error)
 
 static alm_err read_index(alm_path_file *f, alm_error *error)
 {
-    size_t lambda_words = f->adjusted ? f->nodes * f->width : 0; /* < 2^32 x 2^26: no overflow */
+    /* < 2^33 x 2^26: no overflow */
+    size_t lambda_words = f->adjusted ? (f->nodes + f->factors) * f->width : 0;
     uint64_t at = f->word[f->words - 2] / 8;
     f->records = f->leaves + f->nodes;
     bool fits = f->word[f->words - 2] % 8 == 0 && f->word[f->words - 1] == f->records &&
-                at >= ALMI_PATH_HEAD_WORDS + lambda_words && at <= f->words - 2 &&
+                at >= f->head_words + lambda_words && at <= f->words - 2 &&
                 f->words - 2 - at == 2 * f->records;
     if (!fits) {
         return broken("its index is not where it says", error);
     }
-    f->lambda = f->adjusted ? (const double *)(f->word + ALMI_PATH_HEAD_WORDS) : NULL;
+    f->lambda = f->adjusted ? (const double *)(f->word + f->head_words) : NULL;
     f->index = f->word + at;
     return ALM_OK;
 }
@@ -249,6 +264,7 @@ typedef struct leaf_record {
     uint64_t number;
     double variance, on_hand;
     const uint64_t *nodes; /* levels */
+    const double *loading; /* factors */
     const double *mean;
     const double *shape;
     const uint64_t *rank; /* packed */
@@ -267,7 +283,9 @@ static bool take_leaf(const alm_path_file *f, record *r, leaf_record *out)
     const double *scalars = NULL;
     const uint64_t *receipts = NULL;
     bool whole = take(r, 1, &number) && take_doubles(r, 2, &scalars) &&
-                 take(r, f->levels, &out->nodes) && take_doubles(r, f->steps, &out->mean) &&
+                 take(r, f->levels, &out->nodes) &&
+                 take_doubles(r, f->factors, &out->loading) &&
+                 take_doubles(r, f->steps, &out->mean) &&
                  take_doubles(r, ALM_SHAPE_LEVELS, &out->shape) &&
                  take(r, rank_words(f), &out->rank) && take(r, 1, &receipts) &&
                  *receipts <= f->steps && take(r, 2 * (size_t)*receipts, &out->receipts);
@@ -338,7 +356,8 @@ static alm_err make_leaf(const alm_path_file *f, const leaf_record *leaf, alm_ar
     alm_paths_make(&method, &node, f->templates, 0, f->paths, values);
     memcpy(values + f->paths * f->steps, leaf->mean, f->steps * sizeof(double));
     if (f->adjusted) {
-        alm_leaf_adjustment adjustment = {leaf->variance, (uint32_t)f->levels, nodes};
+        alm_leaf_adjustment adjustment = {leaf->variance, (uint32_t)f->levels, nodes, f->rule,
+                                          leaf->loading,  f->factors,          f->nodes};
         alm_leaf_adjust(adjustment, values, f->lambda, f->width, values);
     }
     *out = (alm_node_paths){.values = values};

@@ -17,6 +17,10 @@
  *   aggregates  name, 1, then (paths + 1) x steps doubles
  *   index       per record: first 8 bytes of the name's SHA-256, offset; ascending
  *   end         offset of the index, number of records
+ * Version 2 is written where the leaves are adjusted by another rule than a shift by the
+ * aggregates' multipliers (decide/reconcile.h): behind `adjusted` stand the rule (0 shift, 1
+ * share, 2 scale) and the number of factors; lambda has a row more per factor; a leaf has a
+ * loading per factor behind its rows of lambda.
  * It is an object of the run's store, named `paths_object` by the run's manifest. */
 #ifndef ALM_PIPELINE_PATH_FILE_H
 #define ALM_PIPELINE_PATH_FILE_H

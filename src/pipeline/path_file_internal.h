@@ -6,8 +6,9 @@
 #include "pipeline/path_file.h"
 
 #define ALMI_PATH_MAGIC "almpaths"
-#define ALMI_PATH_VERSION 1
+#define ALMI_PATH_VERSION 2 /* 1 is read and, where it suffices, written */
 #define ALMI_PATH_HEAD_WORDS 11
+#define ALMI_PATH_HEAD_WORDS_2 13
 
 static inline uint64_t almi_path_key(alm_str name)
 {

@@ -251,7 +251,7 @@ static void damage_is_found_or_harmless(void **state)
         assert_int_equal(alm_path_file_open((alm_str){good.data, size}, &file, &f->error),
                          ALM_ERR_CORRUPT);
     }
-    copy[1] = 2;
+    copy[1] = 3;
     memcpy(copy, good.data, 8);
     alm_path_file *file = NULL;
     assert_int_equal(alm_path_file_open((alm_str){(const char *)copy, good.size}, &file,

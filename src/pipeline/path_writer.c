@@ -21,6 +21,7 @@ struct alm_path_writer {
     bool started;
     size_t templates;
     bool adjusted;
+    size_t factors;
     alm_buffer record; /* of the block that is being written */
     alm_buffer index;  /* index_entry */
 };
@@ -86,16 +87,19 @@ static alm_err start(alm_path_writer *w, const alm_forecast_block *block, alm_er
     w->started = true;
     w->templates = block->templates;
     w->adjusted = block->lambda && h->node_count;
-    const uint64_t head[ALMI_PATH_HEAD_WORDS] = {
-        alm_u64_at(ALMI_PATH_MAGIC), ALMI_PATH_VERSION, (uint64_t)w->method->horizon,
-        (uint64_t)w->method->paths,  w->templates,      w->method->seed,
-        w->method->counts,           h->level_count,    h->leaf_count,
-        h->node_count,               w->adjusted};
-    for (size_t i = 0; i < ALMI_PATH_HEAD_WORDS; i++) {
+    w->factors = w->adjusted ? block->factor_count : 0;
+    bool second = w->adjusted && (block->rule != ALM_LEAF_SHIFT || w->factors > 0);
+    const uint64_t head[ALMI_PATH_HEAD_WORDS_2] = {
+        alm_u64_at(ALMI_PATH_MAGIC), second ? 2 : 1,      (uint64_t)w->method->horizon,
+        (uint64_t)w->method->paths,  w->templates,        w->method->seed,
+        w->method->counts,           h->level_count,      h->leaf_count,
+        h->node_count,               w->adjusted,         block->rule,
+        w->factors};
+    for (size_t i = 0; i < (second ? ALMI_PATH_HEAD_WORDS_2 : ALMI_PATH_HEAD_WORDS); i++) {
         alm_buffer_u64(&w->record, head[i]);
     }
-    for (uint32_t n = 0; w->adjusted && n < h->node_count; n++) {
-        put_doubles(w, block->lambda + (size_t)n * width_of(w), width_of(w));
+    for (size_t n = 0; w->adjusted && n < h->node_count + w->factors; n++) {
+        put_doubles(w, block->lambda + n * width_of(w), width_of(w));
         ALM_TRY(flush(w, error));
     }
     return ALM_OK;
@@ -157,6 +161,9 @@ static void put_leaf(alm_path_writer *w, const alm_forecast *f)
     put_double(w, f->has_stock ? f->on_hand : NAN);
     for (uint32_t level = 0; level < h->level_count; level++) {
         alm_buffer_u64(&w->record, h->node_of_leaf[f->index * h->level_count + level]);
+    }
+    if (w->factors > 0) {
+        put_doubles(w, f->loading, w->factors);
     }
     put_doubles(w, f->base_marginal_mean, steps);
     put_doubles(w, f->shape, ALM_SHAPE_LEVELS);

@@ -75,7 +75,8 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     for (int i = 0; i < threads; i++) {
         run->workers[i] = (almi_worker){.block = alm_arena_create(1 << 20),
                                         .batch = alm_arena_create(1 << 20),
-                                        .scratch = alm_arena_create(1 << 18)};
+                                        .scratch = alm_arena_create(1 << 18),
+                                        .nodes = alm_arena_create(0)};
         ALM_TRY(prepare_explaining(run, &run->workers[i], error));
     }
     ALM_TRY(check_memory(run, error));
@@ -84,6 +85,7 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     run->nonzero_share = ALM_NEW_ARRAY(run->arena, float, run->leaf_count);
     ALM_TRY(allocate(run, run->node_count * run->steps, &run->bottom_up, error));
     ALM_TRY(allocate(run, run->node_count * run->width, &run->sums, error));
+    ALM_TRY(almi_rule_prepare(run, error));
     alm_spill_shape shape = {run->steps, run->templates};
     char *path = alm_arena_printf(run->arena, "%s/leaves", run->request->scratch);
     return alm_spill_open(run->env->fs, path, shape, &run->spill, error);
@@ -95,12 +97,7 @@ static alm_err solve_rounds(almi_pipeline *run, alm_error *error)
     double *node_variance = NULL;
     ALM_TRY(allocate(run, run->node_count, &node_variance, error));
     for (size_t n = 0; n < run->node_count; n++) {
-        double squares = 0;
-        for (size_t h = 0; h < run->steps; h++) {
-            squares += run->nodes[n].base.mean[h] * run->nodes[n].base.mean[h];
-        }
-        node_variance[n] =
-            squares / (double)run->steps * run->nodes[n].base.history.shape_variance;
+        node_variance[n] = almi_marginal_variance(&run->nodes[n].base, run->steps);
     }
     ALM_TRY(allocate(run, cells, &run->targets, error));
     ALM_TRY(allocate(run, cells, &run->lambda, error));
@@ -134,8 +131,6 @@ static alm_err node_block(almi_pipeline *run, const alm_forecast_sink *sink, alm
                            .scratch = run->workers[0].scratch};
         forecasts[n].index = n;
         almi_read_out(&in, &forecasts[n]);
-        bool own = run->method->weight[ALM_CLASS_aggregate] < 1;
-        forecasts[n].method = own ? "sum+stat" : "sum";
     }
     alm_forecast_block block = {.aggregates = true,
                                 .count = run->node_count,
@@ -152,8 +147,8 @@ static alm_err run_passes(almi_pipeline *run, const alm_forecast_sink *sink, alm
     ALM_TRY(prepare(run, error));
     ALM_TRY(almi_pass_base(run, error));
     ALM_TRY(almi_pass_nodes(run, error));
-    if (run->node_count && run->method->weight[ALM_CLASS_aggregate] < 1) {
-        ALM_TRY(solve_rounds(run, error));
+    if (run->node_count && run->method->weight[ALM_CLASS_aggregate] < 1) { /* not bottom-up */
+        ALM_TRY(run->rule ? almi_rule_solve(run, error) : solve_rounds(run, error));
     }
     ALM_TRY(almi_pass_paths(run, sink, error));
     return node_block(run, sink, error);
@@ -165,10 +160,13 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
     almi_pipeline run = {.env = env,
                          .request = request,
                          .method = &request->bundle->method,
+                         .rule = request->bundle->parts.reconcile.size > 0 ? &request->bundle->rule
+                                                                           : NULL,
                          .arena = alm_arena_create(0),
                          .block_arena = alm_arena_create(1 << 20)};
     alm_err code = run_passes(&run, sink, error);
     alm_reconciler_destroy(run.reconciler);
+    alm_reconciliation_destroy(run.weights);
     alm_spill_close(run.spill);
     for (int i = 0; run.workers && i < alm_pool_threads(env->pool); i++) {
         for (size_t b = 0; run.workers[i].forest && b < request->bundle->model_count; b++) {
@@ -177,6 +175,7 @@ alm_err alm_pipeline_run(const alm_env *env, const alm_pipeline_request *request
         alm_arena_destroy(run.workers[i].block);
         alm_arena_destroy(run.workers[i].batch);
         alm_arena_destroy(run.workers[i].scratch);
+        alm_arena_destroy(run.workers[i].nodes);
     }
     alm_arena_destroy(run.block_arena);
     alm_arena_destroy(run.arena);

@@ -12,6 +12,7 @@ typedef struct almi_worker {
     alm_arena *block;   /* results of the block at hand */
     alm_arena *batch;   /* rows of one task */
     alm_arena *scratch; /* temporaries of one series */
+    alm_arena *nodes;   /* of aggregates; lives as long as the run */
     alm_forest_scratch **forest; /* one per mean model; NULL when nothing is explained */
 } almi_worker;
 
@@ -50,6 +51,13 @@ typedef struct almi_pipeline {
     double *lambda;  /* node_count x width, or NULL when aggregates have no forecast of their own */
     double *round_scratch;
     alm_reconciler *reconciler;
+    const alm_reconcile_rule *rule; /* of the bundle; NULL: `reconciler`, or nothing to adjust */
+    alm_leaf_rule leaf_rule;
+    uint32_t from_level;         /* top-down */
+    double *leaf_share;          /* top-down: leaf_count, of the past */
+    alm_reconciliation *weights; /* ols, wls, mint */
+    double *factor;              /* (node_count + leaf_count) x factor_count */
+    size_t factor_count;         /* rows of lambda behind the aggregates */
 } almi_pipeline;
 
 /* Leaves of the block at hand, their paths and what was read out of them. */
@@ -77,10 +85,33 @@ ALM_NODISCARD alm_err almi_pass_paths(almi_pipeline *run, const alm_forecast_sin
 /* Sample paths of the aggregates' own forecasts -> run->targets. */
 void almi_node_targets(almi_pipeline *run);
 
+/* Of a node's marginals, a mean over the steps. */
+static inline double almi_marginal_variance(const alm_base *base, size_t steps)
+{
+    double squares = 0;
+    for (size_t h = 0; h < steps; h++) {
+        squares += base->mean[h] * base->mean[h];
+    }
+    return squares / (double)steps * base->history.shape_variance;
+}
+
 static inline alm_base_workspace almi_workspace(const almi_worker *worker, alm_arena *results)
 {
     return (alm_base_workspace){results, worker->batch, worker->scratch, worker->forest};
 }
+
+/* pass_reconcile.c, with run->rule: what has to be known before pass 1; after the base forecasts,
+ * all that pass 3 needs. */
+ALM_NODISCARD alm_err almi_rule_prepare(almi_pipeline *run, alm_error *error);
+ALM_NODISCARD alm_err almi_rule_solve(almi_pipeline *run, alm_error *error);
+/* Top-down by the past: what a leaf's share of its node is in proportion to. */
+double almi_past_share(const almi_pipeline *run, const alm_panel *panel, size_t series);
+/* With run->lambda. */
+alm_leaf_adjustment almi_leaf_adjustment(const almi_pipeline *run, size_t leaf);
+
+/* pass_paths.c: leaves [first, first + count) as read from the spill: those with a borrowed level
+ * are replaced. */
+void almi_replace_cold(const almi_pipeline *run, size_t first, size_t count, alm_leaf *leaves);
 
 /* readout.c: one node's published numbers from its reconciled values (width). */
 typedef struct almi_readout {
@@ -89,7 +120,7 @@ typedef struct almi_readout {
     const double *base_mean; /* steps */
     const double *values;    /* width */
     const uint8_t *rank;     /* templates x steps */
-    double variance;         /* of the adjustment */
+    alm_leaf_adjustment adjustment; /* of a leaf */
     double on_hand;          /* NaN: none */
     const double *receipts;
     alm_arena *arena;

@@ -199,6 +199,118 @@ static void means_and_paths_are_coherent(void **state)
     alm_panel_source_close(source);
 }
 
+#define KINDS                                                                                    \
+    "{\"aggregate\":\"ets\",\"erratic\":{\"fast\":\"auto\",\"slow\":\"ses\"},"                    \
+    "\"intermittent\":{\"fast\":\"theta_dynamic_optimised\",\"slow\":\"count\"},"                \
+    "\"lumpy\":{\"fast\":\"holt_winters_multiplicative\",\"slow\":\"tsb\"},"                     \
+    "\"smooth\":{\"fast\":\"level\",\"slow\":\"mean\"}}"
+
+/* Do the lines of every step that has any name a kind's parts, or none? */
+static void expect_parts(const kept_forecasts *k, const kept_forecast *of, bool by_kind)
+{
+    static const char *const LEVEL = "statistical level";
+    for (size_t h = 0; h < k->steps; h++) {
+        const alm_explanation *lines = &of->lines[h * ALM_EXPLANATIONS_MAX];
+        bool found = false;
+        for (size_t l = 0; l < of->f.explanation_count[h]; l++) {
+            found = found || strcmp(lines[l].feature, LEVEL) == 0;
+            assert_false(by_kind && strcmp(lines[l].feature, "statistical") == 0);
+        }
+        assert_true(found == (by_kind && of->f.base_mean[h] > 0));
+    }
+}
+
+/* By class and mover, beside a forest or alone; an odd series keeps its own reason. */
+static void expect_methods(const kept_forecasts *k, bool blended)
+{
+    size_t kinds = 0;
+    for (size_t i = 0; i < k->leaves; i++) {
+        const alm_forecast *f = &k->list[i].f;
+        bool level = strstr(f->method, "stat") != NULL;
+        assert_true(blended == (strncmp(f->method, "gbm+", 4) == 0) ||
+                    f->fallback != ALM_FALLBACK_NONE);
+        if (f->index == SYNTHETIC_NEW || f->index == SYNTHETIC_ZERO) {
+            assert_string_equal(f->method, "stat");
+            assert_int_equal(f->fallback, f->index == SYNTHETIC_NEW ? ALM_FALLBACK_COLD_START
+                                                                    : ALM_FALLBACK_NO_DEMAND);
+        }
+        kinds += !level;
+        expect_parts(k, &k->list[i], !level);
+    }
+    assert_true(kinds > k->leaves / 2);
+    assert_string_equal(k->list[k->leaves].f.method, "sum+ets");
+    expect_parts(k, &k->list[k->leaves], true);
+}
+
+static void kinds_forecast_like_any_model(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_panel_source *source = open_source(f, &snapshot);
+    const alm_hierarchy *h = alm_panel_source_hierarchy(source);
+    for (int blended = 0; blended < 2; blended++) {
+        alm_method method = synthetic_method(20);
+        method.weight[ALM_CLASS_aggregate] = .5;
+        for (int c = 0; !blended && c < ALM_CLASS_aggregate; c++) {
+            method.weight[c] = 0;
+        }
+        alm_bundle_parts parts = parts_of(f, &snapshot, &method);
+        parts.mean_model[0] = blended ? parts.mean_model[0] : (alm_str){0};
+        parts.kinds = ALM_STR(KINDS);
+        kept_forecasts k, other;
+        synthetic_threads(f, 1);
+        must_run(f, &snapshot, &parts, &(pipeline_case){0}, &k);
+        expect_sound(&k, 20);
+        expect_coherent(&k, h, read_mean, 0);
+        expect_methods(&k, blended);
+        synthetic_threads(f, 3);
+        must_run(f, &snapshot, &parts, &(pipeline_case){.block_series = 7}, &other);
+        const char *difference = kept_difference(&k, &other);
+        if (difference) {
+            fail_msg("%s", difference);
+        }
+    }
+    alm_panel_source_close(source);
+}
+
+/* A kind that refuses every series: level x profile answers for it, and says why. */
+static void a_kind_that_refuses_gives_way(void **state)
+{
+    fixture *f = *state;
+    synthetic_open(f, NULL);
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_method method = synthetic_method(5);
+    for (int c = 0; c < ALM_CLASS_aggregate; c++) {
+        method.weight[c] = 0;
+    }
+    alm_bundle_parts parts = parts_of(f, &snapshot, &method);
+    parts.mean_model[0] = (alm_str){0};
+    kept_forecasts plain, refused;
+    must_run(f, &snapshot, &parts, &(pipeline_case){0}, &plain);
+#define HOLT "\"holt_winters_multiplicative\""
+#define REFUSES "{\"fast\":" HOLT ",\"slow\":" HOLT "}"
+    parts.kinds = ALM_STR("{\"aggregate\":\"level\",\"erratic\":" REFUSES ",\"intermittent\":"
+                          REFUSES ",\"lumpy\":" REFUSES ",\"smooth\":" REFUSES "}");
+    must_run(f, &snapshot, &parts, &(pipeline_case){0}, &refused);
+    size_t refusals = 0;
+    for (size_t i = 0; i < plain.leaves; i++) {
+        const alm_forecast *x = &plain.list[i].f;
+        alm_forecast *y = &refused.list[i].f;
+        bool odd = x->fallback != ALM_FALLBACK_NO_FOREST;
+        /* Sundays are closed, so there are no seven indices; what a class has anyway is no
+         * fallback. */
+        bool is_new = x->class_of_series == ALM_CLASS_new;
+        assert_int_equal(y->fallback, odd      ? x->fallback
+                                      : is_new ? ALM_FALLBACK_NONE
+                                               : ALM_FALLBACK_TOO_SHORT);
+        refusals += y->fallback == ALM_FALLBACK_TOO_SHORT;
+        y->fallback = x->fallback; /* all else is the same */
+    }
+    assert_true(refusals > plain.leaves / 2);
+    assert_null(kept_difference(&plain, &refused));
+}
+
 /* Shapes from quantile forests that cross and fall below zero: what is published still adds up,
  * rises from level to level and explains its means. */
 static void shapes_from_forests_are_coherent(void **state)
@@ -640,6 +752,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(shapes_from_forests_are_coherent, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(means_and_paths_are_coherent, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(kinds_forecast_like_any_model, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_kind_that_refuses_gives_way, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(aggregates_move_towards_their_own, synthetic_setup,
                                         fixture_teardown),

@@ -42,12 +42,36 @@ static void read_stockout(const almi_readout *in, alm_forecast *out)
     out->days_to_stockout = risk.days;
 }
 
+#define FLAT_NEAR 1e-12 /* of the mean of a few hundred equal numbers */
+
 static size_t add_line(alm_explanation *lines, size_t count, const char *feature, double value)
 {
     if (value != 0) {
         lines[count++] = (alm_explanation){feature, value};
     }
     return count;
+}
+
+/* What a kind forecasts, in parts that add up to it whatever the kind: its mean over the horizon,
+ * what it has beside that at this step, and what the weekday profile makes of both. */
+static size_t add_statistical(const alm_explained_step *step, alm_explanation *lines, size_t count)
+{
+    const alm_base *base = step->base;
+    size_t h = step->step;
+    if (!base->kind || base->statistical[h] == 0) {
+        return add_line(lines, count, "statistical", base->statistical[h]);
+    }
+    double level = 0;
+    for (size_t k = 0; k < step->steps; k++) {
+        level += base->flat[k];
+    }
+    level /= (double)step->steps;
+    if (fabs(base->flat[h] - level) <= FLAT_NEAR * level) {
+        level = base->flat[h]; /* a flat forecast has no trend that is a rounding of its mean */
+    }
+    count = add_line(lines, count, "statistical level", level);
+    count = add_line(lines, count, "trend and season", base->flat[h] - level);
+    return add_line(lines, count, "weekday profile", base->statistical[h] - base->flat[h]);
 }
 
 /* Whatever the kept contributions leave over is "other". */
@@ -69,7 +93,7 @@ size_t alm_explain_step(const alm_explained_step *step, alm_explanation *lines)
     }
     count = add_line(lines, count, "other features",
                      fabs(rest) > 1e-9 * (1 + step->mean) ? rest : 0);
-    count = add_line(lines, count, "statistical", base->statistical[h]);
+    count = add_statistical(step, lines, count);
     count = add_line(lines, count, "calibration", step->base_mean - point);
     return add_line(lines, count, "reconciliation", step->mean - step->base_mean);
 }
@@ -81,8 +105,8 @@ static void read_explanation(const almi_readout *in, alm_forecast *out)
         ALM_NEW_ARRAY(in->arena, alm_explanation, steps * ALM_EXPLANATIONS_MAX);
     uint8_t *counts = ALM_NEW_ARRAY(in->arena, uint8_t, steps);
     for (size_t h = 0; h < steps; h++) {
-        alm_explained_step step = {in->base, in->run->request->bundle->plan, h, in->base_mean[h],
-                                   out->mean[h]};
+        alm_explained_step step = {in->base, in->run->request->bundle->plan, steps, h,
+                                   in->base_mean[h], out->mean[h]};
         counts[h] = (uint8_t)alm_explain_step(&step, lines + h * ALM_EXPLANATIONS_MAX);
     }
     out->explanation = lines;
@@ -101,12 +125,12 @@ void almi_read_out(const almi_readout *in, alm_forecast *out)
     out->values = in->values;
     out->rank = in->rank;
     out->receipts = in->receipts;
-    out->variance = in->variance;
+    out->variance = in->adjustment.variance;
+    out->loading = in->adjustment.loading;
     out->fallback = in->base->fallback;
     out->analogue = in->base->analogue;
     out->class_of_series = in->base->history.class_of_series;
-    double weight = in->base->weight;
-    out->method = weight >= 1 ? "gbm" : weight > 0 ? "gbm+stat" : "stat";
+    out->method = alm_base_method(in->base, run->method->weight[ALM_CLASS_aggregate], in->arena);
     read_quantiles(in, out);
     read_stockout(in, out);
     read_explanation(in, out);

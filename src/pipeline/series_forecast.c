@@ -2,12 +2,14 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
+#include "model/statistical/arima/arima.h"
 #include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/rolling.h"
 #include "num/metrics.h"
 #include "num/normal.h"
-#include "pipeline/several_seasons.h"
+#include "pipeline/explained_fit.h"
 
 #define BLOCK ((size_t)32)   /* series; results do not depend on it */
 #define BEHIND ((size_t)4)   /* values that an origin of the check has, besides a season */
@@ -48,61 +50,7 @@ alm_forecast_plan alm_forecast_plan_of(const alm_forecast_plan *plan, size_t cou
     return own;
 }
 
-/* ---- words ---- */
-
-const char *alm_forecast_reason_text(alm_forecast_reason reason)
-{
-#define REASON_TEXT(name, text, sentence) text,
-    static const char *const TEXT[] = {ALM_FORECAST_REASON_MAP(REASON_TEXT)};
-    return TEXT[reason];
-}
-
-const char *alm_forecast_reason_sentence(alm_forecast_reason reason)
-{
-#define REASON_SENTENCE(name, text, sentence) sentence,
-    static const char *const SENTENCE[] = {ALM_FORECAST_REASON_MAP(REASON_SENTENCE)};
-    return SENTENCE[reason];
-}
-
-const char *alm_forecast_spread_text(alm_forecast_spread spread)
-{
-    static const char *const TEXT[] = {"none", "paths", "normal"};
-    return TEXT[spread];
-}
-
-const char *alm_support_text(alm_support support)
-{
-    static const char *const TEXT[] = {"real", "non_negative", "count"};
-    return TEXT[support];
-}
-
 /* ---- scores ---- */
-
-static double mean_of(double sum, double count)
-{
-    double mean = count > 0 ? sum / count : (double)NAN;
-    return isfinite(mean) ? mean : (double)NAN;
-}
-
-double alm_forecast_mase(const alm_forecast_score *score)
-{
-    return mean_of(score->mase, (double)score->mase_windows);
-}
-
-double alm_forecast_wape(const alm_forecast_score *score)
-{
-    return mean_of(score->absolute, score->actual);
-}
-
-double alm_forecast_smape(const alm_forecast_score *score)
-{
-    return mean_of(score->smape, (double)score->windows);
-}
-
-double alm_forecast_coverage(const alm_forecast_score *score, size_t level)
-{
-    return mean_of((double)score->covered[level], (double)score->interval_pairs[level]);
-}
 
 static void add_score(alm_forecast_score *to, const alm_forecast_score *from)
 {
@@ -124,12 +72,15 @@ static void add_score(alm_forecast_score *to, const alm_forecast_score *from)
 /* Where an answer is written. */
 typedef struct answer {
     const alm_forecaster_kind *kind;
+    const alm_forecaster_kind *by; /* of the state: `kind`, or alm_of_rest around it */
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
-    alm_choice_facts choice; /* of alm_auto */
+    alm_choice_facts choice; /* of kinds that choose */
+    alm_effects effects;
     double *mean, *low, *high;
     double *deviation; /* NULL: not asked for; NaN: not by the forecaster asked for */
+    alm_effect *effect; /* one per regressor, where they are kept */
 } answer;
 
 static bool all_finite(const double *value, size_t count)
@@ -172,14 +123,43 @@ static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *pa
     return own;
 }
 
-static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
-                         const alm_past *past, alm_arena *scratch, void **state, answer *out)
+/* Counts take no regressors: what those leave is none. */
+static alm_err fit_kind(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
+                        const alm_explained *past, alm_arena *scratch, alm_fitted *out)
 {
-    alm_err code = alm_seasons_fit(kind, seasons_of(plan), past, scratch, state);
+    if (kind == &alm_learned) {
+        void *inner = NULL;
+        alm_err refusal = alm_selector_fit(plan->selector, &past->rest, scratch, &inner, NULL);
+        if (refusal == ALM_OK) {
+            alm_explained_around(kind, inner, past, scratch, out);
+        }
+        return refusal;
+    }
+    if (kind != &alm_count || past->effects.used > 0) {
+        return alm_explained_fit(kind, seasons_of(plan), past, scratch, out);
+    }
+    out->by = kind;
+    alm_err code = alm_counted_fit(&past->past, plan->least, plan->counted.common, scratch,
+                                   &out->state);
+    out->inner = out->state;
+    return code;
+}
+
+static void explain(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
+                    alm_explained *out)
+{
+    alm_explain(past, plan->regressors, plan->kind == &alm_arima, scratch, out);
+}
+
+static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
+                         const alm_explained *past, alm_arena *scratch, alm_fitted *state,
+                         answer *out)
+{
+    alm_err code = fit_kind(kind, plan, past, scratch, state);
     if (code != ALM_OK) {
         return code;
     }
-    kind->mean(*state, plan->steps, out->mean);
+    state->by->mean(state->state, plan->steps, out->mean);
     for (size_t h = 0; h < plan->steps; h++) {
         out->mean[h] = mean_within(out->support, out->mean[h]);
     }
@@ -193,23 +173,24 @@ static alm_forecast_reason reason_of(alm_err refusal)
                                          : ALM_FORECAST_NUMERIC;
 }
 
-/* The first that does not refuse. */
-static void *choose(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
-                    answer *out)
+/* The first that does not refuse. False: none. */
+static bool choose(const alm_forecast_plan *plan, const alm_explained *explained,
+                   alm_arena *scratch, alm_fitted *state, answer *out)
 {
+    const alm_past *past = &explained->past;
     const alm_forecaster_kind *const CANDIDATE[CANDIDATES_MAX] = {
         plan->kind, &alm_seasonal_naive, &alm_naive, &alm_mean_of_all};
     alm_err first = ALM_OK;
     for (size_t i = 0; i < CANDIDATES_MAX; i++) {
-        void *state = NULL;
         if (i > 0 && CANDIDATE[i] == &alm_seasonal_naive && past->count <= past->season) {
             continue; /* naive then, which may know how far off it is */
         }
-        alm_err code = answer_by(CANDIDATE[i], plan, past, scratch, &state, out);
+        alm_err code = answer_by(CANDIDATE[i], plan, explained, scratch, state, out);
         if (code == ALM_OK) {
             out->kind = CANDIDATE[i];
+            out->by = state->by;
             out->reason = i == 0 ? ALM_FORECAST_FITTED : reason_of(first);
-            return state;
+            return true;
         }
         first = i == 0 ? code : first;
     }
@@ -220,7 +201,7 @@ static void *choose(const alm_forecast_plan *plan, const alm_past *past, alm_are
     out->kind = NULL;
     out->reason = known ? ALM_FORECAST_NUMERIC : ALM_FORECAST_NO_VALUES;
     clear(out->mean, plan->steps);
-    return NULL;
+    return false;
 }
 
 static bool spread_by_paths(const alm_forecast_plan *plan, const void *state, uint64_t number,
@@ -232,7 +213,7 @@ static bool spread_by_paths(const alm_forecast_plan *plan, const void *state, ui
     double level[2 * ALM_FORECAST_LEVELS_MAX];
     double *path = ALM_NEW_ARRAY(scratch, double, plan->paths * plan->steps);
     double *quantile = ALM_NEW_ARRAY(scratch, double, plan->steps * count);
-    if (alm_forecaster_paths(out->kind, state, &paths, scratch, path, NULL) != ALM_OK) {
+    if (alm_forecaster_paths(out->by, state, &paths, scratch, path, NULL) != ALM_OK) {
         return false;
     }
     for (size_t k = 0; k < plan->level_count; k++) {
@@ -254,8 +235,8 @@ static void spread_by_deviation(const alm_forecast_plan *plan, const void *state
 {
     double *deviation = ALM_NEW_ARRAY(scratch, double, plan->steps);
     double *mean = ALM_NEW_ARRAY(scratch, double, plan->steps);
-    out->kind->mean(state, plan->steps, mean);
-    out->kind->deviation(state, plan->steps, deviation);
+    out->by->mean(state, plan->steps, mean);
+    out->by->deviation(state, plan->steps, deviation);
     for (size_t k = 0; k < plan->level_count; k++) {
         double z = alm_normal_quantile((1 + plan->level[k]) / 2);
         for (size_t h = 0; h < plan->steps; h++) {
@@ -285,21 +266,25 @@ static void add_spread(const alm_forecast_plan *plan, const void *state, uint64_
 static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
                         alm_arena *scratch, answer *out)
 {
+    alm_fitted state;
+    alm_explained *explained = ALM_NEW(scratch, alm_explained);
     out->support = alm_support_of(past);
-    alm_forecast_plan own = tried(plan, past, scratch);
-    void *state = choose(&own, past, scratch, out);
+    explain(plan, past, scratch, explained);
+    out->effects = explained->effects;
+    alm_forecast_plan own = tried(plan, &explained->rest, scratch);
+    bool answers = choose(&own, explained, scratch, &state, out);
     out->choice.count = 0;
-    if (state && out->kind == &alm_auto) {
-        alm_choice_describe(state, &out->choice);
+    if (answers && alm_choice_is_made_by(out->kind)) {
+        alm_choice_describe(state.inner, &out->choice);
     }
     if (out->deviation) {
         clear(out->deviation, plan->steps);
     }
-    if (state) {
+    if (answers) {
         if (out->deviation && out->reason == ALM_FORECAST_FITTED) {
-            out->kind->deviation(state, plan->steps, out->deviation);
+            out->by->deviation(state.state, plan->steps, out->deviation);
         }
-        add_spread(plan, state, number, scratch, out);
+        add_spread(plan, state.state, number, scratch, out);
         return;
     }
     out->spread = ALM_SPREAD_NONE;
@@ -377,8 +362,10 @@ static void check_origin(const alm_forecast_plan *plan, const alm_past *before, 
     alm_forecast_plan simple = *plan;
     simple.kind = plan->season > 1 ? &alm_seasonal_naive : &alm_naive;
     answer naive = answer_in(plan, scratch);
+    alm_fitted state;
+    alm_explained plain = {.past = *before, .rest = *before};
     naive.support = given.support;
-    (void)choose(&simple, before, scratch, &naive);
+    (void)choose(&simple, &plain, scratch, &state, &naive);
     add_window(actual, naive.mean, plan->steps, scale, &out->naive);
 }
 
@@ -406,15 +393,30 @@ static size_t origins_of(const alm_forecast_plan *plan, size_t count)
     return room < plan->origins ? room : plan->origins;
 }
 
+size_t alm_forecast_judged(const alm_forecast_plan *plan)
+{
+    return plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);
+}
+
+/* What earlier origins may know. */
+static alm_forecast_plan plan_before(const alm_forecast_plan *plan)
+{
+    alm_forecast_plan before = *plan;
+    before.counted.common = plan->counted.before;
+    before.selector = plan->selector_before;
+    return before;
+}
+
 /* `cases`: one for each origin, or NULL. */
 static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
                   alm_arena *scratch, alm_calibration_case *cases, alm_series_forecast *out)
 {
+    alm_forecast_plan earlier = plan_before(plan);
     size_t origins = origins_of(plan, past->count);
     for (size_t k = 0; k < origins; k++) {
         size_t behind = plan->steps + k * stride_of(plan);
         alm_past before = {past->y, past->count - behind, past->season};
-        check_origin(plan, &before, number, scratch, cases ? &cases[k] : NULL, out);
+        check_origin(&earlier, &before, number, scratch, cases ? &cases[k] : NULL, out);
     }
 }
 
@@ -425,9 +427,15 @@ static void forecast(const alm_forecast_plan *plan, const alm_past *past, uint64
 {
     alm_arena_reset(scratch);
     answer_past(plan, past, number, scratch, into);
+    alm_effects effects = into->effects; /* in scratch: what is kept has a place already */
+    effects.effect = into->effect;
+    effects.arima = NULL;
+    if (effects.count > 0) {
+        memcpy(effects.effect, into->effects.effect, effects.count * sizeof(alm_effect));
+    }
     *out = (alm_series_forecast){.kind = into->kind, .reason = into->reason,
                                  .spread = into->spread, .support = into->support,
-                                 .choice = into->choice,
+                                 .choice = into->choice, .effects = effects,
                                  .mean = into->mean, .low = into->low, .high = into->high};
 }
 
@@ -436,6 +444,7 @@ void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past
 {
     alm_forecast_plan own = alm_forecast_plan_of(plan, past->count);
     answer into = answer_in(plan, arena);
+    into.effect = ALM_NEW_ARRAY(arena, alm_effect, plan->regressors ? plan->regressors->count : 0);
     forecast(&own, past, number, scratch, &into, out);
     if (out->kind) {
         check(&own, past, number, scratch, NULL, out);
@@ -450,6 +459,7 @@ typedef struct work {
     const alm_forecast_plan *plan;
     alm_arena **scratch; /* one per thread */
     double *values;      /* mean, low, high and, to calibrate, deviation of each series */
+    alm_effect *effects; /* one per regressor, of each series */
     alm_series_forecast *out;
     alm_calibration_case *scored; /* NULL: nothing is calibrated */
     alm_calibration_case *judged; /* the check's */
@@ -464,12 +474,19 @@ static size_t values_of(const alm_forecast_plan *plan)
     return plan->steps * (1 + 2 * plan->level_count + plan->calibrated);
 }
 
+static size_t regressors_of(const work *w)
+{
+    return w->all->regressors ? w->all->regressors->count : 0;
+}
+
 static answer answer_at(const work *w, size_t series)
 {
     double *at = w->values + series * values_of(w->plan);
     size_t spread = w->plan->steps * w->plan->level_count;
     double *low = at + w->plan->steps;
+    size_t regressors = regressors_of(w);
     return (answer){.mean = at, .low = low, .high = low + spread,
+                    .effect = w->effects + series * regressors,
                     .deviation = w->plan->calibrated ? low + 2 * spread : NULL};
 }
 
@@ -487,11 +504,11 @@ static alm_rolling_plan rolling_of(const alm_forecast_plan *plan, size_t count)
 }
 
 static void score_origin(const alm_forecast_plan *plan, const alm_past *past, size_t known,
-                         const void *state, alm_calibration_case *out)
+                         const alm_fitted *state, alm_calibration_case *out)
 {
     alm_past before = {past->y, known, past->season};
-    plan->kind->mean(state, plan->steps, out->mean);
-    plan->kind->deviation(state, plan->steps, out->deviation);
+    state->by->mean(state->state, plan->steps, out->mean);
+    state->by->deviation(state->state, plan->steps, out->deviation);
     out->support = alm_support_of(&before);
     for (size_t h = 0; h < plan->steps; h++) {
         out->mean[h] = mean_within(out->support, out->mean[h]);
@@ -508,18 +525,36 @@ static void score_series(const alm_forecast_plan *plan, const alm_past *past, al
     size_t origins = alm_rolling_count(&rolling, past->count);
     size_t moved = origins > 0 ? alm_rolling_known(&rolling, past->count, 0) : 0;
     alm_past oldest = {past->y, moved, past->season};
-    void *state = NULL;
+    alm_fitted state;
+    alm_explained explained;
     alm_arena_reset(scratch);
-    if (origins == 0 || alm_seasons_fit(plan->kind, seasons_of(plan), &oldest, scratch, &state)) {
+    if (origins == 0) {
+        return;
+    }
+    alm_forecast_plan earlier = plan_before(plan);
+    explain(plan, &oldest, scratch, &explained);
+    if (fit_kind(plan->kind, &earlier, &explained, scratch, &state) != ALM_OK) {
         return;
     }
     for (size_t i = 0; i < origins; i++) {
         size_t known = alm_rolling_known(&rolling, past->count, i);
         for (; moved < known; moved++) {
-            plan->kind->update(state, past->y[moved]);
+            if (state.by == &alm_count && plan->least) {
+                alm_counted_update(state.state, past->y[moved], plan->least[moved]);
+            } else {
+                state.by->update(state.state, past->y[moved]);
+            }
         }
-        score_origin(plan, past, known, state, &cases[i]);
+        score_origin(plan, past, known, &state, &cases[i]);
     }
+}
+
+static alm_regressors regressors_at(const alm_long_series *all, size_t i)
+{
+    const alm_regressor_table *table = all->regressors;
+    return table ? (alm_regressors){table->count, table->names,
+                                    all->series[i].count + table->steps, all->series[i].x}
+                 : (alm_regressors){0};
 }
 
 static alm_err forecast_block(void *context, size_t task, int worker, alm_error *error)
@@ -531,6 +566,9 @@ static alm_err forecast_block(void *context, size_t task, int worker, alm_error 
         answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
         alm_forecast_plan own = alm_forecast_plan_of(w->plan, past.count);
+        own.least = w->all->series[i].least;
+        alm_regressors x = regressors_at(w->all, i);
+        own.regressors = x.count > 0 ? &x : NULL;
         forecast(&own, &past, i, w->scratch[worker], &into, &w->out[i]);
         if (w->out[i].kind) {
             check(&own, &past, i, w->scratch[worker],
@@ -718,7 +756,7 @@ static alm_err forecast_all(work *w, alm_arena *kept, alm_forecast_set *out, alm
     }
     ALM_TRY(alm_pool_run(w->env->pool, (w->all->count + BLOCK - 1) / BLOCK, forecast_block, w,
                          error));
-    alm_forecast_set set = {.series = w->out};
+    alm_forecast_set set = {.series = w->out, .common = plan->counted.common};
     add_up(plan, w->out, w->all->count, &set);
     if (w->scored) {
         ALM_TRY(calibrate(w, kept, &set, error));
@@ -733,13 +771,22 @@ alm_err alm_series_forecast_all(const alm_env *env, const alm_long_series *all,
 {
     void *values = NULL;
     void *series = NULL;
+    alm_effect *effects = NULL;
     ALM_TRY(check_size(all, plan, error));
     ALM_TRY(alm_arena_try_alloc(arena, all->count * values_of(plan) * sizeof(double), &values,
                                 error));
     ALM_TRY(alm_arena_try_alloc(arena, all->count * sizeof(alm_series_forecast), &series, error));
+    size_t regressors = all->regressors ? all->regressors->count : 0;
+    ALM_TRY(alm_arena_try_array(arena, all->count * regressors, sizeof(alm_effect), &effects,
+                                error));
     int threads = env->pool ? alm_pool_threads(env->pool) : 1;
     alm_arena *kept = alm_arena_create(SCRATCH_BYTES); /* for calibrating */
-    work w = {.env = env, .all = all, .plan = plan, .values = values, .out = series,
+    alm_forecast_plan own = *plan;
+    if (plan->kind == &alm_count) {
+        own.counted = alm_counted_of(all, alm_forecast_judged(plan), arena);
+    }
+    work w = {.env = env, .all = all, .plan = &own, .values = values, .out = series,
+              .effects = effects,
               .scratch = ALM_NEW_ARRAY(arena, alm_arena *, (size_t)threads)};
     for (int i = 0; i < threads; i++) {
         w.scratch[i] = alm_arena_create(SCRATCH_BYTES);

@@ -31,6 +31,17 @@
  * and of MASE in any case. Calibration uses the same seasons as the forecast, and so does the check
  * but for the trial; their origins have two cycles of the longest behind them.
  *
+ * SOLD OUT. What was sold in a period that was sold out is a lower bound for alm_count and not
+ * known to other forecasters, and nothing is judged by it. With many series alm_count has
+ * parameters in common (counted.h).
+ *
+ * REGRESSORS (explained.h). Where the series come with some, what they explain is taken out first,
+ * wherever the forecaster is fitted, by what is known there; it is fitted to the rest, and the plan
+ * of the periods to come is added; ARIMA is fitted with them at once. That the plan is there
+ * must have been asked first (alm_forecast_check_plans). Of an origin of the check the plan is what
+ * came; that of an observed column is older than the origin. The simple methods that answer
+ * instead have them too, the seasonal naive forecast of the check has not.
+ *
  * Series are cut into blocks of a fixed size, and scores are added up in their order: no result
  * depends on the number of threads. */
 #ifndef ALM_PIPELINE_SERIES_FORECAST_H
@@ -38,8 +49,11 @@
 
 #include "base/env.h"
 #include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/explained.h"
 #include "model/statistical/automatic/mstl.h"
+#include "model/statistical/automatic/selector.h"
 #include "model/statistical/sample_paths.h"
+#include "pipeline/counted.h"
 #include "pipeline/interval_calibration.h"
 #include "table/long_series.h"
 
@@ -62,12 +76,23 @@ typedef struct alm_forecast_plan {
     double level[ALM_FORECAST_LEVELS_MAX]; /* shares in (0, 1), rising: .8, .95 */
     size_t level_count;
     bool calibrated;      /* by alm_series_forecast_all; else: intervals of the forecaster */
+    alm_counted counted;  /* of alm_count; alm_series_forecast_all finds them */
+    /* Of alm_learned; NULL: even weights. The other one is for earlier origins: learned before what
+     * the check judges (alm_forecast_judged). */
+    const alm_selector *selector, *selector_before;
+    const double *least;  /* of the series at hand: bounds, else NaN; NULL: there are none */
+    /* Of the one series that is forecast, which alm_series_forecast_all sets itself; NULL: none. */
+    const alm_regressors *regressors;
 } alm_forecast_plan;
 
 /* The forecaster that is asked for when nobody asks for one. */
 const alm_forecaster_kind *alm_forecast_automatic(void);
 /* By its name; NULL: there is none. */
 const alm_forecaster_kind *alm_forecast_kind(alm_str name);
+
+/* Periods at the end of every series that the check judges: nothing that it uses may be learned
+ * from them. */
+size_t alm_forecast_judged(const alm_forecast_plan *plan);
 
 /* The plan of a series of so many periods: of several seasons those that it has, and what forecasts
  * it with them. */
@@ -121,7 +146,8 @@ typedef struct alm_series_forecast {
     alm_forecast_reason reason;
     alm_forecast_spread spread;
     alm_support support;
-    alm_choice_facts choice; /* of alm_auto: what it is made of; else empty */
+    alm_choice_facts choice; /* of kinds that choose: what it is made of; else empty */
+    alm_effects effects;     /* of the regressors; `arima` is NULL */
     const double *mean; /* of each step */
     const double *low;  /* steps x level_count */
     const double *high;
@@ -144,7 +170,14 @@ typedef struct alm_forecast_set {
     alm_forecast_score model;        /* the same with the forecaster's own intervals */
     bool level_calibrated[ALM_FORECAST_LEVELS_MAX]; /* enough scores, and asked for */
     size_t calibrated;               /* series with calibrated intervals */
+    const alm_count_common *common;  /* of alm_count; NULL: each series by itself */
 } alm_forecast_set;
+
+/* Is there a plan of all regressors for every step of every series that has a value, and a value in
+ * every period of the past whose value is known? ALM_ERR_INCOMPLETE names the series, the column
+ * and the time, and says what to do. `name`: of the file. */
+ALM_NODISCARD alm_err alm_forecast_check_plans(const alm_long_series *series, const char *name,
+                                               const alm_forecast_plan *plan, alm_error *error);
 
 /* All series, with the threads and the progress of `env`. `arena` keeps the results. ALM_ERR_LIMIT:
  * more values than ALM_FORECAST_VALUES_MAX, a series longer than ALM_PAST_COUNT_MAX. */

@@ -446,6 +446,41 @@ static void origins_have_the_seasons_of_the_forecast(void **state)
     alm_arena_destroy(arena);
 }
 
+/* What is learned for the check must end before its oldest origin, the windows included. */
+static void what_the_check_judges(void **state)
+{
+    (void)state;
+    alm_forecast_plan plan = {.kind = &alm_naive, .season = 1, .steps = 6, .origins = 4};
+    assert_int_equal(alm_forecast_judged(&plan), 6 + 3 * 3);
+    plan.origins = 0;
+    assert_int_equal(alm_forecast_judged(&plan), 6);
+    plan.steps = 1;
+    plan.origins = 3;
+    assert_int_equal(alm_forecast_judged(&plan), 1 + 2);
+}
+
+/* Learned weights: even ones without a selector, said in the reasons of the series. */
+static void learned_weights_without_a_selector_are_even(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_arena *scratch = alm_arena_create(0);
+    double y[40];
+    for (size_t t = 0; t < 40; t++) {
+        y[t] = 20 + (double)(t * t % 7);
+    }
+    alm_forecast_plan plan = {.kind = &alm_learned, .season = 1, .steps = 3};
+    alm_past past = {y, 40, 1};
+    alm_series_forecast made;
+    alm_series_forecast_one(&plan, &past, 0, arena, scratch, &made);
+    assert_int_equal(made.reason, ALM_FORECAST_FITTED);
+    assert_ptr_equal(made.kind, &alm_learned);
+    assert_true(made.choice.count >= 2);
+    assert_true(fabs(made.choice.member[0].weight - made.choice.member[1].weight) < 1e-15);
+    alm_arena_destroy(scratch);
+    alm_arena_destroy(arena);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -471,6 +506,8 @@ int main(void)
         cmocka_unit_test(several_seasons_are_all_used),
         cmocka_unit_test(origins_have_the_seasons_of_the_forecast),
         cmocka_unit_test(names),
+        cmocka_unit_test(what_the_check_judges),
+        cmocka_unit_test(learned_weights_without_a_selector_are_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

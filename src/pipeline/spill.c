@@ -42,7 +42,7 @@ void alm_spill_close(alm_spill *spill)
 }
 
 /* The arrays of a leaf in file order; `count` of them. */
-#define LEAF_ARRAYS 6
+#define LEAF_ARRAYS 7
 typedef struct leaf_array {
     void *data;
     size_t size;
@@ -58,6 +58,7 @@ static void arrays_of(const alm_leaf *leaf, alm_spill_shape shape, leaf_array ou
                           shape.steps * ALM_CONTRIBUTIONS_MAX * sizeof(alm_contribution)};
     out[4] = (leaf_array){leaf->rank, shape.templates * shape.steps};
     out[5] = (leaf_array){leaf->receipts, doubles};
+    out[6] = (leaf_array){leaf->base.flat, doubles};
 }
 
 alm_err alm_spill_write(alm_spill *spill, const alm_leaf *leaves, size_t count, alm_error *error)
@@ -104,6 +105,7 @@ static void place_arrays(alm_leaf *leaf, alm_spill_shape shape, alm_arena *arena
 {
     leaf->base.mean = ALM_NEW_ARRAY(arena, double, shape.steps);
     leaf->base.statistical = ALM_NEW_ARRAY(arena, double, shape.steps);
+    leaf->base.flat = ALM_NEW_ARRAY(arena, double, shape.steps);
     leaf->base.expected = ALM_NEW_ARRAY(arena, double, shape.steps);
     leaf->base.top = ALM_NEW_ARRAY(arena, alm_contribution, shape.steps * ALM_CONTRIBUTIONS_MAX);
     leaf->rank = ALM_NEW_ARRAY(arena, uint8_t, shape.templates * shape.steps + 1);

@@ -39,6 +39,7 @@ static void make_leaf(alm_rng *rng, alm_arena *arena, alm_leaf *leaf)
     leaf->base.weight = alm_rng_next_uniform(rng);
     leaf->base.mean = some_doubles(rng, arena);
     leaf->base.statistical = some_doubles(rng, arena);
+    leaf->base.flat = some_doubles(rng, arena);
     leaf->base.expected = some_doubles(rng, arena);
     leaf->base.top = ALM_NEW_ARRAY(arena, alm_contribution, STEPS * ALM_CONTRIBUTIONS_MAX);
     for (int k = 0; k < STEPS * ALM_CONTRIBUTIONS_MAX; k++) {
@@ -86,6 +87,7 @@ static void expect_same(const alm_leaf *a, const alm_leaf *b)
     assert_true(a->base.weight == b->base.weight && a->on_hand == b->on_hand);
     assert_memory_equal(a->base.mean, b->base.mean, STEPS * sizeof(double));
     assert_memory_equal(a->base.statistical, b->base.statistical, STEPS * sizeof(double));
+    assert_memory_equal(a->base.flat, b->base.flat, STEPS * sizeof(double));
     assert_memory_equal(a->base.expected, b->base.expected, STEPS * sizeof(double));
     assert_memory_equal(a->receipts, b->receipts, STEPS * sizeof(double));
     assert_memory_equal(a->rank, b->rank, TEMPLATES * STEPS);

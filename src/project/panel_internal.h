@@ -40,6 +40,7 @@ struct alm_panel_source {
     alm_sql *lookup;           /* questions about one block */
     alm_date start, end, membership_date;
     size_t periods, future, block_series;
+    size_t planned; /* of the future */
     int32_t delay;
     const alm_source *own;     /* source of the target */
     const char *own_path;
@@ -89,5 +90,9 @@ ALM_NODISCARD alm_err almi_panel_keyed_column(alm_panel_source *source, const al
                                               alm_error *error);
 ALM_NODISCARD alm_err almi_panel_stockouts(alm_panel_source *source, const alm_panel *block,
                                            double *target, uint8_t *state, alm_error *error);
+
+/* panel_plans.c: of a block with its columns. */
+ALM_NODISCARD alm_err almi_panel_check_plans(const alm_panel_source *source,
+                                             const alm_panel *panel, alm_error *error);
 
 #endif

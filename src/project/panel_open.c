@@ -622,6 +622,7 @@ static void create_schema(alm_panel_source *source)
         .static_count = source->static_count,
         .delay = source->delay,
         .column_delays = delays,
+        .sold_out = alm_project_sold_out(source->project),
     };
 }
 
@@ -681,9 +682,11 @@ static alm_err check_options(alm_panel_source *source, const alm_panel_options *
                         "[%s, %s) and have a day", a, b);
     }
     alm_assert(options->future >= 0 && options->block_series > 0);
+    alm_assert(options->planned >= 0 && options->planned <= options->future);
     alm_assert(source->project->series.key_count <= 16);
     source->periods = (size_t)(source->end - source->start);
     source->future = (size_t)options->future;
+    source->planned = (size_t)options->planned;
     source->block_series = options->block_series;
     return ALM_OK;
 }

@@ -408,6 +408,7 @@ alm_err alm_panel_source_next(alm_panel_source *source, alm_arena *arena, alm_pa
     }
     panel.state = arrays.state;
     ALM_TRY(fill_columns(source, &arrays, arena, &panel, error));
+    ALM_TRY(almi_panel_check_plans(source, &panel, error));
     source->next_series += count;
     *out = panel;
     return ALM_OK;

@@ -32,6 +32,10 @@ typedef struct alm_panel_options {
     alm_date start;  /* period 0; ALM_DATE_NONE: the snapshot's start */
     alm_date end;    /* first day not known; ALM_DATE_NONE: the snapshot's end */
     int32_t future;  /* periods of known-in-advance columns behind the end */
+    /* Of these, so many must have a value of every such column that is not optional, for every
+     * series and day that is not closed: else the block that lacks one is ALM_ERR_INCOMPLETE, with
+     * column, series and day. 0: nothing is asked. */
+    int32_t planned;
     alm_date membership_date; /* ALM_DATE_NONE: `end` */
     size_t block_series;      /* series per block, the last one may have fewer */
     const alm_categories *categories; /* codes to use; a text that is not in them is NaN */

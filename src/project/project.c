@@ -59,6 +59,14 @@ const alm_source *alm_project_source(const alm_project *project, alm_str name)
     return NULL;
 }
 
+alm_sold_out_rule alm_project_sold_out(const alm_project *project)
+{
+    const alm_series_spec *s = &project->series;
+    return s->available_source.size == 0 || s->censored == ALM_CENSORED_MASK
+               ? ALM_SOLD_OUT_MASKED
+               : ALM_SOLD_OUT_IMPUTED;
+}
+
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name)
 {
     for (size_t i = 0; i < project->model_count; i++) {
@@ -133,11 +141,16 @@ const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str 
     return NULL;
 }
 
-/* In the order of the project's features, whatever the model's list says. */
+/* In the order of the project's features, whatever the model's list says. A statistical model reads
+ * none; a plan has one, so its is the step. */
 static size_t features_of(const alm_project *project, const alm_model_spec *model,
                           alm_feature_spec *out)
 {
     size_t count = 0;
+    if (model->method == ALM_MODEL_STATISTICAL) {
+        out[0] = (alm_feature_spec){.name = "step", .op = ALM_FEATURE_step};
+        return 1;
+    }
     for (size_t f = 0; f < project->feature_count; f++) {
         bool used = model->features_count == 0;
         for (size_t k = 0; k < model->features_count; k++) {
@@ -155,7 +168,7 @@ alm_err alm_project_plan(const alm_project *project, const alm_model_spec *model
                          alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
-    alm_feature_spec *specs = ALM_NEW_ARRAY(arena, alm_feature_spec, project->feature_count);
+    alm_feature_spec *specs = ALM_NEW_ARRAY(arena, alm_feature_spec, project->feature_count + 1);
     size_t count = features_of(project, model, specs);
     alm_err code =
         model->recursive

@@ -52,6 +52,7 @@ typedef struct alm_series_column {
     alm_str column;
     bool is_indicator; /* text column: 1 where not null and not empty, else 0 */
     bool observed;     /* declared: of a plan, only the days that are over count */
+    bool is_optional;  /* declared: a day to come may have no value */
     bool own;          /* of the series' own source */
     bool known;        /* in advance */
     int32_t delay;     /* publication delay; 0 when known in advance */
@@ -66,6 +67,8 @@ typedef struct alm_attribute { /* a static attribute of a series, from a static 
     alm_str valid_to;
 } alm_attribute;
 
+typedef enum alm_censored_rule { ALM_CENSORED_IMPUTE, ALM_CENSORED_MASK } alm_censored_rule;
+
 typedef struct alm_series_spec {
     alm_str source;
     const alm_str *keys;
@@ -77,6 +80,7 @@ typedef struct alm_series_spec {
     alm_str closed_source, closed_column; /* closed where the column is 0; empty: never closed */
     /* Out of stock where the column is 0 (source with the series' keys); empty: not known. */
     alm_str available_source, available_column;
+    alm_censored_rule censored; /* what such a day counts as */
     const alm_series_column *columns;     /* besides the target */
     size_t column_count;
     const alm_attribute *attributes;
@@ -98,14 +102,45 @@ typedef struct alm_stock_spec { /* empty source: no stock, no stock-out risk */
     alm_str receipts;
 } alm_stock_spec;
 
+/* X(name, text in the project file and in the inputs of a training) */
+#define ALM_OBJECTIVE_MAP(X) \
+    X(L2, "l2") X(POISSON, "poisson") X(TWEEDIE, "tweedie") X(QUANTILE, "quantile")
+
 typedef enum alm_objective {
-    ALM_OBJECTIVE_L2,
-    ALM_OBJECTIVE_POISSON,
-    ALM_OBJECTIVE_TWEEDIE,
-    ALM_OBJECTIVE_QUANTILE
+#define ALM_OBJECTIVE_ENUM(name, text) ALM_OBJECTIVE_##name,
+    ALM_OBJECTIVE_MAP(ALM_OBJECTIVE_ENUM)
+#undef ALM_OBJECTIVE_ENUM
 } alm_objective;
 
 typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;
+
+/* X(NAME, text): what makes the forecasts of a model add up. The first is the default; the others
+ * have the names of decide/reconcile_method.h. */
+#define ALM_RECONCILING_MAP(X)                                              \
+    X(AUTOMATIC, "automatic")                                               \
+    X(BOTTOM_UP, "bottom_up")                                               \
+    X(TOP_DOWN_AVERAGE_PROPORTIONS, "top_down_average_proportions")         \
+    X(TOP_DOWN_PROPORTIONS_OF_AVERAGES, "top_down_proportions_of_averages") \
+    X(TOP_DOWN_FORECAST_PROPORTIONS, "top_down_forecast_proportions")       \
+    X(OLS, "ols")                                                           \
+    X(WLS_STRUCTURAL, "wls_structural")                                     \
+    X(WLS_VARIANCE, "wls_variance")                                         \
+    X(MINT_SHRINK, "mint_shrink")
+
+typedef enum alm_reconciling {
+#define ALM_RECONCILING_ENUM(name, text) ALM_RECONCILING_##name,
+    ALM_RECONCILING_MAP(ALM_RECONCILING_ENUM)
+#undef ALM_RECONCILING_ENUM
+        ALM_RECONCILING_COUNT
+} alm_reconciling;
+
+const char *alm_reconciling_name(alm_reconciling reconciling);
+/* Top-down: it splits the forecasts of a level. */
+static inline bool alm_reconciling_splits(alm_reconciling r)
+{
+    return r >= ALM_RECONCILING_TOP_DOWN_AVERAGE_PROPORTIONS &&
+           r <= ALM_RECONCILING_TOP_DOWN_FORECAST_PROPORTIONS;
+}
 
 typedef struct alm_gbm_spec {
     alm_objective objective; /* of the mean model */
@@ -123,6 +158,21 @@ typedef struct alm_gbm_spec {
     int32_t steps_per_origin; /* steps drawn per series and training origin, counter-based */
     int32_t history_min;      /* days of history before the first training origin */
 } alm_gbm_spec;
+
+typedef enum alm_model_method { ALM_MODEL_GBM, ALM_MODEL_STATISTICAL } alm_model_method;
+
+/* Names of statistical forecasters (model/statistical/forecaster_kinds.h), or `level`. */
+typedef struct alm_kind_names {
+    const alm_str *name;
+    size_t count; /* 0: the usual ones of the class */
+} alm_kind_names;
+
+#define ALM_KIND_CANDIDATES_MAX 8
+
+/* What the statistical part of a model chooses between, by class of series. */
+typedef struct alm_kinds_spec {
+    alm_kind_names smooth, erratic, intermittent, lumpy, aggregate;
+} alm_kinds_spec;
 
 typedef struct alm_backtest_spec {
     int32_t origins;           /* scored, at least 3 */
@@ -142,9 +192,14 @@ typedef struct alm_model_spec {
     size_t quantile_count;
     const alm_str *features; /* names; none: all of the project's */
     size_t features_count;
-    const alm_str *candidates; /* seasonal_naive, ses, weekday_mean, tsb, gbm, blend, ... */
+    alm_model_method method; /* STATISTICAL: no forest, and no feature but the step */
+    const alm_str *candidates; /* statistical, gbm, blend */
     size_t candidate_count;
+    bool has_kinds; /* else the statistical part is level x profile */
+    alm_kinds_spec kinds;
     alm_marginals marginals; /* QUANTILE: a forest per level of `quantiles` gives the shape */
+    alm_reconciling reconcile;
+    alm_str reconcile_from; /* top-down: the level that is split; empty: the first */
     alm_gbm_spec gbm;
     alm_backtest_spec backtest;
     int32_t season;  /* 7 */
@@ -205,6 +260,8 @@ ALM_NODISCARD alm_err alm_project_plan(const alm_project *project, const alm_mod
                                        alm_error *error);
 /* The feature of that name, or NULL. */
 const alm_feature_spec *alm_project_feature(const alm_project *project, alm_str name);
+/* What a sold-out day counts as; MASKED without `available`. */
+alm_sold_out_rule alm_project_sold_out(const alm_project *project);
 const alm_source *alm_project_source(const alm_project *project, alm_str name);   /* or NULL */
 const alm_model_spec *alm_project_model(const alm_project *project, alm_str name); /* or NULL */
 const alm_schedule_spec *alm_project_schedule(const alm_project *project, alm_str name);

@@ -1,4 +1,5 @@
 /* project_check.c: names that point nowhere, and rules between sections. */
+#include "model/statistical/forecaster_kinds.h"
 #include "project/project_checker.h"
 
 #include <string.h>
@@ -195,6 +196,11 @@ static alm_err check_series_column(const checker *c, const alm_series_column *co
         return alm_yaml_fail(find(c, "series", "columns", name, NULL), c->error, ALM_ERR_CONFIG,
                              "%s is the target: it is a column of its own already", name);
     }
+    if (column->is_optional && !column->known) {
+        return alm_yaml_fail(find(c, "series", "columns", name, "optional"), c->error,
+                             ALM_ERR_CONFIG, "optional is for columns that are known in advance: "
+                             "of %s no day to come is read", name);
+    }
     const alm_source_column *found = NULL;
     const alm_yaml *at = find(c, "series", "columns", name, "column");
     if (column->is_indicator) {
@@ -327,6 +333,10 @@ static alm_err check_stock(const checker *c)
                                   s->available_source, &source));
         ALM_TRY(need_number(c, find(c, "series", "available", "column", NULL), source,
                             s->available_column));
+    } else if (s->censored == ALM_CENSORED_MASK) {
+        return alm_yaml_fail(find(c, "series", "censored", NULL, NULL), c->error, ALM_ERR_CONFIG,
+                             "'censored' says what days out of stock count as, and nothing says "
+                             "which they are: add `available`, or leave it out");
     }
     if (stock->source.size) {
         ALM_TRY(check_series_like(c, find(c, "stock", "source", NULL, NULL), stock->source,
@@ -423,6 +433,85 @@ static alm_err check_features(const checker *c)
     return ALM_OK;
 }
 
+static bool is_kind(alm_str name, const char *const *names, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        if (alm_str_is(name, names[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static alm_err check_kind_names(const checker *c, const alm_yaml *list, const alm_kind_names *kinds)
+{
+    const char *names[ALM_FORECASTER_KINDS_MAX + 1] = {"level"};
+    size_t count = 0;
+    const alm_forecaster_kind *const *all = alm_forecaster_kinds(&count);
+    for (size_t k = 0; k < count; k++) {
+        names[k + 1] = all[k]->name;
+    }
+    if (kinds->count > ALM_KIND_CANDIDATES_MAX) {
+        return alm_yaml_fail(list, c->error, ALM_ERR_CONFIG, "a class chooses between at most %d "
+                             "forecasters, not %zu", ALM_KIND_CANDIDATES_MAX, kinds->count);
+    }
+    for (size_t i = 0; i < kinds->count; i++) {
+        if (!is_kind(kinds->name[i], names, count + 1)) {
+            return fail_dangling(c, item(list, i), "docs/statistical-models.md lists no forecaster",
+                                 kinds->name[i], names, count + 1);
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err check_kinds(const checker *c, const alm_model_spec *model)
+{
+    const alm_kinds_spec *k = &model->kinds;
+    const struct {
+        const char *key;
+        const alm_kind_names *kinds;
+    } classes[] = {{"smooth", &k->smooth},
+                   {"erratic", &k->erratic},
+                   {"intermittent", &k->intermittent},
+                   {"lumpy", &k->lumpy},
+                   {"aggregate", &k->aggregate}};
+    const alm_yaml *section = find(c, "models", model->name.data, "kinds", NULL);
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        const alm_yaml *list = alm_yaml_member(section, classes[i].key);
+        ALM_TRY(check_kind_names(c, list, classes[i].kinds));
+    }
+    return ALM_OK;
+}
+
+static alm_err check_reconcile(const checker *c, const alm_model_spec *model)
+{
+    const alm_project *p = c->project;
+    const char *name = model->name.data;
+    const alm_yaml *from = find(c, "models", name, "reconcile_from", NULL);
+    const char *levels[60];
+    size_t count = 0;
+    bool found = model->reconcile_from.size == 0;
+    for (size_t i = 0; i < p->level_count; i++) {
+        found = found || alm_str_equal(p->levels[i].name, model->reconcile_from);
+        if (count < 60) {
+            levels[count++] = p->levels[i].name.data;
+        }
+    }
+    if (model->reconcile != ALM_RECONCILING_AUTOMATIC && p->level_count == 0) {
+        return alm_yaml_fail(find(c, "models", name, "reconcile", NULL), c->error, ALM_ERR_CONFIG,
+                             "there is nothing to reconcile: the file has no `hierarchy`; add one, "
+                             "or leave the key out");
+    }
+    if (model->reconcile_from.size && !alm_reconciling_splits(model->reconcile)) {
+        return alm_yaml_fail(from, c->error, ALM_ERR_CONFIG,
+                             "reconcile_from is for top_down_* only; reconcile is %s",
+                             alm_reconciling_name(model->reconcile));
+    }
+    return found ? ALM_OK
+                 : fail_dangling(c, from, "there is no level", model->reconcile_from, levels,
+                                 count);
+}
+
 static alm_err check_models(const checker *c)
 {
     const alm_project *p = c->project;
@@ -433,6 +522,7 @@ static alm_err check_models(const checker *c)
     }
     for (size_t i = 0; i < p->model_count; i++) {
         const alm_model_spec *model = &p->models[i];
+        ALM_TRY(check_reconcile(c, model));
         const alm_yaml *list = find(c, "models", model->name.data, "features", NULL);
         for (size_t k = 0; k < model->features_count; k++) {
             if (!alm_project_feature(p, model->features[k])) {
@@ -440,6 +530,7 @@ static alm_err check_models(const checker *c)
                                      names, count);
             }
         }
+        ALM_TRY(check_kinds(c, model));
     }
     return ALM_OK;
 }

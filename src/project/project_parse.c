@@ -242,6 +242,40 @@ static alm_err read_inner(const alm_yaml *map, const char *key, const almi_secti
     return almi_section_read(section, node ? node : &empty, arena, out, error);
 }
 
+/* What a model without forests cannot have is refused, never passed over. */
+static alm_err check_statistical(const alm_yaml *node, alm_model_spec *model, alm_error *error)
+{
+    static const char *const USELESS[] = {"gbm",       "blocks",   "features",
+                                          "marginals", "recursive", "candidates"};
+    static const alm_str STATISTICAL = {"statistical", 11};
+    for (size_t i = 0; i < sizeof USELESS / sizeof USELESS[0]; i++) {
+        const alm_yaml *found = alm_yaml_member(node, USELESS[i]);
+        if (found) {
+            return alm_yaml_fail(found, error, ALM_ERR_CONFIG, "`%s` is for forests, and a model "
+                                 "with method: statistical has none: leave it out, or say method: "
+                                 "gbm", USELESS[i]);
+        }
+    }
+    model->candidates = &STATISTICAL;
+    model->candidate_count = 1;
+    return ALM_OK;
+}
+
+static alm_err read_kinds(const alm_yaml *node, alm_arena *arena, alm_model_spec *model,
+                          alm_error *error)
+{
+    const alm_yaml *kinds = alm_yaml_member(node, "kinds");
+    model->has_kinds = kinds || model->method == ALM_MODEL_STATISTICAL;
+    for (size_t i = 0; kinds && i < kinds->count; i++) {
+        if (almi_yaml_is_empty(&kinds->child[i])) {
+            return alm_yaml_fail(&kinds->child[i], error, ALM_ERR_CONFIG, "kinds." ALM_STR_FMT
+                                 " is empty: name a forecaster, or leave it out for the usual "
+                                 "ones", ALM_STR_ARG(kinds->child[i].key));
+        }
+    }
+    return read_inner(node, "kinds", &almi_kinds_section, arena, &model->kinds, error);
+}
+
 static alm_err read_model(const alm_yaml *node, alm_arena *arena, void *out, alm_error *error)
 {
     alm_model_spec *model = out;
@@ -249,6 +283,12 @@ static alm_err read_model(const alm_yaml *node, alm_arena *arena, void *out, alm
     ALM_TRY(almi_yaml_safe_key(node, &model->name, error));
     ALM_TRY(read_blocks(alm_yaml_member(node, "blocks"), arena, model, error));
     ALM_TRY(read_quantiles(alm_yaml_member(node, "quantiles"), model, error));
+    if (model->method == ALM_MODEL_STATISTICAL) {
+        ALM_TRY(check_statistical(node, model, error));
+    } else if (!alm_yaml_member(node, "candidates")) {
+        return alm_yaml_fail(node, error, ALM_ERR_CONFIG, "models.NAME needs the key candidates");
+    }
+    ALM_TRY(read_kinds(node, arena, model, error));
     ALM_TRY(read_inner(node, "gbm", &almi_gbm_section, arena, &model->gbm, error));
     return read_inner(node, "backtest", &almi_backtest_section, arena, &model->backtest, error);
 }

@@ -12,9 +12,20 @@
 static const char *const TYPE_NAMES[] = {"bool", "i64", "f64", "date", "instant", "text", NULL};
 static const char *const DUPLICATES[] = {"refuse", "sum", NULL};
 static const char *const MISSING[] = {"zero", "unknown", NULL};
+static const char *const CENSORED[] = {"impute", "mask", NULL};
 static const char *const FREQUENCIES[] = {"day", NULL};
-static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile", NULL};
+static const char *const OBJECTIVES[] = {
+#define OBJECTIVE_TEXT(name, text) text,
+    ALM_OBJECTIVE_MAP(OBJECTIVE_TEXT)
+#undef OBJECTIVE_TEXT
+    NULL};
+static const char *const METHODS[] = {"gbm", "statistical", NULL};
 static const char *const MARGINALS[] = {"history", "quantile", NULL};
+static const char *const RECONCILING[] = {
+#define RECONCILING_NAME(name, text) text,
+    ALM_RECONCILING_MAP(RECONCILING_NAME)
+#undef RECONCILING_NAME
+    NULL};
 static const char *const OPERATORS[] = {
 #define OPERATOR_NAME(name, revision, class) #name,
     ALM_FEATURE_OP_MAP(OPERATOR_NAME)
@@ -104,6 +115,10 @@ static const almi_key SERIES[] = {
      .required = true, .doc = "what a day without a row means: nothing sold, or not known"},
     {.key = "closed", OTHER, .doc = "where the calendar says that nothing can be sold"},
     {.key = "available", OTHER, .doc = "where a source says that nothing was in stock"},
+    {.key = "censored", .kind = ALMI_CHOICE, AT(alm_series_spec, censored), .choices = CENSORED,
+     .fallback = "impute",
+     .doc = "what features, levels and labels take a day out of stock by `available` for: the mean "
+            "of demand of at least what was sold, or not known"},
     {.key = "columns", OTHER, .doc = "map of further columns: see `series.columns.NAME`"},
     {.key = "attributes", OTHER, .doc = "map of static attributes: see `series.attributes.NAME`"},
     {.key = "groups", LIST_AT(alm_series_spec, group_columns, group_count),
@@ -140,6 +155,8 @@ static const almi_key SERIES_COLUMN[] = {
     {.key = "observed", .kind = ALMI_BOOL, AT(alm_series_column, observed), .fallback = "false",
      .doc = "of a source known in advance, read as one that is not: a row counts once its day is "
             "over and `publication_delay` has passed"},
+    {.key = "optional", .kind = ALMI_BOOL, AT(alm_series_column, is_optional), .fallback = "false",
+     .doc = "of a source known in advance: a day to come may have no value; else a run refuses it"},
 };
 const almi_section almi_series_column_section = {
     "series.columns.NAME", "A column for features beside the target, by day. The source's keys "
@@ -214,12 +231,27 @@ static const almi_key MODEL[] = {
     {.key = "quantiles", OTHER, .required = true, .doc = "rising list between 0 and 1, at most 15"},
     {.key = "features", LIST_AT(alm_model_spec, features, features_count),
      .doc = "names of the features that the model uses; default: all"},
-    {.key = "candidates", LIST_AT(alm_model_spec, candidates, candidate_count), .required = true,
-     .doc = "what each class of series chooses between: `statistical`, `gbm`, `blend`"},
+    {.key = "method", .kind = ALMI_CHOICE, AT(alm_model_spec, method), .choices = METHODS,
+     .fallback = "gbm",
+     .doc = "`gbm`: forests over features, blended with a statistical part; `statistical`: that "
+            "part alone, without features (docs/statistical-models.md)"},
+    {.key = "candidates", LIST_AT(alm_model_spec, candidates, candidate_count),
+     .doc = "what each class of series chooses between: `statistical`, `gbm`, `blend`; required "
+            "with `method: gbm`"},
+    {.key = "kinds", OTHER,
+     .doc = "statistical forecasters that each class of series chooses between: see "
+            "`models.NAME.kinds`; default: with `method: statistical` the usual ones, else `level` "
+            "alone"},
     {.key = "marginals", .kind = ALMI_CHOICE, AT(alm_model_spec, marginals),
      .choices = MARGINALS, .fallback = "history",
      .doc = "where the spread around the mean comes from: each series' own history, or a quantile "
             "forest per level"},
+    {.key = "reconcile", .kind = ALMI_CHOICE, AT(alm_model_spec, reconcile),
+     .choices = RECONCILING, .fallback = "automatic",
+     .doc = "what makes the forecasts of all levels add up: see docs/reconciliation.md"},
+    {.key = "reconcile_from", .kind = ALMI_NAME, AT(alm_model_spec, reconcile_from),
+     .doc = "`top_down_*`: the level whose forecasts are split; default: the first of "
+            "`hierarchy`. From a level below it this is middle-out"},
     {.key = "gbm", OTHER, .doc = "see `models.NAME.gbm`"},
     {.key = "backtest", OTHER, .doc = "see `models.NAME.backtest`"},
     {.key = "season", .kind = ALMI_I32, AT(alm_model_spec, season), .min = 1, .max = 400,
@@ -234,6 +266,23 @@ static const almi_key MODEL[] = {
 };
 const almi_section almi_model_section = {"models.NAME", "A family of releases NAME-1, NAME-2, ...",
                                          MODEL, COUNT(MODEL)};
+
+#define KINDS_OF(class_name)                                                      \
+    {.key = #class_name, LIST_AT(alm_kinds_spec, class_name.name, class_name.count), \
+     .doc = "of that class; default: the usual ones"}
+static const almi_key KINDS[] = {
+    KINDS_OF(smooth),
+    KINDS_OF(erratic),
+    KINDS_OF(intermittent),
+    KINDS_OF(lumpy),
+    {.key = "aggregate", LIST_AT(alm_kinds_spec, aggregate.name, aggregate.count),
+     .doc = "of the levels of the hierarchy; default: the usual ones of smooth series"},
+};
+const almi_section almi_kinds_section = {
+    "models.NAME.kinds", "What the statistical part chooses between, by class of demand, and "
+    "within a class for fast and slow movers apart: names of forecasters, at most 8, or `level`, "
+    "the decayed level times the weekday profile. Which names there are, and which are usual, says "
+    "docs/statistical-models.md.", KINDS, COUNT(KINDS)};
 
 static const almi_key GBM[] = {
     {.key = "objective", .kind = ALMI_CHOICE, AT(alm_gbm_spec, objective), .choices = OBJECTIVES,
@@ -309,13 +358,19 @@ static const almi_key SCHEDULE[] = {
 const almi_section almi_schedule_section = {"schedules.NAME", "A batch run.", SCHEDULE,
                                             COUNT(SCHEDULE)};
 
+const char *alm_reconciling_name(alm_reconciling reconciling)
+{
+    alm_assert(reconciling < ALM_RECONCILING_COUNT);
+    return RECONCILING[reconciling];
+}
+
 const almi_section *const almi_sections[] = {
     &almi_top_section,       &almi_source_section,        &almi_column_section,
     &almi_series_section,    &almi_closed_section,        &almi_available_section,
     &almi_series_column_section, &almi_attribute_section, &almi_level_section,
-    &almi_feature_section,   &almi_model_section,         &almi_gbm_section,
-    &almi_backtest_section,  &almi_stock_section,         &almi_schedule_section,
-    &almi_deployment_section, &almi_shares_section,       &almi_policy_section,
-    &almi_bars_section,      &almi_signal_section,        &almi_lightgbm_section,
-    &almi_xgboost_section,   &almi_net_section};
+    &almi_feature_section,   &almi_model_section,         &almi_kinds_section,
+    &almi_gbm_section,       &almi_backtest_section,      &almi_stock_section,
+    &almi_schedule_section,  &almi_deployment_section,    &almi_shares_section,
+    &almi_policy_section,    &almi_bars_section,          &almi_signal_section,
+    &almi_lightgbm_section,  &almi_xgboost_section,       &almi_net_section};
 const size_t almi_section_count = COUNT(almi_sections);

@@ -44,6 +44,7 @@ extern const almi_section almi_attribute_section;
 extern const almi_section almi_level_section;
 extern const almi_section almi_feature_section;
 extern const almi_section almi_model_section;
+extern const almi_section almi_kinds_section;
 extern const almi_section almi_gbm_section;
 extern const almi_section almi_backtest_section;
 extern const almi_section almi_stock_section;

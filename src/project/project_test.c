@@ -123,6 +123,8 @@ static void reads_every_section(void **state)
     const alm_series_spec *s = &p->series;
     assert_true(alm_str_is(s->time, "date"));
     assert_int_equal(s->missing, ALM_MISSING_ZERO);
+    assert_int_equal(s->censored, ALM_CENSORED_IMPUTE);
+    assert_int_equal(alm_project_sold_out(p), ALM_SOLD_OUT_MASKED); /* without `available` */
     assert_int_equal(s->column_count, 2);
     assert_false(s->columns[0].known);
     assert_true(s->columns[0].own && !s->columns[1].own);
@@ -209,6 +211,11 @@ static const broken BROKEN[] = {
     {"  target: units", "  target: sku",
      "27:3: column sku of source sales must be a number, it is declared as text"},
     {"  missing: zero\n", "", "24:1: series needs the key missing"},
+    {"  missing: zero\n", "  missing: zero\n  censored: guess\n",
+     "29:3: censored must be one of impute, mask, not guess"},
+    {"  missing: zero\n", "  missing: zero\n  censored: mask\n",
+     "29:3: 'censored' says what days out of stock count as, and nothing says which they are: "
+     "add `available`, or leave it out"},
     {"column: open}", "column: event}",
      "29:30: column event of source calendar must be a number, it is declared as text"},
     {"closed: {source: calendar", "closed: {source: sales",
@@ -247,6 +254,24 @@ static const broken BROKEN[] = {
      "46:27: quantiles must rise between 0 and 1, without both"},
     {"[0.1, 0.5, 0.9]", "[0.1, 1.5]",
      "46:22: quantiles must rise between 0 and 1, without both"},
+    {"    candidates: [ses, gbm]\n", "", "43:3: models.NAME needs the key candidates"},
+    {"candidates: [ses, gbm]", "candidates: [gbm]\n    method: statistic",
+     "48:5: method must be one of gbm, statistical, not statistic"},
+    {"candidates: [ses, gbm]", "method: statistical",
+     "48:5: `gbm` is for forests, and a model with method: statistical has none: leave it out, "
+     "or say method: gbm"},
+    {"candidates: [ses, gbm]", "candidates: [gbm]\n    kinds: {smoth: [ets]}",
+     "48:13: unknown key smoth in models.NAME.kinds: did you mean smooth?"},
+    {"candidates: [ses, gbm]", "candidates: [gbm]\n    kinds: {smooth: [ets, thetta]}",
+     "48:27: docs/statistical-models.md lists no forecaster thetta: did you mean theta?"},
+    {"candidates: [ses, gbm]", "candidates: [gbm]\n    kinds: {aggregate: []}",
+     "48:13: kinds.aggregate is empty: name a forecaster, or leave it out for the usual ones"},
+    {"candidates: [ses, gbm]", "candidates: [gbm]\n    kinds: {lumpy: [tsb, level, tsb]}",
+     "48:33: tsb is in the list twice"},
+    {"candidates: [ses, gbm]",
+     "candidates: [gbm]\n    kinds: {lumpy: [tsb, sba, croston, adida, imapa, count, ses, ets, "
+     "level]}",
+     "48:13: a class chooses between at most 8 forecasters, not 9"},
     {"candidates: [ses, gbm]", "candidates: {}",
      "47:5: candidates must be a list of texts, not a map"},
     {"trees: 50", "trees: many", "48:11: trees must be a whole number, not many"},

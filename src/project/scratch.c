@@ -40,15 +40,15 @@ static alm_err newest_change(const alm_env *env, const char *path, alm_arena *ar
     return ALM_OK;
 }
 
-static alm_err clean(const alm_env *env, const char *scratch, alm_instant before,
+static alm_err clean(const alm_env *env, const char *folder, alm_instant before,
                      alm_arena *arena, size_t *removed, alm_error *error)
 {
     alm_fs_entry *entries = NULL;
     size_t count = 0;
-    ALM_TRY(env->fs->ops->list(env->fs, scratch, arena, &entries, &count, error));
+    ALM_TRY(env->fs->ops->list(env->fs, folder, arena, &entries, &count, error));
     for (size_t i = 0; i < count; i++) {
         alm_instant newest = 0;
-        const char *path = alm_path_join(arena, scratch, entries[i].name);
+        const char *path = alm_path_join(arena, folder, entries[i].name);
         if (entries[i].kind != ALM_FS_DIRECTORY) {
             continue;
         }
@@ -61,17 +61,26 @@ static alm_err clean(const alm_env *env, const char *scratch, alm_instant before
     return ALM_OK;
 }
 
-alm_err alm_scratch_clean(const alm_env *env, const alm_project *project, alm_instant before,
-                          size_t *removed, alm_error *error)
+alm_err alm_scratch_clean_folder(const alm_env *env, const char *folder, alm_instant before,
+                                 size_t *removed, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
-    const char *scratch = alm_path_join(arena, project->state, "scratch");
     size_t gone = 0;
-    alm_err code = alm_fs_exists(env->fs, scratch)
-                       ? clean(env, scratch, before, arena, &gone, error) : ALM_OK;
+    alm_err code = alm_fs_exists(env->fs, folder)
+                       ? clean(env, folder, before, arena, &gone, error) : ALM_OK;
     alm_arena_destroy(arena);
     if (code == ALM_OK) {
         *removed = gone;
     }
+    return code;
+}
+
+alm_err alm_scratch_clean(const alm_env *env, const alm_project *project, alm_instant before,
+                          size_t *removed, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(0);
+    alm_err code = alm_scratch_clean_folder(env, alm_path_join(arena, project->state, "scratch"),
+                                            before, removed, error);
+    alm_arena_destroy(arena);
     return code;
 }

@@ -15,4 +15,9 @@ void alm_scratch_remove(const alm_env *env, const char *path);
 ALM_NODISCARD alm_err alm_scratch_clean(const alm_env *env, const alm_project *project,
                                         alm_instant before, size_t *removed, alm_error *error);
 
+/* The same of any folder of folders; a missing one is fine. */
+ALM_NODISCARD alm_err alm_scratch_clean_folder(const alm_env *env, const char *folder,
+                                               alm_instant before, size_t *removed,
+                                               alm_error *error);
+
 #endif

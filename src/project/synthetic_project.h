@@ -36,9 +36,11 @@ typedef struct synthetic_options {
     int rows_max;    /* 0: 200000 */
     bool calendar_short; /* the calendar ends with the sales */
     const char *objective; /* NULL: l2 */
+    bool tree;             /* without the level that crosses the others */
+    const char *model;     /* further lines, four blanks in front; NULL: none */
 } synthetic_options;
 
-/* %d delay, %s objective, %d paths, %d rows_max */
+/* %d delay, %s level, %d paths, %s lines of the model, %s objective, %d rows_max */
 #define SYNTHETIC_YAML                                                                        \
     "almanac: 1\n"                                                                            \
     "name: synthetic\n"                                                                       \
@@ -87,7 +89,7 @@ typedef struct synthetic_options {
     "  - {level: total, by: []}\n"                                                            \
     "  - {level: region, by: [region]}\n"                                                     \
     "  - {level: store, by: [store]}\n"                                                       \
-    "  - {level: range, by: [range]}\n"                                                       \
+    "%s"                                                                                      \
     "features:\n"                                                                             \
     "  - {name: mean_6, op: mean, column: units, window: 6, scaled: true, skip_closed: true}\n" \
     "  - {name: mean_24, op: mean, column: units, window: 24, scaled: true, skip_closed: true}\n" \
@@ -109,7 +111,7 @@ typedef struct synthetic_options {
     "    candidates: [statistical, gbm, blend]\n"                                             \
     "    season: 7\n"                                                                         \
     "    paths: %d\n"                                                                         \
-    "    seed: 11\n"                                                                          \
+    "    seed: 11\n%s"                                                                        \
     "    gbm:\n"                                                                              \
     "      objective: %s\n"                                                                   \
     "      trees: 12\n"                                                                       \
@@ -259,7 +261,9 @@ static inline void synthetic_open(fixture *f, const synthetic_options *options)
     }
     synthetic_write(f, "skus.csv", &out);
     fixture_put(f, "stores.csv", "store,region\nn1,north\nn2,north\nw1,west\nw2,west\n");
-    fixture_open(f, alm_arena_printf(f->arena, SYNTHETIC_YAML, o.delay, o.paths ? o.paths : 20,
+    fixture_open(f, alm_arena_printf(f->arena, SYNTHETIC_YAML, o.delay,
+                                     o.tree ? "" : "  - {level: range, by: [range]}\n",
+                                     o.paths ? o.paths : 20, o.model ? o.model : "",
                                      o.objective ? o.objective : "l2",
                                      o.rows_max ? o.rows_max : 200000));
 }

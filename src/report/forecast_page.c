@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/forecast_effects.h"
 #include "report/forecast_figure.h"
 #include "report/svg.h"
 
@@ -20,6 +21,7 @@ static void head(const almi_page *page, const alm_forecast_made *made)
     alm_buffer_deinit(&title);
     almi_html(page->out, "<style>");
     almi_html(page->out, almi_figure_style);
+    almi_html(page->out, made->input.regressors ? almi_effects_style : "");
     almi_html(page->out, "</style>\n");
 }
 
@@ -49,8 +51,9 @@ static void title(const almi_page *page, const alm_forecast_made *made)
     almi_html_count(out, (int64_t)made->input.count);
     almi_html(out, " series. Nobody has approved these numbers: they are one run of one method on "
                    "one file.</p></header>\n"
-                   "<nav aria-label=\"Sections\"><a href=\"#fans\">Forecasts</a>"
-                   "<a href=\"#check\">Check</a><a href=\"#told\">What was understood</a>");
+                   "<nav aria-label=\"Sections\"><a href=\"#fans\">Forecasts</a>");
+    almi_html(out, made->input.regressors ? "<a href=\"#effects\">What it depends on</a>" : "");
+    almi_html(out, "<a href=\"#check\">Check</a><a href=\"#told\">What was understood</a>");
     almi_html(out, made->input.count > 1 ? "<a href=\"#series\">Series</a>" : "");
     almi_html(out, "</nav>\n");
 }
@@ -442,6 +445,7 @@ alm_err alm_forecast_page_render(const alm_forecast_made *made, alm_str engine, 
     almi_html(out, "<main>\n");
     cards(&page, made);
     fans(&page, made);
+    almi_effects_section(&page, made);
     check(&page, made);
     all_series(&page, made);
     foot(&page, engine);

@@ -122,12 +122,55 @@ static void a_short_file_says_that_it_was_not_checked(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Of two series one knows what a promotion is worth, and the other has never had any. */
+static void effects_have_their_standard_errors(void **state)
+{
+    (void)state;
+    enum { STEPS = 6, PERIODS = COUNT + STEPS };
+    static const char *const NAMES[] = {"promo<tion>"};
+    static const size_t COLUMN_OF[] = {0};
+    const alm_regressor_column column = {.name = ALM_STR("promo<tion>"), .count = 1};
+    alm_regressor_table table = {.column = &column, .column_count = 1, .names = NAMES,
+                                 .column_of = COLUMN_OF, .count = 1, .steps = STEPS};
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(3, arena, &made);
+    alm_long_one *series = ALM_NEW_ARRAY(arena, alm_long_one, 3);
+    for (size_t i = 0; i < 3; i++) {
+        double *x = ALM_NEW_ARRAY(arena, double, PERIODS);
+        for (size_t t = 0; t < PERIODS; t++) {
+            x[t] = i == 0 ? t % 5 == 2 : t >= COUNT;
+        }
+        series[i] = made.input.series[i];
+        series[i].x = x;
+    }
+    made.input.series = series;
+    made.input.regressors = &table;
+    alm_env env = {.now = no_clock};
+    alm_error error;
+    assert_int_equal(alm_series_forecast_all(&env, &made.input, &made.plan, arena, &made.set,
+                                             &error), ALM_OK);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "id=\"effects\""), 1);
+    assert_int_equal(count_of(page.data, "href=\"#effects\""), 1);
+    assert_int_equal(count_of(page.data, "<svg class=\"effect\""), 1);
+    assert_int_equal(count_of(page.data, "<th scope=\"row\">promo&lt;tion&gt;</th>"), 2);
+    /* The second series has no forecast, the third no promotion before that of the plan. */
+    assert_int_equal(count_of(page.data, "whose effect is not known and counted as 0</span>"), 1);
+    assert_int_equal(count_of(page.data, "promo<tion>"), 0);
+    assert_int_equal(count_of(page.data, "nan"), 0);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_stands_alone),
         cmocka_unit_test(charts_are_bounded_and_counted),
         cmocka_unit_test(a_short_file_says_that_it_was_not_checked),
+        cmocka_unit_test(effects_have_their_standard_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,14 @@ typedef struct alm_report_source {
     alm_date first, last; /* ALM_DATE_NONE for a static table */
 } alm_report_source;
 
+/* A column of the panel beside the target. */
+typedef struct alm_report_column {
+    alm_str name, source;
+    bool in_advance; /* known in advance; else observed, `delay` days after its day */
+    bool is_optional;
+    int32_t delay;
+} alm_report_column;
+
 /* Why a node is shown. */
 typedef struct alm_report_chart {
     alm_str node;
@@ -43,6 +51,9 @@ typedef struct alm_report_input {
     alm_str backtest; /* report.json of the bundle; empty: none (an imported release) */
     const alm_report_source *sources;
     size_t source_count;
+    const alm_report_column *columns; /* as the project file states them */
+    size_t column_count;
+    int32_t target_delay;
     alm_date snapshot_start, snapshot_end;
     const alm_ledger_entry *ledger; /* of the release, oldest first */
     size_t ledger_count;

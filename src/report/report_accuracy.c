@@ -184,6 +184,34 @@ static void verdict(const almi_page *page)
     almi_html(page->out, ").</p>");
 }
 
+/* By which method its levels add up, where the project chose one. */
+static void reconciled(const almi_page *page)
+{
+    const alm_json *one = almi_member(page->backtest, "reconcile");
+    if (!one) {
+        return;
+    }
+    double intensity = almi_double_member(one, "intensity");
+    almi_html(page->out, "<p>All levels add up by <code>");
+    almi_html_text(page->out, almi_text_member(one, "method"));
+    almi_html(page->out, "</code>");
+    if (almi_text_member(one, "from").size > 0) {
+        almi_html(page->out, ", from the forecasts of level ");
+        almi_html_text(page->out, almi_text_member(one, "from"));
+    }
+    if (almi_i64_member(one, "errors") > 0) {
+        almi_html(page->out, ", weighted by ");
+        almi_html_count(page->out, almi_i64_member(one, "errors"));
+        almi_html(page->out, " errors of every node");
+    }
+    if (isfinite(intensity)) {
+        almi_html(page->out, " (a share of ");
+        almi_html_percent(page->out, intensity, 0);
+        almi_html(page->out, " of their covariance is taken for chance)");
+    }
+    almi_html(page->out, ".</p>");
+}
+
 void almi_page_accuracy(const almi_page *page)
 {
     if (!page->backtest) {
@@ -194,6 +222,7 @@ void almi_page_accuracy(const almi_page *page)
                       "only what was known then. Lower is better but for bias, best near 0, and "
                       "the 90\xe2\x80\xaf% interval, best near 90. The best of a column is bold.");
     verdict(page);
+    reconciled(page);
     almi_html(page->out, "<p class=\"lead\">Scored from ");
     put_origins(page, "scored");
     almi_html(page->out, "; each chosen and calibrated on the origins whose horizon "

@@ -153,6 +153,23 @@ static alm_err read_ledger(almi_collection *c, alm_error *error)
     return ALM_OK;
 }
 
+/* As they are declared today. */
+static void describe_columns(almi_collection *c)
+{
+    const alm_series_spec *series = &c->options->project->series;
+    const alm_source *own = alm_project_source(c->options->project, series->source);
+    alm_report_column *columns = ALM_NEW_ARRAY(c->arena, alm_report_column, series->column_count);
+    for (size_t i = 0; i < series->column_count; i++) {
+        const alm_series_column *from = &series->columns[i];
+        columns[i] = (alm_report_column){.name = from->name, .source = from->source,
+                                         .in_advance = from->known,
+                                         .is_optional = from->is_optional, .delay = from->delay};
+    }
+    c->input.columns = columns;
+    c->input.column_count = series->column_count;
+    c->input.target_delay = own ? own->publication_delay : 0;
+}
+
 /* ---- all of it ---- */
 
 static alm_err collect(almi_collection *c, alm_error *error)
@@ -160,6 +177,7 @@ static alm_err collect(almi_collection *c, alm_error *error)
     c->input.project = c->options->project->name;
     c->input.unit = c->options->project->series.target;
     c->input.engine = ALM_STR("almanac " ALM_ENGINE_VERSION);
+    describe_columns(c);
     ALM_TRY(find_run(c, error));
     ALM_TRY(read_manifest(c, error));
     ALM_TRY(read_backtest(c, error));

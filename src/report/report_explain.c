@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "pipeline/fallback.h"
+#include "pipeline/kind_table.h"
 #include "report/report_internal.h"
 #include "report/svg.h"
 
@@ -13,6 +15,9 @@ static const char *line_title(alm_str name)
     static const char *const titles[][2] = {
         {"base", "average the model starts from"},
         {"statistical", "statistical part of the blend"},
+        {"statistical level", "the series' own level over the horizon"},
+        {"trend and season", "what the series' own trend and season add on this day"},
+        {"weekday profile", "what the weekday profile of all series makes of it"},
         {"reconciliation", "adjustment, so that parts add up to totals"},
         {"other features", "all other features"},
         {"other", "all other features"},
@@ -141,14 +146,9 @@ void almi_page_explanation(const almi_page *page)
 
 static const char *fallback_reason(alm_str code)
 {
-    static const char *const reasons[][2] = {
-        {"cold_start", "too young for a model: its level is borrowed from analogues"},
-        {"no_demand", "never sold: zero, or the level of its analogues"},
-        {"no_forest", "the release has no trained model: statistical forecast only"},
-    };
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (alm_str_is(code, reasons[i][0])) {
-            return reasons[i][1];
+    for (int f = ALM_FALLBACK_NONE + 1; f < ALM_FALLBACK_COUNT; f++) {
+        if (alm_str_is(code, alm_fallback_text((alm_fallback)f))) {
+            return alm_fallback_sentence((alm_fallback)f);
         }
     }
     return "";
@@ -197,7 +197,16 @@ static const char *method_reading(alm_str name)
             return readings[i][1];
         }
     }
-    return "";
+    alm_str rest = name;
+    alm_str first = alm_str_split(&rest, '+');
+    const alm_forecaster_kind *kind = NULL;
+    if (!alm_kind_named(rest.data ? rest : first, &kind)) {
+        return "";
+    }
+    return !rest.data                ? "that statistical forecaster of the series' own past alone"
+           : alm_str_is(first, "gbm") ? "blend of gradient boosting and that statistical forecaster"
+                                      : "blend of the sum below and that statistical forecaster of "
+                                        "the aggregate's own past";
 }
 
 static void method_table(const almi_page *page)

@@ -70,6 +70,45 @@ static void snapshot(const almi_page *page)
     almi_link_close(page);
 }
 
+static void put_observed(alm_buffer *out, int32_t delay)
+{
+    almi_html(out, " <span class=\"muted\">observed");
+    if (delay > 0) {
+        alm_buffer_printf(out, ", known %d day%s after its day", (int)delay,
+                          delay == 1 ? "" : "s");
+    }
+    almi_html(out, "</span></li>");
+}
+
+/* What is known when. */
+static void features(const almi_page *page)
+{
+    const alm_report_input *input = page->input;
+    alm_buffer *out = page->out;
+    almi_link_open(page, "Feature version", almi_text_member(page->manifest, "feature_version"));
+    almi_html(out, "<p>Definition of every feature and the revision of every operator. The columns "
+                   "that features may read, as the project file states them:</p><ul><li>");
+    almi_html_code(out, input->unit);
+    almi_html(out, " (target)");
+    put_observed(out, input->target_delay);
+    for (size_t i = 0; i < input->column_count; i++) {
+        const alm_report_column *column = &input->columns[i];
+        almi_html(out, "<li>");
+        almi_html_code(out, column->name);
+        almi_html(out, " of ");
+        almi_html_text(out, column->source);
+        if (column->in_advance) {
+            almi_html(out, " known in advance <span class=\"muted\">");
+            almi_html(out, column->is_optional ? "where there is a plan</span></li>"
+                                               : "of every day that is forecast</span></li>");
+        } else {
+            put_observed(out, column->delay);
+        }
+    }
+    almi_html(out, "</ul>");
+    almi_link_close(page);
+}
+
 static const char *action_title(alm_ledger_action action)
 {
     static const char *const titles[ALM_LEDGER_ACTION_COUNT] = {
@@ -180,8 +219,7 @@ void almi_page_lineage(const almi_page *page)
     almi_html(page->out, "<ol class=\"chain\">\n");
     sources(page);
     snapshot(page);
-    almi_link_text(page, "Feature version", almi_text_member(page->manifest, "feature_version"),
-              "Definition of every feature and the revision of every operator.");
+    features(page);
     almi_link_text(page, "Training run", almi_text_member(page->manifest, "training_run_id"),
               "Hash of what went in: snapshot, features, code, libraries, seed.");
     almi_link_text(page, "Bundle", almi_text_member(page->manifest, "bundle"),

@@ -66,6 +66,12 @@ const char *const almi_style[] = {
     ".seen{fill:var(--seen)}.origin{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 3}\n"
     ".band90{fill:var(--band);opacity:var(--outer)}.band50{fill:var(--band);opacity:var(--wide)}\n"
     ".mean{fill:none;stroke:var(--blue);stroke-width:2}\n"
+    ".other,.part{fill:none;stroke:var(--seen);stroke-width:1.3}.part{stroke-dasharray:4 3}"
+    ".rival{fill:none;stroke:var(--ink);stroke-width:1.6}\n"
+    ".fan text.ours{fill:var(--blue);font-weight:650}"
+    ".fan text.rival{fill:var(--ink);font-weight:650;stroke:none}\n"
+    ".pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(420px,100%),1fr));"
+    "gap:26px 30px;margin-top:14px}\n"
     ".hit{fill:transparent}.hit:hover{fill:var(--ink);opacity:.08}.seen:hover{fill:var(--ink)}\n",
     ".more{margin-top:22px}.more>summary{font-size:15px;color:var(--ink);font-weight:650}"
     "details{font-size:13px}summary{color:var(--muted);cursor:pointer;width:max-content;"

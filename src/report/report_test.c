@@ -261,6 +261,32 @@ static void empty_parts_are_left_out(void **state)
     report_fixture_deinit(&f);
 }
 
+static void columns_say_when_they_are_known(void **state)
+{
+    (void)state;
+    const alm_report_column COLUMNS[] = {
+        {ALM_STR("promo<tion"), ALM_STR("plan"), true, false, 0},
+        {ALM_STR("rate"), ALM_STR("calendar"), true, true, 0},
+        {ALM_STR("visits"), ALM_STR("doors"), false, false, 2}};
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    f.input.columns = COLUMNS;
+    f.input.column_count = 3;
+    f.input.target_delay = 1;
+    alm_str page = render(&f.input, &out);
+    assert_int_equal(occurrences(page, "promo&lt;tion</code> of plan known in advance <span "
+                                       "class=\"muted\">of every day that is forecast"), 1);
+    assert_int_equal(occurrences(page, "rate</code> of calendar known in advance <span "
+                                       "class=\"muted\">where there is a plan"), 1);
+    assert_int_equal(occurrences(page, "visits</code> of doors <span class=\"muted\">observed, "
+                                       "known 2 days after its day"), 1);
+    assert_int_equal(occurrences(page, "units</code> (target) <span class=\"muted\">observed, "
+                                       "known 1 day after its day"), 1);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
 static void broken_texts_are_refused(void **state)
 {
     (void)state;
@@ -293,6 +319,7 @@ int main(void)
         cmocka_unit_test(lines_that_do_not_sum_are_not_hidden),
         cmocka_unit_test(superseded_runs_say_so),
         cmocka_unit_test(empty_parts_are_left_out),
+        cmocka_unit_test(columns_say_when_they_are_known),
         cmocka_unit_test(broken_texts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -404,6 +404,25 @@ static alm_str name_many(const choice *c)
     return name;
 }
 
+static alm_err take_sold_out(const choice *c, alm_error *error)
+{
+    const char *name = c->options->sold_out ? c->options->sold_out : c->options->stock;
+    return name ? take_named(c, alm_str_of(name), &c->out->sold_out, error) : ALM_OK;
+}
+
+/* Of a wide file nobody can tell which of its values a column speaks of. */
+static alm_err check_sold_out(const choice *c, alm_error *error)
+{
+    if (c->out->sold_out == NONE || c->out->many_count == 0) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID,
+                    "%s: column '" ALM_STR_FMT "' can say what was sold out in a file with a row "
+                    "per series and time, and one value in each; this one has a column per %s",
+                    c->options->name, ALM_STR_ARG(c->header[c->out->sold_out]),
+                    c->out->times ? "time" : "series");
+}
+
 static void tell(const choice *c, alm_long_facts *facts)
 {
     const almi_long_columns *out = c->out;
@@ -416,6 +435,8 @@ static void tell(const choice *c, alm_long_facts *facts)
     facts->time_named = c->options->time != NULL;
     facts->value_named = c->options->value != NULL;
     facts->id_named = c->options->id != NULL;
+    facts->sold_out = out->sold_out == NONE ? (alm_str){"", 0}
+                                            : copy(c->arena, c->header[out->sold_out]);
     for (size_t i = 0; i < out->id_count; i++) {
         alm_buffer_text(&text, i ? "/" : "");
         alm_buffer_str(&text, c->header[out->id[i]]);
@@ -471,11 +492,37 @@ static void guess(const choice *c)
     }
 }
 
+/* Before anything is guessed: a price may be a value, too. */
+static alm_err take_regressors(const choice *c, const almi_cells *cells, alm_error *error)
+{
+    size_t count = cells ? almi_cells_columns(cells) : 0;
+    c->out->regressor = ALM_NEW_ARRAY(c->arena, size_t, count);
+    for (size_t i = 0; i < count; i++) {
+        alm_str name = almi_cells_name(cells, i);
+        c->out->regressor[i] = ALMI_NO_COLUMN;
+        if (column_called(c, name) != NONE || !c->options->regressors->future) {
+            ALM_TRY(take_named(c, name, &c->out->regressor[i], error));
+        }
+    }
+    return ALM_OK;
+}
+
+/* A table with a column per time has no room for them. */
+static alm_err check_regressors(const choice *c, const almi_cells *cells, alm_error *error)
+{
+    if (!cells || !c->out->times) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "%s has a column per time: regressors need a row per "
+                    "series and time, or name the columns with --time and --value",
+                    c->options->name);
+}
+
 alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *head,
                          alm_arena *arena, almi_long_columns *out, alm_long_facts *facts,
                          alm_error *error)
 {
-    *out = (almi_long_columns){.time = NONE, .value = NONE};
+    *out = (almi_long_columns){.time = NONE, .value = NONE, .sold_out = NONE};
     choice c = {options, head->name, head->count, head->row,
                 ALM_NEW_ARRAY(arena, bool, head->count), out, arena};
     ALM_TRY(check_shape(&c, error));
@@ -486,8 +533,12 @@ alm_err almi_long_choose(const alm_long_options *options, const almi_long_head *
     if (options->value) {
         ALM_TRY(take_named_values(&c, error));
     }
+    ALM_TRY(take_sold_out(&c, error));
+    ALM_TRY(take_regressors(&c, head->regressors, error));
     guess(&c);
+    ALM_TRY(check_sold_out(&c, error));
     ALM_TRY(check_found(&c, error));
+    ALM_TRY(check_regressors(&c, head->regressors, error));
     tell(&c, facts);
     return ALM_OK;
 }

@@ -4,6 +4,7 @@
 #define ALM_TABLE_LONG_COLUMNS_H
 
 #include "table/long_series.h"
+#include "table/regressor_cells.h"
 
 #define ALMI_LONG_IDS_MAX 8
 
@@ -11,12 +12,14 @@ typedef struct almi_long_columns {
     size_t id[ALMI_LONG_IDS_MAX];
     size_t id_count; /* 0: all rows are one series */
     size_t time, value;
+    size_t sold_out; /* SIZE_MAX: none is named */
     /* Of a wide file: columns that hold values, instead of `value`. Each is a time, instead of
      * `time`, or (times NULL) a series. */
     size_t *many;
     int64_t *times;
     size_t many_count;
     alm_time_style style; /* of the times */
+    size_t *regressor;    /* of each: ALMI_NO_COLUMN where a second file has to have it */
 } almi_long_columns;
 
 /* Does a value (trimmed) say that it is missing? */
@@ -26,6 +29,7 @@ typedef struct almi_long_head {
     const alm_str *name; /* of the columns */
     const alm_str *row;  /* the first one; NULL: there is none, or it has other columns */
     size_t count;
+    const almi_cells *regressors; /* NULL: none */
 } almi_long_head;
 
 /* Names go into `facts`, in `arena`. Without a usual name the time is the one column whose first

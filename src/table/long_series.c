@@ -7,6 +7,7 @@
 
 #include "table/csv.h"
 #include "table/long_columns.h"
+#include "table/regressor_cells.h"
 
 #define ROWS_START ((size_t)1024)
 #define SLOTS_START ((size_t)256) /* a power of two */
@@ -25,6 +26,7 @@ typedef struct row {
 } row;
 
 typedef struct reading {
+    alm_fs *fs;
     alm_long_options options;
     alm_csv *csv;
     alm_arena *arena; /* of the result */
@@ -37,8 +39,11 @@ typedef struct reading {
     size_t series, series_capacity;
     uint32_t *slots; /* open addressing: a series, or NO_SERIES */
     size_t slot_count;
+    uint8_t *sold_out; /* of each record, from 1 on; NULL: no column says it */
+    size_t sold_out_capacity;
     alm_buffer id; /* of the row at hand */
     bool styled;
+    almi_cells *cells; /* of regressors; NULL: none */
 } reading;
 
 /* ---- series by their texts ---- */
@@ -215,12 +220,58 @@ static alm_err add_row(reading *r, row next, alm_error *error)
     }
     r->rows[r->count++] = next;
     r->size[next.series]++;
-    r->out.facts.empty += isnan(next.y) ? 1 : 0;
+    return ALM_OK;
+}
+
+/* Does the field say that the series was sold out in that period? */
+static alm_err read_sold_out(const reading *r, alm_str text, bool *out, alm_error *error)
+{
+    static const char *const WORDS[] = {"0", "1", "false", "true", "no", "yes", "False", "True",
+                                        "No", "Yes", "FALSE", "TRUE", "NO", "YES", "0.0", "1.0"};
+    double stock = 0;
+    text = alm_str_trim(text);
+    *out = false;
+    if (almi_long_missing(text)) {
+        return ALM_OK; /* nobody says so */
+    }
+    if (r->options.stock) {
+        ALM_TRY(read_value(r, r->out.facts.sold_out, text, &stock, error));
+        *out = stock <= 0;
+        return ALM_OK;
+    }
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (alm_str_is(text, WORDS[i])) {
+            *out = i % 2 == 1;
+            return ALM_OK;
+        }
+    }
+    return bad_field(r, r->out.facts.sold_out, text, "does not say whether the series was sold "
+                     "out: write 1, true or yes where it was, else 0, false, no or nothing; a "
+                     "column of the stock is named with --stock", error);
+}
+
+/* By number of the record, as rows are sorted later on. */
+static alm_err take_sold_out(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
+{
+    bool out = false;
+    if (r->columns.sold_out == SIZE_MAX) {
+        return ALM_OK;
+    }
+    ALM_TRY(read_sold_out(r, fields[r->columns.sold_out], &out, error));
+    if (record >= r->sold_out_capacity) {
+        size_t to = r->sold_out_capacity ? 2 * r->sold_out_capacity : ROWS_START;
+        void *memory = r->sold_out;
+        ALM_TRY(grow(&memory, r->sold_out_capacity, to, error));
+        r->sold_out = memory;
+        r->sold_out_capacity = to;
+    }
+    r->sold_out[record] = out;
     return ALM_OK;
 }
 
 static alm_err take_value(reading *r, const alm_str *fields, uint32_t record, alm_error *error)
 {
+    ALM_TRY(take_sold_out(r, fields, record, error));
     row next = {.record = record};
     ALM_TRY(read_id(r, fields, NULL, error));
     ALM_TRY(find_series(r, &next.series, error));
@@ -281,6 +332,9 @@ static alm_err take_record(reading *r, const alm_str *fields, size_t count, alm_
     if (record >= NO_SERIES) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: more than 4,294,967,294 rows", r->options.name);
     }
+    if (r->cells) {
+        ALM_TRY(almi_cells_take(r->cells, fields, r->columns.regressor, record, error));
+    }
     return r->columns.times        ? take_times(r, fields, (uint32_t)record, error)
            : r->columns.many_count > 0 ? take_columns(r, fields, (uint32_t)record, error)
                                        : take_value(r, fields, (uint32_t)record, error);
@@ -291,7 +345,7 @@ static alm_err read_rows(reading *r, alm_error *error)
     const alm_str *fields = NULL;
     size_t count = 0;
     ALM_TRY(alm_csv_next(r->csv, &fields, &count, error));
-    almi_long_head head = {0};
+    almi_long_head head = {.regressors = r->cells};
     head.name = alm_csv_header(r->csv, &head.count);
     head.row = count == head.count ? fields : NULL;
     ALM_TRY(almi_long_choose(&r->options, &head, r->arena, &r->columns, &r->out.facts, error));
@@ -303,6 +357,86 @@ static alm_err read_rows(reading *r, alm_error *error)
         return alm_fail(error, ALM_ERR_INVALID, "%s has a header and no rows", r->options.name);
     }
     r->out.facts.rows = r->count;
+    return ALM_OK;
+}
+
+/* ---- regressors ---- */
+
+static bool find_known(void *context, alm_str id, uint32_t *series)
+{
+    const reading *r = context;
+    *series = r->slots[slot_of(r, id)];
+    return *series != NO_SERIES;
+}
+
+/* The second file calls its columns as this one does. */
+static alm_err read_plans(reading *r, alm_error *error)
+{
+    alm_str id[ALMI_LONG_IDS_MAX];
+    size_t count = 0;
+    const alm_str *header = alm_csv_header(r->csv, &count);
+    if (!r->cells) {
+        return ALM_OK;
+    }
+    for (size_t i = 0; i < r->columns.id_count; i++) {
+        id[i] = header[r->columns.id[i]];
+    }
+    almi_future future = {.id = id, .id_count = r->columns.id_count, .time = r->out.facts.time,
+                          .style = &r->out.style, .find = find_known, .context = r};
+    if (r->columns.many_count > 0) { /* a column per series: what tells them apart is no column */
+        future.id_count = 0;
+    }
+    ALM_TRY(almi_cells_read_future(r->cells, r->fs, &future, r->columns.regressor, error));
+    return almi_cells_read_holidays(r->cells, r->fs, error);
+}
+
+/* The row of the newest known value, of rows from `first` to `end`; without any, or without
+ * regressors, of which a plan may follow, the last one. */
+static size_t last_row(const reading *r, size_t first, size_t end)
+{
+    for (size_t k = end; r->cells && k-- > first;) {
+        if (!isnan(r->rows[k].y)) {
+            return k;
+        }
+    }
+    return end - 1;
+}
+
+static alm_err place_regressors(reading *r, const size_t *first, alm_long_one *series,
+                                size_t total, alm_error *error)
+{
+    alm_regressor_table *table = NULL;
+    void *memory = NULL;
+    if (!r->cells) {
+        return ALM_OK;
+    }
+    ALM_TRY(almi_cells_settle(r->cells, &r->out.frequency, r->series, &table, error));
+    size_t most = table->count > 0 ? PERIODS_MAX / table->count : SIZE_MAX;
+    if (total > most || table->steps > (most - total) / r->series) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: %zu series with %zu regressors are more than "
+                        "can be held: cut the file", r->options.name, r->series, table->count);
+    }
+    size_t cells = table->count * (total + r->series * table->steps);
+    ALM_TRY(alm_arena_try_array(r->arena, cells, sizeof(double), &memory, error));
+    double *x = memory;
+    for (size_t i = 0; i < cells; i++) {
+        x[i] = (double)NAN;
+    }
+    for (size_t i = 0; i < r->series; i++) {
+        almi_cell_grid grid = {(uint32_t)i, &r->out.frequency, series[i].start, series[i].count,
+                               x};
+        for (size_t k = first[i]; k < first[i + 1]; k++) {
+            int64_t steps = 0;
+            (void)alm_frequency_between(&r->out.frequency, series[i].start, r->rows[k].time,
+                                        &steps);
+            almi_cells_place(r->cells, r->rows[k].record, &grid, (size_t)steps);
+            table->planned_rows += (size_t)steps >= series[i].count;
+        }
+        ALM_TRY(almi_cells_finish(r->cells, &grid, error));
+        series[i].x = x;
+        x += table->count * (series[i].count + table->steps);
+    }
+    r->out.regressors = table;
     return ALM_OK;
 }
 
@@ -470,7 +604,8 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
                 return off_grid(r, k, "before it", error);
             }
         }
-        if (!steps_of(r, r->rows[first[i]].time, r->rows[first[i + 1] - 1].time, &steps)) {
+        size_t end = last_row(r, first[i], first[i + 1]);
+        if (!steps_of(r, r->rows[first[i]].time, r->rows[end].time, &steps)) {
             steps = INT64_MAX - 1;
         }
         int64_t free_steps = r->options.zero_gaps ? THIN_FREE_ZERO : THIN_FREE;
@@ -488,21 +623,46 @@ static alm_err measure(const reading *r, const size_t *first, alm_long_one *seri
     return ALM_OK;
 }
 
-static void place(const reading *r, const size_t *first, size_t i, double *y, alm_long_one *one)
+/* What was sold out is a bound and no value. */
+static void place_row(const reading *r, const row *one, size_t t, double *y, double *least,
+                      alm_long_one *series)
+{
+    if (r->sold_out && r->sold_out[one->record]) {
+        series->sold_out++;
+        least[t] = one->y;
+        return;
+    }
+    series->known += !isnan(one->y);
+    y[t] = one->y;
+}
+
+/* How many rows have no value. `least`: NULL where no column says what was sold out. */
+static size_t place(const reading *r, const size_t *first, size_t i, double *y, double *least,
+                    alm_long_one *one)
 {
     for (size_t t = 0; t < one->count; t++) {
         y[t] = r->options.zero_gaps ? 0 : (double)NAN;
     }
+    for (size_t t = 0; least && t < one->count; t++) {
+        least[t] = (double)NAN;
+    }
     size_t empty = 0;
+    size_t rows = 0;
     for (size_t k = first[i]; k < first[i + 1]; k++) {
         int64_t steps = 0;
         (void)alm_frequency_between(&r->out.frequency, one->start, r->rows[k].time, &steps);
-        y[steps] = r->rows[k].y;
-        empty += isnan(r->rows[k].y) ? 1 : 0;
+        if ((size_t)steps < one->count) {
+            y[steps] = (double)NAN;
+            place_row(r, &r->rows[k], (size_t)steps, y, least, one);
+            empty += isnan(r->rows[k].y) ? 1 : 0;
+            rows++;
+        }
     }
-    one->gaps = one->count - r->size[i];
-    one->known = one->count - empty - (r->options.zero_gaps ? 0 : one->gaps);
+    one->gaps = one->count - rows;
+    one->known += r->options.zero_gaps ? one->gaps : 0;
     one->y = y;
+    one->least = one->sold_out > 0 ? least : NULL;
+    return empty;
 }
 
 static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
@@ -515,7 +675,7 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
     facts->first = r->rows[0].time;
     facts->last = r->rows[0].time;
     for (size_t i = 0; i < r->series; i++) {
-        int64_t last = r->rows[first[i + 1] - 1].time;
+        int64_t last = r->rows[last_row(r, first[i], first[i + 1])].time;
         facts->first = r->rows[first[i]].time < facts->first ? r->rows[first[i]].time
                                                              : facts->first;
         facts->last = last > facts->last ? last : facts->last;
@@ -523,10 +683,19 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
     ALM_TRY(measure(r, first, series, &total, error));
     ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
     double *y = memory;
+    double *least = NULL;
+    if (r->sold_out) {
+        ALM_TRY(alm_arena_try_alloc(r->arena, total * sizeof(double), &memory, error));
+        least = memory;
+    }
+    facts->empty = 0;
     for (size_t i = 0; i < r->series; i++) {
         int64_t last = 0;
-        place(r, first, i, y, &series[i]);
+        facts->empty += place(r, first, i, y, least, &series[i]);
         y += series[i].count;
+        least += least ? series[i].count : 0;
+        facts->sold_out_periods += series[i].sold_out;
+        facts->sold_out_series += series[i].sold_out > 0;
         facts->periods += series[i].count;
         facts->gaps += series[i].gaps;
         facts->gap_series += series[i].gaps > 0;
@@ -536,7 +705,7 @@ static alm_err lay_out(reading *r, const size_t *first, alm_error *error)
     }
     r->out.series = series;
     r->out.count = r->series;
-    return ALM_OK;
+    return place_regressors(r, first, series, total, error);
 }
 
 /* ---- all of it ---- */
@@ -545,6 +714,7 @@ static alm_err read_file(reading *r, alm_error *error)
 {
     r->out.facts.sorted = true;
     ALM_TRY(read_rows(r, error));
+    ALM_TRY(read_plans(r, error));
     size_t *first = ALM_NEW_ARRAY(r->arena, size_t, r->series + 1);
     ALM_TRY(sort_rows(r, first, error));
     ALM_TRY(refuse_repeats(r, error));
@@ -580,15 +750,20 @@ static alm_err open_file(alm_fs *fs, reading *r, alm_error *error)
 alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                       alm_long_series *out, alm_error *error)
 {
-    reading r = {.options = *options, .arena = arena};
+    reading r = {.options = *options, .arena = arena, .fs = fs};
     r.options.name = options->name ? options->name : options->path;
+    if (options->regressors) {
+        ALM_TRY(almi_cells_create(options->regressors, r.options.name, arena, &r.cells, error));
+    }
     ALM_TRY(open_file(fs, &r, error));
     alm_err code = read_file(&r, error);
     alm_csv_close(r.csv);
+    almi_cells_destroy(r.cells);
     alm_heap_free(r.rows);
     alm_heap_free(r.ids);
     alm_heap_free(r.size);
     alm_heap_free(r.slots);
+    alm_heap_free(r.sold_out);
     alm_buffer_deinit(&r.id);
     if (code == ALM_OK) {
         *out = r.out;

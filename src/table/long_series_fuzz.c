@@ -30,6 +30,34 @@ static void check_series(const alm_long_series *all)
     alm_assert(rows == all->facts.rows);
 }
 
+/* The same bytes as all files: rows behind the last value, plans, holidays. */
+static void read_regressors(alm_fs *fs)
+{
+    static const alm_regressor_options OPTIONS[] = {
+        {.in_advance = "a,b", .steps = 3},
+        {.in_advance = "a", .observed = "b", .future = "t.csv", .holidays = "t.csv", .steps = 2},
+        {.holidays = "t.csv"}};
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof OPTIONS[0]; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_long_options options = {.path = "t.csv", .zero_gaps = i == 1,
+                                    .regressors = &OPTIONS[i]};
+        alm_long_series all;
+        alm_error error = {0};
+        if (alm_long_read(fs, &options, arena, &all, &error) == ALM_OK) {
+            size_t regressors = all.regressors->count;
+            for (size_t k = 0; k < all.count; k++) {
+                const alm_long_one *one = &all.series[k];
+                alm_assert(one->count >= 1 && (one->known == 0 || !isnan(one->y[one->count - 1]) ||
+                                               options.zero_gaps));
+                for (size_t t = 0; t < regressors * (one->count + all.regressors->steps); t++) {
+                    alm_assert(!isinf(one->x[t]));
+                }
+            }
+        }
+        alm_arena_destroy(arena);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     alm_fs *fs = NULL;
@@ -46,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         alm_arena_destroy(arena);
     }
+    read_regressors(fs);
     alm_fs_destroy(fs);
     return 0;
 }

@@ -111,6 +111,51 @@ static void a_list_of_what_happened_is_filled_with_zeros(void **state)
     assert_int_equal(all.facts.early_series, 1);
 }
 
+/* Rows in any order: the mark stays with its row. */
+static void what_was_sold_out_is_a_bound(void **state)
+{
+    fixture *f = *state;
+    static const char TEXT[] = "id,ds,y,out,left\nb,2024-01-02,2,yes,0\nb,2024-01-01,6,0,1.5\n"
+                               "a,2024-01-04,9,TRUE,-1\na,2024-01-01,5,,\na,2024-01-02,,1,0.0\n"
+                               "c,2024-01-01,1,no,3\n";
+    const alm_long_options ways[] = {{.sold_out = "out"}, {.stock = "left"}};
+    for (size_t k = 0; k < 2; k++) {
+        alm_long_series all;
+        assert_int_equal(read_text(f, TEXT, &ways[k], &all), ALM_OK);
+        const alm_long_one *b = &all.series[0];
+        const alm_long_one *a = &all.series[1];
+        assert_true(b->y[0] == 6 && isnan(b->y[1]) && isnan(b->least[0]) && b->least[1] == 2);
+        assert_true(a->y[0] == 5 && isnan(a->y[1]) && isnan(a->y[2]) && isnan(a->y[3]));
+        assert_true(isnan(a->least[0]) && isnan(a->least[1]) && isnan(a->least[2]) &&
+                    a->least[3] == 9);
+        assert_int_equal(a->known, 1);
+        assert_int_equal(a->sold_out, 2);
+        assert_int_equal(a->gaps, 1);
+        assert_int_equal(b->known, 1);
+        assert_null(all.series[2].least);
+        assert_true(alm_str_is(all.facts.sold_out, k ? "left" : "out"));
+        assert_true(alm_str_is(all.facts.unused, k ? "out" : "left"));
+        assert_int_equal(all.facts.sold_out_periods, 3);
+        assert_int_equal(all.facts.sold_out_series, 2);
+        assert_int_equal(all.facts.empty, 1);
+    }
+    alm_long_series all;
+    assert_int_equal(read_text(f, TEXT, NULL, &all), ALM_OK); /* asked for by name alone */
+    assert_true(all.series[0].y[1] == 2 && all.facts.sold_out.size == 0);
+    const alm_long_options out = {.sold_out = "out"};
+    const alm_long_options stock = {.stock = "out"};
+    refuse(f, "ds,y,out\n2024-01-01,1,0\n2024-01-02,1,2\n", &out,
+           "t.csv: row 2, column out: '2' does not say whether the series was sold out");
+    refuse(f, "ds,y,out\n2024-01-01,1,none\n", &stock,
+           "t.csv: row 1, column out: 'none' is not a number");
+    refuse(f, "ds,y\n2024-01-01,1\n", &out, "there is no column 'out'");
+    refuse(f, "ds,y,out\n2024-01-01,1,0\n", &(alm_long_options){.value = "out",
+                                                             .sold_out = "out"},
+           "column 'out' is asked for twice");
+    refuse(f, "ds,north,south,out\n2024-01-01,1,2,0\n2024-01-02,1,2,0\n", &out,
+           "this one has a column per series");
+}
+
 static void columns_are_found_by_their_usual_names(void **state)
 {
     fixture *f = *state;
@@ -279,13 +324,13 @@ static void every_allocation_may_fail(void **state)
 {
     fixture *f = *state;
     alm_buffer text = {0};
-    alm_buffer_text(&text, "unique_id,ds,y\n");
+    alm_buffer_text(&text, "unique_id,ds,y,out\n");
     for (int i = 0; i < 3000; i++) {
-        alm_buffer_printf(&text, "s%d,%d,%d\n", i % 600, 5 - i / 600, i);
+        alm_buffer_printf(&text, "s%d,%d,%d,%d\n", i % 600, 5 - i / 600, i, i % 2);
     }
     assert_int_equal(alm_fs_write_all(f->fs, "t.csv", alm_buffer_view(&text), &f->error), ALM_OK);
     alm_buffer_deinit(&text);
-    alm_long_options options = {.path = "t.csv"};
+    alm_long_options options = {.path = "t.csv", .sold_out = "out"};
     alm_long_series all;
     alm_err code = ALM_ERR_MEMORY;
     size_t failed = 0;
@@ -310,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_become_series_on_a_grid, setup, teardown),
         cmocka_unit_test_setup_teardown(a_list_of_what_happened_is_filled_with_zeros, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_was_sold_out_is_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(columns_are_found_by_their_usual_names, setup, teardown),
         cmocka_unit_test_setup_teardown(wide_files_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),

@@ -23,6 +23,12 @@ typedef enum alm_period_state {
     ALM_PERIOD_STOCKOUT = 5  /* out of stock: the sale is a lower bound of demand */
 } alm_period_state;
 
+/* What a sold-out period of the target counts as where demand is needed (feature/sold_out.h). */
+typedef enum alm_sold_out_rule {
+    ALM_SOLD_OUT_MASKED, /* not known */
+    ALM_SOLD_OUT_IMPUTED /* the mean of demand of at least what was sold */
+} alm_sold_out_rule;
+
 typedef enum alm_column_role {
     ALM_ROLE_OBSERVED, /* known after the period (plus the publication delay) */
     ALM_ROLE_KNOWN     /* known in advance: calendar, planned price */
@@ -51,6 +57,12 @@ typedef struct alm_panel {
     size_t static_count;
     const char *const *static_names;
     const double *statics;    /* series_count x static_count; text attributes are encoded */
+    /* series_count x periods, 1: the target is a lower bound of demand. NULL: where the state says
+     * STOCKOUT. Sums have it, as their states do not tell. */
+    const uint8_t *sold_out;
+    /* series_count x periods: what stands in for the demand of a cell that is STOCKOUT, else NaN;
+     * NULL: such demand is not known. */
+    const double *imputed;
 } alm_panel;
 
 static inline double alm_panel_value(const alm_panel *panel, size_t column, size_t series,
@@ -59,6 +71,13 @@ static inline double alm_panel_value(const alm_panel *panel, size_t column, size
     const alm_panel_column *c = &panel->columns[column];
     size_t row = c->row_of_series ? c->row_of_series[series] : series;
     return c->values[row * c->stride + period];
+}
+
+/* Is what was sold a lower bound of demand, and no error to be measured against it? */
+static inline bool alm_panel_sold_out(const alm_panel *panel, size_t series, size_t period)
+{
+    size_t at = series * panel->periods + period;
+    return panel->sold_out ? panel->sold_out[at] : panel->state[at] == ALM_PERIOD_STOCKOUT;
 }
 
 /* Index of the column with that name, or SIZE_MAX. */

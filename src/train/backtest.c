@@ -17,6 +17,7 @@ static void make_table(const alm_backtest *b, alm_arena *arena, alm_scores *tabl
     table->methods = ALM_NEW_ARRAY(arena, alm_metrics, b->methods);
     table->refused = ALM_NEW_ARRAY(arena, uint64_t, b->methods);
     table->stock = ALM_NEW_ARRAY(arena, alm_stock_score, b->methods);
+    table->step = b->detail ? ALM_NEW_ARRAY(arena, alm_step_scores, b->methods * b->steps) : NULL;
 }
 
 static void make_methods(alm_backtest *b, alm_arena *arena)
@@ -47,16 +48,27 @@ void alm_backtest_init(alm_backtest *backtest, const alm_training_panel *panel,
     make_methods(backtest, arena);
 }
 
+void alm_backtest_reconcile(alm_backtest *b, const alm_reconciling *list, size_t count)
+{
+    b->reconcile = list;
+    b->reconcile_count = count;
+}
+
+size_t alm_backtest_reconcile_row(const alm_backtest *b, size_t number)
+{
+    alm_assert(number < b->reconcile_count);
+    return ALM_SCORE_COUNT + alm_beside_rows(&b->beside) + number;
+}
+
 void almi_backtest_make_tables(alm_backtest *b, size_t rows, alm_arena *arena)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
-    b->methods = ALM_SCORE_COUNT + rows;
-    make_methods(b, arena);
+    b->methods = ALM_SCORE_COUNT + rows + b->reconcile_count;
     b->detail = ALM_NEW_ARRAY(arena, alm_score_detail, h->level_count + 1);
+    make_methods(b, arena);
     for (uint32_t level = 0; level <= h->level_count; level++) {
         alm_score_detail *d = &b->detail[level];
         d->nodes = level ? h->levels[level - 1].node_count : b->panel->series_count;
-        d->step = ALM_NEW_ARRAY(arena, alm_metrics, b->methods * b->steps);
         d->loss = ALM_NEW_ARRAY(arena, double, b->methods * d->nodes);
         d->windows = ALM_NEW_ARRAY(arena, uint32_t, b->methods * d->nodes);
     }
@@ -81,8 +93,9 @@ void alm_backtest_detail(alm_backtest *b, const alm_forecaster_kind *const *kind
 /* One node at the origin at hand: what is scored, and where the scores go. */
 typedef struct node_case {
     const double *actual;
-    const double *history; /* from the first demand to the newest period published */
-    size_t history_count;
+    alm_beside_history history; /* from the first demand to the newest period published */
+    const double *known;        /* the same, NaN where a period was sold out */
+    size_t censored;            /* periods of the window that were sold out */
     alm_scale scale;
     alm_scores *tables[2]; /* level, class (NULL for aggregates) */
     uint32_t level;
@@ -101,6 +114,11 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         alm_metrics_add_window(&node->tables[t]->methods[method], node->actual, forecast,
                                b->steps, node->scale);
+        alm_step_scores *step = node->tables[t]->step;
+        for (size_t h = 0; step && h < b->steps; h++) {
+            almi_detail_add_step(&step[method * b->steps + h], node->actual[h], forecast[h],
+                                 node->scale);
+        }
     }
 }
 
@@ -124,8 +142,8 @@ static void add_baselines(const alm_backtest *b, const node_case *node)
 {
     double *mean = ALM_NEW_ARRAY(node->scratch, double, b->steps);
     double *quantiles = ALM_NEW_ARRAY(node->scratch, double, b->steps * b->quantile_count);
-    alm_baseline_request request = {node->history,    node->history_count, b->season,
-                                    b->steps,         b->quantiles,        b->quantile_count,
+    alm_baseline_request request = {node->known, node->history.count, b->season,
+                                    b->steps,    b->quantiles,        b->quantile_count,
                                     b->panel->delay};
     for (int k = 0; k < ALM_BASELINE_COUNT; k++) {
         alm_baseline_forecast((alm_baseline)k, &request, node->scratch, mean, quantiles);
@@ -150,7 +168,7 @@ static alm_err add_stock_of_paths(const alm_backtest *b, const node_case *node,
     if (b->beside.stock) {
         double *level = ALM_NEW_ARRAY(node->scratch, double, b->steps);
         ALM_TRY(alm_stock_levels(&STOCK, f->values, b->paths, b->steps, level, error));
-        add_stock(b, node, ALM_SCORE_FINAL, level);
+        add_stock(b, node, b->row, level);
     }
     return ALM_OK;
 }
@@ -198,24 +216,32 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
                                      INTERVAL_LOW, INTERVAL_HIGH);
+            if (node->tables[t]->step) {
+                alm_step_scores *step = &node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h];
+                alm_metrics_add_interval(&step->metrics, pit, INTERVAL_LOW, INTERVAL_HIGH);
+            }
             alm_distribution_add_pit(&node->tables[t]->spread, pit);
         }
     }
 }
 
-const double *almi_demand_of(const alm_panel *panel, size_t series, size_t end, alm_arena *scratch,
-                             size_t *count)
+alm_beside_history almi_demand_of(const alm_panel *panel, size_t series, size_t end,
+                                  alm_arena *scratch)
 {
     size_t first = 0;
-    while (first < end && !(alm_panel_value(panel, 0, series, first) > 0)) {
+    while (first < end && (alm_panel_sold_out(panel, series, first) ||
+                           !(alm_panel_value(panel, 0, series, first) > 0))) {
         first++;
     }
     double *y = ALM_NEW_ARRAY(scratch, double, end - first + 1);
+    uint8_t *bound = ALM_NEW_ARRAY(scratch, uint8_t, end - first + 1);
+    bool any = false;
     for (size_t t = first; t < end; t++) {
         y[t - first] = alm_panel_value(panel, 0, series, t);
+        bound[t - first] = alm_panel_sold_out(panel, series, t);
+        any = any || bound[t - first];
     }
-    *count = end - first;
-    return y;
+    return (alm_beside_history){.y = y, .bound = any ? bound : NULL, .count = end - first};
 }
 
 /* What the baselines see was published by the origin, in the vintage of that day; errors are
@@ -224,16 +250,32 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
                          const alm_panel *final, size_t series)
 {
     size_t end = alm_published_end(b->record->origin, b->panel->delay);
-    node->history = almi_demand_of(known, series, end, node->scratch, &node->history_count);
-    size_t count = node->history_count;
-    const double *y = known == final ? node->history
-                                     : almi_demand_of(final, series, end, node->scratch, &count);
-    node->scale = alm_history_error_scale(y, count);
+    node->history = almi_demand_of(known, series, end, node->scratch);
+    node->history.series = (uint64_t)node->level << 32 | node->number;
+    node->known = alm_beside_known(&node->history, node->scratch);
+    alm_beside_history last = node->history;
+    const double *y = node->known;
+    if (known != final) {
+        last = almi_demand_of(final, series, end, node->scratch);
+        y = alm_beside_known(&last, node->scratch);
+    }
+    node->scale = alm_history_error_scale(y, last.count);
+    double *actual = ALM_NEW_ARRAY(node->scratch, double, b->steps);
+    for (size_t h = 0; h < b->steps; h++) {
+        size_t period = b->record->origin + 1 + h;
+        bool out = period < final->periods && alm_panel_sold_out(final, series, period);
+        actual[h] = out ? (double)NAN : node->actual[h];
+        node->censored += out;
+    }
+    node->actual = actual;
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,
                   bool aggregate)
 {
+    for (int t = 0; t < 2 && node->tables[t]; t++) {
+        node->tables[t]->censored += node->censored;
+    }
     add_point(b, node, ALM_SCORE_FINAL, f->mean);
     add_quantiles(b, node, ALM_SCORE_FINAL, f->quantile);
     add_coverage(b, node, f, aggregate);
@@ -288,12 +330,23 @@ static void score_parts(const alm_backtest *b, const node_case *node)
     const alm_origin_record *r = b->record;
     if (node->level == 0) {
         add_point(b, node, ALM_SCORE_STATISTICAL, r->statistical + node->number * b->steps);
-        add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        if (r->has_forest) {
+            add_point(b, node, ALM_SCORE_GBM, r->forest + node->number * b->steps);
+        }
     } else {
         uint32_t first = b->panel->hierarchy->levels[node->level - 1].first_node;
         add_point(b, node, ALM_SCORE_STATISTICAL,
                   r->node_statistical + (first + node->number) * b->steps);
     }
+}
+
+/* A row of --reconcile: the point, the quantiles, the stock. */
+static alm_err score_again(alm_backtest *b, const node_case *node, const alm_forecast *f,
+                           alm_error *error)
+{
+    add_point(b, node, b->row, f->mean);
+    add_quantiles(b, node, b->row, f->quantile);
+    return add_stock_of_paths(b, node, f, error);
 }
 
 /* Histories first, then what stands beside, in parallel; scores last, in order. */
@@ -303,19 +356,23 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
     node_case node[CHUNK];
     alm_beside_history history[CHUNK];
     size_t count = block->count - first < CHUNK ? block->count - first : CHUNK;
+    bool again = b->row != ALM_SCORE_FINAL;
     for (size_t i = 0; i < count; i++) {
         const alm_forecast *f = &block->forecasts[first + i];
         node[i] = block->aggregates ? aggregate_case(b, f, scratch) : leaf_case(b, f, scratch);
-        history[i] = (alm_beside_history){node[i].history, node[i].history_count,
-                                          (uint64_t)node[i].level << 32 | node[i].number};
+        history[i] = node[i].history;
     }
     alm_beside_forecast *beside =
         ALM_NEW_ARRAY(scratch, alm_beside_forecast, count * alm_beside_rows(&b->beside));
-    if (alm_beside_rows(&b->beside) > 0) {
+    if (alm_beside_rows(&b->beside) > 0 && !again) {
         ALM_TRY(alm_beside_run(&b->beside, history, count, scratch, beside, error));
     }
     for (size_t i = 0; i < count; i++) {
         if (node[i].skipped) {
+            continue;
+        }
+        if (again) {
+            ALM_TRY(score_again(b, &node[i], &block->forecasts[first + i], error));
             continue;
         }
         node[i].tables[0]->nodes++;
@@ -345,10 +402,11 @@ static alm_err score_block(void *context, const alm_forecast_block *block, alm_e
 
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 {
-    for (uint32_t level = 0; level <= backtest->panel->hierarchy->level_count; level++) {
+    bool again = backtest->row != ALM_SCORE_FINAL; /* the nodes are counted already */
+    for (uint32_t level = 0; !again && level <= backtest->panel->hierarchy->level_count; level++) {
         backtest->levels[level].nodes = 0;
     }
-    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+    for (int c = 0; !again && c < ALM_CLASS_COUNT; c++) {
         backtest->classes[c].nodes = 0;
     }
     return (alm_forecast_sink){score_block, backtest};
@@ -360,7 +418,10 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
     if (method >= ALM_SCORE_COUNT + b->beside.count) {
-        return b->global.kind[method - ALM_SCORE_COUNT - b->beside.count]->name;
+        size_t further = method - ALM_SCORE_COUNT - b->beside.count;
+        return further < b->global.count
+                   ? b->global.kind[further]->name
+                   : alm_reconciling_name(b->reconcile[further - b->global.count]);
     }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
@@ -409,12 +470,13 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
         alm_json_put_double(w, "stock_cost", alm_stock_score_cost(&scores->stock[method]));
         alm_json_put_double(w, "fill_rate", alm_stock_score_fill_rate(&scores->stock[method]));
     }
-    if (method >= ALM_SCORE_COUNT) {
+    if (method >= ALM_SCORE_COUNT && method < ALM_SCORE_COUNT + b->beside.count) {
         alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
     }
     alm_json_close_object(w);
 }
 
+/* ... and each step of them, in detail. */
 static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_json_writer *w)
 {
     alm_json_key(w, "methods");
@@ -425,6 +487,18 @@ static void write_methods(const alm_backtest *b, const alm_scores *scores, alm_j
         }
     }
     alm_json_close_array(w);
+    if (scores->step) {
+        almi_detail_write_steps(b, scores, w);
+    }
+}
+
+/* Only where there are any: the report of a project without stock-outs says what it said. */
+static void write_censored(const alm_scores *scores, alm_json_writer *w)
+{
+    if (scores->censored > 0) {
+        alm_json_put_i64(w, "pairs", (int64_t)scores->methods[ALM_SCORE_FINAL].pairs);
+        alm_json_put_i64(w, "censored", (int64_t)scores->censored);
+    }
 }
 
 void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_json_writer *w)
@@ -439,6 +513,7 @@ void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_jso
         alm_json_put_i64(w, "series", scores->nodes);
         alm_json_put_i64(w, "unscaled",
                          (int64_t)scores->methods[ALM_SCORE_FINAL].unscaled_windows);
+        write_censored(scores, w);
         write_methods(b, scores, w);
         alm_json_close_object(w);
     }
@@ -451,6 +526,7 @@ void alm_backtest_write(const alm_backtest *b, const alm_method *method, alm_jso
             alm_json_put_text(w, "class", alm_class_name((alm_class)c));
             alm_json_put_i64(w, "series", b->classes[c].nodes);
             alm_json_put_double(w, "weight", method->weight[c]);
+            write_censored(&b->classes[c], w);
             write_methods(b, &b->classes[c], w);
             alm_json_close_object(w);
         }

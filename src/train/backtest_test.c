@@ -104,7 +104,10 @@ typedef struct scored {
     alm_panel_source *past;
     const alm_forecaster_kind *const *beside; /* NULL: not in detail */
     size_t beside_count;
+    bool sold_out; /* see sell_out_some */
 } scored;
+
+static void sell_out_some(fixture *f, scored *s);
 
 static void number_nodes(scored *s, fixture *f)
 {
@@ -125,6 +128,9 @@ static void number_nodes(scored *s, fixture *f)
 static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
 {
     training_open(f, NULL, 16, &s->c);
+    if (s->sold_out) {
+        sell_out_some(f, s);
+    }
     s->method = synthetic_method(20);
     s->record = record_of(f, &s->c, &s->method);
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = fixture_date(AFTER_ORIGIN),
@@ -239,7 +245,7 @@ static void levels_and_classes_agree(void **state)
     training_close(&s.c);
 }
 
-/* ---- in detail ---- */
+/* ---- sold out ---- */
 
 static const alm_forecaster_kind *const BESIDE[] = {&alm_theta_dynamic_optimised, &alm_drift};
 
@@ -254,6 +260,86 @@ static alm_str report_of(fixture *f, const scored *s)
     alm_buffer_deinit(&text);
     return out;
 }
+
+enum { SOLD_OUT = 5, ABSURD = 1000000 }; /* a series that sells on most days */
+
+static void sell_out(scored *s, size_t series, size_t period)
+{
+    alm_panel *block = &s->c.panel.blocks[series / 16];
+    size_t at = series % 16 * block->periods + period;
+    ((uint8_t *)block->state)[at] = ALM_PERIOD_STOCKOUT;
+    ((double *)block->columns[0].values)[at] = ABSURD;
+}
+
+/* Sales of three periods and of the total's are lower bounds, so large that whoever takes one of
+ * them for demand is far off. */
+static void sell_out_some(fixture *f, scored *s)
+{
+    sell_out(s, SOLD_OUT, ORIGIN - 7); /* the seasonal naive forecast of step 7 but for the mark */
+    sell_out(s, SOLD_OUT, ORIGIN - 1);
+    sell_out(s, SOLD_OUT, ORIGIN + 2);
+    double *imputed = ALM_NEW_ARRAY(f->arena, double, 16 * SYNTHETIC_DAYS);
+    for (size_t at = 0; at < 16 * SYNTHETIC_DAYS; at++) {
+        imputed[at] = 3;
+    }
+    s->c.panel.blocks[SOLD_OUT / 16].imputed = imputed;
+    size_t cells = s->c.panel.aggregates->series_count * SYNTHETIC_DAYS;
+    uint8_t *sold_out = ALM_NEW_ARRAY(f->arena, uint8_t, cells);
+    alm_panel *sums = ALM_NEW(f->arena, alm_panel);
+    *sums = *s->c.panel.aggregates;
+    sums->sold_out = sold_out;
+    s->c.panel.aggregates = sums;
+    sold_out[ORIGIN + 4] = 1;
+    sold_out[ORIGIN - 2] = 1;
+    ((double *)sums->columns[0].values)[ORIGIN + 4] = ABSURD;
+}
+
+static void what_was_sold_out_is_not_scored(void **state)
+{
+    fixture *f = *state;
+    scored plain = {.beside = BESIDE, .beside_count = 2};
+    scored s = {.beside = BESIDE, .beside_count = 2, .sold_out = true};
+    kept_forecasts k;
+    score_origin(f, &plain, &k);
+    training_case first = plain.c;
+    score_origin(f, &s, &k);
+    for (int level = 0; level < 2; level++) {
+        const alm_scores *a = &plain.backtest.levels[level];
+        const alm_scores *b = &s.backtest.levels[level];
+        assert_int_equal(a->censored, 0);
+        assert_int_equal(b->censored, 1);
+        assert_int_equal(b->spread.pit_count, a->spread.pit_count - 1);
+        for (size_t method = 0; method < s.backtest.methods; method++) {
+            const alm_metrics *m = &b->methods[method];
+            assert_int_equal(m->pairs, a->methods[method].pairs - (a->methods[method].pairs > 0));
+            assert_int_equal(m->pinball_pairs, a->methods[method].pinball_pairs -
+                                                   (a->methods[method].pinball_pairs > 0));
+            /* One absurd value in a history, a scale or an outcome would be more than that: the
+             * mean of a series moves by 1e4, what 38 series sell in a window is some 1e3. */
+            assert_true(!(m->absolute > 2 * a->methods[method].absolute + 50));
+            double ratio = alm_metrics_rmsse(m) / alm_metrics_rmsse(&a->methods[method]);
+            assert_true(m->pairs == 0 || (ratio > .5 && ratio < 2));
+        }
+    }
+    const alm_metrics *a = &plain.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    const alm_metrics *b = &s.backtest.levels[0].methods[ALM_SCORE_FINAL];
+    assert_true(s.record.actual[SOLD_OUT * STEPS + 1] == 3); /* what choices see */
+    assert_true(s.record.least[SOLD_OUT * STEPS + 1] == ABSURD);
+    assert_true(isnan(s.record.least[SOLD_OUT * STEPS]));
+    int units = synthetic_units(SOLD_OUT, ORIGIN + 2);
+    double error = k.list[SOLD_OUT - 1].f.mean[1] - (units > 0 ? units : 0);
+    assert_true(fabs(a->absolute - b->absolute - fabs(error)) < 1e-9); /* sums in another order */
+    alm_str text = report_of(f, &s);
+    assert_non_null(strstr(text.data, "\"pairs\":531,\"censored\":1,"));
+    text = report_of(f, &plain);
+    assert_null(strstr(text.data, "censored"));
+    alm_panel_source_close(plain.past);
+    alm_panel_source_close(s.past);
+    training_close(&first);
+    training_close(&s.c);
+}
+
+/* ---- in detail ---- */
 
 /* What stands beside is the forecaster of the history that the baselines see, never below 0; who
  * cannot be fitted is the seasonal naive, and is counted. */
@@ -321,7 +407,7 @@ static double step_wape(const alm_backtest *b, size_t method)
     double absolute = 0;
     double actual = 0;
     for (size_t h = 0; h < b->steps; h++) {
-        const alm_metrics *m = &b->detail[0].step[method * b->steps + h];
+        const alm_metrics *m = &b->levels[0].step[method * b->steps + h].metrics;
         absolute += m->absolute;
         actual += m->actual;
     }
@@ -353,6 +439,76 @@ static void detail_is_the_same_for_any_threads(void **state)
     assert_non_null(strstr(first.data, "\"steps\":[{\"step\":1,"));
     assert_non_null(strstr(first.data, "\"verdicts\":[{\"level\":\"series\",\"against\":"));
     assert_non_null(strstr(first.data, "one pair says nothing")); /* of the total */
+    /* The total has one node, so there are no ranks of it. */
+    assert_non_null(strstr(first.data, "\"ranks\":[{\"level\":\"series\",\"rows\":"));
+    assert_non_null(strstr(first.data, "},{\"level\":\"region\",\"rows\":2,"));
+    assert_non_null(strstr(first.data, " has the best mean rank ("));
+}
+
+static uint64_t step_pairs(const alm_scores *scores, size_t method, size_t step)
+{
+    return scores->step[method * STEPS + step].metrics.pairs;
+}
+
+/* The error of a step, made again from the record: the root of the mean over series of squared
+ * errors over their scales. Every series is in one class, with every step. */
+static void steps_are_of_levels_and_classes(void **state)
+{
+    fixture *f = *state;
+    scored s = {.beside = BESIDE, .beside_count = 2};
+    kept_forecasts k;
+    score_origin(f, &s, &k);
+    const alm_scores *all = &s.backtest.levels[0];
+    for (size_t h = 0; h < STEPS; h++) {
+        double squared = 0;
+        size_t scaled = 0;
+        for (size_t i = 0; i < s.record.series_count; i++) {
+            double error = s.record.statistical[i * STEPS + h] - s.record.actual[i * STEPS + h];
+            bool counts = s.record.scale_squared[i] > 0 && !isnan(error);
+            squared += counts ? error * error / s.record.scale_squared[i] : 0;
+            scaled += counts;
+        }
+        const alm_step_scores *step = &all->step[ALM_SCORE_STATISTICAL * STEPS + h];
+        assert_int_equal(step->scaled, scaled);
+        assert_true(fabs(step->squared - squared) <= 1e-12 * squared); /* another order */
+        for (size_t method = 0; method < s.backtest.methods; method++) {
+            uint64_t pairs = 0;
+            for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+                pairs += step_pairs(&s.backtest.classes[c], method, h);
+            }
+            assert_int_equal(pairs, step_pairs(all, method, h));
+        }
+        assert_int_equal(step_pairs(all, ALM_SCORE_FINAL, h), 38);
+        bool closed = s.record.closed[h]; /* a day without demand by decree has no interval */
+        assert_int_equal(all->step[h].metrics.interval_pairs > 0, !closed);
+    }
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
+}
+
+/* What was kept and restored reports the same; what was made otherwise is not touched. */
+static void scores_are_kept_and_restored(void **state)
+{
+    fixture *f = *state;
+    scored s = {.beside = BESIDE, .beside_count = 2};
+    kept_forecasts k;
+    alm_buffer content = {0};
+    score_origin(f, &s, &k);
+    alm_str report = report_of(f, &s);
+    alm_backtest_keep(&s.backtest, &content);
+    alm_backtest whole = s.backtest;
+    alm_backtest_init(&s.backtest, &s.c.panel, &s.method, f->arena);
+    assert_false(alm_backtest_restore(&s.backtest, alm_buffer_view(&content))); /* no detail */
+    assert_int_equal(s.backtest.levels[0].methods[0].pairs, 0);
+    alm_backtest_detail(&s.backtest, s.beside, s.beside_count, f->env.pool, f->arena);
+    alm_str empty = report_of(f, &s);
+    assert_false(alm_str_equal(empty, report));
+    assert_true(alm_backtest_restore(&s.backtest, alm_buffer_view(&content)));
+    assert_true(alm_str_equal(report_of(f, &s), report));
+    assert_int_equal(s.backtest.levels[0].nodes, whole.levels[0].nodes);
+    alm_buffer_deinit(&content);
+    alm_panel_source_close(s.past);
+    training_close(&s.c);
 }
 
 int main(void)
@@ -366,9 +522,15 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_was_sold_out_is_not_scored, synthetic_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(detail_is_the_same_for_any_threads, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(steps_are_of_levels_and_classes, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(scores_are_kept_and_restored, synthetic_setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,24 @@
 #include <string.h>
 
 #include "model/baseline.h"
+#include "model/statistical/rare/count.h"
 #include "model/statistical/sample_paths.h"
 #include "train/global_beside.h"
 
 #define PATHS 200
 #define SCRATCH_BYTES ((size_t)1 << 20)
+
+const double *alm_beside_known(const alm_beside_history *history, alm_arena *arena)
+{
+    if (!history->bound) {
+        return history->y;
+    }
+    double *y = ALM_NEW_ARRAY(arena, double, history->count);
+    for (size_t t = 0; t < history->count; t++) {
+        y[t] = history->bound[t] ? (double)NAN : history->y[t];
+    }
+    return y;
+}
 
 typedef struct job {
     const alm_beside *beside;
@@ -92,14 +105,24 @@ static void draw_quantiles(const alm_beside *b, const alm_forecaster_kind *kind,
     take_quantiles(b, by_step, out);
 }
 
+static alm_err fit(const alm_beside *b, const alm_forecaster_kind *kind,
+                   const alm_beside_history *history, alm_arena *scratch, void **state)
+{
+    alm_error ignored; /* the reason is the kind's; the row says how often */
+    if (kind == &alm_count) {
+        alm_count_past counts = {history->y, history->count, history->bound};
+        return alm_count_fit(&counts, NULL, scratch, state, &ignored);
+    }
+    alm_past past = {alm_beside_known(history, scratch), history->count, b->season};
+    return kind->fit(&past, scratch, state, &ignored);
+}
+
 static bool forecast(const alm_beside *b, const alm_forecaster_kind *kind,
                      const alm_beside_history *history, alm_arena *scratch,
                      alm_beside_forecast *out)
 {
-    alm_past past = {history->y, history->count, b->season};
     void *state = NULL;
-    alm_error ignored; /* the reason is the kind's; the row says how often */
-    if (history->count == 0 || kind->fit(&past, scratch, &state, &ignored) != ALM_OK) {
+    if (history->count == 0 || fit(b, kind, history, scratch, &state) != ALM_OK) {
         return false;
     }
     double *ahead = ALM_NEW_ARRAY(scratch, double, b->delay + b->steps);
@@ -116,8 +139,9 @@ static bool forecast(const alm_beside *b, const alm_forecaster_kind *kind,
 static void fall_back(const alm_beside *b, const alm_beside_history *history, alm_arena *scratch,
                       alm_beside_forecast *out)
 {
-    alm_baseline_request request = {history->y, history->count, b->season,     b->steps,
-                                    b->levels,  b->level_count, b->delay};
+    const double *known = alm_beside_known(history, scratch);
+    alm_baseline_request request = {known,     history->count, b->season, b->steps,
+                                    b->levels, b->level_count, b->delay};
     alm_baseline_forecast(ALM_BASELINE_seasonal_naive, &request, scratch, out->mean,
                           out->quantiles);
     levels_of_means(b, out);

@@ -6,7 +6,8 @@
  * mean; its quantiles are those of joint sample paths (model/statistical/sample_paths.h), drawn
  * with the seed of the model. Values below 0 are 0, as demand is. A history that a forecaster
  * refuses gets the seasonal naive baseline instead, and is counted; so do all, where a global one
- * could not learn.
+ * could not learn. Periods that were sold out are lower bounds for alm_count, which can use them,
+ * and not known to the others and to that baseline.
  *
  * Histories are tasks of the pool, each with its own place for results: the same bits for any
  * number of threads. */
@@ -48,8 +49,12 @@ static inline size_t alm_beside_rows(const alm_beside *beside)
 typedef struct alm_beside_history {
     const double *y; /* from the first demand on; NaN: not known */
     size_t count;
-    uint64_t series; /* names its sample paths */
+    uint64_t series;      /* names its sample paths */
+    const uint8_t *bound; /* 1: sold out, y is a lower bound of demand; NULL: none is */
 } alm_beside_history;
+
+/* The values with NaN for bounds: `y` itself where there are none, else in `arena`. */
+const double *alm_beside_known(const alm_beside_history *history, alm_arena *arena);
 
 typedef struct alm_beside_forecast {
     double *mean;      /* steps */

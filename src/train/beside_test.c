@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "model/statistical/rare/count.h"
 #include "model/statistical/smoothing/theta.h"
 
 static const double LEVELS[] = {.1, .5, .9};
@@ -28,7 +29,7 @@ static void forecasts_begin_behind_the_delay(void **state)
     static const double Y[] = {1, 2, 3, 1, 2, 3, 1, 2, 3};
     const alm_forecaster_kind *kinds[] = {&alm_seasonal_naive};
     alm_beside beside = beside_of(kinds, 1);
-    alm_beside_history history = {Y, 9, 0};
+    alm_beside_history history = {Y, 9, 0, NULL};
     alm_arena *arena = alm_arena_create(0);
     alm_beside_forecast f;
     alm_error error;
@@ -51,15 +52,14 @@ static void what_is_refused_is_seasonal_naive(void **state)
     static const double SHORT[] = {4};
     const alm_forecaster_kind *kinds[] = {&alm_theta_dynamic_optimised};
     alm_beside beside = beside_of(kinds, 1);
-    alm_beside_history history[] = {{SHORT, 1, 0}, {SHORT, 0, 1}};
+    alm_beside_history history[] = {{SHORT, 1, 0, NULL}, {SHORT, 0, 1, NULL}};
     alm_arena *arena = alm_arena_create(0);
     alm_beside_forecast f[2];
     alm_error error;
     assert_int_equal(alm_beside_run(&beside, history, 2, arena, f, &error), ALM_OK);
     for (int i = 0; i < 2; i++) {
         for (size_t h = 0; h < 4; h++) {
-            double expected = i == 0 && (f[i].refused ? h == 2 : true) ? 4 : 0;
-            assert_true(f[i].mean[h] == expected);
+            assert_true(f[i].mean[h] == (i == 0 ? 4 : 0));
         }
     }
     assert_true(f[1].refused && f[1].stock[0] == 0);
@@ -72,7 +72,7 @@ static void nothing_is_below_zero(void **state)
     static const double FALLING[] = {9, 8, 6, 5, 4, 2, 1, 0, 1, 0};
     const alm_forecaster_kind *kinds[] = {&alm_drift, &alm_naive};
     alm_beside beside = beside_of(kinds, 2);
-    alm_beside_history history = {FALLING, 10, 0};
+    alm_beside_history history = {FALLING, 10, 0, NULL};
     alm_arena *arena = alm_arena_create(0);
     alm_beside_forecast f[2];
     alm_error error;
@@ -101,7 +101,7 @@ static void threads_change_nothing(void **state)
         for (size_t t = 0; t < LENGTH; t++) {
             y[i][t] = floor(9 * alm_rng_next_uniform(&rng));
         }
-        history[i] = (alm_beside_history){y[i], LENGTH - i, i};
+        history[i] = (alm_beside_history){y[i], LENGTH - i, i, NULL};
     }
     const alm_forecaster_kind *kinds[] = {&alm_theta_dynamic_optimised, &alm_drift};
     alm_beside beside = beside_of(kinds, 2);
@@ -123,12 +123,44 @@ static void threads_change_nothing(void **state)
     alm_arena_destroy(arena);
 }
 
+/* What was sold out is a bound to who knows bounds, and not known to the others. */
+static void sold_out_is_a_bound_or_unknown(void **state)
+{
+    (void)state;
+    static const double Y[] = {3, 2, 4, 2, 3, 1, 3, 2, 5, 3, 1, 2};
+    static const uint8_t OUT[12] = {0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1};
+    double known[12];
+    for (size_t t = 0; t < 12; t++) {
+        known[t] = OUT[t] ? (double)NAN : Y[t];
+    }
+    const alm_forecaster_kind *kinds[] = {&alm_count, &alm_theta_dynamic_optimised};
+    alm_beside beside = beside_of(kinds, 2);
+    const alm_beside_history history[] = {{Y, 12, 0, OUT}, {known, 12, 0, NULL}, {Y, 12, 0, NULL}};
+    alm_arena *arena = alm_arena_create(0);
+    alm_beside_forecast f[6];
+    alm_error error;
+    assert_int_equal(alm_beside_run(&beside, history, 3, arena, f, &error), ALM_OK);
+    alm_count_past counts = {Y, 12, OUT};
+    void *fitted = NULL;
+    double mean[4];
+    assert_int_equal(alm_count_fit(&counts, NULL, arena, &fitted, &error), ALM_OK);
+    alm_count.mean(fitted, 4, mean);
+    assert_memory_equal(f[0].mean, mean, sizeof mean);
+    assert_true(f[0].mean[0] > f[2].mean[0]); /* more than the unknown, or a sale, would say */
+    assert_true(f[0].mean[0] > f[4].mean[0]);
+    assert_memory_equal(f[1].mean, f[3].mean, sizeof mean);
+    assert_memory_equal(f[1].quantiles, f[3].quantiles, 12 * sizeof(double));
+    assert_memory_not_equal(f[1].mean, f[5].mean, sizeof mean);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forecasts_begin_behind_the_delay),
         cmocka_unit_test(what_is_refused_is_seasonal_naive),
         cmocka_unit_test(nothing_is_below_zero),
+        cmocka_unit_test(sold_out_is_a_bound_or_unknown),
         cmocka_unit_test(threads_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

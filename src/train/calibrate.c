@@ -201,6 +201,13 @@ static void choose_aggregates(const alm_calibration *calibration, alm_arena *scr
     method->weight[ALM_CLASS_aggregate] = own ? CHOICES[best] : 1;
 }
 
+/* Of what is at least so much: spread over all that is left above it. */
+static double bound_pit(alm_marginal marginal, bool counts, double least, double v)
+{
+    double below = alm_marginal_pit(marginal, counts, least, 0);
+    return below + v * (1 - below);
+}
+
 static size_t add_pits(const alm_origin_record *r, const alm_method *method, alm_arena *scratch,
                        double *pits)
 {
@@ -227,7 +234,9 @@ static size_t add_pits(const alm_origin_record *r, const alm_method *method, alm
             }
             alm_marginal marginal = {alm_shape_levels(), value, ALM_SHAPE_LEVELS};
             double v = alm_rng_uniform(method->seed, ALM_RNG_PIT, i, r->origin * r->steps + h);
-            pits[count++] = alm_marginal_pit(marginal, method->counts, y, v);
+            double least = r->least ? r->least[i * r->steps + h] : (double)NAN;
+            pits[count++] = isnan(least) ? alm_marginal_pit(marginal, method->counts, y, v)
+                                         : bound_pit(marginal, method->counts, least, v);
         }
     }
     return count;

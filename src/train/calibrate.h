@@ -5,7 +5,8 @@
  *   weight[aggregate]  share of the bottom-up sum, 1, .5 or 0, by mean RMSSE over the aggregates;
  *                  1 unless another is better by more than 5 percent
  *   remap          u' = u / 2 + g(u) / 2, g the quantile function of the randomised PITs: half way,
- *                  because three origins estimate g with errors of their own
+ *                  because three origins estimate g with errors of their own; the PIT of a day
+ *                  that was sold out is spread over all above what was sold
  *   bins           mean shapes of the series at the origin that the method is for */
 #ifndef ALM_TRAIN_CALIBRATE_H
 #define ALM_TRAIN_CALIBRATE_H

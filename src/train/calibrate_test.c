@@ -132,6 +132,45 @@ static void right_shapes_keep_their_levels(void **state)
     alm_arena_destroy(c.arena);
 }
 
+static double farthest(const calibrate_case *c)
+{
+    double most = 0;
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        double away = fabs(c->method.remap[0][k] - alm_shape_levels()[k]);
+        most = away > most ? away : most;
+    }
+    return most;
+}
+
+/* A third of the days are sold out, those of high demand first. Shapes that are right stay so when
+ * a bound is spread over all above it. Left out, or with its mean for demand, it would move them.
+ */
+static void sold_out_days_do_not_move_right_shapes(void **state)
+{
+    (void)state;
+    calibrate_case c;
+    make_case(&c, 1);
+    double *masked = ALM_NEW_ARRAY(c.arena, double, SERIES * STEPS);
+    double *least = ALM_NEW_ARRAY(c.arena, double, SERIES * STEPS);
+    for (size_t at = 0; at < SERIES * STEPS; at++) {
+        double stock = 3 * MEAN * alm_rng_uniform(2, ALM_RNG_TEST, at, 0);
+        double y = c.record.actual[at];
+        least[at] = y >= stock ? stock : (double)NAN;
+        masked[at] = y >= stock ? (double)NAN : y;
+        c.record.actual[at] = y >= stock ? (stock + 2 * MEAN) / 2 : y;
+    }
+    c.record.least = least;
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    assert_true(farthest(&c) < 0.025); /* as above */
+    c.record.least = NULL;
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    assert_true(farthest(&c) > 0.03);
+    c.record.actual = masked;
+    calibrate(&c, 1, ALM_CHOICE_ALL);
+    assert_true(farthest(&c) > 0.05);
+    alm_arena_destroy(c.arena);
+}
+
 /* With demand on half the width the PIT of level u is .25 + u / 2, and half way there is
  * .125 + .75 u; errors as above. */
 static void wide_shapes_are_drawn_in(void **state)
@@ -254,6 +293,7 @@ int main(void)
         cmocka_unit_test(each_class_gets_its_best),
         cmocka_unit_test(what_cannot_be_scored_has_no_vote),
         cmocka_unit_test(right_shapes_keep_their_levels),
+        cmocka_unit_test(sold_out_days_do_not_move_right_shapes),
         cmocka_unit_test(wide_shapes_are_drawn_in),
         cmocka_unit_test(forests_are_calibrated_by_their_own_shapes),
         cmocka_unit_test(no_records_change_nothing),

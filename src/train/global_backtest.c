@@ -52,6 +52,16 @@ static void put_known(const alm_training_panel *known, alm_arena *arena, alm_glo
     }
 }
 
+/* No global kind knows bounds. */
+static alm_beside_history known_demand(const alm_panel *panel, size_t series, size_t end,
+                                       uint64_t name, alm_arena *arena)
+{
+    alm_beside_history history = almi_demand_of(panel, series, end, arena);
+    history.series = name;
+    history.y = alm_beside_known(&history, arena);
+    return history;
+}
+
 void alm_global_past_of(const alm_global_view *view, alm_arena *arena, alm_global_past *out)
 {
     const alm_training_panel *p = view->known;
@@ -66,15 +76,13 @@ void alm_global_past_of(const alm_global_view *view, alm_arena *arena, alm_globa
     alm_beside_history *all = ALM_NEW_ARRAY(arena, alm_beside_history, out->count);
     for (size_t i = 0; i < p->series_count; i++) {
         const alm_panel *block = &p->blocks[i / p->block_series];
-        all[i].y = almi_demand_of(block, i % p->block_series, out->end, arena, &all[i].count);
-        all[i].series = i;
+        all[i] = known_demand(block, i % p->block_series, out->end, i, arena);
     }
     for (uint32_t level = 0; level < h->level_count; level++) {
         for (uint32_t n = 0; n < h->levels[level].node_count; n++) {
             uint32_t node = h->levels[level].first_node + n;
-            alm_beside_history *one = &all[p->series_count + node];
-            one->y = almi_demand_of(p->aggregates, node, out->end, arena, &one->count);
-            one->series = (uint64_t)(level + 1) << 32 | n;
+            all[p->series_count + node] = known_demand(p->aggregates, node, out->end,
+                                                       (uint64_t)(level + 1) << 32 | n, arena);
         }
     }
     out->histories = all;
@@ -143,4 +151,20 @@ alm_err alm_backtest_global_at(alm_backtest *b, const alm_env *env, bool anew, a
         ALM_TRY(refit(b, env, k, error));
     }
     return ALM_OK;
+}
+
+alm_err alm_backtest_global_again(alm_backtest *b, const alm_env *env, alm_error *error)
+{
+    alm_global_fits *g = &b->global;
+    alm_arena *scratch = alm_arena_create(0);
+    size_t *fits = ALM_NEW_ARRAY(scratch, size_t, g->count);
+    if (g->count > 0) {
+        memcpy(fits, g->fits, g->count * sizeof *fits);
+    }
+    alm_err code = alm_backtest_global_at(b, env, true, error);
+    if (g->count > 0) {
+        memcpy(g->fits, fits, g->count * sizeof *fits);
+    }
+    alm_arena_destroy(scratch);
+    return code;
 }

@@ -19,8 +19,9 @@ typedef struct job {
     job_worker *workers;
 } job;
 
+/* `least`: see the header; NULL: nothing stands in for what was sold out. */
 static void actual_of(const alm_panel *panel, size_t series, const alm_origin_record *record,
-                      double *out)
+                      double *out, double *least)
 {
     for (size_t h = 0; h < record->steps; h++) {
         size_t period = record->origin + 1 + h;
@@ -28,7 +29,13 @@ static void actual_of(const alm_panel *panel, size_t series, const alm_origin_re
         uint8_t state = known ? panel->state[series * panel->periods + period] : 0;
         bool counts = state == ALM_PERIOD_OBSERVED || state == ALM_PERIOD_ZERO ||
                       state == ALM_PERIOD_CLOSED;
+        counts = counts && !alm_panel_sold_out(panel, series, period);
         out[h] = counts ? alm_panel_value(panel, 0, series, period) : NAN;
+        if (least) {
+            bool stands_in = known && state == ALM_PERIOD_STOCKOUT &&
+                             alm_history_demand(panel, series, period, &out[h]);
+            least[h] = stands_in ? alm_panel_value(panel, 0, series, period) : NAN;
+        }
     }
 }
 
@@ -42,12 +49,15 @@ static double squared_scale(const alm_panel *panel, size_t series, size_t end, a
 {
     size_t first = 0;
     while (first < end && !(alm_period_usable(panel, series, first) &&
+                            !alm_panel_sold_out(panel, series, first) &&
                             alm_panel_value(panel, 0, series, first) > 0)) {
         first++;
     }
     double *y = ALM_NEW_ARRAY(scratch, double, end - first);
     for (size_t t = first; t < end; t++) {
-        y[t - first] = alm_panel_value(panel, 0, series, t);
+        y[t - first] = alm_panel_sold_out(panel, series, t)
+                           ? (double)NAN
+                           : alm_panel_value(panel, 0, series, t);
     }
     return alm_history_error_scale(y, end - first).squared;
 }
@@ -60,7 +70,7 @@ static void judge_series(const alm_training_panel *panel, size_t series, alm_ori
     size_t at = series % panel->block_series;
     size_t end = alm_published_end(r->origin, panel->delay);
     bool forecast = r->histories[series].class_of_series != ALM_CLASS_empty;
-    actual_of(block, at, r, r->actual + series * r->steps);
+    actual_of(block, at, r, r->actual + series * r->steps, r->least + series * r->steps);
     r->scale_squared[series] = forecast ? squared_scale(block, at, end, scratch) : 0;
 }
 
@@ -68,7 +78,7 @@ static void judge_node(const alm_training_panel *panel, size_t node, alm_origin_
                        alm_arena *scratch)
 {
     size_t end = alm_published_end(r->origin, panel->delay);
-    actual_of(panel->aggregates, node, r, r->node_actual + node * r->steps);
+    actual_of(panel->aggregates, node, r, r->node_actual + node * r->steps, NULL);
     r->node_scale[node] = squared_scale(panel->aggregates, node, end, scratch);
 }
 
@@ -136,19 +146,25 @@ static void node_records(job *j, alm_arena *scratch)
 static void allocate_outcome(alm_origin_record *r, size_t nodes, alm_arena *arena)
 {
     r->actual = ALM_NEW_ARRAY(arena, double, r->series_count * r->steps);
+    r->least = ALM_NEW_ARRAY(arena, double, r->series_count * r->steps);
     r->scale_squared = ALM_NEW_ARRAY(arena, double, r->series_count);
     r->node_actual = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
     r->node_scale = ALM_NEW_ARRAY(arena, double, nodes);
 }
 
-static void allocate(alm_origin_record *r, size_t nodes, alm_arena *arena)
+void alm_origin_record_allocate(const alm_training_panel *panel, size_t steps, bool has_marginals,
+                                alm_arena *arena, alm_origin_record *r)
 {
-    size_t cells = r->series_count * r->steps;
+    size_t nodes = panel->hierarchy->node_count;
+    r->steps = steps;
+    r->series_count = panel->series_count;
     r->histories = ALM_NEW_ARRAY(arena, alm_history, r->series_count);
-    r->forest = ALM_NEW_ARRAY(arena, double, cells);
-    r->statistical = ALM_NEW_ARRAY(arena, double, cells);
-    r->closed = ALM_NEW_ARRAY(arena, uint8_t, r->steps);
-    r->node_statistical = ALM_NEW_ARRAY(arena, double, nodes * r->steps);
+    r->forest = ALM_NEW_ARRAY(arena, double, r->series_count * steps);
+    r->statistical = ALM_NEW_ARRAY(arena, double, r->series_count * steps);
+    r->closed = ALM_NEW_ARRAY(arena, uint8_t, steps);
+    r->node_statistical = ALM_NEW_ARRAY(arena, double, nodes * steps);
+    r->marginals =
+        has_marginals ? ALM_NEW_ARRAY(arena, alm_forest_marginal, r->series_count) : NULL;
     allocate_outcome(r, nodes, arena);
 }
 
@@ -173,13 +189,9 @@ alm_err alm_origin_record_make(const alm_env *env, const alm_training_panel *pan
                                const alm_bundle *bundle, size_t origin, alm_arena *arena,
                                alm_origin_record *out, alm_error *error)
 {
-    alm_origin_record record = {.origin = origin,
-                                .steps = (size_t)bundle->method.horizon,
-                                .series_count = panel->series_count};
-    allocate(&record, panel->hierarchy->node_count, arena);
-    if (bundle->level_count > 0) {
-        record.marginals = ALM_NEW_ARRAY(arena, alm_forest_marginal, record.series_count);
-    }
+    alm_origin_record record = {.origin = origin, .has_forest = bundle->model_count > 0};
+    alm_origin_record_allocate(panel, (size_t)bundle->method.horizon, bundle->level_count > 0,
+                               arena, &record);
     alm_closed_ahead(&panel->blocks[0], origin, record.steps, record.closed);
     int threads = alm_pool_threads(env->pool);
     job j = {panel, bundle, alm_training_profile(panel, origin), &record,

@@ -5,31 +5,6 @@
 #include "project/scratch.h"
 #include "train/train_internal.h"
 
-static alm_err plan_grid(almi_training *t, alm_error *error)
-{
-    const alm_backtest_spec *b = &t->model->backtest;
-    size_t periods = t->panel.blocks[0].periods;
-    size_t horizon = (size_t)t->model->horizon;
-    almi_origin_grid g = {.step = (size_t)b->origin_step,
-                          .scored = (size_t)b->origins,
-                          .selection = (size_t)b->selection_origins};
-    /* A horizon is complete once its last day is published. */
-    size_t complete = horizon + t->panel.delay;
-    g.lag = (complete + g.step - 1) / g.step;
-    g.count = g.scored - 1 + g.lag + g.selection;
-    size_t history = (size_t)t->model->gbm.history_min + 8 + t->panel.delay;
-    size_t need = complete + (g.count - 1) * g.step + history;
-    if (periods < need) {
-        return alm_fail(error, ALM_ERR_INCOMPLETE, "model %.*s: the snapshot has %zu days, the "
-                        "backtest needs %zu: lower backtest.origins, selection_origins, "
-                        "origin_step or gbm.history_min", ALM_STR_ARG(t->model->name), periods,
-                        need);
-    }
-    g.newest = periods - 1 - complete;
-    t->grid = g;
-    return ALM_OK;
-}
-
 static void declare_method(almi_training *t)
 {
     const alm_model_spec *m = t->model;
@@ -111,7 +86,7 @@ static alm_err open_panel(almi_training *t, alm_error *error)
     return ALM_OK;
 }
 
-static void final_method(almi_training *t, alm_method *method)
+static alm_err final_choice(almi_training *t, almi_chosen *chosen, alm_error *error)
 {
     alm_arena *scratch = alm_arena_create(1 << 20);
     size_t origin = t->panel.blocks[0].periods - 1;
@@ -124,24 +99,33 @@ static void final_method(almi_training *t, alm_method *method)
         alm_history_of(&view, one, &histories[i]);
     }
     alm_arena_destroy(one);
-    *method = t->method;
-    alm_calibrate_bins(histories, t->panel.series_count, scratch, method);
-    alm_calibration calibration = {t->records, t->grid.selection, t->panel.hierarchy, t->choices};
-    alm_calibrate(&calibration, scratch, method);
+    chosen->method = t->method;
+    alm_calibrate_bins(histories, t->panel.series_count, scratch, &chosen->method);
+    alm_err code = almi_training_choose(t, t->records, false, scratch, chosen, error);
     alm_arena_destroy(scratch);
+    return code;
 }
 
 static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
 {
     size_t periods = t->panel.blocks[0].periods;
     almi_fit fit;
-    ALM_TRY(almi_training_fit(t, periods, &fit, error));
-    alm_method method;
-    final_method(t, &method);
-    alm_bundle_parts parts = {0};
-    almi_training_put_fit(t, &fit, &parts, &method);
+    bool found = false;
+    ALM_TRY(almi_kept_find_fit(t, ALMI_FINAL_FIT, &fit, &found, error));
+    if (!found) {
+        ALM_TRY(almi_training_fit(t, periods, &fit, error));
+        ALM_TRY(almi_kept_put_fit(t, ALMI_FINAL_FIT, &fit, error));
+    }
+    almi_chosen chosen;
+    ALM_TRY(final_choice(t, &chosen, error));
+    alm_bundle_parts parts = {.reconcile = chosen.reconcile.json};
+    almi_training_put_fit(t, &fit, &parts, &chosen.method);
     alm_buffer json = {0};
-    alm_method_write(&method, &json);
+    alm_buffer kinds = {0};
+    alm_method_write(&chosen.method, &json);
+    if (chosen.kinds.given) {
+        alm_kind_table_write(&chosen.kinds, &kinds);
+    }
     alm_str inputs = almi_training_inputs(t);
     alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
     parts.model = t->model->name;
@@ -152,9 +136,12 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     parts.plan = t->plan_json;
     parts.encoders = t->encoders_json;
     parts.method = alm_buffer_view(&json);
-    parts.report = almi_training_report(t, &method, &fit);
-    alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report};
+    parts.kinds = alm_buffer_view(&kinds);
+    parts.report = almi_training_report(t, &chosen, &fit);
+    alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report,
+                               .kept = t->kept.folder, .damaged = t->kept.damaged};
     alm_err code = alm_buffer_status(&json, error);
+    code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
     if (code == ALM_OK && !t->options->backtest_only) {
         alm_digest bundle;
         code = alm_bundle_save(t->options->objects, &parts, &bundle, error);
@@ -173,6 +160,7 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
         }
     }
     alm_buffer_deinit(&json);
+    alm_buffer_deinit(&kinds);
     if (code == ALM_OK) {
         *out = result;
     }
@@ -199,24 +187,57 @@ static alm_err train(almi_training *t, alm_train_result *out, alm_error *error)
 {
     ALM_TRY(alm_train_check_model(t->model, error));
     ALM_TRY(alm_choices_of(t->model, &t->choices, error));
+    t->kinds = alm_kind_candidates_of(t->model);
     ALM_TRY(alm_scratch_create(t->env, t->options->project, t->arena, &t->scratch, error));
     ALM_TRY(open_panel(t, error));
     ALM_TRY(compile_plan(t, error));
     declare_method(t);
-    ALM_TRY(plan_grid(t, error));
-    ALM_TRY(almi_training_records(t, error));
-    ALM_TRY(almi_training_backtest(t, error));
+    ALM_TRY(almi_training_plan_grid(t, error));
+    ALM_TRY(almi_training_reconcile_check(t, error));
+    ALM_TRY(almi_kept_open(t, error));
+    ALM_TRY(almi_training_origins(t, error));
     return finish(t, out, error);
 }
 
-alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_arena *arena,
-                  alm_train_result *out, alm_error *error)
+/* The project as if everything that is not known in advance were published `gap` days later. */
+static alm_err delay_project(const alm_project *project, int32_t gap, alm_arena *arena,
+                             const alm_project **out, alm_error *error)
 {
-    alm_assert(options->experimental || options->project_commit.size > 0);
-    if (options->signal) {
-        return almi_signal_train(env, options, arena, out, error);
+    alm_project *later = ALM_NEW(arena, alm_project);
+    alm_source *sources = ALM_NEW_ARRAY(arena, alm_source, project->source_count);
+    alm_series_column *columns =
+        ALM_NEW_ARRAY(arena, alm_series_column, project->series.column_count);
+    for (size_t i = 0; i < project->source_count; i++) {
+        sources[i] = project->sources[i];
+        if (sources[i].known_at.size > 0) {
+            return alm_fail(error, ALM_ERR_UNSUPPORTED, "source " ALM_STR_FMT " says with its "
+                            "column " ALM_STR_FMT " when a row was known, so a gap cannot move "
+                            "that: backtest without a gap", ALM_STR_ARG(sources[i].name),
+                            ALM_STR_ARG(sources[i].known_at));
+        }
+        bool comes_late = sources[i].time.size > 0 && !sources[i].known_in_advance;
+        sources[i].publication_delay += comes_late ? gap : 0;
     }
-    almi_training t = {.env = env, .options = options, .model = options->model, .arena = arena};
+    for (size_t i = 0; i < project->series.column_count; i++) {
+        columns[i] = project->series.columns[i];
+        columns[i].delay += columns[i].known ? 0 : gap;
+    }
+    *later = *project;
+    later->sources = sources;
+    later->series.columns = columns;
+    *out = later;
+    return ALM_OK;
+}
+
+static alm_err train_model(const alm_env *env, const alm_train_options *options, alm_arena *arena,
+                           alm_train_result *out, alm_error *error)
+{
+    alm_assert(options->backtest_only || (!options->keep && options->gap == 0));
+    alm_train_options own = *options;
+    if (own.gap > 0) {
+        ALM_TRY(delay_project(options->project, own.gap, arena, &own.project, error));
+    }
+    almi_training t = {.env = env, .options = &own, .model = options->model, .arena = arena};
     alm_err code = train(&t, out, error);
     alm_global_fits_close(&t.backtest.global);
     alm_feature_plan_destroy(t.plan);
@@ -224,5 +245,15 @@ alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_aren
     alm_training_panel_deinit(&t.panel);
     alm_panel_source_close(t.source);
     alm_scratch_remove(env, t.scratch);
-    return code;
+    return code == ALM_OK || own.gap == 0
+               ? code : alm_error_wrap(error, code, "with a gap of %d days", own.gap);
+}
+
+alm_err alm_train(const alm_env *env, const alm_train_options *options, alm_arena *arena,
+                  alm_train_result *out, alm_error *error)
+{
+    alm_assert(options->experimental || options->project_commit.size > 0);
+    alm_assert(options->gap >= 0);
+    return options->signal ? almi_signal_train(env, options, arena, out, error)
+                           : train_model(env, options, arena, out, error);
 }

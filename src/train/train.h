@@ -6,7 +6,10 @@
  * The training run id is the hash of what determines the result (snapshot, feature version, model
  * definition, engine source digest, library digests, seed, windows); names, people and clocks live
  * in the registry only. The same inputs give the same bundle hash on any x86-64 machine, for any
- * number of threads. */
+ * number of threads.
+ *
+ * A backtest alone may keep what it made of every origin, so that one that was cut off goes on
+ * there: with the same report, byte for byte. What is registered never comes from what was kept. */
 #ifndef ALM_TRAIN_TRAIN_H
 #define ALM_TRAIN_TRAIN_H
 
@@ -29,6 +32,15 @@ typedef struct alm_train_options {
     size_t beside_count;
     const struct alm_global_kind *const *global; /* global_kind.h, likewise; rows behind those */
     size_t global_count;
+    const alm_reconciling *reconcile; /* with backtest_only: rows of the same forecasts, added up
+                                       * otherwise */
+    size_t reconcile_count;
+    int32_t gap; /* with backtest_only, of a model: days >= 0 before an origin of which nothing is
+                  * known yet, besides what is published late anyway; the horizon stays as far from
+                  * what is known as if data came so much later */
+    const char *keep; /* with backtest_only, of a model: the folder in which each step is kept and
+                       * found again (checkpoint.h); NULL: none is */
+    bool restart;     /* nothing is taken over of what is there */
     bool unregistered;       /* make the bundle but no release: for rebuilding one */
     alm_str who;
     alm_str why;
@@ -40,6 +52,9 @@ typedef struct alm_train_result {
     alm_str release;      /* "demand-1"; the earlier name when the same bundle was there already */
     bool existed;
     alm_str report;       /* report.json: metrics by level, class and method, choices, windows */
+    const char *kept;     /* folder of the steps: alm_checkpoint_remove, once the report is out;
+                           * NULL: none */
+    size_t damaged;       /* kept steps that were no good and were made anew */
 } alm_train_result;
 
 /* What a project file may say but this engine does not do is refused, never passed over: an

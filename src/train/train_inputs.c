@@ -1,4 +1,6 @@
 /* train_inputs.c: the JSON that identifies a training run, and the JSON that reports on it. */
+#include <math.h>
+
 #include "base/build_info.h"
 #include "train/train_internal.h"
 
@@ -12,7 +14,11 @@ static alm_str keep(const almi_training *t, alm_buffer *text)
 
 static void put_gbm(alm_json_writer *w, const alm_gbm_spec *g)
 {
-    static const char *const OBJECTIVES[] = {"l2", "poisson", "tweedie", "quantile"};
+    static const char *const OBJECTIVES[] = {
+#define OBJECTIVE_TEXT(name, text) text,
+        ALM_OBJECTIVE_MAP(OBJECTIVE_TEXT)
+#undef OBJECTIVE_TEXT
+    };
     alm_json_key(w, "gbm");
     alm_json_open_object(w);
     alm_json_put_double(w, "bagging_fraction", g->bagging_fraction);
@@ -31,7 +37,24 @@ static void put_gbm(alm_json_writer *w, const alm_gbm_spec *g)
     alm_json_close_object(w);
 }
 
-static void put_model(alm_json_writer *w, const alm_model_spec *m)
+static void put_kinds(alm_json_writer *w, const alm_kind_candidates *kinds)
+{
+    alm_json_key(w, "kinds");
+    alm_json_open_object(w);
+    for (int c = 0; c < ALM_CLASS_COUNT; c++) {
+        if (kinds->count[c] > 0) {
+            alm_json_key(w, alm_class_name((alm_class)c));
+            alm_json_open_array(w);
+            for (size_t k = 0; k < kinds->count[c]; k++) {
+                alm_json_text(w, alm_kind_name(kinds->kind[c][k]));
+            }
+            alm_json_close_array(w);
+        }
+    }
+    alm_json_close_object(w);
+}
+
+static void put_model(alm_json_writer *w, const alm_model_spec *m, const alm_kind_candidates *kinds)
 {
     alm_json_key(w, "model");
     alm_json_open_object(w);
@@ -42,10 +65,18 @@ static void put_model(alm_json_writer *w, const alm_model_spec *m)
     alm_json_i64(w, m->backtest.origin_step);
     alm_json_i64(w, m->backtest.refit_every);
     alm_json_close_array(w);
-    put_gbm(w, &m->gbm);
+    if (m->method == ALM_MODEL_GBM) {
+        put_gbm(w, &m->gbm);
+    }
     alm_json_put_i64(w, "horizon", m->horizon);
-    if (m->marginals == ALM_MARGINALS_QUANTILE) { /* the key is younger than others' run ids */
+    if (kinds->given) { /* the key is younger than others' run ids; so are the next two */
+        put_kinds(w, kinds);
+    }
+    if (m->marginals == ALM_MARGINALS_QUANTILE) {
         alm_json_put_text(w, "marginals", "quantile");
+    }
+    if (m->method == ALM_MODEL_STATISTICAL) {
+        alm_json_put_text(w, "method", "statistical");
     }
     alm_json_put_str(w, "name", m->name);
     alm_json_put_i64(w, "paths", m->paths);
@@ -55,6 +86,10 @@ static void put_model(alm_json_writer *w, const alm_model_spec *m)
         alm_json_double(w, m->quantiles[k]);
     }
     alm_json_close_array(w);
+    if (m->reconcile != ALM_RECONCILING_AUTOMATIC) { /* younger, too */
+        alm_json_put_text(w, "reconcile", alm_reconciling_name(m->reconcile));
+        alm_json_put_str(w, "reconcile_from", m->reconcile_from);
+    }
     alm_json_put_i64(w, "season", m->season);
     alm_json_put_i64(w, "seed", (int64_t)m->seed);
     alm_json_close_object(w);
@@ -75,9 +110,11 @@ alm_str almi_training_inputs(const almi_training *t)
     alm_json_put_text(&w, "feature_version", t->feature_version_text);
     alm_json_key(&w, "libraries");
     alm_json_open_object(&w);
-    alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    if (t->model->method == ALM_MODEL_GBM) {
+        alm_json_put_text(&w, "lightgbm", ALM_LIGHTGBM_DIGEST);
+    }
     alm_json_close_object(&w);
-    put_model(&w, t->model);
+    put_model(&w, t->model, &t->kinds);
     alm_json_put_str(&w, "project_commit", t->options->project_commit);
     alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
     alm_json_key(&w, "window");
@@ -122,7 +159,46 @@ static void put_importance(const almi_training *t, alm_json_writer *w,
     alm_json_close_array(w);
 }
 
-alm_str almi_training_report(const almi_training *t, const alm_method *method,
+/* Nothing where the project does not choose. */
+static void put_reconcile(const almi_training *t, const almi_reconcile_learned *learned,
+                          alm_json_writer *w)
+{
+    if (t->model->reconcile == ALM_RECONCILING_AUTOMATIC) {
+        return;
+    }
+    alm_json_key(w, "reconcile");
+    alm_json_open_object(w);
+    alm_json_put_text(w, "method", alm_reconciling_name(t->model->reconcile));
+    if (alm_reconciling_splits(t->model->reconcile)) {
+        alm_json_put_str(w, "from", t->model->reconcile_from.size
+                                        ? t->model->reconcile_from
+                                        : t->panel.hierarchy->levels[0].name);
+    }
+    alm_json_put_i64(w, "errors", (int64_t)learned->errors);
+    if (!isnan(learned->intensity)) {
+        alm_json_put_double(w, "intensity", learned->intensity);
+    }
+    alm_json_close_object(w);
+}
+
+/* How many days of series were sold out, and what they count as. Only where there are any. */
+static void put_sold_out(const almi_training *t, alm_json_writer *w)
+{
+    int64_t days = 0;
+    for (size_t i = 0; i < t->panel.series_count; i++) {
+        const alm_panel *block = &t->panel.blocks[i / t->panel.block_series];
+        for (size_t at = 0; at < block->periods; at++) {
+            days += alm_panel_sold_out(block, i % t->panel.block_series, at);
+        }
+    }
+    if (days > 0) {
+        bool imputed = alm_feature_plan_sold_out(t->plan) == ALM_SOLD_OUT_IMPUTED;
+        alm_json_put_i64(w, "sold_out_days", days);
+        alm_json_put_text(w, "sold_out_as", imputed ? "imputed" : "masked");
+    }
+}
+
+alm_str almi_training_report(const almi_training *t, const almi_chosen *chosen,
                              const almi_fit *fit)
 {
     alm_buffer text = {0};
@@ -132,6 +208,7 @@ alm_str almi_training_report(const almi_training *t, const alm_method *method,
     alm_json_put_i64(&w, "horizon", t->model->horizon);
     alm_json_put_str(&w, "snapshot_id", t->options->snapshot->id);
     alm_json_put_text(&w, "feature_version", t->feature_version_text);
+    put_sold_out(t, &w);
     alm_json_key(&w, "origins");
     alm_json_open_object(&w);
     put_origins(t, &w, "scored", 0, t->grid.scored);
@@ -140,11 +217,17 @@ alm_str almi_training_report(const almi_training *t, const alm_method *method,
     alm_json_key(&w, "weights");
     alm_json_open_object(&w);
     for (int c = 0; c < ALM_CLASS_COUNT; c++) {
-        alm_json_put_double(&w, alm_class_name((alm_class)c), method->weight[c]);
+        alm_json_put_double(&w, alm_class_name((alm_class)c), chosen->method.weight[c]);
     }
     alm_json_close_object(&w);
-    alm_backtest_write(&t->backtest, method, &w);
-    put_importance(t, &w, fit);
+    put_reconcile(t, &chosen->reconcile, &w);
+    if (chosen->kinds.given) {
+        alm_kind_choice_write(&t->kinds, &chosen->scores, &chosen->kinds, &w);
+    }
+    alm_backtest_write(&t->backtest, &chosen->method, &w);
+    if (t->model->method == ALM_MODEL_GBM) {
+        put_importance(t, &w, fit);
+    }
     alm_json_close_object(&w);
     return keep(t, &text);
 }

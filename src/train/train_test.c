@@ -217,9 +217,9 @@ static void too_little_history_says_how_much(void **state)
     alm_arena_destroy(arena);
     assert_int_equal(alm_heap_held_bytes(), held);
     /* horizon 14 + 5 earlier origins x 7 + history 42 + 8 */
-    assert_string_equal(f->error.message, "model demand: the snapshot has 98 days, the backtest "
-                        "needs 99: lower backtest.origins, selection_origins, origin_step or "
-                        "gbm.history_min");
+    assert_string_equal(f->error.message, "model demand: the snapshot has 98 days; 3 scored "
+                        "origins, 7 days apart, with 2 to choose by and a horizon of 14 need 99; "
+                        "2 would fit, or 3 that are 5 days apart");
     assert_int_equal(scratch_left(f), 0);
     assert_null(result.bundle_hash.data);
     snapshot = synthetic_take(f, "2023-04-11"); /* 99 days are enough */

@@ -1,10 +1,13 @@
 #include "train/training_panel.h"
 
+#include "feature/sold_out.h"
+
 static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t series,
-                            alm_error *error)
+                            bool imputes, alm_error *error)
 {
     uint64_t cells = (uint64_t)series * block->periods;
-    uint64_t bytes = cells * (1 + 8 * (uint64_t)block->column_count);
+    uint64_t doubles = (uint64_t)block->column_count + (imputes ? 1 : 0);
+    uint64_t bytes = cells * (1 + 8 * doubles);
     if (env->memory_limit_bytes && bytes > env->memory_limit_bytes) {
         return alm_fail(error, ALM_ERR_LIMIT, "training keeps the panel in memory: %zu series x "
                         "%zu days need %llu MB, the limit is %llu MB", series, block->periods,
@@ -17,16 +20,69 @@ static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t s
 static alm_err read_blocks(const alm_env *env, alm_panel_source *source,
                            alm_training_panel *panel, alm_error *error)
 {
+    alm_sold_out_rule rule = alm_panel_source_schema(source)->sold_out;
     ALM_TRY(alm_panel_source_rewind(source, error));
     for (size_t b = 0; b < panel->block_count; b++) {
         ALM_TRY(alm_panel_source_next(source, panel->arena, &panel->blocks[b], error));
         if (b == 0) {
             panel->block_series = panel->blocks[0].series_count;
-            ALM_TRY(check_memory(env, &panel->blocks[0], panel->series_count, error));
+            ALM_TRY(check_memory(env, &panel->blocks[0], panel->series_count,
+                                 rule != ALM_SOLD_OUT_MASKED, error));
         }
+        ALM_TRY(alm_sold_out_impute(&panel->blocks[b], rule, panel->arena, error));
         alm_env_progress(env, "reading series", b + 1, panel->block_count);
     }
     return ALM_OK;
+}
+
+/* ---- sums that are lower bounds ---- */
+
+typedef struct sellers { /* series of a node that could sell on a day, and those that ran out */
+    uint32_t all, out;
+} sellers;
+
+/* False: nothing is sold out anywhere. */
+static bool count_sellers(const alm_training_panel *panel, sellers *of_node)
+{
+    const alm_hierarchy *h = panel->hierarchy;
+    size_t periods = panel->blocks[0].periods;
+    bool any = false;
+    for (size_t i = 0; i < panel->series_count; i++) {
+        const alm_panel *block = &panel->blocks[i / panel->block_series];
+        const uint8_t *state = block->state + i % panel->block_series * periods;
+        for (size_t at = 0; at < h->level_count * periods; at++) {
+            size_t t = at % periods;
+            size_t node = h->node_of_leaf[i * h->level_count + at / periods];
+            bool out = state[t] == ALM_PERIOD_STOCKOUT;
+            of_node[node * periods + t].out += out;
+            of_node[node * periods + t].all +=
+                out || state[t] == ALM_PERIOD_OBSERVED || state[t] == ALM_PERIOD_ZERO;
+            any = any || out;
+        }
+    }
+    return any;
+}
+
+static alm_err mark_sums(alm_training_panel *panel, alm_error *error)
+{
+    size_t cells = panel->aggregates->series_count * panel->blocks[0].periods;
+    void *memory = NULL;
+    alm_arena *scratch = alm_arena_create(0);
+    alm_err code = alm_arena_try_alloc(scratch, cells * sizeof(sellers), &memory, error);
+    sellers *of_node = memory;
+    if (code == ALM_OK && count_sellers(panel, of_node)) {
+        code = alm_arena_try_alloc(panel->arena, cells, &memory, error);
+        uint8_t *sold_out = memory;
+        for (size_t at = 0; code == ALM_OK && at < cells; at++) {
+            sold_out[at] = of_node[at].out * ALM_SOLD_OUT_ONE_IN > of_node[at].all;
+        }
+        alm_panel *sums = ALM_NEW(panel->arena, alm_panel);
+        *sums = *panel->aggregates;
+        sums->sold_out = sold_out;
+        panel->aggregates = sums;
+    }
+    alm_arena_destroy(scratch);
+    return code;
 }
 
 alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, size_t delay,
@@ -42,6 +98,9 @@ alm_err alm_training_panel_read(const alm_env *env, alm_panel_source *source, si
     alm_err code = panel.series_count ? read_blocks(env, source, &panel, error)
                                       : alm_fail(error, ALM_ERR_INVALID, "the snapshot has no "
                                                  "series to train on");
+    if (code == ALM_OK) {
+        code = mark_sums(&panel, error);
+    }
     if (code != ALM_OK) {
         alm_arena_destroy(panel.arena);
         return code;

@@ -1,12 +1,19 @@
 /* training_panel.h: all series of a snapshot in memory, for training only.
  *
  * Training goes over history many times (origins, folds), so it keeps the panels: 17 bytes or so
- * per series and period. The feature matrix never stands in memory whole; a run streams instead. */
+ * per series and period, and 8 more where something was sold out and is stood in for (sold_out.h).
+ * The feature matrix never stands in memory whole; a run streams instead.
+ *
+ * A sum is a lower bound of demand, too, where its series are. With many of them some are sold out
+ * on any day, and little of the sum; so `aggregates` says so where more than one in
+ * ALM_SOLD_OUT_ONE_IN of the series that could sell that day was sold out. */
 #ifndef ALM_TRAIN_TRAINING_PANEL_H
 #define ALM_TRAIN_TRAINING_PANEL_H
 
 #include "pipeline/history.h"
 #include "project/panel_source.h"
+
+#define ALM_SOLD_OUT_ONE_IN 20
 
 typedef struct alm_training_panel {
     alm_arena *arena;
@@ -15,7 +22,7 @@ typedef struct alm_training_panel {
     size_t block_series; /* per block, the last may have fewer */
     size_t series_count;
     size_t delay;
-    const alm_panel *aggregates;
+    const alm_panel *aggregates; /* with `sold_out` where anything was */
     const alm_hierarchy *hierarchy;
     double *total;   /* per period: grand total of the target */
     uint8_t *closed; /* per period */

@@ -107,12 +107,48 @@ static void too_large_a_panel_is_refused(void **state)
     training_close(&c);
 }
 
+/* Series 5 to 8 on one day each, and on day 110 three: of some 35 that sell, more than 1 in 20. */
+static bool three_on_day_110(int series, int day)
+{
+    return (series >= 5 && series <= 8 && day == 95 + series) ||
+           (day == 110 && (series == 9 || series == 17 || series == 21));
+}
+
+static void sums_of_many_sold_out_are_bounds(void **state)
+{
+    fixture *f = *state;
+    training_case c;
+    training_sold_out(f, three_on_day_110);
+    training_case_open(f, 0, 16, &c);
+    const alm_panel *sums = c.panel.aggregates;
+    const alm_hierarchy *h = c.panel.hierarchy;
+    size_t out = 0;
+    for (size_t t = 0; t < SYNTHETIC_DAYS; t++) {
+        assert_int_equal(alm_panel_sold_out(sums, 0, t), t == 110); /* the total */
+        for (size_t n = 0; n < h->node_count; n++) {
+            uint8_t here = sums->state[n * SYNTHETIC_DAYS + t];
+            assert_int_not_equal(here, ALM_PERIOD_STOCKOUT); /* its level is as it was */
+            out += alm_panel_sold_out(sums, n, t);
+        }
+    }
+    /* On day 110 the total, the northern region, store n2 and the ranges r1 and r2. One alone is
+     * more than one in 20 of its store (10 series), its range (12 or 16) and the northern region,
+     * of which one is not launched (19), but not of the western one (20). */
+    assert_int_equal(out, 5 + 3 + 2 + 2 + 3);
+    training_close(&c);
+    training_open(f, NULL, 16, &c);
+    assert_null(c.panel.aggregates->sold_out);
+    training_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(holds_what_was_sold, synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(blocks_do_not_matter, synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(profiles_do_not_look_ahead, synthetic_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(sums_of_many_sold_out_are_bounds, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(too_large_a_panel_is_refused, synthetic_setup,
                                         fixture_teardown),

@@ -1,21 +1,53 @@
+#include <math.h>
+
 #include "base/rng.h"
+#include "num/elementary.h"
 #include "train/training_rows_internal.h"
 
 #define LABEL_MAX 50.0
 #define FIRST_ORIGIN_BACK 7
+
+static double label_of(const alm_training_row *row, double demand)
+{
+    double label = demand / row->row.scale;
+    return label < LABEL_MAX ? label : LABEL_MAX;
+}
+
+/* `demand` where nothing is above the least; else a draw of that mean. */
+static double drawn(const almi_row_selection *s, const alm_training_row *row, double least,
+                    double demand)
+{
+    double above = demand - least;
+    if (!(above > 0)) {
+        return demand;
+    }
+    double u = alm_rng_uniform(s->model->seed, ALM_RNG_CENSORED_LABEL, row->series,
+                               row->row.origin + (uint64_t)row->row.step);
+    double units = least == floor(least) ? floor(alm_log(u) / alm_log(above / (1 + above)))
+                                         : -above * alm_log(u);
+    return least + units;
+}
 
 static void add_row(almi_row_selection *s, const alm_training_row *row)
 {
     size_t period = row->row.origin + (size_t)row->row.step;
     const alm_panel *block = &s->panel->blocks[row->series / s->panel->block_series];
     size_t at = row->series % s->panel->block_series;
+    double least = alm_panel_value(block, 0, at, period);
+    double demand = least;
     if (!alm_period_usable(block, at, period)) {
+        demand = block->imputed ? block->imputed[at * block->periods + period] : (double)NAN;
+    }
+    if (isnan(demand)) {
         return;
     }
-    double label = alm_panel_value(block, 0, at, period) / row->row.scale;
-    alm_assert(s->out->count < s->room);
-    s->out->rows[s->out->count] = *row;
-    s->out->label[s->out->count++] = label < LABEL_MAX ? label : LABEL_MAX;
+    size_t place = s->out->count++;
+    alm_assert(place < s->room);
+    s->out->rows[place] = *row;
+    s->out->label[place] = label_of(row, demand);
+    if (s->out->draw) {
+        s->out->draw[place] = label_of(row, drawn(s, row, least, demand));
+    }
 }
 
 void almi_rows_add(almi_row_selection *s, const alm_history_view *view, size_t series)
@@ -48,6 +80,15 @@ bool almi_rows_origin(const almi_row_selection *s, size_t k, size_t *origin)
     return true;
 }
 
+static bool imputes(const alm_training_panel *panel)
+{
+    bool any = false;
+    for (size_t b = 0; b < panel->block_count; b++) {
+        any = any || panel->blocks[b].imputed;
+    }
+    return any;
+}
+
 alm_err almi_rows_begin(almi_row_selection *s, alm_arena *arena, alm_error *error)
 {
     static const alm_horizon_block NEXT = {1, 1};
@@ -73,6 +114,10 @@ alm_err almi_rows_begin(almi_row_selection *s, alm_arena *arena, alm_error *erro
     s->out->rows = memory;
     ALM_TRY(alm_arena_try_alloc(arena, s->room * sizeof(double), &memory, error));
     s->out->label = memory;
+    if (s->model->marginals == ALM_MARGINALS_QUANTILE && imputes(s->panel)) {
+        ALM_TRY(alm_arena_try_alloc(arena, s->room * sizeof(double), &memory, error));
+        s->out->draw = memory;
+    }
     return ALM_OK;
 }
 
@@ -181,7 +226,8 @@ alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_training_fit *f
                               .column_count = alm_feature_plan_width(rows->plan),
                               .rows = make_rows,
                               .context = rows,
-                              .label = rows->label};
+                              .label = fit->quantile > 0 && rows->draw ? rows->draw
+                                                                       : rows->label};
     alm_err code = alm_lightgbm_train(&params, &data, arena, out, error);
     alm_arena_destroy(rows->scratch);
     rows->scratch = NULL;

@@ -7,6 +7,11 @@
  * threads nor on the order of work. Rows whose target day is closed or not usable are left out. The
  * label is demand divided by the series' scale at the origin, at most LABEL_MAX.
  *
+ * A day that was sold out has as its label what stands in for its demand, which is a mean
+ * (sold_out.h). A quantile forest would take that for certain, so it learns from a draw: what was
+ * sold and a number above it of that mean, geometric or, where that is no whole number,
+ * exponential. Where nothing stands in for demand the row is left out: the sale is a lower bound.
+ *
  * Nothing that was not known looks ahead: a label is the value known at the cutoff, features and
  * scale are those known at the row's own origin. Without restated sources one panel has all of it;
  * else see vintage_rows.h. */
@@ -29,6 +34,7 @@ typedef struct alm_training_rows {
     const alm_feature_plan *plan;
     alm_training_row *rows; /* sorted by series, then origin */
     double *label;
+    double *draw; /* labels of quantile forests, where they are others; NULL: nowhere */
     size_t count;
     alm_arena *scratch; /* of the callback */
     alm_feature_file *kept; /* features made before; NULL: made from `panel` when asked for */
@@ -55,7 +61,7 @@ typedef struct alm_training_fit {
     int threads;
 } alm_training_fit;
 
-/* Fits a model of the block on them. The texts in `out` lie in `arena`. */
+/* Fits a model of the block on the labels as they are. The texts in `out` lie in `arena`. */
 ALM_NODISCARD alm_err alm_training_rows_fit(alm_training_rows *rows, const alm_training_fit *fit,
                                             alm_arena *arena, alm_lightgbm_result *out,
                                             alm_error *error);

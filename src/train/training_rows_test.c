@@ -1,5 +1,6 @@
 #include "train/training_rows.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,6 +140,51 @@ static void unpublished_days_are_no_targets(void **state)
     }
 }
 
+/* A day that was sold out is a row where something stands in for its demand, and none otherwise;
+ * the draws of quantile forests have that mean, and are never below what was sold. */
+static void a_sold_out_day_is_no_sale(void **state)
+{
+    (void)state;
+    rows_case c;
+    double imputed[SERIES * PERIODS] = {0};
+    make_case(&c, 0);
+    c.model.gbm.steps_per_origin = 64;
+    for (size_t t = 40; t < 100; t += 2) {
+        if (t % 7 != 6) {
+            c.state[t] = ALM_PERIOD_STOCKOUT;
+            imputed[t] = 3 + c.values[t];
+        }
+    }
+    alm_training_rows rows = select_rows(&c, CUTOFF);
+    for (size_t i = 0; i < rows.count; i++) {
+        size_t target = rows.rows[i].row.origin + rows.rows[i].row.step;
+        assert_true(rows.rows[i].series > 0 || target < 40 || target % 2 == 1);
+    }
+    assert_null(rows.draw);
+    c.block.imputed = imputed;
+    c.model.marginals = ALM_MARGINALS_QUANTILE;
+    rows = select_rows(&c, CUTOFF);
+    double draws = 0;
+    double found = 0;
+    for (size_t i = 0; i < rows.count; i++) {
+        const alm_training_row *r = &rows.rows[i];
+        size_t target = r->row.origin + r->row.step;
+        double drawn = rows.draw[i] * r->row.scale - c.values[r->series * PERIODS + target];
+        if (r->series == 0 && c.state[target] == ALM_PERIOD_STOCKOUT && target != 84) {
+            assert_true(fabs(rows.label[i] * r->row.scale - imputed[target]) < 1e-9);
+            assert_true(drawn > -1e-9 && fabs(drawn - floor(drawn + .5)) < 1e-9);
+            draws += drawn;
+            found++;
+        } else {
+            assert_true(rows.draw[i] == rows.label[i]);
+        }
+    }
+    assert_true(found > 100);
+    /* Some 25 days have a draw each, of deviation 3.5: .7 for their mean, with weights. */
+    assert_true(fabs(draws / found - 3) < 2.5);
+    alm_arena_destroy(c.arena);
+}
+
 /* Each horizon block has rows of its own steps, as far as their targets are known. */
 static void rows_of_a_block_have_its_steps(void **state)
 {
@@ -230,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_as_declared),
         cmocka_unit_test(unpublished_days_are_no_targets),
+        cmocka_unit_test(a_sold_out_day_is_no_sale),
         cmocka_unit_test(rows_of_a_block_have_its_steps),
         cmocka_unit_test(rows_of_a_recursive_model_have_step_one),
         cmocka_unit_test(equal_inputs_give_equal_rows),

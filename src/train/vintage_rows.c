@@ -1,5 +1,6 @@
 #include "train/vintage_rows.h"
 
+#include "feature/sold_out.h"
 #include "train/training_rows_internal.h"
 
 typedef struct making {
@@ -41,6 +42,7 @@ static alm_err add_series(making *m, const alm_history_view *view, size_t series
 static alm_err add_blocks(making *m, alm_panel_source *source, size_t origin, alm_error *error)
 {
     size_t delay = m->selection.panel->delay;
+    alm_sold_out_rule rule = alm_feature_plan_sold_out(m->request->plan);
     for (;;) {
         alm_panel block;
         alm_arena_reset(m->block);
@@ -48,6 +50,7 @@ static alm_err add_blocks(making *m, alm_panel_source *source, size_t origin, al
         if (block.series_count == 0) {
             return ALM_OK;
         }
+        ALM_TRY(alm_sold_out_impute(&block, rule, m->block, error));
         for (size_t i = 0; i < block.series_count; i++) {
             alm_history_view view = {.panel = &block, .series = i, .origin = origin,
                                      .delay = delay};
@@ -84,6 +87,10 @@ static alm_err sort_by_series(making *m, alm_arena *arena, alm_error *error)
     void *rows = NULL;
     void *label = NULL;
     void *slot = NULL;
+    void *draw = NULL;
+    if (out->draw) {
+        ALM_TRY(alm_arena_try_alloc(arena, out->count * sizeof *out->draw, &draw, error));
+    }
     ALM_TRY(alm_arena_try_alloc(arena, out->count * sizeof *out->rows, &rows, error));
     ALM_TRY(alm_arena_try_alloc(arena, out->count * sizeof *out->label, &label, error));
     ALM_TRY(alm_arena_try_alloc(arena, out->count * sizeof *out->slot, &slot, error));
@@ -98,10 +105,14 @@ static alm_err sort_by_series(making *m, alm_arena *arena, alm_error *error)
         size_t at = next[out->rows[i].series]++;
         ((alm_training_row *)rows)[at] = out->rows[i];
         ((double *)label)[at] = out->label[i];
+        if (draw) {
+            ((double *)draw)[at] = out->draw[i];
+        }
         ((uint32_t *)slot)[at] = m->slot[i];
     }
     out->rows = rows;
     out->label = label;
+    out->draw = draw;
     out->slot = slot;
     return ALM_OK;
 }

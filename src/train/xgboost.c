@@ -77,6 +77,40 @@ static alm_err check_params(const alm_xgboost_params *p, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err check_costs(const alm_xgboost_params *p, const alm_xgboost_data *d, alm_error *error)
+{
+    size_t classes = (size_t)p->classes;
+    if (classes < 3) {
+        return alm_fail(error, ALM_ERR_INVALID, "costs are of three classes and more, not of %zu",
+                        classes);
+    }
+    for (size_t i = 0; i < d->row_count * classes; i++) {
+        if (!(d->cost[i] >= 0 && d->cost[i] <= 1)) {
+            return alm_fail(error, ALM_ERR_INVALID, "cost %g of class %zu, row %zu: must be 0 to 1",
+                            d->cost[i], i % classes, i / classes);
+        }
+    }
+    for (size_t k = 0; k < classes; k++) {
+        if (!isfinite((float)d->start[k])) {
+            return alm_fail(error, ALM_ERR_INVALID, "class %zu starts at %g: must be finite", k,
+                            d->start[k]);
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err check_labels(const alm_xgboost_params *p, const alm_xgboost_data *d,
+                            alm_error *error)
+{
+    for (size_t i = 0; i < d->row_count; i++) {
+        if (!(d->label[i] >= 0 && d->label[i] < p->classes) || floor(d->label[i]) != d->label[i]) {
+            return alm_fail(error, ALM_ERR_INVALID, "label %g of row %zu: must be a class, 0 to %d",
+                            d->label[i], i, p->classes - 1);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err check_data(const alm_xgboost_params *p, const alm_xgboost_data *d, alm_error *error)
 {
     if (d->row_count == 0 || d->column_count == 0) {
@@ -87,13 +121,7 @@ static alm_err check_data(const alm_xgboost_params *p, const alm_xgboost_data *d
         return alm_fail(error, ALM_ERR_LIMIT, "training on %zu rows x %zu columns is too large",
                         d->row_count, d->column_count);
     }
-    for (size_t i = 0; i < d->row_count; i++) {
-        if (!(d->label[i] >= 0 && d->label[i] < p->classes) || floor(d->label[i]) != d->label[i]) {
-            return alm_fail(error, ALM_ERR_INVALID, "label %g of row %zu: must be a class, 0 to %d",
-                            d->label[i], i, p->classes - 1);
-        }
-    }
-    return ALM_OK;
+    return d->cost ? check_costs(p, d, error) : check_labels(p, d, error);
 }
 
 /* ---- where it starts ---- */
@@ -124,6 +152,13 @@ static alm_err choose_start(trainer *t)
     double *share = ALM_NEW_ARRAY(t->scratch, double, classes);
     float *said = ALM_NEW_ARRAY(t->scratch, float, classes);
     t->start = ALM_NEW_ARRAY(t->scratch, double, classes);
+    if (t->data->cost) {
+        for (size_t k = 0; k < classes; k++) {
+            said[k] = (float)t->data->start[k];
+            t->start[k] = said[k];
+        }
+        return write_base_score(t, said);
+    }
     for (size_t i = 0; i < t->data->row_count; i++) {
         share[(size_t)t->data->label[i]] += 1 / (double)t->data->row_count;
     }
@@ -233,6 +268,21 @@ static float in_units(double x)
     return (float)(rint(x / GRADIENT_UNIT) * GRADIENT_UNIT);
 }
 
+/* Of row i with the probabilities p, where classes have costs. */
+static void cost_gradient(const trainer *t, size_t i, const double *p, float *gradient,
+                          float *hessian)
+{
+    const double *cost = t->data->cost + i * t->scores;
+    double expected = 0;
+    for (size_t k = 0; k < t->scores; k++) {
+        expected += p[k] * cost[k];
+    }
+    for (size_t k = 0; k < t->scores; k++) {
+        gradient[k] = in_units(p[k] * (cost[k] - expected));
+        hessian[k] = in_units(1 / (double)t->scores);
+    }
+}
+
 /* Of row i; XGBoost's formulas (src/objective/multiclass_obj.cu, regression_loss.h): of several
  * classes the hessian is 2 p (1 - p). `p` has room for the scores. */
 static void row_gradient(const trainer *t, size_t i, const float *margin, double *p,
@@ -247,6 +297,13 @@ static void row_gradient(const trainer *t, size_t i, const float *margin, double
     for (size_t k = 0; k < scores; k++) {
         p[k] = scores == 1 ? 1 / (1 + alm_exp(-p[k])) : alm_exp(p[k] - top);
         sum += p[k];
+    }
+    if (t->data->cost) {
+        for (size_t k = 0; k < scores; k++) {
+            p[k] /= sum;
+        }
+        cost_gradient(t, i, p, gradient, hessian);
+        return;
     }
     for (size_t k = 0; k < scores; k++) {
         double share = scores == 1 ? p[k] : p[k] / sum;

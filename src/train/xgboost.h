@@ -43,6 +43,12 @@ typedef struct alm_xgboost_data {
     alm_err (*rows)(void *context, size_t first, size_t count, double *out, alm_error *error);
     void *context;
     const double *label; /* row_count: 0 .. classes - 1 */
+    /* Instead of labels (NULL), of three classes and more: what each class costs a row, row_count x
+     * classes in [0, 1]. The cost that is expected under the classes' probabilities is made small,
+     * by its gradient p_k (cost_k - expected) and a hessian of 1 / classes, as FFORMA weighs
+     * forecasters. `start`: classes scores where every row starts. */
+    const double *cost;
+    const double *start;
 } alm_xgboost_data;
 
 typedef struct alm_xgboost_result {

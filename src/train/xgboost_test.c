@@ -90,6 +90,25 @@ static void same_model_for_any_number_of_threads(void **state)
     }
 }
 
+/* ---- costs instead of labels ---- */
+
+#define COST_ROWS 3000
+
+/* Class 0 is cheap where column 5 is below .5, else class 2 is; class 1 always costs a half. */
+static double *costs_of(alm_arena *arena, size_t rows, uint64_t seed)
+{
+    double *cost = ALM_NEW_ARRAY(arena, double, rows * CLASSES);
+    for (size_t i = 0; i < rows; i++) {
+        bool is_low = case_value(seed, i, 5) < .5;
+        cost[i * CLASSES] = is_low ? .1 : .8;
+        cost[i * CLASSES + 1] = .5;
+        cost[i * CLASSES + 2] = is_low ? .8 : .1;
+    }
+    return cost;
+}
+
+static const double EVEN[CLASSES] = {0, 0, 0};
+
 static void digest_all(char out[ALM_DIGEST_TEXT_BYTES])
 {
     alm_arena *arena = alm_arena_create(0);
@@ -100,6 +119,14 @@ static void digest_all(char out[ALM_DIGEST_TEXT_BYTES])
         alm_xgboost_params params = busy_params(classes);
         alm_hash_update_str(&hash, train(arena, &params, &made).model);
     }
+    lightgbm_case made = make_case(arena, COST_ROWS, 5, CLASSES);
+    alm_xgboost_params params = busy_params(CLASSES);
+    alm_xgboost_data data = data_of(&made);
+    alm_xgboost_result of_costs = {0};
+    data.cost = costs_of(arena, COST_ROWS, 5);
+    data.start = EVEN;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &of_costs, NULL), ALM_OK);
+    alm_hash_update_str(&hash, of_costs.model);
     alm_digest digest = alm_hash_final(&hash);
     alm_digest_text(&digest, out);
     alm_arena_destroy(arena);
@@ -186,7 +213,8 @@ static void classes_start_from_their_shares(void **state)
         alm_arena *arena = alm_arena_create(0);
         double label[8] = {1, 0, 0, 1, 0, 0, 0, classes - 1};
         alm_xgboost_params params = params_of(classes);
-        alm_xgboost_data data = {8, CASE_COLUMNS, flat_rows, NULL, label};
+        alm_xgboost_data data = {.row_count = 8, .column_count = CASE_COLUMNS,
+                                 .rows = flat_rows, .label = label};
         alm_xgboost_result result = {0};
         alm_error error = {0};
         double row[CASE_COLUMNS] = {0}, p[CLASSES] = {0};
@@ -271,6 +299,82 @@ static void refusals(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Of fresh rows, the expected cost under the model's probabilities. */
+static double expected_cost(alm_arena *arena, alm_str model)
+{
+    lightgbm_case fresh = make_case(arena, COST_ROWS, 77, CLASSES);
+    double *cost = costs_of(arena, COST_ROWS, 77);
+    double *rows = ALM_NEW_ARRAY(arena, double, COST_ROWS * CASE_COLUMNS);
+    double *p = ALM_NEW_ARRAY(arena, double, COST_ROWS * CLASSES);
+    alm_model_file *file = NULL;
+    double sum = 0;
+    assert_int_equal(case_rows(&fresh, 0, COST_ROWS, rows, NULL), ALM_OK);
+    assert_int_equal(alm_model_file_parse(model, "costs", &file, NULL), ALM_OK);
+    alm_forest_score(alm_model_file_forest(file), rows, COST_ROWS, CASE_COLUMNS, p);
+    alm_transform_apply(&alm_model_file_describe(file)->transform, p, COST_ROWS, p);
+    for (size_t i = 0; i < COST_ROWS * CLASSES; i++) {
+        sum += p[i] * cost[i];
+    }
+    alm_model_file_close(file);
+    return sum / COST_ROWS;
+}
+
+static void costs_are_made_small(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    lightgbm_case made = make_case(arena, COST_ROWS, 5, CLASSES);
+    alm_xgboost_params params = params_of(CLASSES);
+    alm_xgboost_data data = data_of(&made);
+    data.label = NULL;
+    data.cost = costs_of(arena, COST_ROWS, 5);
+    data.start = EVEN;
+    params.trees = 60;
+    params.learning_rate = .5;
+    alm_xgboost_result one, again;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &one, NULL), ALM_OK);
+    params.threads = 3;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &again, NULL), ALM_OK);
+    assert_true(alm_str_equal(one.model, again.model));
+    double cost = expected_cost(arena, one.model); /* .467 when all are even, .1 at best */
+    assert_true(cost > .1 && cost < .2);
+    params.trees = 1;
+    params.learning_rate = 1e-6;
+    data.start = (const double[]){0, 30, 0};
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &one, NULL), ALM_OK);
+    assert_true(fabs(expected_cost(arena, one.model) - .5) < 1e-6); /* class 1 from the start */
+    alm_arena_destroy(arena);
+}
+
+static void impossible_costs_are_refused(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    lightgbm_case made = make_case(arena, 50, 5, CLASSES);
+    alm_xgboost_params params = params_of(CLASSES);
+    alm_xgboost_data data = data_of(&made);
+    alm_xgboost_result result = {0};
+    alm_error error = {0};
+    double *cost = costs_of(arena, 50, 5);
+    data.cost = cost;
+    data.start = EVEN;
+    cost[7] = 1.5;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &result, &error), ALM_ERR_INVALID);
+    assert_non_null(strstr(error.message, "cost 1.5 of class 1, row 2"));
+    cost[7] = NAN;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &result, &error), ALM_ERR_INVALID);
+    cost[7] = .5;
+    data.start = (const double[]){0, INFINITY, 0};
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &result, &error), ALM_ERR_INVALID);
+    assert_non_null(strstr(error.message, "class 1 starts at"));
+    data.start = EVEN;
+    params.classes = 2;
+    assert_int_equal(alm_xgboost_train(&params, &data, arena, &result, &error), ALM_ERR_INVALID);
+    assert_non_null(strstr(error.message, "three classes"));
+    assert_null(result.model.data);
+    alm_arena_destroy(arena);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "digest") == 0) {
@@ -285,6 +389,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(classes_are_learned_as_by_xgboost),
         cmocka_unit_test(classes_start_from_their_shares),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(costs_are_made_small),
+        cmocka_unit_test(impossible_costs_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

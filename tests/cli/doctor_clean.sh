@@ -6,5 +6,6 @@ touch .almanac/scratch/old/leaves .almanac/scratch/new/leaves .almanac/scratch/w
 mkdir -p .almanac/objects/_staging && touch .almanac/objects/_staging/half
 touch -d '3 days ago' .almanac/objects/_staging/half .almanac/scratch/old/leaves \
     .almanac/scratch/old/spill .almanac/scratch/old .almanac/scratch/written
-almanac doctor --clean | grep -E 'clean|scratch'
-ls .almanac/scratch
+mkdir -p .almanac/backtest/old .almanac/backtest/new && touch -d '3 days ago' .almanac/backtest/old
+almanac doctor --clean | grep -E 'clean|scratch|backtest'
+ls .almanac/scratch .almanac/backtest

@@ -6,5 +6,5 @@ ALMANAC_PROGRESS=json almanac train demand --snapshot "$snap" --json 2>&1 > /dev
 import json, sys
 lines = [json.loads(line) for line in sys.stdin]
 print(len(lines) > 0, all(sorted(line) == ["done", "stage", "total"] for line in lines))
-print({"stage": "backtest", "done": 3, "total": 3} in lines)'
+print({"stage": "backtest", "done": 6, "total": 6} in lines)'
 ALMANAC_PROGRESS=yes almanac check

@@ -16,7 +16,8 @@ LIBRARIES = os.path.join(os.environ["ALMANAC_SOURCE"], "third_party/lib")
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 PROGRAMS = ("window_operators_test", "feature_rows_test", "feature_state_test", "bars_state_test",
             "bars_golden_test", "bars_values_test", "vector_bits_test",
-            "attribution_bits_test")
+            "attribution_bits_test", "ces_slopes_test", "ets_slopes_test",
+            "arima_likelihood_test")
 VARIANTS = {"default": None, "arch_x86_64_v3": "x86-64-v3", "arch_x86_64_v4": "x86-64-v4"}
 
 

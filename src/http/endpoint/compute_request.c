@@ -75,7 +75,8 @@ static const alm_schema_member computation_members[] = {
     {"purpose", &alm_schema_string, true, "What it was asked for."},
     {"inputs", &inputs, true, "What was given; the rest is the service's own state."},
     {"last_day", &date, true, "The last day whose sales count; null: nothing was computed."},
-    {"method", &almi_schema_text, true, "gbm, stat or gbm+stat."},
+    {"method", &almi_schema_text, true, "gbm, stat, the name of a statistical forecaster, or a "
+                                        "blend: gbm+stat."},
     {"label", &almi_schema_text, true, "`not reconciled`: a run would have adjusted it to the "
                                        "forecasts of aggregates."},
 };

@@ -57,6 +57,12 @@ static void take_over_records(const alm_service *service)
         follow(meters, ALM_SERVICE_CACHE_EVICTIONS, NULL, c.evictions);
         set(meters, ALM_SERVICE_CACHE_HELD, (double)c.bytes);
     }
+    if (service->share) {
+        alm_shared_counts c = alm_shared_count(service->share);
+        follow(meters, ALM_SERVICE_SHARED_HITS, NULL, c.found);
+        follow(meters, ALM_SERVICE_SHARED_MISSES, NULL, c.absent);
+        follow(meters, ALM_SERVICE_SHARED_FAILURES, NULL, c.failed);
+    }
 }
 
 static void run(const alm_call *call, alm_reply *reply)

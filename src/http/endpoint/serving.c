@@ -88,7 +88,8 @@ alm_err almi_visit_run(almi_visit *visit, const alm_inference_input *input,
 {
     const alm_env *env = visit->call->service->env;
     visit->read_ns = alm_env_monotonic_ns(env);
-    alm_cached_inference how = {.cache = visit->call->service->cache, .model = visit->model,
+    alm_cached_inference how = {.cache = visit->call->service->cache,
+                                .share = visit->call->service->share, .model = visit->model,
                                 .worker = (size_t)visit->call->request->worker,
                                 .arena = visit->call->request->arena, .env = env};
     alm_err code = alm_inference_run_cached(&how, input, out, &visit->use, &visit->cache_ns, error);
@@ -121,6 +122,7 @@ static const char *cache_status(alm_cache_use use)
         [ALM_CACHE_MISS] = "almanac; fwd=miss",
         [ALM_CACHE_STORED] = "almanac; fwd=miss; stored",
         [ALM_CACHE_HIT] = "almanac; hit",
+        [ALM_CACHE_SHARED] = "almanac; hit; detail=shared",
     };
     return STATUS[use];
 }
@@ -160,7 +162,7 @@ void almi_visit_count(const almi_visit *visit)
     if (!visit->model) {
         return;
     }
-    times.was_kept = visit->use == ALM_CACHE_HIT;
+    times.was_kept = visit->use == ALM_CACHE_HIT || visit->use == ALM_CACHE_SHARED;
     times.was_missed = visit->use == ALM_CACHE_MISS || visit->use == ALM_CACHE_STORED;
     times.cache_ns = visit->cache_ns;
     times.input_ns = (visit->read_ns ? visit->read_ns : now) - visit->begun_ns;

@@ -3,6 +3,7 @@
 #include "model/statistical/arima/arima.h"
 #include "model/statistical/automatic/apart.h"
 #include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/contest.h"
 #include "model/statistical/automatic/mstl.h"
 #include "model/statistical/rare/adida.h"
 #include "model/statistical/rare/count.h"
@@ -46,7 +47,11 @@ const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count)
         &alm_ces,
         &alm_ces_averaged,
         &alm_auto,
+        &alm_best,
+        &alm_weighted,
+        &alm_median,
     };
+    _Static_assert(sizeof KINDS / sizeof KINDS[0] <= ALM_FORECASTER_KINDS_MAX, "see the header");
     *count = sizeof KINDS / sizeof KINDS[0];
     return KINDS;
 }

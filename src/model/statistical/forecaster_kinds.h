@@ -4,7 +4,9 @@
 
 #include "model/statistical/statistical.h"
 
-/* Constant, in a fixed order. */
+#define ALM_FORECASTER_KINDS_MAX 64
+
+/* Constant, in a fixed order; at most ALM_FORECASTER_KINDS_MAX. */
 const alm_forecaster_kind *const *alm_forecaster_kinds(size_t *count);
 
 #endif

@@ -71,8 +71,9 @@ static void explain(const visit *v, alm_computed *out)
     uint8_t *counts = ALM_NEW_ARRAY(arena, uint8_t, f->steps);
     for (size_t h = 0; h < f->steps; h++) {
         alm_explanation *line = lines + h * ALM_EXPLANATIONS_MAX;
-        alm_explained_step step = {.base = &f->base, .plan = v->line.bundle->plan, .step = h,
-                                   .base_mean = f->base.mean[h], .mean = f->mean[h]};
+        alm_explained_step step = {.base = &f->base, .plan = v->line.bundle->plan,
+                                   .steps = f->steps, .step = h, .base_mean = f->base.mean[h],
+                                   .mean = f->mean[h]};
         counts[h] = (uint8_t)alm_explain_step(&step, line);
         for (size_t i = 0; i < counts[h]; i++) { /* names are the plan's, which may go */
             line[i].feature = alm_arena_copy_text(arena, line[i].feature, strlen(line[i].feature));

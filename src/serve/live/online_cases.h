@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "feature/sold_out.h"
 #include "serve/live/online_fixture.h"
 
 /* Says what is wrong and ends the test program. */
@@ -110,7 +111,7 @@ static inline bool same(double a, double b)
 
 /* ---- beside a batch ---- */
 
-static inline void compare_history(const run *r, const alm_online_now *now, const alm_panel *panel,
+static inline void compare_history(run *r, const alm_online_now *now, const alm_panel *panel,
                             size_t i)
 {
     const alm_online_series *seen = now->series[panel->first_series + i];
@@ -124,7 +125,10 @@ static inline void compare_history(const run *r, const alm_online_now *now, cons
                      seen->target[t], seen->states[t], value, state);
         }
     }
-    alm_history_view past = {.panel = panel, .series = i, .origin = panel->periods - 1,
+    alm_panel whole = *panel;
+    must(r, alm_sold_out_impute(&whole, alm_feature_plan_sold_out(r->plan), r->arena,
+                                &r->s.f->error));
+    alm_history_view past = {.panel = &whole, .series = i, .origin = panel->periods - 1,
                              .delay = (size_t)r->s.o.delay};
     alm_assert(same(alm_history_scale(&past, r->arena), seen->scale));
 }

@@ -461,6 +461,9 @@ static inline void shop_open(shop *s, fixture *f, const shop_options *options)
         o->recursive || o->finite ? "" : SHOP_ANCHORED,
         o->stranger ? "  - {name: visitors_age, op: lag, column: visitors, age: 0}\n" : "");
     const char *available = o->shelf       ? "  available: {source: shelf, column: left}\n"
+                            : o->stockouts && o->seed % 4 == 3
+                                ? "  available: {source: stock, column: on_hand}\n"
+                                  "  censored: mask\n"
                             : o->stockouts ? "  available: {source: stock, column: on_hand}\n"
                                            : "";
     fixture_open(f, alm_arena_printf(

@@ -209,6 +209,9 @@ ALM_NODISCARD alm_err almi_online_read(alm_online_state *online, const alm_onlin
 ALM_NODISCARD alm_err almi_online_show(alm_online_state *online, alm_error *error);
 void almi_view_destroy(almi_view *view); /* takes NULL */
 
+/* panel->imputed of the one series of a panel, by the rule of the online plan; in `arena`. */
+void almi_impute_one(const alm_online_state *online, alm_panel *panel, alm_arena *arena);
+
 typedef struct almi_span {
     size_t begin, end;
 } almi_span;

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "feature/sold_out.h"
+
 /* ---- views ---- */
 
 void almi_view_destroy(almi_view *view)
@@ -67,6 +69,18 @@ static void destroy_table(void *memory)
     alm_heap_free(table);
 }
 
+void almi_impute_one(const alm_online_state *online, alm_panel *panel, alm_arena *arena)
+{
+    alm_sold_out_rule rule = alm_feature_plan_sold_out(online->plan);
+    panel->imputed = NULL;
+    if (rule != ALM_SOLD_OUT_MASKED &&
+        memchr(panel->state, ALM_PERIOD_STOCKOUT, panel->periods)) {
+        double *imputed = ALM_NEW_ARRAY(arena, double, panel->periods);
+        alm_sold_out_series(panel, 0, rule, imputed);
+        panel->imputed = imputed;
+    }
+}
+
 static double scale_of(const alm_online_state *online, const almi_view *view)
 {
     alm_panel_column column = {.name = online->columns[0].panel.name, .role = ALM_ROLE_OBSERVED,
@@ -75,6 +89,7 @@ static double scale_of(const alm_online_state *online, const almi_view *view)
                        .state = view->history.states, .column_count = 1, .columns = &column};
     alm_history_view past = {.panel = &panel, .origin = online->end - 1, .delay = online->delay};
     alm_arena_reset(online->scratch);
+    almi_impute_one(online, &panel, online->scratch);
     return alm_history_scale(&past, online->scratch);
 }
 
@@ -681,6 +696,7 @@ void alm_online_state_panel(const alm_online_state *online, const alm_online_now
         .static_names = online->static_names,
         .statics = online->statics + series * online->static_count,
     };
+    almi_impute_one(online, out, arena);
 }
 
 alm_err alm_online_state_features(const alm_online_state *online, const alm_online_rows *rows,

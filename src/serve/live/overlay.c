@@ -477,6 +477,7 @@ static void change_panel(work *w)
         columns[0].values = w->history.target;
         panel->state = w->history.states;
         panel->periods = w->end;
+        almi_impute_one(w->online, panel, w->arena);
     }
     for (size_t c = 1; c < w->online->column_count; c++) {
         if (w->column[c].value && w->online->columns[c].kind == ALMI_FEED_KNOWN) {

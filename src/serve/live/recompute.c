@@ -115,7 +115,7 @@ alm_err alm_recompute(const alm_recompute_request *request, const alm_base_works
     }
     made.paths = paths_of(request, &of, &made, workspace);
     made.quantile = quantiles_of(method, made.paths, workspace);
-    made.method = made.base.weight >= 1 ? "gbm" : made.base.weight > 0 ? "gbm+stat" : "stat";
+    made.method = alm_base_method(&made.base, 1, workspace->results);
     made.not_reconciled = request->online->project->level_count > 0 &&
                           method->weight[ALM_CLASS_aggregate] < 1;
     *out = made;

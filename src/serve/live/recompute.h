@@ -43,7 +43,7 @@ typedef struct alm_recomputed { /* arrays of `steps`; everything in the workspac
     const double *paths;    /* path_count x steps, for risk and order advice */
     size_t path_count;
     alm_base base;
-    const char *method;     /* "gbm+stat", "gbm", "stat" */
+    const char *method;     /* see alm_base_method */
     bool not_reconciled;    /* a run would have adjusted it */
 } alm_recomputed;
 

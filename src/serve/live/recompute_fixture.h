@@ -37,6 +37,7 @@ typedef struct served_case {
     bool own_aggregates; /* have a forecast of their own, so a run reconciles */
     bool quantile_forests;
     bool recursive;
+    bool statistical; /* kinds, no forest, and no feature but the step */
     int fair_day; /* an event of the calendar more; 0: none */
 } served_case;
 
@@ -78,6 +79,29 @@ static inline void served_keep_recursive(served *s, alm_method *method, alm_bund
     method->base_score[0] = .5;
 }
 
+static inline void served_keep_kinds(served *s, alm_method *method, alm_bundle_parts *parts)
+{
+    const alm_feature_spec step = {.name = "step", .op = ALM_FEATURE_step};
+    const alm_horizon_block block = {1, SYNTHETIC_HORIZON};
+    alm_feature_plan *plan = NULL;
+    alm_buffer text = {0};
+    served_must(s, alm_feature_plan_compile(&step, 1, &block, 1,
+                                            alm_panel_source_schema(s->source), &plan,
+                                            &s->f->error));
+    alm_feature_plan_write(plan, &text);
+    alm_feature_plan_destroy(plan);
+    parts->plan = fixture_keep(s->f->arena, &text);
+    parts->mean_model[0] = (alm_str){0};
+    parts->kinds = ALM_STR("{\"aggregate\":\"ets\","
+                           "\"erratic\":{\"fast\":\"auto\",\"slow\":\"ses\"},"
+                           "\"intermittent\":{\"fast\":\"theta_dynamic_optimised\","
+                           "\"slow\":\"count\"},\"lumpy\":{\"fast\":\"count\",\"slow\":\"tsb\"},"
+                           "\"smooth\":{\"fast\":\"level\",\"slow\":\"mean\"}}");
+    for (int c = 0; c < ALM_CLASS_aggregate; c++) {
+        method->weight[c] = 0;
+    }
+}
+
 static inline void served_start(served *s, fixture *f, const served_case *c)
 {
     *s = (served){.f = f, .delay = c->delay, .arena = alm_arena_create(0)};
@@ -101,6 +125,9 @@ static inline void served_start(served *s, fixture *f, const served_case *c)
     }
     if (c->recursive) {
         served_keep_recursive(s, &method, &s->parts);
+    }
+    if (c->statistical) {
+        served_keep_kinds(s, &method, &s->parts);
     }
     alm_buffer text = {0};
     alm_method_write(&method, &text);

@@ -95,6 +95,12 @@ static void test_recursive(void **state)
     check_case(*state, &(served_case){.recursive = true, .delay = 2});
 }
 
+static void test_statistical(void **state)
+{
+    check_case(*state, &(served_case){.statistical = true});
+    check_case(*state, &(served_case){.statistical = true, .delay = 2, .own_aggregates = true});
+}
+
 /* Lines of the explanation, as a run keeps them. */
 static void test_explained(void **state)
 {
@@ -127,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON(test_base_forecast),    ON(test_publication_delay), ON(test_not_reconciled),
         ON(test_quantile_forests), ON(test_recursive),         ON(test_explained),
+        ON(test_statistical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,30 @@ static inline alm_model_source case_model(case_source *c)
     return (alm_model_source){case_open, c};
 }
 
+/* A forest of `features` rows and a net of windows, two columns wide and four steps long, three
+ * classes in two horizons; `source` gives the files of `files`, which is made here. */
+static inline void case_forest_and_net(alm_arena *arena, size_t features, alm_layer_kind cell,
+                                       scorer_case *files, case_source *source)
+{
+    static const char DOCUMENT[] =
+        "{\"almanac_scorer\":1,\"task\":\"classes\",\"labels\":[0,1,2],\"horizons\":["
+        "{\"name\":\"a\",\"members\":[{\"name\":\"boost\",\"model\":\"boost.txt\"},"
+        "{\"name\":\"net\",\"model\":\"net.bin\",\"steps\":4,\"columns\":[\"x\",\"y\"]}],"
+        "\"combination\":{\"kind\":\"soft_vote\"}},"
+        "{\"name\":\"b\",\"members\":[{\"name\":\"boost\",\"model\":\"boost.txt\"}]}]}";
+    forest_shape shape = {.trees = 3, .outputs = 3, .features = features, .leaves = 12, .grid = 8};
+    alm_network_spec spec = {.feature_count = 2, .layer_count = 1, .output_count = 3,
+                             .head = ALM_HEAD_CLASSES, .layer = {{.kind = cell, .units = 5}}};
+    scorer_case_init(files);
+    scorer_case_put(files, "boost.txt",
+                    case_named(arena, scorer_case_lightgbm(arena, &shape, 3,
+                                                           "multiclass num_class:3")));
+    scorer_case_put(files, "net.bin", scorer_case_net(arena, &spec, 11));
+    scorer_case_put_text(files, ALM_SCORER_DOCUMENT, DOCUMENT);
+    source->of_folder = true;
+    source->folder = files;
+}
+
 /* A set with one READY model. */
 static inline alm_model_set *case_set(size_t workers, const char *name, case_source *c)
 {

@@ -14,13 +14,6 @@
 
 enum { FEATURES = 5, ROWS = 3, STEPS = 4, WIDTH = 2 };
 
-static const char BOTH[] =
-    "{\"almanac_scorer\":1,\"task\":\"classes\",\"labels\":[0,1,2],\"horizons\":["
-    "{\"name\":\"a\",\"members\":[{\"name\":\"boost\",\"model\":\"boost.txt\"},"
-    "{\"name\":\"net\",\"model\":\"net.bin\",\"steps\":4,\"columns\":[\"x\",\"y\"]}],"
-    "\"combination\":{\"kind\":\"soft_vote\"}},"
-    "{\"name\":\"b\",\"members\":[{\"name\":\"boost\",\"model\":\"boost.txt\"}]}]}";
-
 typedef struct world {
     alm_arena *arena;
     scorer_case files;
@@ -82,20 +75,9 @@ static void open_forest(world *w, const char *objective, size_t outputs)
 
 static void open_both(world *w)
 {
-    forest_shape shape = {.trees = 3, .outputs = 3, .features = FEATURES, .leaves = 12, .grid = 8};
-    alm_network_spec spec = {.feature_count = WIDTH, .layer_count = 1, .output_count = 3,
-                             .head = ALM_HEAD_CLASSES,
-                             .layer = {{.kind = ALM_LAYER_GRU, .units = 5}}};
     memset(w, 0, sizeof *w);
     w->arena = alm_arena_create(0);
-    scorer_case_init(&w->files);
-    scorer_case_put(&w->files, "boost.txt",
-                    case_named(w->arena, scorer_case_lightgbm(w->arena, &shape, 3,
-                                                              "multiclass num_class:3")));
-    scorer_case_put(&w->files, "net.bin", scorer_case_net(w->arena, &spec, 11));
-    scorer_case_put_text(&w->files, ALM_SCORER_DOCUMENT, BOTH);
-    w->source.of_folder = true;
-    w->source.folder = &w->files;
+    case_forest_and_net(w->arena, FEATURES, ALM_LAYER_GRU, &w->files, &w->source);
     serve(w);
 }
 

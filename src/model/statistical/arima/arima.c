@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/statistical/adjusted.h"
+#include "model/statistical/arima/arima_deviation.h"
 #include "model/statistical/arima/arima_filter.h"
 #include "model/statistical/arima/arima_fourier.h"
 #include "model/statistical/arima/arima_likelihood.h"
@@ -22,6 +23,7 @@ typedef struct arima {
     double log_likelihood;
     size_t t;        /* periods since the first that was looked at */
     alm_regressors regressors; /* from that period on */
+    const double *b_deviation; /* of model.b, for errors of variance 1; NULL without regressors */
     size_t pairs;              /* of Fourier terms */
     size_t cycle;              /* their season; 1 without */
     const double *profile;     /* cycle: what they add */
@@ -254,7 +256,10 @@ alm_err alm_arima_fit(const alm_past *past, const alm_arima_order *order,
                   : fit_found(&r, arena, &model, error));
     arima *p = make_state(&r, &model, arena);
     if (regressors) {
+        double *deviation = ALM_NEW_ARRAY(arena, double, model.regressors);
         copy_regressors(regressors, r.first, arena, p);
+        almi_coefficient_deviations(&r.series, &model, arena, deviation);
+        p->b_deviation = deviation;
     }
     if (!pass_all(p, &r, past, arena)) {
         return alm_fail(error, ALM_ERR_NUMERIC, "the order is not stationary to rounding");
@@ -326,6 +331,13 @@ alm_err alm_arima_check_plan(const void *of, size_t steps, alm_error *error)
     return ALM_OK;
 }
 
+static void describe_column(const arima *p, size_t k, size_t at, alm_arima_facts *out)
+{
+    double of_error = sqrt(p->variance) * p->factor;
+    out->coefficient[at] = p->model.b[k] * p->factor;
+    out->deviation[at] = p->b_deviation ? p->b_deviation[k] * of_error : (double)NAN;
+}
+
 void alm_arima_describe(const void *of, alm_arima_facts *out)
 {
     const arima *p = of;
@@ -341,12 +353,15 @@ void alm_arima_describe(const void *of, alm_arima_facts *out)
                              .variance = m->squares / n * p->factor * p->factor,
                              .known = m->known};
     memcpy(out->coefficient, m->arma, count * sizeof(double));
+    for (size_t k = 0; k < count; k++) {
+        out->deviation[k] = (double)NAN;
+    }
     /* The constant is the last of the model's, and the first of the facts'. */
     if (m->order.has_constant) {
-        out->coefficient[count++] = m->b[m->regressors - 1] * p->factor;
+        describe_column(p, m->regressors - 1, count++, out);
     }
     for (size_t k = 0; k + m->order.has_constant < m->regressors; k++) {
-        out->coefficient[count++] = m->b[k] * p->factor;
+        describe_column(p, k, count++, out);
     }
 }
 

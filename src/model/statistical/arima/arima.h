@@ -55,6 +55,9 @@ typedef struct alm_arima_facts {
     size_t count;   /* coefficients: ar, ma, seasonal ar, seasonal ma, constant, regressors (or sine
                        and cosine of the whole season, of half of it, ..) */
     double coefficient[ALM_ARIMA_COEFFICIENTS_MAX];
+    /* Standard errors of the constant and of regressors, where there are any; else NaN
+       (arima_effects.h). */
+    double deviation[ALM_ARIMA_COEFFICIENTS_MAX];
     double log_likelihood, aicc;
     double variance; /* of an error: sum of squares / values, as R's `arima` states it */
     size_t known;    /* values in the likelihood: known ones less differences */

@@ -11,6 +11,8 @@
 #include "num/cholesky.h"
 #include "num/elementary.h"
 
+_Static_assert(ALMI_LANES == ALMI_POINTS, "points are lanes");
+
 #define ROUNDS 60
 #define FIRST_ROUNDS 4 /* of each start */
 #define LOG_2_PI 1.8378770664093453
@@ -178,89 +180,183 @@ alm_err almi_sample_make(const almi_series *series, const alm_arima_order *order
 
 /* ---- the likelihood ---- */
 
+/* At ALMI_LANES points side by side. */
 typedef struct problem {
     const almi_sample *sample;
     const alm_arima_order *order;
     size_t columns; /* of the sample that the order has */
     size_t known;
-    almi_arma arma;
+    almi_arma arma[ALMI_LANES];
     almi_whitener whitener;
     almi_filter filter;
     almi_terms difference;
     alm_arena *scratch;
-    double evaluations;
-    double coefficient[ALMI_ARMA_MAX];
-    double *x;      /* whitened, columns x length, behind the whitened values */
-    size_t length;  /* n, and without a filter the width */
-    double *normal; /* columns x columns */
-    double *b;
-    double log_det;
+    double evaluations; /* without a filter: of all lanes at once */
+    double coefficient[ALMI_LANES][ALMI_ARMA_MAX];
+    size_t length;      /* n, and without a filter the width */
+    almi_lanes *x;      /* whitened, columns x length */
+    almi_lanes *normal; /* columns x columns */
+    almi_lanes *b;
+    double *one; /* with a filter: of one point, (1 + columns) x length */
+    double *factor, *solved; /* of one point */
 } problem;
 
-/* r = the whitened values without what the columns explain; their determinant. */
-static bool project(problem *q, double *r)
+/* Sums of products: columns of `a` are whole, those of `r` have a stride. */
+ALM_INLINE void products(const almi_lanes *a, const double *r, size_t stride, size_t n,
+                         almi_lanes *out)
 {
-    const almi_sample *s = q->sample;
-    size_t length = q->length;
-    size_t c = q->columns;
-    const double *x = q->x + length;
-    for (size_t i = 0; i < c; i++) {
-        const double *column = x + i * length;
-        for (size_t j = 0; j <= i; j++) {
-            q->normal[i * c + j] = almi_product(column, x + j * length, length);
+    almi_lanes sum[4] = {{0}, {0}, {0}, {0}};
+    size_t t = 0;
+    for (; t + 4 <= n; t += 4) {
+        for (size_t l = 0; l < 4; l++) {
+            sum[l] += a[t + l] * *(const almi_lanes *)(r + (t + l) * stride);
         }
-        q->b[i] = almi_product(column, r, length);
     }
-    if (alm_cholesky_factor(q->normal, c, NULL) != ALM_OK) {
-        return false;
+    for (; t < n; t++) {
+        sum[0] += a[t] * *(const almi_lanes *)(r + t * stride);
     }
-    alm_cholesky_solve(q->normal, c, q->b, 1);
-    for (size_t i = 0; i < c; i++) {
-        const double *column = x + i * length;
-        for (size_t t = 0; t < length; t++) {
-            r[t] -= q->b[i] * column[t];
-        }
-        q->log_det += i < s->missing_columns ? 2 * alm_log(q->normal[i * (c + 1)]) : 0;
-    }
-    return true;
+    *out = (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* The values and the columns, of unit variance, into q->x, and the determinant. */
-static bool whiten(problem *q)
+ALM_WIDE_VECTORS
+static void multiply_columns(const problem *q, size_t stride, const double *r)
+{
+    size_t c = q->columns;
+    for (size_t i = 0; i < c; i++) {
+        const almi_lanes *column = q->x + i * q->length;
+        for (size_t j = 0; j <= i; j++) {
+            products(column, (const double *)(q->x + j * q->length), ALMI_LANES, q->length,
+                     &q->normal[i * c + j]);
+        }
+        products(column, r, stride, q->length, &q->b[i]);
+    }
+}
+
+ALM_WIDE_VECTORS
+static void subtract_columns(const problem *q, size_t stride, double *r)
+{
+    for (size_t i = 0; i < q->columns; i++) {
+        const almi_lanes *column = q->x + i * q->length;
+        almi_lanes b = q->b[i];
+        for (size_t t = 0; t < q->length; t++) {
+            *(almi_lanes *)(r + t * stride) -= b * column[t];
+        }
+    }
+}
+
+/* b of one point. */
+static void regress(problem *q, size_t lane, almi_points *out)
+{
+    size_t c = q->columns;
+    for (size_t i = 0; i < c; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            q->factor[i * c + j] = q->normal[i * c + j][lane];
+        }
+        q->solved[i] = q->b[i][lane];
+    }
+    if (alm_cholesky_factor(q->factor, c, NULL) != ALM_OK) {
+        out->is_known[lane] = false;
+        return;
+    }
+    alm_cholesky_solve(q->factor, c, q->solved, 1);
+    for (size_t i = 0; i < c; i++) {
+        q->b[i][lane] = q->solved[i];
+        out->log_det[lane] += i < q->sample->missing_columns
+                                  ? 2 * alm_log(q->factor[i * (c + 1)])
+                                  : 0;
+    }
+}
+
+/* The first lane with the same model: beyond the parameters a point comes again. */
+static size_t first_alike(const problem *q, size_t lane)
+{
+    size_t first = 0;
+    while (memcmp(q->coefficient[first], q->coefficient[lane], sizeof q->coefficient[0]) != 0) {
+        first++;
+    }
+    return first;
+}
+
+static void copy_lane(problem *q, size_t from, size_t to, size_t stride, double *r)
+{
+    for (size_t t = 0; t < q->length; t++) {
+        r[t * stride + to] = r[t * stride + from];
+    }
+    for (size_t t = 0; t < q->columns * q->length; t++) {
+        q->x[t][to] = q->x[t][from];
+    }
+}
+
+/* Past what is not known, one model after the other. */
+static void filter(problem *q, size_t stride, double *r, almi_points *out)
+{
+    const almi_sample *s = q->sample;
+    almi_columns all = {s->n + q->difference.degree, q->columns, s->y, s->level_x};
+    for (size_t l = 0; l < ALMI_LANES; l++) {
+        size_t alike = first_alike(q, l);
+        if (alike < l) {
+            copy_lane(q, alike, l, stride, r);
+            out->log_det[l] = out->log_det[alike];
+            out->is_known[l] = out->is_known[alike];
+            continue;
+        }
+        q->filter.arma = &q->arma[l];
+        alm_arena_reset(q->scratch);
+        q->evaluations++;
+        out->log_det[l] = 0;
+        out->is_known[l] = almi_filter_whiten(&q->filter, &all, q->scratch, q->one,
+                                              &out->log_det[l]);
+        for (size_t t = 0; t < q->length; t++) {
+            r[t * stride + l] = q->one[t];
+        }
+        for (size_t t = 0; t < q->columns * q->length; t++) {
+            q->x[t][l] = q->one[q->length + t];
+        }
+    }
+}
+
+/* The values and the columns, of unit variance, and the determinants. */
+static void whiten(problem *q, size_t stride, double *r, almi_points *out)
 {
     const almi_sample *s = q->sample;
     if (s->has_filter) {
-        almi_columns all = {s->n + q->difference.degree, q->columns, s->y, s->level_x};
-        alm_arena_reset(q->scratch);
-        return almi_filter_whiten(&q->filter, &all, q->scratch, q->x, &q->log_det);
+        filter(q, stride, r, out);
+        return;
     }
-    if (!almi_whitener_set(&q->whitener, &q->arma)) {
-        return false;
+    q->evaluations++;
+    almi_whitener_set(&q->whitener, q->arma);
+    for (size_t l = 0; l < ALMI_LANES; l++) {
+        out->is_known[l] = q->whitener.is_known[l];
+        out->log_det[l] = q->whitener.log_det[l] + s->log_det;
     }
-    q->log_det = q->whitener.log_det + s->log_det;
-    almi_whiten(&q->whitener, s->w, q->x);
+    almi_whiten(&q->whitener, s->w, stride, r);
     for (size_t i = 0; i < q->columns; i++) {
-        almi_whiten(&q->whitener, s->x + i * s->n, q->x + (i + 1) * q->length);
+        almi_whiten(&q->whitener, s->x + i * s->n, ALMI_LANES, (double *)(q->x + i * q->length));
     }
-    return true;
 }
 
 /* What the columns do not explain, whitened. */
-static bool residuals(void *context, const double *x, double *r, double *log_det)
+static void residuals(void *context, const double *x, size_t stride, double *r, almi_points *out)
 {
     problem *q = context;
-    almi_arma_coefficients(q->order, x, q->coefficient);
-    almi_arma_of(q->order, q->sample->season, q->coefficient, &q->arma);
-    q->evaluations++;
-    if (!whiten(q)) {
-        return false;
+    size_t count = almi_arma_count(q->order);
+    for (size_t l = 0; l < ALMI_LANES; l++) {
+        almi_arma_coefficients(q->order, x + l * count, q->coefficient[l]);
+        almi_arma_of(q->order, q->sample->season, q->coefficient[l], &q->arma[l]);
     }
-    memcpy(r, q->x, q->length * sizeof(double));
-    if (q->columns > 0 && !project(q, r)) {
-        return false;
+    whiten(q, stride, r, out);
+    if (q->columns > 0) {
+        multiply_columns(q, stride, r);
+        for (size_t l = 0; l < ALMI_LANES; l++) {
+            if (out->is_known[l]) {
+                regress(q, l, out);
+            }
+        }
+        subtract_columns(q, stride, r);
     }
-    *log_det = q->log_det;
-    return isfinite(q->log_det);
+    for (size_t l = 0; l < ALMI_LANES; l++) {
+        out->is_known[l] = out->is_known[l] && isfinite(out->log_det[l]);
+    }
 }
 
 /* Coefficients of the regressors as they were given: triangle b = those of the orthogonal ones. */
@@ -269,16 +365,16 @@ static void coefficients_of_given(const problem *q, double *b)
     const almi_sample *s = q->sample;
     size_t stride = s->missing_columns + s->regressors;
     for (size_t i = q->columns; i-- > 0;) {
-        double sum = q->b[i];
+        double sum = q->b[i][0];
         for (size_t j = i + 1; j < q->columns; j++) {
-            sum -= s->triangle[i * stride + j] * q->b[j];
+            sum -= s->triangle[i * stride + j] * q->solved[j];
         }
-        q->b[i] = sum / s->triangle[i * (stride + 1)];
+        q->solved[i] = sum / s->triangle[i * (stride + 1)];
     }
-    memcpy(b, q->b + s->missing_columns, (q->columns - s->missing_columns) * sizeof(double));
+    memcpy(b, q->solved + s->missing_columns, (q->columns - s->missing_columns) * sizeof(double));
 }
 
-static void finish(const problem *q, double sum, almi_arima_model *out)
+static void finish(const problem *q, double sum, double log_det, almi_arima_model *out)
 {
     double n = (double)q->known;
     double k = (double)out->parameters + 1;
@@ -286,7 +382,7 @@ static void finish(const problem *q, double sum, almi_arima_model *out)
     double smallest = n * ERROR_MIN * ERROR_MIN;
     out->squares = sum;
     double squares = out->squares > smallest ? out->squares : smallest;
-    out->log_likelihood = -.5 * (n * (LOG_2_PI + 1 + alm_log(squares / n)) + q->log_det);
+    out->log_likelihood = -.5 * (n * (LOG_2_PI + 1 + alm_log(squares / n)) + log_det);
     out->aicc = rest > 0 ? -2 * out->log_likelihood + 2 * k + 2 * k * (k + 1) / rest
                          : (double)INFINITY;
 }
@@ -299,17 +395,21 @@ static problem *make_problem(const almi_sample *s, const alm_arima_order *order,
     problem *q = ALM_NEW(scratch, problem);
     *q = (problem){.sample = s, .order = order, .known = s->n - s->missing, .scratch = again};
     q->columns = s->missing_columns + s->regressors - (s->has_constant && !order->has_constant);
-    almi_arma_of(order, s->season, NONE, &q->arma);
+    almi_arma_of(order, s->season, NONE, &q->arma[0]);
     almi_difference_terms(&s->order, s->season, &q->difference);
-    q->length = s->n + (s->has_filter ? 0 : q->arma.width);
+    q->length = s->n + (s->has_filter ? 0 : q->arma[0].width);
     if (s->has_filter) {
-        almi_filter_init(&q->filter, &q->arma, &q->difference, scratch);
+        almi_filter_init(&q->filter, &q->arma[0], &q->difference, scratch);
+        q->one = ALM_NEW_ARRAY(scratch, double, (1 + q->columns) * q->length);
     } else {
-        almi_whitener_init(&q->whitener, s->n, q->arma.width, scratch);
+        almi_whitener_init(&q->whitener, s->n, q->arma[0].width, scratch);
     }
-    q->x = ALM_NEW_ARRAY(scratch, double, (1 + q->columns) * q->length);
-    q->normal = ALM_NEW_ARRAY(scratch, double, q->columns * q->columns);
-    q->b = ALM_NEW_ARRAY(scratch, double, q->columns);
+    /* Lanes lie on multiples of 32 bytes; the arena gives small blocks less. */
+    q->x = ALM_NEW_ARRAY(scratch, almi_lanes, q->columns * q->length + 2);
+    q->normal = ALM_NEW_ARRAY(scratch, almi_lanes, q->columns * q->columns + 2);
+    q->b = ALM_NEW_ARRAY(scratch, almi_lanes, q->columns + 2);
+    q->factor = ALM_NEW_ARRAY(scratch, double, q->columns * q->columns);
+    q->solved = ALM_NEW_ARRAY(scratch, double, q->columns);
     return q;
 }
 
@@ -319,7 +419,7 @@ static double work_of(const problem *q)
     double width = (double)q->whitener.width;
     double of_model = q->sample->has_filter ? 8 * size * size * (double)q->length
                                             : 2 * width * width * width;
-    double terms = 2 + (double)(q->arma.ar.count + q->arma.ma.count);
+    double terms = 2 + (double)(q->arma[0].ar.count + q->arma[0].ma.count);
     double columns = 1 + (double)q->columns;
     return q->evaluations * (of_model + (double)q->length * columns * (2 * terms + columns));
 }
@@ -346,7 +446,7 @@ static bool minimise(problem *q, double gain_min, alm_arena *scratch, double *x)
     double n = (double)q->known;
     double best = INFINITY;
     size_t count = almi_arma_count(o);
-    almi_minimum m = {residuals, q, q->length, n, count, ROUNDS, gain_min / n};
+    almi_minimum m = {residuals, q, s->has_filter, q->length, n, count, ROUNDS, gain_min / n};
     if (count > 1) {
         double start[ALMI_ARMA_MAX];
         for (size_t i = 0, k = 0; i < 4; i++) {
@@ -363,6 +463,23 @@ static bool minimise(problem *q, double gain_min, alm_arena *scratch, double *x)
     return almi_minimise(&m, scratch, x, &best);
 }
 
+/* Everything at x, in lane 0: the sum of squares. */
+static double sum_at(problem *q, const double *x, size_t count, alm_arena *scratch,
+                     almi_points *out)
+{
+    double points[ALMI_LANES * ALMI_ARMA_MAX];
+    double *r = ALM_NEW_ARRAY(scratch, double, ALMI_LANES * q->length + 8);
+    double sum = 0;
+    for (size_t l = 0; l < ALMI_LANES; l++) {
+        memcpy(points + l * count, x, count * sizeof *x);
+    }
+    residuals(q, points, ALMI_LANES, r, out);
+    for (size_t t = 0; t < q->length; t++) {
+        sum += r[t * ALMI_LANES] * r[t * ALMI_LANES];
+    }
+    return sum;
+}
+
 bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, double gain_min,
                          alm_arena *arena, alm_arena *scratch, almi_arima_model *out)
 {
@@ -372,10 +489,10 @@ bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, dou
     alm_arena *again = alm_arena_create(0);
     problem *q = make_problem(s, order, scratch, again);
     bool done = count == 0 || minimise(q, gain_min, scratch, x);
-    double *r = ALM_NEW_ARRAY(scratch, double, q->length);
-    done = done && residuals(q, x, r, &q->log_det);
+    almi_points at;
+    double sum = done ? sum_at(q, x, count, scratch, &at) : 0;
     alm_arena_destroy(again);
-    if (!done) {
+    if (!done || !at.is_known[0]) {
         return false;
     }
     *out = (almi_arima_model){.order = *order, .season = s->season, .known = q->known,
@@ -383,8 +500,8 @@ bool almi_arima_maximise(const almi_sample *s, const alm_arima_order *order, dou
                               .work = work_of(q)};
     out->parameters = count + out->regressors;
     out->b = ALM_NEW_ARRAY(arena, double, out->regressors);
-    memcpy(out->arma, q->coefficient, sizeof q->coefficient);
-    finish(q, almi_product(r, r, q->length), out);
+    memcpy(out->arma, q->coefficient[0], sizeof q->coefficient[0]);
+    finish(q, sum, at.log_det[0], out);
     coefficients_of_given(q, out->b);
     return true;
 }

@@ -16,6 +16,7 @@
 #include "num/elementary.h"
 
 #define N 60
+#define STRIDE 8 /* of whitened values */
 #define FAR 4000 /* terms of the moving average without end: coefficients fall below 1e-20 */
 
 /* Covariance of w by definition: sums of products of the response to one error. */
@@ -69,27 +70,33 @@ static double by_definition(const almi_arma *arma, const double *y, double *log_
     return sum;
 }
 
-static double squares(const double *v, size_t n)
+static double squares(const double *v, size_t n, size_t stride)
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        sum += v[i] * v[i];
+        sum += v[i * stride] * v[i * stride];
     }
     return sum;
 }
 
 /* Partial autocorrelations up to about .9, so that the definition's sums end. */
+static void random_coefficients(alm_rng *rng, const alm_arima_order *order, size_t season,
+                                almi_arma *arma)
+{
+    double x[ALMI_ARMA_MAX], coefficient[ALMI_ARMA_MAX];
+    for (size_t k = 0; k < ALMI_ARMA_MAX; k++) {
+        x[k] = 2 * alm_rng_next_uniform(rng) - 1;
+    }
+    almi_arma_coefficients(order, x, coefficient);
+    almi_arma_of(order, season, coefficient, arma);
+}
+
 static alm_arima_order random_model(alm_rng *rng, size_t season, almi_arma *arma)
 {
     alm_arima_order order = {.p = alm_rng_next_below(rng, 4), .q = alm_rng_next_below(rng, 4),
                              .seasonal_p = alm_rng_next_below(rng, 2),
                              .seasonal_q = alm_rng_next_below(rng, 3)};
-    double x[ALMI_ARMA_MAX], coefficient[ALMI_ARMA_MAX];
-    for (size_t k = 0; k < ALMI_ARMA_MAX; k++) {
-        x[k] = 2 * alm_rng_next_uniform(rng) - 1;
-    }
-    almi_arma_coefficients(&order, x, coefficient);
-    almi_arma_of(&order, season, coefficient, arma);
+    random_coefficients(rng, &order, season, arma);
     return order;
 }
 
@@ -104,29 +111,39 @@ static void three_ways_are_one_number(void **unused)
     (void)unused;
     alm_rng rng = alm_rng_stream(3, 0);
     for (size_t i = 0; i < 200; i++) {
+        size_t season = i % 2 ? 4 : 7;
         almi_arma arma;
         almi_terms none = {0};
         alm_arena *arena = alm_arena_create(0);
-        alm_arima_order order = random_model(&rng, i % 2 ? 4 : 7, &arma);
+        alm_arima_order order = random_model(&rng, season, &arma);
         double y[N], out[2 * N], det = 0, of_filter = 0;
         for (size_t t = 0; t < N; t++) {
             y[t] = alm_rng_next_normal(&rng);
         }
-        double sum = by_definition(&arma, y, &det);
+        almi_arma lane[ALMI_LANES] = {arma};
         almi_whitener w;
+        double *white = ALM_NEW_ARRAY(arena, double, 2 * N * STRIDE);
+        for (size_t l = 1; l < ALMI_LANES; l++) {
+            random_coefficients(&rng, &order, season, &lane[l]);
+        }
         almi_whitener_init(&w, N, arma.width, arena);
-        assert_true(almi_whitener_set(&w, &arma));
-        almi_whiten(&w, y, out);
-        assert_true(is_near(squares(out, N + arma.width), sum) && is_near(w.log_det, det));
+        almi_whitener_set(&w, lane);
+        almi_whiten(&w, y, STRIDE, white);
+        for (size_t l = 0; l < ALMI_LANES; l++) {
+            double sum = by_definition(&lane[l], y, &det);
+            assert_true(w.is_known[l]);
+            assert_true(is_near(squares(white + l, N + arma.width, STRIDE), sum));
+            assert_true(is_near(w.log_det[l], det));
+        }
         for (size_t t = 0; i % 3 && t < N; t++) {
             y[t] = alm_rng_next_below(&rng, 4) ? y[t] : (double)NAN;
         }
-        sum = by_definition(&arma, y, &det);
+        double sum = by_definition(&arma, y, &det);
         almi_filter f;
         almi_columns all = {N, 0, y, NULL};
         almi_filter_init(&f, &arma, &none, arena);
         assert_true(almi_filter_whiten(&f, &all, arena, out, &of_filter));
-        assert_true(is_near(squares(out, N), sum) && is_near(of_filter, det));
+        assert_true(is_near(squares(out, N, 1), sum) && is_near(of_filter, det));
         assert_true(almi_arma_count(&order) <= ALMI_ARMA_MAX);
         alm_arena_destroy(arena);
     }

@@ -10,10 +10,19 @@
 
 #include "base/arena.h"
 
+#define ALMI_POINTS 4 /* that are looked at together */
+
+typedef struct almi_points {
+    double log_det[ALMI_POINTS];
+    bool is_known[ALMI_POINTS]; /* false: the point is outside of the domain */
+} almi_points;
+
 typedef struct almi_minimum {
-    /* Fills r[length]; false: x is outside of the domain. */
-    bool (*whiten)(void *context, const double *x, double *r, double *log_det);
+    /* Fills r[t * stride + l], t < length, with the residuals at point l, x[l * parameters ..];
+     * those of points outside may be of any kind. r lies on a multiple of 32 bytes. */
+    void (*whiten)(void *context, const double *x, size_t stride, double *r, almi_points *out);
     void *context;
+    bool is_dear; /* points take their time one after the other; those that come again do not */
     size_t length;
     double n;
     size_t parameters; /* >= 1; a change of 1 matters in each */

@@ -3,21 +3,6 @@
 #include <math.h>
 #include <stdbool.h>
 
-double almi_product(const double *a, const double *b, size_t n)
-{
-    double lane[4] = {0};
-    size_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (size_t l = 0; l < 4; l++) {
-            lane[l] += a[t + l] * b[t + l];
-        }
-    }
-    for (; t < n; t++) {
-        lane[0] += a[t] * b[t];
-    }
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
-}
-
 void almi_bridge(const double *y, size_t n, double *out)
 {
     size_t before = n; /* n: there is none */

@@ -12,31 +12,49 @@
  * backcasting of Box and Jenkins), and Z'Z follows from its first row. Responses that have fallen
  * to nothing are not followed further, so the exact likelihood takes one to three passes over the
  * values and some width^3 steps, where a Kalman filter takes width^2 steps for each value. Both
- * are the same number (a test). */
+ * are the same number (a test).
+ *
+ * LANES. A recursion waits for its last step most of the time, so ALMI_LANES models, which have the
+ * same lags and other coefficients (a point of a search and its differences), go side by side at
+ * about the price of one. Every number is `lanes` of them, one for each model. */
 #ifndef ALM_MODEL_STATISTICAL_ARIMA_ARIMA_WHITEN_H
 #define ALM_MODEL_STATISTICAL_ARIMA_ARIMA_WHITEN_H
 
+#include "base/wide_vectors.h"
 #include "model/statistical/arima/arima_polynomial.h"
+
+#define ALMI_LANES 4
+typedef double almi_lanes __attribute__((vector_size(8 * ALMI_LANES)));
+
+typedef struct almi_lane_terms {
+    size_t count, degree;
+    size_t lag[ALMI_TERMS_MAX];
+    almi_lanes c[ALMI_TERMS_MAX];
+} almi_lane_terms;
 
 typedef struct almi_whitener {
     size_t n, room; /* values; the largest width */
-    size_t width;   /* of the model it is ready for */
+    size_t width;   /* of the models it is ready for */
     size_t reach;   /* periods until the response to an error is over */
-    const almi_arma *arma;
+    almi_lane_terms ar, ma;
     bool is_sparse; /* no autoregressive part */
-    double log_det; /* log |R| */
-    double *u;      /* L', upper; where not sparse */
-    double *factor; /* of I + L' Z'Z L, upper */
-    double *response, *forward, *backward, *gram, *product, *state, *scratch;
+    bool is_known[ALMI_LANES];  /* the covariance of this model can be worked with */
+    double log_det[ALMI_LANES]; /* log |R| */
+    almi_lanes *u;      /* L', upper; where not sparse */
+    almi_lanes *factor; /* of I + L' Z'Z L, upper */
+    almi_lanes *response, *forward, *backward, *gram, *product, *state;
+    double *covariance, *scratch;
 } almi_whitener;
 
 /* For models of at most this width; in `arena`. */
 void almi_whitener_init(almi_whitener *w, size_t n, size_t width_max, alm_arena *arena);
 
-/* False: the covariance of this model cannot be worked with. Borrows `arma`. */
-bool almi_whitener_set(almi_whitener *w, const almi_arma *arma);
+/* Of ALMI_LANES models with the same lags. Where is_known is false a lane holds numbers of no
+ * meaning from now on. */
+void almi_whitener_set(almi_whitener *w, const almi_arma *arma);
 
-/* out: n + width numbers, whose inner products are those of R^-1. */
-void almi_whiten(almi_whitener *w, const double *values, double *out);
+/* Lane l of out[t * stride], t < n + width: numbers whose inner products are those of R^-1 of
+ * model l. Lanes lie on multiples of 32 bytes. */
+void almi_whiten(almi_whitener *w, const double *values, size_t stride, double *out);
 
 #endif

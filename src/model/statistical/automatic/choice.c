@@ -3,23 +3,16 @@
 #include <math.h>
 
 #include "model/statistical/automatic/apart.h"
-#include "model/statistical/combination.h"
+#include "model/statistical/automatic/choice_member.h"
 #include "model/statistical/rare/adida.h"
 #include "model/statistical/seasonal.h"
 #include "model/statistical/smoothing/ces.h"
 #include "model/statistical/smoothing/ets.h"
 #include "model/statistical/smoothing/theta.h"
 
-#define STEPS_TRIED 24  /* periods ahead that a member is looked at */
-#define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
 #define CYCLES_MAX 5    /* whole seasons of a long season */
 #define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
 #define INTERVAL_RARE 1.32 /* periods between demands, on average */
-
-typedef struct choice {
-    alm_combination all; /* first: the slots of a combination take it */
-    alm_choice_facts facts;
-} choice;
 
 typedef enum way { USUAL, LONG_SEASON, RARE, WAYS } way;
 
@@ -38,67 +31,9 @@ static const struct {
 
 /* ---- fitting ---- */
 
-typedef struct range {
-    double low, high;
-} range;
-
-static range range_of(const alm_past *past)
-{
-    range seen = {INFINITY, -INFINITY};
-    for (size_t t = 0; t < past->count; t++) {
-        seen.low = past->y[t] < seen.low ? past->y[t] : seen.low; /* never for NaN */
-        seen.high = past->y[t] > seen.high ? past->y[t] : seen.high;
-    }
-    return seen;
-}
-
-static bool stays_near(const alm_combination_part *part, range seen)
-{
-    double mean[STEPS_TRIED];
-    double distance = DISTANCE_MAX * (seen.high - seen.low);
-    part->kind->mean(part->state, STEPS_TRIED, mean);
-    for (size_t h = 0; h < STEPS_TRIED; h++) {
-        if (!(mean[h] >= seen.low - distance && mean[h] <= seen.high + distance)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static alm_choice_reason fit_member(alm_combination_part *part, const alm_past *past, range seen,
-                                    alm_arena *arena)
-{
-    if (seen.low == seen.high) {
-        return ALM_CHOICE_CONSTANT;
-    }
-    switch (part->kind->fit(past, arena, &part->state, NULL)) {
-    case ALM_OK: return stays_near(part, seen) ? ALM_CHOICE_USED : ALM_CHOICE_EXPLODES;
-    case ALM_ERR_INCOMPLETE: return ALM_CHOICE_TOO_SHORT;
-    default: return ALM_CHOICE_NO_FIT;
-    }
-}
-
-static void take(choice *c, const alm_combination_part *part, alm_choice_reason reason)
-{
-    if (reason == ALM_CHOICE_USED) {
-        c->all.part[c->all.count++] = *part;
-    }
-    c->facts.member[c->facts.count++] = (alm_choice_member){part->kind->name, 0, reason};
-}
-
-static void note_weights(choice *c)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < c->facts.count; i++) {
-        if (c->facts.member[i].reason == ALM_CHOICE_USED) {
-            c->facts.member[i].weight = c->all.part[used++].weight;
-        }
-    }
-}
-
 /* Demand in fewer than one of 1.32 periods, as Syntetos, Boylan, Croston, "On the categorization of
  * demand patterns" (2005), and no season that could tell when. */
-static bool is_rare(const alm_past *past, range seen)
+static bool is_rare(const alm_past *past, almi_range seen)
 {
     size_t known = 0;
     size_t above = 0;
@@ -122,17 +57,17 @@ static bool cut_long(alm_past *past)
     return true;
 }
 
-static void take_members(choice *c, const alm_past *past, way how, alm_arena *arena)
+static void take_members(alm_choice *c, const alm_past *past, way how, alm_arena *arena)
 {
     static const alm_choice_reason WHY_NOT[WAYS] = {ALM_CHOICE_NOT_NEEDED, ALM_CHOICE_LONG_SEASON,
                                                     ALM_CHOICE_RARE};
-    range seen = range_of(past);
+    almi_range seen = almi_range_of(past);
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
         alm_combination_part part = {MEMBERS[i].kind, NULL, MEMBERS[i].weight[how]};
         if (part.weight > 0) {
-            take(c, &part, fit_member(&part, past, seen, arena));
+            almi_member_take(c, &part, almi_member_fit(&part, past, seen, arena));
         } else if (MEMBERS[i].weight[USUAL] > 0) {
-            take(c, &part, WHY_NOT[how]);
+            almi_member_take(c, &part, WHY_NOT[how]);
         }
     }
 }
@@ -140,38 +75,35 @@ static void take_members(choice *c, const alm_past *past, way how, alm_arena *ar
 static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_error *error)
 {
     alm_past past = *whole;
-    choice *c = ALM_NEW(arena, choice);
+    alm_choice *c = ALM_NEW(arena, alm_choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
     ALM_TRY(alm_naive.fit(&past, arena, &last.state, error)); /* what it refuses, all do */
-    range seen = range_of(&past);
+    almi_range seen = almi_range_of(&past);
     way how = is_rare(&past, seen) ? RARE : cut_long(&past) ? LONG_SEASON : USUAL;
     take_members(c, &past, how, arena);
-    take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
-    alm_combination_even_out(&c->all);
-    note_weights(c);
+    almi_member_take(c, &last, c->all.count ? ALM_CHOICE_NOT_NEEDED : ALM_CHOICE_USED);
+    almi_member_weigh(c);
     c->facts.is_short = past.season > 1 && past.count < 2 * past.season;
     c->facts.is_positive = seen.low > 0;
     *state = c;
     return ALM_OK;
 }
 
-static void *copy(const void *state, alm_arena *arena, void *into)
-{
-    const choice *from = state;
-    choice *to = into ? into : ALM_NEW(arena, choice);
-    to->facts = from->facts;
-    return alm_combination_copy(&from->all, arena, &to->all);
-}
-
 const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_combination_mean,
-                                      alm_combination_deviation, copy, alm_combination_next,
+                                      alm_combination_deviation, almi_choice_copy,
+                                      alm_combination_next,
                                       {.is_surprised = true}};
 
 /* ---- in words ---- */
 
+bool alm_choice_is_made_by(const alm_forecaster_kind *kind)
+{
+    return kind->copy == almi_choice_copy; /* theirs alone */
+}
+
 void alm_choice_describe(const void *state, alm_choice_facts *out)
 {
-    *out = ((const choice *)state)->facts;
+    *out = ((const alm_choice *)state)->facts;
 }
 
 const char *alm_choice_reason_name(alm_choice_reason reason)
@@ -194,23 +126,52 @@ const char *alm_choice_reason_sentence(alm_choice_reason reason)
     return SENTENCES[reason];
 }
 
+static const char *error_text(const alm_choice_member *m, alm_arena *arena)
+{
+    return isnan(m->error) ? "" : alm_arena_printf(arena, " (off by %.4g)", m->error);
+}
+
+static const char *where_from(const alm_choice_facts *facts, alm_arena *arena)
+{
+    if (!facts->is_of_class) {
+        return "";
+    }
+    if (facts->class_of_demand == ALM_DEMAND_none) {
+        return "; candidates where there is no demand";
+    }
+    return alm_arena_printf(arena, "; candidates of %s demand",
+                            alm_demand_class_name(facts->class_of_demand));
+}
+
+/* Members of rare demand have no such form. */
+static bool is_additive_only(const alm_choice_facts *facts)
+{
+    return !facts->is_positive &&
+           (!facts->is_of_class || facts->class_of_demand == ALM_DEMAND_smooth ||
+            facts->class_of_demand == ALM_DEMAND_erratic);
+}
+
 const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena)
 {
     const char *used = "";
     const char *others = "";
     for (size_t i = 0; i < facts->count; i++) {
         const alm_choice_member *m = &facts->member[i];
-        if (m->reason == ALM_CHOICE_USED) {
-            used = alm_arena_printf(arena, "%s%s%.0f%% %s", used, *used ? ", " : "",
-                                    100 * m->weight, m->name);
+        const char *error = error_text(m, arena);
+        if (m->reason == ALM_CHOICE_USED && facts->is_median) {
+            used = alm_arena_printf(arena, "%s%s%s", used, *used ? ", " : "median of ", m->name);
+        } else if (m->reason == ALM_CHOICE_USED) {
+            used = alm_arena_printf(arena, "%s%s%.0f%% %s%s", used, *used ? ", " : "",
+                                    100 * m->weight, m->name, error);
         } else if (m->reason != ALM_CHOICE_NOT_NEEDED) {
-            others = alm_arena_printf(arena, "%s; not %s: %s", others, m->name,
+            others = alm_arena_printf(arena, "%s; not %s%s: %s", others, m->name, error,
                                       alm_choice_reason_sentence(m->reason));
         }
     }
-    return alm_arena_printf(arena, "%s%s%s%s", used, others,
+    return alm_arena_printf(arena, "%s%s%s%s%s", used, others, where_from(facts, arena),
                             facts->is_short ? "; no season: fewer than two whole ones are there"
                                             : "",
-                            facts->is_positive ? "" : "; nothing multiplicative: not all values "
-                                                      "are above 0");
+                            is_additive_only(facts) ? "; nothing multiplicative: not all values "
+                                                      "are above 0"
+                                                    : "");
 }

@@ -20,7 +20,8 @@
 #ifndef ALM_MODEL_STATISTICAL_AUTOMATIC_CHOICE_H
 #define ALM_MODEL_STATISTICAL_AUTOMATIC_CHOICE_H
 
-#include "model/statistical/statistical.h"
+#include "model/statistical/automatic/demand_class.h"
+#include "model/statistical/combination.h"
 
 #define ALM_CHOICE_MEMBERS_MAX 8
 
@@ -32,7 +33,9 @@
     X(EXPLODES, "explodes", "its forecast runs far beyond what has been seen")    \
     X(LONG_SEASON, "long_season", "others follow a long season better")           \
     X(RARE, "rare", "demand is rare")                                             \
-    X(NOT_NEEDED, "not_needed", "others can be used")
+    X(NOT_NEEDED, "not_needed", "others can be used")                             \
+    X(UNSUITED, "unsuited", "it does not take values such as these")              \
+    X(FURTHER_OFF, "further_off", "it was further off before")
 
 typedef enum alm_choice_reason {
 #define ALM_CHOICE_ENUM(code, name, sentence) ALM_CHOICE_##code,
@@ -48,6 +51,7 @@ typedef struct alm_choice_member {
     const char *name; /* of its kind */
     double weight;    /* 0: not used */
     alm_choice_reason reason;
+    double error; /* root mean square on the series' own past (contest.h); NaN: not tried there */
 } alm_choice_member;
 
 typedef struct alm_choice_facts {
@@ -55,14 +59,27 @@ typedef struct alm_choice_facts {
     size_t count;
     bool is_short;    /* a season was asked for, and fewer than two whole ones are there */
     bool is_positive; /* all known values are above 0; else nothing is multiplicative */
+    /* Not of alm_auto: members are those of a class of demand (alm_demand_members). */
+    bool is_of_class;
+    alm_demand_class class_of_demand;
+    bool is_median; /* of the members used, not their weighted mean */
 } alm_choice_facts;
+
+/* The state of alm_auto and of the other kinds that choose (contest.h, selector.h). */
+typedef struct alm_choice {
+    alm_combination all; /* first: the slots of a combination take it */
+    alm_choice_facts facts;
+} alm_choice;
 
 extern const alm_forecaster_kind alm_auto;
 
-/* Of a state of alm_auto. */
+/* Is a state of the kind an alm_choice? */
+bool alm_choice_is_made_by(const alm_forecaster_kind *kind);
+
+/* Of a state of a kind that chooses. */
 void alm_choice_describe(const void *state, alm_choice_facts *out);
 /* "50% ets_averaged, 50% theta_dynamic_optimised; not ces_averaged: too few values are known; no
- * season: fewer than two whole ones are there", in `arena`. */
+ * season: fewer than two whole ones are there", in `arena`; "(off by 12.3)" says the error. */
 const char *alm_choice_text(const alm_choice_facts *facts, alm_arena *arena);
 
 #endif

@@ -2,11 +2,20 @@
 
 #include <math.h>
 
+#include "model/statistical/arima/arima.h"
+#include "model/statistical/automatic/apart.h"
+#include "model/statistical/automatic/choice.h"
+#include "model/statistical/automatic/mstl.h"
 #include "model/statistical/rare/adida.h"
 #include "model/statistical/rare/count.h"
 #include "model/statistical/rare/croston.h"
+#include "model/statistical/seasonal.h"
+#include "model/statistical/smoothing/ces.h"
 #include "model/statistical/smoothing/ets.h"
 #include "model/statistical/smoothing/theta.h"
+
+#define SEASON_WITHOUT 12 /* periods, where there is no season */
+#define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
 
 const char *alm_demand_class_name(alm_demand_class class_of_demand)
 {
@@ -71,6 +80,20 @@ bool alm_demand_is_fast(const alm_demand_shape *shape, double lead_periods)
     return shape->mean * lead_periods >= ALM_DEMAND_FAST_UNITS;
 }
 
+alm_demand_class alm_demand_class_of_past(const alm_past *past)
+{
+    alm_demand_shape shape = alm_demand_shape_of(past->y, past->count);
+    bool is_regular = shape.demands > 0 && shape.interval >= ALM_DEMAND_INTERVAL_CUT &&
+                      alm_is_seasonal(past, CYCLES_TESTED);
+    for (size_t t = 0; t < past->count && !is_regular; t++) {
+        is_regular = past->y[t] < 0;
+    }
+    if (!is_regular) {
+        return shape.class_of_demand;
+    }
+    return shape.demands > 0 ? alm_demand_class_of(1, shape.squared_cv) : ALM_DEMAND_smooth;
+}
+
 const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_of_demand,
                                                         size_t *count)
 {
@@ -85,4 +108,35 @@ const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_o
     alm_assert((unsigned)class_of_demand < ALM_DEMAND_CLASS_COUNT);
     *count = class_of_demand == ALM_DEMAND_none ? 2 : 4;
     return LIST[class_of_demand];
+}
+
+const alm_forecaster_kind *const *alm_demand_members(alm_demand_class class_of_demand,
+                                                     size_t season, size_t *count)
+{
+    static const alm_forecaster_kind *const REGULAR[] = {
+        &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima};
+    static const alm_forecaster_kind *const LONG_SEASON[] = {
+        &alm_auto, &alm_mstl, &alm_theta_dynamic_optimised, &alm_ces_averaged, &alm_arima_apart};
+    static const alm_forecaster_kind *const RARE[] = {
+        &alm_imapa, &alm_tsb_optimised, &alm_window_mean, &alm_count, &alm_ses};
+    static const alm_forecaster_kind *const NONE[] = {&alm_mean_of_all, &alm_count};
+    alm_assert((unsigned)class_of_demand < ALM_DEMAND_CLASS_COUNT);
+    *count = class_of_demand == ALM_DEMAND_none ? 2 : ALM_DEMAND_MEMBERS_MAX;
+    switch (class_of_demand) {
+    case ALM_DEMAND_none: return NONE;
+    case ALM_DEMAND_intermittent:
+    case ALM_DEMAND_lumpy: return RARE;
+    default: return season > ALM_ETS_SEASON_MAX ? LONG_SEASON : REGULAR;
+    }
+}
+
+alm_demand_care alm_demand_care_of(alm_demand_class class_of_demand, bool is_fast, size_t season)
+{
+    alm_demand_care care = {.fit_every = season > 1 ? season : SEASON_WITHOUT};
+    if (class_of_demand != ALM_DEMAND_none) {
+        care.fit_every /= is_fast ? 4 : 2;
+    }
+    care.fit_every = care.fit_every > 0 ? care.fit_every : 1;
+    care.candidates = alm_demand_candidates(class_of_demand, &care.candidate_count);
+    return care;
 }

@@ -53,7 +53,20 @@ static void one_demand_none_and_huge_ones(void **unused)
     assert_int_equal(s.class_of_demand, ALM_DEMAND_erratic);
 }
 
-/* Every candidate of a class can forecast a past of it. */
+static void check_list(const alm_forecaster_kind *const *list, size_t count, const alm_past *past,
+                       alm_arena *arena)
+{
+    assert_true(count >= 2);
+    for (size_t i = 0; i < count; i++) {
+        void *state = NULL;
+        double mean = (double)NAN;
+        assert_int_equal(list[i]->fit(past, arena, &state, NULL), ALM_OK);
+        list[i]->mean(state, 1, &mean);
+        assert_true(mean >= 0 && isfinite(mean));
+    }
+}
+
+/* Every candidate and every member of a class can forecast a past of it. */
 static void candidates_take_the_pasts_of_their_class(void **unused)
 {
     (void)unused;
@@ -68,19 +81,51 @@ static void candidates_take_the_pasts_of_their_class(void **unused)
     for (int c = 0; c < ALM_DEMAND_CLASS_COUNT; c++) {
         alm_past past = {PASTS[c], 12, 1};
         size_t count = 0;
+        assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
         const alm_forecaster_kind *const *list =
             alm_demand_candidates((alm_demand_class)c, &count);
-        assert_int_equal(alm_demand_shape_of(PASTS[c], 12).class_of_demand, c);
-        assert_true(count >= 2);
-        for (size_t i = 0; i < count; i++) {
-            void *state = NULL;
-            double mean = (double)NAN;
-            assert_int_equal(list[i]->fit(&past, arena, &state, NULL), ALM_OK);
-            list[i]->mean(state, 1, &mean);
-            assert_true(mean >= 0 && isfinite(mean));
-        }
+        check_list(list, count, &past, arena);
+        list = alm_demand_members((alm_demand_class)c, past.season, &count);
+        check_list(list, count, &past, arena);
     }
     alm_arena_destroy(arena);
+}
+
+/* A season tells when there is demand, and what falls below 0 is none. */
+static void a_past_with_a_season_is_not_rare(void **unused)
+{
+    (void)unused;
+    double winter[48], returns[] = {0, 0, -3, 0, 0, 5, 0, 0, -1, 0};
+    for (size_t t = 0; t < 48; t++) {
+        winter[t] = t % 12 < 4 ? (double)(20 + t % 3) : 0;
+    }
+    assert_int_equal(alm_demand_shape_of(winter, 48).class_of_demand, ALM_DEMAND_intermittent);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){winter, 48, 12}), ALM_DEMAND_smooth);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){winter, 48, 1}),
+                     ALM_DEMAND_intermittent);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){returns, 10, 1}), ALM_DEMAND_smooth);
+    assert_int_equal(alm_demand_class_of_past(&(alm_past){returns, 2, 1}), ALM_DEMAND_none);
+}
+
+/* Fast movers are fitted more often than slow ones, and every class has its candidates. */
+static void what_a_class_needs(void **unused)
+{
+    (void)unused;
+    assert_int_equal(alm_demand_care_of(ALM_DEMAND_smooth, true, 12).fit_every, 3);
+    assert_int_equal(alm_demand_care_of(ALM_DEMAND_lumpy, false, 52).fit_every, 26);
+    assert_int_equal(alm_demand_care_of(ALM_DEMAND_none, false, 7).fit_every, 7);
+    assert_int_equal(alm_demand_care_of(ALM_DEMAND_erratic, false, 1).fit_every, 6);
+    for (int c = 0; c < ALM_DEMAND_CLASS_COUNT; c++) {
+        for (size_t season = 1; season < 60; season++) {
+            alm_demand_care slow = alm_demand_care_of((alm_demand_class)c, false, season);
+            alm_demand_care fast = alm_demand_care_of((alm_demand_class)c, true, season);
+            size_t count = 0;
+            assert_true(fast.fit_every >= 1 && fast.fit_every <= slow.fit_every);
+            assert_ptr_equal(slow.candidates,
+                             alm_demand_candidates((alm_demand_class)c, &count));
+            assert_int_equal(slow.candidate_count, count);
+        }
+    }
 }
 
 int main(void)
@@ -90,6 +135,8 @@ int main(void)
         cmocka_unit_test(the_shape_of_a_past),
         cmocka_unit_test(one_demand_none_and_huge_ones),
         cmocka_unit_test(candidates_take_the_pasts_of_their_class),
+        cmocka_unit_test(a_past_with_a_season_is_not_rare),
+        cmocka_unit_test(what_a_class_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,15 +9,6 @@
 
 #include "model/statistical/rare/demand_cases.h"
 
-static double first_of(const alm_forecaster_kind *kind, const alm_past *past, alm_arena *arena)
-{
-    void *state = NULL;
-    double out = 0;
-    assert_int_equal(kind->fit(past, arena, &state, NULL), ALM_OK);
-    kind->mean(state, 1, &out);
-    return out;
-}
-
 /* An alpha is found to 1e-7 here and to a stop of theirs; forecasts move by less than ten times as
  * much. */
 static void forecasts_are_those_of_statsforecast(void **unused)
@@ -27,8 +18,8 @@ static void forecasts_are_those_of_statsforecast(void **unused)
     for (size_t i = 0; i < DEMAND_CASES; i++) {
         const demand_case *c = &DEMAND[i];
         alm_past past = {c->y, c->count, 1};
-        assert_true(fabs(first_of(&alm_adida, &past, arena) - c->adida) < 1e-6 * c->adida);
-        assert_true(fabs(first_of(&alm_imapa, &past, arena) - c->imapa) < 1e-6 * c->imapa);
+        assert_true(fabs(demand_first(&alm_adida, &past, arena) - c->adida) < 1e-6 * c->adida);
+        assert_true(fabs(demand_first(&alm_imapa, &past, arena) - c->imapa) < 1e-6 * c->imapa);
     }
     alm_arena_destroy(arena);
 }
@@ -81,8 +72,8 @@ static void no_demand_is_no_forecast(void **unused)
     static const double NONE[] = {0, 0, 0, 0};
     alm_arena *arena = alm_arena_create(0);
     alm_past past = {NONE, 4, 1};
-    assert_true(first_of(&alm_adida, &past, arena) == 0);
-    assert_true(first_of(&alm_imapa, &past, arena) == 0);
+    assert_true(demand_first(&alm_adida, &past, arena) == 0);
+    assert_true(demand_first(&alm_imapa, &past, arena) == 0);
     alm_arena_destroy(arena);
 }
 

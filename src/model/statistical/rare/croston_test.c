@@ -11,15 +11,6 @@
 #include "model/statistical/rare/demand_cases.h"
 #include "model/statistical/statistical_cases.h"
 
-static double first_of(const alm_forecaster_kind *kind, const alm_past *past, alm_arena *arena)
-{
-    void *state = NULL;
-    double out = 0;
-    assert_int_equal(kind->fit(past, arena, &state, NULL), ALM_OK);
-    kind->mean(state, 1, &out);
-    return out;
-}
-
 /* The fixed ones are a few sums; an optimised alpha is found to 1e-7 here and to a stop of theirs,
  * of forecasts that move by less than ten times as much. */
 static void forecasts_are_those_of_statsforecast(void **unused)
@@ -32,10 +23,11 @@ static void forecasts_are_those_of_statsforecast(void **unused)
         alm_croston_form tsb = {ALM_CROSTON_TSB, .2, .1};
         void *state = NULL;
         double out = 0;
-        assert_true(fabs(first_of(&alm_croston, &past, arena) - c->croston) < 1e-11 * c->croston);
-        assert_true(fabs(first_of(&alm_sba, &past, arena) - c->sba) < 1e-11 * c->sba);
-        assert_true(fabs(first_of(&alm_tsb, &past, arena) - c->tsb) < 1e-11 * c->tsb);
-        assert_true(fabs(first_of(&alm_croston_optimised, &past, arena) - c->optimised) <
+        assert_true(fabs(demand_first(&alm_croston, &past, arena) - c->croston) <
+                    1e-11 * c->croston);
+        assert_true(fabs(demand_first(&alm_sba, &past, arena) - c->sba) < 1e-11 * c->sba);
+        assert_true(fabs(demand_first(&alm_tsb, &past, arena) - c->tsb) < 1e-11 * c->tsb);
+        assert_true(fabs(demand_first(&alm_croston_optimised, &past, arena) - c->optimised) <
                     1e-6 * c->optimised);
         assert_int_equal(alm_croston_fit(&past, &tsb, arena, &state, NULL), ALM_OK);
         alm_tsb.mean(state, 1, &out);

@@ -43,4 +43,15 @@ static const demand_case DEMAND[] = {
 
 #define DEMAND_CASES (sizeof DEMAND / sizeof DEMAND[0])
 
+/* The forecast one step ahead. */
+static inline double demand_first(const alm_forecaster_kind *kind, const alm_past *past,
+                                  alm_arena *arena)
+{
+    void *state = NULL;
+    double out = 0;
+    alm_assert(kind->fit(past, arena, &state, NULL) == ALM_OK);
+    kind->mean(state, 1, &out);
+    return out;
+}
+
 #endif

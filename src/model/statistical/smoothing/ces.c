@@ -6,6 +6,7 @@
 #include "model/statistical/adjusted.h"
 #include "model/statistical/combination.h"
 #include "model/statistical/seasonal.h"
+#include "model/statistical/smoothing/ces_slopes.h"
 #include "num/elementary.h"
 #include "num/least_squares.h"
 
@@ -21,12 +22,9 @@
 #define FIRST_OTHER 1.1 /* a first level is so many times the first c */
 #define ROUNDS 40
 #define TOLERANCE 1e-7
-#define PARAMETERS_MAX 4
 #define STRENGTH .02
 
-typedef struct pair { /* a complex level */
-    double l, c;
-} pair;
+typedef almi_ces_pair pair;
 
 typedef struct ces {
     alm_adjustment by; /* the factor only */
@@ -48,15 +46,10 @@ static bool has_level(const ces *p)
     return p->form != ALM_CES_SIMPLE;
 }
 
-static pair move_pair(pair s, double a0, double a1, double e)
-{
-    return (pair){s.l - (1 - a1) * s.c + (a0 - a1) * e, s.l + (1 - a0) * s.c + (a0 + a1) * e};
-}
-
 static pair move_phase(const ces *p, pair s, double e)
 {
     return p->form == ALM_CES_PARTIAL ? (pair){s.l + p->b0 * e, 0}
-                                      : move_pair(s, p->b0, p->b1, e);
+                                      : almi_ces_move(s, p->b0, p->b1, e);
 }
 
 /* The error of y (0 where it is unknown); level and phase are moved on. */
@@ -64,7 +57,7 @@ static double pass_period(const ces *p, pair *level, pair *phase, double y)
 {
     double mean = (has_level(p) ? level->l : 0) + (p->form ? phase->l : 0);
     double e = isnan(y) ? 0 : y - mean;
-    *level = has_level(p) ? move_pair(*level, p->a0, p->a1, e) : *level;
+    *level = has_level(p) ? almi_ces_move(*level, p->a0, p->a1, e) : *level;
     *phase = p->form ? move_phase(p, *phase, e) : *phase;
     return e;
 }
@@ -72,29 +65,10 @@ static double pass_period(const ces *p, pair *level, pair *phase, double y)
 /* ---- the past ---- */
 
 typedef struct problem {
-    const alm_adjusted *past;
-    ces *p;          /* the form, and room for parameters and states */
-    pair first;      /* level */
-    const pair *of_phase;
+    almi_ces_walk walk;
+    ces *p; /* the form, and room for parameters and states */
+    double seen[ALMI_CES_PARAMETERS_MAX]; /* what the walk went with */
 } problem;
-
-static void pass_forward(const alm_adjusted *past, ces *p, double *r)
-{
-    size_t phase = 0;
-    for (size_t t = 0; t < past->count; t++) {
-        r[t] = pass_period(p, &p->level, &p->phase[phase], past->y[t]);
-        phase = phase + 1 == p->season ? 0 : phase + 1;
-    }
-}
-
-static void pass_back(const alm_adjusted *past, ces *p)
-{
-    size_t phase = (past->count - 1) % p->season;
-    for (size_t t = past->count; t-- > 0;) {
-        (void)pass_period(p, &p->level, &p->phase[phase], past->y[t]);
-        phase = phase == 0 ? p->season - 1 : phase - 1;
-    }
-}
 
 static size_t parameters_of(alm_ces_season form)
 {
@@ -135,17 +109,25 @@ static bool take_parameters(ces *p, const double *x)
 
 static bool residuals(void *context, const double *x, double *r)
 {
-    const problem *q = context;
+    problem *q = context;
     ces *p = q->p;
     if (!take_parameters(p, x)) {
         return false;
     }
-    p->level = q->first;
-    memcpy(p->phase, q->of_phase, p->season * sizeof *p->phase);
-    pass_forward(q->past, p, r);
-    pass_back(q->past, p);
-    pass_forward(q->past, p, r);
+    memcpy(q->seen, x, parameters_of(p->form) * sizeof *x);
+    almi_ces_follow(&q->walk, x, r, &p->level, p->phase);
     return true;
+}
+
+/* They came along with the errors. */
+static void residual_rows(void *context, const double *x, size_t stride, double *rows)
+{
+    const problem *q = context;
+    alm_assert(memcmp(x, q->seen, parameters_of(q->p->form) * sizeof *x) == 0);
+    for (size_t t = 0; t < q->walk.past->count; t++) {
+        memcpy(rows + t * stride, q->walk.rows + t * ALMI_CES_PARAMETERS_MAX,
+               ALMI_CES_PARAMETERS_MAX * sizeof *rows);
+    }
 }
 
 /* ---- fitting ---- */
@@ -161,9 +143,9 @@ static bool first_states(const alm_adjusted *past, size_t span, problem *q, alm_
         known += !isnan(past->y[t]);
     }
     double mean = sum / known;
-    q->first = (pair){mean, mean / FIRST_OTHER};
+    q->walk.first = (pair){mean, mean / FIRST_OTHER};
     pair *phase = ALM_NEW_ARRAY(arena, pair, p->season);
-    q->of_phase = phase;
+    q->walk.phase = phase;
     if (!p->form) {
         return true;
     }
@@ -193,21 +175,22 @@ static void finish(const alm_adjusted *past, ces *p, double sum)
  * series, and forecasts less well. */
 static bool fit_form(const alm_adjusted *past, ces *p, alm_arena *arena)
 {
-    static const double STARTS[][PARAMETERS_MAX] = {[ALM_CES_NONE] = {1.3, 1},
+    static const double STARTS[][ALMI_CES_PARAMETERS_MAX] = {[ALM_CES_NONE] = {1.3, 1},
                                                     [ALM_CES_SIMPLE] = {1.3, 1},
                                                     [ALM_CES_PARTIAL] = {1.3, 1, .1},
                                                     [ALM_CES_FULL] = {1.3, 1, 1.3, 1}};
-    static const double SIZE[PARAMETERS_MAX] = {1, 1, 1, 1};
-    problem q = {past, p, {0, 0}, NULL};
-    double x[PARAMETERS_MAX];
+    static const double SIZE[ALMI_CES_PARAMETERS_MAX] = {1, 1, 1, 1};
+    problem q = {.walk = {.past = past, .form = p->form, .season = p->season}, .p = p};
+    double x[ALMI_CES_PARAMETERS_MAX];
     double sum = INFINITY;
     if (!first_states(past, p->season > 10 ? p->season : 10, &q, arena)) {
         return false;
     }
+    almi_ces_walk_init(&q.walk, arena);
     memcpy(x, STARTS[p->form], sizeof x);
     alm_least_squares ls = {residuals, &q, past->count, parameters_of(p->form), SIZE, ROUNDS,
                             TOLERANCE};
-    if (!alm_least_squares_minimise(&ls, arena, x, &sum)) {
+    if (!alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, x, &sum)) {
         return false;
     }
     (void)residuals(&q, x, ALM_NEW_ARRAY(arena, double, past->count));
@@ -333,7 +316,7 @@ static void run_on(const ces *p, pair level, size_t steps, double *out)
 {
     for (size_t h = 0; h < steps; h++) {
         out[h] = has_level(p) ? level.l : 0;
-        level = move_pair(level, p->a0, p->a1, 0);
+        level = almi_ces_move(level, p->a0, p->a1, 0);
     }
 }
 

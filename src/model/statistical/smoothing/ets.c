@@ -48,6 +48,7 @@ alm_err alm_ets_fit(const alm_past *past, const alm_ets_form *form, alm_arena *a
         return alm_fail(error, ALM_ERR_INVALID, "a multiplicative form needs values above 0");
     }
     almi_ets *p = make(&adjusted, form, past->season, arena);
+    p->care = ALMI_ETS_THOROUGH;
     if (!almi_ets_fit(&adjusted, p, arena)) {
         return alm_fail(error, ALM_ERR_INCOMPLETE, "the seasons are not whole enough for indices");
     }
@@ -81,8 +82,10 @@ static almi_ets *best_form(const alm_adjusted *past, size_t season, alm_arena *a
     bool positive = is_positive(past);
     for (int code = 0; code < CODES; code++) {
         alm_ets_form form = form_of(code);
-        if (is_candidate(&form, past, season, positive)) {
+        bool goes_on_for_ever = form.trend && !form.is_damped;
+        if (is_candidate(&form, past, season, positive) && !(season > 1 && goes_on_for_ever)) {
             almi_ets *p = make(past, &form, season, arena);
+            p->care = ALMI_ETS_CAUTIOUS;
             if (almi_ets_fit(past, p, arena) && (!best || p->aicc < best->aicc)) {
                 best = p;
             }
@@ -182,6 +185,7 @@ static alm_err fit_named(alm_ets_form form, const alm_past *past, alm_arena *are
                         needed, adjusted.known);
     }
     almi_ets *p = make(&adjusted, &form, season, arena);
+    p->care = ALMI_ETS_THOROUGH;
     if (!almi_ets_fit(&adjusted, p, arena)) {
         return alm_fail(error, ALM_ERR_INCOMPLETE, "the seasons are not whole enough for indices");
     }

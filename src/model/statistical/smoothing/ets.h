@@ -12,7 +12,17 @@
  * THE FIT. R runs a simplex over up to 17 parameters, which stops early and leaves what it found
  * near its start. The likelihood of every form here is a sum of squares: of the errors, and of a
  * multiplicative form of errors times the geometric mean of the means. So Levenberg and Marquardt's
- * method finds the optimum in some ten rounds (num/least_squares.h), from several starts. */
+ * method finds the optimum in some ten rounds (num/least_squares.h), from several starts.
+ *
+ * THE CHOICE IS CAUTIOUS. Where a form is asked for, and in the averages, it is the likeliest one.
+ * `alm_ets` alone, which stakes all on one form, fits with a mild prior, as if a few more errors
+ * were squared: level and indices before the first period lie where the search starts (a line
+ * through the first seasons, classical indices), as 3 more periods would say; and beta lies near
+ * a twentieth of its range: in the search's number without bounds, 1.5 times the root mean square
+ * of the changes from season to season (of a form without one, from period to period), for each 1.
+ * The longer a past, the less of that is left.
+ * And with a season a trend is damped. The log-likelihood and AICc that are stated, and chosen by,
+ * are those of the values alone, at these parameters. */
 #ifndef ALM_MODEL_STATISTICAL_SMOOTHING_ETS_H
 #define ALM_MODEL_STATISTICAL_SMOOTHING_ETS_H
 
@@ -46,8 +56,9 @@ void alm_ets_form_text(const alm_ets_form *form, char out[5]);
  * and puts them back. */
 #define ALM_ETS_SEASON_MAX 24
 
-/* The form with the lowest AICc of those that the past has values for, without additive errors
- * under a multiplicative season, which is not stable (as R). Falls back to the mean of what is
+/* The form with the lowest AICc of those that the past has values for, fitted with the prior above,
+ * without additive errors under a multiplicative season, which is not stable (as R), and with a
+ * season without a trend that goes on for ever. Falls back to the mean of what is
  * known where no form has enough values. */
 extern const alm_forecaster_kind alm_ets;
 

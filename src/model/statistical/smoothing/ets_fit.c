@@ -12,18 +12,26 @@
 #define ROUNDS_FIRST 12 /* from each start */
 #define ROUNDS 60
 #define TOLERANCE 1e-8
-#define RAW_MAX 4 /* alpha, beta, gamma, phi before the initial states */
+#define PRIOR_BETA .05        /* as a part of its range */
+#define PRIOR_BETA_WEIGHT 2.25 /* mean squares of changes from season to season, for each 1 */
+#define PRIOR_STATES_WEIGHT 3  /* periods */
+#define MEAN_MAX 1e150
+#define PRODUCT_MAX 1e100
 
 typedef struct scale { /* a product beyond what a double holds */
     double mantissa;
     int64_t exponent;
 } scale;
 
-static void multiply(scale *s, double by)
+/* by: at most MEAN_MAX. */
+ALM_INLINE void multiply(scale *s, double by)
 {
-    int more = 0;
-    s->mantissa = frexp(s->mantissa * by, &more);
-    s->exponent += more;
+    s->mantissa *= by;
+    if (!(s->mantissa > 1 / PRODUCT_MAX && s->mantissa < PRODUCT_MAX)) {
+        int more = 0;
+        s->mantissa = frexp(s->mantissa, &more);
+        s->exponent += more;
+    }
 }
 
 static double root_of(const scale *s, size_t n)
@@ -33,11 +41,11 @@ static double root_of(const scale *s, size_t n)
 }
 
 /* Errors of the past into r, relative ones times the geometric mean of the means. */
-static inline __attribute__((always_inline)) bool pass_past(const alm_ets_form *form,
-                                                            const almi_ets_walk *q, double *r)
+ALM_INLINE bool pass_past(const alm_ets_form *form, const almi_ets_walk *q, double *r)
 {
     const alm_adjusted *past = q->past;
-    const almi_ets *p = q->p;
+    const almi_ets own = *q->p; /* in registers: nothing that is written can be a part of it */
+    const almi_ets *p = &own;
     almi_ets_state s = {p->level, p->slope, q->index};
     size_t phase = 0;
     scale of_means = {1, 0};
@@ -46,7 +54,7 @@ static inline __attribute__((always_inline)) bool pass_past(const alm_ets_form *
         double mean = almi_ets_pass(form, p, &s, phase, y);
         double e = isnan(y) ? 0 : y - mean;
         if (form->error == ALM_ETS_MULTIPLICATIVE) {
-            if (!(mean > 1e-12) || !isfinite(mean)) {
+            if (!(mean > 1e-12 && mean < MEAN_MAX)) {
                 return false;
             }
             e /= mean;
@@ -122,6 +130,9 @@ static bool residuals(void *context, const double *x, double *r)
             return false;
         }
     }
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        r[q->past->count + k] = q->pull[k] * (x[k] - q->toward[k]);
+    }
     return pass(q, r);
 }
 
@@ -154,11 +165,17 @@ static void seed_slopes(const almi_ets *p, const double *x, double seed[4][4])
 
 static void residual_rows(void *context, const double *x, size_t stride, double *rows)
 {
-    const almi_ets_walk *q = context;
+    almi_ets_walk *q = context;
     double seed[4][4];
+    q->rounds++;
     unpack(q, x);
     seed_slopes(q->p, x, seed);
     almi_ets_slopes(q, (const double(*)[4])seed, q->p->geometric, stride, rows);
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        double *row = rows + (q->past->count + k) * stride;
+        memset(row, 0, stride * sizeof *row);
+        row[k] = q->pull[k];
+    }
 }
 
 /* ---- where the search starts ---- */
@@ -231,6 +248,55 @@ static size_t pack(const alm_adjusted *past, const almi_ets *p, const double *st
     return k;
 }
 
+/* ---- the prior ----
+ *
+ * Chosen on origins inside of the pasts of M1, M3 and M4 weekly: without it, series of three to
+ * five years take chance for a slope that changes all the time, and forecasts run away. */
+
+/* Of a change from one season to the next. */
+static double mean_square_of_changes(const alm_adjusted *past, size_t season)
+{
+    double sum = 0;
+    double known = 0;
+    for (size_t t = season; t < past->count; t++) {
+        double change = past->y[t] - past->y[t - season];
+        sum += isnan(change) ? 0 : change * change;
+        known += !isnan(change);
+    }
+    return known > 0 ? sum / known : 0;
+}
+
+static double sum_of_prior(const almi_ets_walk *q, const double *x)
+{
+    double sum = 0;
+    for (size_t k = 0; q->pull && k < q->p->parameters; k++) {
+        double e = q->pull[k] * (x[k] - q->toward[k]);
+        sum += e * e;
+    }
+    return sum;
+}
+
+/* x is where the search starts, of sizes `size`. */
+static void set_prior(almi_ets_walk *q, const double *x, const double *size, alm_arena *arena)
+{
+    const almi_ets *p = q->p;
+    double *toward = ALM_NEW_ARRAY(arena, double, p->parameters);
+    double *pull = ALM_NEW_ARRAY(arena, double, p->parameters);
+    memcpy(toward, x, p->parameters * sizeof *x);
+    if (p->form.trend) {
+        toward[1] = unsquash(PRIOR_BETA);
+        pull[1] = sqrt(PRIOR_BETA_WEIGHT * mean_square_of_changes(q->past, p->season));
+    }
+    double level = size[q->first];
+    pull[q->first] = sqrt(PRIOR_STATES_WEIGHT);
+    for (size_t k = q->first + (p->form.trend ? 2 : 1); k < p->parameters; k++) {
+        double of_value = p->form.season == ALM_ETS_MULTIPLICATIVE ? level : 1;
+        pull[k] = of_value * sqrt(PRIOR_STATES_WEIGHT);
+    }
+    q->toward = toward;
+    q->pull = pull;
+}
+
 /* ---- fitting ---- */
 
 size_t almi_ets_parameters(const alm_ets_form *form, size_t season)
@@ -273,38 +339,90 @@ static almi_ets_walk new_walk(const alm_adjusted *past, almi_ets *p, alm_arena *
     return (almi_ets_walk){past, p, ALM_NEW_ARRAY(arena, double, p->season),
                            ALM_NEW_ARRAY(arena, double, past->count),
                            ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(p->season) * stride + 8),
-                           first};
+                           first, 0, NULL, NULL};
 }
 
-/* From two starts for some rounds each, then on from where the lower one came to. */
+typedef struct search {
+    almi_ets_walk walk;
+    alm_least_squares of_likelihood, of_prior;
+    alm_arena *arena;
+    double *x, *best, *size;
+    double lowest;
+    bool has_ended; /* the best by itself */
+} search;
+
+static search new_search(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
+{
+    search s = {.walk = new_walk(past, p, arena),
+                .arena = arena,
+                .x = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .best = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .size = ALM_NEW_ARRAY(arena, double, p->parameters),
+                .lowest = INFINITY};
+    s.of_likelihood = (alm_least_squares){residuals, NULL, past->count, p->parameters, s.size,
+                                          ROUNDS_FIRST, TOLERANCE};
+    s.of_prior = s.of_likelihood;
+    s.of_prior.n += p->parameters;
+    return s;
+}
+
+/* Some rounds from x. */
+static void try_start(search *s, const alm_least_squares *of)
+{
+    double sum = INFINITY;
+    s->walk.rounds = 0;
+    if (alm_least_squares_minimise_by_rows(of, residual_rows, s->arena, s->x, &sum) &&
+        sum < s->lowest) {
+        s->lowest = sum;
+        s->has_ended = s->walk.rounds < ROUNDS_FIRST;
+        memcpy(s->best, s->x, s->walk.p->parameters * sizeof(double));
+    }
+}
+
+/* Parameters at the ends of their ranges hold a search fast. The prior draws them away. */
+static void try_start_of_prior(search *s, const double *start)
+{
+    double sum = INFINITY;
+    (void)pack(s->walk.past, s->walk.p, start, s->x, s->size);
+    set_prior(&s->walk, s->x, s->size, s->arena);
+    s->of_prior.rounds_max = ROUNDS;
+    bool done = alm_least_squares_minimise_by_rows(&s->of_prior, residual_rows, s->arena, s->x,
+                                                   &sum);
+    s->walk.pull = NULL;
+    if (done) {
+        try_start(s, &s->of_likelihood);
+    }
+}
+
+/* From some starts for some rounds each, then on from where the lowest came to, where it has not
+ * ended by itself. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena)
 {
     /* As fractions of their ranges: R's, and one that follows the newest values. */
     static const double STARTS[][3] = {{.2, .1, .05}, {.7, .3, .3}};
-    almi_ets_walk q = new_walk(past, p, arena);
-    double *x = ALM_NEW_ARRAY(arena, double, p->parameters);
-    double *best = ALM_NEW_ARRAY(arena, double, p->parameters);
-    double *size = ALM_NEW_ARRAY(arena, double, p->parameters);
-    alm_least_squares ls = {residuals, &q, past->count, p->parameters, size, ROUNDS_FIRST,
-                            TOLERANCE};
-    double lowest = INFINITY;
     if (!first_indices(past, p, arena)) {
         return false;
     }
+    search s = new_search(past, p, arena);
+    bool is_cautious = p->care == ALMI_ETS_CAUTIOUS;
+    alm_least_squares *of = is_cautious ? &s.of_prior : &s.of_likelihood;
+    s.of_prior.context = s.of_likelihood.context = &s.walk;
     for (size_t i = 0; i < sizeof STARTS / sizeof STARTS[0]; i++) {
-        double sum = INFINITY;
-        (void)pack(past, p, STARTS[i], x, size);
-        if (alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, x, &sum) &&
-            sum < lowest) {
-            lowest = sum;
-            memcpy(best, x, p->parameters * sizeof(double));
+        (void)pack(past, p, STARTS[i], s.x, s.size);
+        if (is_cautious && i == 0) {
+            set_prior(&s.walk, s.x, s.size, arena);
         }
+        try_start(&s, of);
     }
-    ls.rounds_max = ROUNDS;
-    if (!isfinite(lowest) ||
-        !alm_least_squares_minimise_by_rows(&ls, residual_rows, arena, best, &lowest)) {
+    for (size_t i = 0; p->care == ALMI_ETS_THOROUGH && i < sizeof STARTS / sizeof STARTS[0]; i++) {
+        try_start_of_prior(&s, STARTS[i]);
+    }
+    of->rounds_max = ROUNDS;
+    if (!isfinite(s.lowest) ||
+        (!s.has_ended && !alm_least_squares_minimise_by_rows(of, residual_rows, arena, s.best,
+                                                             &s.lowest))) {
         return false;
     }
-    finish(&q, best, lowest);
+    finish(&s.walk, s.best, s.lowest - sum_of_prior(&s.walk, s.best));
     return true;
 }

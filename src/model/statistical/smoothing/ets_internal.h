@@ -11,6 +11,12 @@
 
 #define ALMI_ETS_LOW 1e-4 /* of alpha, beta and gamma */
 
+typedef enum almi_ets_care {
+    ALMI_ETS_QUICK,    /* the likelihood, from two starts */
+    ALMI_ETS_THOROUGH, /* and from where fits with the prior end */
+    ALMI_ETS_CAUTIOUS  /* with the prior of ets.h */
+} almi_ets_care;
+
 typedef struct almi_ets {
     alm_ets_form form;
     alm_adjustment by; /* the factor only */
@@ -23,6 +29,7 @@ typedef struct almi_ets {
     double variance, log_likelihood, aicc;
     double criterion; /* aicc of the values over the factor: the same in all units */
     size_t parameters;
+    almi_ets_care care;
 } almi_ets;
 
 typedef struct almi_ets_state {
@@ -41,18 +48,15 @@ ALM_INLINE double almi_ets_pass(const alm_ets_form *form, const almi_ets *p, alm
     double mean = form->season == ALM_ETS_ADDITIVE         ? whole + index
                   : form->season == ALM_ETS_MULTIPLICATIVE ? whole * index
                                                            : whole;
-    double seen = isnan(y) ? mean : y;
-    double deseasoned = form->season == ALM_ETS_ADDITIVE         ? seen - index
-                        : form->season == ALM_ETS_MULTIPLICATIVE ? seen / index
-                                                                 : seen;
-    double before = s->level;
-    s->level = whole + p->alpha * (deseasoned - whole);
+    double e = isnan(y) ? 0 : y - mean;
+    double to_level = form->season == ALM_ETS_MULTIPLICATIVE ? e / index : e;
+    s->level = whole + p->alpha * to_level;
     if (form->trend) {
-        s->slope = slope + p->beta / p->alpha * (s->level - before - slope);
+        s->slope = slope + p->beta * to_level;
     }
     if (form->season) {
-        double own = form->season == ALM_ETS_ADDITIVE ? seen - whole : seen / whole;
-        s->index[phase] = index + p->gamma * (own - index);
+        double own = form->season == ALM_ETS_MULTIPLICATIVE ? e / whole : e;
+        s->index[phase] = index + p->gamma * own;
     }
     return mean;
 }
@@ -74,6 +78,9 @@ typedef struct almi_ets_walk {
     double *relative; /* count: room for relative errors */
     double *slopes;   /* ALMI_ETS_SLOPES x stride: room for derivatives */
     size_t first;     /* of the parameters: that of the level */
+    int rounds;       /* of the search */
+    /* parameters: where the prior draws them to, and how much of an error 1 off is; NULL: none */
+    const double *toward, *pull;
 } almi_ets_walk;
 
 #define ALMI_ETS_SLOPES(season) (3 + (season))
@@ -87,8 +94,8 @@ void almi_ets_slopes(const almi_ets_walk *w, const double seed[4][4], double geo
 /* Without the variance. */
 size_t almi_ets_parameters(const alm_ets_form *form, size_t season);
 
-/* Fits the form of p, which holds its adjustment, season, number of parameters and room for its
- * indices. False: the seasons are not whole enough for indices, or no error is finite. */
+/* Fits the form of p, which holds its adjustment, season, number of parameters, care and room
+ * for its indices. False: the seasons are not whole enough for indices, or no error is finite. */
 bool almi_ets_fit(const alm_adjusted *past, almi_ets *p, alm_arena *arena);
 
 #endif

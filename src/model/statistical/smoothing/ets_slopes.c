@@ -9,6 +9,7 @@ typedef double four __attribute__((vector_size(32)));
 
 typedef struct slopes { /* derivatives by the parameters: `width` x 4 of them each */
     size_t width;
+    size_t stride; /* of rows, in fours */
     const four *seed; /* of alpha, beta, gamma, phi; by the first four parameters */
     four *level, *slope;
     four *index; /* season x width */
@@ -84,7 +85,8 @@ ALM_INLINE void follow_period(const alm_ets_form *form, const almi_ets *p, const
 ALM_INLINE void follow_past(const alm_ets_form *form, const almi_ets_walk *w, const slopes *d,
                             double *rows)
 {
-    const almi_ets *p = w->p;
+    const almi_ets own = *w->p; /* in registers: nothing that is written can be a part of it */
+    const almi_ets *p = &own;
     double level = p->level;
     double slope = p->slope;
     size_t phase = 0;
@@ -95,8 +97,8 @@ ALM_INLINE void follow_past(const alm_ets_form *form, const almi_ets_walk *w, co
         period n = {.whole = level + moved, .index = index, .slope = slope, .known = !isnan(y)};
         n.mean = form->season == ALM_ETS_MULTIPLICATIVE ? n.whole * index : n.whole + index;
         n.e = errors_of(form, isnan(y) ? 0 : y - n.mean, n.whole, index);
-        follow_period(form, p, &n, d, d->index + phase * d->width,
-                      (four *)(rows + t * 4 * d->width));
+        follow_period(form, p, &n, d, d->index + phase * d->stride,
+                      (four *)(rows + t * 4 * d->stride));
         level = n.whole + p->alpha * n.e.of_level;
         slope = moved + p->beta * n.e.of_level;
         if (form->season) {
@@ -109,6 +111,36 @@ ALM_INLINE void follow_past(const alm_ets_form *form, const almi_ets_walk *w, co
     }
 }
 
+/* Without a season there are few derivatives, which stay in registers. */
+ALM_INLINE void follow_few(const alm_ets_form *form, const almi_ets_walk *w, const slopes *d,
+                           size_t width, double *rows)
+{
+    four level[2], slope[2], mean[2], seed[4];
+    const slopes own = {width, d->stride, seed, level, slope, d->index, mean};
+    memcpy(seed, d->seed, sizeof seed);
+    for (size_t j = 0; j < width; j++) {
+        level[j] = d->level[j];
+        slope[j] = d->slope[j];
+        mean[j] = d->mean[j];
+    }
+    follow_past(form, w, &own, rows);
+    for (size_t j = 0; j < width; j++) {
+        d->mean[j] = mean[j];
+    }
+}
+
+ALM_INLINE void follow_form(const alm_ets_form *form, const almi_ets_walk *w, const slopes *d,
+                            double *rows)
+{
+    if (form->season) {
+        follow_past(form, w, d, rows);
+    } else if (d->width == 1) {
+        follow_few(form, w, d, 1, rows);
+    } else {
+        follow_few(form, w, d, 2, rows);
+    }
+}
+
 ALM_WIDE_VECTORS
 static void follow(const almi_ets_walk *w, const slopes *d, double *rows)
 {
@@ -116,7 +148,7 @@ static void follow(const almi_ets_walk *w, const slopes *d, double *rows)
 #define FOLLOW(e, t, s)                                                                          \
     if (f->error == ALM_ETS_##e && f->trend == ALM_ETS_##t && f->season == ALM_ETS_##s) {        \
         static const alm_ets_form FORM = {ALM_ETS_##e, ALM_ETS_##t, ALM_ETS_##s, false};         \
-        follow_past(&FORM, w, d, rows);                                                          \
+        follow_form(&FORM, w, d, rows);                                                          \
     }
     ALMI_ETS_FORMS(FOLLOW)
 #undef FOLLOW
@@ -124,16 +156,15 @@ static void follow(const almi_ets_walk *w, const slopes *d, double *rows)
 
 /* Relative errors are told times the geometric mean of the means, which changes too. */
 ALM_WIDE_VECTORS
-static void scale_rows(const almi_ets_walk *w, double geometric, four *mean, size_t width,
-                       double *rows)
+static void scale_rows(const almi_ets_walk *w, double geometric, const slopes *d, double *rows)
 {
-    for (size_t j = 0; j < width; j++) {
-        mean[j] /= (double)w->past->known;
+    for (size_t j = 0; j < d->width; j++) {
+        d->mean[j] /= (double)w->past->known;
     }
     for (size_t t = 0; t < w->past->count; t++) {
-        four *row = (four *)(rows + t * 4 * width);
-        for (size_t j = 0; j < width; j++) {
-            row[j] = geometric * (row[j] + w->relative[t] * mean[j]);
+        four *row = (four *)(rows + t * 4 * d->stride);
+        for (size_t j = 0; j < d->width; j++) {
+            row[j] = geometric * (row[j] + w->relative[t] * d->mean[j]);
         }
     }
 }
@@ -143,11 +174,10 @@ void almi_ets_slopes(const almi_ets_walk *w, const double seed[4][4], double geo
 {
     const almi_ets *p = w->p;
     four seeds[4];
-    size_t width = stride / 4;
     double *of = w->slopes;
     memset(of, 0, ALMI_ETS_SLOPES(p->season) * stride * sizeof *of);
-    slopes d = {width, seeds, (four *)of, (four *)(of + stride), (four *)(of + 3 * stride),
-                (four *)(of + 2 * stride)};
+    slopes d = {(p->parameters + 3) / 4, stride / 4, seeds, (four *)of, (four *)(of + stride),
+                (four *)(of + 3 * stride), (four *)(of + 2 * stride)};
     for (size_t i = 0; i < 4; i++) {
         memcpy(&seeds[i], seed[i], sizeof seeds[i]);
     }
@@ -163,6 +193,6 @@ void almi_ets_slopes(const almi_ets_walk *w, const double seed[4][4], double geo
     }
     follow(w, &d, rows);
     if (p->form.error == ALM_ETS_MULTIPLICATIVE) {
-        scale_rows(w, geometric, d.mean, width, rows);
+        scale_rows(w, geometric, &d, rows);
     }
 }

@@ -91,6 +91,7 @@ static void check(const alm_ets_form *form, const double *y)
     size_t count = 0, raw = 1, known = 0;
     almi_ets p = {.form = *form, .season = form->season ? SEASON : 1};
     start(form, &p, index, x, &count);
+    p.parameters = count;
     memcpy(own, y, sizeof own);
     for (size_t t = 0; t < COUNT; t++) {
         known += !isnan(y[t]);
@@ -107,7 +108,8 @@ static void check(const alm_ets_form *form, const double *y)
         seed[3][raw++] = 1;
     }
     almi_ets_walk w = {&past, &p, index, relative,
-                       ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(SEASON) * STRIDE), raw};
+                       ALM_NEW_ARRAY(arena, double, ALMI_ETS_SLOPES(SEASON) * STRIDE), raw, 0, NULL,
+                       NULL};
     literal(form, x, y, low);
     double geometric = 1;
     if (form->error == ALM_ETS_MULTIPLICATIVE) { /* from the first error, which is known */

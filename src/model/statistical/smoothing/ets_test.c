@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "model/statistical/combination.h"
 #include "model/statistical/statistical_cases.h"
 
@@ -208,6 +209,68 @@ static void long_seasons_are_taken_out(void **unused)
     alm_arena_destroy(arena);
 }
 
+static void compare_with_the_likeliest(const alm_past *past, alm_ets_facts *chosen,
+                                       alm_ets_facts *likeliest)
+{
+    alm_arena *arena = alm_arena_create(0);
+    void *state = NULL;
+    assert_int_equal(alm_ets.fit(past, arena, &state, NULL), ALM_OK);
+    alm_ets_describe(state, chosen);
+    assert_int_equal(alm_ets_fit(past, &chosen->form, arena, &state, NULL), ALM_OK);
+    alm_ets_describe(state, likeliest);
+    alm_arena_destroy(arena);
+}
+
+/* On short pasts the choice is below the likeliest fit, and its slope changes less; with a season
+ * no trend goes on for ever. 1e-4: how far a search may end from its optimum. */
+static void the_choice_is_cautious(void **unused)
+{
+    (void)unused;
+    alm_rng rng = alm_rng_stream(11, 0);
+    double own = 0, ml = 0;
+    size_t trends = 0;
+    for (size_t i = 0; i < 60; i++) {
+        double y[36], level = 20, slope = .1;
+        size_t season = i % 3 == 0 ? 4 : 1;
+        for (size_t t = 0; t < 36; t++) {
+            slope += .1 * alm_rng_next_normal(&rng);
+            level += slope + .3 * alm_rng_next_normal(&rng);
+            y[t] = level + (season > 1 && t % 4 == 0 ? 2 : 0);
+        }
+        alm_ets_facts chosen, likeliest;
+        compare_with_the_likeliest(&(alm_past){y, 36, season}, &chosen, &likeliest);
+        assert_true(chosen.log_likelihood <= likeliest.log_likelihood + 1e-4);
+        assert_true(season == 1 || !chosen.form.trend || chosen.form.is_damped);
+        if (chosen.form.trend) {
+            trends++;
+            own += chosen.beta;
+            ml += likeliest.beta;
+        }
+    }
+    assert_true(trends > 20 && own < .9 * ml);
+}
+
+/* .. and of 3,000 values little of that is left: even of slopes that wander far, so that changes
+ * from period to period are large beside the errors, less than a tenth of beta. */
+static void a_long_past_leaves_little_of_the_prior(void **unused)
+{
+    (void)unused;
+    static double y[3000];
+    alm_rng rng = alm_rng_stream(12, 0);
+    double level = 5000, slope = 0;
+    for (size_t t = 0; t < 3000; t++) {
+        double e = alm_rng_next_normal(&rng);
+        y[t] = level + slope + e;
+        level += slope + .6 * e;
+        slope += .2 * e;
+    }
+    alm_ets_facts chosen, likeliest;
+    compare_with_the_likeliest(&(alm_past){y, 3000, 1}, &chosen, &likeliest);
+    assert_int_equal(chosen.form.trend, A);
+    assert_true(fabs(chosen.beta - likeliest.beta) < .1 * likeliest.beta);
+    assert_true(likeliest.log_likelihood - chosen.log_likelihood < 3); /* of 12,000 */
+}
+
 static void forms_that_do_not_fit_are_refused(void **unused)
 {
     (void)unused;
@@ -234,6 +297,8 @@ int main(void)
         cmocka_unit_test(a_ratio_of_nothing_is_a_difference),
         cmocka_unit_test(averages_are_of_the_forms),
         cmocka_unit_test(long_seasons_are_taken_out),
+        cmocka_unit_test(the_choice_is_cautious),
+        cmocka_unit_test(a_long_past_leaves_little_of_the_prior),
         cmocka_unit_test(forms_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
