@@ -7,7 +7,7 @@
  * with the seed of the model. Values below 0 are 0, as demand is. A history that a forecaster
  * refuses gets the seasonal naive baseline instead, and is counted; so do all, where a global one
  * could not learn. Periods that were sold out are lower bounds for alm_count, which can use them,
- * and not known to the others and to that baseline.
+ * and not known to the others, to the global ones and to that baseline.
  *
  * Histories are tasks of the pool, each with its own place for results: the same bits for any
  * number of threads. */

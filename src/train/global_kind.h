@@ -8,6 +8,9 @@
  * SCALE. Values are divided by the scale of their history at its end (global_place.h), so that
  * small and large series are learned from alike.
  *
+ * VALUES that are not known, of closed periods and of sold-out ones (lower bounds) are neither
+ * learned from nor shown as values.
+ *
  * DISTRIBUTION. A kind keeps errors that it made on the newest part of the pasts, which it had not
  * learned from then (global_error.h); added to the mean they are joint sample paths.
  *

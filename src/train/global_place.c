@@ -72,7 +72,8 @@ double *alm_global_values(const alm_global_past *past, const alm_beside_history 
     double *y = ALM_NEW_ARRAY(arena, double, history->count);
     size_t begin = alm_global_begin(past, history->count);
     for (size_t t = 0; t < history->count; t++) {
-        y[t] = past->closed[begin + t] ? (double)NAN : history->y[t];
+        bool is_bound = history->bound && history->bound[t];
+        y[t] = past->closed[begin + t] || is_bound ? (double)NAN : history->y[t];
     }
     return y;
 }

@@ -38,7 +38,8 @@ ALM_NODISCARD alm_err alm_global_split_of(const alm_global_past *past, alm_globa
 alm_global_place *alm_global_places(const alm_global_past *past, size_t first, size_t last,
                                     size_t most, alm_arena *arena, size_t *count);
 
-/* The values of a history, those of closed periods NaN: closed by decree says nothing of demand. */
+/* The values of a history, NaN where the period was closed, which says nothing of demand, or sold
+ * out, where the sale is only a lower bound. */
 double *alm_global_values(const alm_global_past *past, const alm_beside_history *history,
                           alm_arena *arena);
 
@@ -62,7 +63,7 @@ bool alm_global_size_of(const double *y, size_t seen, alm_global_size *out);
 /* A history at a place. Values behind the newest one seen are targets only. */
 typedef struct alm_global_seen {
     const alm_global_past *past;
-    const double *y; /* all values of the history; closed periods are NaN */
+    const double *y; /* alm_global_values of all of the history */
     size_t count;
     size_t begin; /* period of y[0] */
     size_t seen;

@@ -156,6 +156,10 @@ static void phases_and_lags_are_those_of_the_step(void **state)
     p.closed[40 - 4 + DELAY] = 1; /* the newest value of the phase of step 0 */
     const double *open = alm_global_values(&p.past, &p.history[0], arena);
     assert_true(isnan(open[38]) && open[37] == p.y[0][37]);
+    const uint8_t bound[END] = {[37] = 1}; /* sold out */
+    p.history[0].bound = bound;
+    const double *demand = alm_global_values(&p.past, &p.history[0], arena);
+    assert_true(isnan(demand[37]) && isnan(demand[38]) && demand[36] == p.y[0][36]);
     alm_arena_destroy(arena);
 }
 
