@@ -285,16 +285,22 @@ static void coverage_chart(const almi_page *page, const alm_json *levels)
     almi_html(page->out, "</figure>\n");
 }
 
+/* One step is what the tables have. */
 static bool has_steps(const alm_json *groups)
 {
-    return almi_count(groups) > 0 && almi_count(almi_member(alm_json_at(groups, 0), "steps")) > 0;
+    return almi_count(groups) > 0 && almi_count(almi_member(alm_json_at(groups, 0), "steps")) > 1;
+}
+
+bool almi_page_has_steps(const almi_page *page)
+{
+    return has_steps(almi_member(page->backtest, "levels"));
 }
 
 void almi_page_steps(const almi_page *page)
 {
     const alm_json *levels = almi_member(page->backtest, "levels");
     const alm_json *classes = almi_member(page->backtest, "classes");
-    if (!page->backtest || !has_steps(levels)) {
+    if (!has_steps(levels)) {
         return;
     }
     almi_section_open(page, "steps", "How far ahead it can see",

@@ -26,7 +26,8 @@ static void title(const almi_page *page, const alm_backtest_page_input *input, a
     almi_html(out, ". Nothing of it is registered.</p></header>\n<nav aria-label=\"Sections\">"
                    "<a href=\"#accuracy\">Accuracy</a>");
     almi_html(out, almi_count(almi_member(page->backtest, "verdicts"))
-                       ? "<a href=\"#ranks\">Chance</a><a href=\"#steps\">Steps</a>" : "");
+                       ? "<a href=\"#ranks\">Chance</a>" : "");
+    almi_html(out, almi_page_has_steps(page) ? "<a href=\"#steps\">Steps</a>" : "");
     almi_html(out, "<a href=\"#coverage\">Intervals</a><a href=\"#importance\">Features</a></nav>"
                    "\n");
 }

@@ -21,6 +21,7 @@ void almi_page_stockouts(const almi_page *page);
 void almi_page_accuracy(const almi_page *page);
 void almi_page_ranks(const almi_page *page); /* of a backtest in detail, as the next one */
 void almi_page_steps(const almi_page *page);
+bool almi_page_has_steps(const almi_page *page);
 void almi_page_coverage(const almi_page *page);
 void almi_page_importance(const almi_page *page);
 void almi_page_explanation(const almi_page *page);
