@@ -470,7 +470,8 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
         alm_json_put_double(w, "stock_cost", alm_stock_score_cost(&scores->stock[method]));
         alm_json_put_double(w, "fill_rate", alm_stock_score_fill_rate(&scores->stock[method]));
     }
-    if (method >= ALM_SCORE_COUNT && method < ALM_SCORE_COUNT + b->beside.count) {
+    if (method >= ALM_SCORE_COUNT &&
+        method < ALM_SCORE_COUNT + alm_beside_rows(&b->beside)) {
         alm_json_put_i64(w, "refused", (int64_t)scores->refused[method]);
     }
     alm_json_close_object(w);

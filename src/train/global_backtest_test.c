@@ -176,7 +176,10 @@ static const alm_json *method_of(const alm_json *level, const char *name)
 static double number_of(const alm_json *object, const char *key)
 {
     double value = NAN;
-    assert_int_equal(alm_json_get_double(object, key, &value, NULL), ALM_OK);
+    alm_error error;
+    if (alm_json_get_double(object, key, &value, &error) != ALM_OK) {
+        fail_msg("%s: %s", key, error.message);
+    }
     return value;
 }
 

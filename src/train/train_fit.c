@@ -305,11 +305,12 @@ static alm_err fit_global(almi_training *t, size_t number, alm_error *error)
     alm_backtest *b = &t->backtest;
     if (fitted != number && t->scored_before > 0 &&
         t->grid.scored - number == t->scored_before + 1) {
-        const alm_training_panel *now = b->known;
+        size_t now = t->records[number].origin + 1;
         ALM_TRY(alm_origin_panel_at(&t->origins, t->records[fitted].origin + 1, &b->known, error));
         b->record = &t->records[fitted];
         ALM_TRY(alm_backtest_global_again(b, t->env, error));
-        b->known = now;
+        /* One past panel is held at a time: the one of this origin is read again. */
+        ALM_TRY(alm_origin_panel_at(&t->origins, now, &b->known, error));
     }
     b->record = &t->records[number];
     return alm_backtest_global_at(b, t->env, fitted == number, error);
