@@ -6,7 +6,7 @@
 #ifndef ALM_MODEL_STATISTICAL_RARE_DEMAND_CASES_H
 #define ALM_MODEL_STATISTICAL_RARE_DEMAND_CASES_H
 
-#include <stddef.h>
+#include "model/statistical/statistical.h"
 
 typedef struct demand_case {
     size_t count;
