@@ -20,7 +20,7 @@ cmp whole.json again.json && echo "the same, $(kept) files are left"
 
 backtest --quiet --origins 15 --refit every --no-resume > whole.json
 echo "$(kept) files are left"
-almanac backtest --snapshot cab9 --json --quiet --origins 15 --refit every > /dev/null &
+"$ALMANAC" backtest --snapshot cab9 --json --quiet --origins 15 --refit every > /dev/null &
 until ls .almanac/backtest/*/record-00001* > files 2> /dev/null; do :; done
 kill -9 $! && wait $! 2> /dev/null
 [ "$(kept)" -gt 0 ] && echo "files are kept"
