@@ -77,12 +77,12 @@ def run_jewelry(data):
     return 0
 
 
-def run_m5_monthly(data):
+def run_m5_items(data):
     """Not tuned on: every fifth item of one store, 6 months ahead without the first and the last
     month, which are not whole. Months before the first sale are not known: not on sale yet."""
     path = os.path.join(data, "retail/m5/m5_monthly_CA_1.csv.gz")
     if not data or not os.path.isfile(path):
-        return skipped("m5_monthly")
+        return skipped("m5_items")
     items = {}
     for row in list(rows_in(path))[1:]:
         items.setdefault(row[0], []).append((row[5], row[6]))
@@ -95,4 +95,4 @@ def run_m5_monthly(data):
     return 0
 
 
-RUNS = (run_carparts, run_jewelry, run_m5_monthly)
+RUNS = (run_carparts, run_jewelry, run_m5_items)
