@@ -14,7 +14,6 @@
 #include "model/statistical/smoothing/ets.h"
 #include "model/statistical/smoothing/theta.h"
 
-#define SEASON_WITHOUT 12 /* periods, where there is no season */
 #define CYCLES_TESTED 2 /* whole seasons that tell whether there is one */
 
 const char *alm_demand_class_name(alm_demand_class class_of_demand)
@@ -128,15 +127,4 @@ const alm_forecaster_kind *const *alm_demand_members(alm_demand_class class_of_d
     case ALM_DEMAND_lumpy: return RARE;
     default: return season > ALM_ETS_SEASON_MAX ? LONG_SEASON : REGULAR;
     }
-}
-
-alm_demand_care alm_demand_care_of(alm_demand_class class_of_demand, bool is_fast, size_t season)
-{
-    alm_demand_care care = {.fit_every = season > 1 ? season : SEASON_WITHOUT};
-    if (class_of_demand != ALM_DEMAND_none) {
-        care.fit_every /= is_fast ? 4 : 2;
-    }
-    care.fit_every = care.fit_every > 0 ? care.fit_every : 1;
-    care.candidates = alm_demand_candidates(class_of_demand, &care.candidate_count);
-    return care;
 }

@@ -71,24 +71,4 @@ const alm_forecaster_kind *const *alm_demand_candidates(alm_demand_class class_o
 const alm_forecaster_kind *const *alm_demand_members(alm_demand_class class_of_demand,
                                                      size_t season, size_t *count);
 
-/* What a class needs of a project: how often to fit anew, and what to try.
- *
- * Between fits a forecaster is moved on by what comes, so only its parameters grow old. How much
- * that costs was measured on 12 origins, one period apart, by root mean square errors beside those
- * of a fit at each. Of 281 monthly series of M3, all fast, 6 ahead, `auto` is off by .3 % more when
- * it is fitted every 3 months, .5 % every 6 and 1.5 % every 12, the theta model by .6, .7 and
- * 2.6 %; of 1,256 car parts, all slow, 3 ahead, `imapa` by .5, 1.0 and 1.6 %, `count` by .5, 1.2
- * and 2.8 %, `tsb_optimised` by 0, 0 and .2 %. So a fast mover is fitted every quarter of a season,
- * which costs about half a percent, and a slow one, on which less hangs, every half, which costs
- * about one. A series without demand is looked at once a season: with a demand it is of another
- * class. Where there is no season, 12 periods stand for one. */
-typedef struct alm_demand_care {
-    size_t fit_every; /* periods, >= 1 */
-    const alm_forecaster_kind *const *candidates; /* alm_demand_candidates */
-    size_t candidate_count;
-} alm_demand_care;
-
-/* `season`: periods; 1: none. */
-alm_demand_care alm_demand_care_of(alm_demand_class class_of_demand, bool is_fast, size_t season);
-
 #endif

@@ -107,27 +107,6 @@ static void a_past_with_a_season_is_not_rare(void **unused)
     assert_int_equal(alm_demand_class_of_past(&(alm_past){returns, 2, 1}), ALM_DEMAND_none);
 }
 
-/* Fast movers are fitted more often than slow ones, and every class has its candidates. */
-static void what_a_class_needs(void **unused)
-{
-    (void)unused;
-    assert_int_equal(alm_demand_care_of(ALM_DEMAND_smooth, true, 12).fit_every, 3);
-    assert_int_equal(alm_demand_care_of(ALM_DEMAND_lumpy, false, 52).fit_every, 26);
-    assert_int_equal(alm_demand_care_of(ALM_DEMAND_none, false, 7).fit_every, 7);
-    assert_int_equal(alm_demand_care_of(ALM_DEMAND_erratic, false, 1).fit_every, 6);
-    for (int c = 0; c < ALM_DEMAND_CLASS_COUNT; c++) {
-        for (size_t season = 1; season < 60; season++) {
-            alm_demand_care slow = alm_demand_care_of((alm_demand_class)c, false, season);
-            alm_demand_care fast = alm_demand_care_of((alm_demand_class)c, true, season);
-            size_t count = 0;
-            assert_true(fast.fit_every >= 1 && fast.fit_every <= slow.fit_every);
-            assert_ptr_equal(slow.candidates,
-                             alm_demand_candidates((alm_demand_class)c, &count));
-            assert_int_equal(slow.candidate_count, count);
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,7 +115,6 @@ int main(void)
         cmocka_unit_test(one_demand_none_and_huge_ones),
         cmocka_unit_test(candidates_take_the_pasts_of_their_class),
         cmocka_unit_test(a_past_with_a_season_is_not_rare),
-        cmocka_unit_test(what_a_class_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
