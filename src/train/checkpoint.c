@@ -9,6 +9,7 @@
 #define HEAD_BYTES (MARK_BYTES + sizeof(alm_digest))
 #define LIMIT_BYTES ((size_t)1 << 40) /* of a file: what is made fits into memory */
 #define MICROS_PER_DAY INT64_C(86400000000)
+#define PUBLISH_ATTEMPTS 100 /* each is in vain only where somebody else removes the folder in it */
 
 static const char *path_of(const alm_checkpoint *c, const char *step, alm_arena *arena)
 {
@@ -89,6 +90,19 @@ alm_err alm_checkpoint_get(alm_checkpoint *c, const char *step, alm_arena *arena
     return ALM_OK;
 }
 
+/* Another process with this key that is done, or begins anew, removes the folder; at any moment, so
+ * that it may be gone again before the file is there. */
+static alm_err publish(const alm_checkpoint *c, const char *path, alm_str content,
+                       alm_error *error)
+{
+    alm_err code = ALM_ERR_NOT_FOUND;
+    for (int attempt = 0; attempt < PUBLISH_ATTEMPTS && code == ALM_ERR_NOT_FOUND; attempt++) {
+        ALM_TRY(alm_fs_make_directories(c->env->fs, c->folder, error));
+        code = alm_fs_publish(c->env->fs, path, content, error);
+    }
+    return code == ALM_ERR_EXISTS ? ALM_OK : code;
+}
+
 alm_err alm_checkpoint_put(alm_checkpoint *c, const char *step, alm_str content, alm_error *error)
 {
     if (!c->folder) {
@@ -102,12 +116,7 @@ alm_err alm_checkpoint_put(alm_checkpoint *c, const char *step, alm_str content,
     alm_buffer_str(&file, content);
     alm_err code = alm_buffer_status(&file, error);
     if (code == ALM_OK) {
-        /* Another process that was done may have removed the folder meanwhile. */
-        code = alm_fs_make_directories(c->env->fs, c->folder, error);
-    }
-    if (code == ALM_OK) {
-        code = alm_fs_publish(c->env->fs, path_of(c, step, arena), alm_buffer_view(&file), error);
-        code = code == ALM_ERR_EXISTS ? ALM_OK : code;
+        code = publish(c, path_of(c, step, arena), alm_buffer_view(&file), error);
     }
     alm_buffer_deinit(&file);
     alm_arena_destroy(arena);

@@ -238,6 +238,43 @@ static void restart_and_remove_leave_nothing(void **state)
     close_world(&w, true);
 }
 
+/* A folder that is removed at the worst moment, some times in a row. */
+static struct thief {
+    const alm_fs_ops *honest;
+    alm_fs_ops ops;
+    int times;
+} thief;
+
+static alm_err link_after_theft(alm_fs *fs, const char *from, const char *to, alm_error *error)
+{
+    if (thief.times > 0) {
+        thief.times--;
+        assert_int_equal(alm_fs_remove_tree(fs, ROOT, error), ALM_OK);
+    }
+    return thief.honest->link(fs, from, to, error);
+}
+
+static void a_folder_that_others_remove_is_made_again(void **state)
+{
+    (void)state;
+    world w = world_on(NULL);
+    alm_checkpoint c;
+    assert_int_equal(open_in(&w, "key", false, &c), ALM_OK);
+    thief.honest = w.memory->ops;
+    thief.ops = *thief.honest;
+    thief.ops.link = link_after_theft;
+    thief.times = 3;
+    w.memory->ops = &thief.ops;
+    assert_int_equal(alm_checkpoint_put(&c, NAME[0], alm_str_of(CONTENT[0]), &w.error), ALM_OK);
+    assert_int_equal(thief.times, 0);
+    assert_true(has(&c, &w, 0));
+    thief.times = 1000; /* always: an error, and no hang */
+    assert_int_equal(alm_checkpoint_put(&c, NAME[1], alm_str_of(CONTENT[1]), &w.error),
+                     ALM_ERR_NOT_FOUND);
+    w.memory->ops = thief.honest;
+    close_world(&w, true);
+}
+
 static alm_instant much_later(void *context)
 {
     (void)context;
@@ -310,6 +347,7 @@ int main(void)
         cmocka_unit_test(damage_is_never_taken_for_a_step),
         cmocka_unit_test(a_step_is_good_in_its_own_place_only),
         cmocka_unit_test(restart_and_remove_leave_nothing),
+        cmocka_unit_test(a_folder_that_others_remove_is_made_again),
         cmocka_unit_test(what_nobody_went_on_with_is_removed),
         cmocka_unit_test(a_full_disk_says_what_stays),
         cmocka_unit_test(contents_are_read_within_their_bounds),
