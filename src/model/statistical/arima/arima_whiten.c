@@ -133,9 +133,12 @@ static size_t respond(const almi_lane_terms *ma, lanes *z, size_t n)
 
 /* ---- small matrices ---- */
 
-/* target -= c source: no sum waits for the one before. */
-ALM_INLINE void subtract(lanes *restrict target, const lanes *restrict source, lanes c, size_t n)
+/* target -= *times source: no sum waits for the one before. A vector is not passed by value: how
+ * that is done depends on the instructions that are compiled for, and compilers warn. */
+ALM_INLINE void subtract(lanes *restrict target, const lanes *restrict source, const lanes *times,
+                         size_t n)
 {
+    const lanes c = *times;
     for (size_t i = 0; i < n; i++) {
         target[i] -= c * source[i];
     }
@@ -177,7 +180,7 @@ static void factor_upper(lanes *a, size_t n, double part)
             row[k] = is_there * (row[k] / pivot);
         }
         for (size_t i = j + 1; i < n; i++) {
-            subtract(a + i * n + i, row + i, row[i], n - i);
+            subtract(a + i * n + i, row + i, &row[i], n - i);
         }
     }
 }
@@ -214,7 +217,8 @@ static void fill_system(const almi_whitener *w)
     for (size_t i = 0; i < r; i++) {
         lanes *product = w->product + i * r;
         for (size_t k = i; k < r; k++) {
-            subtract(product, w->gram + k * r, -w->u[i * r + k], r);
+            const lanes c = -w->u[i * r + k];
+            subtract(product, w->gram + k * r, &c, r);
         }
         for (size_t j = i; j < r; j++) {
             product_of(product + j, w->u + j * r + j, r - j, &w->factor[i * r + j]);
@@ -233,8 +237,9 @@ static void fill_sparse_system(const almi_whitener *w)
     memset(w->product, 0, r * r * sizeof *w->product);
     memset(w->factor, 0, r * r * sizeof *w->factor);
     for (size_t k = 0; k < ma->count; k++) {
+        const lanes c = -ma->c[k];
         for (size_t i = 0; i < ma->lag[k]; i++) {
-            subtract(w->product + i * r, w->gram + (ma->lag[k] - 1 - i) * r, -ma->c[k], r);
+            subtract(w->product + i * r, w->gram + (ma->lag[k] - 1 - i) * r, &c, r);
         }
     }
     for (size_t i = 0; i < r; i++) {
@@ -333,7 +338,8 @@ ALM_INLINE void times_l(const almi_whitener *w, bool is_transposed, const lanes 
         if (is_transposed) {
             product_of(w->u + i * r + i, v + i, r - i, &out[i]);
         } else {
-            subtract(out + i, w->u + i * r + i, -v[i], r - i);
+            const lanes c = -v[i];
+            subtract(out + i, w->u + i * r + i, &c, r - i);
         }
     }
 }
@@ -344,7 +350,7 @@ ALM_INLINE void solve(const almi_whitener *w, lanes *v)
     for (size_t i = 0; i < r; i++) {
         const lanes *row = w->factor + i * r;
         v[i] /= row[i];
-        subtract(v + i + 1, row + i + 1, v[i], r - i - 1);
+        subtract(v + i + 1, row + i + 1, &v[i], r - i - 1);
     }
     for (size_t i = r; i-- > 0;) {
         const lanes *row = w->factor + i * r;

@@ -26,8 +26,9 @@ void almi_ces_walk_init(almi_ces_walk *walk, alm_arena *arena)
     walk->rows = ALM_NEW_ARRAY(arena, double, walk->past->count * ALMI_CES_PARAMETERS_MAX);
 }
 
-ALM_INLINE void move(moving *m, const rates *by, double e, four of_e)
+ALM_INLINE void move(moving *m, const rates *by, double e, const four *slope)
 {
+    const four of_e = *slope;
     four l = m->of_l - (1 - by->a1) * m->of_c + (by->a0 - by->a1) * of_e;
     four c = m->of_l + (1 - by->a0) * m->of_c + (by->a0 + by->a1) * of_e;
     m->of_l = l + m->s.c * by->of_a1 + e * (by->of_a0 - by->of_a1);
@@ -36,9 +37,9 @@ ALM_INLINE void move(moving *m, const rates *by, double e, four of_e)
 }
 
 /* A real phase has one rate, and its c stays 0. */
-ALM_INLINE void move_real(moving *m, const rates *by, double e, four of_e)
+ALM_INLINE void move_real(moving *m, const rates *by, double e, const four *of_e)
 {
-    m->of_l += by->a0 * of_e + e * by->of_a0;
+    m->of_l += by->a0 * *of_e + e * by->of_a0;
     m->s.l += by->a0 * e;
 }
 
@@ -72,12 +73,12 @@ ALM_INLINE double pass(alm_ces_season form, const model *m, moving *level, movin
     double e = isnan(y) ? 0 : y - mean;
     four of_e = -known * of_mean;
     if (has_level) {
-        move(level, &m->level, e, of_e);
+        move(level, &m->level, e, &of_e);
     }
     if (form == ALM_CES_PARTIAL) {
-        move_real(phase, &m->phase, e, of_e);
+        move_real(phase, &m->phase, e, &of_e);
     } else if (form) {
-        move(phase, &m->phase, e, of_e);
+        move(phase, &m->phase, e, &of_e);
     }
     *row = of_e;
     return e;
