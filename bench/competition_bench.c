@@ -168,11 +168,7 @@ static void print(const method *m)
     alm_json_writer json = alm_json_writer_on(&out);
     alm_json_open_object(&json);
     alm_json_put_str(&json, "method", m->name);
-    alm_json_put_i64(&json, "series", (int64_t)m->metrics.smape_windows);
-    alm_json_put_double(&json, "smape", alm_metrics_smape(&m->metrics));
-    alm_json_put_double(&json, "mase", alm_metrics_mase(&m->metrics));
-    alm_json_put_double(&json, "rmsse", alm_metrics_rmsse(&m->metrics));
-    alm_json_put_double(&json, "bias", alm_metrics_bias(&m->metrics));
+    put_errors(&m->metrics, &json);
     if (!isnan(m->seconds)) {
         alm_json_put_double(&json, "seconds", m->seconds);
     }
@@ -183,19 +179,7 @@ static void print(const method *m)
         alm_json_put_double(&json, "farthest", m->farthest);
     }
     alm_json_close_object(&json);
-    printf("%.*s\n", (int)out.size, out.data);
-    alm_buffer_deinit(&out);
-}
-
-static void print_verdict(const char *verdict)
-{
-    alm_buffer out = {0};
-    alm_json_writer json = alm_json_writer_on(&out);
-    alm_json_open_object(&json);
-    alm_json_put_text(&json, "verdict", verdict);
-    alm_json_close_object(&json);
-    printf("%.*s\n", (int)out.size, out.data);
-    alm_buffer_deinit(&out);
+    print_line(&out);
 }
 
 /* Of [first, last): the smallest mean loss. */

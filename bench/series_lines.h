@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "model/statistical/automatic/mstl.h"
 #include "model/statistical/forecaster_kinds.h"
@@ -131,6 +132,34 @@ static inline size_t named_kinds(alm_str rest, const alm_forecaster_kind **out, 
         out[count++] = kinds[k];
     }
     return count;
+}
+
+/* ---- lines of results ---- */
+
+static inline void print_line(alm_buffer *line)
+{
+    printf("%.*s\n", (int)line->size, line->data);
+    alm_buffer_deinit(line);
+}
+
+static inline void print_verdict(const char *verdict)
+{
+    alm_buffer out = {0};
+    alm_json_writer json = alm_json_writer_on(&out);
+    alm_json_open_object(&json);
+    alm_json_put_text(&json, "verdict", verdict);
+    alm_json_close_object(&json);
+    print_line(&out);
+}
+
+/* "series", "smape", "mase", "rmsse" and "bias". */
+static inline void put_errors(const alm_metrics *metrics, alm_json_writer *json)
+{
+    alm_json_put_i64(json, "series", (int64_t)metrics->smape_windows);
+    alm_json_put_double(json, "smape", alm_metrics_smape(metrics));
+    alm_json_put_double(json, "mase", alm_metrics_mase(metrics));
+    alm_json_put_double(json, "rmsse", alm_metrics_rmsse(metrics));
+    alm_json_put_double(json, "bias", alm_metrics_bias(metrics));
 }
 
 #endif

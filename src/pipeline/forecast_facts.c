@@ -1,6 +1,7 @@
 /* forecast_facts.c: words and figures of series_forecast.h. */
 #include <math.h>
 
+#include "num/metrics.h"
 #include "pipeline/series_forecast.h"
 
 /* ---- words ---- */
@@ -35,7 +36,7 @@ const char *alm_support_text(alm_support support)
 
 static double mean_of(double sum, double count)
 {
-    double mean = count > 0 ? sum / count : (double)NAN;
+    double mean = alm_metrics_ratio(sum, count);
     return isfinite(mean) ? mean : (double)NAN;
 }
 

@@ -32,16 +32,6 @@ static void title(const almi_page *page, const alm_backtest_page_input *input, a
                    "\n");
 }
 
-static void foot(const almi_page *page, alm_str engine)
-{
-    almi_html(page->out, "</main>\n<footer>Made by ");
-    almi_html_text(page->out, engine);
-    almi_html(page->out, ". The same snapshot, project, engine and options give the same page, "
-                         "byte for byte.</footer>\n<script>");
-    almi_html(page->out, almi_script);
-    almi_html(page->out, "</script>\n</body></html>\n");
-}
-
 alm_err alm_backtest_page_render(const alm_backtest_page_input *input, alm_buffer *out,
                                  alm_error *error)
 {
@@ -61,7 +51,8 @@ alm_err alm_backtest_page_render(const alm_backtest_page_input *input, alm_buffe
     almi_page_steps(&page);
     almi_page_coverage(&page);
     almi_page_importance(&page);
-    foot(&page, input->engine);
+    almi_page_foot(out, input->engine, ". The same snapshot, project, engine and options give the "
+                                       "same page, byte for byte.");
     alm_json_document_destroy(document);
     alm_arena_destroy(arena);
     return alm_buffer_status(out, error);

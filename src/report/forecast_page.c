@@ -58,16 +58,6 @@ static void title(const almi_page *page, const alm_forecast_made *made)
     almi_html(out, "</nav>\n");
 }
 
-static void foot(const almi_page *page, alm_str engine)
-{
-    almi_html(page->out, "</main>\n<footer>Made by ");
-    almi_html_text(page->out, engine);
-    almi_html(page->out, ". The same file, options and seed give the same page, byte for byte."
-                         "</footer>\n<script>");
-    almi_html(page->out, almi_script);
-    almi_html(page->out, "</script>\n</body></html>\n");
-}
-
 /* ---- cards ---- */
 
 static void card(const almi_page *page, const char *name, alm_buffer *value, const char *why)
@@ -448,7 +438,8 @@ alm_err alm_forecast_page_render(const alm_forecast_made *made, alm_str engine, 
     almi_effects_section(&page, made);
     check(&page, made);
     all_series(&page, made);
-    foot(&page, engine);
+    almi_page_foot(out, engine, ". The same file, options and seed give the same page, byte for "
+                                "byte.");
     alm_arena_destroy(arena);
     return alm_buffer_status(out, error);
 }

@@ -166,12 +166,16 @@ void almi_page_head(alm_buffer *out, const char *title)
     almi_html(out, "</style></head>\n<body>\n");
 }
 
-void almi_page_foot(alm_buffer *out, alm_str engine)
+const char *const almi_page_of_stores =
+    " from the stores alone: the same stores give the same page, byte for byte. All times are "
+    "those recorded with the entries, in UTC.";
+
+void almi_page_foot(alm_buffer *out, alm_str engine, const char *promise)
 {
     almi_html(out, "</main>\n<footer>Made by ");
     almi_html_text(out, engine);
-    almi_html(out, " from the stores alone: the same stores give the same page, byte for byte. "
-                   "All times are those recorded with the entries, in UTC.</footer>\n<script>");
+    almi_html(out, promise);
+    almi_html(out, "</footer>\n<script>");
     almi_html(out, almi_script);
     almi_html(out, "</script>\n</body></html>\n");
 }
@@ -246,7 +250,7 @@ static void render(const almi_page *page)
     almi_page_explanation(page);
     almi_page_methods(page);
     almi_page_lineage(page);
-    almi_page_foot(page->out, page->input->engine);
+    almi_page_foot(page->out, page->input->engine, almi_page_of_stores);
 }
 
 static alm_err parse(alm_str text, const char *name, alm_json_document **out, alm_error *error)

@@ -38,8 +38,10 @@ void almi_table_close(const almi_page *page);
 
 /* The page's head with its title (plain text), up to the open body. */
 void almi_page_head(alm_buffer *out, const char *title);
-/* The footer and the script, to the end of the page. */
-void almi_page_foot(alm_buffer *out, alm_str engine);
+/* The footer and the script, to the end of the page. `promise`: what stands behind "Made by
+ * ENGINE"; below, that of pages which are made from the stores alone. */
+void almi_page_foot(alm_buffer *out, alm_str engine, const char *promise);
+extern const char *const almi_page_of_stores;
 /* A link of the lineage's chain: title and hash (may be empty), then what it says. */
 void almi_link_open(const almi_page *page, const char *title, alm_str digest);
 void almi_link_close(const almi_page *page);

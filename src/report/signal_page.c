@@ -356,7 +356,7 @@ static void render(const almi_page *page, const alm_signal_page_input *input)
     windows(page, input->figures);
     features(page, input);
     lineage(page, input);
-    almi_page_foot(page->out, input->engine);
+    almi_page_foot(page->out, input->engine, almi_page_of_stores);
 }
 
 alm_err alm_signal_page_render(const alm_signal_page_input *input, alm_buffer *out,

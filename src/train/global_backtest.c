@@ -101,6 +101,9 @@ void alm_global_fits_close(alm_global_fits *fits)
 void alm_backtest_global(alm_backtest *b, const alm_global_kind *const *kinds, size_t count,
                          alm_arena *arena)
 {
+    if (count == 0) {
+        return; /* the tables are there */
+    }
     b->global = (alm_global_fits){.kind = kinds,
                                   .count = count,
                                   .fit = ALM_NEW_ARRAY(arena, alm_beside_global, count),

@@ -118,14 +118,11 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     }
     almi_chosen chosen;
     ALM_TRY(final_choice(t, &chosen, error));
-    alm_bundle_parts parts = {.reconcile = chosen.reconcile.json};
-    almi_training_put_fit(t, &fit, &parts, &chosen.method);
+    alm_bundle_parts parts = {0};
     alm_buffer json = {0};
     alm_buffer kinds = {0};
-    alm_method_write(&chosen.method, &json);
-    if (chosen.kinds.given) {
-        alm_kind_table_write(&chosen.kinds, &kinds);
-    }
+    almi_training_put_fit(t, &fit, &parts, &chosen.method);
+    alm_err code = almi_training_put_choice(&chosen, &json, &kinds, &parts, error);
     alm_str inputs = almi_training_inputs(t);
     alm_digest run_id = alm_hash_bytes(inputs.data, inputs.size);
     parts.model = t->model->name;
@@ -135,13 +132,9 @@ static alm_err finish(almi_training *t, alm_train_result *out, alm_error *error)
     parts.snapshot_id = t->options->snapshot->id;
     parts.plan = t->plan_json;
     parts.encoders = t->encoders_json;
-    parts.method = alm_buffer_view(&json);
-    parts.kinds = alm_buffer_view(&kinds);
     parts.report = almi_training_report(t, &chosen, &fit);
     alm_train_result result = {.training_run_id = parts.training_run_id, .report = parts.report,
                                .kept = t->kept.folder, .damaged = t->kept.damaged};
-    alm_err code = alm_buffer_status(&json, error);
-    code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
     if (code == ALM_OK && !t->options->backtest_only) {
         alm_digest bundle;
         code = alm_bundle_save(t->options->objects, &parts, &bundle, error);

@@ -137,31 +137,37 @@ alm_err almi_training_choose(almi_training *t, const alm_origin_record *records,
     return ALM_OK;
 }
 
+alm_err almi_training_put_choice(const almi_chosen *chosen, alm_buffer *method, alm_buffer *kinds,
+                                 alm_bundle_parts *parts, alm_error *error)
+{
+    alm_method_write(&chosen->method, method);
+    if (chosen->kinds.given) {
+        alm_kind_table_write(&chosen->kinds, kinds);
+    }
+    parts->method = alm_buffer_view(method);
+    parts->kinds = alm_buffer_view(kinds);
+    parts->reconcile = chosen->reconcile.json;
+    ALM_TRY(alm_buffer_status(method, error));
+    return alm_buffer_status(kinds, error);
+}
+
 alm_err almi_training_bundle(almi_training *t, const almi_fit *fit, const almi_chosen *chosen,
                              alm_bundle **out, alm_error *error)
 {
-    alm_method complete = chosen->method;
+    almi_chosen complete = *chosen;
     alm_bundle_parts parts = {.model = t->model->name,
                               .feature_version = alm_str_of(t->feature_version_text),
                               .plan = t->plan_json,
                               .encoders = t->encoders_json,
-                              .reconcile = chosen->reconcile.json,
                               .report = ALM_STR("{}")};
-    almi_training_put_fit(t, fit, &parts, &complete);
-    alm_buffer json = {0};
+    alm_buffer method = {0};
     alm_buffer kinds = {0};
-    alm_method_write(&complete, &json);
-    if (chosen->kinds.given) {
-        alm_kind_table_write(&chosen->kinds, &kinds);
-    }
-    alm_err code = alm_buffer_status(&json, error);
-    code = code == ALM_OK ? alm_buffer_status(&kinds, error) : code;
+    almi_training_put_fit(t, fit, &parts, &complete.method);
+    alm_err code = almi_training_put_choice(&complete, &method, &kinds, &parts, error);
     if (code == ALM_OK) {
-        parts.method = alm_buffer_view(&json);
-        parts.kinds = alm_buffer_view(&kinds);
         code = alm_bundle_of_parts(&parts, alm_panel_source_schema(t->source), out, error);
     }
-    alm_buffer_deinit(&json);
+    alm_buffer_deinit(&method);
     alm_buffer_deinit(&kinds);
     return code;
 }

@@ -112,6 +112,11 @@ ALM_NODISCARD alm_err almi_training_choose(almi_training *training,
 /* The models of a fit, and the base scores of the mean ones. */
 void almi_training_put_fit(const almi_training *training, const almi_fit *fit,
                            alm_bundle_parts *parts, alm_method *method);
+/* The parts that say what was chosen; their texts lie in the two buffers, which are the caller's.
+ */
+ALM_NODISCARD alm_err almi_training_put_choice(const almi_chosen *chosen, alm_buffer *method,
+                                               alm_buffer *kinds, alm_bundle_parts *parts,
+                                               alm_error *error);
 ALM_NODISCARD alm_err almi_training_bundle(almi_training *training, const almi_fit *fit,
                                            const almi_chosen *chosen, alm_bundle **out,
                                            alm_error *error);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/sample_paths.h"
 #include "num/elementary.h"
-#include "num/normal.h"
 
 #define STEPS_FEW 128      /* that need no memory of their own */
 #define WEIGHT_LEAST .01   /* of the largest */
@@ -105,24 +105,13 @@ void *alm_combination_copy(const void *state, alm_arena *arena, void *into)
     return to;
 }
 
-static double next_of(const alm_combination_part *part, double u)
-{
-    double middle = 0;
-    double spread = 0;
-    if (part->kind->next) {
-        return part->kind->next(part->state, u);
-    }
-    part->kind->mean(part->state, 1, &middle);
-    part->kind->deviation(part->state, 1, &spread);
-    return middle + spread * alm_normal_quantile(u);
-}
-
 double alm_combination_next(const void *state, double u)
 {
     const alm_combination *c = state;
     double sum = 0;
     for (size_t i = 0; i < c->count; i++) {
-        sum += c->part[i].weight * next_of(&c->part[i], u);
+        const alm_combination_part *part = &c->part[i];
+        sum += part->weight * alm_forecaster_next(part->kind, part->state, u);
     }
     return sum;
 }

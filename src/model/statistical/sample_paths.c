@@ -33,7 +33,7 @@ double alm_support_value(alm_support support, double y)
     return support == ALM_SUPPORT_COUNT ? floor(y + .5) : y;
 }
 
-static double draw(const alm_forecaster_kind *kind, const void *state, double u)
+double alm_forecaster_next(const alm_forecaster_kind *kind, const void *state, double u)
 {
     if (kind->next) {
         return kind->next(state, u);
@@ -67,7 +67,7 @@ alm_err alm_forecaster_paths(const alm_forecaster_kind *kind, const void *state,
         for (size_t h = 0; h < plan->steps; h++) {
             double u = alm_rng_uniform(plan->seed, ALM_RNG_STATISTICAL_PATH, plan->series,
                                        (uint64_t)path << 32 | h);
-            double drawn = draw(kind, moved, u);
+            double drawn = alm_forecaster_next(kind, moved, u);
             double y = alm_support_value(plan->support, drawn);
             if (isnan(y)) {
                 return refuse_spread(kind, error);

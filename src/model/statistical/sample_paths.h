@@ -23,6 +23,10 @@ typedef struct alm_path_plan {
 alm_support alm_support_of(const alm_past *past);
 double alm_support_value(alm_support support, double y);
 
+/* The value of the next period that is not exceeded with probability u: the kind's own, or Normal
+ * with its mean and deviation. */
+double alm_forecaster_next(const alm_forecaster_kind *kind, const void *state, double u);
+
 /* out: count x steps, row-major, finite. ALM_ERR_INCOMPLETE: the past is too short to tell the
  * spread of an error; ALM_ERR_NUMERIC: a path grew beyond what doubles hold. Nothing is promised of
  * `out` then. */

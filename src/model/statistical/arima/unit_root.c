@@ -13,14 +13,8 @@
 
 /* ---- the level ---- */
 
-/* Of values that are not NaN. Long-run variance with Bartlett's weights. */
-static bool has_unit_root(const double *v, size_t n)
+almi_kpss almi_kpss_of(const double *v, size_t n, double mean, size_t lags)
 {
-    double mean = 0;
-    for (size_t t = 0; t < n; t++) {
-        mean += v[t];
-    }
-    mean /= (double)n;
     double partial = 0, sums = 0, variance = 0;
     for (size_t t = 0; t < n; t++) {
         double e = v[t] - mean;
@@ -28,7 +22,6 @@ static bool has_unit_root(const double *v, size_t n)
         sums += partial * partial;
         variance += e * e;
     }
-    size_t lags = (size_t)(3 * sqrt((double)n) / 13);
     for (size_t l = 1; l <= lags; l++) {
         double sum = 0;
         for (size_t t = l; t < n; t++) {
@@ -36,8 +29,21 @@ static bool has_unit_root(const double *v, size_t n)
         }
         variance += 2 * (1 - (double)l / (double)(lags + 1)) * sum;
     }
+    return (almi_kpss){sums, variance};
+}
+
+/* Of values that are not NaN. */
+static bool has_unit_root(const double *v, size_t n)
+{
+    double mean = 0;
+    for (size_t t = 0; t < n; t++) {
+        mean += v[t];
+    }
+    mean /= (double)n;
+    almi_kpss kpss = almi_kpss_of(v, n, mean, (size_t)(3 * sqrt((double)n) / 13));
     double n2 = (double)n * (double)n;
-    return variance > 0 && sums / n2 > KPSS_5_PERCENT * variance / (double)n;
+    return kpss.variance > 0 &&
+           kpss.sums / n2 > KPSS_5_PERCENT * kpss.variance / (double)n;
 }
 
 static bool is_constant(const double *v, size_t n)

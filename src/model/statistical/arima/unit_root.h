@@ -16,6 +16,13 @@
 /* 0 to 2, of the values after `lag` (0: of the values themselves) has been differenced once. */
 size_t almi_level_differences(const alm_past *past, size_t lag, alm_arena *scratch);
 
+/* Of values around `mean`, all known: the sum of their squared partial sums, and n times their
+ * long-run variance with Bartlett's weights over `lags`. */
+typedef struct almi_kpss {
+    double sums, variance;
+} almi_kpss;
+almi_kpss almi_kpss_of(const double *v, size_t n, double mean, size_t lags);
+
 /* In [0, 1]; 0 where the past is not longer than two seasons. */
 double almi_season_strength(const alm_past *past, alm_arena *scratch);
 

@@ -2,7 +2,7 @@
 
 #include "model/statistical/adjusted.h"
 #include "model/statistical/arima/arima.h"
-#include "num/normal.h"
+#include "model/statistical/sample_paths.h"
 
 #define CYCLES 2 /* whole seasons for an adjustment */
 
@@ -70,14 +70,7 @@ static void *copy(const void *state, alm_arena *arena, void *into)
 static double next(const void *state, double u)
 {
     const apart *s = state;
-    double middle = 0;
-    double spread = 0;
-    if (s->inner->next) {
-        return alm_readjust_value(&s->by, s->t, s->inner->next(s->state, u));
-    }
-    s->inner->mean(s->state, 1, &middle);
-    s->inner->deviation(s->state, 1, &spread);
-    return alm_readjust_value(&s->by, s->t, middle + spread * alm_normal_quantile(u));
+    return alm_readjust_value(&s->by, s->t, alm_forecaster_next(s->inner, s->state, u));
 }
 
 const alm_forecaster_kind alm_arima_apart = {"arima_apart", fit_arima, update, mean, deviation,

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "num/normal.h"
+#include "model/statistical/sample_paths.h"
 #include "num/quantile.h"
 
 /* ---- taking out ---- */
@@ -131,15 +131,7 @@ static void *copy(const void *state, alm_arena *arena, void *into)
 static double next(const void *state, double u)
 {
     const of_rest *s = state;
-    double middle = 0;
-    double spread = 0;
-    double more = explained_at(s->explained, s->t);
-    if (s->kind->next) {
-        return s->kind->next(s->state, u) + more;
-    }
-    s->kind->mean(s->state, 1, &middle);
-    s->kind->deviation(s->state, 1, &spread);
-    return middle + spread * alm_normal_quantile(u) + more;
+    return alm_forecaster_next(s->kind, s->state, u) + explained_at(s->explained, s->t);
 }
 
 const alm_forecaster_kind alm_of_rest = {"of_rest", fit, update, mean, deviation, copy, next, {0}};

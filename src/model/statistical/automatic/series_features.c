@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/statistical/arima/arima_fourier.h"
+#include "model/statistical/arima/unit_root.h"
 #include "model/statistical/automatic/demand_class.h"
 #include "model/statistical/decomposition/stl.h"
 #include "num/elementary.h"
@@ -362,21 +363,9 @@ static void put_unit_root(const ready *r, double *out)
 {
     double n = (double)r->count;
     size_t lags = (size_t)(4 * sqrt(sqrt(n / 100)));
-    double partial = 0, sums = 0, variance = 0;
-    for (size_t t = 0; t < r->count; t++) {
-        partial += r->known[t]; /* the mean is 0 */
-        sums += partial * partial;
-        variance += r->known[t] * r->known[t];
-    }
-    for (size_t lag = 1; lag <= lags; lag++) {
-        double sum = 0;
-        for (size_t t = lag; t < r->count; t++) {
-            sum += r->known[t] * r->known[t - lag];
-        }
-        variance += 2 * (1 - (double)lag / (double)(lags + 1)) * sum;
-    }
-    if (variance > 0) {
-        out[ALM_SERIES_kpss] = sums / n / variance;
+    almi_kpss kpss = almi_kpss_of(r->known, r->count, 0, lags); /* their mean is 0 */
+    if (kpss.variance > 0) {
+        out[ALM_SERIES_kpss] = kpss.sums / n / kpss.variance;
     }
 }
 
