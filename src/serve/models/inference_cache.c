@@ -172,7 +172,8 @@ alm_err alm_inference_run_cached(const alm_cached_inference *how, const alm_infe
                                  uint64_t *cache_ns, alm_error *error)
 {
     const alm_served_info *info = alm_served_model_describe(how->model);
-    alm_shared_store *share = is_the_same_everywhere(info->scorer) ? how->share : NULL;
+    bool shares = how->share && is_the_same_everywhere(info->scorer);
+    alm_shared_store *share = shares ? how->share : NULL;
     alm_answer_key key;
     if ((!how->cache && !share) || info->scorer->remote_count > 0 || !is_small(input)) {
         ALM_TRY(alm_inference_run(how->model, how->worker, input, how->arena, out, error));
