@@ -34,8 +34,22 @@ def put(name, value, unit):
     print(json.dumps({"name": name, "value": float(f"{value:.6g}"), "unit": unit}), flush=True)
 
 
-def pinned(core):
-    return lambda: os.sched_setaffinity(0, {core})
+def pinned(core, realtime=False):
+    """What a child does first. `realtime`: before every ordinary process, as almanac's own loop."""
+    def set_up():
+        os.sched_setaffinity(0, {core})
+        if realtime:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    return set_up
+
+
+def may_be_realtime():
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        return True
+    except PermissionError:
+        return False
 
 
 def train():
@@ -84,10 +98,11 @@ def make_token():
     return f"{signed.decode()}.{base64url(signature)}"
 
 
-def write_settings():
-    path = os.path.join(FOLDER, "serve.yaml")
+def write_settings(name, realtime):
+    path = os.path.join(FOLDER, name)
     with open(path, "w", encoding="utf-8") as file:
-        file.write("access:\n  tokens:\n    keys: jwks.json\n    issuer: bench\n"
+        file.write(f"listen:\n  realtime: {str(realtime).lower()}\n"
+                   "access:\n  tokens:\n    keys: jwks.json\n    issuer: bench\n"
                    "    audience: almanac\n  limits:\n    requests_per_minute: 1000000\n")
     return path
 
@@ -160,13 +175,13 @@ def fastapi(model):
     return Server([sys.executable, os.path.join(HERE, "serve_peer.py"), model, "3199"], wait)
 
 
-def load(port, path, *words, token=None, connections=CONNECTIONS):
+def load(port, path, *words, token=None, connections=CONNECTIONS, realtime=False):
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(
         [os.path.join(PROGRAMS, "serve_load_bench"), "--port", str(port), "--path", path,
          "--connections", str(connections), "--seconds", str(SECONDS), "--columns",
          str(COLUMNS), *words, *header],
-        stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE))
+        stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE, realtime))
     result = json.loads(done.stdout)
     if result["errors"]:
         sys.exit(f"serve_bench.py: {result['errors']} errors of {result['requests']} requests")
@@ -270,38 +285,58 @@ def stolen_seconds():
 
 
 def reload_for(port, token, seconds):
-    """Loads the model again and again; how often."""
+    """Loads the model again and again; how often (at most 250, the status of a process)."""
     count = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         ask(port, "/v2/repository/models/model/load", "{}", token)
         count += 1
         time.sleep(.2)
-    return count
+    return min(count, 250)
 
 
-def open_rounds(model, settings, token, reply, rates):
-    """Ours and the bare library at the same share of what each can do, then ours with swaps."""
+def shared_rounds(model, settings, token, reply, rates):
+    """Ours and the bare library at the same share of what each can do, beside what else runs."""
     stolen = stolen_seconds()
     with bare(reply) as server:
-        bare_quiet = load(server.port, INFER, "--rate", str(.7 * rates[1]), *server.loops(),
-                          token=token)
-    put_latency("bare", "at_70pct", bare_quiet)
+        theirs = load(server.port, INFER, "--rate", str(.7 * rates[1]), *server.loops(),
+                      token=token)
+    put_latency("bare", "at_70pct_shared", theirs)
     with almanac(model, settings) as server:
-        words = ["--rate", str(.7 * rates[0])]
-        quiet = load(server.port, INFER, *words, *server.loops(), token=token)
-        put_latency("serve", "at_70pct", quiet)
-        put("serve_p99_over_bare_at_70pct", quiet["p99_us"] / bare_quiet["p99_us"], "ratio")
-        put("serve_stolen_ms_at_70pct", 1000 * (stolen_seconds() - stolen), "ms")
-        child = os.fork()
-        if child == 0:
-            os.sched_setaffinity(0, {LOAD_CORE})
-            reload_for(server.port, token, SECONDS)
-            os._exit(0)
-        swapped = load(server.port, INFER, *words, token=token)
-        os.waitpid(child, 0)
-        put_latency("serve", "with_swaps", swapped)
-        put("serve_p99_swaps_over_quiet", swapped["p99_us"] / quiet["p99_us"], "ratio")
+        ours = load(server.port, INFER, "--rate", str(.7 * rates[0]), *server.loops(),
+                    token=token)
+    put_latency("serve", "at_70pct_shared", ours)
+    put("serve_p99_over_bare_at_70pct_shared", ours["p99_us"] / theirs["p99_us"], "ratio")
+    put("serve_stolen_ms_at_70pct_shared", 1000 * (stolen_seconds() - stolen), "ms")
+
+
+def own_rounds(model, token, rate):
+    """Ours when its core and the generator's are theirs alone, quiet and with swaps. The generator
+    waits in the kernel: a real-time thread that never does is stopped by it once a second."""
+    realtime = may_be_realtime()
+    put("serve_realtime", realtime, "")
+    settings = write_settings("own.yaml", realtime)
+    words = ["--rate", str(.7 * rate), "--pause", "yes"]
+    rounds = {"at_70pct": [], "with_swaps": []}
+    swaps = 0
+    for _ in range(ROUNDS):
+        with almanac(model, settings) as server:
+            rounds["at_70pct"].append(load(server.port, INFER, *words, *server.loops(),
+                                           token=token, realtime=realtime))
+            child = os.fork()
+            if child == 0:
+                os.sched_setaffinity(0, {LOAD_CORE})
+                os._exit(reload_for(server.port, token, SECONDS))
+            rounds["with_swaps"].append(load(server.port, INFER, *words, token=token,
+                                             realtime=realtime))
+            swaps += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for name, results in rounds.items():
+        put_latency("serve", name, {key: median_of(results, key) for key in results[0]})
+    put("serve_worst_p99_ms_at_70pct",
+        max(result["p99_us"] for result in rounds["at_70pct"]) / 1000, "ms")
+    put("serve_p99_swaps_over_quiet",
+        median_ratio(rounds["with_swaps"], rounds["at_70pct"], "p99_us"), "ratio")
+    put("serve_swaps", swaps, "")
 
 
 def counters(port, token):
@@ -356,7 +391,7 @@ def steadiness():
 
 def main():
     os.makedirs(FOLDER, exist_ok=True)
-    model, token, settings = train(), make_token(), write_settings()
+    model, token, settings = train(), make_token(), write_settings("serve.yaml", False)
     try:
         import fastapi as _
         import uvicorn as _
@@ -366,7 +401,8 @@ def main():
     reply = reply_of(model, settings, token)
     rates = closed_rounds(model, settings, token, reply, has_fastapi)
     steadiness()
-    open_rounds(model, settings, token, reply, rates)
+    shared_rounds(model, settings, token, reply, rates)
+    own_rounds(model, token, rates[0])
     batch_rounds(model, settings, token)
     joined_rounds(settings, token)
     cold_starts(model, settings, token)

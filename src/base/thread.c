@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -138,6 +140,24 @@ void alm_thread_step_back(void)
 {
     /* Of Linux this is the thread alone. Refused: then it stays as it is. */
     (void)setpriority(PRIO_PROCESS, 0, STEP_BACK_NICE);
+}
+
+alm_err alm_thread_step_forward(alm_thread *thread, alm_error *error)
+{
+#ifdef SCHED_RESET_ON_FORK
+    const struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    int status =
+        pthread_setschedparam(thread->thread, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+    if (status == 0) {
+        return ALM_OK;
+    }
+    return alm_fail(error, ALM_ERR_IO, "real-time priority of the thread '%s': %s; it takes "
+                    "CAP_SYS_NICE or a limit RLIMIT_RTPRIO (ulimit -r) of 1 or more", thread->name,
+                    strerror(status));
+#else
+    return alm_fail(error, ALM_ERR_IO, "real-time priority of the thread '%s': this system has no "
+                    "SCHED_RESET_ON_FORK", thread->name);
+#endif
 }
 
 void alm_thread_join(alm_thread *thread)

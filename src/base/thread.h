@@ -40,6 +40,10 @@ ALM_NODISCARD alm_err alm_thread_start(const char *name, void (*run)(void *conte
 /* From now on the calling thread lets others go first where processors are short (nice 10, about a
  * tenth of one): for work that takes long and that no request waits for. */
 void alm_thread_step_back(void);
+/* `thread` goes before every ordinary thread of its processors, whatever their nice values
+ * (SCHED_FIFO, the lowest of the real-time priorities): for a loop that answers and sleeps. What it
+ * starts does not. ALM_ERR_IO, and nothing changed: the system does not allow it, or has none. */
+ALM_NODISCARD alm_err alm_thread_step_forward(alm_thread *thread, alm_error *error);
 void alm_thread_join(alm_thread *thread); /* waits for its end and frees it; takes NULL */
 
 #endif

@@ -1,7 +1,12 @@
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -72,11 +77,94 @@ static void a_wait_ends_by_its_time(void **state)
     alm_thread_join(NULL);
 }
 
+/* ---- going first ---- */
+
+typedef struct policies {
+    shared s;
+    int own, of_started;
+} policies;
+
+static void note_started(void *context)
+{
+    policies *p = context;
+    p->of_started = sched_getscheduler(0);
+}
+
+static void note_both(void *context)
+{
+    policies *p = context;
+    alm_thread *started = NULL;
+    alm_mutex_lock(&p->s.lock);
+    while (!p->s.may_go) {
+        alm_condition_wait(&p->s.changed, &p->s.lock);
+    }
+    alm_mutex_unlock(&p->s.lock);
+    p->own = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    if (alm_thread_start("started", note_started, p, &started, NULL) == ALM_OK) {
+        alm_thread_join(started);
+    }
+}
+
+/* What the system said to a thread that steps forward, and what then was so. */
+static alm_err step_forward(policies *p, alm_error *error)
+{
+    alm_thread *thread = NULL;
+    *p = (policies){.own = -1, .of_started = -1};
+    alm_mutex_init(&p->s.lock);
+    alm_condition_init(&p->s.changed);
+    assert_int_equal(alm_thread_start("first", note_both, p, &thread, NULL), ALM_OK);
+    alm_err code = alm_thread_step_forward(thread, error);
+    alm_mutex_lock(&p->s.lock);
+    p->s.may_go = true;
+    alm_condition_signal(&p->s.changed);
+    alm_mutex_unlock(&p->s.lock);
+    alm_thread_join(thread);
+    alm_condition_deinit(&p->s.changed);
+    alm_mutex_deinit(&p->s.lock);
+    return code;
+}
+
+static void who_steps_forward_is_realtime_alone(void **state)
+{
+    (void)state;
+    policies p;
+    alm_error error = {0};
+    if (step_forward(&p, &error) != ALM_OK) {
+        assert_non_null(strstr(error.message, "'first'"));
+        skip(); /* not allowed here */
+    }
+    assert_int_equal(p.own, SCHED_FIFO);
+    assert_int_equal(p.of_started, SCHED_OTHER);
+}
+
+/* In a process without the right to it. */
+static void who_may_not_is_told_how(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit none = {0, 0};
+        policies p;
+        alm_error error = {0};
+        bool is_right = setrlimit(RLIMIT_RTPRIO, &none) == 0 &&
+                        (getuid() != 0 || setuid(65534) == 0) &&
+                        step_forward(&p, &error) == ALM_ERR_IO &&
+                        strstr(error.message, "RLIMIT_RTPRIO") && p.own == SCHED_OTHER;
+        _exit(is_right ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_count_under_a_lock),
         cmocka_unit_test(a_wait_ends_by_its_time),
+        cmocka_unit_test(who_steps_forward_is_realtime_alone),
+        cmocka_unit_test(who_may_not_is_told_how),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

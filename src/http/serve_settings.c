@@ -12,6 +12,7 @@
 typedef struct listen_entry {
     alm_str address;
     int32_t port, workers;
+    bool realtime;
 } listen_entry;
 
 typedef struct limits_entry {
@@ -58,6 +59,9 @@ static const almi_key LISTEN_KEYS[] = {
      .max = 65535, .fallback = "3003", .doc = "0 takes a free one"},
     {.key = "workers", .kind = ALMI_I32, .offset = offsetof(listen_entry, workers), .min = 0,
      .max = 256, .fallback = "0", .doc = "event loops; 0: as many as threads"},
+    {.key = "realtime", .kind = ALMI_BOOL, .offset = offsetof(listen_entry, realtime),
+     .fallback = "false",
+     .doc = "event loops go before every ordinary process of the machine: see above"},
 };
 
 #define LIMIT(field) .kind = ALMI_I32, .offset = offsetof(limits_entry, field)
@@ -257,6 +261,7 @@ static alm_err read_top(alm_fs *fs, const alm_yaml *top, alm_arena *arena,
     server->port = (uint16_t)listen.port;
     server->workers = listen.workers > 0 ? listen.workers : 1;
     out->has_workers = listen.workers > 0;
+    server->is_realtime = listen.realtime;
     take_limits(&limits, server);
     out->memory_bytes = (uint64_t)limits.memory_mib << 20;
     if (top && alm_yaml_member(top, "tls")) {

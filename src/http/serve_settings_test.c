@@ -55,6 +55,7 @@ static void nothing_gives_the_defaults(void **state)
     assert_int_equal(server->request_seconds, alm_server_defaults.request_seconds);
     assert_int_equal(server->drain_seconds, alm_server_defaults.drain_seconds);
     assert_false(f.settings.has_workers);
+    assert_false(f.settings.server.is_realtime);
     assert_null(f.settings.access);
     assert_null(f.settings.predictions.folder); /* nobody's data is kept unless it is said */
     assert_int_equal(f.settings.cache_bytes, 0);
@@ -92,7 +93,7 @@ static void everything_that_is_said_is_taken(void **state)
     put(&f, "/p/c.pem", "CERT");
     put(&f, "/p/k.pem", "KEY");
     put(&f, "/p/serve.yaml",
-        "listen: {address: \"::1\", port: 8443, workers: 3}\n"
+        "listen: {address: \"::1\", port: 8443, workers: 3, realtime: true}\n"
         "limits: {body_mib: 2, head_kib: 8, headers: 20, connections: 100,\n"
         "         connections_per_address: 5, request_seconds: 9, drain_seconds: 0,\n"
         "         memory_mib: 3}\n"
@@ -109,6 +110,7 @@ static void everything_that_is_said_is_taken(void **state)
     assert_int_equal(server->port, 8443);
     assert_int_equal(server->workers, 3);
     assert_true(f.settings.has_workers);
+    assert_true(server->is_realtime);
     assert_int_equal(server->body_bytes_max, 2 << 20);
     assert_int_equal(server->head_bytes_max, 8 << 10);
     assert_int_equal(server->headers_max, 20);

@@ -722,6 +722,9 @@ alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings
         code = start_worker(server, server->started, error);
         server->started += code == ALM_OK;
     }
+    for (int i = 0; code == ALM_OK && settings->is_realtime && i < server->started; i++) {
+        code = alm_thread_step_forward(server->worker[i].thread, error);
+    }
     if (code != ALM_OK) {
         alm_server_stop(server);
         return code;

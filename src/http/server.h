@@ -56,6 +56,7 @@ typedef struct alm_server_settings {
     const char *address;      /* IPv4 or IPv6, to listen at; "127.0.0.1" */
     uint16_t port;            /* 0: any free one */
     int workers;              /* event loops, >= 1 */
+    bool is_realtime;         /* they go before ordinary threads (alm_thread_step_forward) */
     uint32_t connections_max; /* of all workers; more wait until one ends */
     uint32_t connections_per_address_max; /* of each worker; 0: not bounded */
     size_t head_bytes_max;    /* of the head of a request, and of its address alone */
@@ -71,8 +72,8 @@ typedef struct alm_server_settings {
  * second of queue, 75 seconds, 30 seconds. */
 extern const alm_server_settings alm_server_defaults;
 
-/* Listens when it returns. ALM_ERR_IO: the address cannot be used, with the reason; ALM_ERR_CONFIG:
- * settings; ALM_ERR_INVALID: certificate or key. `handler` and `settings` are copied; `env`,
+/* Listens when it returns. ALM_ERR_IO: the address cannot be used, or loops may not be real-time,
+ * with the reason; ALM_ERR_CONFIG: settings; ALM_ERR_INVALID: certificate or key. `handler` and `settings` are copied; `env`,
  * whose monotonic clock is needed, is borrowed, and so are the texts of the settings. */
 ALM_NODISCARD alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                                        const alm_server_handler *handler, alm_server **out,

@@ -713,6 +713,29 @@ static void several_workers_share_the_connections(void **state)
     assert_int_equal(f.world.counts.done, 50);
 }
 
+/* The lowest priority that real-time threads may have, for its loops, or the reason why not. */
+static void loops_go_first_where_they_may(void **state)
+{
+    (void)state;
+    fixture f;
+    alm_error error = {0};
+    alm_server *server = NULL;
+    alm_server_settings settings = alm_server_defaults;
+    alm_server_handler handler = {.handle = handle};
+    settings.is_realtime = true;
+    settings.port = 0;
+    if (alm_server_start(&cases_env, &settings, &handler, &server, &error) != ALM_OK) {
+        assert_null(server);
+        assert_non_null(strstr(error.message, "RLIMIT_RTPRIO"));
+        skip();
+    }
+    alm_server_stop(server);
+    start_with(&f, settings);
+    ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_int_equal(cases_status(&f.served.reply), 200);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -736,6 +759,7 @@ int main(void)
         cmocka_unit_test(stopping_lets_requests_end),
         cmocka_unit_test(settings_and_addresses_are_checked),
         cmocka_unit_test(several_workers_share_the_connections),
+        cmocka_unit_test(loops_go_first_where_they_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
