@@ -163,6 +163,7 @@ const alm_route almi_route_advise_order = {
             "or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The advice."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
                  {409, ALM_TYPE_PROBLEM, &almi_problem_schema,

@@ -133,6 +133,7 @@ const alm_route almi_route_predict_demand = {
             "`purpose` (`what_if`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The forecast."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
                  ALMI_COMPUTE_RESPONSES},

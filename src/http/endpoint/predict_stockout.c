@@ -144,6 +144,7 @@ const alm_route almi_route_predict_stockout = {
             "approved `purpose` (`stockout_check`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The risk."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema,
                   "Route, release, node or its stock position: not there."},
