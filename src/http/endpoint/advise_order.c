@@ -92,7 +92,7 @@ static bool answer_order(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     put_answer(&request, &answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 

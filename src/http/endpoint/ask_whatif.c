@@ -106,7 +106,7 @@ static bool answer_whatif(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_whatif_reply(&request, &answer, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, answer.computation, reply);
     return answer.label.is_degraded;
 }
 

@@ -91,7 +91,7 @@ static bool answer_demand(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_forecast_reply(answering, &answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 

@@ -78,7 +78,7 @@ static bool answer_stockout(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     put_answer(&answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 

@@ -347,6 +347,7 @@ static alm_err answer(work *w, alm_error *error)
     const alm_computation_side *side =
         alm_computation_answered(w->computation, &w->out->label.outcome);
     const alm_computed *computed = side->result;
+    w->out->computation = w->computation;
     ALM_TRY(choose_days(w, &computed[0].forecast, error));
     alm_computed_node node = alm_computation_node(side, w->arena);
     w->out->node = node.name;
