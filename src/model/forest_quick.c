@@ -13,7 +13,9 @@
  * So a tree of n leaves takes n - 1 steps whatever its shape, and a step does the same in all of
  * them: 64 codes come from registers by permutation, are compared, and where the leaf so far is not
  * before the node it becomes the next one. No branch or address depends on the row but the look-up
- * of the values.
+ * of the values. Two nodes are one turn, because what costs is the waiting for the leaf so far: who
+ * is sent to the leaf between the two is on the way to the second whatever its shape, so where both
+ * send such a row is known before.
  *
  * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
  * end to the other, so they need not fit a cache. */
