@@ -103,7 +103,8 @@ static void number_workers(alm_service *service, int loops)
 
 static alm_err open_crew(alm_service *service, alm_error *error)
 {
-    const alm_crew_options crew = {.name = "computing", .steps_back = true,
+    /* They do not step back: a request waits for each. */
+    const alm_crew_options crew = {.name = "computing",
                                    .members = service->workers - service->crew_worker,
                                    .waiting_max = ALM_OFF_LOOP_WAITING_MAX};
     return service->live && crew.members > 0
