@@ -66,14 +66,14 @@ typedef struct almi_quick {
 static bool is_quick(const alm_forest *forest)
 {
     bool fits = forest->info.tree_count >= TREES_MIN && forest->lane_count <= LANES &&
-                forest->single_values && forest->group_count == 1 &&
-                !forest->info.has_linear_leaves;
+                forest->group_count == 1 && !forest->info.has_linear_leaves;
     bool symmetric = fits && forest->fast[0].symmetric_depth > 0;
-    fits = fits && (symmetric || forest->info.leaf_count_max <= LEAVES_MAX);
+    fits = fits && (symmetric || (forest->single_values &&
+                                  forest->info.leaf_count_max <= LEAVES_MAX));
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = symmetric ? forest->fast[t].symmetric_depth > 0 : forest->fast[t].between != NULL;
     }
-    return fits && !(symmetric && forest->info.output_count > 1);
+    return fits;
 }
 
 static size_t slots_of(const almi_fast_tree *tree)
@@ -374,8 +374,9 @@ ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size
     }
 }
 
-/* The value of the leaf that the row reaches in each symmetric tree. */
-static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wide, double *out)
+/* The values, one for each output, of the leaf that the row reaches in each symmetric tree. */
+static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wide, size_t outputs,
+                          double *out)
 {
     uint8_t low[HALVES * TREES], high[HALVES * TREES] = {0};
     size_t levels = batch->slot_count, first = levels < BYTE_BITS ? levels : BYTE_BITS;
@@ -383,11 +384,21 @@ static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wi
     if (levels > BYTE_BITS) {
         (wide ? number_v4 : number_v3)(batch, code, (quick_levels){BYTE_BITS, levels}, high);
     }
-    double sum = out[0];
-    for (size_t k = 0; k < batch->tree_count; k++) {
-        sum += batch->literal[k].leaf_value[low[k] | (size_t)high[k] << BYTE_BITS];
+    if (outputs == 1) {
+        double sum = out[0];
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            sum += batch->literal[k].leaf_value[low[k] | (size_t)high[k] << BYTE_BITS];
+        }
+        out[0] = sum;
+        return;
     }
-    out[0] = sum;
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        size_t leaf = low[k] | (size_t)high[k] << BYTE_BITS;
+        const double *value = batch->literal[k].leaf_value + leaf * outputs;
+        for (size_t i = 0; i < outputs; i++) {
+            out[i] += value[i];
+        }
+    }
 }
 
 static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
@@ -427,7 +438,7 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
     for (size_t i = 0; i < quick->batch_count; i++) {
         const quick_batch *batch = &quick->batch[i];
         if (quick->is_symmetric) {
-            add_symmetric(batch, code, wide, out);
+            add_symmetric(batch, code, wide, forest->info.output_count, out);
             continue;
         }
         if (wide) {

@@ -225,7 +225,7 @@ static void the_regressor_of_another_project_is_reproduced(void **state)
 /* ---- symmetric trees of any depth, one row and many ---- */
 
 typedef struct symmetric_shape {
-    size_t trees, depth, features;
+    size_t trees, depth, features, outputs;
 } symmetric_shape;
 
 #define BORDERS 9 /* of a feature: -4 .. 4 */
@@ -237,13 +237,15 @@ static void put_splits(alm_rng *rng, const symmetric_shape *shape, alm_buffer *t
     for (size_t d = 0; d < depth; d++) {
         unsigned feature = (unsigned)alm_rng_next_below(rng, shape->features);
         unsigned border = (unsigned)alm_rng_next_below(rng, BORDERS);
-        alm_buffer_printf(to, "%s{\"border\":%d,\"float_feature_index\":%u,"
+        alm_buffer_printf(to,
+                          "%s{\"border\":%d,\"float_feature_index\":%u,"
                           "\"split_index\":%u,\"split_type\":\"FloatFeature\"}",
                           d > 0 ? "," : "", (int)border - 4, feature, feature * BORDERS + border);
     }
     alm_buffer_text(to, "],\"leaf_values\":[");
-    for (size_t i = 0; i < (size_t)1 << depth; i++) {
-        alm_buffer_printf(to, "%s%d", i > 0 ? "," : "", (int)alm_rng_next_below(rng, 100000) - 50000);
+    for (size_t i = 0; i < shape->outputs << depth; i++) {
+        int value = (int)alm_rng_next_below(rng, 100000) - 50000;
+        alm_buffer_printf(to, "%s%d", i > 0 ? "," : "", value);
     }
 }
 
@@ -261,17 +263,27 @@ static void put_model(alm_rng *rng, const symmetric_shape *shape, alm_buffer *to
         put_splits(rng, shape, to);
         alm_buffer_text(to, "]}");
     }
-    alm_buffer_text(to, "],\"scale_and_bias\":[1,[0.1]]}");
+    alm_buffer_text(to, "],\"scale_and_bias\":[1,[0.1");
+    for (size_t i = 1; i < shape->outputs; i++) {
+        alm_buffer_text(to, ",-0.7");
+    }
+    alm_buffer_text(to, "]]}");
 }
+
+typedef struct symmetric_scores {
+    const double *oracle;
+    size_t outputs;
+} symmetric_scores;
 
 static void check_same_as_oracle(const void *context, const double *score, size_t first,
                                  size_t count, const char *what)
 {
-    const double *oracle = context;
-    for (size_t i = 0; i < count; i++) {
-        if (score[i] != oracle[first + i]) {
-            fail_msg("%s: row %zu is %.17g, the oracle says %.17g", what, first + i, score[i],
-                     oracle[first + i]);
+    const symmetric_scores *s = context;
+    const double *oracle = s->oracle + first * s->outputs;
+    for (size_t i = 0; i < count * s->outputs; i++) {
+        if (score[i] != oracle[i]) {
+            fail_msg("%s: score %zu behind row %zu is %.17g, the oracle says %.17g", what, i, first,
+                     score[i], oracle[i]);
         }
     }
 }
@@ -291,16 +303,17 @@ static void check_symmetric(symmetric_shape shape, uint64_t seed)
         fail_msg("%s", error.message);
     }
     double *row = ALM_NEW_ARRAY(arena, double, ROWS * shape.features);
-    double *oracle = ALM_NEW_ARRAY(arena, double, ROWS);
+    double *oracle = ALM_NEW_ARRAY(arena, double, ROWS * shape.outputs);
     for (size_t i = 0; i < ROWS * shape.features; i++) {
         double value = (double)alm_rng_next_below(&rng, 19) / 2 - 4.5;
         row[i] = alm_rng_next_below(&rng, 20) == 0 ? NAN : value;
     }
     alm_forest_score_reference(forest, row, ROWS, shape.features, oracle);
-    snprintf(what, sizeof what, "%zu trees of depth %zu, %zu features", shape.trees, shape.depth,
-             shape.features);
+    snprintf(what, sizeof what, "%zu trees of depth %zu, %zu features, %zu outputs", shape.trees,
+             shape.depth, shape.features, shape.outputs);
+    symmetric_scores scores = {oracle, shape.outputs};
     case_scored c = {.arena = arena, .forest = forest, .row = row, .rows = ROWS,
-                     .check = check_same_as_oracle, .context = oracle};
+                     .check = check_same_as_oracle, .context = &scores};
     case_score_every_way(&c, what);
     alm_buffer_deinit(&text);
     alm_forest_destroy(forest);
@@ -315,7 +328,8 @@ static void symmetric_trees_of_any_depth_give_the_oracles_bits(void **state)
     for (size_t depth = 1; depth <= 10; depth += depth == 1 ? 5 : 1) {
         for (size_t t = 0; t < 4; t++) {
             for (size_t f = 0; f < 5; f++) {
-                check_symmetric((symmetric_shape){trees[t], depth, features[f]}, seed++);
+                size_t outputs = seed % 4 == 0 ? 3 : 1;
+                check_symmetric((symmetric_shape){trees[t], depth, features[f], outputs}, seed++);
             }
         }
     }
