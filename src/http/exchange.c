@@ -186,7 +186,7 @@ static bool wants_error_member(alm_str path)
 void alm_reply_problem(alm_reply *reply, const alm_request *request, const alm_problem *problem)
 {
     alm_buffer_clear(reply->body);
-    reply->stream = (alm_reply_stream){NULL, NULL, NULL};
+    reply->stream = (alm_reply_stream){.next = NULL};
     alm_json_writer json = alm_json_writer_on(reply->body);
     alm_json_open_object(&json);
     alm_json_put_text(&json, "type", problem->type ? problem->type : "about:blank");

@@ -70,13 +70,17 @@ ALM_NODISCARD alm_err alm_percent_decode(alm_str text, bool plus_is_blank, alm_a
 #define ALM_TYPE_LINES "application/x-ndjson"
 
 /* A body in pieces: `next` appends the next one to `out` and says when it was the last. It runs on
- * the worker, so a piece is a few milliseconds of work. An error ends the connection, so that the
- * client sees that the body is not whole. `context` is in the request's arena; `close` (may be
- * NULL) is called once, also when the client has gone. */
+ * the worker, so a piece is a few milliseconds of work; what takes longer has `defer`, which runs
+ * work(argument) once on another thread, in which `next` is called then, and does not wait; false:
+ * no thread takes it now, and `next` is called on the worker this time. An error ends the
+ * connection, so that the client sees that the body is not whole. `context` is in the request's
+ * arena, which is the stream's alone; `close` (may be NULL) is called once, by the worker, also
+ * when the client has gone. */
 typedef struct alm_reply_stream {
     alm_err (*next)(void *context, alm_buffer *out, bool *is_last, alm_error *error);
     void (*close)(void *context);
     void *context;
+    bool (*defer)(void *context, void (*work)(void *argument), void *argument); /* NULL: never */
 } alm_reply_stream;
 
 /* A reply that is made off the event loop, for work that is not a matter of microseconds. The

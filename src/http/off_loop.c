@@ -2,40 +2,60 @@
 
 #define QUEUE "computations"
 
-typedef struct aside {
-    alm_later later;
-    alm_crew_job job;
-    alm_call call;
-    alm_request request; /* the call's, with the worker of the crew */
-    alm_reply *reply;
-    alm_reply made; /* set by the crew, and given out by the event loop */
-    uint64_t asked_ns;
-    bool is_taken;
-} aside;
+/* ---- one piece of work ---- */
 
 static uint64_t now_ns(const alm_service *service)
 {
     return service->clock.now_ns(service->clock.context);
 }
 
-static void count_waiting(const aside *a, int worker, int64_t more)
+static void count_waiting(const alm_service *service, int worker, int64_t more)
 {
-    alm_meter_move(alm_meters_get(a->call.service->meters, ALM_SERVICE_QUEUE_DEPTH, QUEUE), worker,
-                   more);
+    alm_meter_move(alm_meters_get(service->meters, ALM_SERVICE_QUEUE_DEPTH, QUEUE), worker, more);
 }
 
-/* The crew's thread; the connection may be over as soon as it was woken. */
-static void work(void *context, int member)
+/* The crew's thread; the job may be gone as soon as the work is done. */
+static void run_job(void *context, int member)
 {
-    aside *a = context;
-    const alm_service *service = a->call.service;
+    alm_off_loop_job *job = context;
+    const alm_service *service = job->service;
     int worker = service->crew_worker + member;
     uint64_t now = now_ns(service);
-    a->request.worker = worker;
-    a->request.aside_ns = now > a->asked_ns ? now - a->asked_ns : 0;
-    count_waiting(a, worker, -1);
+    job->request->worker = worker;
+    job->request->aside_ns = now > job->asked_ns ? now - job->asked_ns : 0;
+    count_waiting(service, worker, -1);
     alm_meter_observe(alm_meters_get(service->meters, ALM_SERVICE_QUEUE_TIME, QUEUE), worker,
-                      a->request.aside_ns);
+                      job->request->aside_ns);
+    job->work(job->argument);
+}
+
+bool alm_off_loop_run(alm_off_loop_job *job)
+{
+    const alm_service *service = job->service;
+    int worker = job->request->worker; /* when it is taken, another thread goes on at once */
+    job->job = (alm_crew_job){.run = run_job, .context = job};
+    job->asked_ns = now_ns(service);
+    count_waiting(service, worker, 1);
+    bool is_taken = alm_crew_ask(service->crew, &job->job);
+    count_waiting(service, worker, is_taken ? 0 : -1);
+    return is_taken;
+}
+
+/* ---- a whole request ---- */
+
+typedef struct aside {
+    alm_later later;
+    alm_off_loop_job job;
+    alm_call call;
+    alm_request request; /* the call's, with the worker of the crew */
+    alm_reply *reply;
+    alm_reply made; /* set by the crew, and given out by the event loop */
+    bool is_taken;
+} aside;
+
+static void answer(void *argument)
+{
+    aside *a = argument;
     a->call.route->run(&a->call, &a->made);
     alm_assert(a->made.status != 0 && !a->made.stream.next);
     a->later.wake(a->later.connection);
@@ -44,13 +64,9 @@ static void work(void *context, int member)
 static void start(alm_later *later)
 {
     aside *a = later->context;
-    a->asked_ns = now_ns(a->call.service);
-    int worker = a->request.worker;
     a->is_taken = true; /* before: when it is, another thread goes on at once */
-    count_waiting(a, worker, 1);
-    if (!alm_crew_ask(a->call.service->crew, &a->job)) {
+    if (!alm_off_loop_run(&a->job)) {
         a->is_taken = false;
-        count_waiting(a, worker, -1);
         later->wake(later->connection);
     }
 }
@@ -74,7 +90,8 @@ bool alm_off_loop(const alm_call *call, alm_reply *reply)
     }
     aside *a = ALM_NEW(call->request->arena, aside);
     *a = (aside){.later = {.start = start, .finish = finish, .context = a},
-                 .job = {.run = work, .context = a},
+                 .job = {.service = call->service, .request = &a->request, .work = answer,
+                         .argument = a},
                  .call = *call,
                  .request = *call->request,
                  .reply = reply,

@@ -18,6 +18,19 @@
  * the request does not take long, or there is no crew. */
 bool alm_off_loop(const alm_call *call, alm_reply *reply);
 
+/* One piece of work, for what is more than a call: replies in pieces (exchange.h, defer). */
+typedef struct alm_off_loop_job { /* the caller's memory until `work` was called */
+    const alm_service *service;   /* which has a crew */
+    alm_request *request; /* a copy of the caller's own: gets worker and `aside_ns` for the work */
+    void (*work)(void *argument);
+    void *argument;
+    alm_crew_job job; /* from here on its own */
+    uint64_t asked_ns;
+} alm_off_loop_job;
+
+/* Has `work` run by the crew. False: there is no room in the line, and nothing was taken. */
+bool alm_off_loop_run(alm_off_loop_job *job);
+
 /* Refuses a request for which there is no time now: 503 with Retry-After, counted by `reason`. */
 void alm_off_loop_shed(const alm_service *service, const alm_request *request,
                        const alm_route *route, const char *reason, alm_str detail,

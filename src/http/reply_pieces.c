@@ -25,22 +25,33 @@ static alm_err next(almi_pieces *pieces, alm_error *error)
                         : ALM_OK;
 }
 
+static const alm_buffer *going_out(const almi_pieces *pieces)
+{
+    return pieces->gzip ? &pieces->packed : &pieces->piece;
+}
+
+bool almi_pieces_wants(const almi_pieces *pieces)
+{
+    return pieces->at == going_out(pieces)->size && !pieces->is_over && !pieces->is_broken;
+}
+
+void almi_pieces_make(almi_pieces *pieces)
+{
+    pieces->is_broken = next(pieces, NULL) != ALM_OK;
+}
+
 size_t almi_pieces_take(almi_pieces *pieces, char *out, size_t room, bool *is_broken)
 {
-    const alm_buffer *from = pieces->gzip ? &pieces->packed : &pieces->piece;
-    *is_broken = false;
-    while (pieces->at == from->size) {
-        if (pieces->is_over) {
-            return 0;
-        }
-        if (next(pieces, NULL) != ALM_OK) {
-            *is_broken = true;
-            return 0;
-        }
+    while (almi_pieces_wants(pieces)) {
+        almi_pieces_make(pieces);
     }
-    size_t size = from->size - pieces->at;
+    const alm_buffer *from = going_out(pieces);
+    *is_broken = pieces->is_broken;
+    size_t size = *is_broken ? 0 : from->size - pieces->at;
     size = size < room ? size : room;
-    memcpy(out, from->data + pieces->at, size);
+    if (size > 0) {
+        memcpy(out, from->data + pieces->at, size);
+    }
     pieces->at += size;
     return size;
 }

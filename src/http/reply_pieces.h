@@ -14,11 +14,15 @@ typedef struct almi_pieces { /* {0} before the first */
     alm_gzip *gzip;                 /* NULL: as they are */
     alm_buffer piece, packed;
     size_t at;
-    bool is_over;
+    bool is_over, is_broken;
 } almi_pieces;
 
 /* `packs`: the client takes gzip. True: it will be gzip. */
 bool almi_pieces_begin(almi_pieces *pieces, const alm_reply_stream *source, bool packs);
+/* Must the next piece be made before anything can be taken? */
+bool almi_pieces_wants(const almi_pieces *pieces);
+/* Makes it; by any thread, while nobody else touches them. */
+void almi_pieces_make(almi_pieces *pieces);
 /* Up to `room` bytes into `out`; 0: the reply is over, or (*is_broken) cannot go on. */
 size_t almi_pieces_take(almi_pieces *pieces, char *out, size_t room, bool *is_broken);
 /* Gives the memory back; ready for another one. */

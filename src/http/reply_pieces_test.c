@@ -75,7 +75,8 @@ static void handle(void *context, const alm_request *request, void *slot, alm_re
     reply->status = 200;
     if (!alm_str_is(request->path, "/x")) {
         reply->content_type = ALM_TYPE_LINES;
-        reply->stream = (alm_reply_stream){is_big ? next : next_word, close_source, s};
+        reply->stream = (alm_reply_stream){.next = is_big ? next : next_word,
+                                           .close = close_source, .context = s};
     }
 }
 

@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "http/bell.h"
+#include "http/body.h"
 #include "http/head.h"
 #include "http/listen.h"
 #include "http/reply_pieces.h"
@@ -26,7 +27,6 @@
 #define REPLY_HEAD_BYTES ((size_t)16 << 10)
 #define STREAM_BYTES ((size_t)64 << 10)
 #define GZIP_BYTES_MIN 1024
-#define SKIPPED_BYTES ((int64_t)64 << 10)
 #define GZIP_LEVEL 1
 #define KEPT_BYTES ((size_t)1 << 20) /* a connection gives larger buffers back */
 /* TLS 1.0 and 1.1 are broken (RFC 8996), and the library would still take them. */
@@ -41,7 +41,7 @@ typedef struct connection {
     worker *worker;
     struct connection *previous, *next;
     int socket;
-    struct MHD_Connection *mhd; /* while its reply comes later */
+    struct MHD_Connection *mhd; /* while it is put aside, or replies */
     char peer[INET6_ADDRSTRLEN];
     bool is_loopback;
     uint64_t waiting_since_ns; /* start, or end of the previous exchange */
@@ -51,6 +51,8 @@ typedef struct connection {
     bool is_begun, is_refused, is_too_large, is_replied, is_expired;
     bool is_waiting;   /* for alm_later, put aside */
     bool is_admitting; /* what it waits for is whether it may */
+    bool is_making;    /* put aside while another thread makes the next piece of its reply */
+    bool makes_itself; /* no thread took that: the worker does */
     alm_header *header;
     alm_str target;
     alm_request request;
@@ -148,15 +150,6 @@ static void refuse(connection *c, int status, const char *detail)
     c->is_refused = true;
 }
 
-static bool is_too_long(const connection *c)
-{
-    int64_t length = 0;
-    alm_str text = alm_request_header(&c->request, "content-length");
-    return text.size > 0 &&
-           (!alm_str_to_i64(text, &length) ||
-            (uint64_t)length > c->worker->server->settings.body_bytes_max);
-}
-
 /* The head is complete. Refusals are replies that are already set. */
 static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
                   const char *version)
@@ -192,7 +185,7 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
         refuse(c, h.status, h.fault);
     } else if (c->request.method == ALM_METHOD_OTHER && !almi_head_is_never_taken(method)) {
         refuse(c, 501, "this method is not known here");
-    } else if (is_too_long(c)) {
+    } else if (almi_body_is_too_long(&c->request, server->settings.body_bytes_max)) {
         refuse(c, 413, "the body is larger than this server takes");
     } else if (server->handler.admit) {
         server->handler.admit(server->handler.context, &c->request, &c->reply, &c->slot);
@@ -200,13 +193,63 @@ static void begin(connection *c, struct MHD_Connection *mhd, const char *method,
     }
 }
 
+/* ---- connections that were put aside ---- */
+
+/* The library resumes at its next look, and does not look while it waits. */
+static void wake(void *waiting)
+{
+    connection *c = waiting;
+    almi_bell *bell = &c->worker->bell; /* the connection may be over before it rings */
+    almi_bell_lift(bell);
+    MHD_resume_connection(c->mhd);
+    almi_bell_ring(bell);
+}
+
 /* ---- the reply ---- */
+
+/* On another thread. */
+static void make_piece(void *context)
+{
+    connection *c = context;
+    almi_pieces_make(&c->pieces);
+    wake(c);
+}
+
+/* Puts the connection aside while another thread makes the next piece. A server that stops does not
+ * wait for pieces. */
+static bool defer_piece(connection *c)
+{
+    const alm_reply_stream *stream = &c->reply.stream;
+    if (!stream->defer || c->makes_itself || !almi_pieces_wants(&c->pieces) ||
+        atomic_load(&c->worker->server->stopping)) {
+        return false;
+    }
+    c->is_making = true;
+    c->worker->waiting++;
+    MHD_suspend_connection(c->mhd); /* before: when it is taken, it may be woken at once */
+    if (!stream->defer(stream->context, make_piece, c)) {
+        c->makes_itself = true;
+        wake(c);
+    }
+    return true;
+}
+
+static void end_making(connection *c)
+{
+    c->worker->waiting -= c->is_making;
+    c->is_making = false;
+}
 
 static ssize_t read_stream(void *context, uint64_t position, char *out, size_t room)
 {
     (void)position;
     connection *c = context;
     bool is_broken = false;
+    end_making(c);
+    if (defer_piece(c)) {
+        return 0; /* asked again when it is woken */
+    }
+    c->makes_itself = false;
     size_t size = almi_pieces_take(&c->pieces, out, room, &is_broken);
     c->waiting_since_ns = now_ns(c->worker->server);
     return size > 0    ? (ssize_t)size
@@ -272,6 +315,7 @@ static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 {
     alm_assert(c->reply.status >= 200 && c->reply.status <= 599);
     c->is_replied = true;
+    c->mhd = mhd;
     if (c->reply_body.failed) {
         refuse(c, 503, "out of memory"); /* the text fits into what there is, or is empty */
         alm_buffer_clear(&c->reply_body);
@@ -287,18 +331,6 @@ static enum MHD_Result send_reply(connection *c, struct MHD_Connection *mhd)
 }
 
 /* ---- the body ---- */
-
-/* Refused before its body came: is it small enough to be read and dropped, so that the connection
- * can go on? Else it ends with the reply. Who asks first (Expect) is told before he sends it. */
-static bool can_skip_body(const connection *c)
-{
-    int64_t length = 0;
-    alm_str text = alm_request_header(&c->request, "content-length");
-    bool is_chunked = alm_request_header(&c->request, "transfer-encoding").size > 0;
-    bool asks_first = alm_request_header(&c->request, "expect").size > 0;
-    return !c->reply.closes && !is_chunked && !asks_first &&
-           (text.size == 0 || (alm_str_to_i64(text, &length) && length <= SKIPPED_BYTES));
-}
 
 static void take_body(connection *c, const char *data, size_t size)
 {
@@ -316,49 +348,16 @@ static void take_body(connection *c, const char *data, size_t size)
 /* The body as the client meant it, or a refusal. */
 static void open_body(connection *c)
 {
-    alm_buffer *body = &c->body;
-    alm_str coding = alm_request_header(&c->request, "content-encoding");
-    if (c->is_too_large) {
-        refuse(c, 413, "the body is larger than this server takes");
-        return;
-    }
-    if (body->failed) {
-        refuse(c, 503, "out of memory");
-        return;
-    }
-    if (coding.size > 0 && body->size > 0 && !alm_str_is(coding, "identity")) {
-        alm_error error;
-        if (!alm_str_is(coding, "gzip")) {
-            refuse(c, 415, "Content-Encoding may be gzip or identity");
-            return;
-        }
-        alm_buffer_clear(&c->inflated);
-        alm_err code = alm_gunzip_all(alm_buffer_view(body),
-                                      c->worker->server->settings.body_bytes_max, &c->inflated,
-                                      &error);
-        if (code != ALM_OK) {
-            refuse(c, code == ALM_ERR_LIMIT ? 413 : code == ALM_ERR_MEMORY ? 503 : 400,
-                   alm_arena_printf(c->arena, "the body's gzip: %s", error.message));
-            return;
-        }
-        body = &c->inflated;
-    }
-    if (body->size > 0) {
-        c->request.body = alm_buffer_view(body);
+    const char *why = "the body is larger than this server takes";
+    int status = c->is_too_large ? 413
+                                 : almi_body_open(&c->request, &c->body, &c->inflated,
+                                                  c->worker->server->settings.body_bytes_max, &why);
+    if (status != 0) {
+        refuse(c, status, why);
     }
 }
 
 /* ---- replies that come later ---- */
-
-/* The library resumes at its next look, and does not look while it waits. */
-static void wake(void *waiting)
-{
-    connection *c = waiting;
-    almi_bell *bell = &c->worker->bell; /* the connection may be over before it rings */
-    almi_bell_lift(bell);
-    MHD_resume_connection(c->mhd);
-    almi_bell_ring(bell);
-}
 
 static void wait_for_reply(connection *c, struct MHD_Connection *mhd)
 {
@@ -408,7 +407,8 @@ static enum MHD_Result go_on(connection *c, struct MHD_Connection *mhd)
         wait_for_reply(c, mhd);
         return MHD_YES;
     }
-    return c->is_refused && !can_skip_body(c) ? send_reply(c, mhd) : MHD_YES;
+    bool may_go_on = !c->reply.closes && almi_body_can_be_skipped(&c->request);
+    return c->is_refused && !may_go_on ? send_reply(c, mhd) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
@@ -481,6 +481,7 @@ static void finish(connection *c, bool sent)
     if (c->is_waiting) { /* told, and the client has gone meanwhile */
         end_wait(c);
     }
+    end_making(c);
     if (c->is_begun) {
         if (c->reply.stream.close) {
             c->reply.stream.close(c->reply.stream.context);
@@ -491,6 +492,7 @@ static void finish(connection *c, bool sent)
         atomic_fetch_sub_explicit(&server->requests, 1, memory_order_relaxed);
     }
     c->is_begun = c->is_refused = c->is_too_large = c->is_replied = c->is_admitting = false;
+    c->makes_itself = false;
     c->slot = NULL;
     c->streaming_since_ns = 0;
     almi_pieces_end(&c->pieces);
@@ -594,7 +596,8 @@ static void end_expired(worker *w, bool looks_for_gone)
     uint64_t now = now_ns(w->server);
     uint64_t limit = (uint64_t)w->server->settings.request_seconds * NS_PER_S;
     for (connection *c = w->first; c; c = c->next) {
-        bool is_late = !c->is_waiting && is_over_time(c, now, limit);
+        bool is_aside = c->is_waiting || c->is_making;
+        bool is_late = !is_aside && is_over_time(c, now, limit);
         if (!c->is_expired && (is_late || (looks_for_gone && is_gone(c, now)))) {
             c->is_expired = true;
             /* Before the client can see it. */

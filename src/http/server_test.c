@@ -57,7 +57,8 @@ static void stream(world *w, const alm_request *request, bool breaks, alm_reply 
     pieces *p = ALM_NEW(request->arena, pieces);
     *p = (pieces){w, 3};
     reply->content_type = ALM_TYPE_LINES;
-    reply->stream = (alm_reply_stream){breaks ? break_late : next_piece, close_pieces, p};
+    reply->stream = (alm_reply_stream){.next = breaks ? break_late : next_piece,
+                                       .close = close_pieces, .context = p};
 }
 
 /* Answers from a thread of its own, a moment later. */

@@ -251,6 +251,56 @@ static void test_who_has_waited_too_long_goes_down_the_ladder(void **state)
     }
 }
 
+/* A body in chunks, put together. */
+static void join_chunks(const alm_buffer *reply, alm_buffer *out)
+{
+    const char *at = strstr(reply->data, "\r\n\r\n");
+    assert_non_null(at);
+    for (at += 4;;) {
+        char *behind = NULL;
+        size_t size = strtoul(at, &behind, 16);
+        if (size == 0) {
+            break;
+        }
+        alm_buffer_append(out, behind + 2, size);
+        at = behind + 2 + size + 2;
+    }
+    alm_buffer_text(out, "");
+}
+
+/* Pieces of a batch that computes are made off the loop, too, and hold the same. */
+static void test_a_batch(void **state)
+{
+    static const char BODY[] = "{\"defaults\":{" WHAT_IF "\"features\":{}},\"requests\":[{},"
+                               "{\"horizon\":3},{\"horizon\":99},{\"purpose\":\"resale\"},{}]}";
+    static const char *const JSON[] = {"content-type", ALM_TYPE_JSON, NULL, NULL};
+    gate g;
+    cases_answer at_once;
+    alm_buffer body = {0};
+    start(&g, state, 4);
+    serve(&g, 30);
+    int fd = send_request(&g, "/api/v1/predictions/demand/batch", BODY);
+    wait_until_inside(&g, 1);
+    expect_alive(&g);
+    open_gate(&g);
+    assert_int_equal(status_of(fd, &g.served.reply), 200);
+    join_chunks(&g.served.reply, &body);
+    (void)expect_part(&body, "\"answered\":3,\"refused\":2,\"degraded\":0");
+    alm_service *service = &g.t.w->cases.service;
+    alm_crew *crew = service->crew;
+    service->crew = NULL;
+    cases_ask_service(service, ALM_METHOD_POST, "/api/v1/predictions/demand/batch", JSON,
+                      alm_str_of(BODY), &at_once);
+    service->crew = crew;
+    /* Up to the first problem, which has the id of its request. */
+    const char *problem = strstr(body.data, "\"problem\"");
+    assert_non_null(problem);
+    assert_memory_equal(at_once.body.data, body.data, (size_t)(problem - body.data));
+    cases_answer_end(&at_once);
+    alm_buffer_deinit(&body);
+    stop(&g);
+}
+
 static void stop_server(void *context)
 {
     gate *g = context;
@@ -314,6 +364,7 @@ int main(void)
         ON(test_the_same_bytes),
         ON(test_the_loop_answers_others_meanwhile),
         ON(test_who_has_waited_too_long_goes_down_the_ladder),
+        ON(test_a_batch),
         ON(test_a_graceful_stop_waits_for_what_is_at_work),
         ON(test_a_hard_stop_leaves_nothing_behind),
     };

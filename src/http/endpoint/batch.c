@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/access_reply.h"
+#include "http/off_loop.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
 #define PIECE_NS 2000000u
@@ -13,6 +14,9 @@ const alm_schema almi_schema_batch_count = {.kind = ALM_SCHEMA_INTEGER, .min = 0
 /* A batch on its way; in the arena of its request. */
 typedef struct batch {
     alm_call call;
+    alm_request own; /* the call's, with the worker that makes the piece at hand */
+    int home;        /* the event loop */
+    alm_off_loop_job aside;
     const alm_schema *request;
     almi_answer_one answer;
     const alm_committed_set *set; /* kept */
@@ -182,6 +186,7 @@ static alm_err next_piece(void *context, alm_buffer *out, bool *is_last, alm_err
     alm_assert(is_there); /* as at the beginning of the batch */
     shared.online.set = b->set;
     shared.online.now = b->now;
+    shared.online.waited_ns = 0; /* the deadline is each item's own */
     if (!b->is_begun && b->requests) {
         alm_buffer_text(out, "{\"results\":[");
     }
@@ -192,11 +197,27 @@ static alm_err next_piece(void *context, alm_buffer *out, bool *is_last, alm_err
     } while (has_more && !b->item.failed && out->size < PIECE_BYTES &&
              clock->now_ns(clock->context) - begun < PIECE_NS);
     almi_answer_end(&shared);
+    b->own.worker = b->home; /* the next piece may be made there */
     if (!has_more) {
         put_counts(b, out);
     }
     *is_last = !has_more;
     return alm_buffer_status(&b->item, error);
+}
+
+static bool defer(void *context, void (*work)(void *argument), void *argument)
+{
+    batch *b = context;
+    b->aside.work = work;
+    b->aside.argument = argument;
+    return alm_off_loop_run(&b->aside);
+}
+
+/* Is something to be computed? Where the member stands is of no matter: too often is no harm. */
+static bool is_dear(const alm_service *service, alm_str body)
+{
+    static const char MEMBER[] = "\"features\"";
+    return service->crew && memmem(body.data, body.size, MEMBER, sizeof MEMBER - 1);
 }
 
 static void close_batch(void *context)
@@ -247,9 +268,14 @@ void almi_batch_run(const alm_call *call, const alm_schema *request, almi_answer
                  .arena = alm_arena_create(0),
                  .requests = requests,
                  .defaults = requests ? alm_json_member(call->body, "defaults") : NULL,
-                 .rest = body};
+                 .rest = body,
+                 .own = *call->request,
+                 .home = call->request->worker,
+                 .aside = {.service = call->service, .request = &b->own}};
+    b->call.request = &b->own;
     almi_answer_end(&answering);
     reply->status = 200;
     reply->content_type = requests ? ALM_TYPE_JSON : ALM_TYPE_LINES;
-    reply->stream = (alm_reply_stream){next_piece, close_batch, b};
+    reply->stream = (alm_reply_stream){next_piece, close_batch, b,
+                                       is_dear(call->service, body) ? defer : NULL};
 }

@@ -11,8 +11,9 @@
  *
  * Both replies are made in pieces as the client takes them (exchange.h): a piece is some dozens of
  * kilobytes or two milliseconds of work, so that other requests of the event loop do not wait for a
- * batch, and the epoch is left between pieces. What is in memory is the body, the items of a JSON
- * array as parsed, one item and one piece.
+ * batch, and the epoch is left between pieces. Where something is to be computed, pieces are made
+ * off the event loop (off_loop.h) while its line has room. What is in memory is the body, the items
+ * of a JSON array as parsed, one item and one piece.
  *
  * Of the limits of a client an item counts as 1 / `items_per_request` of the route. */
 #ifndef ALM_HTTP_ENDPOINT_BATCH_H
