@@ -153,7 +153,8 @@ def print_table(name, series, tables):
         refused = sum(table[method].get("refused", 0) for table in tables)
         print("  %-26s%9.3f%9.4f%9.4f%9.4f   %s%s" %
               (method, row["smape"], row["mase"], row["rmsse"], figures[method],
-               " ".join("%.3f" % value for value in each),
+               " ".join("%.3f" % value for value in each) if len(each) <= 8 else
+               "from %.3f to %.3f" % (min(each), max(each)),
                "  naive for %d that it refuses" % refused if refused else ""))
     return figures
 
