@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "model/statistical/smoothing/theta.h"
+#include "num/quantile.h"
 #include "pipeline/pipeline_fixture.h"
 #include "train/training_fixture.h"
 
@@ -105,6 +107,7 @@ typedef struct scored {
     const alm_forecaster_kind *const *beside; /* NULL: not in detail */
     size_t beside_count;
     bool sold_out; /* see sell_out_some */
+    bool moved;    /* aggregates have forecasts of their own, which move those of the series */
 } scored;
 
 static void sell_out_some(fixture *f, scored *s);
@@ -132,6 +135,7 @@ static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
         sell_out_some(f, s);
     }
     s->method = synthetic_method(20);
+    s->method.weight[ALM_CLASS_aggregate] = s->moved ? 0 : s->method.weight[ALM_CLASS_aggregate];
     s->record = record_of(f, &s->c, &s->method);
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = fixture_date(AFTER_ORIGIN),
                                  .future = STEPS,
@@ -245,6 +249,59 @@ static void levels_and_classes_agree(void **state)
     training_close(&s.c);
 }
 
+/* What the quantiles that were published of the series held, made again from them. */
+static uint64_t held_by_quantiles(const scored *s, const kept_forecasts *k)
+{
+    uint64_t held = 0;
+    const alm_method *m = &s->method;
+    for (size_t i = 0; i < k->leaves; i++) {
+        for (size_t h = 0; h < STEPS; h++) {
+            double value[ALM_METHOD_QUANTILES_MAX];
+            double y = s->record.actual[(i + 1) * STEPS + h];
+            if (i + 1 == SYNTHETIC_ZERO || s->record.closed[h] || isnan(y)) {
+                continue;
+            }
+            for (size_t q = 0; q < m->quantile_count; q++) {
+                value[q] = k->list[i].f.quantile[q * STEPS + h];
+            }
+            alm_marginal published = {m->quantile, value, m->quantile_count};
+            double v = alm_rng_uniform(m->seed, ALM_RNG_PIT, i, ORIGIN * STEPS + h);
+            double pit = alm_marginal_pit(published, m->counts, y, v);
+            held += pit >= .05 && pit <= .95;
+        }
+    }
+    return held;
+}
+
+/* Where nothing moves the series, what is published of them are their own marginals; else both are
+ * told, and the marginals are what they were. */
+static void intervals_are_told_before_and_after_adding_up(void **state)
+{
+    fixture *f = *state;
+    scored still = {0};
+    scored moved = {.moved = true};
+    kept_forecasts k;
+    score_origin(f, &still, &k);
+    training_case first = still.c;
+    score_origin(f, &moved, &k);
+    const alm_scores *a = &still.backtest.levels[0];
+    const alm_scores *b = &moved.backtest.levels[0];
+    assert_int_equal(a->base.covered, a->methods[ALM_SCORE_FINAL].covered);
+    assert_int_equal(a->base.interval_pairs, a->methods[ALM_SCORE_FINAL].interval_pairs);
+    assert_int_equal(b->base.covered, a->base.covered);
+    assert_int_equal(b->base.interval_pairs, a->base.interval_pairs);
+    assert_int_equal(b->methods[ALM_SCORE_FINAL].covered, held_by_quantiles(&moved, &k));
+    assert_int_not_equal(b->methods[ALM_SCORE_FINAL].covered, b->base.covered);
+    for (int level = 1; level < 5; level++) { /* closed on two Sundays of two weeks */
+        assert_int_equal(moved.backtest.levels[level].base.interval_pairs,
+                         moved.backtest.levels[level].nodes * 12);
+    }
+    alm_panel_source_close(still.past);
+    alm_panel_source_close(moved.past);
+    training_close(&first);
+    training_close(&moved.c);
+}
+
 /* ---- sold out ---- */
 
 static const alm_forecaster_kind *const BESIDE[] = {&alm_theta_dynamic_optimised, &alm_drift};
@@ -331,7 +388,10 @@ static void what_was_sold_out_is_not_scored(void **state)
     assert_true(fabs(a->absolute - b->absolute - fabs(error)) < 1e-9); /* sums in another order */
     alm_str text = report_of(f, &s);
     assert_non_null(strstr(text.data, "\"pairs\":531,\"censored\":1,"));
+    assert_non_null(strstr(text.data, "; without 1 of 532 days, which were sold out: on days of "
+                                      "lower demand\""));
     text = report_of(f, &plain);
+    assert_null(strstr(text.data, "sold out"));
     assert_null(strstr(text.data, "censored"));
     alm_panel_source_close(plain.past);
     alm_panel_source_close(s.past);
@@ -522,6 +582,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(intervals_are_told_before_and_after_adding_up,
+                                        synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_was_sold_out_is_not_scored, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,
