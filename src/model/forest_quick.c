@@ -13,7 +13,9 @@
  * So a tree of n leaves takes n - 1 steps whatever its shape, and a step does the same in all of
  * them: 64 codes come from registers by permutation, are compared, and where the leaf so far is not
  * before the node it becomes the next one. No branch or address depends on the row but the look-up
- * of the values.
+ * of the values. Two nodes are one turn, because what costs is the waiting for the leaf so far: who
+ * is sent to the leaf between the two is on the way to the second whatever its shape, so where both
+ * send such a row is known before.
  *
  * For trees with up to 256 leaves and forests with up to 128 lanes. The tables are read from one
  * end to the other, so they need not fit a cache. */
@@ -83,6 +85,7 @@ static alm_err build_batch(void *context, size_t task, int worker, alm_error *er
         size_t nodes = batch->tree[k].leaf_count - 1;
         batch->slot_count = nodes > batch->slot_count ? nodes : batch->slot_count;
     }
+    batch->slot_count += batch->slot_count % 2; /* the last may be a node that nobody passes */
     size_t slots = batch->slot_count * batch->half_count;
     ALM_TRY(ALMI_FOREST_ARRAY(b->forest->worker_arena[worker], slots, batch->slot, error));
     for (size_t i = 0; i < slots; i++) {
@@ -141,28 +144,43 @@ bool almi_quick_is_sooner(const alm_forest *forest)
            quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
 }
 
+/* The trees whose node here sends the row to the right. */
+ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, bool many, __m512i low,
+                                               __m512i high)
+{
+    __m512i lane = _mm512_load_si512(slot->lane);
+    __m512i own = many ? _mm512_permutex2var_epi8(low, lane, high)
+                       : _mm512_permutexvar_epi8(lane, low);
+    return _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot->limit));
+}
+
 /* place[k] = place in order of the leaf that the row reaches in tree k; with VBMI. `many`: more
  * than LANES_FEW lanes. */
 ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *code, bool many,
                                        size_t halves, uint8_t *place)
 {
-    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN), one = _mm512_set1_epi8(1), leaf = one;
+    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN);
+    __m512i leaf = _mm512_set1_epi8(1), next = _mm512_set1_epi8(2), two = next;
     __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
     __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
     __m512i reached[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     const quick_slot *slot = batch->slot;
-    for (size_t i = 0; i < batch->slot_count; i++, slot += halves) {
+    for (size_t i = 0; i < batch->slot_count; i += 2, slot += 2 * halves) {
         ALM_UNROLLED
         for (size_t h = 0; h < halves; h++) {
-            __m512i lane = _mm512_load_si512(slot[h].lane);
-            __m512i own = many ? _mm512_permutex2var_epi8(low, lane, high)
-                               : _mm512_permutexvar_epi8(lane, low);
-            __mmask64 right = _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot[h].limit));
-            right = _mm512_mask_cmpge_epu8_mask(right, reached[h],
-                                                _mm512_load_si512(slot[h].begin));
-            reached[h] = _mm512_mask_mov_epi8(reached[h], right, leaf);
+            const quick_slot *first = &slot[h], *second = &slot[halves + h];
+            __mmask64 first_right = is_right_512(first, many, low, high);
+            __mmask64 second_right = is_right_512(second, many, low, high);
+            __m512i moved = _mm512_mask_mov_epi8(leaf, second_right, next);
+            first_right = _mm512_mask_cmpge_epu8_mask(first_right, reached[h],
+                                                      _mm512_load_si512(first->begin));
+            second_right = _mm512_mask_cmpge_epu8_mask(second_right, reached[h],
+                                                       _mm512_load_si512(second->begin));
+            reached[h] = _mm512_mask_mov_epi8(reached[h], second_right, next);
+            reached[h] = _mm512_mask_mov_epi8(reached[h], first_right, moved);
         }
-        leaf = _mm512_add_epi8(leaf, one);
+        leaf = _mm512_add_epi8(leaf, two);
+        next = _mm512_add_epi8(next, two);
     }
     for (size_t h = 0; h < halves; h++) {
         _mm512_storeu_si512(place + h * TREES, reached[h]);
@@ -216,6 +234,21 @@ ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
+/* Trees whose node here sends the row to the right, and those whose leaf so far is not before the
+ * first one below it. */
+ALMI_V3 ALM_INLINE __m256i is_right_256(const quick_slot *slot, size_t part, const __m256i *table,
+                                        size_t tables)
+{
+    __m256i own = code_of(table, tables, load_32(slot->lane + 32 * part));
+    return _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * part));
+}
+
+ALMI_V3 ALM_INLINE __m256i is_not_before_256(__m256i reached, const quick_slot *slot, size_t part)
+{
+    __m256i most = _mm256_max_epu8(reached, load_32(slot->begin + 32 * part));
+    return _mm256_cmpeq_epi8(most, reached);
+}
+
 /* The same with AVX2, for 32 trees twice. */
 ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, size_t tables,
                                   size_t half, uint8_t *place)
@@ -227,20 +260,22 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code,
         own = _mm_xor_si128(own, _mm_set1_epi8((char)ALMI_CODE_SIGN));
         table[i] = _mm256_broadcastsi128_si256(own);
     }
-    __m256i one = _mm256_set1_epi8(1), leaf = one;
-    const quick_slot *slot = batch->slot + half;
-    for (size_t i = 0; i < batch->slot_count; i++, slot += batch->half_count) {
+    __m256i leaf = _mm256_set1_epi8(1), next = _mm256_set1_epi8(2), two = next;
+    const quick_slot *first = batch->slot + half;
+    for (size_t i = 0; i < batch->slot_count; i += 2, first += 2 * batch->half_count) {
+        const quick_slot *second = first + batch->half_count;
         ALM_UNROLLED
         for (size_t h = 0; h < 2; h++) {
-            __m256i own = code_of(table, tables, load_32(slot->lane + 32 * h));
-            __m256i right = _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * h));
-            __m256i not_before = _mm256_max_epu8(reached[h], load_32(slot->begin + 32 * h));
-            not_before = _mm256_cmpeq_epi8(not_before, reached[h]);
-            right = _mm256_and_si256(right, not_before);
-            /* No leaf so far is above this one. */
-            reached[h] = _mm256_max_epu8(reached[h], _mm256_and_si256(right, leaf));
+            __m256i first_to = is_right_256(first, h, table, tables);
+            __m256i second_to = _mm256_and_si256(is_right_256(second, h, table, tables), next);
+            first_to = _mm256_and_si256(first_to, _mm256_max_epu8(leaf, second_to));
+            first_to = _mm256_and_si256(first_to, is_not_before_256(reached[h], first, h));
+            second_to = _mm256_and_si256(second_to, is_not_before_256(reached[h], second, h));
+            /* No leaf so far is above these. */
+            reached[h] = _mm256_max_epu8(reached[h], _mm256_max_epu8(first_to, second_to));
         }
-        leaf = _mm256_add_epi8(leaf, one);
+        leaf = _mm256_add_epi8(leaf, two);
+        next = _mm256_add_epi8(next, two);
     }
     for (size_t h = 0; h < 2; h++) {
         _mm256_storeu_si256((__m256i *)(place + 32 * h), reached[h]);
