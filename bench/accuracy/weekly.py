@@ -3,9 +3,9 @@
 The automatic rule for weeks was made on the pasts of M4's weekly series, and their test part was
 scored between versions of it. These sets are what it had not seen; they confirm it or they do not,
 and nothing may be changed for them. Said of each set is what else of it was ever looked at. This
-file was written, and in the history of the project, before it first ran; what came out
-stands in docs/accuracy.md. It is no promise, so what is not confirmed breaks nothing: to make it one
-would ask for forecasters that please these sets.
+file was written, and in the history of the project, before it first ran; what came out stands in
+docs/accuracy.md. It is no promise, so what is not confirmed breaks nothing: to make it one would
+ask for forecasters that please these sets.
 
 As in M4, MASE scales by neighbouring weeks and OWA is relative to Naive2 without a season, which is
 the naive forecast; forecasters may know that weeks have a year. An origin has one vote."""

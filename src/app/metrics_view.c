@@ -282,6 +282,32 @@ static alm_err print_intervals(almi_cli *cli, const alm_json *root, alm_error *e
     return ALM_OK;
 }
 
+/* ", the best of bottom_up .812, ... at 2 earlier origins", where the project asked for that. */
+static alm_err print_candidates(almi_cli *cli, const alm_json *reconcile, alm_error *error)
+{
+    const alm_json *list = alm_json_member(reconcile, "best_of");
+    int64_t origins = 0;
+    for (size_t k = 0; list && k < alm_json_count(list); k++) {
+        alm_str method;
+        const alm_json *one = alm_json_at(list, k);
+        double rmsse = number_of(one, "rmsse", NULL);
+        ALM_TRY(alm_json_get_str(one, "method", &method, error));
+        alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT, k ? ", " : ", the best of ",
+                          ALM_STR_ARG(method));
+        if (isfinite(rmsse)) {
+            alm_buffer_printf(&cli->out, " %.3f", rmsse);
+        } else {
+            alm_buffer_text(&cli->out, " (not judged)");
+        }
+    }
+    if (list) {
+        ALM_TRY(alm_json_get_i64(reconcile, "judged_at", &origins, error));
+        alm_buffer_printf(&cli->out, " (mean RMSSE of the levels at %lld earlier origin%s)",
+                          (long long)origins, origins == 1 ? "" : "s");
+    }
+    return ALM_OK;
+}
+
 /* "reconciled by mint_shrink, ...", where the project chose. */
 static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
 {
@@ -312,6 +338,7 @@ static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
             alm_buffer_printf(&cli->out, ", shrunk by %.2f towards errors that are not correlated",
                               intensity);
         }
+        code = print_candidates(cli, one, error);
         alm_buffer_text(&cli->out, "\n");
     }
     alm_json_document_destroy(document);

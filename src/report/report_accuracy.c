@@ -201,6 +201,31 @@ static void verdict(const almi_page *page)
     almi_html(page->out, ".</p>");
 }
 
+/* What the method was chosen from, where the project asked for the best. */
+static void candidates(const almi_page *page, const alm_json *reconcile)
+{
+    const alm_json *list = almi_member(reconcile, "best_of");
+    int64_t origins = almi_i64_member(reconcile, "judged_at");
+    for (size_t k = 0; k < almi_count(list); k++) {
+        const alm_json *one = alm_json_at(list, k);
+        double rmsse = almi_double_member(one, "rmsse");
+        almi_html(page->out, k ? ", " : ", the best of ");
+        almi_html_text(page->out, almi_text_member(one, "method"));
+        if (isfinite(rmsse)) {
+            almi_html(page->out, " (");
+            almi_html_number(page->out, rmsse, 3);
+            almi_html(page->out, ")");
+        } else {
+            almi_html(page->out, " (not judged)");
+        }
+    }
+    if (almi_count(list) > 0) {
+        almi_html(page->out, " by the mean RMSSE of the levels at ");
+        almi_html_count(page->out, origins);
+        almi_html(page->out, origins == 1 ? " earlier origin" : " earlier origins");
+    }
+}
+
 /* By which method its levels add up, where the project chose one. */
 static void reconciled(const almi_page *page)
 {
@@ -226,6 +251,7 @@ static void reconciled(const almi_page *page)
         almi_html_percent(page->out, intensity, 0);
         almi_html(page->out, " of their covariance is taken for chance)");
     }
+    candidates(page, one);
     almi_html(page->out, ".</p>");
 }
 

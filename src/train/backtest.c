@@ -439,6 +439,12 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 
 /* ---- report.json ---- */
 
+/* A forecaster is called `best`, too. */
+static const char *reconciling_row(alm_reconciling r)
+{
+    return r == ALM_RECONCILING_BEST ? "best_reconciled" : alm_reconciling_name(r);
+}
+
 const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
@@ -446,7 +452,7 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
         size_t further = method - ALM_SCORE_COUNT - b->beside.count;
         return further < b->global.count
                    ? b->global.kind[further]->name
-                   : alm_reconciling_name(b->reconcile[further - b->global.count]);
+                   : reconciling_row(b->reconcile[further - b->global.count]);
     }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
