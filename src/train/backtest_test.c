@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "model/statistical/rare/count.h"
 #include "model/statistical/smoothing/theta.h"
 #include "num/quantile.h"
 #include "pipeline/pipeline_fixture.h"
+#include "train/kind_choice.h"
 #include "train/training_fixture.h"
 
 enum { ORIGIN = 129, STEPS = SYNTHETIC_HORIZON };
@@ -399,6 +401,50 @@ static void what_was_sold_out_is_not_scored(void **state)
     training_close(&s.c);
 }
 
+/* Every fourth series on every third day: sums of many are lower bounds then. */
+static bool every_third_day(int series, int day)
+{
+    return series % 4 == 1 && day % 3 == 0;
+}
+
+#define LEVELS "{\"fast\":\"level\",\"slow\":\"level\"}"
+
+/* A forecaster of counts has the same lower bounds among the sums in training and in a run. */
+static void counted_sums_are_the_same_in_training_and_run(void **state)
+{
+    fixture *f = *state;
+    training_case c;
+    kept_forecasts k;
+    alm_kind_candidates counted = {.given = true, .room = 1};
+    counted.count[ALM_CLASS_aggregate] = 1;
+    counted.kind[ALM_CLASS_aggregate][0] = &alm_count;
+    training_sold_out(f, every_third_day);
+    training_case_open(f, 0, 16, &c);
+    alm_method method = synthetic_method(20);
+    method.weight[ALM_CLASS_aggregate] = 0;
+    alm_origin_record record = record_of(f, &c, &method);
+    alm_kind_record_make(&f->env, &c.panel, &counted, (size_t)method.season, &record, f->arena);
+    size_t cells = c.panel.hierarchy->node_count * STEPS;
+    alm_bundle_parts parts = synthetic_parts(f, alm_panel_source_schema(c.source), &method);
+    parts.kinds = ALM_STR("{\"aggregate\":\"count\",\"erratic\":" LEVELS ",\"intermittent\":" LEVELS
+                          ",\"lumpy\":" LEVELS ",\"smooth\":" LEVELS "}");
+    pipeline_case run = {.end = AFTER_ORIGIN, .no_stock = true};
+    assert_int_equal(pipeline_case_run(f, &c.snapshot, &parts, &run, f->arena, &k), ALM_OK);
+    for (size_t n = 0; n < c.panel.hierarchy->node_count; n++) {
+        assert_string_equal(k.list[k.leaves + n].f.method, "sum+count");
+        assert_true(same_doubles(k.list[k.leaves + n].f.base_mean, record.node_kinds + n * STEPS,
+                                 STEPS));
+    }
+    alm_panel blind = *c.panel.aggregates; /* the bounds are worth something */
+    blind.sold_out = NULL;
+    c.panel.aggregates = &blind;
+    alm_origin_record other = record;
+    alm_kind_record_make(&f->env, &c.panel, &counted, (size_t)method.season, &other, f->arena);
+    assert_false(same_doubles(record.node_kinds, other.node_kinds, cells));
+    assert_true(other.node_kinds[0] < record.node_kinds[0]);
+    training_close(&c);
+}
+
 /* ---- in detail ---- */
 
 /* What stands beside is the forecaster of the history that the baselines see, never below 0; who
@@ -583,6 +629,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(intervals_are_told_before_and_after_adding_up,
+                                        synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(counted_sums_are_the_same_in_training_and_run,
                                         synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_was_sold_out_is_not_scored, synthetic_setup,
                                         fixture_teardown),
