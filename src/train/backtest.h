@@ -13,8 +13,9 @@
  *
  * Coverage is told twice. "coverage_90" of the published forecast is that of what is published:
  * of an aggregate its quantiles; of a series the marginal that its sample paths are drawn from, or,
- * where reconciliation has moved them, its quantiles, too. "coverage_90_base" is that of every
- * node's own marginal, before the levels were made to add up.
+ * where reconciliation has moved them, its quantiles, too (through those that the model has, where
+ * .05 and .95 are not among them). "coverage_90_base" is that of every node's own marginal, before
+ * the levels were made to add up.
  *
  * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
  * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of
