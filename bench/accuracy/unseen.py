@@ -125,8 +125,8 @@ def daily_volumes(data):
 
 
 def retail_turnover(data):
-    """Australian retail turnover by state and industry, months to 2018-12. Reconciliation was scored
-    on it with theta and ets; `auto` never was."""
+    """Australian retail turnover by state and industry, months to 2018-12. Reconciliation of theta
+    and ets was scored on it; `auto` never was."""
     out = {}
     for path in glob.glob(os.path.join(data, "hierarchy/aus_retail_monthly.csv.gz")):
         for state, industry, _, month, turnover in rows_in(path):
