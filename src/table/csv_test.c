@@ -162,6 +162,42 @@ static void refuses_what_is_no_csv(void **state)
     assert_null(csv);
 }
 
+/* What people save as CSV and is none, each with what to do. */
+static void names_what_the_file_is_instead(void **state)
+{
+    (void)state;
+    EXPECT_ERROR("date;sku;units\n2024-01-01;a;1,5\n", ALM_ERR_INVALID,
+                 "data/t.csv: the columns are separated by semicolons, not by commas: save it as "
+                 "CSV with commas, and numbers with a point");
+    EXPECT_ERROR("sep=;\na;b\n", ALM_ERR_INVALID,
+                 "data/t.csv: the columns are separated by semicolons, not by commas: save it as "
+                 "CSV with commas, and numbers with a point");
+    EXPECT_ERROR("sep=,\na,b\n1,2\n", ALM_ERR_INVALID,
+                 "data/t.csv: the first line says 'sep=,', which only Excel reads: take it out");
+    EXPECT_ERROR("a,b\r1,2\r3,4\r", ALM_ERR_INVALID,
+                 "data/t.csv: the lines end with carriage returns alone: save it with the line "
+                 "ends of Unix (LF) or Windows (CRLF)");
+    alm_buffer many = {0}; /* more of them than a record may have values */
+    alm_buffer_text(&many, "a,b\r");
+    for (int i = 0; i < 5000; i++) {
+        alm_buffer_text(&many, "1,2\r");
+    }
+    expect_error(many.data, many.size, ALM_ERR_INVALID,
+                 "data/t.csv: the lines end with carriage returns alone: save it with the line "
+                 "ends of Unix (LF) or Windows (CRLF)");
+    alm_buffer_deinit(&many);
+    EXPECT_ERROR("PK\3\4\24\0\6\0", ALM_ERR_INVALID,
+                 "data/t.csv is a ZIP file, as workbooks of Excel are: save the sheet as CSV "
+                 "(UTF-8)");
+    EXPECT_ERROR("\xd0\xcf\x11\xe0\xa1", ALM_ERR_INVALID,
+                 "data/t.csv is a workbook of Excel: save the sheet as CSV (UTF-8)");
+    EXPECT_ERROR("\xff\xfe" "a\0,\0b\0\n\0", ALM_ERR_INVALID,
+                 "data/t.csv is UTF-16: save it as UTF-8");
+    EXPECT_ERROR("caf\xe9,b\n", ALM_ERR_INVALID,
+                 "data/t.csv: header, column 1: the text is not UTF-8: save the file as UTF-8");
+    expect("a;b,c\n1,2\n", "1|2;"); /* with commas it is what it seems */
+}
+
 /* Whatever is written with alm_csv_write comes back. */
 static void writes_what_it_reads(void **state)
 {
@@ -218,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_cut_and_damaged_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_csv, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_what_the_file_is_instead, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_what_it_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(long_records_survive_refills, setup, teardown),
     };

@@ -558,10 +558,27 @@ static alm_err find_frequency(reading *r, const size_t *first, alm_error *error)
     return ALM_OK;
 }
 
+/* 202401 to 202412 count on to 202413 as numbers, and are a year as months. */
+static alm_err refuse_months(const reading *r, alm_error *error)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (!alm_time_may_be_month(r->rows[i].time)) {
+            return ALM_OK;
+        }
+    }
+    return alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld a month, a week "
+                    "or a number? Write months as 2024-01 and weeks as the date of their first day; "
+                    "numbers that are no times need --freq 1", r->options.name,
+                    ALM_STR_ARG(r->out.facts.time), (long long)r->rows[0].time);
+}
+
 static alm_err check_kind(const reading *r, alm_error *error)
 {
     const alm_frequency *asked = r->options.frequency;
     bool index = r->out.style.form == ALM_TIME_INDEX;
+    if (!asked && index) {
+        return refuse_months(r, error);
+    }
     if (!asked || (asked->period == ALM_PERIOD_INDEX) == index) {
         return ALM_OK;
     }

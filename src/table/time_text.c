@@ -5,6 +5,9 @@
 
 #define COMPACT_DIGITS 8
 #define COMPACT_YEAR_MIN 1700
+#define MONTH_YEAR_MIN 1900
+#define MONTH_YEAR_MAX 2099
+#define WEEKS_MAX 53
 
 alm_date alm_time_day(int64_t time, int64_t *within)
 {
@@ -157,6 +160,13 @@ bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out)
     look_at_instant(text, &found);
     *style = found;
     return !found.zoned; /* days have none */
+}
+
+bool alm_time_may_be_month(int64_t number)
+{
+    int64_t year = number / 100;
+    int64_t part = number % 100;
+    return year >= MONTH_YEAR_MIN && year <= MONTH_YEAR_MAX && part >= 1 && part <= WEEKS_MAX;
 }
 
 static void write_instant(const alm_time_style *style, int64_t time,

@@ -2,8 +2,8 @@
  *
  * A column of times has one style, found from its first text. Whole numbers are an index and stay
  * what they are; everything else becomes microseconds since 1970-01-01T00:00 of the clock that
- * wrote it (UTC where a zone is given). Forms that can be read in two ways (3/4/2024) are none:
- * a guess would be wrong half of the time.
+ * wrote it (UTC where a zone is given, and then written with Z). Forms that can be read in two
+ * ways (3/4/2024) are none: a guess would be wrong half of the time.
  *
  * Pure functions. */
 #ifndef ALM_TABLE_TIME_TEXT_H
@@ -35,6 +35,8 @@ typedef struct alm_time_style {
 bool alm_time_style_of(alm_str text, alm_time_style *out);
 /* A time in this style. A column of days may go on with instants: then the style becomes theirs. */
 bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out);
+/* A whole number that may as well be the month or the week of a year (202401 to 202453). */
+bool alm_time_may_be_month(int64_t number);
 /* As the style has it; what is finer than that is shown all the same. Time within the years 1 to
  * 9999 (any, of an index). */
 void alm_time_write(const alm_time_style *style, int64_t time, char out[ALM_INSTANT_TEXT_BYTES]);
