@@ -567,7 +567,7 @@ static alm_err refuse_months(const reading *r, alm_error *error)
         }
     }
     return alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld a month, a week "
-                    "or a number? Write months as 2024-01 and weeks as the date of their first day; "
+                    "or a number? Write months as 2024-01, weeks as the date of their first day; "
                     "numbers that are no times need --freq 1", r->options.name,
                     ALM_STR_ARG(r->out.facts.time), (long long)r->rows[0].time);
 }
