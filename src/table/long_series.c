@@ -559,17 +559,17 @@ static alm_err find_frequency(reading *r, const size_t *first, alm_error *error)
 }
 
 /* 202401 to 202412 count on to 202413 as numbers, and are a year as months. */
-static alm_err refuse_months(const reading *r, alm_error *error)
+static alm_err refuse_doubt(const reading *r, alm_error *error)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        if (!alm_time_may_be_month(r->rows[i].time)) {
-            return ALM_OK;
-        }
+    const alm_time_doubt *doubt = alm_time_doubt_of(r->rows[0].time);
+    for (size_t i = 1; doubt && i < r->count; i++) {
+        doubt = alm_time_doubt_of(r->rows[i].time) == doubt ? doubt : NULL;
     }
-    return alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld a month, a week "
-                    "or a number? Write months as 2024-01, weeks as the date of their first day; "
-                    "numbers that are no times need --freq 1", r->options.name,
-                    ALM_STR_ARG(r->out.facts.time), (long long)r->rows[0].time);
+    return doubt ? alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld %s or a "
+                            "number? Write %s; numbers that are no times need their step: --freq N",
+                            r->options.name, ALM_STR_ARG(r->out.facts.time),
+                            (long long)r->rows[0].time, doubt->what, doubt->write)
+                 : ALM_OK;
 }
 
 static alm_err check_kind(const reading *r, alm_error *error)
@@ -577,7 +577,7 @@ static alm_err check_kind(const reading *r, alm_error *error)
     const alm_frequency *asked = r->options.frequency;
     bool index = r->out.style.form == ALM_TIME_INDEX;
     if (!asked && index) {
-        return refuse_months(r, error);
+        return refuse_doubt(r, error);
     }
     if (!asked || (asked->period == ALM_PERIOD_INDEX) == index) {
         return ALM_OK;

@@ -8,6 +8,8 @@
 #define MONTH_YEAR_MIN 1900
 #define MONTH_YEAR_MAX 2099
 #define WEEKS_MAX 53
+#define SECONDS_OF_2000 INT64_C(946684800)
+#define SECONDS_OF_2100 INT64_C(4102444800)
 
 alm_date alm_time_day(int64_t time, int64_t *within)
 {
@@ -162,11 +164,30 @@ bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out)
     return !found.zoned; /* days have none */
 }
 
-bool alm_time_may_be_month(int64_t number)
+const alm_time_doubt *alm_time_doubt_of(int64_t number)
 {
+    static const char TIMES[] = "times as 2024-03-31 14:00";
+    static const alm_time_doubt MONTH = {
+        "a month, a week", "months as 2024-01, weeks as the date of their first day"};
+    static const struct {
+        int64_t unit;
+        alm_time_doubt doubt;
+    } SINCE_1970[] = {{1, {"a count of seconds since 1970", TIMES}},
+                      {1000, {"a count of milliseconds since 1970", TIMES}},
+                      {1000000, {"a count of microseconds since 1970", TIMES}},
+                      {1000000000, {"a count of nanoseconds since 1970", TIMES}}};
     int64_t year = number / 100;
     int64_t part = number % 100;
-    return year >= MONTH_YEAR_MIN && year <= MONTH_YEAR_MAX && part >= 1 && part <= WEEKS_MAX;
+    if (year >= MONTH_YEAR_MIN && year <= MONTH_YEAR_MAX && part >= 1 && part <= WEEKS_MAX) {
+        return &MONTH;
+    }
+    for (size_t i = 0; i < sizeof SINCE_1970 / sizeof SINCE_1970[0]; i++) {
+        int64_t seconds = number / SINCE_1970[i].unit;
+        if (seconds >= SECONDS_OF_2000 && seconds < SECONDS_OF_2100) {
+            return &SINCE_1970[i].doubt;
+        }
+    }
+    return NULL;
 }
 
 static void write_instant(const alm_time_style *style, int64_t time,

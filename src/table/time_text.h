@@ -35,8 +35,14 @@ typedef struct alm_time_style {
 bool alm_time_style_of(alm_str text, alm_time_style *out);
 /* A time in this style. A column of days may go on with instants: then the style becomes theirs. */
 bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out);
-/* A whole number that may as well be the month or the week of a year (202401 to 202453). */
-bool alm_time_may_be_month(int64_t number);
+/* What a whole number may be as well: the month or the week of a year (202401 to 202453), or a
+ * count since 1970 of seconds or smaller units (for a time in 2000 to 2099). NULL: nothing. The
+ * same doubt is the same pointer. */
+typedef struct alm_time_doubt {
+    const char *what; /* "a month, a week" */
+    const char *write; /* how to write that instead */
+} alm_time_doubt;
+const alm_time_doubt *alm_time_doubt_of(int64_t number);
 /* As the style has it; what is finer than that is shown all the same. Time within the years 1 to
  * 9999 (any, of an index). */
 void alm_time_write(const alm_time_style *style, int64_t time, char out[ALM_INSTANT_TEXT_BYTES]);
