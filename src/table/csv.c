@@ -148,6 +148,10 @@ static alm_err field_end(alm_csv *csv, alm_error *error)
         memchr(csv->record, '\r', csv->record_size)) {
         return refuse_returns(csv, error);
     }
+    if (csv->field_count == FIELDS_MAX && !csv->header) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: header: more than %d columns: cut the file, or "
+                        "write what the columns hold into rows", csv->name, FIELDS_MAX);
+    }
     if (csv->field_count == FIELDS_MAX) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: row %llu has more than %d values", csv->name,
                         (unsigned long long)csv->record_number + 1, FIELDS_MAX);

@@ -185,6 +185,13 @@ static void names_what_the_file_is_instead(void **state)
     expect_error(many.data, many.size, ALM_ERR_INVALID,
                  "data/t.csv: the lines end with carriage returns alone: save it with the line "
                  "ends of Unix (LF) or Windows (CRLF)");
+    alm_buffer_clear(&many);
+    for (int i = 0; i < 5000; i++) {
+        alm_buffer_printf(&many, "%sc%d", i ? "," : "", i);
+    }
+    expect_error(many.data, many.size, ALM_ERR_LIMIT,
+                 "data/t.csv: header: more than 4096 columns: cut the file, or write what the "
+                 "columns hold into rows");
     alm_buffer_deinit(&many);
     EXPECT_ERROR("PK\3\4\24\0\6\0", ALM_ERR_INVALID,
                  "data/t.csv is a ZIP file, as workbooks of Excel are: save the sheet as CSV "
