@@ -46,8 +46,8 @@ static alm_err choose_level(const alm_table *rows, alm_str node, alm_arena *aren
         return ALM_OK;
     }
     return alm_fail(error, ALM_ERR_CONFLICT, "the run has %zu nodes that are called " ALM_STR_FMT
-                    ", of level " ALM_STR_FMT " and of level " ALM_STR_FMT ": the name does not say "
-                    "which is meant; give one of them another in its source", rows->rows,
+                    ", of level " ALM_STR_FMT " and of level " ALM_STR_FMT ": the name does not "
+                    "say which is meant; give one of them another in its source", rows->rows,
                     ALM_STR_ARG(alm_str_visible(node, arena)), ALM_STR_ARG(found[0]),
                     ALM_STR_ARG(found[1]));
 }
