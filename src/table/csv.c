@@ -386,9 +386,12 @@ static alm_err take_header(alm_csv *csv, alm_error *error)
         }
         for (size_t k = 0; k < i; k++) {
             if (alm_str_equal(header[k], header[i])) {
+                double number = 0;
                 return alm_fail(error, ALM_ERR_INVALID,
-                                "%s: header: column " ALM_STR_FMT " is there twice", csv->name,
-                                ALM_STR_ARG(text));
+                                "%s: header: column " ALM_STR_FMT " is there twice%s", csv->name,
+                                ALM_STR_ARG(text), alm_str_to_double(text, &number)
+                                ? ": is it a row of data? A header with the names of the columns "
+                                  "is needed" : "");
             }
         }
     }

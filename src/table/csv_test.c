@@ -155,6 +155,8 @@ static void refuses_what_is_no_csv(void **state)
     EXPECT_ERROR("a,b\n1,x\0y\n", ALM_ERR_INVALID,
                  "data/t.csv: row 1, column b: a zero byte stands in the text");
     EXPECT_ERROR("a,b,a\n", ALM_ERR_INVALID, "data/t.csv: header: column a is there twice");
+    EXPECT_ERROR("W1,1.5,1.5\n", ALM_ERR_INVALID, "data/t.csv: header: column 1.5 is there twice: "
+                 "is it a row of data? A header with the names of the columns is needed");
     EXPECT_ERROR("a,,b\n", ALM_ERR_INVALID, "data/t.csv: header: column 2 has no name");
     alm_csv *csv = NULL;
     alm_error error = {0};

@@ -561,10 +561,11 @@ static alm_err find_frequency(reading *r, const size_t *first, alm_error *error)
 /* 202401 to 202412 count on to 202413 as numbers, and are a year as months. */
 static alm_err refuse_doubt(const reading *r, alm_error *error)
 {
-    const alm_time_doubt *doubt = alm_time_doubt_of(r->rows[0].time);
-    for (size_t i = 1; doubt && i < r->count; i++) {
-        doubt = alm_time_doubt_of(r->rows[i].time) == doubt ? doubt : NULL;
+    alm_time_doubts doubts = {0};
+    for (size_t i = 0; i < r->count; i++) {
+        alm_time_doubts_add(&doubts, r->rows[i].time);
     }
+    const alm_time_doubt *doubt = alm_time_doubts_of(&doubts);
     return doubt ? alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld %s or a "
                             "number? Write %s; numbers that are no times need their step: --freq N",
                             r->options.name, ALM_STR_ARG(r->out.facts.time),

@@ -308,6 +308,10 @@ static void times_in_figures_are_no_numbers(void **state)
            "column t: is 1704067200 a count of seconds since 1970 or a number?");
     refuse(f, "t,y\n1704067200000,1\n1704070800000,2\n", NULL, "milliseconds");
     refuse(f, "t,y\n1704067200000000000,1\n1704070800000000000,2\n", NULL, "nanoseconds");
+    refuse(f, "week,y\n11151,1\n11152,2\n11201,3\n11202,4\n", NULL,
+           "column week: is 11151 a month, a week or a number?"); /* of 2011 and 2012 */
+    assert_int_equal(read_text(f, "t,y\n1,1\n51,2\n101,3\n", NULL, &all), ALM_OK);
+    assert_int_equal(read_text(f, "t,y\n52,1\n53,2\n54,3\n", NULL, &all), ALM_OK);
     const alm_frequency one = {ALM_PERIOD_INDEX, 1, 0};
     alm_long_options asked = {.frequency = &one};
     assert_int_equal(read_text(f, "t,y\n202411,1\n202412,2\n", &asked, &all), ALM_OK);

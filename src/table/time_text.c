@@ -164,11 +164,12 @@ bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out)
     return !found.zoned; /* days have none */
 }
 
-const alm_time_doubt *alm_time_doubt_of(int64_t number)
+static const alm_time_doubt MONTH = {"a month, a week",
+                                     "months as 2024-01, weeks as the date of their first day"};
+
+static const alm_time_doubt *doubt_of(int64_t number)
 {
     static const char TIMES[] = "times as 2024-03-31 14:00";
-    static const alm_time_doubt MONTH = {
-        "a month, a week", "months as 2024-01, weeks as the date of their first day"};
     static const struct {
         int64_t unit;
         alm_time_doubt doubt;
@@ -188,6 +189,33 @@ const alm_time_doubt *alm_time_doubt_of(int64_t number)
         }
     }
     return NULL;
+}
+
+void alm_time_doubts_add(alm_time_doubts *d, int64_t number)
+{
+    int64_t year = number / 100;
+    int64_t part = number % 100;
+    const alm_time_doubt *doubt = doubt_of(number);
+    if (!d->any) {
+        *d = (alm_time_doubts){.of_each = doubt, .year_min = year, .year_max = year,
+                               .part_min = part, .part_max = part, .last = number, .any = true};
+        return;
+    }
+    d->of_each = d->of_each == doubt ? doubt : NULL;
+    d->year_min = year < d->year_min ? year : d->year_min;
+    d->year_max = year > d->year_max ? year : d->year_max;
+    d->part_min = part < d->part_min ? part : d->part_min;
+    d->part_max = part > d->part_max ? part : d->part_max;
+    d->follow = d->follow || (d->last < INT64_MAX && number == d->last + 1);
+    d->last = number;
+}
+
+/* Numbers that go on one by one reach 54 before they reach the next hundred. */
+const alm_time_doubt *alm_time_doubts_of(const alm_time_doubts *d)
+{
+    bool skips = d->any && d->follow && d->part_min >= 1 && d->part_max <= WEEKS_MAX &&
+                 d->year_max > d->year_min;
+    return d->of_each ? d->of_each : skips ? &MONTH : NULL;
 }
 
 static void write_instant(const alm_time_style *style, int64_t time,
