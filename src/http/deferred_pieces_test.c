@@ -167,7 +167,7 @@ static void expect_whole(const char *reply)
 {
     const char *at = strstr(reply, "\r\n\r\n");
     for (int left = PIECES; left > 0; left--) {
-        char piece[16];
+        char piece[32];
         snprintf(piece, sizeof piece, "piece %d\n", left);
         at = at ? strstr(at, piece) : NULL;
         if (!at) {
