@@ -213,6 +213,20 @@ def what_became_of_the_log(folder, last):
     check(body["equal"] == 1, body, why)
 
 
+def what_became_of_the_model(folder, last):
+    """A byte of it is another."""
+    name = last["model_hash"]
+    path = os.path.join(folder, ".almanac", "objects", name[:2], name[2:])
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    body, why = changed(folder, last, lambda record: None)
+    check(body["different"] == 1 and name[:12] in why, body, why)
+
+
 with tempfile.TemporaryDirectory() as scratch:
     home = project(scratch)
     count = 0
@@ -227,5 +241,7 @@ with tempfile.TemporaryDirectory() as scratch:
         count += 2 + ask_all(running)
         eventually(lambda: sum(1 for _ in records(home)) == count)
         expect_equal(home, count) # beside it
-    what_became_of_the_log(home, what_is_different(home))
+    newest = what_is_different(home)
+    what_became_of_the_log(home, newest)
+    what_became_of_the_model(home, newest)
 finish()
