@@ -108,8 +108,8 @@ static const almi_key PREDICTIONS_KEYS[] = {
      .doc = "when there are more, the oldest are removed; 0: all are kept"},
     {.key = "buffer_kib", .kind = ALMI_I32, .offset = offsetof(predictions_entry, buffer_kib),
      .min = 16, .max = 1048576, .fallback = "1024",
-     .doc = "what each event loop may have waiting for the disk; what is beyond is lost and "
-            "counted"},
+     .doc = "what each event loop, and each thread that computes, may have waiting for the disk; "
+            "what is beyond is lost and counted"},
 };
 
 static const almi_key CACHE_KEYS[] = {
