@@ -168,12 +168,7 @@ static alm_err open_line(almi_replay_world *w, alm_str run_id, size_t place, alm
     alm_committed_run *run = NULL;
     ALM_TRY(load_run(w, run_id, &run, error));
     const alm_committed_facts *facts = alm_committed_run_facts(run);
-    alm_env env = w->cli->env;
-    env.now = moment_of;
-    env.context = w;
-    env.log = NULL;
-    env.progress = NULL;
-    env.monotonic_ns = NULL;
+    const alm_env env = {.fs = w->cli->env.fs, .now = moment_of, .context = w};
     alm_live_options options = {.env = &env, .project = w->cli->project,
                                 .objects = w->cli->objects,
                                 .log_folder = almi_state_path(w->cli, ALMI_EVENTS_FOLDER),

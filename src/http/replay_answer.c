@@ -293,10 +293,13 @@ static alm_err check_bundle(const moment *m, alm_error *error)
     size_t i = alm_str_is(r->served_by, "model") ? 0 : 1;
     alm_live_view view;
     char before[ALM_DIGEST_TEXT_BYTES], now[ALM_DIGEST_TEXT_BYTES];
-    if (i >= r->state_count || !m->states->line[i] ||
-        !alm_str_equal(r->state[i].release, r->version)) {
+    if (i >= r->state_count || !alm_str_equal(r->state[i].release, r->version)) {
         return alm_fail(error, ALM_ERR_INVALID, "version " ALM_STR_FMT " computed it, and no state "
                         "of that is on record", ALM_STR_ARG(r->version));
+    }
+    if (!m->states->line[i]) {
+        return alm_fail(error, ALM_ERR_NOT_FOUND, "its state is not on record: a day ended, or a "
+                        "line was opened, while it was computed");
     }
     alm_live_past_enter(m->states->line[i], &view);
     alm_digest hash = view.bundle->hash;

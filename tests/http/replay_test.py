@@ -187,6 +187,11 @@ def what_is_different(folder):
     def no_run(record):
         record["state"][0]["line"] = "run-0000000000000000"
 
+    def moved(record):
+        record["state"][0].update(line="", end="", events=0)
+
+    body, why = changed(folder, last, moved)
+    check(body["not_replayable"] == 1 and "state is not on record" in why, body, why)
     body, why = changed(folder, last, no_run)
     check(body["not_replayable"] == 1 and "not in the prediction store" in why, body, why)
     return last
