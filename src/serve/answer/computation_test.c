@@ -393,6 +393,50 @@ static void test_an_order_is_advised_on_the_computed_paths(void **state)
     computing_stop(&c);
 }
 
+/* What was looked at is noted, by whoever looked last; what moved between two looks is not one
+ * state. */
+static void test_the_state_that_was_looked_at(void **state)
+{
+    computing c;
+    ask_for a, moved, missing;
+    alm_error *error = &((fixture *)*state)->error;
+    computing_start(&c, *state, &(served_case){.delay = 0});
+    alm_online_state_mark(c.s.online, 17);
+    served_must(&c.s, alm_online_state_publish(c.s.online, error));
+    ask_of(&c, "s01|n2", &a);
+    served_must(&c.s, begin(&c, &a));
+    const alm_computation_state *seen = &a.computation->current.seen;
+    assert_true(alm_str_is(seen->run_id, "run-0"));
+    assert_int_equal(seen->end, fixture_date(SYNTHETIC_END) - TOLD_DAYS);
+    assert_int_equal(seen->events, 17);
+    assert_true(alm_digest_equal(&seen->bundle, &c.s.bundle->hash));
+    assert_int_equal(a.computation->previous.seen.run_id.size, 0); /* nobody looked */
+    alm_online_state_mark(c.s.online, 18);
+    served_must(&c.s, alm_online_state_publish(c.s.online, error));
+    assert_int_equal(alm_computation_step(&a.computation->current, UINT64_MAX, error),
+                     ALM_STEP_ANSWERED);
+    assert_true(alm_str_is(seen->run_id, "run-0"));
+    assert_int_equal(seen->events, 18);
+    /* A line that is opened between two looks. */
+    c.missing[0] = true;
+    ask_of(&c, "s01|n2", &missing);
+    served_must(&c.s, begin(&c, &missing));
+    c.missing[0] = false;
+    assert_int_equal(alm_computation_step(&missing.computation->current, UINT64_MAX, error),
+                     ALM_STEP_ANSWERED);
+    assert_int_equal(missing.computation->current.seen.run_id.size, 0);
+    /* A day that ends between them. */
+    ask_of(&c, "s01|n2", &moved);
+    served_must(&c.s, begin(&c, &moved));
+    assert_true(moved.computation->current.seen.run_id.size > 0);
+    served_must(&c.s, alm_online_state_advance(c.s.online, fixture_date(SYNTHETIC_END),
+                                               error));
+    assert_int_equal(alm_computation_step(&moved.computation->current, UINT64_MAX, error),
+                     ALM_STEP_ANSWERED);
+    assert_int_equal(moved.computation->current.seen.run_id.size, 0);
+    computing_stop(&c);
+}
+
 #define ON(test) cmocka_unit_test_setup_teardown(test, synthetic_setup, fixture_teardown)
 
 int main(void)
@@ -410,6 +454,7 @@ int main(void)
         ON(test_what_is_wrong_with_the_inputs_is_the_callers),
         ON(test_risk_is_counted_on_the_computed_paths),
         ON(test_an_order_is_advised_on_the_computed_paths),
+        ON(test_the_state_that_was_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
