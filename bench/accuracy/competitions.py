@@ -249,7 +249,7 @@ def run_m4_quarterly(data):
     return promises.broken
 
 
-# ---- M1: nothing was ever tuned on it ------------------------------------------------------------
+# ---- M1: its pasts chose the prior of `ets`, and nothing else of it anything ---------------------
 
 def run_m1(data):
     path = os.path.join(data, "competitions/m1/m1.csv.gz")

@@ -106,6 +106,7 @@ void almi_forecast_rows(almi_cli *cli, const alm_forecast_file *file, size_t ser
 static const almi_grid_column SERIES_COLUMNS[] = {
     {.key = "unique_id", .title = "SERIES", .shrink = true},
     {.key = "periods", .title = "PERIODS", .right = true},
+    {.key = "sold_out", .title = "SOLD OUT", .right = true, .optional = true},
     {.key = "last", .title = "LAST", .right = true, .decimals = 2},
     {.key = "next", .title = "NEXT", .right = true, .decimals = 2},
     {.key = "mean", .title = "MEAN AHEAD", .right = true, .decimals = 2},
@@ -139,6 +140,11 @@ void almi_forecast_series(almi_cli *cli, const alm_forecast_file *file)
         }
         almi_grid_str(grid, one->id);
         almi_grid_i64(grid, (int64_t)one->count);
+        if (file->made.input.facts.sold_out.size > 0) {
+            almi_grid_i64(grid, (int64_t)one->sold_out);
+        } else {
+            almi_grid_none(grid);
+        }
         almi_grid_double(grid, last_known(one));
         almi_grid_double(grid, made->mean[0]);
         almi_grid_double(grid, mean);

@@ -136,18 +136,6 @@ static alm_err print_sentences(almi_cli *cli, const alm_json *list, alm_error *e
     return ALM_OK;
 }
 
-static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
-{
-    alm_json_document *document = NULL;
-    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
-    const alm_json *root = alm_json_root(document);
-    alm_err code = print_reasons(cli, root, error);
-    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "verdicts"), error) : code;
-    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "ranks"), error) : code;
-    alm_json_document_destroy(document);
-    return code;
-}
-
 /* clang-format off */
 static const almi_grid_column kind_columns[] = {
     {.key = "class", .title = "CLASS"},
@@ -222,6 +210,104 @@ static alm_err print_choice(almi_cli *cli, alm_str report, alm_error *error)
     return code;
 }
 
+/* clang-format off */
+static const almi_grid_column interval_columns[] = {
+    {.key = "level", .title = "LEVEL"},
+    {.key = "coverage_90", .title = "PUBLISHED", .decimals = 3, .right = true},
+    {.key = "coverage_90_base", .title = "BASE", .decimals = 3, .right = true},
+    {.key = "censored", .title = "SOLD OUT", .right = true, .optional = true},
+};
+/* clang-format on */
+
+/* "196 of 420 days", which have no score; NULL: none. */
+static alm_err sold_out_days(almi_cli *cli, const alm_json *level, const char **out,
+                             alm_error *error)
+{
+    int64_t censored = 0;
+    int64_t pairs = 0;
+    *out = NULL;
+    if (alm_json_member(level, "censored")) {
+        ALM_TRY(alm_json_get_i64(level, "censored", &censored, error));
+        ALM_TRY(alm_json_get_i64(level, "pairs", &pairs, error));
+        *out = alm_arena_printf(cli->arena, "%lld of %lld days", (long long)censored,
+                                (long long)(censored + pairs));
+    }
+    return ALM_OK;
+}
+
+static alm_err add_intervals(almi_cli *cli, almi_grid *grid, const alm_json *level, bool *any,
+                             alm_error *error)
+{
+    alm_str name;
+    alm_str method;
+    const char *sold_out;
+    const alm_json *methods = NULL;
+    double published = NAN;
+    double base = NAN;
+    ALM_TRY(alm_json_get_str(level, "level", &name, error));
+    ALM_TRY(alm_json_get(level, "methods", ALM_JSON_ARRAY, &methods, error));
+    ALM_TRY(sold_out_days(cli, level, &sold_out, error));
+    for (size_t i = 0; i < alm_json_count(methods); i++) {
+        const alm_json *one = alm_json_at(methods, i);
+        ALM_TRY(alm_json_get_str(one, "method", &method, error));
+        if (alm_str_is(method, RELEASE)) {
+            published = number_of(one, "coverage_90", NULL);
+            base = number_of(one, "coverage_90_base", NULL);
+        }
+    }
+    *any = *any || isfinite(base) || sold_out;
+    almi_grid_str(grid, name);
+    almi_grid_double(grid, published);
+    almi_grid_double(grid, base);
+    almi_grid_text(grid, sold_out);
+    return ALM_OK;
+}
+
+/* Reports of releases from before there was a second figure say what they said. */
+static alm_err print_intervals(almi_cli *cli, const alm_json *root, alm_error *error)
+{
+    const alm_json *levels = NULL;
+    bool any = false;
+    ALM_TRY(alm_json_get(root, "levels", ALM_JSON_ARRAY, &levels, error));
+    almi_grid *grid = almi_grid_create(cli->arena, interval_columns,
+                                       sizeof interval_columns / sizeof interval_columns[0]);
+    for (size_t i = 0; i < alm_json_count(levels); i++) {
+        ALM_TRY(add_intervals(cli, grid, alm_json_at(levels, i), &any, error));
+    }
+    if (any) {
+        alm_buffer_text(&cli->out, "\nshare of days within the 90% interval, as published and "
+                                   "before levels were made to add up\n");
+        almi_grid_print(grid, &cli->term, &cli->out);
+    }
+    return ALM_OK;
+}
+
+/* ", the best of bottom_up .812, ... at 2 earlier origins", where the project asked for that. */
+static alm_err print_candidates(almi_cli *cli, const alm_json *reconcile, alm_error *error)
+{
+    const alm_json *list = alm_json_member(reconcile, "best_of");
+    int64_t origins = 0;
+    for (size_t k = 0; list && k < alm_json_count(list); k++) {
+        alm_str method;
+        const alm_json *one = alm_json_at(list, k);
+        double rmsse = number_of(one, "rmsse", NULL);
+        ALM_TRY(alm_json_get_str(one, "method", &method, error));
+        alm_buffer_printf(&cli->out, "%s" ALM_STR_FMT, k ? ", " : ", the best of ",
+                          ALM_STR_ARG(method));
+        if (isfinite(rmsse)) {
+            alm_buffer_printf(&cli->out, " %.3f", rmsse);
+        } else {
+            alm_buffer_text(&cli->out, " (not judged)");
+        }
+    }
+    if (list) {
+        ALM_TRY(alm_json_get_i64(reconcile, "judged_at", &origins, error));
+        alm_buffer_printf(&cli->out, " (mean RMSSE of the levels at %lld earlier origin%s)",
+                          (long long)origins, origins == 1 ? "" : "s");
+    }
+    return ALM_OK;
+}
+
 /* "reconciled by mint_shrink, ...", where the project chose. */
 static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
 {
@@ -252,8 +338,22 @@ static alm_err print_reconcile(almi_cli *cli, alm_str report, alm_error *error)
             alm_buffer_printf(&cli->out, ", shrunk by %.2f towards errors that are not correlated",
                               intensity);
         }
+        code = print_candidates(cli, one, error);
         alm_buffer_text(&cli->out, "\n");
     }
+    alm_json_document_destroy(document);
+    return code;
+}
+
+static alm_err print_verdicts(almi_cli *cli, alm_str report, alm_error *error)
+{
+    alm_json_document *document = NULL;
+    ALM_TRY(alm_json_parse(report, "report.json", &document, error));
+    const alm_json *root = alm_json_root(document);
+    alm_err code = print_intervals(cli, root, error);
+    code = code == ALM_OK ? print_reasons(cli, root, error) : code;
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "verdicts"), error) : code;
+    code = code == ALM_OK ? print_sentences(cli, alm_json_member(root, "ranks"), error) : code;
     alm_json_document_destroy(document);
     return code;
 }

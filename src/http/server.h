@@ -73,8 +73,9 @@ typedef struct alm_server_settings {
 extern const alm_server_settings alm_server_defaults;
 
 /* Listens when it returns. ALM_ERR_IO: the address cannot be used, or loops may not be real-time,
- * with the reason; ALM_ERR_CONFIG: settings; ALM_ERR_INVALID: certificate or key. `handler` and `settings` are copied; `env`,
- * whose monotonic clock is needed, is borrowed, and so are the texts of the settings. */
+ * with the reason; ALM_ERR_CONFIG: settings; ALM_ERR_INVALID: certificate or key. `handler` and
+ * `settings` are copied; `env`, whose monotonic clock is needed, is borrowed, and so are the texts
+ * of the settings. */
 ALM_NODISCARD alm_err alm_server_start(const alm_env *env, const alm_server_settings *settings,
                                        const alm_server_handler *handler, alm_server **out,
                                        alm_error *error);

@@ -89,8 +89,11 @@ ALM_INLINE uint8_t almi_finished(const almi_lane *lane, double x, uint8_t code)
     return code;
 }
 
-/* The whole way of one value; count_below is the level's search. */
-ALM_INLINE uint8_t almi_code_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
+/* A level's search: how many of a lane's keys are below `value`. */
+typedef uint8_t (*almi_count_below)(const int32_t *key, uint32_t size, int32_t value);
+
+/* The whole way of one value. */
+ALM_INLINE uint8_t almi_code_by(almi_count_below count_below,
                                 const almi_lane *lane, double value)
 {
     double x = almi_compared(lane->kind, value);
@@ -98,23 +101,23 @@ ALM_INLINE uint8_t almi_code_by(uint8_t (*count_below)(const almi_lane *lane, in
         return almi_missing_code(lane->kind);
     }
     int32_t key = almi_searched(lane->kind, x);
-    uint8_t code = count_below(lane, key);
+    uint8_t code = count_below(lane->key, lane->size, key);
     bool unsure = lane->key[code] == key && !almi_has_floats(lane->kind);
     return unsure ? almi_finished(lane, x, code) : code;
 }
 
 /* The last part of it for numbers of which each has a lane of its own. */
-ALM_INLINE void almi_search_row_by(uint8_t (*count_below)(const almi_lane *lane, int32_t key),
-                                   const almi_row_lanes *lanes, const almi_numbers *of,
-                                   uint8_t *code)
+ALM_INLINE void almi_search_row_by(almi_count_below count_below, const almi_row_lanes *lanes,
+                                   const almi_numbers *of, uint8_t *code)
 {
     bool floats = almi_has_floats(lanes->rule);
     for (size_t i = 0; i < lanes->count; i++) {
-        const almi_lane *lane = &lanes->all[lanes->list[i]];
-        size_t at = lane->feature - lanes->first;
-        uint8_t found = count_below(lane, of->key[at]);
-        bool unsure = lane->key[found] == of->key[at] && !floats;
-        code[i] = unsure ? almi_finished(lane, of->value[at], found) : found;
+        almi_row_lane own = lanes->own[i];
+        int32_t key = of->key[own.column];
+        uint8_t found = count_below(own.key, own.size, key);
+        bool unsure = own.key[found] == key && !floats;
+        code[i] = unsure ? almi_finished(&lanes->all[lanes->list[i]], of->value[own.column], found)
+                         : found;
     }
 }
 

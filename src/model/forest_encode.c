@@ -304,14 +304,13 @@ static void window_codes(const alm_forest *forest, const almi_group *group,
     almi_numbers of;
     size_t columns = forest->info.feature_count - window->first;
     columns = columns < ALMI_CHUNK_ROWS ? columns : ALMI_CHUNK_ROWS;
-    almi_row_lanes lanes = {forest->lane, group->lane + window->begin,
-                            window->end - window->begin, window->first, window->rule};
+    almi_row_lanes lanes = {group->row_lane + window->begin, window->end - window->begin,
+                            forest->lane, group->lane + window->begin, window->rule};
     bool missing = prepare(window->rule, row + window->first, columns, of.value, of.key);
     forest->kernel->search_row(&lanes, &of, code);
     for (size_t i = 0; i < lanes.count && missing; i++) {
-        const almi_lane *lane = &forest->lane[lanes.list[i]];
-        bool is_missing = isnan(of.value[lane->feature - window->first]);
-        code[i] = is_missing ? almi_missing_code(lane->kind) : code[i];
+        bool is_missing = isnan(of.value[lanes.own[i].column]);
+        code[i] = is_missing ? almi_missing_code(forest->lane[lanes.list[i]].kind) : code[i];
     }
 }
 

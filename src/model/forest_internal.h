@@ -228,6 +228,14 @@ typedef struct almi_window {
     almi_lane_kind rule;
 } almi_window;
 
+/* What the search for one row's code needs of a lane, close together: a row goes through all lanes,
+ * so the lanes themselves would fill half of the fastest memory. */
+typedef struct almi_row_lane {
+    const int32_t *key; /* as of the lane */
+    uint32_t size;
+    uint32_t column; /* of its feature, from `first` of its window on */
+} almi_row_lane;
+
 /* Consecutive trees whose lanes fit into the fixed code block of the kernel. */
 #define ALMI_GROUP_LANES ALMI_STEP_LANES
 typedef struct almi_group {
@@ -236,6 +244,7 @@ typedef struct almi_group {
     size_t lane_count;
     const almi_window *window; /* category sets follow behind the last one */
     size_t window_count;
+    const almi_row_lane *row_lane; /* [lane_count], of the lanes in windows */
 } almi_group;
 
 struct almi_kernel;

@@ -32,12 +32,12 @@ typedef struct almi_numbers {
     int32_t key[ALMI_CHUNK_ROWS];
 } almi_numbers;
 
-/* Lanes list[0 .. count) of all, of one window. */
+/* Lanes of one window. */
 typedef struct almi_row_lanes {
-    const almi_lane *all;
-    const uint32_t *list;
+    const almi_row_lane *own; /* [count] */
     size_t count;
-    uint32_t first; /* feature, that of the first number */
+    const almi_lane *all;
+    const uint32_t *list; /* [count] of all: the same lanes */
     almi_lane_kind rule;
 } almi_row_lanes;
 

@@ -11,11 +11,11 @@
 #include "model/forest_kernel.h"
 
 /* A search whose steps do not depend on the data. */
-ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t key)
+ALM_INLINE uint8_t count_below(const int32_t *key, uint32_t size, int32_t value)
 {
     uint32_t position = 0;
-    for (uint32_t half = lane->size / 2; half > 0; half /= 2) {
-        position += lane->key[position + half - 1] < key ? half : 0;
+    for (uint32_t half = size / 2; half > 0; half /= 2) {
+        position += key[position + half - 1] < value ? half : 0;
     }
     return (uint8_t)position;
 }
@@ -24,7 +24,7 @@ static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
     uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = count_below(lane, key[r]);
+        code[r] = count_below(lane->key, lane->size, key[r]);
         equal |= (uint64_t)(lane->key[code[r]] == key[r]) << r;
     }
     return equal;

@@ -16,18 +16,19 @@ ALMI_V3 ALM_INLINE uint32_t count16(const int32_t *keys, __m256i key)
     return (uint32_t)__builtin_popcount(bytes) / 2;
 }
 
-ALMI_V3 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
+ALMI_V3 ALM_INLINE uint8_t count_below(const int32_t *key, uint32_t size, int32_t value)
 {
-    __m256i key = _mm256_set1_epi32(value);
-    uint32_t block = ALMI_SEARCH_WAYS * count16(lane->key - ALMI_SEARCH_WAYS, key);
-    return (uint8_t)(block + count16(lane->key + block, key));
+    (void)size;
+    __m256i own = _mm256_set1_epi32(value);
+    uint32_t block = ALMI_SEARCH_WAYS * count16(key - ALMI_SEARCH_WAYS, own);
+    return (uint8_t)(block + count16(key + block, own));
 }
 
 ALMI_V3 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
 {
     uint64_t equal = 0;
     for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
-        code[r] = count_below(lane, key[r]);
+        code[r] = count_below(lane->key, lane->size, key[r]);
         if (lane->key[code[r]] == key[r]) {
             equal |= UINT64_C(1) << r;
         }

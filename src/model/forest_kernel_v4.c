@@ -9,13 +9,13 @@
 #include <immintrin.h>
 
 /* How many of a lane's keys are below one: 16 at once, twice. */
-ALMI_V4 ALM_INLINE uint8_t count_below(const almi_lane *lane, int32_t value)
+ALMI_V4 ALM_INLINE uint8_t count_below(const int32_t *key, uint32_t size, int32_t value)
 {
-    __m512i key = _mm512_set1_epi32(value);
-    const int32_t *pivot = lane->key - ALMI_SEARCH_WAYS;
-    __mmask16 pivots = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(pivot));
+    (void)size;
+    __m512i own = _mm512_set1_epi32(value);
+    __mmask16 pivots = _mm512_cmpgt_epi32_mask(own, _mm512_load_si512(key - ALMI_SEARCH_WAYS));
     uint32_t block = ALMI_SEARCH_WAYS * (uint32_t)__builtin_popcount(pivots);
-    __mmask16 below = _mm512_cmpgt_epi32_mask(key, _mm512_load_si512(lane->key + block));
+    __mmask16 below = _mm512_cmpgt_epi32_mask(own, _mm512_load_si512(key + block));
     return (uint8_t)(block + (uint32_t)__builtin_popcount(below));
 }
 

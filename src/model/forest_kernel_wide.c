@@ -14,26 +14,46 @@
 
 _Static_assert(ALMI_WIDE_PARTS == SIDE_BY_SIDE, "a vector of AVX-512 for each part");
 
+/* The rows that a node sends to the right, if they get there. */
+ALMI_V4 ALM_INLINE __mmask64 is_right(const almi_between *node, const uint8_t *code, size_t part)
+{
+    const uint8_t *lane = code + (size_t)node->lane * ALMI_WIDE_ROWS;
+    return _mm512_cmpgt_epu8_mask(_mm512_load_si512(lane + part * ALMI_BLOCK_ROWS),
+                                  _mm512_set1_epi32((int)node->limit));
+}
+
+/* And of these the ones that do get there. */
+ALMI_V4 ALM_INLINE __mmask64 is_there(const almi_between *node, __mmask64 right, __m512i reached)
+{
+    return _mm512_mask_cmpge_epu8_mask(right, reached, _mm512_set1_epi32((int)node->begin));
+}
+
+/* Two nodes a step, so that only every other one waits: the first sends to `leaf`, and from there
+ * the second one always is on the way. */
 ALMI_V4 void almi_wide_leaves_v4(const almi_fast_tree *tree, const uint8_t *code, uint8_t *leaf,
                                  size_t leaf_stride)
 {
-    __m512i none = _mm512_setzero_si512(), one = _mm512_set1_epi8(1), next = one;
+    __m512i none = _mm512_setzero_si512(), one = _mm512_set1_epi8(1), first = one;
     __m512i reached[SIDE_BY_SIDE] = {none, none, none, none};
-    const almi_between *end = tree->between + tree->leaf_count - 1;
-    for (const almi_between *node = tree->between; node < end; node++) {
-        const uint8_t *lane = code + (size_t)node->lane * ALMI_WIDE_ROWS;
-        __m512i limit = _mm512_set1_epi32((int)node->limit);
-        __m512i begin = _mm512_set1_epi32((int)node->begin);
+    const almi_between *node = tree->between, *end = node + tree->leaf_count - 1;
+    for (; node + 1 < end; node += 2) {
+        __m512i second = _mm512_add_epi8(first, one);
         ALM_UNROLLED
         for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
-            __m512i own = _mm512_load_si512(lane + i * sizeof own);
-            __mmask64 right = _mm512_cmpgt_epu8_mask(own, limit);
-            right = _mm512_mask_cmpge_epu8_mask(right, reached[i], begin);
-            reached[i] = _mm512_mask_mov_epi8(reached[i], right, next);
+            __mmask64 to_second = is_right(&node[1], code, i);
+            __m512i moved = _mm512_mask_mov_epi8(first, to_second, second);
+            __mmask64 to_moved = is_there(&node[0], is_right(&node[0], code, i), reached[i]);
+            to_second = is_there(&node[1], to_second, reached[i]);
+            reached[i] = _mm512_mask_mov_epi8(reached[i], to_second, second);
+            reached[i] = _mm512_mask_mov_epi8(reached[i], to_moved, moved);
         }
-        next = _mm512_add_epi8(next, one);
+        first = _mm512_add_epi8(second, one);
     }
     for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+        if (node < end) {
+            __mmask64 right = is_there(node, is_right(node, code, i), reached[i]);
+            reached[i] = _mm512_mask_mov_epi8(reached[i], right, first);
+        }
         _mm512_store_si512(leaf + i * leaf_stride, reached[i]);
     }
 }

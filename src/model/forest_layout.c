@@ -305,7 +305,9 @@ static alm_err make_some(void *context, size_t task, int worker, alm_error *erro
 static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *error)
 {
     almi_window *window = NULL, *last = NULL;
+    almi_row_lane *own = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, group->lane_count, window, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, group->lane_count, own, error));
     for (uint32_t i = 0; i < group->lane_count; i++) {
         const almi_lane *lane = &forest->lane[group->lane[i]];
         if (lane->kind >= ALMI_LANE_CATEGORY) {
@@ -317,8 +319,10 @@ static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *er
             *last = (almi_window){i, i, lane->feature, lane->rule};
         }
         last->end++;
+        own[i] = (almi_row_lane){lane->key, lane->size, lane->feature - last->first};
     }
     group->window = window;
+    group->row_lane = own;
     return ALM_OK;
 }
 

@@ -108,6 +108,9 @@ alm_err almi_pass_base(almi_pipeline *run, alm_error *error)
         alm_panel panel;
         base_block block;
         ALM_TRY(read_block(run, &panel, &block, error));
+        if (run->sellers) {
+            run->sold_out = alm_sellers_add(run->hierarchy, &panel, run->sellers) || run->sold_out;
+        }
         size_t tasks = (panel.series_count + SERIES_PER_TASK - 1) / SERIES_PER_TASK;
         ALM_TRY(alm_pool_run(run->env->pool, tasks, base_task, &block, error));
         sum_means(run, &block);
@@ -125,7 +128,7 @@ static alm_err node_task(void *context, size_t n, int worker_index, alm_error *e
 {
     almi_pipeline *run = context;
     almi_worker *worker = &run->workers[worker_index];
-    const alm_panel *panel = alm_panel_source_aggregates(run->request->source);
+    const alm_panel *panel = run->aggregates;
     almi_node *node = &run->nodes[n];
     alm_base_request request = {.bundle = run->request->bundle,
                                 .panel = panel,
@@ -151,6 +154,10 @@ static alm_err node_task(void *context, size_t n, int worker_index, alm_error *e
 
 alm_err almi_pass_nodes(almi_pipeline *run, alm_error *error)
 {
+    if (run->sold_out) {
+        ALM_TRY(alm_sold_out_sums(run->aggregates, run->sellers, run->arena, &run->aggregates,
+                                  error));
+    }
     run->nodes = ALM_NEW_ARRAY(run->arena, almi_node, run->node_count + 1);
     return alm_pool_run(run->env->pool, run->node_count, node_task, run, error);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/statistical/rare/count.h"
 #include "pipeline/pipeline_internal.h"
 
 #define ROUNDS_DEFAULT 3
@@ -50,9 +51,21 @@ static alm_err prepare_explaining(almi_pipeline *run, almi_worker *worker, alm_e
     return ALM_OK;
 }
 
+/* Room to find the sums that are lower bounds, where the bundle has a forecaster that knows what to
+ * do with one: others take no notice. */
+static alm_err prepare_bounds(almi_pipeline *run, alm_error *error)
+{
+    const alm_kind_table *kinds = &run->request->bundle->kinds;
+    return kinds->kind[ALM_CLASS_aggregate][0] == &alm_count && run->node_count > 0
+               ? alm_arena_try_array(run->arena, run->node_count * run->aggregates->periods,
+                                     sizeof *run->sellers, &run->sellers, error)
+               : ALM_OK;
+}
+
 static alm_err prepare(almi_pipeline *run, alm_error *error)
 {
     const alm_panel *nodes = alm_panel_source_aggregates(run->request->source);
+    run->aggregates = nodes;
     run->hierarchy = alm_panel_source_hierarchy(run->request->source);
     run->leaf_count = alm_panel_source_series(run->request->source);
     run->node_count = run->hierarchy->node_count;
@@ -85,6 +98,7 @@ static alm_err prepare(almi_pipeline *run, alm_error *error)
     run->nonzero_share = ALM_NEW_ARRAY(run->arena, float, run->leaf_count);
     ALM_TRY(allocate(run, run->node_count * run->steps, &run->bottom_up, error));
     ALM_TRY(allocate(run, run->node_count * run->width, &run->sums, error));
+    ALM_TRY(prepare_bounds(run, error));
     ALM_TRY(almi_rule_prepare(run, error));
     alm_spill_shape shape = {run->steps, run->templates};
     char *path = alm_arena_printf(run->arena, "%s/leaves", run->request->scratch);

@@ -12,7 +12,8 @@
  *   last    the aggregates go to the sink.
  * Memory: blocks, plus aggregates x (paths + 1) x steps, plus a few dozen bytes per leaf; with ols,
  * wls_* and mint_shrink also all nodes x steps x some paths: 192 MiB of forecasts or one path, and
- * the solver's temporaries for one MiB of them or one path; and the factor of mint_shrink. Results
+ * the solver's temporaries for one MiB of them or one path; and the factor of mint_shrink; and 9
+ * bytes per aggregate and period where `count` forecasts the aggregates (sold_out_sums.h). Results
  * do not depend on the number of threads or on the block size. */
 #ifndef ALM_PIPELINE_PIPELINE_H
 #define ALM_PIPELINE_PIPELINE_H

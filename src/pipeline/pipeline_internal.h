@@ -5,6 +5,7 @@
 #include "decide/reconcile.h"
 #include "pipeline/paths.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sold_out_sums.h"
 #include "pipeline/spill.h"
 
 /* Memory of one pool worker. */
@@ -26,6 +27,9 @@ typedef struct almi_pipeline {
     const alm_pipeline_request *request;
     const alm_method *method;
     const alm_hierarchy *hierarchy;
+    const alm_panel *aggregates; /* the source's; where bounds are asked for, with `sold_out` */
+    alm_sellers *sellers; /* node_count x periods, in pass 1; NULL: nobody asks for bounds */
+    bool sold_out;        /* something was */
     alm_profile profile;
     size_t origin, delay;
     size_t steps, templates;

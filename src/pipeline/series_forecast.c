@@ -4,16 +4,13 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "model/statistical/arima/arima.h"
 #include "model/statistical/forecaster_kinds.h"
 #include "model/statistical/rolling.h"
 #include "num/metrics.h"
-#include "num/normal.h"
-#include "pipeline/explained_fit.h"
+#include "pipeline/series_answer.h"
 
 #define BLOCK ((size_t)32)   /* series; results do not depend on it */
 #define BEHIND ((size_t)4)   /* values that an origin of the check has, besides a season */
-#define CANDIDATES_MAX 4
 #define SCRATCH_BYTES ((size_t)1 << 20)
 
 const alm_forecaster_kind *alm_forecast_automatic(void)
@@ -67,238 +64,13 @@ static void add_score(alm_forecast_score *to, const alm_forecast_score *from)
     }
 }
 
-/* ---- one answer ---- */
-
-/* Where an answer is written. */
-typedef struct answer {
-    const alm_forecaster_kind *kind;
-    const alm_forecaster_kind *by; /* of the state: `kind`, or alm_of_rest around it */
-    alm_forecast_reason reason;
-    alm_forecast_spread spread;
-    alm_support support;
-    alm_choice_facts choice; /* of kinds that choose */
-    alm_effects effects;
-    double *mean, *low, *high;
-    double *deviation; /* NULL: not asked for; NaN: not by the forecaster asked for */
-    alm_effect *effect; /* one per regressor, where they are kept */
-} answer;
-
-static bool all_finite(const double *value, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(value[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void clear(double *value, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        value[i] = (double)NAN;
-    }
-}
-
-/* A mean of counts is no count. */
-static double mean_within(alm_support support, double mean)
-{
-    return support != ALM_SUPPORT_REAL && mean < 0 ? 0 : mean;
-}
-
-static alm_seasons seasons_of(const alm_forecast_plan *plan)
-{
-    return (alm_seasons){plan->seasons, plan->season_count};
-}
-
-/* By what is known of the past alone, so that an origin of the check chooses as it would have. */
-static alm_forecast_plan tried(const alm_forecast_plan *plan, const alm_past *past,
-                               alm_arena *scratch)
-{
-    alm_forecast_plan own = *plan;
-    if (plan->seasons_tried && plan->season_count > 1 && plan->kind == alm_forecast_automatic() &&
-        alm_seasons_are_better(seasons_of(plan), past, plan->steps, scratch)) {
-        own.kind = &alm_mstl;
-    }
-    return own;
-}
-
-/* Counts take no regressors: what those leave is none. */
-static alm_err fit_kind(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
-                        const alm_explained *past, alm_arena *scratch, alm_fitted *out)
-{
-    if (kind == &alm_learned) {
-        void *inner = NULL;
-        alm_err refusal = alm_selector_fit(plan->selector, &past->rest, scratch, &inner, NULL);
-        if (refusal == ALM_OK) {
-            alm_explained_around(kind, inner, past, scratch, out);
-        }
-        return refusal;
-    }
-    if (kind != &alm_count || past->effects.used > 0) {
-        return alm_explained_fit(kind, seasons_of(plan), past, scratch, out);
-    }
-    out->by = kind;
-    alm_err code = alm_counted_fit(&past->past, plan->least, plan->counted.common, scratch,
-                                   &out->state);
-    out->inner = out->state;
-    return code;
-}
-
-static void explain(const alm_forecast_plan *plan, const alm_past *past, alm_arena *scratch,
-                    alm_explained *out)
-{
-    alm_explain(past, plan->regressors, plan->kind == &alm_arima, scratch, out);
-}
-
-static alm_err answer_by(const alm_forecaster_kind *kind, const alm_forecast_plan *plan,
-                         const alm_explained *past, alm_arena *scratch, alm_fitted *state,
-                         answer *out)
-{
-    alm_err code = fit_kind(kind, plan, past, scratch, state);
-    if (code != ALM_OK) {
-        return code;
-    }
-    state->by->mean(state->state, plan->steps, out->mean);
-    for (size_t h = 0; h < plan->steps; h++) {
-        out->mean[h] = mean_within(out->support, out->mean[h]);
-    }
-    return all_finite(out->mean, plan->steps) ? ALM_OK : ALM_ERR_NUMERIC;
-}
-
-static alm_forecast_reason reason_of(alm_err refusal)
-{
-    return refusal == ALM_ERR_INCOMPLETE ? ALM_FORECAST_SHORT
-           : refusal == ALM_ERR_INVALID  ? ALM_FORECAST_UNSUITED
-                                         : ALM_FORECAST_NUMERIC;
-}
-
-/* The first that does not refuse. False: none. */
-static bool choose(const alm_forecast_plan *plan, const alm_explained *explained,
-                   alm_arena *scratch, alm_fitted *state, answer *out)
-{
-    const alm_past *past = &explained->past;
-    const alm_forecaster_kind *const CANDIDATE[CANDIDATES_MAX] = {
-        plan->kind, &alm_seasonal_naive, &alm_naive, &alm_mean_of_all};
-    alm_err first = ALM_OK;
-    for (size_t i = 0; i < CANDIDATES_MAX; i++) {
-        if (i > 0 && CANDIDATE[i] == &alm_seasonal_naive && past->count <= past->season) {
-            continue; /* naive then, which may know how far off it is */
-        }
-        alm_err code = answer_by(CANDIDATE[i], plan, explained, scratch, state, out);
-        if (code == ALM_OK) {
-            out->kind = CANDIDATE[i];
-            out->by = state->by;
-            out->reason = i == 0 ? ALM_FORECAST_FITTED : reason_of(first);
-            return true;
-        }
-        first = i == 0 ? code : first;
-    }
-    bool known = false;
-    for (size_t t = 0; t < past->count && !known; t++) {
-        known = !isnan(past->y[t]);
-    }
-    out->kind = NULL;
-    out->reason = known ? ALM_FORECAST_NUMERIC : ALM_FORECAST_NO_VALUES;
-    clear(out->mean, plan->steps);
-    return false;
-}
-
-static bool spread_by_paths(const alm_forecast_plan *plan, const void *state, uint64_t number,
-                            alm_arena *scratch, answer *out)
-{
-    alm_path_plan paths = {.steps = plan->steps, .count = plan->paths, .seed = plan->seed,
-                           .series = number, .support = out->support};
-    size_t count = 2 * plan->level_count;
-    double level[2 * ALM_FORECAST_LEVELS_MAX];
-    double *path = ALM_NEW_ARRAY(scratch, double, plan->paths * plan->steps);
-    double *quantile = ALM_NEW_ARRAY(scratch, double, plan->steps * count);
-    if (alm_forecaster_paths(out->by, state, &paths, scratch, path, NULL) != ALM_OK) {
-        return false;
-    }
-    for (size_t k = 0; k < plan->level_count; k++) {
-        level[k] = (1 - plan->level[k]) / 2;
-        level[plan->level_count + k] = 1 - level[k];
-    }
-    alm_path_quantiles(path, &paths, level, count, scratch, quantile);
-    for (size_t h = 0; h < plan->steps; h++) {
-        for (size_t k = 0; k < plan->level_count; k++) {
-            out->low[h * plan->level_count + k] = quantile[h * count + k];
-            out->high[h * plan->level_count + k] = quantile[h * count + plan->level_count + k];
-        }
-    }
-    return true;
-}
-
-static void spread_by_deviation(const alm_forecast_plan *plan, const void *state,
-                                alm_arena *scratch, answer *out)
-{
-    double *deviation = ALM_NEW_ARRAY(scratch, double, plan->steps);
-    double *mean = ALM_NEW_ARRAY(scratch, double, plan->steps);
-    out->by->mean(state, plan->steps, mean);
-    out->by->deviation(state, plan->steps, deviation);
-    for (size_t k = 0; k < plan->level_count; k++) {
-        double z = alm_normal_quantile((1 + plan->level[k]) / 2);
-        for (size_t h = 0; h < plan->steps; h++) {
-            size_t at = h * plan->level_count + k;
-            out->low[at] = alm_support_value(out->support, mean[h] - z * deviation[h]);
-            out->high[at] = alm_support_value(out->support, mean[h] + z * deviation[h]);
-        }
-    }
-}
-
-static void add_spread(const alm_forecast_plan *plan, const void *state, uint64_t number,
-                       alm_arena *scratch, answer *out)
-{
-    size_t count = plan->steps * plan->level_count;
-    out->spread = ALM_SPREAD_PATHS;
-    if (plan->paths == 0 || !spread_by_paths(plan, state, number, scratch, out)) {
-        out->spread = ALM_SPREAD_NORMAL;
-        spread_by_deviation(plan, state, scratch, out);
-    }
-    if (!all_finite(out->low, count) || !all_finite(out->high, count)) {
-        out->spread = ALM_SPREAD_NONE;
-        clear(out->low, count);
-        clear(out->high, count);
-    }
-}
-
-static void answer_past(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
-                        alm_arena *scratch, answer *out)
-{
-    alm_fitted state;
-    alm_explained *explained = ALM_NEW(scratch, alm_explained);
-    out->support = alm_support_of(past);
-    explain(plan, past, scratch, explained);
-    out->effects = explained->effects;
-    alm_forecast_plan own = tried(plan, &explained->rest, scratch);
-    bool answers = choose(&own, explained, scratch, &state, out);
-    out->choice.count = 0;
-    if (answers && alm_choice_is_made_by(out->kind)) {
-        alm_choice_describe(state.inner, &out->choice);
-    }
-    if (out->deviation) {
-        clear(out->deviation, plan->steps);
-    }
-    if (answers) {
-        if (out->deviation && out->reason == ALM_FORECAST_FITTED) {
-            out->by->deviation(state.state, plan->steps, out->deviation);
-        }
-        add_spread(plan, state.state, number, scratch, out);
-        return;
-    }
-    out->spread = ALM_SPREAD_NONE;
-    clear(out->low, plan->steps * plan->level_count);
-    clear(out->high, plan->steps * plan->level_count);
-}
-
 /* ---- the check ---- */
 
 static void add_window(const double *actual, const double *mean, size_t steps, alm_scale scale,
                        alm_forecast_score *score)
 {
     alm_metrics metrics = {0};
-    if (!all_finite(mean, steps)) {
+    if (!almi_all_finite(mean, steps)) {
         return;
     }
     alm_metrics_add_window(&metrics, actual, mean, steps, scale);
@@ -312,8 +84,8 @@ static void add_window(const double *actual, const double *mean, size_t steps, a
 }
 
 /* `held`: of each step, a bit for each level. */
-static void add_intervals(const alm_forecast_plan *plan, const double *actual, const answer *given,
-                          uint8_t *held, alm_forecast_score *score)
+static void add_intervals(const alm_forecast_plan *plan, const double *actual,
+                          const almi_answer *given, uint8_t *held, alm_forecast_score *score)
 {
     for (size_t h = 0; h < plan->steps && given->spread != ALM_SPREAD_NONE; h++) {
         if (isnan(actual[h])) {
@@ -329,14 +101,6 @@ static void add_intervals(const alm_forecast_plan *plan, const double *actual, c
     }
 }
 
-static answer answer_in(const alm_forecast_plan *plan, alm_arena *arena)
-{
-    size_t count = plan->steps * plan->level_count;
-    return (answer){.mean = ALM_NEW_ARRAY(arena, double, plan->steps),
-                    .low = ALM_NEW_ARRAY(arena, double, count),
-                    .high = ALM_NEW_ARRAY(arena, double, count)};
-}
-
 /* `before`: what an origin knows; what comes next lies behind it. `into`: where the case is kept to
  * be judged by calibrated intervals; NULL: it is not. */
 static void check_origin(const alm_forecast_plan *plan, const alm_past *before, uint64_t number,
@@ -345,13 +109,13 @@ static void check_origin(const alm_forecast_plan *plan, const alm_past *before, 
     const double *actual = before->y + before->count;
     alm_scale scale = alm_scale_of(before->y, before->count, before->season);
     alm_arena_reset(scratch);
-    answer given = answer_in(plan, scratch);
+    almi_answer given = almi_answer_in(plan, scratch);
     uint8_t *held = into ? into->held : ALM_NEW_ARRAY(scratch, uint8_t, plan->steps);
     if (into) {
         given.mean = into->mean;
         given.deviation = into->deviation;
     }
-    answer_past(plan, before, number, scratch, &given);
+    almi_answer_past(plan, before, number, scratch, &given);
     add_window(actual, given.mean, plan->steps, scale, &out->score);
     add_intervals(plan, actual, &given, held, &out->score);
     if (into) {
@@ -361,11 +125,11 @@ static void check_origin(const alm_forecast_plan *plan, const alm_past *before, 
     }
     alm_forecast_plan simple = *plan;
     simple.kind = plan->season > 1 ? &alm_seasonal_naive : &alm_naive;
-    answer naive = answer_in(plan, scratch);
+    almi_answer naive = almi_answer_in(plan, scratch);
     alm_fitted state;
     alm_explained plain = {.past = *before, .rest = *before};
     naive.support = given.support;
-    (void)choose(&simple, &plain, scratch, &state, &naive);
+    (void)almi_answer_choose(&simple, &plain, scratch, &state, &naive);
     add_window(actual, naive.mean, plan->steps, scale, &out->naive);
 }
 
@@ -423,10 +187,10 @@ static void check(const alm_forecast_plan *plan, const alm_past *past, uint64_t 
 /* ---- series ---- */
 
 static void forecast(const alm_forecast_plan *plan, const alm_past *past, uint64_t number,
-                     alm_arena *scratch, answer *into, alm_series_forecast *out)
+                     alm_arena *scratch, almi_answer *into, alm_series_forecast *out)
 {
     alm_arena_reset(scratch);
-    answer_past(plan, past, number, scratch, into);
+    almi_answer_past(plan, past, number, scratch, into);
     alm_effects effects = into->effects; /* in scratch: what is kept has a place already */
     effects.effect = into->effect;
     effects.arima = NULL;
@@ -443,7 +207,7 @@ void alm_series_forecast_one(const alm_forecast_plan *plan, const alm_past *past
                              alm_arena *arena, alm_arena *scratch, alm_series_forecast *out)
 {
     alm_forecast_plan own = alm_forecast_plan_of(plan, past->count);
-    answer into = answer_in(plan, arena);
+    almi_answer into = almi_answer_in(plan, arena);
     into.effect = ALM_NEW_ARRAY(arena, alm_effect, plan->regressors ? plan->regressors->count : 0);
     forecast(&own, past, number, scratch, &into, out);
     if (out->kind) {
@@ -479,15 +243,15 @@ static size_t regressors_of(const work *w)
     return w->all->regressors ? w->all->regressors->count : 0;
 }
 
-static answer answer_at(const work *w, size_t series)
+static almi_answer answer_at(const work *w, size_t series)
 {
     double *at = w->values + series * values_of(w->plan);
     size_t spread = w->plan->steps * w->plan->level_count;
     double *low = at + w->plan->steps;
     size_t regressors = regressors_of(w);
-    return (answer){.mean = at, .low = low, .high = low + spread,
-                    .effect = w->effects + series * regressors,
-                    .deviation = w->plan->calibrated ? low + 2 * spread : NULL};
+    return (almi_answer){.mean = at, .low = low, .high = low + spread,
+                         .effect = w->effects + series * regressors,
+                         .deviation = w->plan->calibrated ? low + 2 * spread : NULL};
 }
 
 static size_t block_end(const work *w, size_t task)
@@ -511,7 +275,7 @@ static void score_origin(const alm_forecast_plan *plan, const alm_past *past, si
     state->by->deviation(state->state, plan->steps, out->deviation);
     out->support = alm_support_of(&before);
     for (size_t h = 0; h < plan->steps; h++) {
-        out->mean[h] = mean_within(out->support, out->mean[h]);
+        out->mean[h] = almi_mean_within(out->support, out->mean[h]);
     }
     out->actual = past->y + known;
 }
@@ -532,8 +296,8 @@ static void score_series(const alm_forecast_plan *plan, const alm_past *past, al
         return;
     }
     alm_forecast_plan earlier = plan_before(plan);
-    explain(plan, &oldest, scratch, &explained);
-    if (fit_kind(plan->kind, &earlier, &explained, scratch, &state) != ALM_OK) {
+    almi_answer_explain(plan, &oldest, scratch, &explained);
+    if (almi_answer_fit(plan->kind, &earlier, &explained, scratch, &state) != ALM_OK) {
         return;
     }
     for (size_t i = 0; i < origins; i++) {
@@ -563,7 +327,7 @@ static alm_err forecast_block(void *context, size_t task, int worker, alm_error 
     work *w = context;
     size_t end = block_end(w, task);
     for (size_t i = task * BLOCK; i < end; i++) {
-        answer into = answer_at(w, i);
+        almi_answer into = answer_at(w, i);
         alm_past past = {w->all->series[i].y, w->all->series[i].count, w->plan->season};
         alm_forecast_plan own = alm_forecast_plan_of(w->plan, past.count);
         own.least = w->all->series[i].least;
@@ -676,7 +440,7 @@ static alm_err calibrate_block(void *context, size_t task, int worker, alm_error
     const alm_forecast_plan *plan = c->work->plan;
     for (size_t i = task * BLOCK; i < block_end(c->work, task); i++) {
         alm_series_forecast *one = &c->work->out[i];
-        answer at = answer_at(c->work, i);
+        almi_answer at = answer_at(c->work, i);
         for (size_t h = 0; h < plan->steps && one->spread != ALM_SPREAD_NONE; h++) {
             alm_calibration_point point = {h, at.mean[h], at.deviation[h], one->support};
             one->calibrated |= alm_calibration_bounds(&c->calibration, &point,

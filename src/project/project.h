@@ -114,8 +114,9 @@ typedef enum alm_objective {
 
 typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm_marginals;
 
-/* X(NAME, text): what makes the forecasts of a model add up. The first is the default; the others
- * have the names of decide/reconcile_method.h. */
+/* X(NAME, text): what makes the forecasts of a model add up. The first is the default, and the last
+ * takes one of the others by what was known of the past (train/reconcile_choice.h); these have the
+ * names of decide/reconcile_method.h. */
 #define ALM_RECONCILING_MAP(X)                                              \
     X(AUTOMATIC, "automatic")                                               \
     X(BOTTOM_UP, "bottom_up")                                               \
@@ -125,7 +126,8 @@ typedef enum alm_marginals { ALM_MARGINALS_HISTORY, ALM_MARGINALS_QUANTILE } alm
     X(OLS, "ols")                                                           \
     X(WLS_STRUCTURAL, "wls_structural")                                     \
     X(WLS_VARIANCE, "wls_variance")                                         \
-    X(MINT_SHRINK, "mint_shrink")
+    X(MINT_SHRINK, "mint_shrink")                                           \
+    X(BEST, "best")
 
 typedef enum alm_reconciling {
 #define ALM_RECONCILING_ENUM(name, text) ALM_RECONCILING_##name,

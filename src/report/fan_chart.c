@@ -10,6 +10,7 @@
 #define BOTTOM 20.0
 #define LEFT 34.0
 #define RIGHT 6.0
+#define MARK 3.0 /* least height of a day that was sold out */
 
 /* ---- data ---- */
 
@@ -65,6 +66,7 @@ static void copy_history(const almi_page *page, const alm_report_chart *chart, a
     fan->first = almi_table_date(table, "date", first);
     size_t days = fan->start > fan->first ? (size_t)(fan->start - fan->first) : 0;
     double *value = ALM_NEW_ARRAY(page->arena, double, days);
+    bool *sold_out = ALM_NEW_ARRAY(page->arena, bool, days);
     for (size_t d = 0; d < days; d++) {
         value[d] = NAN;
     }
@@ -72,9 +74,12 @@ static void copy_history(const almi_page *page, const alm_report_chart *chart, a
         alm_date date = almi_table_date(table, "date", first + i);
         if (date >= fan->first && date < fan->start) {
             value[date - fan->first] = almi_table_f64(table, "value", first + i);
+            sold_out[date - fan->first] = almi_table_f64(table, "sold_out", first + i) > 0;
+            fan->sold_out_days += sold_out[date - fan->first];
         }
     }
     fan->history = value;
+    fan->sold_out = sold_out;
     fan->history_count = days;
 }
 
@@ -202,17 +207,19 @@ static void draw_history(almi_svg *svg, const scales *s, const almi_fan *fan)
 {
     double width = s->day_width > 2.5 ? s->day_width - 1.0 : s->day_width * 0.62;
     for (size_t d = 0; d < fan->history_count; d++) {
-        if (!isfinite(fan->history[d]) || fan->history[d] <= 0.0) {
+        bool out = fan->sold_out && fan->sold_out[d];
+        if (!isfinite(fan->history[d]) || (fan->history[d] <= 0.0 && !out)) {
             continue;
         }
         alm_date date = fan->first + (alm_date)d;
-        double y = y_of(s, fan->history[d]);
+        double y = fmin(y_of(s, fan->history[d]), s->bottom - (out ? MARK : 0));
         alm_buffer title = {0};
         almi_html_date(&title, date);
         alm_buffer_text(&title, ": ");
         almi_html_amount(&title, fan->history[d]);
+        alm_buffer_text(&title, out ? ", sold out: demand was that or more" : "");
         almi_svg_rect(svg, (almi_point){x_of(s, date), y}, (almi_point){width, s->bottom - y},
-                      "seen", title.data);
+                      out ? "risk" : "seen", title.data);
         if (fan->history[d] > s->largest) {
             alm_buffer_clear(&title);
             alm_buffer_text(&title, "\xe2\x86\x91 ");

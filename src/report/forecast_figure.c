@@ -11,6 +11,7 @@
 #define RIGHT 8.0
 #define LABEL_WIDTH 90.0 /* of a time below the axis */
 #define HITS_MAX 400
+#define STUB 3.0          /* height of a mark */
 
 const char almi_figure_style[] =
     ".past{fill:none;stroke:var(--seen);stroke-width:1.5;stroke-linejoin:round;"
@@ -66,6 +67,7 @@ static bool scale(plot *p)
     double core[2] = {(double)NAN, (double)NAN};
     for (size_t t = p->first; t < p->one->count; t++) {
         widen(core, p->one->y[t]);
+        widen(core, p->one->least ? p->one->least[t] : (double)NAN);
     }
     for (size_t h = 0; h < p->steps; h++) {
         widen(core, p->made->mean[h]);
@@ -166,6 +168,26 @@ static void draw_past(const almi_page *page, almi_svg *svg, const plot *p)
     almi_svg_curve(svg, point, count, "past");
 }
 
+/* A stub at the lower bound of demand of each period that was sold out. */
+static void draw_sold_out(almi_svg *svg, const plot *p, const almi_figure *figure)
+{
+    double width = (p->right - p->left) / (double)p->count;
+    for (size_t t = p->first; p->one->least && t < p->one->count; t++) {
+        char time[ALM_INSTANT_TEXT_BYTES];
+        alm_buffer title = {0};
+        if (isnan(p->one->least[t])) {
+            continue;
+        }
+        almi_figure_time(figure->made, figure->series, t, time);
+        alm_buffer_printf(&title, "%s: sold out, demand was ", time);
+        almi_html_number(&title, p->one->least[t], almi_figure_decimals(p->one->least[t]));
+        alm_buffer_text(&title, " or more");
+        almi_svg_rect(svg, (almi_point){x_of(p, t) - width / 2, y_of(p, p->one->least[t]) - STUB},
+                      (almi_point){width, STUB}, "risk", title.data);
+        alm_buffer_deinit(&title);
+    }
+}
+
 static void draw_band(const almi_page *page, almi_svg *svg, const plot *p, size_t level,
                       const char *class_name)
 {
@@ -250,6 +272,7 @@ void almi_figure_draw(const almi_page *page, const almi_figure *figure)
     almi_svg_line(&svg, (almi_point){start, p.top - 6}, (almi_point){start, p.bottom}, "origin");
     draw_future(page, &svg, &p);
     draw_past(page, &svg, &p);
+    draw_sold_out(&svg, &p, figure);
     draw_titles(&svg, &p, figure);
     almi_svg_close(&svg);
 }

@@ -140,11 +140,16 @@ static void legend_level(const almi_page *page, const char *class_name, double l
     almi_html(page->out, "\xe2\x80\xaf% interval</li>");
 }
 
-static void legend(const almi_page *page, const alm_forecast_plan *plan)
+static void legend(const almi_page *page, const alm_forecast_made *made)
 {
+    const alm_forecast_plan *plan = &made->plan;
     almi_html(page->out, "<ul class=\"legend\">");
     legend_item(page, "past", true);
     almi_html(page->out, "the past</li>");
+    if (made->input.facts.sold_out_periods > 0) {
+        legend_item(page, "risk", false);
+        almi_html(page->out, "sold out: demand was that or more</li>");
+    }
     legend_item(page, "mean", true);
     almi_html(page->out, "forecast</li>");
     if (plan->level_count > 1) {
@@ -241,6 +246,13 @@ static void figure(const almi_page *page, const alm_forecast_made *made, size_t 
         almi_html(out, one->kind ? ": " : "");
         almi_html(out, alm_forecast_reason_sentence(one->reason));
     }
+    if (made->input.series[i].sold_out > 0) {
+        almi_html(out, "; sold out in ");
+        almi_html_count(out, (int64_t)made->input.series[i].sold_out);
+        almi_html(out, " of ");
+        almi_html_count(out, (int64_t)made->input.series[i].count);
+        almi_html(out, " periods");
+    }
     almi_html(out, "</span></figcaption>");
     if (i == 0) {
         almi_html(out, "<div class=\"wide\">");
@@ -263,7 +275,7 @@ static void fans(const almi_page *page, const alm_forecast_made *made)
     almi_section_open(page, "fans", "What to expect",
                       "The line is what is expected on average, the bands are where single values "
                       "may fall.");
-    legend(page, &made->plan);
+    legend(page, made);
     picker(page, made);
     almi_html(page->out, "<div class=\"charts\">\n");
     for (size_t i = 0; i < chart_count(made); i++) {
@@ -383,6 +395,10 @@ static void series_row(const almi_page *page, const alm_forecast_made *made, siz
     almi_html_text(out, made->input.series[i].id);
     almi_html(out, "</th><td>");
     almi_html_count(out, (int64_t)made->input.series[i].count);
+    if (made->input.facts.sold_out_periods > 0) {
+        almi_html(out, "</td><td>");
+        almi_html_count(out, (int64_t)made->input.series[i].sold_out);
+    }
     almi_html(out, "</td><td>");
     almi_html_amount(out, one->mean[0]);
     almi_html(out, "</td><td>");
@@ -407,8 +423,10 @@ static void all_series(const almi_page *page, const alm_forecast_made *made)
     }
     almi_section_open(page, "series", "Series", "In the order of the file.");
     almi_table_open(page, "", "Forecast, check and reason of each series");
-    almi_html(page->out, "<thead><tr><th scope=\"col\">series</th><th scope=\"col\">periods</th>"
-                         "<th scope=\"col\">next</th><th scope=\"col\">sum ahead</th>"
+    almi_html(page->out, "<thead><tr><th scope=\"col\">series</th><th scope=\"col\">periods</th>");
+    almi_html(page->out, made->input.facts.sold_out_periods > 0
+                             ? "<th scope=\"col\">sold out</th>" : "");
+    almi_html(page->out, "<th scope=\"col\">next</th><th scope=\"col\">sum ahead</th>"
                          "<th scope=\"col\">MASE</th><th scope=\"col\">of seasonal naive</th>"
                          "<th scope=\"col\" class=\"text\">method</th>"
                          "<th scope=\"col\" class=\"text\">reason</th></tr></thead><tbody>\n");

@@ -164,6 +164,39 @@ static void effects_have_their_standard_errors(void **state)
     alm_arena_destroy(arena);
 }
 
+/* The third series was sold out in two periods, and the bound of one of them is known. */
+static void sold_out_periods_are_shown(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(3, arena, &made);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "old out"), 0);
+    alm_long_one *series = ALM_NEW_ARRAY(arena, alm_long_one, 3);
+    memcpy(series, made.input.series, 3 * sizeof *series);
+    double *least = ALM_NEW_ARRAY(arena, double, COUNT);
+    for (size_t t = 0; t < COUNT; t++) {
+        least[t] = t == COUNT - 3 ? 7 : (double)NAN;
+    }
+    series[2].least = least;
+    series[2].sold_out = 2;
+    made.input.series = series;
+    made.input.facts.sold_out = ALM_STR("out");
+    made.input.facts.sold_out_periods = 2;
+    made.input.facts.sold_out_series = 1;
+    alm_buffer_clear(&page);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "; sold out in 2 of 60 periods</span>"), 1);
+    assert_int_equal(count_of(page.data, ": sold out, demand was 7.00 or more"), 1);
+    assert_int_equal(count_of(page.data, "<th scope=\"col\">sold out</th>"), 1);
+    assert_int_equal(count_of(page.data, "<td>60</td><td>2</td>"), 1);
+    assert_int_equal(count_of(page.data, "</svg>sold out: demand was that or more</li>"), 1);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +204,7 @@ int main(void)
         cmocka_unit_test(charts_are_bounded_and_counted),
         cmocka_unit_test(a_short_file_says_that_it_was_not_checked),
         cmocka_unit_test(effects_have_their_standard_errors),
+        cmocka_unit_test(sold_out_periods_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

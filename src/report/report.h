@@ -65,7 +65,9 @@ typedef struct alm_report_input {
     /* Rows of the charted nodes sorted by level, node and step: level, node, target_date, mean, and
      * quantiles (q05 ...; drawn are q05, q25, q75, q95 where they are there). */
     const alm_table *predictions;
-    const alm_table *history; /* level, node, date, value (null: not known); sorted likewise */
+    /* level, node, date, value (null: not known), sold_out (1: demand was that or more; else 0);
+     * sorted likewise. */
+    const alm_table *history;
     /* Ranked: node, on_hand, p7, p14, p28 (null where the horizon is shorter), days, shortfall,
      * demand (sum of means). NULL: the project has no stock. */
     const alm_table *stockouts;

@@ -108,6 +108,20 @@ static void measure_heads(const almi_page *page, const char *first)
     almi_html(page->out, "</tr></thead>\n");
 }
 
+/* Days that no score has. */
+static void sold_out(const almi_page *page, const alm_json *group)
+{
+    int64_t days = almi_i64_member(group, "censored");
+    if (days > 0) {
+        almi_html(page->out, ", ");
+        almi_html_count(page->out, days);
+        almi_html(page->out, " of ");
+        almi_html_count(page->out, days + almi_i64_member(group, "pairs"));
+        almi_html(page->out, " days were sold out and have no score, so the scores are those of "
+                             "days of lower demand");
+    }
+}
+
 /* One group of rows per level or class. */
 static void group_table(const almi_page *page, const alm_json *groups, const char *key,
                         const char *caption)
@@ -131,6 +145,7 @@ static void group_table(const almi_page *page, const alm_json *groups, const cha
             almi_html_count(out, unscaled);
             almi_html(out, " series and origins without a scale are not in RMSSE and MASE");
         }
+        sold_out(page, group);
         if (isfinite(weight)) {
             almi_html(out, ", gradient boosting has a share of ");
             almi_html_percent(out, weight, 0);
@@ -181,7 +196,34 @@ static void verdict(const almi_page *page)
     almi_html(page->out, a <= b ? " below" : " above");
     almi_html(page->out, "</strong> seasonal naive (");
     almi_html_number(page->out, b, 3);
-    almi_html(page->out, ").</p>");
+    almi_html(page->out, ")");
+    sold_out(page, level);
+    almi_html(page->out, ".</p>");
+}
+
+/* What the method was chosen from, where the project asked for the best. */
+static void candidates(const almi_page *page, const alm_json *reconcile)
+{
+    const alm_json *list = almi_member(reconcile, "best_of");
+    int64_t origins = almi_i64_member(reconcile, "judged_at");
+    for (size_t k = 0; k < almi_count(list); k++) {
+        const alm_json *one = alm_json_at(list, k);
+        double rmsse = almi_double_member(one, "rmsse");
+        almi_html(page->out, k ? ", " : ", the best of ");
+        almi_html_text(page->out, almi_text_member(one, "method"));
+        if (isfinite(rmsse)) {
+            almi_html(page->out, " (");
+            almi_html_number(page->out, rmsse, 3);
+            almi_html(page->out, ")");
+        } else {
+            almi_html(page->out, " (not judged)");
+        }
+    }
+    if (almi_count(list) > 0) {
+        almi_html(page->out, " by the mean RMSSE of the levels at ");
+        almi_html_count(page->out, origins);
+        almi_html(page->out, origins == 1 ? " earlier origin" : " earlier origins");
+    }
 }
 
 /* By which method its levels add up, where the project chose one. */
@@ -209,6 +251,7 @@ static void reconciled(const almi_page *page)
         almi_html_percent(page->out, intensity, 0);
         almi_html(page->out, " of their covariance is taken for chance)");
     }
+    candidates(page, one);
     almi_html(page->out, ".</p>");
 }
 
@@ -250,6 +293,7 @@ static void coverage_row(const almi_page *page, const alm_json *level)
 {
     const alm_json *ours = almi_backtest_method(level, "final");
     double coverage = ours ? almi_double_member(ours, "coverage_90") : NAN;
+    double base = ours ? almi_double_member(ours, "coverage_90_base") : NAN;
     alm_buffer *out = page->out;
     if (!isfinite(coverage)) {
         return;
@@ -264,6 +308,10 @@ static void coverage_row(const almi_page *page, const alm_json *level)
     almi_html_count(out, almi_i64_member(level, "series"));
     almi_html(out, "</td><td>");
     almi_html_percent(out, coverage, 1);
+    almi_html(out, "</td><td>");
+    if (isfinite(base)) {
+        almi_html_percent(out, base, 1);
+    }
     almi_html(out, "</td><td class=\"bar\">");
     almi_svg svg = almi_svg_open_stretched(out, "strip");
     almi_svg_rect(&svg, (almi_point){0, 4.5}, (almi_point){100, 1}, "rail", NULL);
@@ -328,10 +376,12 @@ void almi_page_coverage(const almi_page *page)
                       "Nine days of ten should fall into the 90\xe2\x80\xaf% interval. The shaded "
                       "zone of a strip is 86 to 94\xe2\x80\xaf%; the strip starts at "
                       "50\xe2\x80\xaf%. Counts are judged by the randomised probability integral "
-                      "transform.");
+                      "transform. Beside it what the forecasts had before the levels were made to "
+                      "add up.");
     almi_table_open(page, "", "Share of days within the 90 % interval, by level");
     almi_html(page->out, "<thead><tr><th scope=\"col\">level</th><th scope=\"col\">nodes</th>"
-                         "<th scope=\"col\">within</th><th scope=\"col\" class=\"bar\"></th>"
+                         "<th scope=\"col\">within</th><th scope=\"col\">before adding up</th>"
+                         "<th scope=\"col\" class=\"bar\"></th>"
                          "<th scope=\"col\" class=\"text\">reading</th></tr></thead><tbody>\n");
     const alm_json *levels = almi_member(page->backtest, "levels");
     for (size_t i = 0; i < almi_count(levels); i++) {

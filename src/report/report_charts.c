@@ -167,10 +167,23 @@ static void legend_item(const almi_page *page, const char *class_name, const cha
     almi_html(out, "</li>");
 }
 
+static bool any_sold_out(const almi_page *page)
+{
+    almi_fan fan;
+    bool any = false;
+    for (size_t i = 0; i < page->input->chart_count && !any; i++) {
+        any = almi_fan_of(page, &page->input->charts[i], &fan) && fan.sold_out_days > 0;
+    }
+    return any;
+}
+
 static void legend(const almi_page *page)
 {
     almi_html(page->out, "<ul class=\"legend\">");
     legend_item(page, "seen", "observed");
+    if (any_sold_out(page)) {
+        legend_item(page, "risk", "sold out: demand was that or more");
+    }
     legend_item(page, "mean", "predicted mean");
     legend_item(page, "band50", "half of the days fall in here");
     legend_item(page, "band90", "nine days of ten fall in here");
@@ -250,6 +263,10 @@ static void figure(const almi_page *page, size_t index)
     almi_html_amount(out, sum_of(fan.mean, fan.steps));
     alm_buffer_printf(out, " in %zu days</span><span class=\"why\">", fan.steps);
     almi_html_text(out, chart->why);
+    if (fan.sold_out_days > 0) {
+        alm_buffer_printf(out, "; sold out on %zu of %zu days", fan.sold_out_days,
+                          fan.history_count);
+    }
     almi_html(out, "</span></figcaption>");
     draw(page, &fan, index == 0, label);
     numbers(page, &fan);

@@ -56,6 +56,8 @@ static inline void fixture_history(report_fixture *f, const alm_report_chart *ch
         alm_table_builder_text(f->history, chart->node);
         alm_table_builder_date(f->history, f->start - d);
         alm_table_builder_f64(f->history, floor(value + 0.5));
+        /* A thin series is empty now and then, and had nothing left on one of those days. */
+        alm_table_builder_f64(f->history, scale < 40 && d % 15 == 0 ? 1 : 0);
     }
 }
 
@@ -157,15 +159,17 @@ static inline void fixture_method(alm_buffer *out, const char *name, double rmss
                       rmsse * 21, rmsse * 9);
     alm_buffer_printf(out, ",\"pinball\":{\"0.5\":%.3f,\"0.9\":%.3f,\"0.95\":%.3f},"
                       "\"coverage_90\":", rmsse * 3, rmsse * 2, rmsse * 1.4);
-    alm_buffer_text(out, bands ? "0.902,\"pit\":[0.1,0.2,0.4,0.3]" : "null");
+    alm_buffer_text(out, bands ? "0.902,\"coverage_90_base\":0.876,\"pit\":[0.1,0.2,0.4,0.3]"
+                               : "null");
     alm_buffer_text(out, "}");
 }
 
 static inline void fixture_group(alm_buffer *out, const char *key, const char *name, double factor)
 {
     alm_buffer_printf(out, "{\"%s\":\"%s\",\"series\":%d,\"unscaled\":%d,\"weight\":0.45,"
-                      "\"methods\":[", key, name, (int)(1923 * factor),
-                      strcmp(name, "series") == 0 ? 7 : 0);
+                      "%s\"methods\":[", key, name, (int)(1923 * factor),
+                      strcmp(name, "series") == 0 ? 7 : 0,
+                      strcmp(name, "series") == 0 ? "\"pairs\":9000,\"censored\":1234," : "");
     static const char *const methods[] = {"final", "statistical", "gbm", "seasonal_naive", "ses",
                                           "mean", "weekday_mean", "zero"};
     static const double errors[] = {0.921, 0.948, 1.012, 1.238, 0.975, 0.994, 0.969, 1.105};
@@ -280,11 +284,11 @@ static inline void fixture_finish(report_fixture *f)
 static inline void report_fixture_init(report_fixture *f)
 {
     static const alm_type T = ALM_TYPE_TEXT, D = ALM_TYPE_DATE, F = ALM_TYPE_F64;
-    const alm_type types[][8] = {{T, T, D, F, F, F, F, F}, {T, T, D, F},
+    const alm_type types[][8] = {{T, T, D, F, F, F, F, F}, {T, T, D, F, F},
                                  {T, F, F, F, F, F, F, F}, {T, F}, {T, F}};
     static const char *const names[][8] = {
         {"level", "node", "target_date", "mean", "q05", "q25", "q75", "q95"},
-        {"level", "node", "date", "value"},
+        {"level", "node", "date", "value", "sold_out"},
         {"node", "on_hand", "p7", "p14", "p28", "days", "shortfall", "demand"},
         {"method", "nodes"},
         {"feature", "contribution"}};
@@ -293,7 +297,7 @@ static inline void report_fixture_init(report_fixture *f)
     f->rng = alm_rng_stream(7, 1);
     alm_assert(alm_date_parse(ALM_STR("2011-11-26"), &f->start));
     f->predictions = fixture_builder(names[0], types[0], 8);
-    f->history = fixture_builder(names[1], types[1], 4);
+    f->history = fixture_builder(names[1], types[1], 5);
     f->stockouts = fixture_builder(names[2], types[2], 8);
     f->methods = fixture_builder(names[3], types[3], 2);
     f->explanation = fixture_builder(names[4], types[4], 2);

@@ -51,6 +51,7 @@ static void add_history(reader *r, const alm_panel *panel, size_t series, alm_st
         } else {
             alm_table_builder_null(history);
         }
+        alm_table_builder_f64(history, alm_panel_sold_out(panel, series, t) ? 1 : 0);
     }
 }
 
@@ -126,9 +127,10 @@ static alm_err read_all(reader *r)
 
 alm_err almi_collect_history(almi_collection *c, alm_error *error)
 {
-    static const char *const names[] = {"level", "node", "date", "value"};
-    static const alm_type types[] = {ALM_TYPE_TEXT, ALM_TYPE_TEXT, ALM_TYPE_DATE, ALM_TYPE_F64};
-    ALM_TRY(alm_table_builder_create(names, types, 4, &c->history, error));
+    static const char *const names[] = {"level", "node", "date", "value", "sold_out"};
+    static const alm_type types[] = {ALM_TYPE_TEXT, ALM_TYPE_TEXT, ALM_TYPE_DATE, ALM_TYPE_F64,
+                                     ALM_TYPE_F64};
+    ALM_TRY(alm_table_builder_create(names, types, 5, &c->history, error));
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = c->run.prediction_date,
                                  .membership_date = c->run.prediction_date,
                                  .block_series = BLOCK_SERIES};

@@ -75,6 +75,8 @@ typedef struct almi_fan {
     alm_date first; /* of the history */
     size_t history_count;
     const double *history; /* NaN: not known */
+    const bool *sold_out;  /* of each day: its value is a lower bound of demand; NULL: none is */
+    size_t sold_out_days;
     alm_date start; /* first day predicted */
     size_t steps;
     const double *mean;

@@ -198,7 +198,11 @@ static void page_shows_what_it_must(void **state)
         "&lt;b&gt;&quot;tricky&quot; &amp; co&lt;/b&gt;|EIRE", "seasonal naive", "always zero",
         "25.6\xe2\x80\xaf% below", "gradient boosting has a share of 45",
         "7 series and origins without a scale", "cold_start", "borrowed from analogues",
-        "adjustment, so that parts add up", "predicted mean", "randomised probability integral"};
+        "adjustment, so that parts add up", "predicted mean", "randomised probability integral",
+        "sold out on 6 of 90 days", "</svg>sold out: demand was that or more</li>",
+        "0, sold out: demand was that or more",
+        "1234 of 10\xe2\x80\xaf" "234 days were sold out and have no score",
+        "<td>87.6"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (occurrences(page, parts[i]) == 0) {
             fail_msg("the page lacks '%s'", parts[i]);
@@ -239,6 +243,20 @@ static void superseded_runs_say_so(void **state)
     f.input.superseded = true;
     f.input.superseded_by = ALM_STR("run-9");
     assert_int_equal(occurrences(render(&f.input, &out), "not in force"), 1);
+    alm_buffer_deinit(&out);
+    report_fixture_deinit(&f);
+}
+
+/* Where nothing was sold out nobody reads of it. */
+static void what_was_not_sold_out_is_not_spoken_of(void **state)
+{
+    (void)state;
+    report_fixture f;
+    alm_buffer out = {0};
+    report_fixture_init(&f);
+    f.input.backtest = (alm_str){0};
+    f.input.history = NULL;
+    assert_int_equal(occurrences(render(&f.input, &out), "sold out"), 0);
     alm_buffer_deinit(&out);
     report_fixture_deinit(&f);
 }
@@ -318,6 +336,7 @@ int main(void)
         cmocka_unit_test(page_shows_what_it_must),
         cmocka_unit_test(lines_that_do_not_sum_are_not_hidden),
         cmocka_unit_test(superseded_runs_say_so),
+        cmocka_unit_test(what_was_not_sold_out_is_not_spoken_of),
         cmocka_unit_test(empty_parts_are_left_out),
         cmocka_unit_test(columns_say_when_they_are_known),
         cmocka_unit_test(broken_texts_are_refused),

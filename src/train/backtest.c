@@ -186,41 +186,66 @@ static void add_beside(const alm_backtest *b, const node_case *node,
     }
 }
 
-static void add_coverage(const alm_backtest *b, const node_case *node, const alm_forecast *f,
-                         bool aggregate)
+/* Of the published quantiles; a series may be counted, a sum of many is not. */
+static double published_pit(const alm_backtest *b, const node_case *node, const alm_forecast *f,
+                            size_t h, double v)
+{
+    double value[ALM_METRIC_LEVELS_MAX];
+    for (size_t k = 0; k < b->quantile_count; k++) {
+        value[k] = f->quantile[k * b->steps + h];
+    }
+    alm_marginal published = {b->quantiles, value, b->quantile_count};
+    return node->level ? alm_marginal_cdf(published, node->actual[h], NULL)
+                       : alm_marginal_pit(published, b->counts, node->actual[h], v);
+}
+
+/* Of the node's own marginal. */
+static double base_pit(const alm_backtest *b, const node_case *node, const alm_forecast *f,
+                       size_t h, double v)
 {
     double value[ALM_SHAPE_LEVELS];
+    for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
+        value[k] = f->base_marginal_mean[h] * f->shape[k];
+    }
+    alm_marginal own = {alm_shape_levels(), value, ALM_SHAPE_LEVELS};
+    return node->level ? alm_marginal_cdf(own, node->actual[h], NULL)
+                       : alm_marginal_pit(own, b->counts, node->actual[h], v);
+}
+
+static void add_final_pit(const alm_backtest *b, const node_case *node, size_t h, double pit)
+{
+    for (int t = 0; t < 2 && node->tables[t]; t++) {
+        alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit, INTERVAL_LOW,
+                                 INTERVAL_HIGH);
+        if (node->tables[t]->step) {
+            alm_step_scores *step = &node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h];
+            alm_metrics_add_interval(&step->metrics, pit, INTERVAL_LOW, INTERVAL_HIGH);
+        }
+        alm_distribution_add_pit(&node->tables[t]->spread, pit);
+    }
+}
+
+/* What was published of a series whose paths nothing has moved is a draw from its own marginal,
+ * which tells more than some quantiles of the draw. */
+static void add_coverage(const alm_backtest *b, const node_case *node, const alm_forecast *f,
+                         bool is_moved)
+{
     for (size_t h = 0; h < b->steps; h++) {
-        bool has_interval = !aggregate || b->quantile_count > 1; /* one quantile bounds nothing */
-        if (b->record->closed[h] || isnan(node->actual[h]) || !has_interval) {
+        bool has_base = f->base_marginal_mean[h] > 0; /* else it is a point at 0 */
+        bool by_quantiles = node->level || is_moved;
+        if (b->record->closed[h] || isnan(node->actual[h])) {
             continue;
         }
-        double pit = 0;
-        if (aggregate) {
-            alm_marginal published = {b->quantiles, value, b->quantile_count};
-            for (size_t k = 0; k < b->quantile_count; k++) {
-                value[k] = f->quantile[k * b->steps + h];
-            }
-            pit = alm_marginal_cdf(published, node->actual[h], NULL);
-        } else if (f->base_marginal_mean[h] > 0) {
-            alm_marginal marginal = {alm_shape_levels(), value, ALM_SHAPE_LEVELS};
-            for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
-                value[k] = f->base_marginal_mean[h] * f->shape[k];
-            }
-            double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, f->index,
-                                       b->record->origin * b->steps + h);
-            pit = alm_marginal_pit(marginal, b->counts, node->actual[h], v);
-        } else {
-            continue;
+        double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, f->index,
+                                   b->record->origin * b->steps + h);
+        double base = has_base ? base_pit(b, node, f, h, v) : 0;
+        for (int t = 0; t < 2 && node->tables[t] && has_base; t++) {
+            alm_metrics_add_interval(&node->tables[t]->base, base, INTERVAL_LOW, INTERVAL_HIGH);
         }
-        for (int t = 0; t < 2 && node->tables[t]; t++) {
-            alm_metrics_add_interval(&node->tables[t]->methods[ALM_SCORE_FINAL], pit,
-                                     INTERVAL_LOW, INTERVAL_HIGH);
-            if (node->tables[t]->step) {
-                alm_step_scores *step = &node->tables[t]->step[ALM_SCORE_FINAL * b->steps + h];
-                alm_metrics_add_interval(&step->metrics, pit, INTERVAL_LOW, INTERVAL_HIGH);
-            }
-            alm_distribution_add_pit(&node->tables[t]->spread, pit);
+        if (by_quantiles && b->quantile_count > 1) { /* one quantile bounds nothing */
+            add_final_pit(b, node, h, published_pit(b, node, f, h, v));
+        } else if (!by_quantiles && has_base) {
+            add_final_pit(b, node, h, base);
         }
     }
 }
@@ -271,14 +296,14 @@ static void load_history(const alm_backtest *b, node_case *node, const alm_panel
 }
 
 static void score(const alm_backtest *b, const node_case *node, const alm_forecast *f,
-                  bool aggregate)
+                  bool is_moved)
 {
     for (int t = 0; t < 2 && node->tables[t]; t++) {
         node->tables[t]->censored += node->censored;
     }
     add_point(b, node, ALM_SCORE_FINAL, f->mean);
     add_quantiles(b, node, ALM_SCORE_FINAL, f->quantile);
-    add_coverage(b, node, f, aggregate);
+    add_coverage(b, node, f, is_moved);
     add_baselines(b, node);
 }
 
@@ -379,7 +404,7 @@ static alm_err score_chunk(alm_backtest *b, const alm_forecast_block *block, siz
         if (node[i].tables[1]) {
             node[i].tables[1]->nodes++;
         }
-        score(b, &node[i], &block->forecasts[first + i], block->aggregates);
+        score(b, &node[i], &block->forecasts[first + i], block->lambda != NULL);
         score_parts(b, &node[i]);
         ALM_TRY(add_stock_of_paths(b, &node[i], &block->forecasts[first + i], error));
         add_beside(b, &node[i], beside + i * alm_beside_rows(&b->beside));
@@ -414,6 +439,12 @@ alm_forecast_sink alm_backtest_sink(alm_backtest *backtest)
 
 /* ---- report.json ---- */
 
+/* A forecaster is called `best`, too. */
+static const char *reconciling_row(alm_reconciling r)
+{
+    return r == ALM_RECONCILING_BEST ? "best_reconciled" : alm_reconciling_name(r);
+}
+
 const char *alm_backtest_method(const alm_backtest *b, size_t method)
 {
     static const char *const OWN[] = {"final", "statistical", "gbm"};
@@ -421,7 +452,7 @@ const char *alm_backtest_method(const alm_backtest *b, size_t method)
         size_t further = method - ALM_SCORE_COUNT - b->beside.count;
         return further < b->global.count
                    ? b->global.kind[further]->name
-                   : alm_reconciling_name(b->reconcile[further - b->global.count]);
+                   : reconciling_row(b->reconcile[further - b->global.count]);
     }
     if (method >= ALM_SCORE_COUNT) {
         return b->beside.kind[method - ALM_SCORE_COUNT]->name;
@@ -463,6 +494,9 @@ static void write_method(const alm_backtest *b, const alm_scores *scores, size_t
     }
     alm_json_close_object(w);
     alm_json_put_double(w, "coverage_90", alm_metrics_coverage(m));
+    if (method == ALM_SCORE_FINAL && scores->base.interval_pairs > 0) {
+        alm_json_put_double(w, "coverage_90_base", alm_metrics_coverage(&scores->base));
+    }
     if (method == ALM_SCORE_FINAL && scores->spread.pit_count > 0) {
         write_pit(&scores->spread, w);
     }

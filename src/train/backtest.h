@@ -7,8 +7,15 @@
  * `delay` periods further. The actuals, and the scale of RMSSE and MASE over those same periods,
  * are the final ones, the same for every method. Where a period was sold out, what was sold is a
  * lower bound and no demand: no score and no scale has it, the baselines do not know it, and the
- * report says how many there were ("censored", beside the "pairs" that were scored). A forecaster
- * of the detail that can has it as a bound (beside.h).
+ * report says how many there were ("censored", beside the "pairs" that were scored; a verdict on a
+ * level says what share it leaves out). A forecaster of the detail that can has it as a bound
+ * (beside.h).
+ *
+ * Coverage is told twice. "coverage_90" of the published forecast is that of what is published:
+ * of an aggregate its quantiles; of a series the marginal that its sample paths are drawn from, or,
+ * where reconciliation has moved them, its quantiles, too (through those that the model has, where
+ * .05 and .95 are not among them). "coverage_90_base" is that of every node's own marginal, before
+ * the levels were made to add up.
  *
  * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
  * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of
@@ -49,6 +56,7 @@ typedef struct alm_scores {
     alm_stock_score *stock; /* methods, in detail */
     uint64_t censored; /* periods of windows that were sold out: scored by nothing, of no method */
     alm_distribution_scores spread; /* of the published forecast: its PITs, nothing else */
+    alm_metrics base; /* of forecasts before they were made to add up: intervals, nothing else */
     alm_step_scores *step; /* methods x steps, in detail; else NULL */
 } alm_scores;
 
@@ -119,9 +127,9 @@ ALM_NODISCARD alm_err alm_backtest_global_again(alm_backtest *backtest, const al
 alm_forecast_sink alm_backtest_sink(alm_backtest *backtest);
 
 /* "levels": [...] and "classes": [...] of report.json, the published forecast with "pit", shares of
- * its PITs in ALM_PIT_BINS bins; in detail each with its "steps": [...], then "global": [...] with
- * the fits of the global kinds, where there are any, and "verdicts": [...] and "ranks": [...] of
- * the levels. */
+ * its PITs in ALM_PIT_BINS bins, and "coverage_90_base"; in detail each with its "steps": [...],
+ * then "global": [...] with the fits of the global kinds, where there are any, and
+ * "verdicts": [...] and "ranks": [...] of the levels. */
 void alm_backtest_write(const alm_backtest *backtest, const alm_method *method,
                         alm_json_writer *writer);
 

@@ -95,6 +95,16 @@ static size_t best_other(const alm_backtest *b, const alm_scores *scores)
     return best;
 }
 
+/* A verdict on some of the days is said to be one: those left out are the days of high demand. */
+static const char *with_left_out(const alm_scores *scores, const char *verdict, alm_arena *arena)
+{
+    unsigned long long out = scores->censored;
+    unsigned long long all = out + scores->methods[ALM_SCORE_FINAL].pairs;
+    return out == 0 ? verdict
+                    : alm_arena_printf(arena, "%s; without %llu of %llu days, which were sold "
+                                       "out: on days of lower demand", verdict, out, all);
+}
+
 static void write_verdict(const alm_backtest *b, uint32_t level, alm_json_writer *w)
 {
     const alm_hierarchy *h = b->panel->hierarchy;
@@ -114,9 +124,9 @@ static void write_verdict(const alm_backtest *b, uint32_t level, alm_json_writer
     alm_json_put_double(w, "rmsse", test.mean_a);
     alm_json_put_double(w, "rmsse_against", test.mean_b);
     alm_json_put_double(w, "p", test.p);
-    alm_json_put_text(w, "verdict",
-                      alm_compare_verdict(alm_backtest_method(b, ALM_SCORE_FINAL),
-                                          alm_backtest_method(b, other), &test, ALPHA, arena));
+    const char *verdict = alm_compare_verdict(alm_backtest_method(b, ALM_SCORE_FINAL),
+                                              alm_backtest_method(b, other), &test, ALPHA, arena);
+    alm_json_put_text(w, "verdict", with_left_out(&b->levels[level], verdict, arena));
     alm_json_close_object(w);
     alm_arena_destroy(arena);
 }
@@ -192,7 +202,9 @@ static void write_ranks(const alm_backtest *b, uint32_t level, alm_json_writer *
             alm_json_open_object(w);
             alm_json_put_str(w, "level", level ? h->levels[level - 1].name : ALM_STR("series"));
             write_rank_test(b, method, &test, w);
-            alm_json_put_text(w, "verdict", alm_rank_verdict(name, &test, arena));
+            alm_json_put_text(w, "verdict",
+                              with_left_out(&b->levels[level],
+                                            alm_rank_verdict(name, &test, arena), arena));
             alm_json_close_object(w);
         }
     }

@@ -25,7 +25,8 @@ static void visit(visitor *v, void *data, size_t size)
 
 static void visit_scores(visitor *v, const alm_backtest *b, alm_scores *s)
 {
-    _Static_assert(sizeof(alm_scores) == 48 + sizeof(alm_distribution_scores),
+    _Static_assert(sizeof(alm_scores) ==
+                       48 + sizeof(alm_distribution_scores) + sizeof(alm_metrics),
                    "a new member is to be kept, too");
     visit(v, &s->nodes, sizeof s->nodes);
     visit(v, s->methods, b->methods * sizeof *s->methods);
@@ -33,6 +34,7 @@ static void visit_scores(visitor *v, const alm_backtest *b, alm_scores *s)
     visit(v, s->stock, b->methods * sizeof *s->stock);
     visit(v, &s->censored, sizeof s->censored);
     visit(v, &s->spread, sizeof s->spread);
+    visit(v, &s->base, sizeof s->base);
     if (s->step) {
         visit(v, s->step, b->methods * b->steps * sizeof *s->step);
     }

@@ -7,8 +7,12 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
+#include "model/statistical/rare/count.h"
 #include "model/statistical/smoothing/theta.h"
+#include "num/quantile.h"
 #include "pipeline/pipeline_fixture.h"
+#include "train/kind_choice.h"
 #include "train/training_fixture.h"
 
 enum { ORIGIN = 129, STEPS = SYNTHETIC_HORIZON };
@@ -105,6 +109,7 @@ typedef struct scored {
     const alm_forecaster_kind *const *beside; /* NULL: not in detail */
     size_t beside_count;
     bool sold_out; /* see sell_out_some */
+    bool moved;    /* aggregates have forecasts of their own, which move those of the series */
 } scored;
 
 static void sell_out_some(fixture *f, scored *s);
@@ -132,6 +137,7 @@ static void score_origin(fixture *f, scored *s, kept_forecasts *kept)
         sell_out_some(f, s);
     }
     s->method = synthetic_method(20);
+    s->method.weight[ALM_CLASS_aggregate] = s->moved ? 0 : s->method.weight[ALM_CLASS_aggregate];
     s->record = record_of(f, &s->c, &s->method);
     alm_panel_options options = {.start = ALM_DATE_NONE, .end = fixture_date(AFTER_ORIGIN),
                                  .future = STEPS,
@@ -245,6 +251,59 @@ static void levels_and_classes_agree(void **state)
     training_close(&s.c);
 }
 
+/* What the quantiles that were published of the series held, made again from them. */
+static uint64_t held_by_quantiles(const scored *s, const kept_forecasts *k)
+{
+    uint64_t held = 0;
+    const alm_method *m = &s->method;
+    for (size_t i = 0; i < k->leaves; i++) {
+        for (size_t h = 0; h < STEPS; h++) {
+            double value[ALM_METHOD_QUANTILES_MAX];
+            double y = s->record.actual[(i + 1) * STEPS + h];
+            if (i + 1 == SYNTHETIC_ZERO || s->record.closed[h] || isnan(y)) {
+                continue;
+            }
+            for (size_t q = 0; q < m->quantile_count; q++) {
+                value[q] = k->list[i].f.quantile[q * STEPS + h];
+            }
+            alm_marginal published = {m->quantile, value, m->quantile_count};
+            double v = alm_rng_uniform(m->seed, ALM_RNG_PIT, i, ORIGIN * STEPS + h);
+            double pit = alm_marginal_pit(published, m->counts, y, v);
+            held += pit >= .05 && pit <= .95;
+        }
+    }
+    return held;
+}
+
+/* Where nothing moves the series, what is published of them are their own marginals; else both are
+ * told, and the marginals are what they were. */
+static void intervals_are_told_before_and_after_adding_up(void **state)
+{
+    fixture *f = *state;
+    scored still = {0};
+    scored moved = {.moved = true};
+    kept_forecasts k;
+    score_origin(f, &still, &k);
+    training_case first = still.c;
+    score_origin(f, &moved, &k);
+    const alm_scores *a = &still.backtest.levels[0];
+    const alm_scores *b = &moved.backtest.levels[0];
+    assert_int_equal(a->base.covered, a->methods[ALM_SCORE_FINAL].covered);
+    assert_int_equal(a->base.interval_pairs, a->methods[ALM_SCORE_FINAL].interval_pairs);
+    assert_int_equal(b->base.covered, a->base.covered);
+    assert_int_equal(b->base.interval_pairs, a->base.interval_pairs);
+    assert_int_equal(b->methods[ALM_SCORE_FINAL].covered, held_by_quantiles(&moved, &k));
+    assert_int_not_equal(b->methods[ALM_SCORE_FINAL].covered, b->base.covered);
+    for (int level = 1; level < 5; level++) { /* closed on two Sundays of two weeks */
+        assert_int_equal(moved.backtest.levels[level].base.interval_pairs,
+                         moved.backtest.levels[level].nodes * 12);
+    }
+    alm_panel_source_close(still.past);
+    alm_panel_source_close(moved.past);
+    training_close(&first);
+    training_close(&moved.c);
+}
+
 /* ---- sold out ---- */
 
 static const alm_forecaster_kind *const BESIDE[] = {&alm_theta_dynamic_optimised, &alm_drift};
@@ -331,12 +390,59 @@ static void what_was_sold_out_is_not_scored(void **state)
     assert_true(fabs(a->absolute - b->absolute - fabs(error)) < 1e-9); /* sums in another order */
     alm_str text = report_of(f, &s);
     assert_non_null(strstr(text.data, "\"pairs\":531,\"censored\":1,"));
+    assert_non_null(strstr(text.data, "; without 1 of 532 days, which were sold out: on days of "
+                                      "lower demand\""));
     text = report_of(f, &plain);
+    assert_null(strstr(text.data, "sold out"));
     assert_null(strstr(text.data, "censored"));
     alm_panel_source_close(plain.past);
     alm_panel_source_close(s.past);
     training_close(&first);
     training_close(&s.c);
+}
+
+/* Every fourth series on every third day: sums of many are lower bounds then. */
+static bool every_third_day(int series, int day)
+{
+    return series % 4 == 1 && day % 3 == 0;
+}
+
+#define LEVELS "{\"fast\":\"level\",\"slow\":\"level\"}"
+
+/* A forecaster of counts has the same lower bounds among the sums in training and in a run. */
+static void counted_sums_are_the_same_in_training_and_run(void **state)
+{
+    fixture *f = *state;
+    training_case c;
+    kept_forecasts k;
+    alm_kind_candidates counted = {.given = true, .room = 1};
+    counted.count[ALM_CLASS_aggregate] = 1;
+    counted.kind[ALM_CLASS_aggregate][0] = &alm_count;
+    training_sold_out(f, every_third_day);
+    training_case_open(f, 0, 16, &c);
+    alm_method method = synthetic_method(20);
+    method.weight[ALM_CLASS_aggregate] = 0;
+    alm_origin_record record = record_of(f, &c, &method);
+    alm_kind_record_make(&f->env, &c.panel, &counted, (size_t)method.season, &record, f->arena);
+    size_t cells = c.panel.hierarchy->node_count * STEPS;
+    alm_bundle_parts parts = synthetic_parts(f, alm_panel_source_schema(c.source), &method);
+    parts.kinds = ALM_STR("{\"aggregate\":\"count\",\"erratic\":" LEVELS ",\"intermittent\":" LEVELS
+                          ",\"lumpy\":" LEVELS ",\"smooth\":" LEVELS "}");
+    pipeline_case run = {.end = AFTER_ORIGIN, .no_stock = true};
+    assert_int_equal(pipeline_case_run(f, &c.snapshot, &parts, &run, f->arena, &k), ALM_OK);
+    for (size_t n = 0; n < c.panel.hierarchy->node_count; n++) {
+        assert_string_equal(k.list[k.leaves + n].f.method, "sum+count");
+        assert_true(same_doubles(k.list[k.leaves + n].f.base_mean, record.node_kinds + n * STEPS,
+                                 STEPS));
+    }
+    alm_panel blind = *c.panel.aggregates; /* the bounds are worth something */
+    blind.sold_out = NULL;
+    c.panel.aggregates = &blind;
+    alm_origin_record other = record;
+    alm_kind_record_make(&f->env, &c.panel, &counted, (size_t)method.season, &other, f->arena);
+    assert_false(same_doubles(record.node_kinds, other.node_kinds, cells));
+    assert_true(other.node_kinds[0] < record.node_kinds[0]);
+    training_close(&c);
 }
 
 /* ---- in detail ---- */
@@ -522,6 +628,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(levels_and_classes_agree, synthetic_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(intervals_are_told_before_and_after_adding_up,
+                                        synthetic_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(counted_sums_are_the_same_in_training_and_run,
+                                        synthetic_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_was_sold_out_is_not_scored, synthetic_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(forecasters_stand_beside, synthetic_setup,

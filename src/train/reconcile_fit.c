@@ -59,14 +59,21 @@ typedef struct error_table {
     double *error;        /* rows x columns; NaN: not known */
 } error_table;
 
+double alm_reconcile_point(const alm_reconcile_fit *fit, const alm_origin_record *r,
+                           size_t series, size_t step)
+{
+    size_t at = series * r->steps + step;
+    double weight = fit->method->weight[r->histories[series].class_of_series];
+    return weight * r->forest[at] + (1 - weight) * r->statistical[at];
+}
+
 static double leaf_error(const alm_reconcile_fit *fit, const alm_origin_record *r, size_t series,
                          size_t step)
 {
-    alm_class class_of_series = r->histories[series].class_of_series;
-    size_t at = series * r->steps + step;
-    double weight = fit->method->weight[class_of_series];
-    double point = weight * r->forest[at] + (1 - weight) * r->statistical[at];
-    return class_of_series == ALM_CLASS_empty ? (double)NAN : r->actual[at] - point;
+    double point = alm_reconcile_point(fit, r, series, step);
+    return r->histories[series].class_of_series == ALM_CLASS_empty
+               ? (double)NAN
+               : r->actual[series * r->steps + step] - point;
 }
 
 static alm_err collect(const alm_reconcile_fit *fit, alm_arena *arena, error_table *out,

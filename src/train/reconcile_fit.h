@@ -15,13 +15,14 @@
 #include "train/origin_record.h"
 
 typedef struct alm_reconcile_fit {
-    alm_reconciling reconciling; /* not AUTOMATIC */
+    alm_reconciling reconciling; /* neither AUTOMATIC nor BEST */
     alm_str from;                /* empty: the first level */
     const alm_panel_source *source; /* names of the series */
     const alm_hierarchy *hierarchy; /* with at least one level */
     const alm_origin_record *records;
     size_t record_count;
     const alm_method *method; /* weights by class */
+    size_t lag; /* records[k + lag] was complete by the origin of records[k]; reconcile_choice.h */
 } alm_reconcile_fit;
 
 /* Would it do, whatever the errors will be? ALM_ERR_CONFIG: a top-down method by forecasts over
@@ -32,6 +33,10 @@ ALM_NODISCARD alm_err alm_reconcile_fit_check(const alm_reconcile_fit *fit, size
 /* In `arena`. ALM_ERR_INCOMPLETE: too few errors are known. */
 ALM_NODISCARD alm_err alm_reconcile_fit_rule(const alm_reconcile_fit *fit, alm_arena *arena,
                                              alm_reconcile_rule *out, alm_error *error);
+
+/* The point forecast of a series at a step, the blend of its class. */
+double alm_reconcile_point(const alm_reconcile_fit *fit, const alm_origin_record *record,
+                           size_t series, size_t step);
 
 /* Share of the bottom-up sum in the aggregates' base forecasts (alm_method.weight), which a method
  * sets: bottom-up has nothing else, the others want the aggregates' own. */

@@ -1,4 +1,4 @@
-#include "train/reconcile_fit.h"
+#include "train/reconcile_choice.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -186,6 +186,160 @@ static void what_cannot_be_done_is_refused_with_a_remedy(void **state)
     training_close(&t.c);
 }
 
+/* ---- the best ---- */
+
+enum { CHOICE_RECORDS = 3, LAG = 2, BEST_AT = 0 }; /* the newest alone can be judged */
+
+/* Three records, the newest first; `own`: how far the aggregates' own forecasts are off. */
+static void open_choice(fixture *f, fitted *t, double own)
+{
+    open_fit(f, t, false);
+    size_t nodes = t->c.panel.hierarchy->node_count;
+    size_t series = t->c.panel.series_count;
+    const alm_hierarchy *h = t->c.panel.hierarchy;
+    alm_origin_record *r = ALM_NEW_ARRAY(f->arena, alm_origin_record, CHOICE_RECORDS);
+    for (size_t k = 0; k < CHOICE_RECORDS; k++) {
+        r[k] = make_records(&t->c, f, false)[k % RECORDS];
+        r[k].scale_squared = ALM_NEW_ARRAY(f->arena, double, series);
+        r[k].node_scale = ALM_NEW_ARRAY(f->arena, double, nodes);
+        memset(r[k].node_actual, 0, nodes * STEPS * sizeof(double));
+        for (size_t i = 0; i < series; i++) {
+            r[k].scale_squared[i] = i == 7 ? 0 : 1; /* one without a scale */
+            for (size_t at = 0; at < h->level_count * STEPS; at++) {
+                size_t node = h->node_of_leaf[i * h->level_count + at / STEPS];
+                r[k].node_actual[node * STEPS + at % STEPS] += r[k].actual[i * STEPS + at % STEPS];
+            }
+        }
+        for (size_t i = 0; i < nodes * STEPS; i++) {
+            double u = alm_rng_uniform(6, ALM_RNG_TEST, i, k);
+            r[k].node_statistical[i] = r[k].node_actual[i] + own * (2 * u - 1);
+            r[k].node_scale[i / STEPS] = 4;
+        }
+    }
+    t->fit.records = r;
+    t->fit.record_count = CHOICE_RECORDS;
+    t->fit.lag = LAG;
+}
+
+/* Of bottom-up, from sums of the points alone. */
+static double bottom_up_score(const fitted *t)
+{
+    const alm_hierarchy *h = t->fit.hierarchy;
+    const alm_origin_record *r = &t->fit.records[BEST_AT];
+    double levels = 0;
+    for (uint32_t level = 0; level <= h->level_count; level++) {
+        bool is_series = level == h->level_count;
+        size_t count = is_series ? h->leaf_count : h->levels[level].node_count;
+        double sum = 0;
+        size_t scored = 0;
+        for (size_t n = 0; n < count; n++) {
+            double squares = 0;
+            for (size_t step = 0; step < STEPS; step++) {
+                double error = 0;
+                for (size_t i = 0; i < h->leaf_count; i++) {
+                    size_t of = is_series ? i
+                                          : h->node_of_leaf[i * h->level_count + level] -
+                                                h->levels[level].first_node;
+                    error += of == n ? error_of(t, h->node_count + i, BEST_AT, step) : 0;
+                }
+                squares += step == 4 ? 0 : error * error; /* a closed day */
+            }
+            bool has_scale = !is_series || r->scale_squared[n] > 0;
+            sum += has_scale ? sqrt(squares / (STEPS - 1) / (is_series ? 1 : 4)) : 0;
+            scored += has_scale;
+        }
+        levels += sum / (double)scored;
+    }
+    return levels / (h->level_count + 1);
+}
+
+static double least_of(const alm_reconcile_choice *choice)
+{
+    double least = INFINITY;
+    for (size_t k = 0; k < ALM_RECONCILE_CANDIDATES; k++) {
+        least = choice->rmsse[k] < least ? choice->rmsse[k] : least;
+    }
+    return least;
+}
+
+static void the_best_is_who_was_least_off(void **state)
+{
+    fixture *f = *state;
+    fitted t;
+    alm_reconcile_choice choice;
+    open_choice(f, &t, 1e4); /* their own forecasts are nonsense */
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &choice, &f->error), ALM_OK);
+    assert_int_equal(choice.origins, 1);
+    assert_true(fabs(choice.rmsse[0] - bottom_up_score(&t)) < 1e-12); /* sums in another order */
+    assert_true(choice.rmsse[1] > 2 * choice.rmsse[0]); /* ols believes in them */
+    assert_true(choice.rmsse[3] < 1.1 * choice.rmsse[0]); /* wls_variance has seen them */
+    assert_int_equal(choice.candidate[1], ALM_RECONCILING_OLS);
+    assert_int_equal(choice.candidate[3], ALM_RECONCILING_WLS_VARIANCE);
+    for (size_t k = 0; k < ALM_RECONCILE_CANDIDATES; k++) {
+        assert_true(choice.candidate[k] != choice.chosen || choice.rmsse[k] == least_of(&choice));
+    }
+    training_close(&t.c);
+    open_choice(f, &t, 0); /* they are what came */
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &choice, &f->error), ALM_OK);
+    assert_int_not_equal(choice.chosen, ALM_RECONCILING_BOTTOM_UP);
+    for (size_t k = 0; k < ALM_RECONCILE_CANDIDATES; k++) {
+        assert_true(choice.candidate[k] != choice.chosen || choice.rmsse[k] == least_of(&choice));
+    }
+    training_close(&t.c);
+}
+
+/* Weights at the newest origin know the one that was over before it, neither itself nor the one in
+ * between, whose horizon ran into it. */
+static void weights_are_judged_by_days_that_they_do_not_know(void **state)
+{
+    fixture *f = *state;
+    fitted t;
+    alm_reconcile_choice first, between, older;
+    open_choice(f, &t, 3);
+    alm_origin_record *r = (alm_origin_record *)t.fit.records;
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &first, &f->error), ALM_OK);
+    for (size_t i = 0; i < t.c.panel.hierarchy->node_count * STEPS; i++) {
+        r[1].node_statistical[i] *= 1 + (double)(i % 5);
+        r[1].node_actual[i] = (double)(i % 7);
+    }
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &between, &f->error), ALM_OK);
+    assert_memory_equal(first.rmsse, between.rmsse, sizeof first.rmsse);
+    for (size_t i = 0; i < t.c.panel.hierarchy->node_count * STEPS; i++) {
+        r[2].node_statistical[i] *= 1 + (double)(i % 5);
+    }
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &older, &f->error), ALM_OK);
+    for (size_t k = 0; k < ALM_RECONCILE_CANDIDATES; k++) {
+        bool learns = first.candidate[k] == ALM_RECONCILING_WLS_VARIANCE ||
+                      first.candidate[k] == ALM_RECONCILING_MINT_SHRINK;
+        assert_int_equal(first.rmsse[k] != older.rmsse[k], learns);
+    }
+    training_close(&t.c);
+}
+
+static void the_best_needs_an_origin_that_judges(void **state)
+{
+    fixture *f = *state;
+    fitted t;
+    alm_reconcile_choice choice;
+    open_choice(f, &t, 3);
+    assert_int_equal(alm_reconcile_choice_check(&t.fit, &f->error), ALM_OK);
+    t.fit.record_count = LAG;
+    assert_int_equal(alm_reconcile_choice_check(&t.fit, &f->error), ALM_ERR_CONFIG);
+    assert_non_null(strstr(f->error.message, "selection_origins of 3 or more here, and there are "
+                                             "2: raise"));
+    t.fit.record_count = CHOICE_RECORDS;
+    memset(t.fit.records[BEST_AT].closed, 1, STEPS);
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &choice, &f->error),
+                     ALM_ERR_INCOMPLETE);
+    assert_non_null(strstr(f->error.message, "or name a method"));
+    training_close(&t.c);
+    open_choice(f, &t, 3); /* nothing to learn from: the others are judged */
+    memset(t.fit.records[LAG].closed, 1, STEPS);
+    assert_int_equal(alm_reconcile_choose(&t.fit, f->arena, &choice, &f->error), ALM_OK);
+    assert_true(isfinite(choice.rmsse[2]) && isnan(choice.rmsse[3]) && isnan(choice.rmsse[4]));
+    training_close(&t.c);
+}
+
 /* ---- a whole training ---- */
 
 static alm_train_result must_train(fixture *f, const alm_train_options *options)
@@ -283,10 +437,50 @@ static void the_row_is_what_the_choice_publishes(void **state)
     }
 }
 
+/* More origins to choose by, so that some judge. */
+static void open_with(fixture *f, const char *model)
+{
+    synthetic_open(f, &(synthetic_options){.model = model});
+    ((alm_model_spec *)f->project->models)[0].backtest.selection_origins = 4;
+}
+
+/* The same of the best, which at every scored origin is chosen anew, and a bundle holds the rule of
+ * the one that was chosen. */
+static void the_best_row_is_what_the_best_publishes(void **state)
+{
+    fixture *f = *state;
+    static const alm_reconciling LIST[] = {ALM_RECONCILING_BEST};
+    open_with(f, "");
+    alm_snapshot snapshot = synthetic_take(f, SYNTHETIC_END);
+    alm_train_options options = options_of(f, &snapshot);
+    options.backtest_only = true;
+    options.reconcile = LIST;
+    options.reconcile_count = 1;
+    alm_str shown = must_train(f, &options).report;
+    open_with(f, "    reconcile: best\n");
+    options = options_of(f, &snapshot);
+    alm_train_result result = must_train(f, &options);
+    assert_string_equal(rows_of(f, shown, "best_reconciled").data,
+                        rows_of(f, result.report, "final").data);
+    assert_true(rows_of(f, shown, "best_reconciled").size > 1000);
+    alm_digest hash;
+    alm_bundle_parts parts;
+    alm_reconcile_rule rule;
+    assert_true(alm_digest_parse(result.bundle_hash, &hash));
+    assert_int_equal(alm_bundle_read(f->objects, &hash, f->arena, &parts, &f->error), ALM_OK);
+    assert_int_equal(alm_reconcile_rule_read(parts.reconcile, "r", f->arena, &rule, &f->error),
+                     ALM_OK);
+    assert_non_null(strstr(parts.inputs.data, "\"reconcile\":\"best\""));
+    assert_non_null(strstr(result.report.data,
+                           alm_arena_printf(f->arena, "\"reconcile\":{\"method\":\"%s\","
+                                            "\"judged_at\":2,\"best_of\":[",
+                                            alm_reconcile_method_name(rule.method))));
+}
+
 static void names_are_those_of_the_library(void **state)
 {
     (void)state;
-    for (int k = 1; k < ALM_RECONCILING_COUNT; k++) {
+    for (int k = 1; k < ALM_RECONCILING_BEST; k++) {
         alm_reconcile_method method;
         const char *name = alm_reconciling_name((alm_reconciling)k);
         assert_true(alm_reconcile_method_parse(alm_str_of(name), &method));
@@ -302,7 +496,11 @@ int main(void)
         CASE(variances_are_mean_squares_of_known_errors),
         CASE(the_covariance_is_that_of_the_errors),
         CASE(what_cannot_be_done_is_refused_with_a_remedy),
+        CASE(the_best_is_who_was_least_off),
+        CASE(weights_are_judged_by_days_that_they_do_not_know),
+        CASE(the_best_needs_an_origin_that_judges),
         CASE(the_row_is_what_the_choice_publishes),
+        CASE(the_best_row_is_what_the_best_publishes),
         cmocka_unit_test(names_are_those_of_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,8 @@ static alm_reconcile_fit reconcile_fit(const almi_training *t, alm_reconciling r
                                .from = t->model->reconcile_from,
                                .source = t->source,
                                .hierarchy = t->panel.hierarchy,
-                               .record_count = t->grid.selection};
+                               .record_count = t->grid.selection,
+                               .lag = t->grid.lag};
 }
 
 static alm_err learn_reconcile(almi_training *t, alm_reconciling reconciling,
@@ -80,14 +81,21 @@ static alm_err learn_reconcile(almi_training *t, alm_reconciling reconciling,
     if (reconciling == ALM_RECONCILING_AUTOMATIC) {
         return ALM_OK;
     }
-    method->weight[ALM_CLASS_aggregate] = alm_reconciling_aggregate_weight(reconciling);
     alm_reconcile_fit fit = reconcile_fit(t, reconciling);
     fit.records = records;
     fit.method = method;
     alm_reconcile_rule learned;
     alm_buffer text = {0};
     alm_arena *scratch = alm_arena_create(1 << 20);
-    alm_err code = alm_reconcile_fit_rule(&fit, scratch, &learned, error);
+    alm_err code = ALM_OK;
+    if (reconciling == ALM_RECONCILING_BEST) {
+        code = alm_reconcile_choose(&fit, scratch, &out->choice, error);
+        fit.reconciling = out->choice.chosen;
+    }
+    if (code == ALM_OK) {
+        method->weight[ALM_CLASS_aggregate] = alm_reconciling_aggregate_weight(fit.reconciling);
+        code = alm_reconcile_fit_rule(&fit, scratch, &learned, error);
+    }
     if (code == ALM_OK) {
         alm_reconcile_rule_write(&learned, &text);
         code = alm_buffer_status(&text, error);
@@ -107,7 +115,9 @@ alm_err almi_training_reconcile_check(const almi_training *t, alm_error *error)
     const alm_train_options *o = t->options;
     for (size_t k = 0; k < 1 + o->reconcile_count; k++) {
         alm_reconcile_fit fit = reconcile_fit(t, k ? o->reconcile[k - 1] : t->model->reconcile);
-        if (fit.reconciling != ALM_RECONCILING_AUTOMATIC) {
+        if (fit.reconciling == ALM_RECONCILING_BEST) {
+            ALM_TRY(alm_reconcile_choice_check(&fit, error));
+        } else if (fit.reconciling != ALM_RECONCILING_AUTOMATIC) {
             ALM_TRY(alm_reconcile_fit_check(&fit, (size_t)t->model->horizon, error));
         }
     }

@@ -159,6 +159,21 @@ static void put_importance(const almi_training *t, alm_json_writer *w,
     alm_json_close_array(w);
 }
 
+/* What `best` chose from. */
+static void put_candidates(const alm_reconcile_choice *choice, alm_json_writer *w)
+{
+    alm_json_put_i64(w, "judged_at", (int64_t)choice->origins);
+    alm_json_key(w, "best_of");
+    alm_json_open_array(w);
+    for (size_t k = 0; k < ALM_RECONCILE_CANDIDATES; k++) {
+        alm_json_open_object(w);
+        alm_json_put_text(w, "method", alm_reconciling_name(choice->candidate[k]));
+        alm_json_put_double(w, "rmsse", choice->rmsse[k]); /* null: it was not judged */
+        alm_json_close_object(w);
+    }
+    alm_json_close_array(w);
+}
+
 /* Nothing where the project does not choose. */
 static void put_reconcile(const almi_training *t, const almi_reconcile_learned *learned,
                           alm_json_writer *w)
@@ -168,7 +183,12 @@ static void put_reconcile(const almi_training *t, const almi_reconcile_learned *
     }
     alm_json_key(w, "reconcile");
     alm_json_open_object(w);
-    alm_json_put_text(w, "method", alm_reconciling_name(t->model->reconcile));
+    const alm_reconcile_choice *choice = &learned->choice;
+    alm_json_put_text(w, "method", alm_reconciling_name(choice->origins > 0 ? choice->chosen
+                                                                            : t->model->reconcile));
+    if (choice->origins > 0) {
+        put_candidates(choice, w);
+    }
     if (alm_reconciling_splits(t->model->reconcile)) {
         alm_json_put_str(w, "from", t->model->reconcile_from.size
                                         ? t->model->reconcile_from

@@ -7,6 +7,7 @@
 #include "train/calibrate.h"
 #include "train/checkpoint.h"
 #include "train/kind_choice.h"
+#include "train/reconcile_choice.h"
 #include "train/reconcile_fit.h"
 #include "train/train.h"
 #include "train/vintage_rows.h"
@@ -26,6 +27,7 @@ typedef struct almi_reconcile_learned {
     alm_str json;     /* reconcile.json; empty: none */
     size_t errors;    /* per node; 0: none */
     double intensity; /* of mint_shrink; NaN: none */
+    alm_reconcile_choice choice; /* of `best`; no origins: it was not asked for */
 } almi_reconcile_learned;
 
 typedef struct almi_chosen { /* from earlier origins */

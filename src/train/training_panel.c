@@ -1,6 +1,7 @@
 #include "train/training_panel.h"
 
 #include "feature/sold_out.h"
+#include "pipeline/sold_out_sums.h"
 
 static alm_err check_memory(const alm_env *env, const alm_panel *block, size_t series,
                             bool imputes, alm_error *error)
@@ -35,51 +36,19 @@ static alm_err read_blocks(const alm_env *env, alm_panel_source *source,
     return ALM_OK;
 }
 
-/* ---- sums that are lower bounds ---- */
-
-typedef struct sellers { /* series of a node that could sell on a day, and those that ran out */
-    uint32_t all, out;
-} sellers;
-
-/* False: nothing is sold out anywhere. */
-static bool count_sellers(const alm_training_panel *panel, sellers *of_node)
-{
-    const alm_hierarchy *h = panel->hierarchy;
-    size_t periods = panel->blocks[0].periods;
-    bool any = false;
-    for (size_t i = 0; i < panel->series_count; i++) {
-        const alm_panel *block = &panel->blocks[i / panel->block_series];
-        const uint8_t *state = block->state + i % panel->block_series * periods;
-        for (size_t at = 0; at < h->level_count * periods; at++) {
-            size_t t = at % periods;
-            size_t node = h->node_of_leaf[i * h->level_count + at / periods];
-            bool out = state[t] == ALM_PERIOD_STOCKOUT;
-            of_node[node * periods + t].out += out;
-            of_node[node * periods + t].all +=
-                out || state[t] == ALM_PERIOD_OBSERVED || state[t] == ALM_PERIOD_ZERO;
-            any = any || out;
-        }
-    }
-    return any;
-}
-
 static alm_err mark_sums(alm_training_panel *panel, alm_error *error)
 {
     size_t cells = panel->aggregates->series_count * panel->blocks[0].periods;
-    void *memory = NULL;
+    alm_sellers *of_node = NULL;
+    bool any = false;
     alm_arena *scratch = alm_arena_create(0);
-    alm_err code = alm_arena_try_alloc(scratch, cells * sizeof(sellers), &memory, error);
-    sellers *of_node = memory;
-    if (code == ALM_OK && count_sellers(panel, of_node)) {
-        code = alm_arena_try_alloc(panel->arena, cells, &memory, error);
-        uint8_t *sold_out = memory;
-        for (size_t at = 0; code == ALM_OK && at < cells; at++) {
-            sold_out[at] = of_node[at].out * ALM_SOLD_OUT_ONE_IN > of_node[at].all;
-        }
-        alm_panel *sums = ALM_NEW(panel->arena, alm_panel);
-        *sums = *panel->aggregates;
-        sums->sold_out = sold_out;
-        panel->aggregates = sums;
+    alm_err code = alm_arena_try_array(scratch, cells, sizeof *of_node, &of_node, error);
+    for (size_t b = 0; code == ALM_OK && b < panel->block_count; b++) {
+        any = alm_sellers_add(panel->hierarchy, &panel->blocks[b], of_node) || any;
+    }
+    if (code == ALM_OK && any) {
+        code = alm_sold_out_sums(panel->aggregates, of_node, panel->arena, &panel->aggregates,
+                                 error);
     }
     alm_arena_destroy(scratch);
     return code;

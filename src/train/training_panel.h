@@ -4,16 +4,12 @@
  * per series and period, and 8 more where something was sold out and is stood in for (sold_out.h).
  * The feature matrix never stands in memory whole; a run streams instead.
  *
- * A sum is a lower bound of demand, too, where its series are. With many of them some are sold out
- * on any day, and little of the sum; so `aggregates` says so where more than one in
- * ALM_SOLD_OUT_ONE_IN of the series that could sell that day was sold out. */
+ * `aggregates` says which sums are lower bounds of demand (pipeline/sold_out_sums.h). */
 #ifndef ALM_TRAIN_TRAINING_PANEL_H
 #define ALM_TRAIN_TRAINING_PANEL_H
 
 #include "pipeline/history.h"
 #include "project/panel_source.h"
-
-#define ALM_SOLD_OUT_ONE_IN 20
 
 typedef struct alm_training_panel {
     alm_arena *arena;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "model/import/import_cases.h"
 
 typedef struct fixture {
@@ -221,6 +222,119 @@ static void the_regressor_of_another_project_is_reproduced(void **state)
     alm_arena_destroy(arena);
 }
 
+/* ---- symmetric trees of any depth, one row and many ---- */
+
+typedef struct symmetric_shape {
+    size_t trees, depth, features, outputs;
+} symmetric_shape;
+
+#define BORDERS 9 /* of a feature: -4 .. 4 */
+
+static void put_splits(alm_rng *rng, const symmetric_shape *shape, alm_buffer *to)
+{
+    bool is_less = alm_rng_next_below(rng, 3) == 0;
+    size_t depth = is_less ? 1 + alm_rng_next_below(rng, shape->depth) : shape->depth;
+    for (size_t d = 0; d < depth; d++) {
+        unsigned feature = (unsigned)alm_rng_next_below(rng, shape->features);
+        unsigned border = (unsigned)alm_rng_next_below(rng, BORDERS);
+        alm_buffer_printf(to,
+                          "%s{\"border\":%d,\"float_feature_index\":%u,"
+                          "\"split_index\":%u,\"split_type\":\"FloatFeature\"}",
+                          d > 0 ? "," : "", (int)border - 4, feature, feature * BORDERS + border);
+    }
+    alm_buffer_text(to, "],\"leaf_values\":[");
+    for (size_t i = 0; i < shape->outputs << depth; i++) {
+        int value = (int)alm_rng_next_below(rng, 100000) - 50000;
+        alm_buffer_printf(to, "%s%d", i > 0 ? "," : "", value);
+    }
+}
+
+static void put_model(alm_rng *rng, const symmetric_shape *shape, alm_buffer *to)
+{
+    alm_buffer_text(to, "{\"features_info\":{\"float_features\":[");
+    for (size_t i = 0; i < shape->features; i++) {
+        alm_buffer_printf(to, "%s{\"borders\":[-4,-3,-2,-1,0,1,2,3,4],\"feature_index\":%zu,"
+                          "\"flat_feature_index\":%zu,\"has_nans\":true,"
+                          "\"nan_value_treatment\":\"AsFalse\"}", i > 0 ? "," : "", i, i);
+    }
+    alm_buffer_text(to, "]},\"oblivious_trees\":[");
+    for (size_t i = 0; i < shape->trees; i++) {
+        alm_buffer_text(to, i > 0 ? ",{\"splits\":[" : "{\"splits\":[");
+        put_splits(rng, shape, to);
+        alm_buffer_text(to, "]}");
+    }
+    alm_buffer_text(to, "],\"scale_and_bias\":[1,[0.1");
+    for (size_t i = 1; i < shape->outputs; i++) {
+        alm_buffer_text(to, ",-0.7");
+    }
+    alm_buffer_text(to, "]]}");
+}
+
+typedef struct symmetric_scores {
+    const double *oracle;
+    size_t outputs;
+} symmetric_scores;
+
+static void check_same_as_oracle(const void *context, const double *score, size_t first,
+                                 size_t count, const char *what)
+{
+    const symmetric_scores *s = context;
+    const double *oracle = s->oracle + first * s->outputs;
+    for (size_t i = 0; i < count * s->outputs; i++) {
+        if (score[i] != oracle[i]) {
+            fail_msg("%s: score %zu behind row %zu is %.17g, the oracle says %.17g", what, i, first,
+                     score[i], oracle[i]);
+        }
+    }
+}
+
+static void check_symmetric(symmetric_shape shape, uint64_t seed)
+{
+    enum { ROWS = 80 };
+    alm_arena *arena = alm_arena_create(0);
+    alm_rng rng = alm_rng_stream(seed, 1);
+    alm_forest *forest = NULL;
+    alm_error error = {0};
+    alm_buffer text = {0};
+    char what[80];
+    put_model(&rng, &shape, &text);
+    if (alm_forest_parse_catboost(alm_buffer_view(&text), "m", &forest, &error) !=
+        ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    double *row = ALM_NEW_ARRAY(arena, double, ROWS * shape.features);
+    double *oracle = ALM_NEW_ARRAY(arena, double, ROWS * shape.outputs);
+    for (size_t i = 0; i < ROWS * shape.features; i++) {
+        double value = (double)alm_rng_next_below(&rng, 19) / 2 - 4.5;
+        row[i] = alm_rng_next_below(&rng, 20) == 0 ? NAN : value;
+    }
+    alm_forest_score_reference(forest, row, ROWS, shape.features, oracle);
+    snprintf(what, sizeof what, "%zu trees of depth %zu, %zu features, %zu outputs", shape.trees,
+             shape.depth, shape.features, shape.outputs);
+    symmetric_scores scores = {oracle, shape.outputs};
+    case_scored c = {.arena = arena, .forest = forest, .row = row, .rows = ROWS,
+                     .check = check_same_as_oracle, .context = &scores};
+    case_score_every_way(&c, what);
+    alm_buffer_deinit(&text);
+    alm_forest_destroy(forest);
+    alm_arena_destroy(arena);
+}
+
+static void symmetric_trees_of_any_depth_give_the_oracles_bits(void **state)
+{
+    (void)state;
+    static const size_t trees[] = {15, 16, 65, 130}, features[] = {1, 33, 65, 128, 140};
+    uint64_t seed = 1;
+    for (size_t depth = 1; depth <= 10; depth += depth == 1 ? 5 : 1) {
+        for (size_t t = 0; t < 4; t++) {
+            for (size_t f = 0; f < 5; f++) {
+                size_t outputs = seed % 4 == 0 ? 3 : 1;
+                check_symmetric((symmetric_shape){trees[t], depth, features[f], outputs}, seed++);
+            }
+        }
+    }
+}
+
 static void texts_and_embeddings_are_refused_by_name(void **state)
 {
     static const char *const name[] = {"cb_text.cbm", "cb_embedding.cbm"};
@@ -243,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixtures_have_the_bits_of_catboost),
         cmocka_unit_test(info_tells_the_shape),
+        cmocka_unit_test(symmetric_trees_of_any_depth_give_the_oracles_bits),
         cmocka_unit_test(texts_and_embeddings_are_refused_by_name),
         cmocka_unit_test(the_regressor_of_another_project_is_reproduced),
     };
