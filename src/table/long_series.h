@@ -11,7 +11,8 @@
  * it but its plan.
  *
  * Several columns may tell series apart: their texts are joined with '/', and two series that would
- * have one name are refused. Series stand in the order in which they first come. A result is immutable and may be read by any number of threads. */
+ * have one name are refused. Series stand in the order in which they first come. A result is
+ * immutable and may be read by any number of threads. */
 #ifndef ALM_TABLE_LONG_SERIES_H
 #define ALM_TABLE_LONG_SERIES_H
 
