@@ -22,7 +22,7 @@ training records a commit, and the tree that you are in may have changes."
 rm -rf "$project"
 mkdir -p "$project"
 cp -R "$here/almanac.yaml" "$here/example.key" "$here/data" "$project/"
-printf '.almanac/\n' > "$project/.gitignore"
+printf '%s\n' .almanac/ report.html > "$project/.gitignore"
 cd "$project"
 one_commit 2011-12-10T00:00:00Z 'The retail example'
 

@@ -69,7 +69,7 @@ alm_err almi_option_require(const almi_cli *cli, const char *name, alm_str *out,
 
 /* ---- output ---- */
 
-static alm_err write_out(const char *data, size_t size, alm_error *error)
+static alm_err write_out(almi_cli *cli, const char *data, size_t size, alm_error *error)
 {
     while (size > 0) {
         ssize_t wrote = write(STDOUT_FILENO, data, size);
@@ -77,6 +77,7 @@ static alm_err write_out(const char *data, size_t size, alm_error *error)
             continue;
         }
         if (wrote < 0) {
+            cli->reader_gone = errno == EPIPE;
             return alm_fail(error, ALM_ERR_IO, "standard output: %s", strerror(errno));
         }
         data += wrote;
@@ -89,7 +90,7 @@ alm_err almi_flush(almi_cli *cli, alm_error *error)
 {
     ALM_TRY(alm_buffer_status(&cli->out, error));
     alm_str all = alm_buffer_view(&cli->out);
-    ALM_TRY(write_out(all.data, all.size, error));
+    ALM_TRY(write_out(cli, all.data, all.size, error));
     alm_buffer_clear(&cli->out);
     return ALM_OK;
 }
@@ -213,7 +214,7 @@ int almi_cli_main(int argc, char **argv)
         code = almi_interrupt_check(&error);
     }
     almi_session_end(&cli);
-    if (code != ALM_OK) {
+    if (code != ALM_OK && !cli.reader_gone) {
         print_error(&cli, &error);
     }
     alm_buffer_deinit(&cli.out);

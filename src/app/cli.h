@@ -50,6 +50,7 @@ struct almi_cli {
     alm_buffer out;
     bool json;
     bool says_error; /* the result says what went wrong: with --json no other document of it */
+    bool reader_gone; /* of standard output, a closed pipe: nobody wants to hear of it */
     bool quiet;
     int threads;
     const char *directory; /* --project, or NULL */

@@ -104,9 +104,11 @@ static void check_disk(findings *f, const char *directory)
         return;
     }
     uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    bool little = free_bytes < (uint64_t)1 << 30;
+    double unit = little ? 1 << 20 : 1 << 30;
     report(f, free_bytes < DISK_FREE_MIN ? WARNING : FINE, "disk",
-           alm_arena_printf(f->cli->arena, "%.1f GiB free at %s",
-                            (double)free_bytes / (double)((uint64_t)1 << 30), directory));
+           alm_arena_printf(f->cli->arena, "%.1f %s free at %s", (double)free_bytes / unit,
+                            little ? "MiB" : "GiB", directory));
 }
 
 static void check_stores(findings *f)

@@ -142,6 +142,7 @@ static alm_err read_stock(almi_cli *cli, const alm_node_paths *paths, alm_stock_
 
 static const almi_grid_column advice_columns[] = {
     {.key = "node", .title = "NODE"},
+    {.key = "level", .title = "LEVEL"},
     {.key = "model_version", .title = "RELEASE"},
     {.key = "run_id", .title = "RUN"},
     {.key = "prediction_date", .title = "DAY 1"},
@@ -178,14 +179,22 @@ static void add_cost(const alm_replenish_terms *terms, double cost, almi_grid *g
     }
 }
 
-static void show(almi_cli *cli, const alm_run_paths_facts *facts, const alm_replenish_terms *terms,
+typedef struct chosen_run {
+    alm_path_file *file;
+    alm_run_paths_facts facts;
+    alm_str level; /* of the node */
+} chosen_run;
+
+static void show(almi_cli *cli, const chosen_run *run, const alm_replenish_terms *terms,
                  const alm_replenish_advice *a)
 {
+    const alm_run_paths_facts *facts = &run->facts;
     char date[ALM_DATE_TEXT_BYTES];
     alm_date_text(facts->prediction_date, date);
     almi_grid *grid = almi_grid_create(cli->arena, advice_columns,
                                        sizeof advice_columns / sizeof advice_columns[0]);
     almi_grid_text(grid, cli->argument[0]);
+    almi_grid_str(grid, run->level);
     almi_grid_str(grid, facts->model_version);
     almi_grid_str(grid, facts->run_id);
     almi_grid_text(grid, date);
@@ -227,8 +236,7 @@ static alm_err advise(almi_cli *cli, const alm_path_file *file, alm_replenish_te
     return alm_replenish(&demand, &stock, terms, cli->arena, out, error);
 }
 
-static alm_err open_run(almi_cli *cli, alm_path_file **out, alm_run_paths_facts *facts,
-                        alm_error *error)
+static alm_err open_run(almi_cli *cli, chosen_run *out, alm_error *error)
 {
     alm_query_options options = {.date = ALM_DATE_NONE,
                                  .run = alm_str_of(almi_option_text(cli, "run")),
@@ -240,21 +248,22 @@ static alm_err open_run(almi_cli *cli, alm_path_file **out, alm_run_paths_facts 
                               .objects = cli->objects,
                               .predictions = cli->predictions,
                               .threads = cli->threads};
-    return alm_run_paths_open(&stores, &options, cli->arena, out, facts, error);
+    ALM_TRY(alm_run_paths_open(&stores, &options, cli->arena, &out->file, &out->facts, error));
+    return alm_run_paths_level(&stores, &out->facts, alm_str_of(cli->argument[0]), cli->arena,
+                               &out->level, error);
 }
 
 static alm_err run_optimize(almi_cli *cli, alm_error *error)
 {
     alm_replenish_terms terms;
-    alm_path_file *file = NULL;
-    alm_run_paths_facts facts;
+    chosen_run run = {.file = NULL};
     alm_replenish_advice advice;
     ALM_TRY(read_terms(cli, &terms, error));
-    ALM_TRY(open_run(cli, &file, &facts, error));
-    alm_err code = advise(cli, file, &terms, &advice, error);
-    alm_path_file_close(file);
+    alm_err code = open_run(cli, &run, error);
+    code = code == ALM_OK ? advise(cli, run.file, &terms, &advice, error) : code;
+    alm_path_file_close(run.file);
     if (code == ALM_OK) {
-        show(cli, &facts, &terms, &advice);
+        show(cli, &run, &terms, &advice);
     }
     return code;
 }

@@ -236,7 +236,8 @@ const almi_command almi_cmd_replay = {
             "(docs/prediction-log.md). What a model answered is computed again from the values on "
             "record, by the model whose content has the hash on record: a release of the project, "
             "or a file of --model. What a committed run answered is given again from that run in "
-            "the prediction store. Both are compared bit for bit.\n"
+            "the prediction store, and what was computed for a request from that run's snapshot "
+            "and the events that were counted then. All is compared bit for bit.\n"
             "It fails when something is different, or a line cannot be read. What cannot be made "
             "again, because its model or run is not there, is counted with the reason and is no "
             "failure; nor is a last line without a line break, which a crash leaves behind.",

@@ -14,6 +14,7 @@
 #include "app/stderr_sink.h"
 #include "base/build_info.h"
 #include "base/thread.h"
+#include "http/off_loop.h"
 #include "http/serve_settings.h"
 #include "http/service.h"
 #include "monitor/log_line.h"
@@ -91,6 +92,24 @@ static alm_err read_settings(almi_cli *cli, alm_serve_settings *out, alm_error *
     }
     out->server.workers = (int)workers;
     return ALM_OK;
+}
+
+/* As many threads compute as there are event loops, unless that were more than a line takes. */
+static void number_workers(alm_service *service, int loops)
+{
+    service->crew_worker = loops;
+    service->workers = 2 * loops <= ALM_LIVE_WORKERS_MAX ? 2 * loops : ALM_LIVE_WORKERS_MAX;
+}
+
+static alm_err open_crew(alm_service *service, alm_error *error)
+{
+    /* They do not step back: a request waits for each. */
+    const alm_crew_options crew = {.name = "computing",
+                                   .members = service->workers - service->crew_worker,
+                                   .waiting_max = ALM_OFF_LOOP_WAITING_MAX};
+    return service->live && crew.members > 0
+               ? alm_crew_create(&crew, &service->crew, error)
+               : ALM_OK;
 }
 
 static bool is_loopback(const char *address)
@@ -210,22 +229,25 @@ static alm_err open_serving(serving *s, alm_error *error)
     ALM_TRY(almi_served_models_open(s->cli, (size_t)s->settings.server.workers, &s->models,
                                     error));
     s->service.models = s->models.set;
+    number_workers(&s->service, s->settings.server.workers);
     ALM_TRY(almi_serve_records_open(s->cli, &s->settings, &s->service, &s->records, error));
     const char *joined = almi_option_text(s->cli, "batch");
     if (joined) {
         ALM_TRY(alm_joins_create(alm_str_of(joined), s->settings.server.workers,
                                  &s->service.joins, error));
     }
-    ALM_TRY(almi_serve_runs_open(s->cli, s->settings.server.workers, &s->runs, &s->service, error));
+    ALM_TRY(almi_serve_runs_open(s->cli, s->service.workers, &s->runs, &s->service, error));
     ALM_TRY(almi_serve_desk_open(s->cli, &s->service, &s->desk, error));
-    ALM_TRY(almi_serve_live_open(s->cli, s->settings.server.workers, s->desk.lock > 0, &s->service,
+    ALM_TRY(almi_serve_live_open(s->cli, s->service.workers, s->desk.lock > 0, &s->service,
                                  error));
+    ALM_TRY(open_crew(&s->service, error));
     almi_serve_runs_follow(&s->runs);
     return ALM_OK;
 }
 
 static void close_serving(serving *s)
 {
+    alm_crew_destroy(s->service.crew);
     almi_serve_live_close(&s->service);
     almi_serve_desk_close(&s->desk, &s->service);
     almi_serve_scores_close(&s->scores);

@@ -258,7 +258,7 @@ static bool tick_at(const chart *c, int row, double *out)
 {
     for (double i = ceil(c->bottom / c->step); i * c->step <= c->top; i++) {
         if (row_of(c, i * c->step) == row) {
-            *out = i * c->step;
+            *out = i * c->step + 0.0; /* no tick is -0 */
             return true;
         }
     }

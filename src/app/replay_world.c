@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/serve_live.h"
 #include "app/served_models.h"
 #include "app/session.h"
 
@@ -111,7 +112,7 @@ static void need_runs(almi_replay_world *w)
     w->no_runs = w->has_runs ? NULL : alm_arena_printf(w->cli->arena, "%s", error.message);
 }
 
-static alm_err load_run(almi_replay_world *w, alm_str run_id, const alm_committed_run **out,
+static alm_err load_run(almi_replay_world *w, alm_str run_id, alm_committed_run **out,
                         alm_error *error)
 {
     for (size_t i = 0; i < ALMI_REPLAY_RUNS_MAX; i++) {
@@ -139,7 +140,7 @@ static alm_err load_run(almi_replay_world *w, alm_str run_id, const alm_committe
 static void replay_run(almi_replay_world *w, const alm_prediction_record *record,
                        alm_arena *arena, alm_replay *out)
 {
-    const alm_committed_run *run = NULL;
+    alm_committed_run *run = NULL;
     alm_error error = {0};
     if (!alm_replay_agrees(record, out)) {
         return;
@@ -153,6 +154,129 @@ static void replay_run(almi_replay_world *w, const alm_prediction_record *record
         alm_replay_world world = {w->cli->project, alm_committed_current(w->committed)};
         alm_replay_answer(&world, run, record, arena, out);
     }
+}
+
+/* ---- states ---- */
+
+static alm_instant moment_of(void *context)
+{
+    return ((const almi_replay_world *)context)->moment;
+}
+
+static alm_err open_line(almi_replay_world *w, alm_str run_id, size_t place, alm_error *error)
+{
+    alm_committed_run *run = NULL;
+    ALM_TRY(load_run(w, run_id, &run, error));
+    const alm_committed_facts *facts = alm_committed_run_facts(run);
+    alm_env env = w->cli->env;
+    env.now = moment_of;
+    env.context = w;
+    env.log = NULL;
+    env.progress = NULL;
+    env.monotonic_ns = NULL;
+    alm_live_options options = {.env = &env, .project = w->cli->project,
+                                .objects = w->cli->objects,
+                                .log_folder = almi_state_path(w->cli, ALMI_EVENTS_FOLDER),
+                                .memory_limit_bytes = w->cli->env.memory_limit_bytes};
+    alm_live_past_run begin = {run_id, facts->manifest, facts->prediction_date};
+    ALM_TRY(alm_live_past_open(&options, &begin, &w->line[place], error));
+    char *copy = alm_arena_copy_text(w->cli->arena, run_id.data, run_id.size);
+    w->line_run[place] = (alm_str){copy, run_id.size};
+    return ALM_OK;
+}
+
+static void close_line(almi_replay_world *w, size_t place)
+{
+    alm_live_past_close(w->line[place]);
+    w->line[place] = NULL;
+}
+
+/* The line in that state; one that is there moves on, since records come in order of time. `other`
+ * is not given away. */
+static alm_err need_line(almi_replay_world *w, const alm_prediction_state *state,
+                         const alm_live_past *other, alm_live_past **out, alm_error *error)
+{
+    size_t place = ALMI_REPLAY_LINES_MAX;
+    for (size_t i = 0; i < ALMI_REPLAY_LINES_MAX; i++) {
+        if (w->line[i] && w->line[i] != other && alm_str_equal(w->line_run[i], state->line)) {
+            place = i;
+        }
+    }
+    if (place < ALMI_REPLAY_LINES_MAX &&
+        !alm_live_past_reaches(w->line[place], state->end, state->events)) {
+        close_line(w, place);
+    }
+    if (place == ALMI_REPLAY_LINES_MAX) {
+        w->next_line += w->line[w->next_line] && w->line[w->next_line] == other;
+        place = w->next_line % ALMI_REPLAY_LINES_MAX;
+        w->next_line = (place + 1) % ALMI_REPLAY_LINES_MAX;
+        close_line(w, place);
+    }
+    if (!w->line[place]) {
+        ALM_TRY(open_line(w, state->line, place, error));
+    }
+    alm_err code = alm_live_past_move(w->line[place], state->end, state->events, error);
+    if (code != ALM_OK) {
+        close_line(w, place);
+        return code;
+    }
+    *out = w->line[place];
+    return ALM_OK;
+}
+
+static alm_err gather_states(almi_replay_world *w, const alm_prediction_record *record,
+                             alm_replay_states *out, alm_error *error)
+{
+    w->moment = record->time;
+    for (size_t i = 0; i < record->state_count; i++) {
+        const alm_prediction_state *state = &record->state[i];
+        if (state->line.size > 0) {
+            ALM_TRY(need_line(w, state, out->line[0], &out->line[i], error));
+        }
+    }
+    for (size_t i = 0; i < record->state_count; i++) {
+        alm_committed_run *run = NULL;
+        if (record->state[i].run.size > 0) {
+            ALM_TRY(load_run(w, record->state[i].run, &run, error));
+            /* The second one may take the place of the first. */
+            out->run[i] = alm_committed_run_ref(run);
+        }
+    }
+    return ALM_OK;
+}
+
+static void drop_states(alm_replay_states *states)
+{
+    for (size_t i = 0; i < ALM_PREDICTION_STATES_MAX; i++) {
+        alm_committed_run_unref(states->run[i]);
+    }
+}
+
+static void replay_states(almi_replay_world *w, const alm_prediction_record *record,
+                          alm_arena *arena, alm_replay *out)
+{
+    alm_replay_states states = {.run = {NULL}};
+    alm_error error = {0};
+    if (!alm_replay_agrees(record, out)) {
+        return;
+    }
+    need_runs(w);
+    if (!w->has_runs) {
+        alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "%s", w->no_runs);
+        return;
+    }
+    alm_err code = gather_states(w, record, &states, &error);
+    if (code != ALM_OK) {
+        /* Events that were changed, objects that are not what their hash says, a state that cannot
+         * have been. */
+        bool is_different = code == ALM_ERR_CORRUPT || code == ALM_ERR_INVALID;
+        alm_replay_say(out, is_different ? ALM_REPLAY_DIFFERENT : ALM_REPLAY_IMPOSSIBLE, "%s",
+                       error.message);
+    } else {
+        alm_replay_world world = {w->cli->project, alm_committed_current(w->committed)};
+        alm_replay_computed(&world, &states, record, arena, out);
+    }
+    drop_states(&states);
 }
 
 /* ---- all ---- */
@@ -174,6 +298,9 @@ alm_err almi_replay_world_open(almi_cli *cli, almi_replay_world *out, alm_error 
 
 void almi_replay_world_close(almi_replay_world *world)
 {
+    for (size_t i = 0; i < ALMI_REPLAY_LINES_MAX; i++) {
+        alm_live_past_close(world->line[i]);
+    }
     for (size_t i = 0; i < ALMI_REPLAY_RUNS_MAX; i++) {
         alm_committed_run_unref(world->run[i]);
     }
@@ -189,6 +316,8 @@ void almi_replay_record(almi_replay_world *world, const alm_prediction_record *r
     bool is_computed = alm_str_is(record->served_by, "model");
     if (record->row_count > 0) {
         replay_model(world, record, arena, out);
+    } else if (record->state_count > 0) {
+        replay_states(world, record, arena, out);
     } else if (is_computed || record->run.size == 0) {
         alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "it was computed from the state of that moment, "
                        "which is not on record");

@@ -1,5 +1,6 @@
 /* replay_world.h: what predictions on record are made again with: models by the hash of their
- * content, and committed runs by their id. Each is opened when a record first asks for it. */
+ * content, committed runs by their id, and the states that were computed from, by run, day and
+ * events. Each is opened when a record first asks for it. */
 #ifndef ALM_APP_REPLAY_WORLD_H
 #define ALM_APP_REPLAY_WORLD_H
 
@@ -7,7 +8,8 @@
 #include "http/replay_answer.h"
 #include "serve/models/model_set.h"
 
-#define ALMI_REPLAY_RUNS_MAX 4 /* held at a time */
+#define ALMI_REPLAY_RUNS_MAX 4  /* held at a time */
+#define ALMI_REPLAY_LINES_MAX 2 /* the same; a record asks for two at most */
 
 typedef struct almi_replay_world {
     almi_cli *cli;
@@ -24,6 +26,10 @@ typedef struct almi_replay_world {
     alm_run_catalog catalog;
     alm_committed_run *run[ALMI_REPLAY_RUNS_MAX];
     size_t next; /* place of the next run */
+    alm_live_past *line[ALMI_REPLAY_LINES_MAX];
+    alm_str line_run[ALMI_REPLAY_LINES_MAX]; /* in the command's arena */
+    size_t next_line;
+    alm_instant moment; /* of the record at hand, for the clock of lines */
 } almi_replay_world;
 
 /* With the models of --model. */

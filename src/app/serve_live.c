@@ -1,6 +1,5 @@
 #include "app/serve_live.h"
 
-#define EVENTS_FOLDER "events"
 #define RETRY_S 30
 
 static void note(void *context, alm_log_level level, const char *message)
@@ -50,7 +49,7 @@ alm_err almi_serve_live_open(almi_cli *cli, int workers, bool has_lock, alm_serv
     alm_live_options options = {.env = &cli->env,
                                 .project = cli->project,
                                 .objects = cli->objects,
-                                .log_folder = almi_state_path(cli, EVENTS_FOLDER),
+                                .log_folder = almi_state_path(cli, ALMI_EVENTS_FOLDER),
                                 .workers = (size_t)workers,
                                 .memory_limit_bytes = service->memory_limit_bytes,
                                 .retry_s = RETRY_S,

@@ -6,6 +6,8 @@
 #include "app/session.h"
 #include "http/service.h"
 
+#define ALMI_EVENTS_FOLDER "events" /* in the state folder */
+
 /* After the runs and the desk. One process has the log of a project, as it has the jobs
  * (`has_lock`); without a project, without the lock and where no route is online there is none, and
  * the service says why. */

@@ -11,7 +11,7 @@ static alm_err open_recorder(almi_cli *cli, const alm_serve_settings *settings,
     }
     alm_line_files files = {cli->env.fs, p->folder, FILE_NAME, p->file_bytes, p->files_max};
     ALM_TRY(alm_line_sink_files(&files, &out->sink, error));
-    alm_prediction_recorder_options options = {out->sink, p->rate, settings->server.workers,
+    alm_prediction_recorder_options options = {out->sink, p->rate, out->service->workers,
                                                p->ring_bytes};
     return alm_prediction_recorder_create(&options, &out->service->recorder, error);
 }

@@ -14,8 +14,8 @@ typedef struct almi_serve_records {
     bool is_unshared; /* and that the shared cache cannot be reached */
 } almi_serve_records;
 
-/* Sets service->recorder, service->cache and service->share, which need not be reached now; the
- * cache is told when models of the service are gone. */
+/* Sets service->recorder, for `service->workers`, service->cache and service->share, which need not
+ * be reached now; the cache is told when models of the service are gone. */
 ALM_NODISCARD alm_err almi_serve_records_open(almi_cli *cli, const alm_serve_settings *settings,
                                               alm_service *service, almi_serve_records *out,
                                               alm_error *error);

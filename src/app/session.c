@@ -12,6 +12,7 @@
 #include "app/interrupt.h"
 #include "base/http_client.h"
 #include "batch/prediction_table.h"
+#include "batch/whole_file.h"
 #include "project/git.h"
 
 #define PREFIX_MIN 4
@@ -315,15 +316,14 @@ alm_err almi_check_output(almi_cli *cli, const char *path, alm_error *error)
 {
     alm_fs *fs = cli->env.fs;
     alm_fs_stat stat;
-    if (!path || !alm_fs_exists(fs, path)) {
+    if (!path) {
         return ALM_OK;
     }
-    ALM_TRY(fs->ops->stat(fs, path, &stat, error));
-    if (stat.kind != ALM_FS_FILE) {
+    if (fs->ops->stat(fs, path, &stat, NULL) == ALM_OK && stat.kind != ALM_FS_FILE) {
         return alm_fail(error, ALM_ERR_INVALID, "%s is there and is not a file: name another",
                         path);
     }
-    return ALM_OK;
+    return alm_whole_file_try(fs, path, error);
 }
 
 const char *almi_state_path(const almi_cli *cli, const char *name)

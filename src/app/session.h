@@ -17,10 +17,11 @@ ALM_NODISCARD alm_err almi_open_project(almi_cli *cli, alm_error *error);
 ALM_NODISCARD alm_err almi_open_state(almi_cli *cli, alm_error *error);
 /* ... and the prediction store: made when it is not there if `make`, else ALM_ERR_NOT_FOUND. */
 ALM_NODISCARD alm_err almi_open_predictions(almi_cli *cli, bool make, alm_error *error);
-/* "PROJECT/.almanac/NAME" in the command's arena. */
-/* May `path` (NULL: nothing is asked) be written or replaced? A folder or a device may not: as root
- * a file would take the place of /dev/null. */
+/* May and can `path` (NULL: nothing is asked) be written or replaced? Asked before the work, which
+ * may take an hour. A folder or a device may not: as root a file would take the place of
+ * /dev/null. */
 ALM_NODISCARD alm_err almi_check_output(almi_cli *cli, const char *path, alm_error *error);
+/* "PROJECT/.almanac/NAME" in the command's arena. */
 const char *almi_state_path(const almi_cli *cli, const char *name);
 
 /* A registered snapshot by its id or a unique prefix of at least 4 digits. ALM_ERR_NOT_FOUND names

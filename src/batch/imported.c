@@ -140,7 +140,7 @@ static alm_err open_sides(comparison *c, const alm_env *env, const alm_expected_
     alm_predict_options options = {.model = request->model->file,
                                    .scorer = request->model->scorer,
                                    .path = request->path, .name = c->name,
-                                   .block_rows = COMPARE_ROWS,
+                                   .block_rows = COMPARE_ROWS, .answers_beside = true,
                                    .category_codes = request->model->file != NULL};
     size_t count = 0;
     bool has_raw = false;

@@ -144,6 +144,21 @@ static void raw_scores_and_missing_values(void **state)
                    "row 1, prediction is 0.5731282609335557, expected nan");
 }
 
+/* Of a model without names the columns go by position, and the answers are none of them. */
+static void answers_are_no_columns_of_the_model(void **state)
+{
+    world *w = *state;
+    alm_str text;
+    assert_int_equal(case_fixture(w->arena, "tiniest_single_tree.txt", &text, &w->error), ALM_OK);
+    assert_int_equal(alm_fs_write_all(w->fs, "model.txt", text, &w->error), ALM_OK);
+    alm_import_result first = must_import(w, "a,b,c,prediction\n4,5,6,0.49040602357823876\n");
+    assert_int_equal(first.check.equal, 1);
+    alm_import_result between = must_import(w, "a,prediction,b,c\n4,0.49040602357823876,5,6\n");
+    assert_int_equal(between.check.equal, 1);
+    expect_refused(w, "a,b,note,c,prediction\n4,5,6,7,0.4\n", ALM_ERR_INVALID,
+                   "has 4 columns, the model takes 3");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     world *w = *state;
@@ -233,7 +248,7 @@ int main(void)
         CASE(what_goes_in_comes_out),
         CASE(without_expected_outputs),
         CASE(raw_scores_and_missing_values),
-        CASE(what_is_wrong_is_named),
+        CASE(answers_are_no_columns_of_the_model), CASE(what_is_wrong_is_named),
         CASE(other_manifests_are_refused),
         CASE(faults_leave_nothing),
     };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "batch/predict_columns.h"
 #include "batch/predict_explain.h"
 #include "batch/predict_parquet.h"
 #include "batch/predict_rows.h"
@@ -13,7 +14,6 @@
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define PIECE_VALUES ((size_t)1 << 22) /* contributions held at a time: 32 MiB */
-#define NAMES_SHOWN_BYTES 300
 static const char PARQUET[] = ".parquet";
 #define BACKGROUND_SEED 1
 
@@ -42,99 +42,11 @@ struct alm_predict {
 
 /* ---- which column is which ---- */
 
-static bool same_with_blanks(alm_str column, alm_str feature)
-{
-    if (column.size != feature.size) {
-        return false;
-    }
-    for (size_t i = 0; i < column.size; i++) {
-        char c = column.data[i] == ' ' ? '_' : column.data[i];
-        if (c != feature.data[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static size_t find_column(const alm_str *header, size_t count, alm_str feature)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (alm_str_equal(header[i], feature)) {
-            return i;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (same_with_blanks(header[i], feature)) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
-}
-
-/* Places of all columns by name; returns how many are missing, their names in `list`. */
-static size_t find_columns(alm_predict *p, const alm_str *header, size_t count, alm_buffer *list)
-{
-    size_t missing = 0, left_out = 0;
-    for (size_t i = 0; i < p->feature_count; i++) {
-        alm_str name = p->features[i];
-        p->place[i] = find_column(header, count, name);
-        if (p->place[i] != SIZE_MAX) {
-            continue;
-        }
-        missing++;
-        if (list->size + name.size > NAMES_SHOWN_BYTES && missing > 1) {
-            left_out++; /* a message has its bounds */
-            continue;
-        }
-        alm_buffer_printf(list, "%s" ALM_STR_FMT, missing > 1 ? ", " : "", ALM_STR_ARG(name));
-    }
-    if (left_out) {
-        alm_buffer_printf(list, " and %zu more", left_out);
-    }
-    return missing;
-}
-
-/* A first row of numbers is data, and would be lost as a header. */
-static bool is_headerless(const alm_str *header, size_t count)
-{
-    double number = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!alm_str_to_double(alm_str_trim(header[i]), &number)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static alm_err place_by_position(alm_predict *p, const alm_str *header, size_t count,
-                                 alm_error *error)
-{
-    size_t need = p->feature_count;
-    if (is_headerless(header, count)) {
-        return alm_fail(error, ALM_ERR_INVALID,
-                        "%s: the first row holds numbers: a header with the column names is needed",
-                        p->options.name);
-    }
-    if (count != need) {
-        return alm_fail(error, ALM_ERR_INVALID,
-                        "%s has %zu columns, the model takes %zu: it has no names for them, so "
-                        "they go by position; leave out what it was not trained on, or name its "
-                        "columns " ALM_STR_FMT " to " ALM_STR_FMT,
-                        p->options.name, count, need, ALM_STR_ARG(p->features[0]),
-                        ALM_STR_ARG(p->features[need - 1]));
-    }
-    for (size_t i = 0; i < need; i++) {
-        p->place[i] = i;
-    }
-    p->facts.by_position = true;
-    return ALM_OK;
-}
-
 static alm_err place_key(const alm_predict *p, const char *name, size_t *place, alm_error *error)
 {
     size_t count = 0;
     const alm_str *header = almi_predict_rows_header(p->rows, &count);
-    *place = find_column(header, count, alm_str_of(name));
+    *place = almi_predict_column(header, count, alm_str_of(name));
     return *place == SIZE_MAX
                ? alm_fail(error, ALM_ERR_INVALID, "%s has no column '%s'", p->options.name, name)
                : ALM_OK;
@@ -166,24 +78,21 @@ static alm_err place_keys(alm_predict *p, alm_error *error)
 
 static alm_err place_columns(alm_predict *p, alm_error *error)
 {
-    size_t count = 0;
-    const alm_str *header = almi_predict_rows_header(p->rows, &count);
-    p->place = ALM_NEW_ARRAY(p->arena, size_t, p->feature_count);
-    alm_buffer list = {0};
-    size_t missing = find_columns(p, header, count, &list);
-    alm_err code = alm_buffer_status(&list, error);
     bool made_up = p->model ? p->model->is_generic
                             : alm_scorer_describe(p->options.scorer)->made_up_names;
-    if (code == ALM_OK && missing && made_up) {
-        code = place_by_position(p, header, count, error);
-    } else if (code == ALM_OK && missing) {
-        bool bars = p->scorer && almi_predict_scorer_takes_bars(p->scorer);
-        code = alm_fail(error, ALM_ERR_INVALID, "%s lacks %zu of the %s%zu columns%s: %s",
-                        p->options.name, missing, bars ? "" : "model's ", p->feature_count,
-                        bars ? " of bars" : "", list.data);
+    almi_predict_columns columns = {.name = p->options.name,
+                                    .feature = p->features,
+                                    .feature_count = p->feature_count,
+                                    .made_up = made_up,
+                                    .bars = p->scorer &&
+                                            almi_predict_scorer_takes_bars(p->scorer)};
+    columns.header = almi_predict_rows_header(p->rows, &columns.count);
+    if (p->options.answers_beside) {
+        columns.answer = p->facts.outputs;
+        columns.answer_count = p->facts.column_count;
     }
-    alm_buffer_deinit(&list);
-    return code;
+    p->place = ALM_NEW_ARRAY(p->arena, size_t, p->feature_count);
+    return almi_predict_place(&columns, p->place, &p->facts.by_position, error);
 }
 
 static void list_ignored(alm_predict *p)

@@ -6,7 +6,8 @@
  * needed are left out, missing ones are one error that names them. (LightGBM writes blanks in
  * names as '_', so a column "unit price" is found for "unit_price" when there is no exact one.) A
  * model with names that its library made up (Column_0, Column_1, ...) takes them by name when all
- * are there, else by position, and then their number must fit. Values: predict_rows.h.
+ * are there, else by position, and then their number must fit, and none may have the model's name
+ * of another place. Values: predict_rows.h.
  *
  * Bars. A scorer with `bars` (signal/signal.h) takes OHLCV: time, open, high, low, close, volume,
  * and a column that tells symbols apart; every symbol's rows come in the order of time, whatever
@@ -51,6 +52,7 @@ typedef struct alm_predict_options {
     bool raw;
     bool contributions;
     bool category_codes; /* the rows hold the numbers of pandas categories */
+    bool answers_beside; /* columns called as the outputs are none of the model's: see imported.h */
     bool members;        /* a scorer's: and what each of its models says */
     /* Column that tells series apart, of bars and of nets; NULL: of bars `symbol` when there is
      * one, else all rows are one series. */

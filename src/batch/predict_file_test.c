@@ -281,6 +281,14 @@ static void columns_without_names_must_fit(void **state)
     put_rows(w, "a,b,c\n");
     ok(w, predict(w, (alm_predict_options){0}, &text));
     assert_true(alm_str_is(text, "prediction\n"));
+    put_rows(w, "Column_0,b,c\n"); /* a name of its own, where it belongs */
+    ok(w, predict(w, (alm_predict_options){0}, &text));
+    put_rows(w, "Column_2,Column_1,c\n1,2,3\n");
+    refused(w, (alm_predict_options){0}, ALM_ERR_INVALID,
+            "rows.csv has column Column_2 where the model has Column_0, and not all of the model's "
+            "names (Column_0 to Column_2)");
+    put_rows(w, " column_1,column_0,column_2\n1,2,3\n"); /* blanks and capitals are slips */
+    refused(w, (alm_predict_options){0}, ALM_ERR_INVALID, "where the model has Column_0");
 }
 
 static void values_that_are_no_numbers_are_named(void **state)

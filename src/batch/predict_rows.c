@@ -150,11 +150,13 @@ static alm_err fail_value(const almi_predict_rows *rows, size_t column, alm_str 
 {
     alm_str part = shown(value);
     return alm_fail(error, ALM_ERR_INVALID,
-                    "%s: row %llu, column " ALM_STR_FMT ": '" ALM_STR_FMT "%s' is not a number; a "
-                    "missing value is an empty field",
+                    "%s: row %llu, column " ALM_STR_FMT ": '" ALM_STR_FMT "%s' is not a number%s",
                     rows->name, (unsigned long long)alm_csv_record(rows->csv),
                     ALM_STR_ARG(rows->header[column]), ALM_STR_ARG(part),
-                    part.size < value.size ? "..." : "");
+                    part.size < value.size ? "..." : "",
+                    value.size > 0 && memchr(value.data, ',', value.size)
+                        ? ": write it with a point, and nothing between thousands"
+                        : "; a missing value is an empty field");
 }
 
 static alm_err next_csv(almi_predict_rows *rows, size_t limit, double *values, size_t *got,

@@ -205,9 +205,11 @@ static void table_double(char out[32], const alm_column *column, double value, b
         (void)snprintf(out, 32, "-");
     } else if (is_free) {
         (void)snprintf(out, 32, "%.6g", value);
+    } else if (fabs(value) >= 1e15) { /* wider than a column, and its decimals are none */
+        (void)snprintf(out, 32, "%.6e", value);
     } else {
         int decimals = strstr(column->name, "probability") ? 3 : 2;
-        (void)snprintf(out, 32, "%.*f", decimals, fabs(value) < 1e15 ? value : 0.0);
+        (void)snprintf(out, 32, "%.*f", decimals, value);
     }
 }
 

@@ -307,6 +307,25 @@ static void fits_a_table_to_its_width(void **state)
     }
 }
 
+static void a_table_shows_numbers_of_any_size(void **state)
+{
+    read_fixture *f = *state;
+    const fixture_run run = {.run_id = "r5", .release = "demand-1", .date = "2011-12-03",
+                             .snapshot = "snapshot one", .base_shift = 9e15};
+    alm_query_options options = asking("demand-1");
+    alm_str node = ALM_STR("b|UK");
+    (void)fixture_add_run(f, &run);
+    options.run = ALM_STR("r5");
+    options.columns = ALM_STR("node,mean,q05");
+    options.nodes = &node;
+    options.node_count = 1;
+    options.first_step = 1;
+    options.last_step = 1;
+    assert_string_equal(answer(f, &options, ALM_QUERY_TABLE, NULL),
+                        "node          mean           q05\n"
+                        "b|UK  6.300000e+16  3.150000e+16\n");
+}
+
 /* A node's fan comes from one file: with every data file gone it is still there, and another
  * query is not. */
 static void one_node_opens_one_file(void **state)
@@ -489,6 +508,7 @@ int main(void)
         cmocka_unit_test(sql_gives_nested_values_as_json),
     };
     const struct CMUnitTest changing[] = {
+        CHANGES(a_table_shows_numbers_of_any_size),
         CHANGES(one_node_opens_one_file),
         CHANGES(two_schedules_must_be_told_apart),
         CHANGES(a_run_not_yet_recorded_is_read),

@@ -19,4 +19,11 @@ ALM_NODISCARD alm_err alm_run_paths_open(const alm_read_stores *stores,
                                          alm_path_file **out, alm_run_paths_facts *facts,
                                          alm_error *error);
 
+/* The level of the node whose paths alm_paths_of_node gives: "series", or that of an aggregate;
+ * empty where the run has no such node. Names of aggregates are values of attributes, and two
+ * levels may have the same: ALM_ERR_CONFLICT, which names them. */
+ALM_NODISCARD alm_err alm_run_paths_level(const alm_read_stores *stores,
+                                          const alm_run_paths_facts *facts, alm_str node,
+                                          alm_arena *arena, alm_str *level, alm_error *error);
+
 #endif

@@ -37,6 +37,26 @@ alm_err alm_whole_file_write(alm_fs *fs, const char *path, alm_whole_file_fill f
     return code;
 }
 
+alm_err alm_whole_file_try(alm_fs *fs, const char *path, alm_error *error)
+{
+    alm_arena *arena = alm_arena_create(4096);
+    char *temporary = temporary_path(arena, path);
+    alm_file *file = NULL;
+    alm_error reason = {0};
+    alm_err code = fs->ops->create(fs, temporary, &file, &reason);
+    if (code == ALM_OK) {
+        code = fs->ops->close(fs, file, error);
+        (void)fs->ops->unlink(fs, temporary, NULL);
+    } else if (!alm_fs_exists(fs, alm_path_directory(arena, path))) {
+        code = alm_fail(error, ALM_ERR_NOT_FOUND, "cannot write %s: there is no folder %s; make it "
+                        "first", path, alm_path_directory(arena, path));
+    } else {
+        code = alm_fail(error, code, "cannot write %s: %s", path, reason.message);
+    }
+    alm_arena_destroy(arena);
+    return code;
+}
+
 alm_err alm_text_file_create(alm_fs *fs, const char *path, alm_text_file *out, alm_error *error)
 {
     *out = (alm_text_file){.fs = fs};

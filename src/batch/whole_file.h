@@ -13,6 +13,10 @@ typedef alm_err (*alm_whole_file_fill)(void *context, const char *temporary, alm
 ALM_NODISCARD alm_err alm_whole_file_write(alm_fs *fs, const char *path, alm_whole_file_fill fill,
                                            void *context, alm_error *error);
 
+/* Could such a file be made at `path`? Asked before long work, by making a hidden one and taking it
+ * away. ALM_ERR_NOT_FOUND: its folder is not there; else what the file system says. */
+ALM_NODISCARD alm_err alm_whole_file_try(alm_fs *fs, const char *path, alm_error *error);
+
 /* Text in pieces into one file, for a fill: `write` gets a sink's context and the next bytes. */
 typedef struct alm_text_file {
     alm_fs *fs;

@@ -84,11 +84,50 @@ static void what_is_no_ordinary_file_is_refused(void **state)
     stop(&w);
 }
 
+/* Nothing stays behind, whether the file can be made or not. */
+static void a_try_leaves_nothing(void **state)
+{
+    (void)state;
+    bool is_over = false;
+    for (uint64_t nth = 1; !is_over; nth++) {
+        world w;
+        alm_error error = {0};
+        alm_fs_entry *entry = NULL;
+        size_t count = 0;
+        start(&w);
+        alm_fs_fault_set(w.faulty, &(alm_fs_fault){
+            .mode = ALM_FS_FAULT_FAIL, .nth = nth,
+            .calls = ALM_FS_CALL_BIT(CREATE) | ALM_FS_CALL_BIT(CLOSE)});
+        alm_err code = alm_whole_file_try(w.faulty, "out.csv", &error);
+        is_over = !alm_fs_fault_happened(w.faulty);
+        assert_true(is_over == (code == ALM_OK));
+        holds(&w, "old");
+        assert_int_equal(w.fs->ops->list(w.fs, ".", w.arena, &entry, &count, NULL), ALM_OK);
+        assert_int_equal(count, 1);
+        stop(&w);
+        assert_true(nth < 10);
+    }
+}
+
+static void a_try_names_the_folder_that_is_not_there(void **state)
+{
+    (void)state;
+    world w;
+    alm_error error = {0};
+    start(&w);
+    assert_int_equal(alm_whole_file_try(w.fs, "none/out.csv", &error), ALM_ERR_NOT_FOUND);
+    assert_string_equal(error.message,
+                        "cannot write none/out.csv: there is no folder none; make it first");
+    stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_whole_or_as_it_was),
         cmocka_unit_test(what_is_no_ordinary_file_is_refused),
+        cmocka_unit_test(a_try_leaves_nothing),
+        cmocka_unit_test(a_try_names_the_folder_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,8 +43,9 @@ typedef struct alm_request {
     char trace_id[ALM_TRACE_ID_DIGITS + 1]; /* of traceparent, or made */
     uint64_t received_ns; /* monotonic: its head was complete then */
     uint64_t queued_ns;   /* so long, at least, others were answered while it could be read */
+    uint64_t aside_ns;    /* waited for a thread off the event loop (off_loop.h) */
     bool is_overdue;      /* longer than the server's bound, and the queue stays that long */
-    int worker;           /* event loop, from 0 */
+    int worker;           /* event loop, from 0; behind them threads off the loops */
     alm_arena *arena;     /* until the reply was sent */
 } alm_request;
 
@@ -82,8 +83,9 @@ typedef struct alm_reply_stream {
  * endpoint leaves `status` 0 and sets `later`, in the request's arena. The connection is put aside;
  * then `start` is called, which lets another thread work and must not wait. When that is done it
  * calls `wake` (once, from any thread, also within `start`), and the worker calls `finish`, which
- * sets the reply; also when the client has gone meanwhile. Request and reply belong to the worker
- * all the time. */
+ * sets the reply; also when the client has gone meanwhile. The reply belongs to the worker all the
+ * time; the request, its arena and the memory of the body are nobody's but the other thread's until
+ * then. */
 typedef struct alm_later {
     void (*start)(struct alm_later *later);
     void (*finish)(struct alm_later *later);

@@ -119,6 +119,26 @@ static size_t count_headers(const alm_request *request, const char *name)
     return count;
 }
 
+/* Fields with one value: of two a proxy in front may have looked at the other one. */
+static const char *repeated_fault(const alm_request *request)
+{
+    static const struct {
+        const char *name, *fault;
+    } ONCE[] = {
+        {"host", "Host is given more than once"},
+        {"authorization", "Authorization is given more than once"},
+        {"x-api-key", "X-API-Key is given more than once"},
+        {"content-type", "Content-Type is given more than once"},
+        {"content-encoding", "Content-Encoding is given more than once"},
+    };
+    for (size_t i = 0; i < sizeof ONCE / sizeof *ONCE; i++) {
+        if (count_headers(request, ONCE[i].name) > 1) {
+            return ONCE[i].fault;
+        }
+    }
+    return NULL;
+}
+
 /* What a proxy in front may read in another way than we do (request smuggling); NULL: nothing. */
 static const char *framing_fault(const alm_request *request, const char *version)
 {
@@ -143,10 +163,7 @@ static const char *framing_fault(const alm_request *request, const char *version
             return "Content-Length is not a number";
         }
     }
-    if (count_headers(request, "host") > 1) {
-        return "Host is given more than once";
-    }
-    return NULL;
+    return repeated_fault(request);
 }
 
 /* About as it came: a line of a field has two characters between name and value, and two at its

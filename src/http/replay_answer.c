@@ -146,7 +146,10 @@ static bool compare(const alm_json *before, const alm_json *after, place *at)
 typedef struct moment {
     const alm_replay_world *world;
     const alm_prediction_record *record;
-    const alm_committed_run *run;
+    const alm_committed_run *run; /* that answered; NULL: none */
+    const alm_replay_states *states; /* NULL: nothing was to be computed */
+    unsigned looks; /* at the line of the release asked for */
+    alm_live_view view;
     alm_arena *arena;
     alm_str route, asked; /* of the reply: deployment, and the release as it was asked for */
     alm_committed_set set;
@@ -204,6 +207,108 @@ static alm_err set_moment(moment *m, alm_error *error)
     return ALM_OK;
 }
 
+/* ---- the same where something was to be computed ---- */
+
+static const alm_committed_release *now_of(const moment *m, alm_str name)
+{
+    const alm_committed_set *now = m->world->set;
+    for (size_t i = 0; i < now->releases; i++) {
+        if (alm_str_equal(now->release[i].name, name)) {
+            return &now->release[i];
+        }
+    }
+    return NULL;
+}
+
+static void set_source(const moment *m, size_t i, alm_committed_release *release,
+                       alm_committed_source *out)
+{
+    const alm_prediction_state *state = &m->record->state[i];
+    const alm_committed_release *now = now_of(m, state->release);
+    *release = now ? *now : (alm_committed_release){.model = m->record->model};
+    release->name = state->release;
+    release->alias_count = 0;
+    *out = (alm_committed_source){.release = release, .run = m->states->run[i],
+                                  .problem = ALM_STR("it could not answer then")};
+}
+
+static alm_err set_computing_moment(moment *m, alm_error *error)
+{
+    const alm_committed_route *route = alm_committed_set_route(m->world->set, m->route);
+    size_t states = m->record->state_count;
+    if (!route) {
+        return alm_fail(error, ALM_ERR_NOT_FOUND, "there is no route " ALM_STR_FMT " any more",
+                        ALM_STR_ARG(m->route));
+    }
+    alm_committed_release *release = ALM_NEW_ARRAY(m->arena, alm_committed_release, states);
+    alm_committed_route *one = ALM_NEW(m->arena, alm_committed_route);
+    *one = (alm_committed_route){.spec = route->spec, .season = route->season};
+    alm_committed_source *source[] = {&one->current, &one->previous};
+    for (size_t i = 0; i < states; i++) {
+        set_source(m, i, &release[i], source[i]);
+    }
+    if (!alm_str_equal(m->asked, release[0].name)) {
+        alm_str *alias = ALM_NEW(m->arena, alm_str);
+        *alias = m->asked;
+        release[0].aliases = alias;
+        release[0].alias_count = 1;
+    }
+    m->set = (alm_committed_set){.route = one, .routes = 1, .release = release,
+                                 .releases = states, .version = m->world->set->version,
+                                 .ledger_seq = m->world->set->ledger_seq,
+                                 .read = m->record->time};
+    return ALM_OK;
+}
+
+/* The first look at the release asked for tells the days, whoever answers. */
+static alm_err enter_line(void *context, alm_str route, alm_str model_version,
+                          alm_computing_line *out, alm_error *error)
+{
+    (void)route;
+    moment *m = context;
+    const alm_prediction_record *r = m->record;
+    size_t i = alm_str_equal(model_version, r->state[0].release) ? 0 : 1;
+    bool answered = alm_str_is(r->served_by, i == 0 ? "model" : "previous");
+    bool may = answered || (i == 0 && m->looks == 0);
+    m->looks += i == 0;
+    if (i >= r->state_count || !m->states->line[i] || !may) {
+        return alm_fail(error, ALM_ERR_UNAVAILABLE, "it could not answer then");
+    }
+    alm_live_past_enter(m->states->line[i], &m->view);
+    *out = (alm_computing_line){m->view.bundle, m->view.state, m->view.now, m->view.workspace,
+                                m->view.run_id, m->states->line[i]};
+    return ALM_OK;
+}
+
+static void leave_line(void *context, const alm_computing_line *line)
+{
+    const moment *m = context;
+    alm_live_past_leave(line->own, &m->view);
+}
+
+/* The hash on record is that of the release that computed. */
+static alm_err check_bundle(const moment *m, alm_error *error)
+{
+    const alm_prediction_record *r = m->record;
+    size_t i = alm_str_is(r->served_by, "model") ? 0 : 1;
+    alm_live_view view;
+    char before[ALM_DIGEST_TEXT_BYTES], now[ALM_DIGEST_TEXT_BYTES];
+    if (i >= r->state_count || !m->states->line[i] ||
+        !alm_str_equal(r->state[i].release, r->version)) {
+        return alm_fail(error, ALM_ERR_INVALID, "version " ALM_STR_FMT " computed it, and no state "
+                        "of that is on record", ALM_STR_ARG(r->version));
+    }
+    alm_live_past_enter(m->states->line[i], &view);
+    alm_digest hash = view.bundle->hash;
+    alm_live_past_leave(m->states->line[i], &view);
+    alm_digest_text(&r->model_hash, before);
+    alm_digest_text(&hash, now);
+    return alm_digest_equal(&hash, &r->model_hash)
+               ? ALM_OK
+               : alm_fail(error, ALM_ERR_INVALID, "model hash %.12s is on record, run "
+                          ALM_STR_FMT " is of %.12s", before, ALM_STR_ARG(r->state[i].line), now);
+}
+
 /* ---- asking again ---- */
 
 static alm_instant record_time(void *context)
@@ -231,12 +336,20 @@ static alm_err run_route(const alm_call *call, alm_reply *reply, alm_error *erro
     return alm_buffer_status(reply->body, error);
 }
 
+static bool is_replayable(alm_str route)
+{
+    return alm_str_starts_with(route, "/api/v1/predictions/") ||
+           alm_str_is(route, "/api/v1/whatif");
+}
+
 static alm_err ask(moment *m, const alm_json *body, alm_reply *reply, alm_error *error)
 {
     alm_prediction_record time = {.time = m->record->time};
     alm_env env = {.now = record_time, .monotonic_ns = no_time, .context = &time};
     alm_service service = {.env = &env, .version = "", .project = m->world->project,
                            .replayed = &m->set, .clock = {no_time, NULL}};
+    alm_computing_source source = {enter_line, leave_line, m};
+    service.computing = m->states ? &source : NULL;
     alm_identity everybody = {.every_model = true};
     alm_request request = {.method = ALM_METHOD_POST, .target = m->record->route,
                            .path = m->record->route, .query = ALM_STR(""),
@@ -245,7 +358,7 @@ static alm_err ask(moment *m, const alm_json *body, alm_reply *reply, alm_error 
     alm_call call = {.request = &request, .service = &service, .body = body,
                      .identity = &everybody};
     alm_str allow;
-    if (!alm_str_starts_with(m->record->route, ALM_REPLAY_PATHS) ||
+    if (!is_replayable(m->record->route) ||
         alm_route_find(request.method, request.path, m->arena, &call.route, call.value, &allow) !=
             ALM_MATCH_FOUND || !call.route->request || call.route->request_line) {
         return alm_fail(error, ALM_ERR_UNSUPPORTED, "answers of this address cannot be given "
@@ -257,9 +370,9 @@ static alm_err ask(moment *m, const alm_json *body, alm_reply *reply, alm_error 
     return code;
 }
 
-static void judge(const alm_prediction_record *record, const alm_json *before,
-                  const alm_json *after, alm_replay *out)
+static void judge(const moment *m, const alm_json *before, const alm_json *after, alm_replay *out)
 {
+    const alm_prediction_record *record = m->record;
     place at = {.size = 0};
     alm_str by = {0};
     const alm_json *step = alm_json_member(after, "served_by");
@@ -270,8 +383,9 @@ static void judge(const alm_prediction_record *record, const alm_json *before,
     } else if (compare(before, after, &at)) {
         alm_replay_say(out, ALM_REPLAY_EQUAL, "%s", "");
     } else {
-        alm_replay_say(out, ALM_REPLAY_DIFFERENT, "%s: %s is on record, the run gives %s",
-                       at.pointer, at.before.data ? at.before.data : "",
+        alm_replay_say(out, ALM_REPLAY_DIFFERENT, "%s: %s is on record, %s %s", at.pointer,
+                       at.before.data ? at.before.data : "",
+                       m->states ? "now it is" : "the run gives",
                        at.after.data ? at.after.data : "");
     }
     alm_buffer_deinit(&at.before);
@@ -303,13 +417,19 @@ static alm_err answer(moment *m, const alm_json *request, const alm_json *reply,
 {
     alm_json_document *now = NULL;
     alm_reply again = {.body = body};
-    ALM_TRY(check_labels(m, error));
+    alm_str by = m->record->served_by;
+    bool is_computed = m->states && (alm_str_is(by, "model") || alm_str_is(by, "previous"));
+    if (is_computed) {
+        ALM_TRY(check_bundle(m, error));
+    } else if (m->run) {
+        ALM_TRY(check_labels(m, error));
+    }
     ALM_TRY(alm_json_get_str(reply, "route", &m->route, error));
     ALM_TRY(alm_json_get_str(reply, "asked_release", &m->asked, error));
-    ALM_TRY(set_moment(m, error));
+    ALM_TRY(m->states ? set_computing_moment(m, error) : set_moment(m, error));
     ALM_TRY(ask(m, request, &again, error));
     ALM_TRY(alm_json_parse(alm_buffer_view(body), "the reply", &now, error));
-    judge(m->record, reply, alm_json_root(now), out);
+    judge(m, reply, alm_json_root(now), out);
     alm_json_document_destroy(now);
     return ALM_OK;
 }
@@ -341,17 +461,16 @@ bool alm_replay_agrees(const alm_prediction_record *record, alm_replay *out)
     return agrees;
 }
 
-void alm_replay_answer(const alm_replay_world *world, const alm_committed_run *run,
-                       const alm_prediction_record *record, alm_arena *arena, alm_replay *out)
+static void give_again(moment *m, alm_replay *out)
 {
-    moment m = {.world = world, .record = record, .run = run, .arena = arena};
+    const alm_prediction_record *record = m->record;
     alm_json_document *request = NULL, *reply = NULL;
     alm_buffer body = {0};
     alm_error error = {0};
     alm_err code = alm_json_parse(record->request, "request", &request, &error);
     code = code == ALM_OK ? alm_json_parse(record->reply, "reply", &reply, &error) : code;
     if (code == ALM_OK) {
-        code = answer(&m, alm_json_root(request), alm_json_root(reply), &body, out, &error);
+        code = answer(m, alm_json_root(request), alm_json_root(reply), &body, out, &error);
     }
     if (code != ALM_OK) {
         bool is_unable = code == ALM_ERR_NOT_FOUND || code == ALM_ERR_UNSUPPORTED ||
@@ -362,4 +481,23 @@ void alm_replay_answer(const alm_replay_world *world, const alm_committed_run *r
     alm_buffer_deinit(&body);
     alm_json_document_destroy(request);
     alm_json_document_destroy(reply);
+}
+
+void alm_replay_answer(const alm_replay_world *world, const alm_committed_run *run,
+                       const alm_prediction_record *record, alm_arena *arena, alm_replay *out)
+{
+    moment m = {.world = world, .record = record, .run = run, .arena = arena};
+    give_again(&m, out);
+}
+
+void alm_replay_computed(const alm_replay_world *world, const alm_replay_states *states,
+                         const alm_prediction_record *record, alm_arena *arena, alm_replay *out)
+{
+    moment m = {.world = world, .record = record, .states = states, .arena = arena};
+    alm_assert(record->state_count > 0);
+    for (size_t i = 0; i < record->state_count; i++) {
+        bool is_its = record->run.size > 0 && alm_str_equal(record->run, record->state[i].run);
+        m.run = is_its ? states->run[i] : m.run;
+    }
+    give_again(&m, out);
 }

@@ -30,7 +30,7 @@ typedef struct alm_call {
     alm_service *service;
     alm_str value[ALM_ROUTE_VALUES_MAX]; /* what stood for {..} in the path, decoded */
     /* Parsed and checked where the route has a schema, else NULL; valid until the reply was sent
-     * when that is a stream, else until the endpoint returns. */
+     * when that is a stream or comes later, else until the endpoint returns. */
     const alm_json *body;
     /* Who asks. Whether he may use a model that stands in the path as {model} was checked; of one
      * that a body names the endpoint asks alm_identity_may_use. */
@@ -78,6 +78,8 @@ struct alm_route {
     const char *const *request_types;
     bool any_type; /* Content-Type is not looked at, since clients leave it out; no schema then */
     bool body_is_optional;   /* of a request without a schema */
+    /* Does this body take long? It is worked on off the event loop then (off_loop.h). NULL: no. */
+    bool (*is_dear)(const alm_json *body);
     uint32_t items_per_request; /* of a batch: as one request of the limits; 0: it is none */
     const char *request_doc; /* what the body is, where it is not a schema */
     const alm_parameter *parameter;

@@ -1,6 +1,7 @@
 #include "http/serve_settings.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "monitor/line_sink.h"
 #include "project/yaml_section.h"
@@ -283,7 +284,8 @@ alm_err alm_serve_settings_read(alm_fs *fs, const char *path, alm_arena *arena,
         alm_str text;
         ALM_TRY(alm_fs_read_all(fs, path, FILE_BYTES_MAX, arena, &text, error));
         if (!alm_yaml_is_blank(text)) {
-            ALM_TRY(alm_yaml_parse(text, ALM_SERVE_SETTINGS_FILE, arena, &top, error));
+            const char *slash = strrchr(path, '/'); /* messages call the file as it is called */
+            ALM_TRY(alm_yaml_parse(text, slash ? slash + 1 : path, arena, &top, error));
             ALM_TRY(almi_section_read(&TOP, top, arena, &unused, error));
         }
     }

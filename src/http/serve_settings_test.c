@@ -180,6 +180,10 @@ static void faults_are_told_with_their_place(void **state)
         }
         assert_memory_equal(&before, &f.settings, sizeof before);
     }
+    put(&f, "/p/night.yaml", "listen: 80\n");
+    assert_int_equal(alm_serve_settings_read(f.fs, "/p/night.yaml", f.arena, &f.settings, &f.error),
+                     ALM_ERR_CONFIG);
+    assert_non_null(strstr(f.error.message, "night.yaml:1:1"));
     stop(&f);
 }
 

@@ -325,6 +325,10 @@ static void smuggling_is_refused(void **state)
         "Content-Length : 4\r\n",
         " Content-Length: 4\r\n",
         "Host: other\r\n",
+        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        "X-API-Key: a\r\nx-api-key: b\r\n",
+        "Content-Type: application/json\r\nContent-Type: text/csv\r\n",
+        "Content-Encoding: gzip\r\nContent-Encoding: identity\r\n",
     };
     fixture f;
     start(&f);

@@ -5,6 +5,7 @@
 
 #include "http/access_reply.h"
 #include "http/endpoint/oip_round.h"
+#include "http/off_loop.h"
 
 /* What `admit` finds out, kept for `handle`. */
 typedef struct admitted {
@@ -12,7 +13,7 @@ typedef struct admitted {
     alm_str value[ALM_ROUTE_VALUES_MAX];
     alm_identity identity;
     bool is_lines; /* the body is lines of JSON, which the endpoint reads */
-    alm_json_document *document; /* of a body that is read while the reply is on its way */
+    alm_json_document *document; /* of a body that is read while the reply is made or on its way */
 } admitted;
 
 static void problem(alm_reply *reply, const alm_request *request, int status, const char *detail)
@@ -224,17 +225,10 @@ static bool shed(const alm_service *service, const alm_request *request, const a
     if (!request->is_overdue || route->scope != ALM_SCOPE_PREDICTOR) {
         return false;
     }
-    alm_problem what = {
-        .status = 503,
-        .type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
-        .title = "Overloaded",
-        .detail = alm_str_of(alm_arena_printf(
-            request->arena, "the request waited for %llu ms and was not worked on; try again",
-            (unsigned long long)(request->queued_ns / 1000000)))};
-    alm_reply_problem(reply, request, &what);
-    alm_reply_header(reply, "Retry-After", ALM_STR("1"));
-    alm_meter_add(alm_meters_get(service->meters, ALM_SERVICE_HTTP_SHED, route->path, "queue"),
-                  request->worker, 1);
+    alm_str detail = alm_str_of(alm_arena_printf(
+        request->arena, "the request waited for %llu ms and was not worked on; try again",
+        (unsigned long long)(request->queued_ns / 1000000)));
+    alm_off_loop_shed(service, request, route, "queue", detail, reply);
     return true;
 }
 
@@ -277,10 +271,10 @@ static void run_with_body(alm_call *call, admitted *found, alm_reply *reply)
     call->body = alm_json_root(document);
     if (alm_schema_check(call->route->request, call->body, pointer, &error) != ALM_OK) {
         alm_reply_fault(reply, call->request, &error, pointer);
-    } else {
+    } else if (!alm_off_loop(call, reply)) {
         call->route->run(call, reply);
     }
-    if (reply->stream.next) {
+    if (reply->stream.next || reply->later) {
         found->document = document; /* until the exchange is over */
     } else {
         alm_json_document_destroy(document);

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "base/crew.h"
 #include "base/env.h"
 #include "http/access/access.h"
 #include "http/access/audit.h"
@@ -34,6 +35,11 @@ struct alm_service {
     atomic_bool is_ready;     /* loaded and warm; false again when it drains */
     alm_instant started;
     alm_access *access;       /* NULL: only routes for anybody answer */
+    /* What takes long is worked on here (off_loop.h); NULL: on the event loop. Its threads are
+     * workers as the event loops are, with the numbers from `crew_worker` on. */
+    alm_crew *crew;
+    int crew_worker;
+    int workers; /* of both kinds */
     alm_key_checker *keys;    /* NULL: unknown API keys are hashed on the event loop */
     alm_audit *audit;         /* NULL: what changes state is not recorded */
     alm_desk *desk;           /* NULL: nothing is trained or deployed */

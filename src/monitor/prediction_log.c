@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-enum { VERSION = 2, DOUBLE_BYTES = 25 /* -1.2345678901234567e-308 and a comma */ };
+enum { VERSION = 3, STATELESS = 2, DOUBLE_BYTES = 25 /* -1.2345678901234567e-308 and a comma */ };
 
 /* The longest line that is written can be read: every byte of a text escaped, every number long,
  * two brackets and a comma per row of three kinds, both bodies, names. */
@@ -127,6 +127,25 @@ static alm_err check_bodies(const alm_prediction_record *r, alm_error *error)
     return ALM_OK;
 }
 
+static alm_err check_states(const alm_prediction_record *r, alm_error *error)
+{
+    if (r->state_count > ALM_PREDICTION_STATES_MAX) {
+        return alm_fail(error, ALM_ERR_INVALID, "%zu states: on record are at most %d",
+                        r->state_count, ALM_PREDICTION_STATES_MAX);
+    }
+    for (size_t i = 0; i < r->state_count; i++) {
+        const alm_prediction_state *s = &r->state[i];
+        ALM_TRY(check_text("the release of a state", s->release, error));
+        ALM_TRY(check_text("the run of a state", s->run, error));
+        ALM_TRY(check_text("the line of a state", s->line, error));
+        if ((s->line.size > 0) != (s->end != ALM_DATE_NONE) || s->events > INT64_MAX) {
+            return alm_fail(error, ALM_ERR_INVALID, "a state on record has a line and a day, or "
+                            "neither");
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err check_record(const alm_prediction_record *r, alm_error *error)
 {
     ALM_TRY(check_sizes(r, error));
@@ -142,7 +161,7 @@ static alm_err check_record(const alm_prediction_record *r, alm_error *error)
     for (size_t i = 0; i < r->column_count; i++) {
         ALM_TRY(check_text("a column's name", r->column[i], error));
     }
-    return ALM_OK;
+    return check_states(r, error);
 }
 
 /* ---- writing ---- */
@@ -179,6 +198,27 @@ static void write_body(alm_json_writer *json, const char *key, alm_str body)
     } else {
         alm_json_null(json);
     }
+}
+
+static void write_states(const alm_prediction_record *record, alm_json_writer *json)
+{
+    alm_json_key(json, "state");
+    alm_json_open_array(json);
+    for (size_t i = 0; i < record->state_count; i++) {
+        const alm_prediction_state *s = &record->state[i];
+        char end[ALM_DATE_TEXT_BYTES] = "";
+        if (s->end != ALM_DATE_NONE) {
+            alm_date_text(s->end, end);
+        }
+        alm_json_open_object(json);
+        alm_json_put_str(json, "release", s->release);
+        alm_json_put_str(json, "run", s->run);
+        alm_json_put_str(json, "line", s->line);
+        alm_json_put_text(json, "end", end);
+        alm_json_put_i64(json, "events", (int64_t)s->events);
+        alm_json_close_object(json);
+    }
+    alm_json_close_array(json);
 }
 
 static void write_labels(const alm_prediction_record *record, alm_json_writer *json)
@@ -221,6 +261,7 @@ alm_err alm_prediction_write(const alm_prediction_record *record, alm_buffer *ou
     write_rows(&json, "answers", record->answer, rows, record->output_count);
     write_body(&json, "request", record->request);
     write_body(&json, "reply", record->reply);
+    write_states(record, &json);
     alm_json_close_object(&json);
     alm_buffer_append(out, "\n", 1);
     alm_err code = alm_buffer_status(out, error);
@@ -389,22 +430,59 @@ static alm_err take_body(const alm_json *root, const char *key, alm_arena *arena
     return ALM_OK;
 }
 
+static alm_err take_state(const alm_json *json, alm_arena *arena, alm_prediction_state *out,
+                          alm_error *error)
+{
+    alm_str end;
+    int64_t events = 0;
+    out->end = ALM_DATE_NONE;
+    ALM_TRY(alm_json_check_keys(json, "release run line end events", error));
+    ALM_TRY(take_text(json, "release", arena, &out->release, error));
+    ALM_TRY(take_text(json, "run", arena, &out->run, error));
+    ALM_TRY(take_text(json, "line", arena, &out->line, error));
+    ALM_TRY(alm_json_get_str(json, "end", &end, error));
+    ALM_TRY(alm_json_get_i64(json, "events", &events, error));
+    if ((end.size > 0 && !alm_date_parse(end, &out->end)) || events < 0) {
+        return alm_fail(error, ALM_ERR_INVALID, "\"state\": \"end\" is a date or empty, \"events\" "
+                        "not below 0");
+    }
+    out->events = (uint64_t)events;
+    return ALM_OK;
+}
+
+static alm_err take_states(const alm_json *root, alm_arena *arena, alm_prediction_record *out,
+                           alm_error *error)
+{
+    const alm_json *list = NULL;
+    ALM_TRY(alm_json_get(root, "state", ALM_JSON_ARRAY, &list, error));
+    out->state_count = alm_json_count(list);
+    for (size_t i = 0; i < out->state_count && i < ALM_PREDICTION_STATES_MAX; i++) {
+        ALM_TRY(take_state(alm_json_at(list, i), arena, &out->state[i], error));
+    }
+    return ALM_OK; /* too many: check_record */
+}
+
+#define KEYS                                                                                      \
+    "v time request_id trace_id route model version model_hash served_by reason run columns rows " \
+    "steps windows answers request reply"
+
 static alm_err take_record(const alm_json *root, alm_arena *arena, alm_prediction_record *out,
                            alm_error *error)
 {
     int64_t version = 0;
     ALM_TRY(alm_json_get_i64(root, "v", &version, error));
-    if (version != VERSION) {
-        return alm_fail(error, ALM_ERR_INVALID, "this program reads version %d of the prediction "
-                        "log, not %lld", VERSION, (long long)version);
+    if (version != VERSION && version != STATELESS) {
+        return alm_fail(error, ALM_ERR_INVALID, "this program reads versions %d and %d of the "
+                        "prediction log, not %lld", STATELESS, VERSION, (long long)version);
     }
-    ALM_TRY(alm_json_check_keys(root, "v time request_id trace_id route model version model_hash "
-                                "served_by reason run columns rows steps windows answers request "
-                                "reply", error));
+    ALM_TRY(alm_json_check_keys(root, version == STATELESS ? KEYS : KEYS " state", error));
     ALM_TRY(take_texts(root, arena, out, error));
     ALM_TRY(take_numbers(root, arena, out, error));
     ALM_TRY(take_body(root, "request", arena, &out->request, error));
     ALM_TRY(take_body(root, "reply", arena, &out->reply, error));
+    if (version != STATELESS) {
+        ALM_TRY(take_states(root, arena, out, error));
+    }
     return check_record(out, error);
 }
 

@@ -4,20 +4,21 @@
  * given, what it answered and which step answered. There are two parts, and a record has one of
  * them or both:
  *   - numbers of a model: columns, rows and windows that it was given, and its answers;
- *   - an answer of the product: the request as it came, the reply as it was given, and the
- *     committed run that it was made from (`run`, empty: from none).
+ *   - an answer of the product: the request as it came, the reply as it was given, the committed
+ *     run that it was made from (`run`, empty: from none), and, where a computation was asked for,
+ *     which states of which releases there were.
  *
  * Doubles are the shortest text that reads back to the same bits; null is a missing value (NaN; all
  * of them come back as one), "inf" and "-inf" the infinities. Texts that are no UTF-8 or hold a NUL
  * are refused, not mended: a column of another name would be another column.
  *
- *     {"v":2,"time":"...Z","request_id":"...","trace_id":"","route":"...","model":"demand",
+ *     {"v":3,"time":"...Z","request_id":"...","trace_id":"","route":"...","model":"demand",
  *      "version":"3","model_hash":"<64 digits>","served_by":"model","reason":"","run":"",
  *      "columns":["a","b"],"rows":[[1,0.1]],"steps":0,"windows":[],"answers":[[2.5]],
- *      "request":null,"reply":null}
+ *      "request":null,"reply":null,"state":[]}
  *
  * Lines go to a sink by way of line_writer.h. The last line of a file may be torn (no line break):
- * it is none. Version 1, which had numbers alone, was never written by a service.
+ * it is none. Version 2 is 3 without `state`, and is read; version 1 was never written.
  *
  * Which requests are on record is decided by a hash of their id and a rate, so it needs no state,
  * several services decide alike, and what is on record at one rate is so at every higher one. Who
@@ -36,6 +37,17 @@
 #define ALM_PREDICTION_BODY_BYTES_MAX (1u << 20) /* of a request, and of a reply */
 #define ALM_PREDICTION_BODY_DEPTH_MAX 60         /* of their brackets */
 #define ALM_PREDICTION_LINE_BYTES_MAX (18u << 20)
+
+/* What a release would compute from when an answer was asked for. */
+typedef struct alm_prediction_state {
+    alm_str release;
+    alm_str run;     /* its committed run in force; empty: none */
+    alm_str line;    /* the run whose snapshot the state began with; empty: nobody looked at one */
+    alm_date end;    /* the first day that was not over; ALM_DATE_NONE without a line */
+    uint64_t events; /* of the log of events, those below this sequence were counted */
+} alm_prediction_state;
+
+#define ALM_PREDICTION_STATES_MAX 2
 
 typedef struct alm_prediction_record {
     alm_instant time;
@@ -61,6 +73,9 @@ typedef struct alm_prediction_record {
     /* An answer of the product: JSON, on both sides or on none. */
     alm_str request; /* empty: none */
     alm_str reply;
+    /* Where a computation was asked for: of the release asked for, then of the one before it. */
+    size_t state_count;
+    alm_prediction_state state[ALM_PREDICTION_STATES_MAX];
 } alm_prediction_record;
 
 /* rate 0 = none, 1 = all; NaN = none. */

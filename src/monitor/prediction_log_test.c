@@ -14,15 +14,20 @@
 #include "monitor/line_writer.h"
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define STATES                                                                                   \
+    "\"state\":[{\"release\":\"demand-2\",\"run\":\"run-1\",\"line\":\"run-1\","                 \
+    "\"end\":\"2026-01-02\",\"events\":17},"                                                       \
+    "{\"release\":\"demand-1\",\"run\":\"\",\"line\":\"\",\"end\":\"\",\"events\":0}]"
 #define LINE                                                                                     \
-    "{\"v\":2,\"time\":\"2026-01-02T03:04:05.678901Z\",\"request_id\":\"r-1\","                  \
+    "{\"v\":3,\"time\":\"2026-01-02T03:04:05.678901Z\",\"request_id\":\"r-1\","                  \
     "\"trace_id\":\"0af7\",\"route\":\"/api/v1/predictions/demand\",\"model\":\"demand\","       \
     "\"version\":\"3\",\"model_hash\":\"" HASH "\",\"served_by\":\"previous\","                  \
     "\"reason\":\"breaker open\",\"run\":\"run-1\","                             \
     "\"columns\":[\"a\",\"b \\\"c\\\"\",\"ü\"],"                                                   \
     "\"rows\":[[1,0.1,null],[-0.0,5e-324,\"-inf\"]],\"steps\":2,\"windows\":[[1,2],[3,null]],"     \
     "\"answers\":[[1.7976931348623157e+308,\"inf\"],[0.30000000000000004,-2]],"                  \
-    "\"request\":{\"node\":\"a b\",\"horizon\":3},\"reply\":{\"value\":-0.0,\"list\":[]}}\n"
+    "\"request\":{\"node\":\"a b\",\"horizon\":3},\"reply\":{\"value\":-0.0,\"list\":[]},"        \
+    STATES "}\n"
 
 static const alm_str COLUMNS[] = {{"a", 1}, {"b \"c\"", 5}, {"ü", 2}};
 static const double VALUES[] = {1, 0.1, NAN, -0.0, 5e-324, -INFINITY};
@@ -39,7 +44,9 @@ static alm_prediction_record example(void)
         .value = VALUES, .steps = 2, .window_width = 1, .window = WINDOWS, .output_count = 2,
         .answer = ANSWERS, .run = ALM_STR("run-1"),
         .request = ALM_STR("{\"node\" : \"a b\",\n\t\"horizon\":3}"),
-        .reply = ALM_STR("{\"value\":-0.0,\"list\":[ ]}")};
+        .reply = ALM_STR("{\"value\":-0.0,\"list\":[ ]}"), .state_count = 2,
+        .state = {{ALM_STR("demand-2"), ALM_STR("run-1"), ALM_STR("run-1"), 20455, 17},
+                  {ALM_STR("demand-1"), ALM_STR(""), ALM_STR(""), ALM_DATE_NONE, 0}}};
     assert_true(alm_digest_parse(ALM_STR(HASH), &record.model_hash));
     return record;
 }
@@ -77,6 +84,14 @@ static void assert_same(const alm_prediction_record *a, const alm_prediction_rec
     assert_int_equal(a->window_width, b->window_width);
     assert_true(same_bits(a->window, b->window, a->row_count * a->steps * a->window_width));
     assert_true(alm_str_equal(a->run, b->run));
+    assert_int_equal(a->state_count, b->state_count);
+    for (size_t i = 0; i < a->state_count; i++) {
+        assert_true(alm_str_equal(a->state[i].release, b->state[i].release));
+        assert_true(alm_str_equal(a->state[i].run, b->state[i].run));
+        assert_true(alm_str_equal(a->state[i].line, b->state[i].line));
+        assert_int_equal(a->state[i].end, b->state[i].end);
+        assert_int_equal(a->state[i].events, b->state[i].events);
+    }
     assert_int_equal(a->request.size > 0, b->request.size > 0);
 }
 
@@ -115,10 +130,11 @@ static void test_one_part_is_enough(void **state)
     assert_same(&record, &back);
     record = example();
     record.request = record.reply = record.run = (alm_str){0};
+    record.state_count = 0;
     record.steps = record.window_width = 0;
     alm_buffer_clear(&out);
     assert_int_equal(alm_prediction_write(&record, &out, NULL), ALM_OK);
-    assert_non_null(strstr(out.data, "\"request\":null,\"reply\":null}\n"));
+    assert_non_null(strstr(out.data, "\"request\":null,\"reply\":null,\"state\":[]}\n"));
     assert_int_equal(alm_prediction_read(alm_buffer_view(&out), arena, &back, NULL), ALM_OK);
     assert_same(&record, &back);
     alm_buffer_deinit(&out);
@@ -285,11 +301,41 @@ static void refuse_read(const char *from, const char *to, const char *part)
     alm_arena_destroy(arena);
 }
 
+/* A record of before states: it is read, and has none. */
+static void test_the_version_before(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_prediction_record record;
+    alm_error error = {0};
+    char *line = alm_arena_copy_text(arena, LINE, strlen(LINE));
+    char *at = strstr(line, "," STATES);
+    assert_non_null(at);
+    memmove(at, at + strlen("," STATES), strlen(at + strlen("," STATES)) + 1);
+    *(strstr(line, "\"v\":3") + 4) = '2';
+    if (alm_prediction_read(alm_str_of(line), arena, &record, &error) != ALM_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(record.state_count, 0);
+    assert_true(alm_str_is(record.run, "run-1"));
+    alm_arena_destroy(arena);
+}
+
 static void test_lines_that_are_refused(void **state)
 {
     (void)state;
-    refuse_read("\"v\":2", "\"v\":1", "version 2 of the prediction log, not 1");
-    refuse_read("\"v\":2,", "", "v");
+    refuse_read("\"v\":3", "\"v\":1", "versions 2 and 3 of the prediction log, not 1");
+    refuse_read("\"v\":3", "\"v\":2", "state"); /* which had none */
+    refuse_read("\"v\":3,", "", "v");
+    refuse_read("," STATES, "", "state");
+    refuse_read(STATES, "\"state\":{}", "state");
+    refuse_read(STATES, "\"state\":[1]", "object");
+    refuse_read("\"2026-01-02\",\"events\"", "\"\",\"events\"", "a line and a day");
+    refuse_read("\"2026-01-02\",\"events\"", "\"today\",\"events\"", "\"end\" is a date");
+    refuse_read("\"events\":17", "\"events\":-1", "not below 0");
+    refuse_read("\"events\":17", "\"events\":17,\"more\":1", "more");
+    refuse_read("\"state\":[", "\"state\":[{\"release\":\"\",\"run\":\"\",\"line\":\"\",\"end\":"
+                "\"\",\"events\":0},", "3 states");
     refuse_read("\"steps\":2", "\"steps\":3", "windows of 3 steps");
     refuse_read("\"steps\":2", "\"steps\":0", "windows of 0 steps");
     refuse_read("[3,null]]", "[3]]", "windows");
@@ -387,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_any_bits_come_back),
         cmocka_unit_test(test_records_that_are_refused),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_the_version_before),
         cmocka_unit_test(test_lines_that_are_refused),
         cmocka_unit_test(test_sampling),
         cmocka_unit_test(test_without_memory),

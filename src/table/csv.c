@@ -135,8 +135,23 @@ static alm_err record_add(alm_csv *csv, const uint8_t *bytes, size_t size, alm_e
     return ALM_OK;
 }
 
+/* Lines that end with CR alone are one line to everybody else: all of the file is its header. */
+static alm_err refuse_returns(const alm_csv *csv, alm_error *error)
+{
+    return alm_fail(error, ALM_ERR_INVALID, "%s: the lines end with carriage returns alone: save "
+                    "it with the line ends of Unix (LF) or Windows (CRLF)", csv->name);
+}
+
 static alm_err field_end(alm_csv *csv, alm_error *error)
 {
+    if (csv->field_count == FIELDS_MAX && !csv->header && csv->record_size > 0 &&
+        memchr(csv->record, '\r', csv->record_size)) {
+        return refuse_returns(csv, error);
+    }
+    if (csv->field_count == FIELDS_MAX && !csv->header) {
+        return alm_fail(error, ALM_ERR_LIMIT, "%s: header: more than %d columns: cut the file, or "
+                        "write what the columns hold into rows", csv->name, FIELDS_MAX);
+    }
     if (csv->field_count == FIELDS_MAX) {
         return alm_fail(error, ALM_ERR_LIMIT, "%s: row %llu has more than %d values", csv->name,
                         (unsigned long long)csv->record_number + 1, FIELDS_MAX);
@@ -254,6 +269,9 @@ static alm_str column_name(const alm_csv *csv, size_t field)
     return field < csv->header_count ? csv->header[field] : ALM_STR("(none)");
 }
 
+static const char NOT_UTF8[] = "the text is not UTF-8: save the file as UTF-8";
+static const char ZERO_BYTE[] = "a zero byte stands in the text";
+
 static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
 {
     alm_str text = csv->fields[field];
@@ -261,10 +279,14 @@ static alm_err check_text(const alm_csv *csv, size_t field, alm_error *error)
     if (utf8 && (!csv->has_zero || text.size == 0 || !memchr(text.data, 0, text.size))) {
         return ALM_OK;
     }
+    const char *what = utf8 ? ZERO_BYTE : NOT_UTF8;
+    if (!csv->header) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: header, column %zu: %s", csv->name, field + 1,
+                        what);
+    }
     return alm_fail(error, ALM_ERR_INVALID, "%s: row %llu, column " ALM_STR_FMT ": %s", csv->name,
                     (unsigned long long)csv->record_number, ALM_STR_ARG(column_name(csv, field)),
-                    utf8 ? "a zero byte stands in the text"
-                         : "the text is not UTF-8: save the file as UTF-8");
+                    what);
 }
 
 /* Fields of the scanned record; the CR of a CRLF belongs to no field. */
@@ -315,6 +337,33 @@ alm_err alm_csv_next(alm_csv *csv, const alm_str **fields, size_t *count, alm_er
 
 /* ---- opening ---- */
 
+/* What the header says of a file that is no CSV with commas. */
+static alm_err check_dialect(const alm_csv *csv, const alm_str *fields, size_t count,
+                             alm_error *error)
+{
+    static const struct {
+        char mark;
+        const char *text;
+    } SEPARATORS[] = {{';', "semicolons"}, {'\t', "tabs"}, {'|', "bars"}};
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].size > 0 && memchr(fields[i].data, '\r', fields[i].size)) {
+            return refuse_returns(csv, error);
+        }
+    }
+    if (count == 2 && alm_str_is(fields[0], "sep=")) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s: the first line says 'sep=,', which only Excel "
+                        "reads: take it out", csv->name);
+    }
+    for (size_t k = 0; count == 1 && k < sizeof SEPARATORS / sizeof SEPARATORS[0]; k++) {
+        if (memchr(fields[0].data, SEPARATORS[k].mark, fields[0].size)) {
+            return alm_fail(error, ALM_ERR_INVALID,
+                            "%s: the columns are separated by %s, not by commas: save it as CSV "
+                            "with commas, and numbers with a point", csv->name, SEPARATORS[k].text);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err take_header(alm_csv *csv, alm_error *error)
 {
     const alm_str *fields = NULL;
@@ -325,6 +374,7 @@ static alm_err take_header(alm_csv *csv, alm_error *error)
                         "%s: the file is empty: a header with the column names is needed",
                         csv->name);
     }
+    ALM_TRY(check_dialect(csv, fields, count, error));
     alm_str *header = ALM_NEW_ARRAY(csv->arena, alm_str, count);
     for (size_t i = 0; i < count; i++) {
         alm_str text = fields[i];
@@ -336,9 +386,12 @@ static alm_err take_header(alm_csv *csv, alm_error *error)
         }
         for (size_t k = 0; k < i; k++) {
             if (alm_str_equal(header[k], header[i])) {
+                double number = 0;
                 return alm_fail(error, ALM_ERR_INVALID,
-                                "%s: header: column " ALM_STR_FMT " is there twice", csv->name,
-                                ALM_STR_ARG(text));
+                                "%s: header: column " ALM_STR_FMT " is there twice%s", csv->name,
+                                ALM_STR_ARG(text), alm_str_to_double(text, &number)
+                                ? ": is it a row of data? A header with the names of the columns "
+                                  "is needed" : "");
             }
         }
     }
@@ -362,6 +415,28 @@ static alm_err take_buffers(alm_csv *csv, alm_error *error)
     return ALM_OK;
 }
 
+/* Files that people take for CSV, told by their first bytes. */
+static alm_err check_kind(const alm_csv *csv, alm_error *error)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *what;
+    } KINDS[] = {
+        {"PK\3\4", 4, "is a ZIP file, as workbooks of Excel are: save the sheet as CSV (UTF-8)"},
+        {"\xd0\xcf\x11\xe0", 4, "is a workbook of Excel: save the sheet as CSV (UTF-8)"},
+        {"\xff\xfe", 2, "is UTF-16: save it as UTF-8"},
+        {"\xfe\xff", 2, "is UTF-16: save it as UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        if (csv->text_size >= KINDS[i].size &&
+            memcmp(csv->text, KINDS[i].bytes, KINDS[i].size) == 0) {
+            return alm_fail(error, ALM_ERR_INVALID, "%s %s", csv->name, KINDS[i].what);
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err start(alm_csv *csv, const char *path, alm_error *error)
 {
     ALM_TRY(take_buffers(csv, error));
@@ -376,6 +451,7 @@ static alm_err start(alm_csv *csv, const char *path, alm_error *error)
     if (csv->text_size >= 3 && memcmp(csv->text, "\xef\xbb\xbf", 3) == 0) {
         csv->text_at = 3;
     }
+    ALM_TRY(check_kind(csv, error));
     return take_header(csv, error);
 }
 

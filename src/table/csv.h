@@ -6,6 +6,9 @@
  * without an error when a quote is never closed and does not check the length and sum of a gzip
  * file; a sales file that was cut must never become a short one.
  *
+ * A header of one column with semicolons, tabs or bars in it, lines that end with CR alone, UTF-16
+ * and workbooks are refused by name, with what to do.
+ *
  * Errors name file, record and column: ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT (a gzip file
  * that is cut or damaged), ALM_ERR_INVALID (not UTF-8, quotes, no header). One reader belongs to
  * one thread at a time. */

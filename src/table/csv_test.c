@@ -155,11 +155,56 @@ static void refuses_what_is_no_csv(void **state)
     EXPECT_ERROR("a,b\n1,x\0y\n", ALM_ERR_INVALID,
                  "data/t.csv: row 1, column b: a zero byte stands in the text");
     EXPECT_ERROR("a,b,a\n", ALM_ERR_INVALID, "data/t.csv: header: column a is there twice");
+    EXPECT_ERROR("W1,1.5,1.5\n", ALM_ERR_INVALID, "data/t.csv: header: column 1.5 is there twice: "
+                 "is it a row of data? A header with the names of the columns is needed");
     EXPECT_ERROR("a,,b\n", ALM_ERR_INVALID, "data/t.csv: header: column 2 has no name");
     alm_csv *csv = NULL;
     alm_error error = {0};
     assert_int_equal(alm_csv_open(fs, "none.csv", "none.csv", &csv, &error), ALM_ERR_NOT_FOUND);
     assert_null(csv);
+}
+
+/* What people save as CSV and is none, each with what to do. */
+static void names_what_the_file_is_instead(void **state)
+{
+    (void)state;
+    EXPECT_ERROR("date;sku;units\n2024-01-01;a;1,5\n", ALM_ERR_INVALID,
+                 "data/t.csv: the columns are separated by semicolons, not by commas: save it as "
+                 "CSV with commas, and numbers with a point");
+    EXPECT_ERROR("sep=;\na;b\n", ALM_ERR_INVALID,
+                 "data/t.csv: the columns are separated by semicolons, not by commas: save it as "
+                 "CSV with commas, and numbers with a point");
+    EXPECT_ERROR("sep=,\na,b\n1,2\n", ALM_ERR_INVALID,
+                 "data/t.csv: the first line says 'sep=,', which only Excel reads: take it out");
+    EXPECT_ERROR("a,b\r1,2\r3,4\r", ALM_ERR_INVALID,
+                 "data/t.csv: the lines end with carriage returns alone: save it with the line "
+                 "ends of Unix (LF) or Windows (CRLF)");
+    alm_buffer many = {0}; /* more of them than a record may have values */
+    alm_buffer_text(&many, "a,b\r");
+    for (int i = 0; i < 5000; i++) {
+        alm_buffer_text(&many, "1,2\r");
+    }
+    expect_error(many.data, many.size, ALM_ERR_INVALID,
+                 "data/t.csv: the lines end with carriage returns alone: save it with the line "
+                 "ends of Unix (LF) or Windows (CRLF)");
+    alm_buffer_clear(&many);
+    for (int i = 0; i < 5000; i++) {
+        alm_buffer_printf(&many, "%sc%d", i ? "," : "", i);
+    }
+    expect_error(many.data, many.size, ALM_ERR_LIMIT,
+                 "data/t.csv: header: more than 4096 columns: cut the file, or write what the "
+                 "columns hold into rows");
+    alm_buffer_deinit(&many);
+    EXPECT_ERROR("PK\3\4\24\0\6\0", ALM_ERR_INVALID,
+                 "data/t.csv is a ZIP file, as workbooks of Excel are: save the sheet as CSV "
+                 "(UTF-8)");
+    EXPECT_ERROR("\xd0\xcf\x11\xe0\xa1", ALM_ERR_INVALID,
+                 "data/t.csv is a workbook of Excel: save the sheet as CSV (UTF-8)");
+    EXPECT_ERROR("\xff\xfe" "a\0,\0b\0\n\0", ALM_ERR_INVALID,
+                 "data/t.csv is UTF-16: save it as UTF-8");
+    EXPECT_ERROR("caf\xe9,b\n", ALM_ERR_INVALID,
+                 "data/t.csv: header, column 1: the text is not UTF-8: save the file as UTF-8");
+    expect("a;b,c\n1,2\n", "1|2;"); /* with commas it is what it seems */
 }
 
 /* Whatever is written with alm_csv_write comes back. */
@@ -218,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_cut_and_damaged_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_csv, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_what_the_file_is_instead, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_what_it_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(long_records_survive_refills, setup, teardown),
     };

@@ -345,16 +345,6 @@ static bool is_data(const alm_str *header, size_t count)
 
 static alm_err check_shape(const choice *c, alm_error *error)
 {
-    static const char SEPARATORS[] = ";\t|";
-    for (size_t k = 0; c->count == 1 && SEPARATORS[k]; k++) {
-        if (c->header[0].size > 0 && memchr(c->header[0].data, SEPARATORS[k], c->header[0].size)) {
-            return alm_fail(error, ALM_ERR_INVALID,
-                            "%s: the columns are separated by %s, not by commas: save it as CSV "
-                            "with commas, and numbers with a point", c->options->name,
-                            SEPARATORS[k] == ';' ? "semicolons"
-                            : SEPARATORS[k] == '|' ? "bars" : "tabs");
-        }
-    }
     if (is_data(c->header, c->count)) {
         return alm_fail(error, ALM_ERR_INVALID,
                         "%s: the first row holds data: a header with the names of the columns is "

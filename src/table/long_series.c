@@ -558,10 +558,28 @@ static alm_err find_frequency(reading *r, const size_t *first, alm_error *error)
     return ALM_OK;
 }
 
+/* 202401 to 202412 count on to 202413 as numbers, and are a year as months. */
+static alm_err refuse_doubt(const reading *r, alm_error *error)
+{
+    alm_time_doubts doubts = {0};
+    for (size_t i = 0; i < r->count; i++) {
+        alm_time_doubts_add(&doubts, r->rows[i].time);
+    }
+    const alm_time_doubt *doubt = alm_time_doubts_of(&doubts);
+    return doubt ? alm_fail(error, ALM_ERR_INVALID, "%s: column " ALM_STR_FMT ": is %lld %s or a "
+                            "number? Write %s; numbers that are no times need their step: --freq N",
+                            r->options.name, ALM_STR_ARG(r->out.facts.time),
+                            (long long)r->rows[0].time, doubt->what, doubt->write)
+                 : ALM_OK;
+}
+
 static alm_err check_kind(const reading *r, alm_error *error)
 {
     const alm_frequency *asked = r->options.frequency;
     bool index = r->out.style.form == ALM_TIME_INDEX;
+    if (!asked && index) {
+        return refuse_doubt(r, error);
+    }
     if (!asked || (asked->period == ALM_PERIOD_INDEX) == index) {
         return ALM_OK;
     }

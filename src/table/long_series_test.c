@@ -296,6 +296,32 @@ static void what_is_wrong_is_named(void **state)
     refuse(f, "ds,y\n2024-01-01,1\n2024-01-09,1\n", &asked, "row 2, column ds: 2024-01-09");
 }
 
+/* As numbers they would count on to 202413. */
+static void times_in_figures_are_no_numbers(void **state)
+{
+    fixture *f = *state;
+    alm_long_series all;
+    refuse(f, "month,y\n202411,1\n202412,2\n", NULL,
+           "column month: is 202411 a month, a week or a number?");
+    refuse(f, "week,y\n202452,1\n202501,2\n", NULL, "--freq N");
+    refuse(f, "t,y\n1704067200,1\n1704070800,2\n", NULL,
+           "column t: is 1704067200 a count of seconds since 1970 or a number?");
+    refuse(f, "t,y\n1704067200000,1\n1704070800000,2\n", NULL, "milliseconds");
+    refuse(f, "t,y\n1704067200000000000,1\n1704070800000000000,2\n", NULL, "nanoseconds");
+    refuse(f, "week,y\n11151,1\n11152,2\n11201,3\n11202,4\n", NULL,
+           "column week: is 11151 a month, a week or a number?"); /* of 2011 and 2012 */
+    assert_int_equal(read_text(f, "t,y\n1,1\n51,2\n101,3\n", NULL, &all), ALM_OK);
+    assert_int_equal(read_text(f, "t,y\n52,1\n53,2\n54,3\n", NULL, &all), ALM_OK);
+    const alm_frequency one = {ALM_PERIOD_INDEX, 1, 0};
+    alm_long_options asked = {.frequency = &one};
+    assert_int_equal(read_text(f, "t,y\n202411,1\n202412,2\n", &asked, &all), ALM_OK);
+    assert_int_equal(all.series[0].count, 2);
+    assert_int_equal(read_text(f, "t,y\n202452,1\n202453,2\n202454,3\n", NULL, &all), ALM_OK);
+    assert_int_equal(all.series[0].count, 3);
+    assert_int_equal(read_text(f, "t,y\n946684799,1\n946684800,2\n", NULL, &all), ALM_OK);
+    assert_int_equal(read_text(f, "t,y\n189911,1\n189912,2\n", NULL, &all), ALM_OK);
+}
+
 static void parquet_is_named(void **state)
 {
     fixture *f = *state;
@@ -360,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wide_files_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_rows_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_in_figures_are_no_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(parquet_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_date_far_away_is_no_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),

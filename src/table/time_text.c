@@ -5,6 +5,11 @@
 
 #define COMPACT_DIGITS 8
 #define COMPACT_YEAR_MIN 1700
+#define MONTH_YEAR_MIN 1900
+#define MONTH_YEAR_MAX 2099
+#define WEEKS_MAX 53
+#define SECONDS_OF_2000 INT64_C(946684800)
+#define SECONDS_OF_2100 INT64_C(4102444800)
 
 alm_date alm_time_day(int64_t time, int64_t *within)
 {
@@ -157,6 +162,60 @@ bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out)
     look_at_instant(text, &found);
     *style = found;
     return !found.zoned; /* days have none */
+}
+
+static const alm_time_doubt MONTH = {"a month, a week",
+                                     "months as 2024-01, weeks as the date of their first day"};
+
+static const alm_time_doubt *doubt_of(int64_t number)
+{
+    static const char TIMES[] = "times as 2024-03-31 14:00";
+    static const struct {
+        int64_t unit;
+        alm_time_doubt doubt;
+    } SINCE_1970[] = {{1, {"a count of seconds since 1970", TIMES}},
+                      {1000, {"a count of milliseconds since 1970", TIMES}},
+                      {1000000, {"a count of microseconds since 1970", TIMES}},
+                      {1000000000, {"a count of nanoseconds since 1970", TIMES}}};
+    int64_t year = number / 100;
+    int64_t part = number % 100;
+    if (year >= MONTH_YEAR_MIN && year <= MONTH_YEAR_MAX && part >= 1 && part <= WEEKS_MAX) {
+        return &MONTH;
+    }
+    for (size_t i = 0; i < sizeof SINCE_1970 / sizeof SINCE_1970[0]; i++) {
+        int64_t seconds = number / SINCE_1970[i].unit;
+        if (seconds >= SECONDS_OF_2000 && seconds < SECONDS_OF_2100) {
+            return &SINCE_1970[i].doubt;
+        }
+    }
+    return NULL;
+}
+
+void alm_time_doubts_add(alm_time_doubts *d, int64_t number)
+{
+    int64_t year = number / 100;
+    int64_t part = number % 100;
+    const alm_time_doubt *doubt = doubt_of(number);
+    if (!d->any) {
+        *d = (alm_time_doubts){.of_each = doubt, .year_min = year, .year_max = year,
+                               .part_min = part, .part_max = part, .last = number, .any = true};
+        return;
+    }
+    d->of_each = d->of_each == doubt ? doubt : NULL;
+    d->year_min = year < d->year_min ? year : d->year_min;
+    d->year_max = year > d->year_max ? year : d->year_max;
+    d->part_min = part < d->part_min ? part : d->part_min;
+    d->part_max = part > d->part_max ? part : d->part_max;
+    d->follow = d->follow || (d->last < INT64_MAX && number == d->last + 1);
+    d->last = number;
+}
+
+/* Numbers that go on one by one reach 54 before they reach the next hundred. */
+const alm_time_doubt *alm_time_doubts_of(const alm_time_doubts *d)
+{
+    bool skips = d->any && d->follow && d->part_min >= 1 && d->part_max <= WEEKS_MAX &&
+                 d->year_max > d->year_min;
+    return d->of_each ? d->of_each : skips ? &MONTH : NULL;
 }
 
 static void write_instant(const alm_time_style *style, int64_t time,

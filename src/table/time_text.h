@@ -2,8 +2,8 @@
  *
  * A column of times has one style, found from its first text. Whole numbers are an index and stay
  * what they are; everything else becomes microseconds since 1970-01-01T00:00 of the clock that
- * wrote it (UTC where a zone is given). Forms that can be read in two ways (3/4/2024) are none:
- * a guess would be wrong half of the time.
+ * wrote it (UTC where a zone is given, and then written with Z). Forms that can be read in two
+ * ways (3/4/2024) are none: a guess would be wrong half of the time.
  *
  * Pure functions. */
 #ifndef ALM_TABLE_TIME_TEXT_H
@@ -35,6 +35,22 @@ typedef struct alm_time_style {
 bool alm_time_style_of(alm_str text, alm_time_style *out);
 /* A time in this style. A column of days may go on with instants: then the style becomes theirs. */
 bool alm_time_read(alm_time_style *style, alm_str text, int64_t *out);
+/* What whole numbers may be as well: months or weeks of years (202401 to 202453; 1101 to 1153 and
+ * then 1201, in whatever way the year is written), or counts since 1970 of seconds or smaller units
+ * (for times in 2000 to 2099). Zeros: no number yet. */
+typedef struct alm_time_doubt {
+    const char *what; /* "a month, a week" */
+    const char *write; /* how to write that instead */
+} alm_time_doubt;
+typedef struct alm_time_doubts {
+    const alm_time_doubt *of_each; /* the same doubt of every number; NULL: there is none */
+    int64_t year_min, year_max, part_min, part_max; /* a number is 100 years and a part */
+    int64_t last;
+    bool any, follow; /* two numbers came that are one apart */
+} alm_time_doubts;
+void alm_time_doubts_add(alm_time_doubts *doubts, int64_t number);
+/* NULL: they are numbers. */
+const alm_time_doubt *alm_time_doubts_of(const alm_time_doubts *doubts);
 /* As the style has it; what is finer than that is shown all the same. Time within the years 1 to
  * 9999 (any, of an index). */
 void alm_time_write(const alm_time_style *style, int64_t time, char out[ALM_INSTANT_TEXT_BYTES]);

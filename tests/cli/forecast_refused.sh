@@ -24,3 +24,5 @@ try 'ds,y\n2024-01-01,1\n' --value sold
 try 'ds,y\n2024-01-01,1\n' --output f.csv
 try 'ds,y\n2024-01-01,1\n' --output - --json
 try 'ds,y\n9999-12-10,1\n9999-12-11,1\n' --season 1 --method naive
+try 'month,y\n202411,1\n202412,2\n'
+try 'ds,y\n2024-01-01,1\n' --output none/f.csv

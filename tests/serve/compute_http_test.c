@@ -1,49 +1,5 @@
-/* Computations over HTTP: the endpoints of web_fixture.h, whose routes compute from the line of the
- * synthetic shop: its releases have the committed runs of one shop, and forecasts of another's
- * series. What comes back keeps to the schema that the document states. */
-#include "web_fixture.h"
-
-#include "serve/answer/computation_fixture.h"
-
-enum { SERIES = 5 }; /* s01|n2 */
-
-typedef struct computed_web {
-    web *w;
-    computing c;
-    alm_computing_breakers breakers[2];
-    alm_forest_scratch *scratch;
-} computed_web;
-
-static void start(computed_web *t, void **state)
-{
-    void *opened = NULL;
-    computing_start(&t->c, *state, &(served_case){.delay = 0});
-    (void)web_setup(&opened);
-    t->w = opened;
-    fixture *f = *state;
-    served_must(&t->c.s, alm_forest_scratch_create(t->c.s.bundle->models[0].explainer, &t->scratch,
-                                                   &f->error));
-    t->c.workspace.forest = &t->scratch;
-    t->w->o->now = alm_instant_of_date(fixture_date(SYNTHETIC_END));
-    for (int i = 0; i < 2; i++) {
-        alm_computing_breakers_init(&t->breakers[i]);
-        t->w->o->deployment[i].stale_days_max = 36500;
-    }
-    t->w->cases.service.computing = &t->c.source;
-    t->w->cases.service.breakers = t->breakers;
-}
-
-static void stop(computed_web *t)
-{
-    void *opened = t->w;
-    alm_forest_scratch_destroy(t->scratch);
-    (void)web_teardown(&opened);
-    computing_stop(&t->c);
-}
-
-#define SHOP "\"route\":\"shop\","
-#define NODE SHOP "\"node\":\"s01|n2\","
-#define WHAT_IF NODE "\"purpose\":\"what_if\","
+/* Computations over HTTP. What comes back keeps to the schema that the document states. */
+#include "computed_fixture.h"
 
 static void expect_number(const alm_json *object, const char *key, double value)
 {
@@ -62,10 +18,10 @@ static const alm_json *first_input(const alm_json *root, size_t count)
 static void test_demand(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     alm_json_document *d = post(t.w, "demand", "{" WHAT_IF "\"features\":{}}", 200);
     const alm_json *root = alm_json_root(d);
-    alm_recomputed is = computing_reference(&t.c, SERIES);
+    alm_recomputed is = computing_reference(&t.c, COMPUTED_SERIES);
     expect_text(root, "served_by", "model");
     expect_text(root, "model_version", "demand-2");
     expect_text(root, "node", "s01|n2");
@@ -96,14 +52,14 @@ static void test_demand(void **state)
     expect_number(alm_json_at(list, 1), "days", 4);
     expect_text(alm_json_at(list, 2), "effect", "features read it");
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 /* Without `features` nothing is computed, and the run's numbers are what they were. */
 static void test_committed_numbers_stay(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     alm_json_document *d = post(t.w, "demand", "{" SHOP "\"node\":\"a|UK\",\"horizon\":1}", 200);
     const alm_json *root = alm_json_root(d);
     expect_text(root, "served_by", "batch");
@@ -111,14 +67,14 @@ static void test_committed_numbers_stay(void **state)
     expect_number(alm_json_at(alm_json_member(root, "predictions"), 0), "value", 56);
     assert_int_equal(t.c.visits, 0);
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 /* The models are gone: a committed run answers, and says that it has not heard of the inputs. */
 static void test_a_run_answers_below_the_models(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     t.c.missing[0] = t.c.missing[1] = true;
     alm_json_document *d =
         post(t.w, "demand", "{" SHOP "\"node\":\"a|UK\",\"purpose\":\"what_if\",\"features\":{"
@@ -136,14 +92,14 @@ static void test_a_run_answers_below_the_models(void **state)
     expect_text(alm_json_at(alm_json_member(alm_json_root(d), "misses"), 0), "detail",
                 "nothing is computed here");
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 /* No model and no run: the rule goes by a season of sales that the request says. */
 static void test_a_rule_goes_by_the_sales_of_the_request(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     t.c.missing[0] = t.c.missing[1] = true;
     t.w->o->deployment[0].stale_days_max = 1;
     t.w->o->now = alm_instant_of_date(fixture_date("2011-12-08"));
@@ -161,7 +117,7 @@ static void test_a_rule_goes_by_the_sales_of_the_request(void **state)
                       (double)i + 1);
     }
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 static void test_what_is_refused(void **state)
@@ -202,18 +158,18 @@ static void test_what_is_refused(void **state)
          "say on_hand"},
     };
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
         expect_problem(t.w, CASE[i].what, CASE[i].body, CASE[i].status, CASE[i].part);
         assert_int_equal(t.c.inside, 0);
     }
-    stop(&t);
+    computed_stop(&t);
 }
 
 static void test_stockout_and_order(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     alm_json_document *d =
         post(t.w, "stockout", "{" NODE "\"purpose\":\"stockout_check\",\"features\":{},"
              "\"stock\":{\"on_hand\":100,\"on_order\":[{\"day\":2,\"units\":9}]}}", 200);
@@ -229,7 +185,7 @@ static void test_stockout_and_order(void **state)
     expect_text(alm_json_member(root, "computation"), "purpose", "emergency_replenishment");
     assert_true(number(root, "order") > 0);
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 static alm_json_document *suppose(computed_web *t, const char *body, int status)
@@ -240,7 +196,7 @@ static alm_json_document *suppose(computed_web *t, const char *body, int status)
 static void test_whatif(void **state)
 {
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     alm_json_document *d = suppose(
         &t, "{" NODE "\"stock\":{\"on_hand\":150},\"order\":{\"lead_time_days\":2,"
         "\"service_level\":0.9},\"scenarios\":[{\"name\":\"cheap\",\"price\":1},"
@@ -272,7 +228,7 @@ static void test_whatif(void **state)
     assert_int_equal(alm_json_kind_of(alm_json_member(alm_json_member(same, "difference"),
                                                       "order")), ALM_JSON_NULL);
     alm_json_document_destroy(d);
-    stop(&t);
+    computed_stop(&t);
 }
 
 static void test_what_whatif_refuses(void **state)
@@ -301,7 +257,7 @@ static void test_what_whatif_refuses(void **state)
          "say on_hand"},
     };
     computed_web t;
-    start(&t, state);
+    computed_start(&t, state);
     for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
         alm_json_document *d = suppose(&t, CASE[i].body, CASE[i].status);
         alm_str detail = {0};
@@ -313,7 +269,7 @@ static void test_what_whatif_refuses(void **state)
     }
     t.c.missing[0] = t.c.missing[1] = true;
     alm_json_document_destroy(suppose(&t, "{" NODE "\"scenarios\":[{\"name\":\"x\"}]}", 503));
-    stop(&t);
+    computed_stop(&t);
 }
 
 /* Whose credentials are for other models gets no computation either. */
@@ -321,7 +277,7 @@ static void test_credentials_for_other_models(void **state)
 {
     computed_web t;
     cases_answer answer;
-    start(&t, state);
+    computed_start(&t, state);
     cases_ask_limited(&t.w->cases.service, "other-*", ALM_METHOD_POST, "/api/v1/whatif",
                       "{" NODE "\"scenarios\":[{\"name\":\"x\"}]}", &answer);
     assert_int_equal(answer.reply.status, 403);
@@ -330,7 +286,7 @@ static void test_credentials_for_other_models(void **state)
                       "{" NODE "\"scenarios\":[{\"name\":\"x\"}]}", &answer);
     assert_int_equal(answer.reply.status, 200);
     cases_answer_end(&answer);
-    stop(&t);
+    computed_stop(&t);
 }
 
 #define ON(test) cmocka_unit_test_setup_teardown(test, synthetic_setup, fixture_teardown)

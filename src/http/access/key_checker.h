@@ -10,6 +10,7 @@
 #ifndef ALM_HTTP_ACCESS_KEY_CHECKER_H
 #define ALM_HTTP_ACCESS_KEY_CHECKER_H
 
+#include "base/crew.h"
 #include "http/access/access.h"
 
 #define ALM_KEY_CHECKS_WAITING_MAX 64 /* 1.5 s of hashing */
@@ -23,7 +24,8 @@ typedef struct alm_key_check {
     void (*told)(void *context); /* on the checker's thread, when `verdict` is there */
     void *context;
     alm_access_verdict verdict;
-    struct alm_key_check *next;
+    alm_crew_job job; /* the checker's, as the next */
+    alm_key_checker *checker;
 } alm_key_check;
 
 /* `worker` is a number of `access` that is nobody else's. */

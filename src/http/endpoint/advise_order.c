@@ -92,7 +92,7 @@ static bool answer_order(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     put_answer(&request, &answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 
@@ -163,6 +163,7 @@ const alm_route almi_route_advise_order = {
             "or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The advice."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
                  {409, ALM_TYPE_PROBLEM, &almi_problem_schema,

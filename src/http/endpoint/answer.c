@@ -61,6 +61,7 @@ bool almi_answer_begin(const alm_call *call, almi_answering *out, alm_reply *rep
                    .set = service->replayed ? service->replayed
                                             : alm_committed_current(service->committed),
                    .clock = service->clock,
+                   .waited_ns = call->request->aside_ns,
                    .now = alm_env_now(service->env)}};
     return true;
 }

@@ -44,17 +44,33 @@ void almi_record_inference(const alm_call *call, const alm_served_info *model,
     put(call, &record);
 }
 
-static void take_computed(const almi_record_computed *c, alm_prediction_record *out)
+static void take_side(const alm_computation_side *side, alm_prediction_record *out)
 {
-    (void)alm_digest_parse(c->model_hash, &out->model_hash);
-    out->model = c->model;
-    out->version = c->version;
-    out->column = c->column;
-    out->column_count = c->columns;
-    out->row_count = c->rows;
-    out->value = c->value;
-    out->output_count = c->outputs;
-    out->answer = c->answer;
+    if (side->release.size == 0) {
+        return;
+    }
+    alm_prediction_state *state = &out->state[out->state_count++];
+    *state = (alm_prediction_state){.release = side->release, .end = ALM_DATE_NONE};
+    if (side->source->run) {
+        state->run = alm_committed_run_facts(side->source->run)->run_id;
+    }
+    if (side->seen.run_id.size > 0) {
+        state->line = side->seen.run_id;
+        state->end = side->seen.end;
+        state->events = side->seen.events;
+    }
+}
+
+/* What a model computed has its hash, and no committed run. */
+static void take_computation(const alm_computation *computation, const alm_online_label *label,
+                             alm_prediction_record *out)
+{
+    const alm_computation_side *side = alm_computation_answered(computation, &label->outcome);
+    take_side(&computation->current, out);
+    take_side(&computation->previous, out);
+    if (side) {
+        out->model_hash = side->seen.bundle;
+    }
 }
 
 /* The item of a batch is on record as what it is: a request of the single route. */
@@ -67,7 +83,7 @@ static void take_item(const alm_call *call, alm_buffer *text, alm_prediction_rec
 }
 
 void almi_record_answer(const almi_answering *answering, const alm_online_label *label,
-                        const almi_record_computed *computed, const alm_reply *reply)
+                        const alm_computation *computation, const alm_reply *reply)
 {
     const alm_call *call = answering->call;
     if (!almi_record_wants(call) || reply->status != 200 || reply->body->failed) {
@@ -86,8 +102,8 @@ void almi_record_answer(const almi_answering *answering, const alm_online_label 
         record.run = label->run->run_id;
         (void)alm_digest_parse(label->run->release_hash, &record.model_hash);
     }
-    if (computed) {
-        take_computed(computed, &record);
+    if (computation) {
+        take_computation(computation, label, &record);
     }
     alm_buffer item = {0};
     if (call->route->request_line) {

@@ -106,13 +106,19 @@ static bool answer_whatif(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_whatif_reply(&request, &answer, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, answer.computation, reply);
     return answer.label.is_degraded;
 }
 
 static void run(const alm_call *call, alm_reply *reply)
 {
     almi_answer_run(call, answer_whatif, reply);
+}
+
+static bool is_dear(const alm_json *body)
+{
+    (void)body;
+    return true; /* up to 33 forecasts */
 }
 
 /* ---- the route ---- */
@@ -173,6 +179,7 @@ const alm_route almi_route_ask_whatif = {
             "examples.",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = is_dear,
     .response = {{200, ALM_TYPE_JSON, &almi_schema_whatif, "Base and scenarios."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or series."},
                  {409, ALM_TYPE_PROBLEM, &almi_problem_schema,

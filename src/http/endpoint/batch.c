@@ -34,9 +34,25 @@ static bool is_blank(alm_str line)
     return alm_str_trim(line).size == 0;
 }
 
+/* Blank lines in front, byte by byte: a body may be millions of them. What is left begins with a
+ * line that is not blank. */
+static void skip_blank_lines(alm_str *rest, size_t *number)
+{
+    const char *begin = rest->data, *end = rest->data + rest->size;
+    for (const char *at = begin;
+         at < end && (*at == '\n' || *at == '\r' || *at == ' ' || *at == '\t'); at++) {
+        if (*at == '\n') {
+            begin = at + 1;
+            ++*number;
+        }
+    }
+    *rest = (alm_str){begin, (size_t)(end - begin)};
+}
+
 /* The next line that is not blank; *number counts all of them. False: there is none. */
 static bool next_line(alm_str *rest, size_t *number, alm_str *out)
 {
+    skip_blank_lines(rest, number);
     while (rest->size > 0) {
         const char *end = memchr(rest->data, '\n', rest->size);
         size_t size = end ? (size_t)(end - rest->data) : rest->size;

@@ -238,6 +238,11 @@ const alm_computing_source *almi_compute_source(const alm_call *call, alm_comput
     return &live->source;
 }
 
+bool almi_compute_is_asked(const alm_json *body)
+{
+    return alm_json_member(body, "features") != NULL;
+}
+
 alm_err almi_compute_begin(const almi_answering *answering, const alm_online_ask *ask,
                            const char *approved, bool explain, almi_computing *out,
                            alm_error *error)

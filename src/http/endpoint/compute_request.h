@@ -53,6 +53,8 @@ typedef struct almi_computing { /* stays where it is */
 
 /* Where computations enter. NULL: nothing is computed here. `live` is the caller's memory. */
 const alm_computing_source *almi_compute_source(const alm_call *call, alm_computing_live *live);
+/* Is something to be computed for this body? As alm_route.is_dear. */
+bool almi_compute_is_asked(const alm_json *body);
 /* Begins the computation that the body asks for by `features`; `approved` is the endpoint's own
  * purpose. A purpose without `features` is checked all the same. `ask` and `answering` stay. */
 ALM_NODISCARD alm_err almi_compute_begin(const almi_answering *answering,

@@ -91,7 +91,7 @@ static bool answer_demand(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     almi_forecast_reply(answering, &answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 
@@ -133,6 +133,7 @@ const alm_route almi_route_predict_demand = {
             "`purpose` (`what_if`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The forecast."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema, "Route, release or node."},
                  ALMI_COMPUTE_RESPONSES},

@@ -78,7 +78,7 @@ static bool answer_stockout(const almi_answering *answering, alm_reply *reply)
         return false;
     }
     put_answer(&answer, &computing, reply);
-    almi_record_answer(answering, &answer.label, NULL, reply);
+    almi_record_answer(answering, &answer.label, computing.computation, reply);
     return answer.label.is_degraded;
 }
 
@@ -144,6 +144,7 @@ const alm_route almi_route_predict_stockout = {
             "approved `purpose` (`stockout_check`, or one of the route's).",
     .scope = ALM_SCOPE_PREDICTOR,
     .request = &request_schema,
+    .is_dear = almi_compute_is_asked,
     .response = {{200, ALM_TYPE_JSON, &reply_schema, "The risk."},
                  {404, ALM_TYPE_PROBLEM, &almi_problem_schema,
                   "Route, release, node or its stock position: not there."},

@@ -172,22 +172,37 @@ typedef struct csv_reading {
     alm_arena *arena;
 } csv_reading;
 
+/* A quoted field, of which two quotes are one. Copied only where there are some: a body may have
+ * millions of fields. */
+static alm_err csv_quoted(csv_reading *c, alm_str *out, alm_error *error)
+{
+    const char *first = c->at + 1, *at = first;
+    size_t doubled = 0, size = 0;
+    for (; at < c->end && (*at != '"' || (at + 1 < c->end && at[1] == '"')); at++) {
+        doubled += *at == '"';
+        at += *at == '"';
+    }
+    if (at == c->end) {
+        return alm_fail(error, ALM_ERR_INVALID, "line %zu: a quote is not closed", c->line);
+    }
+    *out = (alm_str){first, (size_t)(at - first)};
+    c->at = at + 1;
+    if (doubled > 0) {
+        char *text = alm_arena_alloc(c->arena, out->size - doubled);
+        for (; first < at; first++) {
+            first += *first == '"';
+            text[size++] = *first;
+        }
+        *out = (alm_str){text, size};
+    }
+    return ALM_OK;
+}
+
 /* One field; *is_last: the record ends with it. */
 static alm_err csv_field(csv_reading *c, alm_str *out, bool *is_last, alm_error *error)
 {
     if (c->at < c->end && *c->at == '"') {
-        char *text = alm_arena_alloc(c->arena, (size_t)(c->end - c->at));
-        size_t size = 0;
-        const char *at = c->at + 1;
-        for (; at < c->end && (*at != '"' || (at + 1 < c->end && at[1] == '"')); at++) {
-            at += *at == '"';
-            text[size++] = *at;
-        }
-        if (at == c->end) {
-            return alm_fail(error, ALM_ERR_INVALID, "line %zu: a quote is not closed", c->line);
-        }
-        c->at = at + 1;
-        *out = (alm_str){text, size};
+        ALM_TRY(csv_quoted(c, out, error));
     } else {
         const char *first = c->at;
         while (c->at < c->end && *c->at != ',' && *c->at != '\n' && *c->at != '\r') {
@@ -198,8 +213,9 @@ static alm_err csv_field(csv_reading *c, alm_str *out, bool *is_last, alm_error 
     c->at += c->end - c->at >= 2 && c->at[0] == '\r' && c->at[1] == '\n';
     *is_last = c->at == c->end || *c->at == '\n';
     if (!*is_last && *c->at != ',') {
-        return alm_fail(error, ALM_ERR_INVALID, "line %zu: something stands behind a quoted field",
-                        c->line);
+        const char *what = *c->at == '\r' ? "a carriage return alone ends no line: LF or CRLF do"
+                                          : "something stands behind a quoted field";
+        return alm_fail(error, ALM_ERR_INVALID, "line %zu: %s", c->line, what);
     }
     c->at += c->at < c->end;
     c->line += *is_last;
@@ -276,6 +292,20 @@ static alm_err csv_row(csv_reading *c, const alm_inference_input *in, almi_doubl
                           line, in->column_count);
 }
 
+/* Lines without anything are none, as pandas reads them: an empty one behind the last row is no row
+ * of a model with one column. */
+static bool csv_has_row(csv_reading *c)
+{
+    for (;;) {
+        size_t cr = c->end - c->at >= 2 && c->at[0] == '\r' && c->at[1] == '\n';
+        if (c->at + cr == c->end || c->at[cr] != '\n') {
+            return c->at < c->end;
+        }
+        c->at += cr + 1;
+        c->line++;
+    }
+}
+
 static alm_err read_csv(alm_str body, alm_arena *arena, alm_inference_input *out, alm_error *error)
 {
     csv_reading c = {body.data, body.data + body.size, 1, arena};
@@ -283,8 +313,10 @@ static alm_err read_csv(alm_str body, alm_arena *arena, alm_inference_input *out
     if (body.size == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "an empty body: a header and rows are needed");
     }
+    bool has_mark = alm_str_starts_with(body, "\xef\xbb\xbf"); /* as spreadsheets write it */
+    c.at += has_mark ? 3 : 0;
     ALM_TRY(csv_header(&c, out, error));
-    while (c.at < c.end) {
+    while (csv_has_row(&c)) {
         if (out->rows == ALM_INFERENCE_ROWS_MAX) {
             return alm_fail(error, ALM_ERR_LIMIT, "more than %d rows in one request; send several",
                             ALM_INFERENCE_ROWS_MAX);

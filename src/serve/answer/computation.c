@@ -157,7 +157,20 @@ static alm_step_result compute_all(visit *v, uint64_t until_ns, alm_computation_
     return ALM_STEP_ANSWERED;
 }
 
-static alm_err enter(const alm_computation_side *side, alm_computing_line *out, alm_error *error)
+static void note_state(alm_computation_side *side, const alm_computing_line *line)
+{
+    side->has_moved = side->has_moved || (side->looks++ > 0 && side->seen.end != line->now->end);
+    if (side->has_moved) {
+        side->seen = (alm_computation_state){.end = line->now->end};
+        return;
+    }
+    side->seen = (alm_computation_state){
+        .run_id = {alm_arena_copy_text(side->of->arena, line->run_id.data, line->run_id.size),
+                   line->run_id.size},
+        .end = line->now->end, .events = line->now->mark, .bundle = line->bundle->hash};
+}
+
+static alm_err enter(alm_computation_side *side, alm_computing_line *out, alm_error *error)
 {
     const alm_computation *c = side->of;
     const alm_computing_source *source = c->request->source;
@@ -167,7 +180,14 @@ static alm_err enter(const alm_computation_side *side, alm_computing_line *out, 
     if (side->release.size == 0) {
         return alm_fail(error, ALM_ERR_UNAVAILABLE, "%s", side->missing);
     }
-    return source->enter(source->context, c->target.route->spec->name, side->release, out, error);
+    alm_err code =
+        source->enter(source->context, c->target.route->spec->name, side->release, out, error);
+    if (code == ALM_OK) {
+        note_state(side, out);
+    } else if (side->looks++ == 0) {
+        side->seen.end = ALM_DATE_NONE;
+    }
+    return code;
 }
 
 alm_step_result alm_computation_step(void *context, uint64_t until_ns, alm_error *error)
@@ -228,7 +248,8 @@ static void make_side(alm_computation *c, const alm_committed_source *source, do
                       alm_breaker *breaker, alm_computation_side *out)
 {
     const alm_deployment_spec *spec = c->target.route->spec;
-    *out = (alm_computation_side){.of = c, .missing = "no release was promoted before"};
+    *out = (alm_computation_side){.of = c, .source = source,
+                                  .missing = "no release was promoted before"};
     if (source->release) {
         out->release = source->release->name;
     }
@@ -302,9 +323,7 @@ const alm_computation_side *alm_computation_answered(const alm_computation *comp
 alm_computed_node alm_computation_node(const alm_computation_side *side, alm_arena *arena)
 {
     const alm_computation *c = side->of;
-    const alm_committed_source *source =
-        side == &c->current ? c->target.source : &c->target.route->previous;
-    alm_computed_node out = {.run = source->run};
+    alm_computed_node out = {.run = side->source->run};
     if (out.run && alm_committed_find_keys(out.run, c->keys, c->key_count, &out.stored, NULL) !=
                        ALM_OK) {
         out.run = NULL;

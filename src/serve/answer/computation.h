@@ -27,6 +27,7 @@ typedef struct alm_computing_line { /* borrowed until the leave */
     const alm_online_state *state;
     const alm_online_now *now;
     const alm_base_workspace *workspace; /* of the calling thread */
+    alm_str run_id;                      /* of the run whose snapshot the state began with */
     void *own;                           /* the source's */
 } alm_computing_line;
 
@@ -78,8 +79,21 @@ typedef struct alm_computed { /* one variant */
 
 typedef struct alm_computation alm_computation;
 
+/* The state that was looked at, so that it can be had again (serve/live/live_past.h). */
+typedef struct alm_computation_state {
+    alm_str run_id;    /* whose snapshot it began with; empty: nobody looked, or it moved
+                        * between two looks */
+    alm_date end;      /* the first day that was not over */
+    uint64_t events;   /* of the log, those below this sequence were counted */
+    alm_digest bundle; /* of the release */
+} alm_computation_state;
+
 typedef struct alm_computation_side {
     alm_computation *of;
+    const alm_committed_source *source;
+    alm_computation_state seen; /* by whoever looked last */
+    unsigned looks;
+    bool has_moved; /* a day was over, or a line opened, between two of them */
     alm_str release;            /* empty: none */
     const char *missing;        /* why, where it is empty */
     alm_demand_model model;     /* of variant 0, for alm_demand */

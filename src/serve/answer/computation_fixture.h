@@ -35,7 +35,7 @@ static inline alm_err computing_enter(void *context, alm_str route, alm_str mode
     c->inside++;
     c->visits++;
     *out = (alm_computing_line){c->s.bundle, c->s.online, alm_online_state_enter(c->s.online, 0),
-                                &c->workspace, NULL};
+                                &c->workspace, ALM_STR("run-0"), NULL};
     return ALM_OK;
 }
 

@@ -6,7 +6,7 @@ static alm_err enter(void *context, alm_str route, alm_str model_version, alm_co
     alm_computing_live *c = context;
     ALM_TRY(alm_live_enter(c->live, c->worker, route, model_version, &c->view, error));
     *out = (alm_computing_line){c->view.bundle, c->view.state, c->view.now, c->view.workspace,
-                                &c->view};
+                                c->view.run_id, &c->view};
     return ALM_OK;
 }
 

@@ -530,6 +530,7 @@ static alm_err answer(work *w, alm_error *error)
     alm_ladder ladder = {.step = step,
                          .steps = set_steps(w, step),
                          .deadline_ns = (uint64_t)w->target.route->spec->deadline_ms * 1000000,
+                         .spent_ns = w->online->waited_ns,
                          .clock = w->online->clock,
                          .clamp = clamp_days,
                          .clamp_context = w};

@@ -157,7 +157,8 @@ alm_err alm_ladder_run(const alm_ladder *ladder, alm_ladder_outcome *out, alm_er
     alm_assert(ladder->steps <= ALM_LADDER_STEPS_MAX);
     memset(out, 0, sizeof(*out));
     out->by = ALM_LADDER_REFUSED;
-    uint64_t start = now_of(ladder);
+    uint64_t now = now_of(ladder);
+    uint64_t start = now > ladder->spent_ns ? now - ladder->spent_ns : 0;
     turn t = {.ladder = ladder, .out = out};
     double share = 0;
     for (size_t i = 0; i < ladder->steps; i++) {

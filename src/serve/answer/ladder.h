@@ -14,10 +14,11 @@
  *   committed numbers: batch, previous (its committed run), rule.
  *
  * Time. Step n may take until start + deadline x (share 1 + ... + share n): what a step leaves goes
- * to the next ones. Steps are called in the caller's thread: they are told their time, and give up
- * when it is over (LATE). A step whose time is over before it begins is not asked. An answer that
- * comes too late all the same is given out, and says so (`is_late`): the time is spent, so that a
- * lesser answer from below would gain nothing. The breaker counts it as a failure.
+ * to the next ones. Of a request that has waited the start lies as far back. Steps are called in
+ * the caller's thread: they are told their time, and give up when it is over (LATE). A step whose
+ * time is over before it begins is not asked. An answer that comes too late all the same is given
+ * out, and says so (`is_late`): the time is spent, so that a lesser answer from below would gain
+ * nothing. The breaker counts it as a failure.
  *
  * A breaker (base/breaker.h) learns from what its step did: failed and late are failures, slower
  * than `slow_ns` as slow; the caller's own error, a stale answer and an empty step say nothing
@@ -91,6 +92,7 @@ typedef struct alm_ladder {
     const alm_ladder_step *step;
     size_t steps; /* at most ALM_LADDER_STEPS_MAX */
     uint64_t deadline_ns; /* for all of them, from the call on */
+    uint64_t spent_ns;    /* of the deadline, before the call */
     alm_ladder_clock clock;
     /* Hard limits on the answer that is given out; returns how many numbers it changed. NULL:
      * none. */

@@ -14,6 +14,7 @@ typedef struct alm_online {
     const alm_project *project;
     const alm_committed_set *set;
     alm_ladder_clock clock; /* monotonic, of deadlines */
+    uint64_t waited_ns;     /* of the deadline, before the request was worked on */
     alm_instant now;        /* of the calendar, of ages */
 } alm_online;
 

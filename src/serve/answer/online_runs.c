@@ -84,6 +84,7 @@ alm_err alm_online_ask_runs(const alm_online *online, const alm_online_asking *w
     alm_ladder ladder = {.step = step,
                          .steps = set_steps(&a, step),
                          .deadline_ns = (uint64_t)a.target.route->spec->deadline_ms * 1000000,
+                         .spent_ns = online->waited_ns,
                          .clock = online->clock};
     alm_online_label made;
     alm_online_label_init(online, &a.target, &made);

@@ -93,7 +93,7 @@ static alm_err climb(work *w, alm_error *error)
     step[1].is_allowed = c->target.may_previous;
     uint64_t deadline_ns = (uint64_t)spec->deadline_ms * 1000000 * w->asked.variants;
     alm_ladder ladder = {.step = step, .steps = 2, .deadline_ns = deadline_ns,
-                         .clock = w->online->clock};
+                         .spent_ns = w->online->waited_ns, .clock = w->online->clock};
     alm_online_label *label = &w->out->label;
     alm_online_label_init(w->online, &c->target, label);
     alm_err code = alm_ladder_run(&ladder, &label->outcome, error);
@@ -347,6 +347,7 @@ static alm_err answer(work *w, alm_error *error)
     const alm_computation_side *side =
         alm_computation_answered(w->computation, &w->out->label.outcome);
     const alm_computed *computed = side->result;
+    w->out->computation = w->computation;
     ALM_TRY(choose_days(w, &computed[0].forecast, error));
     alm_computed_node node = alm_computation_node(side, w->arena);
     w->out->node = node.name;

@@ -86,6 +86,7 @@ typedef struct alm_whatif_answer {
     alm_whatif_outcome base;
     const alm_whatif_outcome *scenario; /* as they were asked for */
     size_t scenarios;
+    const alm_computation *computation; /* that answered */
 } alm_whatif_answer;
 
 /* Errors as in computation.h, and of alm_replenish; they name the scenario. */

@@ -285,13 +285,12 @@ static inline size_t live_tell_days(live_fixture *l, int days)
 /* ---- what a reader sees ---- */
 
 /* Of every series: all features at all steps, and the forecast with its quantiles. */
-static inline alm_digest live_look(live_fixture *l)
+static inline alm_digest live_look_at(const alm_live_view *entered)
 {
-    alm_live_view view;
+    alm_live_view view = *entered;
     alm_hash hash;
     alm_arena *arena = alm_arena_create(0);
     alm_hash_init(&hash);
-    alm_assert(alm_live_enter(l->live, 0, LIVE_ROUTE, LIVE_RELEASE, &view, NULL) == ALM_OK);
     size_t width = alm_feature_plan_width(view.bundle->plan);
     double *rows = ALM_NEW_ARRAY(arena, double, width * SYNTHETIC_HORIZON);
     for (size_t s = 0; s < view.now->series_count; s++) {
@@ -309,9 +308,17 @@ static inline alm_digest live_look(live_fixture *l)
                             made.steps * view.bundle->method.quantile_count * sizeof(double));
         }
     }
-    alm_live_leave(l->live, 0, &view);
     alm_arena_destroy(arena);
     return alm_hash_final(&hash);
+}
+
+static inline alm_digest live_look(live_fixture *l)
+{
+    alm_live_view view;
+    alm_assert(alm_live_enter(l->live, 0, LIVE_ROUTE, LIVE_RELEASE, &view, NULL) == ALM_OK);
+    alm_digest seen = live_look_at(&view);
+    alm_live_leave(l->live, 0, &view);
+    return seen;
 }
 
 #endif

@@ -135,19 +135,30 @@ void almi_live_forget_refusals(alm_live *live, const almi_live_wants *wants); /*
  * destroyed when nobody wants it. */
 void almi_live_publish(alm_live *live, almi_live_line *opened);
 almi_live_table *almi_live_current(alm_live *live); /* the writer's thread; NULL: none yet */
+/* Enters the state of the line; the worker leaves it. */
+void almi_live_view_of(almi_live_line *line, size_t worker, alm_live_view *out);
 
 /* ---- live_open.c ---- */
 
 void almi_live_open_lines(void *live); /* the opener */
 void almi_live_line_destroy(almi_live_line *line); /* takes NULL */
-/* Events of the log from line->next_sequence to `before`, applied and not published. */
+/* The line of a run, as its snapshot is, without events. `memory` that it may take; 0: any. */
+ALM_NODISCARD alm_err almi_live_open_line(alm_live *live, const almi_live_want *wanted,
+                                          uint64_t memory, almi_live_line **out, alm_error *error);
+/* Does the log have all events that the run's snapshot has not? Else ALM_ERR_INCOMPLETE. */
+ALM_NODISCARD alm_err almi_live_check_complete(const alm_live *live, const almi_live_want *wanted,
+                                               alm_error *error);
+/* Events of the log from line->next_sequence to `before`, applied and not published. *seen is the
+ * sequence behind the last that the log had; NULL: nobody asks. */
 ALM_NODISCARD alm_err almi_live_replay(alm_live *live, almi_live_line *line, uint64_t before,
-                                       alm_error *error);
+                                       uint64_t *seen, alm_error *error);
 ALM_NODISCARD alm_err almi_live_apply(almi_live_line *line, const alm_event *event,
                                       const alm_event_record *record, alm_error *error);
 
 /* ---- live_writer.c ---- */
 
 void almi_live_write(void *live); /* the writer */
+/* Since which day the log is whole; ALM_DATE_NONE: from its beginning. */
+ALM_NODISCARD alm_err almi_live_read_since(alm_live *live, alm_date *out, alm_error *error);
 
 #endif

@@ -35,6 +35,7 @@ alm_err almi_live_apply(almi_live_line *line, const alm_event *event,
     }
     line->next_sequence = record->sequence + 1;
     line->is_touched = true;
+    alm_online_state_mark(line->state, line->next_sequence);
     return ALM_OK;
 }
 
@@ -52,13 +53,17 @@ static alm_err take_record(void *context, const alm_event_record *record, alm_er
     return almi_live_apply(r->line, &event, record, error);
 }
 
-alm_err almi_live_replay(alm_live *live, almi_live_line *line, uint64_t before, alm_error *error)
+alm_err almi_live_replay(alm_live *live, almi_live_line *line, uint64_t before, uint64_t *seen,
+                         alm_error *error)
 {
     alm_event_range range = {live->options.log_folder, line->next_sequence, before};
     replaying r = {line, alm_arena_create(0)};
     alm_event_sink sink = {take_record, &r};
     alm_err code = alm_event_log_replay(live->fs, &range, &sink, error);
     alm_arena_destroy(r.arena);
+    if (seen) {
+        *seen = line->next_sequence;
+    }
     if (code == ALM_OK && line->next_sequence < before) {
         line->next_sequence = before; /* the log has released what is older */
     }
@@ -240,7 +245,8 @@ static uint64_t sequence_now(alm_live *live)
     return next;
 }
 
-static alm_err check_complete(const alm_live *live, const almi_live_want *wanted, alm_error *error)
+alm_err almi_live_check_complete(const alm_live *live, const almi_live_want *wanted,
+                                 alm_error *error)
 {
     char since[ALM_DATE_TEXT_BYTES];
     if (live->complete_since == ALM_DATE_NONE || wanted->prediction_date >= live->complete_since) {
@@ -257,7 +263,7 @@ static alm_err catch_up(alm_live *live, almi_live_line *line, alm_error *error)
 {
     uint64_t left = LEFT_MAX + 1;
     for (int round = 0; round < ROUNDS_MAX && left > LEFT_MAX; round++) {
-        ALM_TRY(almi_live_replay(live, line, sequence_now(live), error));
+        ALM_TRY(almi_live_replay(live, line, sequence_now(live), NULL, error));
         left = sequence_now(live) - line->next_sequence;
     }
     ALM_TRY(alm_online_state_advance(line->state, almi_live_today(live), error));
@@ -266,8 +272,8 @@ static alm_err catch_up(alm_live *live, almi_live_line *line, alm_error *error)
     return ALM_OK;
 }
 
-static alm_err open_line(alm_live *live, const almi_live_want *wanted, uint64_t memory,
-                         almi_live_line **out, alm_error *error)
+alm_err almi_live_open_line(alm_live *live, const almi_live_want *wanted, uint64_t memory,
+                            almi_live_line **out, alm_error *error)
 {
     alm_arena *arena = alm_arena_create(0);
     almi_live_line *line = ALM_NEW(arena, almi_live_line);
@@ -279,11 +285,24 @@ static alm_err open_line(alm_live *live, const almi_live_want *wanted, uint64_t 
     line->next_sequence = 1;
     opening o = {.live = live, .wanted = wanted, .memory = memory, .line = line,
                  .scratch = alm_arena_create(0)};
-    alm_err code = check_complete(live, wanted, error);
-    code = code == ALM_OK ? open_inputs(&o, error) : code;
+    alm_err code = open_inputs(&o, error);
     alm_panel_source_close(o.source);
     alm_arena_destroy(o.scratch);
-    code = code == ALM_OK ? catch_up(live, line, error) : code;
+    if (code != ALM_OK) {
+        almi_live_line_destroy(line);
+        return code;
+    }
+    *out = line;
+    return ALM_OK;
+}
+
+static alm_err open_line(alm_live *live, const almi_live_want *wanted, uint64_t memory,
+                         almi_live_line **out, alm_error *error)
+{
+    almi_live_line *line = NULL;
+    ALM_TRY(almi_live_check_complete(live, wanted, error));
+    ALM_TRY(almi_live_open_line(live, wanted, memory, &line, error));
+    alm_err code = catch_up(live, line, error);
     if (code != ALM_OK) {
         almi_live_line_destroy(line);
         return code;

@@ -404,6 +404,18 @@ static alm_err find_entry(const almi_live_table *table, alm_str route, alm_str m
                     "it the one before" : "the log of events is being read");
 }
 
+void almi_live_view_of(almi_live_line *line, size_t worker, alm_live_view *out)
+{
+    alm_arena_reset(line->workspace[worker].results);
+    *out = (alm_live_view){.bundle = line->bundle,
+                           .state = line->state,
+                           .now = alm_online_state_enter(line->state, worker),
+                           .workspace = &line->workspace[worker],
+                           .run_id = line->run_id,
+                           .prediction_date = line->prediction_date,
+                           .line = line};
+}
+
 alm_err alm_live_enter(alm_live *live, size_t worker, alm_str route, alm_str model_version,
                        alm_live_view *out, alm_error *error)
 {
@@ -414,15 +426,7 @@ alm_err alm_live_enter(alm_live *live, size_t worker, alm_str route, alm_str mod
         alm_epoch_leave(live->epoch, worker);
         return code;
     }
-    almi_live_line *line = entry->line;
-    alm_arena_reset(live->workspace[worker].results);
-    *out = (alm_live_view){.bundle = line->bundle,
-                           .state = line->state,
-                           .now = alm_online_state_enter(line->state, worker),
-                           .workspace = &line->workspace[worker],
-                           .run_id = line->run_id,
-                           .prediction_date = line->prediction_date,
-                           .line = line};
+    almi_live_view_of(entry->line, worker, out);
     return ALM_OK;
 }
 

@@ -20,7 +20,7 @@ static const char *since_path(const alm_live *live, const char *suffix)
     return alm_arena_printf(live->scratch, "%s/%s%s", live->options.log_folder, SINCE_FILE, suffix);
 }
 
-static alm_err read_since(alm_live *live, alm_date *out, alm_error *error)
+alm_err almi_live_read_since(alm_live *live, alm_date *out, alm_error *error)
 {
     alm_str text;
     const char *path = since_path(live, "");
@@ -70,7 +70,7 @@ static alm_err try_open_log(alm_live *live, alm_date *since, alm_error *error)
 {
     alm_event_log_options options = {.folder = live->options.log_folder,
                                      .segment_bytes = live->options.log_segment_bytes};
-    ALM_TRY(read_since(live, since, error));
+    ALM_TRY(almi_live_read_since(live, since, error));
     return alm_event_log_open(live->fs, &options, NULL, &live->log, error);
 }
 
@@ -136,7 +136,7 @@ static void close_days(alm_live *live, almi_live_line *line)
 static void adopt(alm_live *live, almi_live_line *line)
 {
     alm_error reason;
-    alm_err code = almi_live_replay(live, line, live->log_facts.next_sequence, &reason);
+    alm_err code = almi_live_replay(live, line, live->log_facts.next_sequence, NULL, &reason);
     if (code == ALM_OK && line->is_touched) {
         code = alm_online_state_publish(line->state, &reason);
         line->is_touched = false;

@@ -148,6 +148,7 @@ struct alm_online_state {
     size_t said_used, said_room;
     uint64_t orders;
     uint64_t events;
+    uint64_t mark;
     almi_changes dirty;    /* cells of days that are over, to look at again */
     almi_changes pending;  /* cells with something that is not visible yet */
     almi_view **draft;     /* by series; NULL: as published */

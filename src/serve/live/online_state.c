@@ -128,6 +128,7 @@ static almi_table *make_table(alm_online_state *online, alm_error *error)
                                   online->delay),
         .totals = totals,
         .events = online->events,
+        .mark = online->mark,
         .series_count = online->series_count,
         .series = table->series,
     };
@@ -554,6 +555,11 @@ static alm_err work_in(alm_online_state *online, alm_error *error)
     alm_err code = rework(online, &changed, error);
     alm_heap_free(changed.item);
     return code;
+}
+
+void alm_online_state_mark(alm_online_state *online, uint64_t mark)
+{
+    online->mark = mark;
 }
 
 alm_err alm_online_state_publish(alm_online_state *online, alm_error *error)

@@ -87,6 +87,8 @@ typedef enum alm_online_effect {
 ALM_NODISCARD alm_err alm_online_state_apply(alm_online_state *online, const alm_event *event,
                                              alm_instant received, alm_online_effect *effect,
                                              alm_error *error);
+/* A number of the caller's for what has been applied so far, shown with it. */
+void alm_online_state_mark(alm_online_state *online, uint64_t mark);
 /* Shows readers what has been applied. */
 ALM_NODISCARD alm_err alm_online_state_publish(alm_online_state *online, alm_error *error);
 /* Closes all days before `end`, and publishes. ALM_ERR_LIMIT behind alm_online_state_last_end; an
@@ -113,6 +115,7 @@ typedef struct alm_online_now {
      * that is published at the origin (fewer when there are fewer). */
     const double *totals;
     uint64_t events; /* counted so far */
+    uint64_t mark;   /* alm_online_state_mark, when this was published */
     size_t series_count;
     const alm_online_series *const *series;
 } alm_online_now;
