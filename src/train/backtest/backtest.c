@@ -100,6 +100,7 @@ typedef struct node_case {
     alm_scores *tables[2]; /* level, class (NULL for aggregates) */
     uint32_t level;
     size_t number; /* of the node in its level */
+    size_t leaf;   /* number of a series at that origin: of its draws */
     bool skipped;
     alm_arena *scratch;
 } node_case;
@@ -122,6 +123,34 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     }
 }
 
+/* By quantiles of a step; a series may be counted, a sum of many is not. */
+static double pit_of(const alm_backtest *b, const node_case *node, size_t h, const double *at_step)
+{
+    double value[ALM_METRIC_LEVELS_MAX];
+    memcpy(value, at_step, b->quantile_count * sizeof *value);
+    alm_marginal_repair(value, b->quantile_count); /* of forecasters that may cross or go below 0 */
+    alm_marginal told = {b->quantiles, value, b->quantile_count};
+    double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, node->leaf,
+                               b->record->origin * b->steps + h);
+    return node->level ? alm_marginal_cdf(told, node->actual[h], NULL)
+                       : alm_marginal_pit(told, b->counts, node->actual[h], v);
+}
+
+/* Of rows other than the published forecast, whose intervals have more to them (add_coverage). */
+static void add_interval(const alm_backtest *b, const node_case *node, size_t method, size_t h,
+                         const double *at_step)
+{
+    bool has_interval = b->quantile_count > 1; /* one quantile bounds nothing */
+    if (method == ALM_SCORE_FINAL || !has_interval || b->record->closed[h]) {
+        return;
+    }
+    double pit = pit_of(b, node, h, at_step);
+    for (int t = 0; t < 2 && node->tables[t]; t++) {
+        alm_metrics_add_interval(&node->tables[t]->methods[method], pit, INTERVAL_LOW,
+                                 INTERVAL_HIGH);
+    }
+}
+
 /* `quantiles`: quantile_count x steps. */
 static void add_quantiles(const alm_backtest *b, const node_case *node, size_t method,
                           const double *quantiles)
@@ -131,10 +160,14 @@ static void add_quantiles(const alm_backtest *b, const node_case *node, size_t m
         for (size_t k = 0; k < b->quantile_count; k++) {
             at_step[k] = quantiles[k * b->steps + h];
         }
-        for (int t = 0; t < 2 && node->tables[t] && !isnan(node->actual[h]); t++) {
+        if (isnan(node->actual[h])) {
+            continue;
+        }
+        for (int t = 0; t < 2 && node->tables[t]; t++) {
             alm_metrics_add_pinball(&node->tables[t]->methods[method], node->actual[h], at_step,
                                     b->quantiles, b->quantile_count);
         }
+        add_interval(b, node, method, h, at_step);
     }
 }
 
@@ -186,19 +219,6 @@ static void add_beside(const alm_backtest *b, const node_case *node,
     }
 }
 
-/* Of the published quantiles; a series may be counted, a sum of many is not. */
-static double published_pit(const alm_backtest *b, const node_case *node, const alm_forecast *f,
-                            size_t h, double v)
-{
-    double value[ALM_METRIC_LEVELS_MAX];
-    for (size_t k = 0; k < b->quantile_count; k++) {
-        value[k] = f->quantile[k * b->steps + h];
-    }
-    alm_marginal published = {b->quantiles, value, b->quantile_count};
-    return node->level ? alm_marginal_cdf(published, node->actual[h], NULL)
-                       : alm_marginal_pit(published, b->counts, node->actual[h], v);
-}
-
 /* Of the node's own marginal. */
 static double base_pit(const alm_backtest *b, const node_case *node, const alm_forecast *f,
                        size_t h, double v)
@@ -243,7 +263,11 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
             alm_metrics_add_interval(&node->tables[t]->base, base, INTERVAL_LOW, INTERVAL_HIGH);
         }
         if (by_quantiles && b->quantile_count > 1) { /* one quantile bounds nothing */
-            add_final_pit(b, node, h, published_pit(b, node, f, h, v));
+            double at_step[ALM_METRIC_LEVELS_MAX];
+            for (size_t k = 0; k < b->quantile_count; k++) {
+                at_step[k] = f->quantile[k * b->steps + h];
+            }
+            add_final_pit(b, node, h, pit_of(b, node, h, at_step));
         } else if (!by_quantiles && has_base) {
             add_final_pit(b, node, h, base);
         }
@@ -320,6 +344,7 @@ static node_case leaf_case(alm_backtest *b, const alm_forecast *f, alm_arena *sc
     node_case node = {.actual = r->actual + series * b->steps,
                       .tables = {&b->levels[0], &b->classes[history->class_of_series]},
                       .number = series,
+                      .leaf = f->index,
                       /* not launched at that origin: nobody could have forecast it */
                       .skipped = history->class_of_series == ALM_CLASS_empty,
                       .scratch = scratch};

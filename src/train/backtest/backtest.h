@@ -15,7 +15,7 @@
  * of an aggregate its quantiles; of a series the marginal that its sample paths are drawn from, or,
  * where reconciliation has moved them, its quantiles, too (through those that the model has, where
  * .05 and .95 are not among them). "coverage_90_base" is that of every node's own marginal, before
- * the levels were made to add up.
+ * the levels were made to add up. Other rows that have quantiles have the coverage of these.
  *
  * In detail (alm_backtest_detail): statistical and global forecasters of the caller's choice as
  * further rows (beside.h), scores of each step, the cost of a stock ruled by the sample paths of

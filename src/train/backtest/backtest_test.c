@@ -275,6 +275,22 @@ static uint64_t held_by_quantiles(const scored *s, const kept_forecasts *k)
     return held;
 }
 
+/* Share of the open days of series that sold nothing. */
+static double covered_by_nothing(const scored *s)
+{
+    double zeros = 0;
+    double all = 0;
+    for (size_t i = 1; i < SYNTHETIC_SERIES; i++) { /* the first is launched later */
+        for (size_t h = 0; h < STEPS; h++) {
+            double y = s->record.actual[i * STEPS + h];
+            bool counts = i != SYNTHETIC_ZERO && !s->record.closed[h] && !isnan(y);
+            zeros += counts && y == 0;
+            all += counts;
+        }
+    }
+    return zeros / all;
+}
+
 /* Where nothing moves the series, what is published of them are their own marginals; else both are
  * told, and the marginals are what they were. */
 static void intervals_are_told_before_and_after_adding_up(void **state)
@@ -294,6 +310,14 @@ static void intervals_are_told_before_and_after_adding_up(void **state)
     assert_int_equal(b->base.interval_pairs, a->base.interval_pairs);
     assert_int_equal(b->methods[ALM_SCORE_FINAL].covered, held_by_quantiles(&moved, &k));
     assert_int_not_equal(b->methods[ALM_SCORE_FINAL].covered, b->base.covered);
+    for (size_t row = ALM_SCORE_BASELINES; row < ALM_SCORE_COUNT; row++) { /* quantiles as well */
+        assert_int_equal(a->methods[row].interval_pairs, 38 * 12);
+        assert_int_equal(a->methods[row].covered, b->methods[row].covered);
+    }
+    /* Nothing is held of what sold on a day, and of the rest nine of ten by chance. */
+    double zeros = covered_by_nothing(&still);
+    double share = alm_metrics_coverage(&a->methods[ALM_SCORE_BASELINES]);
+    assert_true(fabs(share - .9 * zeros) < 4 * sqrt(.09 * zeros / (38 * 12)));
     for (int level = 1; level < 5; level++) { /* closed on two Sundays of two weeks */
         assert_int_equal(moved.backtest.levels[level].base.interval_pairs,
                          moved.backtest.levels[level].nodes * 12);
