@@ -16,10 +16,10 @@
  *   known     the same mean under the distribution that demand was drawn with: the best that
  *             imputing could be */
 #include "base/rng.h"
-#include "model/forest.h"
+#include "model/forest/forest.h"
 #include "num/negative_binomial.h"
 #include "feature/sold_out.h"
-#include "train/training_rows.h"
+#include "train/learner/training_rows.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@
 #include "base/fs.h"
 #include "bench_measure.h"
 #include "inference_peers.h"
-#include "model/forest.h"
+#include "model/forest/forest.h"
 #include "runtime_peer.h"
 
 #define COLUMNS 40

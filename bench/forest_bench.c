@@ -7,8 +7,8 @@
  * repeat measures both, one after the other; printed are the medians, and the median of the ratios
  * of the repeats, because the machine may be shared. Scores must be equal bit for bit. */
 #include "base/rng.h"
-#include "model/forest.h"
-#include "train/lightgbm.h"
+#include "model/forest/forest.h"
+#include "train/learner/lightgbm.h"
 
 #include <math.h>
 #include <stdio.h>

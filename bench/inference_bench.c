@@ -13,8 +13,8 @@
 #include "base/rng.h"
 #include "bench_measure.h"
 #include "inference_peers.h"
-#include "model/forest.h"
-#include "train/lightgbm.h"
+#include "model/forest/forest.h"
+#include "train/learner/lightgbm.h"
 
 #include <math.h>
 #include <string.h>

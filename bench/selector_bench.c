@@ -11,7 +11,7 @@
 #include "model/statistical/automatic/contest.h"
 #include "num/compare_forecasts.h"
 #include "series_lines.h"
-#include "train/selector_train.h"
+#include "train/global/selector_train.h"
 
 #include <time.h>
 

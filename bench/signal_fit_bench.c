@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "base/rng.h"
-#include "train/signal_fit.h"
+#include "train/signal/signal_fit.h"
 
 #define SYMBOLS 5
 #define BARS 5000

@@ -36,7 +36,7 @@ set_source_files_properties("${CMAKE_SOURCE_DIR}/src/num/vector_elementary.c"
 # alignment (its bug 110027), so these files are left out of the check for use after return.
 if(ALM_SANITIZE MATCHES "address" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   foreach(file forest_kernel_v4 forest_kernel_wide forest_quick)
-    set_source_files_properties("${CMAKE_SOURCE_DIR}/src/model/${file}.c"
+    set_source_files_properties("${CMAKE_SOURCE_DIR}/src/model/forest/${file}.c"
       PROPERTIES COMPILE_OPTIONS "--param=asan-use-after-return=0")
   endforeach()
 endif()

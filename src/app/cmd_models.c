@@ -211,6 +211,10 @@ static alm_err run_history(almi_cli *cli, alm_error *error)
     ALM_TRY(almi_open_state(cli, error));
     int64_t limit = 0;
     ALM_TRY(almi_option_i64(cli, "limit", &limit, error));
+    if (limit < 0) {
+        return alm_fail(error, ALM_ERR_USAGE, "--limit takes a number of entries, not %lld",
+                        (long long)limit);
+    }
     if (almi_option_flag(cli, "verify")) {
         ALM_TRY(alm_ledger_verify(cli->registry, NULL, NULL, NULL, error));
     }

@@ -1,4 +1,5 @@
 /* cmd_optimize.c: order advice for one node of a committed run; the work is decide/replenish. */
+#include <math.h>
 #include <string.h>
 
 #include "app/session.h"
@@ -28,11 +29,25 @@ static const almi_option optimize_options[] = {
 
 /* ---- options ---- */
 
+/* As the service has it (order_terms.c): beyond this a sum has no units any more. */
+#define NUMBER_MAX 1e15
+
+static bool read_bounded(alm_str text, double *out)
+{
+    double number = 0;
+    if (!alm_str_to_double(text, &number) || fabs(number) > NUMBER_MAX) {
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
 static alm_err read_number(const almi_cli *cli, const char *name, double *out, alm_error *error)
 {
     const char *text = almi_option_text(cli, name);
-    if (text && !alm_str_to_double(alm_str_of(text), out)) {
-        return alm_fail(error, ALM_ERR_USAGE, "--%s takes a number, not '%s'", name, text);
+    if (text && !read_bounded(alm_str_of(text), out)) {
+        return alm_fail(error, ALM_ERR_USAGE, "--%s takes a number, at most 1e15, not '%s'", name,
+                        text);
     }
     return ALM_OK;
 }
@@ -43,7 +58,7 @@ static bool read_pair(alm_str text, int64_t *day, double *number)
     alm_str rest = text;
     alm_str first = alm_str_split(&rest, ':');
     return alm_str_to_i64(first, day) && *day >= 0 && *day <= 100000 && rest.data &&
-           alm_str_to_double(rest, number);
+           read_bounded(rest, number);
 }
 
 static alm_err read_lead_time(almi_cli *cli, alm_replenish_terms *terms, alm_error *error)

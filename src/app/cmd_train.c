@@ -11,11 +11,11 @@
 #include "base/build_info.h"
 #include "model/baseline.h"
 #include "model/statistical/forecaster_kinds.h"
-#include "pipeline/series_forecast.h"
+#include "pipeline/series/series_forecast.h"
 #include "project/git.h"
 #include "report/backtest_page.h"
-#include "train/checkpoint.h"
-#include "train/global_kind.h"
+#include "train/backtest/checkpoint.h"
+#include "train/global/global_kind.h"
 #include "train/train.h"
 
 #define SNAPSHOT {"snapshot", "ID", "the snapshot to learn from; its first digits are enough"}

@@ -4,7 +4,7 @@
 
 #include "app/session.h"
 #include "store/registry.h"
-#include "train/signal_figures.h"
+#include "train/signal/signal_figures.h"
 
 /* The signal of that name; without a name the only one. ALM_ERR_NOT_FOUND lists the names. */
 ALM_NODISCARD alm_err almi_find_signal(almi_cli *cli, const char *name,

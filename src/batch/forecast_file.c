@@ -5,9 +5,9 @@
 
 #include "batch/forecast_parquet.h"
 #include "batch/whole_file.h"
-#include "pipeline/regressor_words.h"
+#include "pipeline/series/regressor_words.h"
 #include "table/csv.h"
-#include "train/selector_train.h"
+#include "train/global/selector_train.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 static const char PARQUET[] = ".parquet";

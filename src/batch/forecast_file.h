@@ -12,7 +12,7 @@
 #define ALM_BATCH_FORECAST_FILE_H
 
 #include "base/json.h"
-#include "pipeline/forecast_words.h"
+#include "pipeline/series/forecast_words.h"
 
 #define ALM_FORECAST_PATHS_DEFAULT 500
 #define ALM_FORECAST_ORIGINS_DEFAULT 4

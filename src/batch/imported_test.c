@@ -8,7 +8,7 @@
 #include "base/fs_fault.h"
 #include "base/fs_memory.h"
 #include "batch/imported.h"
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 
 #define MODEL "model_simple.txt"
 #define HEADER "X2,note,X1,prediction\n"

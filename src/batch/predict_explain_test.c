@@ -8,7 +8,7 @@
 
 #include "base/fs_memory.h"
 #include "batch/predict_file.h"
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 
 typedef struct world {
     alm_fs *fs;

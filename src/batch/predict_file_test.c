@@ -10,7 +10,7 @@
 #include "base/fs_fault.h"
 #include "base/fs_memory.h"
 #include "batch/predict_file.h"
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "table/sql.h"
 
 typedef struct world {

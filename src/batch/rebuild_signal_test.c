@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "train/signal_desk_fixture.h"
+#include "train/signal/signal_desk_fixture.h"
 
 static void train(desk *d)
 {

@@ -3,7 +3,7 @@
 #define ALM_BATCH_RUN_PATHS_H
 
 #include "batch/query.h"
-#include "pipeline/path_file.h"
+#include "pipeline/paths/path_file.h"
 
 typedef struct alm_run_paths_facts { /* to be echoed; texts in the arena */
     alm_str run_id;

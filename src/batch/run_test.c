@@ -10,7 +10,7 @@
 #include "batch/verify.h"
 #include "decide/stockout.h"
 #include "num/quantile.h"
-#include "pipeline/path_file.h"
+#include "pipeline/paths/path_file.h"
 #include "table/sql.h"
 
 static alm_err run(shop *s, alm_run_result *out)

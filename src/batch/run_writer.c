@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "pipeline/path_file.h"
+#include "pipeline/paths/path_file.h"
 #include "table/row_sort.h"
 #include "table/sql.h"
 

@@ -1,5 +1,5 @@
 /* run_writer.h: forecasts of a pipeline run as Parquet files, one per step and one fan file, and
- * what the sample paths of each node are made of (pipeline/path_file.h).
+ * what the sample paths of each node are made of (pipeline/paths/path_file.h).
  *
  * Rows are sorted by node, one sort per step with a share of a fixed memory, and go from there into
  * the files row group by row group: what stands in memory does not grow with the number of series.

@@ -372,7 +372,7 @@ static alm_err choose_levels(planner *p, alm_replenish_advice *out, alm_error *e
 /* Whole packs: up, or down. */
 static double packs(double quantity, double pack, bool up)
 {
-    if (!(pack > 0)) {
+    if (!(pack > 0) || !isfinite(quantity / pack)) { /* none, or nothing beside the quantity */
         return quantity;
     }
     double count = quantity / pack;

@@ -219,6 +219,9 @@ static void an_order_keeps_its_rules(void **state)
     for (int i = 0; i < ALM_ORDER_REASONS; i++) {
         assert_true(seen[i] > 10);
     }
+    alm_order_rules tiny = {.multiple = 1e-300}; /* more of them than a double can count */
+    alm_order_reason reason;
+    assert_true(alm_order_quantity(73, 73, -1e15, &tiny, true, &reason) == 1e15 + 73);
 }
 
 static void an_order_never_makes_it_worse(void **state)

@@ -16,7 +16,7 @@
 #include "base/env.h"
 #include "base/fs.h"
 #include "base/hash.h"
-#include "model/forest.h"
+#include "model/forest/forest.h"
 #include "model/transform.h"
 
 /* More threads do not open a file faster: a third of the work is the hash, which is one's. */

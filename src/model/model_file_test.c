@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/fs_memory.h"
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "model/model_file.h"
 #include "num/elementary.h"
 

@@ -1,8 +1,8 @@
 /* transform_test.c: every objective beside the libraries' own predictions, and what is refused.
  * The golden files name library, version and generator (tests/golden/transform). Bits depend on the
  * C library's exp, which differs by an ulp between CPUs: a sigmoid makes two of it, a softmax
- * four. train/transform_conformance_test.c asks LightGBM on this machine and allows none. CatBoost
- * has an exp of its own, whose error grows with x: its reduced argument is rounded. */
+ * four. train/learner/transform_conformance_test.c asks LightGBM on this machine and allows none.
+ * CatBoost has an exp of its own, whose error grows with x: its reduced argument is rounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

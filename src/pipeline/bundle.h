@@ -23,9 +23,9 @@
 #define ALM_PIPELINE_BUNDLE_H
 
 #include "feature/feature.h"
-#include "model/forest.h"
-#include "pipeline/kind_table.h"
-#include "pipeline/method.h"
+#include "model/forest/forest.h"
+#include "pipeline/series/kind_table.h"
+#include "pipeline/series/method.h"
 #include "pipeline/reconcile_rule.h"
 #include "store/objects.h"
 

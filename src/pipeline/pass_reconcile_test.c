@@ -1,7 +1,7 @@
 /* A run with a rule gives what decide/reconcile_method.h gives of the same forecasts, all nodes and
  * paths in one array. Those are had by runs that publish them: bottom-up the leaves', top-down from
  * a level that level's. */
-#include "pipeline/path_file.h"
+#include "pipeline/paths/path_file.h"
 
 #include <math.h>
 #include <setjmp.h>

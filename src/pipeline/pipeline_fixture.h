@@ -3,7 +3,7 @@
 #ifndef ALM_PIPELINE_PIPELINE_FIXTURE_H
 #define ALM_PIPELINE_PIPELINE_FIXTURE_H
 
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "pipeline/pipeline.h"
 #include "project/synthetic_project.h"
 

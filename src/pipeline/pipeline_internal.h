@@ -3,10 +3,10 @@
 #define ALM_PIPELINE_PIPELINE_INTERNAL_H
 
 #include "decide/reconcile.h"
-#include "pipeline/paths.h"
+#include "pipeline/paths/paths.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sold_out_sums.h"
-#include "pipeline/spill.h"
+#include "pipeline/paths/spill.h"
 
 /* Memory of one pool worker. */
 typedef struct almi_worker {

@@ -8,7 +8,7 @@
 
 #include "base/fs_fault.h"
 #include "num/quantile.h"
-#include "pipeline/paths.h"
+#include "pipeline/paths/paths.h"
 #include "pipeline/pipeline_fixture.h"
 
 static alm_bundle_parts parts_of(fixture *f, const alm_snapshot *snapshot,

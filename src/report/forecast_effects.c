@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "pipeline/regressor_words.h"
+#include "pipeline/series/regressor_words.h"
 #include "report/svg.h"
 
 #define WIDTH 220.

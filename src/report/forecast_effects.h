@@ -2,7 +2,7 @@
 #ifndef ALM_REPORT_FORECAST_EFFECTS_H
 #define ALM_REPORT_FORECAST_EFFECTS_H
 
-#include "pipeline/forecast_words.h"
+#include "pipeline/series/forecast_words.h"
 #include "report/report_internal.h"
 
 #define ALMI_EFFECT_ROWS_MAX 400

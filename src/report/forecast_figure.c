@@ -119,7 +119,7 @@ static void draw_values(almi_svg *svg, const plot *p)
     for (double i = ceil(p->low / p->step); i * p->step <= p->high; i++) {
         char text[48];
         double y = y_of(p, i * p->step);
-        tick_text(p, i * p->step, text);
+        tick_text(p, i * p->step + 0.0, text); /* no tick is -0 */
         almi_svg_line(svg, (almi_point){p->left, y}, (almi_point){p->right, y}, "grid");
         almi_svg_text(svg, (almi_point){p->left - 5, y + 3.5}, ALMI_ANCHOR_END, "tick", text);
     }

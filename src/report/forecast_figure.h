@@ -2,7 +2,7 @@
 #ifndef ALM_REPORT_FORECAST_FIGURE_H
 #define ALM_REPORT_FORECAST_FIGURE_H
 
-#include "pipeline/forecast_words.h"
+#include "pipeline/series/forecast_words.h"
 #include "report/report_internal.h"
 
 typedef struct almi_figure {

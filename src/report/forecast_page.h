@@ -6,7 +6,7 @@
 #ifndef ALM_REPORT_FORECAST_PAGE_H
 #define ALM_REPORT_FORECAST_PAGE_H
 
-#include "pipeline/forecast_words.h"
+#include "pipeline/series/forecast_words.h"
 
 #define ALM_FORECAST_CHARTS_MAX 24
 #define ALM_FORECAST_LIST_MAX 200 /* series in the table */

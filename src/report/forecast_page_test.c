@@ -103,6 +103,24 @@ static void charts_are_bounded_and_counted(void **state)
     alm_arena_destroy(arena);
 }
 
+static void no_tick_is_minus_zero(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(1, arena, &made);
+    double *y = (double *)made.input.series[0].y;
+    for (size_t t = 0; t < COUNT; t++) {
+        y[t] = t % 7 ? 30 + (double)(t % 5) : -3; /* a little below zero */
+    }
+    render(&made, &page);
+    assert_true(count_of(page.data, ">0</text>") > 0);
+    assert_int_equal(count_of(page.data, ">-0</text>"), 0);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
 static void a_short_file_says_that_it_was_not_checked(void **state)
 {
     (void)state;
@@ -202,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_stands_alone),
         cmocka_unit_test(charts_are_bounded_and_counted),
+        cmocka_unit_test(no_tick_is_minus_zero),
         cmocka_unit_test(a_short_file_says_that_it_was_not_checked),
         cmocka_unit_test(effects_have_their_standard_errors),
         cmocka_unit_test(sold_out_periods_are_shown),

@@ -130,8 +130,9 @@ static void coverage_cards(const almi_page *page)
     almi_html_count(page->out, almi_i64_member(page->manifest, "leaves"));
     card_middle(page, "series");
     almi_html(page->out, "and ");
-    almi_html_count(page->out, almi_i64_member(page->manifest, "aggregates"));
-    almi_html(page->out, " totals that they add up to");
+    int64_t sums = almi_i64_member(page->manifest, "aggregates");
+    almi_html_count(page->out, sums);
+    almi_html(page->out, sums == 1 ? " total that they add up to" : " totals that they add up to");
     card_close(page);
     card_open(page, "Fell back");
     almi_html_count(page->out, fallback_count(page));

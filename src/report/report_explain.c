@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pipeline/fallback.h"
-#include "pipeline/kind_table.h"
+#include "pipeline/series/kind_table.h"
 #include "report/report_internal.h"
 #include "report/svg.h"
 

@@ -10,7 +10,7 @@
 #include "base/env.h"
 #include "store/ledger.h"
 #include "store/registry.h"
-#include "train/signal_figures.h"
+#include "train/signal/signal_figures.h"
 
 typedef struct alm_signal_page_feature {
     alm_str name;

@@ -1,6 +1,6 @@
 #include "report/signal_page.h"
 
-#include "train/signal_figures_cases.h"
+#include "train/signal/signal_figures_cases.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

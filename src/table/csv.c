@@ -415,6 +415,12 @@ static alm_err take_buffers(alm_csv *csv, alm_error *error)
     return ALM_OK;
 }
 
+/* A column may be called PAR1, too. */
+static bool is_header_text(uint8_t byte)
+{
+    return (byte >= ' ' && byte < 0x7f) || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
 /* Files that people take for CSV, told by their first bytes. */
 static alm_err check_kind(const alm_csv *csv, alm_error *error)
 {
@@ -433,6 +439,10 @@ static alm_err check_kind(const alm_csv *csv, alm_error *error)
             memcmp(csv->text, KINDS[i].bytes, KINDS[i].size) == 0) {
             return alm_fail(error, ALM_ERR_INVALID, "%s %s", csv->name, KINDS[i].what);
         }
+    }
+    if (csv->text_size > 4 && memcmp(csv->text, "PAR1", 4) == 0 && !is_header_text(csv->text[4])) {
+        return alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a Parquet file: write it as CSV, plain "
+                        "or gzip", csv->name);
     }
     return ALM_OK;
 }

@@ -7,7 +7,7 @@
  * file; a sales file that was cut must never become a short one.
  *
  * A header of one column with semicolons, tabs or bars in it, lines that end with CR alone, UTF-16
- * and workbooks are refused by name, with what to do.
+ * and workbooks are refused by name, with what to do; and so is Parquet (ALM_ERR_UNSUPPORTED).
  *
  * Errors name file, record and column: ALM_ERR_NOT_FOUND, ALM_ERR_IO, ALM_ERR_CORRUPT (a gzip file
  * that is cut or damaged), ALM_ERR_INVALID (not UTF-8, quotes, no header). One reader belongs to

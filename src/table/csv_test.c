@@ -204,6 +204,9 @@ static void names_what_the_file_is_instead(void **state)
                  "data/t.csv is UTF-16: save it as UTF-8");
     EXPECT_ERROR("caf\xe9,b\n", ALM_ERR_INVALID,
                  "data/t.csv: header, column 1: the text is not UTF-8: save the file as UTF-8");
+    EXPECT_ERROR("PAR1\x15\4\x15", ALM_ERR_UNSUPPORTED,
+                 "data/t.csv is a Parquet file: write it as CSV, plain or gzip");
+    expect("PAR1,b\n1,2\n", "1|2;");
     expect("a;b,c\n1,2\n", "1|2;"); /* with commas it is what it seems */
 }
 

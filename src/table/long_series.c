@@ -36,12 +36,14 @@ typedef struct reading {
     size_t count, capacity;
     alm_str *ids; /* of series, in the order they came */
     uint32_t *size; /* rows of each */
+    uint64_t *parts; /* of each: what its texts were before they were joined, as a hash */
     size_t series, series_capacity;
     uint32_t *slots; /* open addressing: a series, or NO_SERIES */
     size_t slot_count;
     uint8_t *sold_out; /* of each record, from 1 on; NULL: no column says it */
     size_t sold_out_capacity;
     alm_buffer id; /* of the row at hand */
+    uint64_t id_parts;
     bool styled;
     almi_cells *cells; /* of regressors; NULL: none */
 } reading;
@@ -95,11 +97,15 @@ static alm_err add_series(reading *r, alm_str id, uint32_t *out, alm_error *erro
         size_t to = from ? 2 * from : SLOTS_START / 2;
         void *ids = r->ids;
         void *size = r->size;
+        void *parts = r->parts;
         alm_err code = grow(&ids, from * sizeof *r->ids, to * sizeof *r->ids, error);
         r->ids = ids;
         ALM_TRY(code);
         code = grow(&size, from * sizeof *r->size, to * sizeof *r->size, error);
         r->size = size;
+        ALM_TRY(code);
+        code = grow(&parts, from * sizeof *r->parts, to * sizeof *r->parts, error);
+        r->parts = parts;
         ALM_TRY(code);
         r->series_capacity = to;
         ALM_TRY(rehash(r, 2 * to, error));
@@ -107,6 +113,7 @@ static alm_err add_series(reading *r, alm_str id, uint32_t *out, alm_error *erro
     *out = (uint32_t)r->series;
     r->ids[r->series] = (alm_str){alm_arena_copy_text(r->arena, id.data ? id.data : "", id.size),
                                   id.size};
+    r->parts[r->series] = r->id_parts;
     r->slots[slot_of(r, id)] = *out;
     r->series++;
     return ALM_OK;
@@ -168,6 +175,7 @@ static alm_err read_id(reading *r, const alm_str *fields, const alm_str *column,
 {
     const almi_long_columns *columns = &r->columns;
     alm_buffer_clear(&r->id);
+    r->id_parts = 0;
     for (size_t i = 0; i < columns->id_count; i++) {
         alm_str text = fields[columns->id[i]];
         if (text.size == 0) {
@@ -176,6 +184,7 @@ static alm_err read_id(reading *r, const alm_str *fields, const alm_str *column,
         }
         alm_buffer_text(&r->id, i ? "/" : "");
         alm_buffer_str(&r->id, text);
+        r->id_parts = (r->id_parts ^ hash_of(text)) * 1099511628211u;
     }
     if (column) {
         alm_buffer_text(&r->id, columns->id_count ? "/" : "");
@@ -198,6 +207,10 @@ static alm_err find_series(reading *r, uint32_t *out, alm_error *error)
     }
     if (found == NO_SERIES) {
         return add_series(r, id, out, error);
+    }
+    if (r->parts[found] != r->id_parts) { /* 1/2 and 3, and 1 and 2/3 */
+        return bad_field(r, r->out.facts.id, id, "would be the name of two series, as a text of "
+                         "them holds '/', too: write another sign there", error);
     }
     *out = found;
     return ALM_OK;
@@ -741,30 +754,6 @@ static alm_err read_file(reading *r, alm_error *error)
     return lay_out(r, first, error);
 }
 
-/* Looked at only when the file is no CSV: a pipe can be read once. */
-static bool is_parquet(alm_fs *fs, const char *path)
-{
-    static const char MAGIC[] = "PAR1";
-    char head[sizeof MAGIC - 1] = {0};
-    size_t got = 0;
-    alm_file *file = NULL;
-    if (fs->ops->open(fs, path, &file, NULL) != ALM_OK) {
-        return false;
-    }
-    alm_err code = fs->ops->read(fs, file, head, sizeof head, &got, NULL);
-    (void)fs->ops->close(fs, file, NULL);
-    return code == ALM_OK && got == sizeof head && memcmp(head, MAGIC, sizeof head) == 0;
-}
-
-static alm_err open_file(alm_fs *fs, reading *r, alm_error *error)
-{
-    alm_err code = alm_csv_open(fs, r->options.path, r->options.name, &r->csv, error);
-    return code == ALM_ERR_INVALID && is_parquet(fs, r->options.path)
-               ? alm_fail(error, ALM_ERR_UNSUPPORTED, "%s is a Parquet file: write it as CSV, "
-                          "plain or gzip", r->options.name)
-               : code;
-}
-
 alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *arena,
                       alm_long_series *out, alm_error *error)
 {
@@ -773,13 +762,14 @@ alm_err alm_long_read(alm_fs *fs, const alm_long_options *options, alm_arena *ar
     if (options->regressors) {
         ALM_TRY(almi_cells_create(options->regressors, r.options.name, arena, &r.cells, error));
     }
-    ALM_TRY(open_file(fs, &r, error));
+    ALM_TRY(alm_csv_open(fs, r.options.path, r.options.name, &r.csv, error));
     alm_err code = read_file(&r, error);
     alm_csv_close(r.csv);
     almi_cells_destroy(r.cells);
     alm_heap_free(r.rows);
     alm_heap_free(r.ids);
     alm_heap_free(r.size);
+    alm_heap_free(r.parts);
     alm_heap_free(r.slots);
     alm_heap_free(r.sold_out);
     alm_buffer_deinit(&r.id);

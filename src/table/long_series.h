@@ -10,8 +10,9 @@
  * With regressors (long_regressors.h) rows behind the last known value of a series are no part of
  * it but its plan.
  *
- * Several columns may tell series apart: their texts are joined with '/'. Series stand in the order
- * in which they first come. A result is immutable and may be read by any number of threads. */
+ * Several columns may tell series apart: their texts are joined with '/', and two series that would
+ * have one name are refused. Series stand in the order in which they first come. A result is
+ * immutable and may be read by any number of threads. */
 #ifndef ALM_TABLE_LONG_SERIES_H
 #define ALM_TABLE_LONG_SERIES_H
 

@@ -289,6 +289,9 @@ static void what_is_wrong_is_named(void **state)
            "keep to no grid");
     refuse(f, "ds,y\n", NULL, "no rows");
     refuse(f, ",ds,y\n0,1,2\n", NULL, "is it the index of a data frame?");
+    alm_long_options two = {.id = "a,b"};
+    refuse(f, "a,b,ds,y\n1/2,3,1,5\n1,2/3,2,6\n", &two,
+           "row 2, column a/b: '1/2/3' would be the name of two series");
     alm_long_options twice = {.id = "a,a"};
     refuse(f, "a,ds,y\n1,2,3\n", &twice, "asked for twice");
     const alm_frequency weekly = {ALM_PERIOD_WEEK, 1, 0};

@@ -12,7 +12,7 @@
 #define ALM_TRAIN_CALIBRATE_H
 
 #include "project/project.h"
-#include "train/origin_record.h"
+#include "train/backtest/origin_record.h"
 
 /* Mean shapes by share of non-zero periods: 8 bins with equally many series. */
 void alm_calibrate_bins(const alm_history *histories, size_t count, alm_arena *scratch,

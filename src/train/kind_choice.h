@@ -14,9 +14,9 @@
 #define ALM_TRAIN_KIND_CHOICE_H
 
 #include "base/json.h"
-#include "pipeline/kind_table.h"
+#include "pipeline/series/kind_table.h"
 #include "project/project.h"
-#include "train/origin_record.h"
+#include "train/backtest/origin_record.h"
 
 #define ALM_KIND_WINDOWS_MIN 100
 

@@ -12,7 +12,7 @@
 
 #include "pipeline/reconcile_rule.h"
 #include "project/project.h"
-#include "train/origin_record.h"
+#include "train/backtest/origin_record.h"
 
 typedef struct alm_reconcile_fit {
     alm_reconciling reconciling; /* neither AUTOMATIC nor BEST */

@@ -3,14 +3,14 @@
 #define ALM_TRAIN_TRAIN_INTERNAL_H
 
 #include "pipeline/encoders.h"
-#include "train/backtest.h"
+#include "train/backtest/backtest.h"
 #include "train/calibrate.h"
-#include "train/checkpoint.h"
+#include "train/backtest/checkpoint.h"
 #include "train/kind_choice.h"
 #include "train/reconcile_choice.h"
 #include "train/reconcile_fit.h"
 #include "train/train.h"
-#include "train/vintage_rows.h"
+#include "train/learner/vintage_rows.h"
 
 /* Origins on a grid of `origin_step` days, numbered back from the newest complete one (0). Scored
  * origin j is calibrated on j + lag .. j + lag + selection - 1, which were complete by then; the

@@ -1,4 +1,4 @@
-#include "train/training_rows.h"
+#include "train/learner/training_rows.h"
 
 #include <math.h>
 #include <setjmp.h>

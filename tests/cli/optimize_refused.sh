@@ -8,6 +8,8 @@ advise sku_1 --lead-time 3 --service-level 0.9 --fill-rate 0.9
 advise sku_1 --lead-time 3:0.5,x --service-level 0.9
 advise sku_1 --lead-time 3 --service-level high
 advise sku_1 --lead-time 90 --service-level 0.9 --on-hand 2
+advise sku_1 --lead-time 3 --service-level 0.9 --on-hand 1e308
+advise sku_1 --lead-time 3 --service-level 0.9 --on-hand 2 --on-order 1:1e308
 advise nobody --lead-time 3 --service-level 0.9 --on-hand 2
 almanac optimize sku_1 --lead-time 3 --service-level 0.9; echo $?
 # A run of an engine that kept no paths: its manifest says nothing of them.

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "model/import/import_cases.h"
-#include "model/forest_internal.h"
+#include "model/forest/forest_internal.h"
 
 static alm_str fixture(alm_arena *arena, const char *name)
 {

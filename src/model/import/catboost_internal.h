@@ -6,7 +6,7 @@
 #ifndef ALM_MODEL_CATBOOST_INTERNAL_H
 #define ALM_MODEL_CATBOOST_INTERNAL_H
 
-#include "model/forest_internal.h"
+#include "model/forest/forest_internal.h"
 #include "model/import/document_value.h"
 
 /* Bounds that keep a small file from asking for much memory. */

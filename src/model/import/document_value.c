@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/forest_internal.h"
+#include "model/forest/forest_internal.h"
 
 alm_err almi_doc_damaged(const almi_doc_file *file, size_t offset, const char *what)
 {

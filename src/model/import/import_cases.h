@@ -2,7 +2,7 @@
 #ifndef ALM_MODEL_IMPORT_IMPORT_CASES_H
 #define ALM_MODEL_IMPORT_IMPORT_CASES_H
 
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 
 /* The next `count` items of a fixture's bytes, aligned. */
 static inline void *case_take(alm_arena *arena, alm_str *from, size_t count, size_t size)

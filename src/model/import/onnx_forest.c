@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/forest_internal.h"
+#include "model/forest/forest_internal.h"
 #include "model/import/onnx_ensemble.h"
 
 /* ---- one tree ---- */

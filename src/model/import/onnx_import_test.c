@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "model/import/onnx_graph.h"
 #include "model/import/onnx_wire.h"
 

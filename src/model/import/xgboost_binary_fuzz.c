@@ -1,5 +1,5 @@
 /* Any bytes as XGBoost's old binary format: a forest that scores like its oracle, or one error. */
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "model/import/xgboost_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,7 +2,7 @@
 #ifndef ALM_MODEL_XGBOOST_INTERNAL_H
 #define ALM_MODEL_XGBOOST_INTERNAL_H
 
-#include "model/forest_internal.h"
+#include "model/forest/forest_internal.h"
 
 /* Bounds that keep a small file from asking for much memory. */
 #define ALMI_XGB_FEATURES_MAX ((int64_t)1 << 24)

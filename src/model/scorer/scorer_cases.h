@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/forest_cases.h"
+#include "model/forest/forest_cases.h"
 #include "model/model_file.h"
 #include "model/scorer/scorer.h"
 #include "model/sequence/network.h"

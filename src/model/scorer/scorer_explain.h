@@ -11,7 +11,7 @@
 #ifndef ALM_MODEL_SCORER_SCORER_EXPLAIN_H
 #define ALM_MODEL_SCORER_SCORER_EXPLAIN_H
 
-#include "model/forest_explain.h"
+#include "model/forest/forest_explain.h"
 #include "model/scorer/scorer.h"
 
 typedef struct alm_scorer_explain_options {

@@ -7,9 +7,9 @@
  *
  * A DIFFERENCE IS THE SCENARIO'S. Base and scenarios are computed from one moment of one online
  * state. Sample path s of every variant takes the same ranks, which are the history's, and the same
- * counter-based random numbers (pipeline/paths.h): it is the same future seen under two conditions.
- * Nothing is drawn, so a scenario that changes nothing is the base, bit for bit. Risk and advice
- * are counted on these paths.
+ * counter-based random numbers (pipeline/paths/paths.h): it is the same future seen under two
+ * conditions. Nothing is drawn, so a scenario that changes nothing is the base, bit for bit. Risk
+ * and advice are counted on these paths.
  *
  * NO EFFECT. What was changed and moves nothing is listed with the reason: a column that no feature
  * of the model reads, one that is known only afterwards, values that are those known anyway, or a

@@ -15,7 +15,7 @@
 #ifndef ALM_SERVE_COMMITTED_RUN_H
 #define ALM_SERVE_COMMITTED_RUN_H
 
-#include "pipeline/path_file.h"
+#include "pipeline/paths/path_file.h"
 #include "project/project.h"
 #include "serve/committed/node_tree.h"
 #include "store/run_catalog.h"

@@ -1,7 +1,7 @@
 #include "serve/live/recompute.h"
 
 #include "num/quantile.h"
-#include "pipeline/paths.h"
+#include "pipeline/paths/paths.h"
 #include "serve/live/online_internal.h"
 
 /* The series as it is, or as it would be. */

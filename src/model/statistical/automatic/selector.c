@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "model/forest.h"
+#include "model/forest/forest.h"
 #include "model/model_file.h"
 #include "model/statistical/automatic/choice_member.h"
 #include "model/statistical/automatic/series_features.h"

@@ -4,9 +4,9 @@
  *
  * A selector is a forest for each of two groups of classes, smooth and erratic demand, and
  * intermittent and lumpy. Its columns are the features of series_features.h, its scores are
- * those of the candidates, and the weights are their softmax. train/selector_train.h makes it;
- * here it is used. A group without a forest has even weights, which is what a series without any
- * demand has, too.
+ * those of the candidates, and the weights are their softmax. train/global/selector_train.h makes
+ * it; here it is used. A group without a forest has even weights, which is what a series without
+ * any demand has, too.
  *
  * Immutable: any number of threads may use one. Fitted states do not borrow it. */
 #ifndef ALM_MODEL_STATISTICAL_AUTOMATIC_SELECTOR_H

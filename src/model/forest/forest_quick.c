@@ -1,0 +1,475 @@
+/* forest_quick.c: one row against 64 trees at once.
+ *
+ * QuickScorer (Lucchese et al. 2015) and RapidScorer strike out leaves at every node whose test
+ * fails; here a tree is a byte lane of a vector, and all that is kept of it is one leaf. The leaves
+ * of a tree stand in order, left before right. Between any two neighbours there is exactly one
+ * node, whose left side ends with the one and whose right side begins with the other. The nodes are
+ * asked in this order, and the leaf is the one that the row would reach if all nodes that are not
+ * asked yet sent it to the left: first the leaf 0; and a node that sends the row to the right moves
+ * it to the first leaf of its right side, if the row gets to that node at all. It does iff the leaf
+ * so far is not before the first one below the node, since what was asked before is all to the left
+ * of what comes.
+ *
+ * So a tree of n leaves takes n - 1 steps whatever its shape, and a step does the same in all of
+ * them: 64 codes come from registers by permutation, are compared, and where the leaf so far is not
+ * before the node it becomes the next one. No branch or address depends on the row but the look-up
+ * of the values. Two nodes are one turn, because what costs is the waiting for the leaf so far: who
+ * is sent to the leaf between the two is on the way to the second whatever its shape, so where both
+ * send such a row is known before.
+ *
+ * CatBoost's symmetric trees ask the same of all nodes of a level, so there a slot is a level and
+ * gives a bit of the leaf's number.
+ *
+ * For trees with up to 256 leaves, or symmetric ones, and forests with up to 128 lanes. The tables
+ * are read from one end to the other, so they need not fit a cache. */
+#include <string.h>
+
+#include "model/forest/forest_kernel.h"
+
+#define TREES 64  /* at once */
+#define HALVES 2  /* that go side by side, since each step waits for the one before */
+#define TREES_MIN 16 /* of a forest: fewer are walked sooner */
+#define LEAVES_MAX 256
+#define LANES 128
+#define LANES_FEW 64
+#define BYTE_BITS 8
+#define NEVER (UINT8_MAX ^ ALMI_CODE_SIGN) /* a limit that no code is above */
+
+typedef struct quick_slot {
+    uint8_t lane[TREES];
+    uint8_t limit[TREES];
+    uint8_t begin[TREES]; /* the first leaf below the node; of a level nothing */
+} quick_slot;
+
+/* Up to HALVES x TREES trees. */
+typedef struct quick_batch {
+    quick_slot *slot; /* [slot][half] */
+    size_t slot_count, half_count;
+    const almi_fast_tree *tree;
+    const almi_tree *literal; /* its values are those of symmetric trees */
+    size_t tree_count;
+} quick_batch;
+
+typedef struct almi_quick {
+    quick_batch *batch;
+    size_t batch_count;
+    bool is_symmetric; /* else no tree is */
+    size_t slots;  /* of all batches and their halves */
+    size_t levels; /* that walks of ALMI_WALK_WIDTH trees would take */
+} almi_quick;
+
+#if ALM_HAS_VECTOR_LEVELS
+#include <immintrin.h>
+
+/* ---- building ---- */
+
+static bool is_quick(const alm_forest *forest)
+{
+    bool fits = forest->info.tree_count >= TREES_MIN && forest->lane_count <= LANES &&
+                forest->group_count == 1 && !forest->info.has_linear_leaves;
+    bool symmetric = fits && forest->fast[0].symmetric_depth > 0;
+    fits = fits && (symmetric || (forest->single_values &&
+                                  forest->info.leaf_count_max <= LEAVES_MAX));
+    for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
+        fits = symmetric ? forest->fast[t].symmetric_depth > 0 : forest->fast[t].between != NULL;
+    }
+    return fits;
+}
+
+static size_t slots_of(const almi_fast_tree *tree)
+{
+    return tree->symmetric_depth > 0 ? tree->symmetric_depth : tree->leaf_count - 1;
+}
+
+/* Slot i of tree k of a batch. */
+static void fill_slot(quick_batch *batch, size_t k, size_t i)
+{
+    const almi_fast_tree *tree = &batch->tree[k];
+    quick_slot *to = &batch->slot[i * batch->half_count + k / TREES];
+    size_t at = k % TREES;
+    if (tree->symmetric_depth > 0) {
+        to->lane[at] = (uint8_t)tree->level[i].lane;
+        to->limit[at] = (uint8_t)(tree->level[i].limit ^ ALMI_CODE_SIGN);
+        return;
+    }
+    to->lane[at] = (uint8_t)tree->between[i].lane;
+    to->limit[at] = (uint8_t)(tree->between[i].limit ^ ALMI_CODE_SIGN);
+    to->begin[at] = (uint8_t)tree->between[i].begin;
+}
+
+typedef struct building {
+    const alm_forest *forest;
+    almi_quick *quick;
+} building;
+
+static alm_err build_batch(void *context, size_t task, int worker, alm_error *error)
+{
+    const building *b = context;
+    quick_batch *batch = &b->quick->batch[task];
+    size_t begin = task * HALVES * TREES, left = b->forest->info.tree_count - begin;
+    batch->tree = &b->forest->fast[begin];
+    batch->literal = &b->forest->tree[begin];
+    batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
+    batch->half_count = (batch->tree_count + TREES - 1) / TREES;
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        size_t own = slots_of(&batch->tree[k]);
+        batch->slot_count = own > batch->slot_count ? own : batch->slot_count;
+    }
+    batch->slot_count += batch->slot_count % 2; /* the last may be one that nobody passes */
+    size_t slots = batch->slot_count * batch->half_count;
+    ALM_TRY(ALMI_FOREST_ARRAY(b->forest->worker_arena[worker], slots, batch->slot, error));
+    for (size_t i = 0; i < slots; i++) {
+        memset(batch->slot[i].limit, NEVER, TREES);
+    }
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        for (size_t i = 0; i < slots_of(&batch->tree[k]); i++) {
+            fill_slot(batch, k, i);
+        }
+    }
+    return ALM_OK;
+}
+
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+{
+    if (!is_quick(forest) || alm_vector_level_bound() < ALM_VECTORS_V3) {
+        return ALM_OK;
+    }
+    almi_quick *quick = NULL;
+    const size_t trees = HALVES * TREES;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, 1, quick, error));
+    quick->batch_count = (forest->info.tree_count + trees - 1) / trees;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, quick->batch_count, quick->batch, error));
+    quick->is_symmetric = forest->fast[0].symmetric_depth > 0;
+    building b = {forest, quick};
+    ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_batch, &b, error));
+    for (size_t i = 0; i < quick->batch_count; i++) {
+        quick->slots += quick->batch[i].slot_count * quick->batch[i].half_count;
+    }
+    for (size_t t = 0; t < forest->info.tree_count; t += ALMI_WALK_WIDTH) {
+        size_t deepest = 0;
+        for (size_t i = t; i < forest->info.tree_count && i < t + ALMI_WALK_WIDTH; i++) {
+            deepest = forest->fast[i].depth > deepest ? forest->fast[i].depth : deepest;
+        }
+        quick->levels += deepest;
+    }
+    forest->quick = quick;
+    return ALM_OK;
+}
+
+/* ---- scoring ---- */
+
+/* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
+#define SLOT_V4 25
+#define SLOT_V3 50
+#define WALKED_LEVEL 75
+
+bool almi_quick_is_sooner(const alm_forest *forest)
+{
+    const almi_quick *quick = forest->quick;
+    bool v4 = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+    return quick != NULL && forest->kernel->level >= ALM_VECTORS_V3 &&
+           quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
+}
+
+/* The trees whose node here sends the row to the right. */
+ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, bool many, __m512i low,
+                                               __m512i high)
+{
+    __m512i lane = _mm512_load_si512(slot->lane);
+    __m512i own = many ? _mm512_permutex2var_epi8(low, lane, high)
+                       : _mm512_permutexvar_epi8(lane, low);
+    return _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot->limit));
+}
+
+/* place[k] = place in order of the leaf that the row reaches in tree k; with VBMI. `many`: more
+ * than LANES_FEW lanes. */
+ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *code, bool many,
+                                       size_t halves, uint8_t *place)
+{
+    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN);
+    __m512i leaf = _mm512_set1_epi8(1), next = _mm512_set1_epi8(2), two = next;
+    __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
+    __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
+    __m512i reached[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const quick_slot *slot = batch->slot;
+    for (size_t i = 0; i < batch->slot_count; i += 2, slot += 2 * halves) {
+        ALM_UNROLLED
+        for (size_t h = 0; h < halves; h++) {
+            const quick_slot *first = &slot[h], *second = &slot[halves + h];
+            __mmask64 first_right = is_right_512(first, many, low, high);
+            __mmask64 second_right = is_right_512(second, many, low, high);
+            __m512i moved = _mm512_mask_mov_epi8(leaf, second_right, next);
+            first_right = _mm512_mask_cmpge_epu8_mask(first_right, reached[h],
+                                                      _mm512_load_si512(first->begin));
+            second_right = _mm512_mask_cmpge_epu8_mask(second_right, reached[h],
+                                                       _mm512_load_si512(second->begin));
+            reached[h] = _mm512_mask_mov_epi8(reached[h], second_right, next);
+            reached[h] = _mm512_mask_mov_epi8(reached[h], first_right, moved);
+        }
+        leaf = _mm512_add_epi8(leaf, two);
+        next = _mm512_add_epi8(next, two);
+    }
+    for (size_t h = 0; h < halves; h++) {
+        _mm512_storeu_si512(place + h * TREES, reached[h]);
+    }
+}
+
+/* Levels of symmetric trees whose answers are one byte of the leaves' numbers. */
+typedef struct quick_levels {
+    size_t begin, end;
+} quick_levels;
+
+ALMI_V4_VBMI static void number_v4(const quick_batch *batch, const uint8_t *code,
+                                   quick_levels levels, uint8_t *number)
+{
+    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN), bit = _mm512_set1_epi8(1);
+    __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
+    __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
+    __m512i byte[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const quick_slot *slot = batch->slot + levels.begin * batch->half_count;
+    for (size_t i = levels.begin; i < levels.end; i++) {
+        for (size_t h = 0; h < batch->half_count; h++, slot++) {
+            __mmask64 right = is_right_512(slot, true, low, high);
+            byte[h] = _mm512_mask_add_epi8(byte[h], right, byte[h], bit);
+        }
+        bit = _mm512_add_epi8(bit, bit);
+    }
+    for (size_t h = 0; h < batch->half_count; h++) {
+        _mm512_storeu_si512(number + h * TREES, byte[h]);
+    }
+}
+
+/* `lanes` that there are codes of. */
+ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                                  uint8_t *place)
+{
+    bool many = lanes > LANES_FEW;
+    if (batch->half_count == 1) {
+        many ? reach_512(batch, code, true, 1, place) : reach_512(batch, code, false, 1, place);
+    } else {
+        many ? reach_512(batch, code, true, HALVES, place)
+             : reach_512(batch, code, false, HALVES, place);
+    }
+}
+
+/* Of up to four tables with 16 codes each the one that bits 4 and 5, moved to the highest bit,
+ * name. A blend is three instructions on some CPUs, so none is wasted. */
+ALMI_V3 ALM_INLINE __m256i code_of_64(const __m256i *table, size_t tables, __m256i lane,
+                                      __m256i bit_4, __m256i bit_5)
+{
+    __m256i low = _mm256_blendv_epi8(_mm256_shuffle_epi8(table[0], lane),
+                                     _mm256_shuffle_epi8(table[1], lane), bit_4);
+    if (tables <= 2) {
+        return low;
+    }
+    __m256i high = _mm256_shuffle_epi8(table[2], lane);
+    if (tables > 3) {
+        high = _mm256_blendv_epi8(high, _mm256_shuffle_epi8(table[3], lane), bit_4);
+    }
+    return _mm256_blendv_epi8(low, high, bit_5);
+}
+
+/* tables: 2, 3, 4 or 8 */
+ALMI_V3 ALM_INLINE __m256i code_of(const __m256i *table, size_t tables, __m256i lane)
+{
+    __m256i bit_4 = _mm256_slli_epi16(lane, 3), bit_5 = _mm256_slli_epi16(lane, 2);
+    __m256i low = code_of_64(table, tables, lane, bit_4, bit_5);
+    if (tables <= 4) {
+        return low;
+    }
+    __m256i high = code_of_64(table + 4, 4, lane, bit_4, bit_5);
+    return _mm256_blendv_epi8(low, high, _mm256_slli_epi16(lane, 1));
+}
+
+ALMI_V3 ALM_INLINE __m256i load_32(const uint8_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+/* Trees whose node here sends the row to the right, and those whose leaf so far is not before the
+ * first one below it. */
+ALMI_V3 ALM_INLINE __m256i is_right_256(const quick_slot *slot, size_t part, const __m256i *table,
+                                        size_t tables)
+{
+    __m256i own = code_of(table, tables, load_32(slot->lane + 32 * part));
+    return _mm256_cmpgt_epi8(own, load_32(slot->limit + 32 * part));
+}
+
+ALMI_V3 ALM_INLINE __m256i is_not_before_256(__m256i reached, const quick_slot *slot, size_t part)
+{
+    __m256i most = _mm256_max_epu8(reached, load_32(slot->begin + 32 * part));
+    return _mm256_cmpeq_epi8(most, reached);
+}
+
+ALMI_V3 ALM_INLINE void load_tables(const uint8_t *code, size_t tables, __m256i *table)
+{
+    ALM_UNROLLED
+    for (size_t i = 0; i < tables; i++) {
+        __m128i own = _mm_load_si128((const __m128i *)(code + 16 * i));
+        own = _mm_xor_si128(own, _mm_set1_epi8((char)ALMI_CODE_SIGN));
+        table[i] = _mm256_broadcastsi128_si256(own);
+    }
+}
+
+/* The same with AVX2, for 32 trees twice. */
+ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, size_t tables,
+                                  size_t half, uint8_t *place)
+{
+    __m256i table[LANES / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
+    load_tables(code, tables, table);
+    __m256i leaf = _mm256_set1_epi8(1), next = _mm256_set1_epi8(2), two = next;
+    const quick_slot *first = batch->slot + half;
+    for (size_t i = 0; i < batch->slot_count; i += 2, first += 2 * batch->half_count) {
+        const quick_slot *second = first + batch->half_count;
+        ALM_UNROLLED
+        for (size_t h = 0; h < 2; h++) {
+            __m256i first_to = is_right_256(first, h, table, tables);
+            __m256i second_to = _mm256_and_si256(is_right_256(second, h, table, tables), next);
+            first_to = _mm256_and_si256(first_to, _mm256_max_epu8(leaf, second_to));
+            first_to = _mm256_and_si256(first_to, is_not_before_256(reached[h], first, h));
+            second_to = _mm256_and_si256(second_to, is_not_before_256(reached[h], second, h));
+            /* No leaf so far is above these. */
+            reached[h] = _mm256_max_epu8(reached[h], _mm256_max_epu8(first_to, second_to));
+        }
+        leaf = _mm256_add_epi8(leaf, two);
+        next = _mm256_add_epi8(next, two);
+    }
+    for (size_t h = 0; h < 2; h++) {
+        _mm256_storeu_si256((__m256i *)(place + 32 * h), reached[h]);
+    }
+}
+
+ALMI_V3 static void number_v3(const quick_batch *batch, const uint8_t *code, quick_levels levels,
+                              uint8_t *number)
+{
+    const size_t tables = LANES / 16;
+    __m256i table[LANES / 16];
+    load_tables(code, tables, table);
+    for (size_t part = 0; part < 2 * batch->half_count; part++) {
+        const quick_slot *slot = batch->slot + levels.begin * batch->half_count + part / 2;
+        __m256i byte = _mm256_setzero_si256(), bit = _mm256_set1_epi8(1);
+        for (size_t i = levels.begin; i < levels.end; i++, slot += batch->half_count) {
+            __m256i right = is_right_256(slot, part % 2, table, tables);
+            byte = _mm256_or_si256(byte, _mm256_and_si256(right, bit));
+            bit = _mm256_add_epi8(bit, bit);
+        }
+        _mm256_storeu_si256((__m256i *)(number + 32 * part), byte);
+    }
+}
+
+/* `lanes` that there are codes of. */
+ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size_t lanes,
+                             uint8_t *place)
+{
+    for (size_t h = 0; h < batch->half_count; h++, place += TREES) {
+        if (lanes <= 32) {
+            reach_256(batch, code, 2, h, place);
+        } else if (lanes <= 48) {
+            reach_256(batch, code, 3, h, place);
+        } else if (lanes <= 64) {
+            reach_256(batch, code, 4, h, place);
+        } else {
+            reach_256(batch, code, LANES / 16, h, place);
+        }
+    }
+}
+
+/* The values, one for each output, of the leaf that the row reaches in each symmetric tree. */
+static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wide, size_t outputs,
+                          double *out)
+{
+    uint8_t low[HALVES * TREES], high[HALVES * TREES] = {0};
+    size_t levels = batch->slot_count, first = levels < BYTE_BITS ? levels : BYTE_BITS;
+    (wide ? number_v4 : number_v3)(batch, code, (quick_levels){0, first}, low);
+    if (levels > BYTE_BITS) {
+        (wide ? number_v4 : number_v3)(batch, code, (quick_levels){BYTE_BITS, levels}, high);
+    }
+    if (outputs == 1) {
+        double sum = out[0];
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            sum += batch->literal[k].leaf_value[low[k] | (size_t)high[k] << BYTE_BITS];
+        }
+        out[0] = sum;
+        return;
+    }
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        size_t leaf = low[k] | (size_t)high[k] << BYTE_BITS;
+        const double *value = batch->literal[k].leaf_value + leaf * outputs;
+        for (size_t i = 0; i < outputs; i++) {
+            out[i] += value[i];
+        }
+    }
+}
+
+static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
+                      double *out)
+{
+    const almi_fast_tree *tree = batch->tree;
+    bool floats = almi_forest_is_single(forest);
+    if (forest->info.output_count > 1) {
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            almi_fast_add(&tree[k], place[k], out);
+        }
+    } else if (floats) {
+        float sum = (float)out[0];
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            sum += tree[k].single[place[k]];
+        }
+        out[0] = (double)sum;
+    } else {
+        double sum = out[0];
+        for (size_t k = 0; k < batch->tree_count; k++) {
+            sum += tree[k].value[place[k]];
+        }
+        out[0] = sum;
+    }
+}
+
+void almi_quick_score(const alm_forest *forest, const double *row, double *out)
+{
+    const almi_quick *quick = forest->quick;
+    for (size_t i = 0; i < forest->info.output_count; i++) {
+        out[i] = almi_forest_base(forest, i);
+    }
+    _Alignas(64) uint8_t code[LANES] = {0};
+    uint8_t place[HALVES * TREES];
+    almi_row_encode(forest, &forest->group[0], row, code);
+    bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+    for (size_t i = 0; i < quick->batch_count; i++) {
+        const quick_batch *batch = &quick->batch[i];
+        if (quick->is_symmetric) {
+            add_symmetric(batch, code, wide, forest->info.output_count, out);
+            continue;
+        }
+        if (wide) {
+            reach_v4(batch, code, forest->lane_count, place);
+        } else {
+            reach_v3(batch, code, forest->lane_count, place);
+        }
+        add_batch(forest, batch, place, out);
+    }
+}
+
+#else
+
+alm_err almi_quick_build(alm_forest *forest, alm_error *error)
+{
+    (void)forest;
+    (void)error;
+    return ALM_OK;
+}
+
+bool almi_quick_is_sooner(const alm_forest *forest)
+{
+    (void)forest;
+    return false;
+}
+
+void almi_quick_score(const alm_forest *forest, const double *row, double *out)
+{
+    (void)forest;
+    (void)row;
+    (void)out;
+}
+
+#endif

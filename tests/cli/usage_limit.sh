@@ -1,0 +1,3 @@
+. "$(dirname "$0")/_case.sh"
+project
+almanac models history --limit -1
