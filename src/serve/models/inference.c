@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/position_names.h"
 #include "serve/models/model_set_internal.h"
 
 #define NAMES_SHOWN_BYTES 160
@@ -69,7 +70,37 @@ static alm_err add_unused(const alm_scorer_info *info, const alm_inference_input
     return code;
 }
 
-/* A model whose columns have no names of their own takes them by position. */
+/* A model whose columns have no names of their own takes them by position: any names, but for
+ * those that say something else. A header that is a row of data would be lost. */
+static alm_err check_positions(const alm_scorer_info *info, const alm_inference_input *input,
+                               alm_error *error)
+{
+    size_t count = info->row_column_count;
+    alm_str first = info->row_column[0], last = info->row_column[count - 1];
+    size_t at = alm_names_moved(input->name, NULL, info->row_column, count);
+    bool are_values = alm_names_are_values(input->name, count);
+    if (are_values && !alm_names_are_numbered(input->name, count)) {
+        return alm_fail(error, ALM_ERR_INVALID, "the names of the columns are numbers, and not 0 "
+                        "to %zu in order: CSV begins with a header, also where the model has no "
+                        "names; put one in front of the rows, 0 to %zu or " ALM_STR_FMT " to "
+                        ALM_STR_FMT, count - 1, count - 1, ALM_STR_ARG(first), ALM_STR_ARG(last));
+    }
+    if (!are_values && at != SIZE_MAX) {
+        alm_buffer name = {0};
+        alm_buffer_visible(&name, input->name[at]);
+        alm_err code = alm_fail(error, ALM_ERR_INVALID, "column '%.*s' stands where the model has "
+                                ALM_STR_FMT ", and not all of the model's names are there ("
+                                ALM_STR_FMT " to " ALM_STR_FMT "): name all columns so, or none "
+                                "of them", name.size < NAMES_SHOWN_BYTES ? (int)name.size
+                                                                         : NAMES_SHOWN_BYTES,
+                                name.data, ALM_STR_ARG(info->row_column[at]), ALM_STR_ARG(first),
+                                ALM_STR_ARG(last));
+        alm_buffer_deinit(&name);
+        return code;
+    }
+    return ALM_OK;
+}
+
 static alm_err bind_names(const alm_served_model *model, const alm_inference_input *input,
                           almi_bound *b, alm_error *error)
 {
@@ -86,8 +117,9 @@ static alm_err bind_names(const alm_served_model *model, const alm_inference_inp
     }
     alm_err code = alm_scorer_bind(model->scorer, &columns, &b->binding, error);
     bool by_position = code == ALM_ERR_INVALID && input->name && info->made_up_names &&
-                       input->column_count == info->row_column_count;
+                       info->row_column_count && input->column_count == info->row_column_count;
     if (by_position) {
+        ALM_TRY(check_positions(info, input, error));
         columns.row = info->row_column;
         return alm_scorer_bind(model->scorer, &columns, &b->binding, error);
     }
