@@ -296,7 +296,7 @@ static void names_that_mean_something_else_are_refused(void **state)
         {"0,1,2,3,4", NULL}, /* as MLflow's client numbers columns */
         {"a,b,c,d,Column_4", NULL},
         {"2,4,6,8,10", "the names of the columns are numbers, and not 0 to 4 in order"},
-        {"1,2,3,4,5", "put one in front of the rows, 0 to 4 or Column_0 to Column_4"},
+        {"1,2,3,4,5", "name the columns 0 to 4 or Column_0 to Column_4 in front of the rows"},
         {"4,3,2,1,0", "numbers"},
         {"2,,6,NaN,True", "numbers"},
         {"3,2,1,x,y", "column '3' stands where the model has Column_0"},
