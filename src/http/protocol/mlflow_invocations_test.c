@@ -104,6 +104,18 @@ static void forms_by_hand(void **state)
     alm_arena_destroy(arena);
 }
 
+static void integers_of_any_size_are_cells(void **state)
+{
+    alm_inference_input input = {0};
+    alm_error error = {0};
+    alm_arena *arena = alm_arena_create(0);
+    (void)state;
+    assert_int_equal(alm_mlflow_read(ALM_STR("{\"inputs\":[[1,9223372036854775808,-1e19]]}"),
+                                     ALM_MLFLOW_JSON, arena, &input, &error), ALM_OK);
+    assert_true(input.values[1] == 0x1p63 && input.values[2] == -1e19);
+    alm_arena_destroy(arena);
+}
+
 static void what_is_wrong_is_refused_with_its_reason(void **state)
 {
     static const struct {
@@ -378,6 +390,7 @@ int main(void)
         cmocka_unit_test(content_types_are_exact),
         cmocka_unit_test(every_form_of_its_client_is_the_same_rows),
         cmocka_unit_test(forms_by_hand),
+        cmocka_unit_test(integers_of_any_size_are_cells),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_reason),
         cmocka_unit_test(csv_has_a_header_and_numbers),
         cmocka_unit_test(quoted_fields_take_no_memory_of_their_own),
