@@ -4,17 +4,39 @@
 
 #define DIGITS_MAX 9 /* of a column's number: more is none */
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same_but_capitals(alm_str a, alm_str b)
+{
+    bool same = a.size == b.size;
+    for (size_t i = 0; same && i < a.size; i++) {
+        same = lower(a.data[i]) == lower(b.data[i]);
+    }
+    return same;
+}
+
+/* As tables write what is missing, beyond every number, or a flag, but for capitals. */
+static bool is_word_of_cells(alm_str text)
+{
+    static const char *const WORD[] = {"",     "nan", "na",  "n/a",  "null",     "none",
+                                       "true", "false", "inf", "-inf", "infinity", "-infinity"};
+    for (size_t k = 0; k < sizeof WORD / sizeof *WORD; k++) {
+        if (same_but_capitals(text, alm_str_of(WORD[k]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool alm_names_are_values(const alm_str *name, size_t count)
 {
-    static const char *const WORD[] = {"", "nan", "NaN", "True", "False"};
     for (size_t i = 0; i < count; i++) {
         alm_str text = alm_str_trim(name[i]);
         double number = 0;
-        bool is_value = alm_str_to_double(text, &number);
-        for (size_t k = 0; !is_value && k < sizeof WORD / sizeof *WORD; k++) {
-            is_value = alm_str_is(text, WORD[k]);
-        }
-        if (!is_value) {
+        if (!alm_str_to_double(text, &number) && !is_word_of_cells(text)) {
             return false;
         }
     }
@@ -31,20 +53,6 @@ bool alm_names_are_numbered(const alm_str *name, size_t count)
         }
     }
     return true;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool same_but_capitals(alm_str a, alm_str b)
-{
-    bool same = a.size == b.size;
-    for (size_t i = 0; same && i < a.size; i++) {
-        same = lower(a.data[i]) == lower(b.data[i]);
-    }
-    return same;
 }
 
 /* The number at the end of a name, written without zeros in front; SIZE_MAX: none. */

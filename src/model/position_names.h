@@ -8,7 +8,8 @@
 
 #include "base/str.h"
 
-/* Every name is what a cell may be: a number, nothing (missing), NaN, True or False. */
+/* Every name is what stands in a cell: a number, nothing or a word for what is missing, infinity, a
+ * flag. */
 bool alm_names_are_values(const alm_str *name, size_t count);
 
 /* They are 0, 1, ..., count - 1 in order, as pandas and MLflow number columns without names. */

@@ -32,7 +32,9 @@ static void test_a_row_of_cells_is_no_header(void **state)
         {"0,1,3", true, false},         {"1,2,3", true, false},
         {"0,01", true, false},          {"0.0,1.0", true, false},
         {"3,2,1,x", false, false},      {"a,b", false, false},
-        {"true,1", false, false},       {"0", true, true},
+        {"true,1", true, false},        {"0", true, true},
+        {"12.5,NA,-Inf,null", true, false}, {"1,1e999", false, false},
+        {"None,N/A,3", true, false},    {"nanny,1", false, false},
         {"0,1,2,3,4,5,6,7,8,9,10,11", true, true},
     };
     (void)state;
