@@ -1,4 +1,6 @@
 /* cmd_keys.c: API keys of the service, made, listed and taken out; the work is http/access. */
+#include <sys/stat.h>
+
 #include "app/session.h"
 #include "app/settings_file.h"
 #include "http/access/access.h"
@@ -122,6 +124,13 @@ static void show_key(almi_cli *cli, const char *key)
     alm_buffer_text(&cli->out, "\n");
 }
 
+/* What this process makes from here on, nobody else may read: hashes of keys. The file is written
+ * anew each time, so one that others could read is closed to them. */
+static void write_for_owner(void)
+{
+    (void)umask(S_IRWXG | S_IRWXO);
+}
+
 static alm_err run_add(almi_cli *cli, alm_error *error)
 {
     alm_api_key_request request;
@@ -129,6 +138,7 @@ static alm_err run_add(almi_cli *cli, alm_error *error)
     char key[ALM_API_KEY_TEXT_BYTES];
     ALM_TRY(read_request(cli, &request, error));
     ALM_TRY(keys_path(cli, &path, error));
+    write_for_owner();
     ALM_TRY(alm_api_keys_add(cli->env.fs, path, &request, key, error));
     show_key(cli, key);
     alm_secret_wipe(key, sizeof key);
@@ -204,6 +214,7 @@ static alm_err run_remove(almi_cli *cli, alm_error *error)
 {
     const char *path = NULL;
     ALM_TRY(keys_path(cli, &path, error));
+    write_for_owner();
     ALM_TRY(alm_api_keys_remove(cli->env.fs, path, alm_str_of(cli->argument[0]), error));
     almi_note(cli, "taken out of %s; a running service refuses it when it has looked at the file "
               "again (access: api_keys: refresh_seconds)", path);
@@ -214,8 +225,9 @@ const almi_command almi_cmd_keys_add = {
     .name = "keys add",
     .summary = "make an API key for the service",
     .text = "Prints the key, which a program then sends as X-API-Key. It is shown this once: the "
-            "file holds only a hash of it. The service takes it up by itself. One process at a "
-            "time may write the file.",
+            "file holds only a hash of it, and is its owner's alone (mode 0600): run this as "
+            "the user that the service runs as. The service takes the key up by itself. One "
+            "process at a time may write the file.",
     .example = "almanac keys add --role predictor --model 'demand*' --note 'warehouse 7'\n"
                "almanac keys add --file keys.json --role trainer,approver --expires 2027-01-01",
     ALMI_OPTIONS(add_options),

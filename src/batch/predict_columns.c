@@ -1,5 +1,7 @@
 #include "batch/predict_columns.h"
 
+#include "model/position_names.h"
+
 #define NAMES_SHOWN_BYTES 300
 
 static bool same_with_blanks(alm_str column, alm_str feature)
@@ -54,18 +56,6 @@ static size_t find_columns(const almi_predict_columns *c, size_t *place, alm_buf
     return missing;
 }
 
-/* A first row of numbers is data, and would be lost as a header. */
-static bool is_headerless(const almi_predict_columns *c)
-{
-    double number = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        if (!alm_str_to_double(alm_str_trim(c->header[i]), &number)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_answer(const almi_predict_columns *c, alm_str name)
 {
     for (size_t i = 0; i < c->answer_count; i++) {
@@ -76,47 +66,26 @@ static bool is_answer(const almi_predict_columns *c, alm_str name)
     return false;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* But for blanks around it and for capitals. */
-static bool means(alm_str column, alm_str feature)
-{
-    column = alm_str_trim(column);
-    bool same = column.size == feature.size;
-    for (size_t i = 0; same && i < column.size; i++) {
-        same = lower(column.data[i]) == lower(feature.data[i]);
-    }
-    return same;
-}
-
 /* Where the file has some of the model's names, it means them: in another order, the position
  * would take one column for another. */
 static alm_err refuse_moved(const almi_predict_columns *c, const size_t *place, alm_error *error)
 {
-    for (size_t i = 0; i < c->feature_count; i++) {
-        for (size_t k = 0; k < c->feature_count; k++) {
-            if (i != k && means(c->header[place[i]], c->feature[k])) {
-                return alm_fail(error, ALM_ERR_INVALID,
-                                "%s has column " ALM_STR_FMT " where the model has " ALM_STR_FMT
-                                ", and not all of the model's names (" ALM_STR_FMT " to "
-                                ALM_STR_FMT "): name all of its columns so, or none of them",
-                                c->name, ALM_STR_ARG(c->header[place[i]]),
-                                ALM_STR_ARG(c->feature[i]), ALM_STR_ARG(c->feature[0]),
-                                ALM_STR_ARG(c->feature[c->feature_count - 1]));
-            }
-        }
+    size_t at = alm_names_moved(c->header, place, c->feature, c->feature_count);
+    if (at == SIZE_MAX) {
+        return ALM_OK;
     }
-    return ALM_OK;
+    return alm_fail(error, ALM_ERR_INVALID, "%s has column " ALM_STR_FMT " where the model has "
+                    ALM_STR_FMT ", and not all of the model's names (" ALM_STR_FMT " to "
+                    ALM_STR_FMT "): name all of its columns so, or none of them", c->name,
+                    ALM_STR_ARG(c->header[place[at]]), ALM_STR_ARG(c->feature[at]),
+                    ALM_STR_ARG(c->feature[0]), ALM_STR_ARG(c->feature[c->feature_count - 1]));
 }
 
 static alm_err place_by_position(const almi_predict_columns *c, size_t *place, alm_error *error)
 {
     size_t need = c->feature_count;
     size_t at = 0;
-    if (is_headerless(c)) {
+    if (alm_names_are_values(c->header, c->count)) { /* data, which would be lost as a header */
         return alm_fail(error, ALM_ERR_INVALID, "%s: the first row holds numbers: a header with "
                         "the column names is needed", c->name);
     }

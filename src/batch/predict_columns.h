@@ -24,7 +24,7 @@ size_t almi_predict_column(const alm_str *header, size_t count, alm_str feature)
 
 /* place: feature_count, of each of the model's columns in the header. By name where all are there;
  * by position where names are made up, when their number fits and none is called as the model
- * calls another one. Else ALM_ERR_INVALID, which says what is missing. */
+ * calls another one (model/position_names.h). Else ALM_ERR_INVALID, which says what is missing. */
 ALM_NODISCARD alm_err almi_predict_place(const almi_predict_columns *columns, size_t *place,
                                          bool *by_position, alm_error *error);
 

@@ -88,6 +88,46 @@ static void each_event_is_told(void **state)
     stop(p);
 }
 
+/* The project as it is, but its series count things: `units` is i64. */
+static alm_project *counting(fixture *f)
+{
+    alm_project *project = ALM_NEW(f->arena, alm_project);
+    *project = *f->project;
+    alm_source *sources = ALM_NEW_ARRAY(f->arena, alm_source, project->source_count);
+    for (size_t i = 0; i < project->source_count; i++) {
+        sources[i] = project->sources[i];
+        alm_source_column *columns = ALM_NEW_ARRAY(f->arena, alm_source_column,
+                                                   sources[i].column_count);
+        for (size_t k = 0; k < sources[i].column_count; k++) {
+            columns[k] = sources[i].columns[k];
+            bool is_target = alm_str_equal(sources[i].name, project->series.source) &&
+                             alm_str_equal(columns[k].name, project->series.target);
+            columns[k].type = is_target ? ALM_TYPE_I64 : columns[k].type;
+        }
+        sources[i].columns = columns;
+    }
+    project->sources = sources;
+    return project;
+}
+
+/* What a snapshot would reject is not in the log either. */
+static void a_count_is_a_whole_number(void **state)
+{
+    posted *p = start(*state);
+    char day[ALM_DATE_TEXT_BYTES];
+    synthetic_day_text(LIVE_FIRST_DAYS, day);
+    p->service.service.project = counting(*state);
+    const char *half = alm_arena_printf(
+        p->l->f->arena, "{\"id\":\"a\",\"kind\":\"sale\",\"day\":\"%s\",\"product_id\":"
+        "\"s00\",\"warehouse_id\":\"n2\",\"quantity\":3.5}", day);
+    ask(p, half, 400, "quantity 3.5 is not a whole number");
+    assert_non_null(strstr(p->answer.body.data, "declare the column f64 in almanac.yaml"));
+    assert_non_null(strstr(p->answer.body.data, "\"stored\":0,\"duplicates\":0,\"refused\":1"));
+    cases_answer_end(&p->answer);
+    expect(p, event(p, "a", "s00", ""), 200, "\"outcome\":\"stored\",\"sequence\":1");
+    stop(p);
+}
+
 static void a_series_is_named_in_one_way(void **state)
 {
     posted *p = start(*state);
@@ -134,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON(each_event_is_told),
+        ON(a_count_is_a_whole_number),
         ON(a_series_is_named_in_one_way),
         ON(what_fails_may_come_again),
     };

@@ -429,8 +429,9 @@ size_t almi_json_take_numbers(almi_json_reader *r, double *out, size_t room)
     return count;
 }
 
-alm_err almi_json_read_number(almi_json_reader *r, double *out, bool *is_integer, int64_t *integer,
-                              alm_error *error)
+/* `wide`: an integer may be beyond 64 bits, as only a double holds it. */
+static alm_err read_number(almi_json_reader *r, bool wide, double *out, bool *is_integer,
+                           int64_t *integer, alm_error *error)
 {
     bool whole = false;
     int64_t value = 0;
@@ -444,12 +445,13 @@ alm_err almi_json_read_number(almi_json_reader *r, double *out, bool *is_integer
     alm_str text = {r->at, (size_t)(end - r->at)};
     if (is_read) {
         value = whole ? (int64_t)*out : 0;
-    } else if (whole) {
-        if (!alm_str_to_i64(text, &value)) {
-            return almi_json_fail(r, error, "an integer that does not fit 64 bits");
-        }
+    } else if (whole && alm_str_to_i64(text, &value)) {
         *out = (double)value;
-    } else if (!alm_str_to_double(text, out)) {
+    } else if (whole && !wide) {
+        return almi_json_fail(r, error, "an integer that does not fit 64 bits");
+    } else if (whole && !alm_str_to_double(text, out)) {
+        return almi_json_fail(r, error, "a number beyond the range of a double");
+    } else if (!whole && !alm_str_to_double(text, out)) {
         /* Longer than that reads, or beyond its range: what base/json.h says counts. */
         alm_json_document *document = NULL;
         ALM_TRY(alm_json_parse(text, r->name, &document, error));
@@ -465,6 +467,17 @@ alm_err almi_json_read_number(almi_json_reader *r, double *out, bool *is_integer
     }
     r->at = end;
     return ALM_OK;
+}
+
+alm_err almi_json_read_number(almi_json_reader *r, double *out, bool *is_integer, int64_t *integer,
+                              alm_error *error)
+{
+    return read_number(r, false, out, is_integer, integer, error);
+}
+
+alm_err almi_json_read_double(almi_json_reader *r, double *out, alm_error *error)
+{
+    return read_number(r, true, out, NULL, NULL, error);
 }
 
 static bool take_word(almi_json_reader *r, const char *word)
@@ -510,7 +523,7 @@ alm_err almi_json_read_cell(almi_json_reader *r, double *out, alm_error *error)
             *out = NAN;
             return ALM_OK;
         }
-        return almi_json_read_number(r, out, NULL, NULL, error);
+        return almi_json_read_double(r, out, error);
     }
 }
 

@@ -1,8 +1,9 @@
 /* json_reader.h: JSON read once from front to back, without a tree; for http/protocol/ only.
  *
  * Requests are mostly numbers. A tree of a request with 40 of them costs 30 us (jansson, then a
- * copy); reading them where they stand costs 2. The language is that of base/json.h, exactly:
- * json_reader_fuzz.c holds both to each other. What is taken as a whole is read by base/json.h.
+ * copy); reading them where they stand costs 2. The language is that of base/json.h, exactly, but
+ * for what almi_json_read_double takes: json_reader_fuzz.c holds both to each other. What is taken
+ * as a whole is read by base/json.h.
  *
  * Two equal keys in one object are an error in base/json.h. A reader does not remember keys:
  * whoever reads an object sees to it (almi_json_known does, for a list of keys).
@@ -46,13 +47,17 @@ ALM_NODISCARD alm_err almi_json_read_str(almi_json_reader *reader, alm_str *out,
  * (may be NULL) has it. */
 ALM_NODISCARD alm_err almi_json_read_number(almi_json_reader *reader, double *out,
                                             bool *is_integer, int64_t *integer, alm_error *error);
+/* Any finite number as a double: against base/json.h an integer may be beyond 64 bits. */
+ALM_NODISCARD alm_err almi_json_read_double(almi_json_reader *reader, double *out,
+                                            alm_error *error);
 /* Items of the array that is open, as long as they are numbers that are simply written, at most
  * `room`; how many. It takes nothing that it is not sure of and says nothing about it: go on with
  * almi_json_more. For lists of thousands of numbers: a third of the instructions. */
 size_t almi_json_take_numbers(almi_json_reader *reader, double *out, size_t room);
 ALM_NODISCARD alm_err almi_json_read_bool(almi_json_reader *reader, bool *out, alm_error *error);
 ALM_NODISCARD alm_err almi_json_read_null(almi_json_reader *reader, alm_error *error);
-/* A value of a row: a number; null, which is NaN; true and false, which are 1 and 0. */
+/* A value of a row: a number, as almi_json_read_double has it; null, which is NaN; true and false,
+ * which are 1 and 0. */
 ALM_NODISCARD alm_err almi_json_read_cell(almi_json_reader *reader, double *out,
                                           alm_error *error);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "http/protocol/row_block.h"
+#include "model/position_names.h"
 
 #define NAME_BYTES 160
 static const char BODY[] = "the body";
@@ -222,6 +223,15 @@ static alm_err csv_field(csv_reading *c, alm_str *out, bool *is_last, alm_error 
     return ALM_OK;
 }
 
+/* What is wrong with the header, or that there is none: values of a row stand in its place. */
+static alm_err fail_header(const alm_inference_input *in, const char *what, alm_error *error)
+{
+    return alm_names_are_values(in->name, in->column_count)
+               ? alm_fail(error, ALM_ERR_INVALID, "%s; the first row holds numbers: a header with "
+                          "the column names is needed in front of it", what)
+               : alm_fail(error, ALM_ERR_INVALID, "%s", what);
+}
+
 static alm_err csv_header(csv_reading *c, alm_inference_input *out, alm_error *error)
 {
     size_t room = 1;
@@ -246,7 +256,7 @@ static alm_err csv_header(csv_reading *c, alm_inference_input *out, alm_error *e
     }
     out->name = name;
     return almi_name_table_make(name, out->column_count, c->arena, &table, &twice)
-               ? ALM_OK : alm_fail(error, ALM_ERR_INVALID, "a column is in the header twice");
+               ? ALM_OK : fail_header(out, "a column is in the header twice", error);
 }
 
 static bool csv_number(alm_str text, double *out)
@@ -263,20 +273,47 @@ static bool csv_number(alm_str text, double *out)
     return alm_str_to_double(value, out);
 }
 
+static bool has_byte(alm_str text, char byte)
+{
+    return text.size > 0 && memchr(text.data, byte, text.size);
+}
+
+/* What tables of other makes have between their fields; NULL: this is none of them. A name alone
+ * may hold one of these, so it is looked for where something is wrong already. */
+static const char *other_separator(const alm_inference_input *in, alm_str field)
+{
+    bool alone = in->column_count == 1;
+    return has_byte(field, ';') || (alone && has_byte(in->name[0], ';'))     ? "semicolons"
+           : has_byte(field, '\t') || (alone && has_byte(in->name[0], '\t')) ? "tabs"
+                                                                           : NULL;
+}
+
+static alm_err fail_separator(size_t line, const char *separator, alm_error *error)
+{
+    return alm_fail(error, ALM_ERR_INVALID, "line %zu: %s between the fields; CSV has commas there "
+                    "and a point in its numbers: write it so", line, separator);
+}
+
 static alm_err csv_row(csv_reading *c, const alm_inference_input *in, almi_doubles *values,
                        alm_error *error)
 {
     size_t line = c->line, count = 0;
     bool last = false;
+    const char *separator = NULL;
     while (!last) {
         alm_str field;
         double value = 0;
         ALM_TRY(csv_field(c, &field, &last, error));
         if (count == in->column_count) {
             last = false;
+            separator = other_separator(in, field);
             break;
         }
         if (!csv_number(field, &value)) {
+            separator = other_separator(in, field);
+            if (separator) {
+                return fail_separator(line, separator, error);
+            }
             return alm_fail(error, ALM_ERR_INVALID, "line %zu, column " ALM_STR_FMT ": no number; "
                             "a missing value is an empty field", line,
                             (int)(in->name[count].size < NAME_BYTES ? in->name[count].size
@@ -285,6 +322,9 @@ static alm_err csv_row(csv_reading *c, const alm_inference_input *in, almi_doubl
         }
         ALM_TRY(almi_doubles_push(values, c->arena, value, error));
         count++;
+    }
+    if (separator) {
+        return fail_separator(line, separator, error);
     }
     return last && count == in->column_count
                ? ALM_OK
@@ -325,7 +365,7 @@ static alm_err read_csv(alm_str body, alm_arena *arena, alm_inference_input *out
         out->rows++;
     }
     out->values = values.data;
-    return out->rows ? ALM_OK : alm_fail(error, ALM_ERR_INVALID, "there are no rows");
+    return out->rows ? ALM_OK : fail_header(out, "there are no rows", error);
 }
 
 alm_err alm_mlflow_read(alm_str body, alm_mlflow_type type, alm_arena *arena,

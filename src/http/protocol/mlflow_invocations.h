@@ -4,7 +4,10 @@
  * or CSV with a header. Cells are numbers, null or an empty field (missing), true or false. NaN,
  * which is no JSON, is missing too: MLflow's client writes it for missing values of a data frame.
  * `instances` and `inputs` may be lists of lists (columns in the model's order), three deep for
- * windows, or by name. `params` is refused unless it is empty: no model here takes any.
+ * windows, or by name; a name in `columns` may be a whole number, as pandas has it where there are
+ * none. A header of numbers is one when it is 0, 1, 2, ... in order or the model has such names:
+ * otherwise it is a row that would be lost (alm_inference_run sees to it). `params` is refused
+ * unless it is empty: no model here takes any.
  *
  * The reply is {"predictions": [...]}: what the source library's predict() returns for a model
  * file, numbers, or lists where it says several; for a scorer with classes or horizons a record a

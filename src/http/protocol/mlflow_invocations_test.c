@@ -80,6 +80,8 @@ static void forms_by_hand(void **state)
         "{\"e\":false,\"d\":true,\"c\":8,\"b\":null,\"a\":6}]}",
         "{\"instances\":[{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5},"
         "{\"a\":6,\"b\":null,\"c\":8,\"d\":1,\"e\":0}]}",
+        "{\"dataframe_split\":{\"columns\":[0,1,2,3,-4],\"data\":[[1,2,3,4,5],"
+        "[6,null,8,1,0]]}}",
         "{\"instances\":[[1,2,3,4,5],[6,null,8,1,0]]}",
         "{\"inputs\":[[1,2,3,4,5],[6,NaN,8,1,0]]}",
         "{\"inputs\":{\"a\":[1,6],\"b\":[[2],[null]],\"c\":[3,8],\"d\":[4,1],\"e\":[5,0]}}"};
@@ -102,6 +104,18 @@ static void forms_by_hand(void **state)
     alm_arena_destroy(arena);
 }
 
+static void integers_of_any_size_are_cells(void **state)
+{
+    alm_inference_input input = {0};
+    alm_error error = {0};
+    alm_arena *arena = alm_arena_create(0);
+    (void)state;
+    assert_int_equal(alm_mlflow_read(ALM_STR("{\"inputs\":[[1,9223372036854775808,-1e19]]}"),
+                                     ALM_MLFLOW_JSON, arena, &input, &error), ALM_OK);
+    assert_true(input.values[1] == 0x1p63 && input.values[2] == -1e19);
+    alm_arena_destroy(arena);
+}
+
 static void what_is_wrong_is_refused_with_its_reason(void **state)
 {
     static const struct {
@@ -115,6 +129,9 @@ static void what_is_wrong_is_refused_with_its_reason(void **state)
         {"{\"dataframe_split\":{\"columns\":[\"a\"]}}", "lacks `data`"},
         {"{\"dataframe_split\":{\"columns\":[\"a\",\"a\"],\"data\":[[1,2]]}}", "there twice"},
         {"{\"dataframe_split\":{\"columns\":[\"a\"],\"data\":[[1,2]]}}", "a row of 2"},
+        {"{\"dataframe_split\":{\"columns\":[0.5],\"data\":[[1]]}}", "a text or a whole number"},
+        {"{\"dataframe_split\":{\"columns\":[1,\"1\"],\"data\":[[1,2]]}}", "'1' is there twice"},
+        {"{\"dataframe_split\":{\"columns\":[null],\"data\":[[1]]}}", "a string expected"},
         {"{\"dataframe_split\":{\"data\":[[1],[1,2]]}}", "a row of 2"},
         {"{\"dataframe_split\":{\"columns\":[\"a\"],\"data\":[[[1]]]}}", "a list of rows of 1"},
         {"{\"dataframe_records\":[]}", "no rows"},
@@ -169,6 +186,13 @@ static void csv_has_a_header_and_numbers(void **state)
         {"a,b\n1,2,3\n", "line 2 has not the 2 fields"},
         {"a,b\n1,x\n", "line 2, column b: no number"},
         {"a,b\n1,inf\n", "no number"},
+        {"2,4\n", "the first row holds numbers: a header"},
+        {"2,2\n1,2\n", "the first row holds numbers: a header"},
+        {"a;b\n1;2\n", "line 2: semicolons between the fields"},
+        {"a;b\n1,5;2,5\n", "line 2: semicolons between the fields"},
+        {"a,b\n1,2\n1;2\n", "line 3: semicolons between the fields"},
+        {"a,b\n1,2;3,4\n", "semicolons between the fields"},
+        {"a\tb\n1\t2\n", "line 2: tabs between the fields"},
         {"a,b\n1,\"2\n", "not closed"},
         {"a,b\n1,\"2\"x\n", "behind a quoted field"},
         {"\"a\nb\",c\n1,2\n", "of one line"},
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(content_types_are_exact),
         cmocka_unit_test(every_form_of_its_client_is_the_same_rows),
         cmocka_unit_test(forms_by_hand),
+        cmocka_unit_test(integers_of_any_size_are_cells),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_reason),
         cmocka_unit_test(csv_has_a_header_and_numbers),
         cmocka_unit_test(quoted_fields_take_no_memory_of_their_own),

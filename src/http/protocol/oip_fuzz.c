@@ -1,6 +1,6 @@
 /* Any bytes as an inference request: the first two say how much of the rest is JSON. One error, or
  * tensors with as many values as their shapes say; with no binary part, text that base/json.h takes
- * too. The other protocols read the same bytes. */
+ * too, but for integers beyond 64 bits. The other protocols read the same bytes. */
 #include <string.h>
 
 #include "base/json.h"
@@ -32,8 +32,21 @@ static void check_input(const alm_inference_input *in)
     }
 }
 
+/* As many digits in a row as an integer beyond 64 bits has, at least. */
+static bool has_wide_integer(alm_str text)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.size && digits < 19; i++) {
+        digits = text.data[i] >= '0' && text.data[i] <= '9' ? digits + 1 : 0;
+    }
+    return digits == 19;
+}
+
 static void check_json(alm_str text)
 {
+    if (has_wide_integer(text)) {
+        return;
+    }
     alm_json_document *document = NULL;
     alm_assert(alm_json_parse(text, "fuzz", &document, NULL) == ALM_OK);
     alm_json_document_destroy(document);

@@ -145,16 +145,19 @@ static alm_err read_element(reading *r, alm_oip_type type, double *out, alm_erro
     if (kind != ALM_JSON_DOUBLE) {
         return fail_element(r, type, error);
     }
-    ALM_TRY(almi_json_read_number(&r->json, out, &is_integer, &integer, error));
+    if (type == ALM_OIP_FP64) {
+        return almi_json_read_double(&r->json, out, error);
+    }
     if (type == ALM_OIP_FP32) {
+        ALM_TRY(almi_json_read_double(&r->json, out, error));
         if (fabs(*out) > FLT_MAX) {
             return fail_element(r, type, error);
         }
         *out = (double)(float)*out;
-    } else if (type != ALM_OIP_FP64 && (!is_integer || !is_in_range(type, integer))) {
-        return fail_element(r, type, error);
+        return ALM_OK;
     }
-    return ALM_OK;
+    ALM_TRY(almi_json_read_number(&r->json, out, &is_integer, &integer, error));
+    return is_integer && is_in_range(type, integer) ? ALM_OK : fail_element(r, type, error);
 }
 
 /* ---- data in JSON ---- */

@@ -168,6 +168,10 @@ static void what_is_wrong_is_refused_with_its_reason(void **state)
         {ONE_INPUT("[1]", "FP64", "[NaN]"), ALM_ERR_INVALID, "null: missing"},
         {ONE_INPUT("[1]", "FP64", "[-Infinity]"), ALM_ERR_INVALID, "null: missing"},
         {ONE_INPUT("[1]", "FP64", "[1e999]"), ALM_ERR_INVALID, "real number overflow"},
+        {ONE_INPUT("[1]", "INT64", "[9223372036854775808]"), ALM_ERR_INVALID, "not fit 64 bits"},
+        {ONE_INPUT("[1]", "UINT64", "[18446744073709551615]"), ALM_ERR_INVALID, "not fit 64 bits"},
+        {ONE_INPUT("[1]", "FP64", "[09223372036854775808]"), ALM_ERR_INVALID, "',' or ']'"},
+        {ONE_INPUT("[9223372036854775808]", "FP64", "[1]"), ALM_ERR_INVALID, "not fit 64 bits"},
         {ONE_INPUT("[1]", "FP64", "[\"1\"]"), ALM_ERR_INVALID, "no FP64"},
         {ONE_INPUT("[1]", "FP64", "[true]"), ALM_ERR_INVALID, "no FP64"},
         {ONE_INPUT("[1]", "FP32", "[1e39]"), ALM_ERR_INVALID, "no FP32"},
@@ -214,6 +218,44 @@ static void what_is_wrong_is_refused_with_its_reason(void **state)
             fail_msg("%s: %d, %s", CASE[i].text, (int)code, code ? w.error.message : "");
         }
     }
+    protocol_case_close(&w);
+}
+
+/* A double has them, so a client may write them without an exponent. */
+static void a_real_tensor_takes_integers_of_any_size(void **state)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } CASE[] = {
+        {ONE_INPUT("[1]", "FP64", "[9223372036854775807]"), 0x1p63},
+        {ONE_INPUT("[1]", "FP64", "[9223372036854775808]"), 0x1p63},
+        {ONE_INPUT("[1]", "FP64", "[-9223372036854775809]"), -0x1p63},
+        {ONE_INPUT("[1,1]", "FP64", "[[10000000000000000000]]"), 1e19},
+        {ONE_INPUT("[1]", "FP32", "[18446744073709551616]"), 0x1p64},
+        {ONE_INPUT("[1]", "FP64", "[123456789012345678901234567890]"),
+         123456789012345678901234567890.0},
+    };
+    protocol_case w;
+    char long_one[600], digits[330];
+    alm_oip_request q;
+    (void)state;
+    protocol_case_open(&w, "regression", 1);
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        assert_int_equal(read_text(&w, CASE[i].text, &q), ALM_OK);
+        assert_true(q.input[0].value[0] == CASE[i].value);
+    }
+    for (size_t count = 309; count <= 310; count++) { /* 1e308, and beyond every double */
+        memset(digits, '0', sizeof digits);
+        digits[0] = '1';
+        digits[count] = '\0';
+        snprintf(long_one, sizeof long_one, "{\"inputs\":[{\"name\":\"x\",\"shape\":[1],"
+                 "\"datatype\":\"FP64\",\"data\":[%s]}]}", digits);
+        alm_err code = read_text(&w, alm_arena_printf(w.arena, "%s", long_one), &q);
+        assert_int_equal(code, count == 309 ? ALM_OK : ALM_ERR_INVALID);
+        assert_true(code != ALM_OK || q.input[0].value[0] == 1e308);
+    }
+    assert_non_null(strstr(w.error.message, "beyond the range of a double"));
     protocol_case_close(&w);
 }
 
@@ -470,6 +512,7 @@ int main(void)
         cmocka_unit_test(data_may_be_nested_and_come_first),
         cmocka_unit_test(values_have_their_datatype),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_reason),
+        cmocka_unit_test(a_real_tensor_takes_integers_of_any_size),
         cmocka_unit_test(binary_tensors_of_every_type),
         cmocka_unit_test(binary_bodies_are_checked_against_their_sizes),
         cmocka_unit_test(shapes_must_go_together),

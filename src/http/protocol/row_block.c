@@ -122,6 +122,23 @@ static alm_err make_table(const almi_json_reader *r, const names *list, almi_nam
     return almi_json_fail(r, error, "column '" ALM_STR_FMT "' is there twice", ALM_STR_ARG(one));
 }
 
+/* A text, or a whole number as pandas names columns without names: its digits are the name. */
+static alm_err read_name(almi_json_reader *r, alm_str *out, alm_error *error)
+{
+    double value = 0;
+    int64_t integer = 0;
+    bool is_integer = false;
+    if (almi_json_next_kind(r) != ALM_JSON_DOUBLE) {
+        return almi_json_read_str(r, out, error);
+    }
+    ALM_TRY(almi_json_read_number(r, &value, &is_integer, &integer, error));
+    if (!is_integer) {
+        return almi_json_fail(r, error, "the name of a column is a text or a whole number");
+    }
+    *out = alm_str_of(alm_arena_printf(r->arena, "%lld", (long long)integer));
+    return ALM_OK;
+}
+
 alm_err almi_rows_read_names(almi_json_reader *r, const alm_str **out, size_t *count,
                              alm_error *error)
 {
@@ -135,7 +152,7 @@ alm_err almi_rows_read_names(almi_json_reader *r, const alm_str **out, size_t *c
         if (!more) {
             break;
         }
-        ALM_TRY(almi_json_read_str(r, &name, error));
+        ALM_TRY(read_name(r, &name, error));
         ALM_TRY(push_name(&list, r, name, error));
     }
     ALM_TRY(make_table(r, &list, &table, error));

@@ -57,15 +57,55 @@ static alm_err check_keys(const alm_event *event, const alm_project *project, al
     return ALM_OK;
 }
 
-static bool is_own_column(const alm_project *project, alm_str name)
+/* What a snapshot would reject in that column is refused here, with its words: the rows of the next
+ * snapshot are to say the same. `what` names the value in the event. */
+static alm_err check_type(const alm_project *project, alm_str source, alm_str column,
+                          const alm_event_value *what, alm_error *error)
+{
+    const alm_source *s = alm_project_source(project, source);
+    double value = what->value;
+    for (size_t i = 0; s && i < s->column_count; i++) {
+        alm_type type = s->columns[i].type;
+        bool is_whole = type == ALM_TYPE_I64, is_flag = type == ALM_TYPE_BOOL;
+        bool is_wrong = (is_whole && (value != trunc(value) || fabs(value) >= 0x1p63)) ||
+                        (is_flag && value != 0 && value != 1);
+        if (is_wrong && alm_str_equal(s->columns[i].name, column)) {
+            return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " %.17g is not %s, and the column "
+                            ALM_STR_FMT " of the source " ALM_STR_FMT " is declared %s: send one, "
+                            "or declare the column f64 in almanac.yaml", ALM_STR_ARG(what->column),
+                            value, is_whole ? "a whole number" : "true, false, 1 or 0",
+                            ALM_STR_ARG(column), ALM_STR_ARG(source), is_whole ? "i64" : "bool");
+        }
+    }
+    return ALM_OK;
+}
+
+static alm_err check_quantity(const alm_event *event, const alm_project *project, alm_error *error)
+{
+    const alm_event_value quantity = {ALM_STR("quantity"), event->quantity};
+    const alm_stock_spec *stock = &project->stock;
+    if (!(event->quantity >= 0) || event->quantity > ALM_EVENT_QUANTITY_MAX) {
+        return alm_fail(error, ALM_ERR_INVALID, "a quantity is a number from 0 to %g; what goes "
+                        "back is an event of the kind return", ALM_EVENT_QUANTITY_MAX);
+    }
+    if (is_of_stock(event->kind)) {
+        bool is_receipt = event->kind == ALM_EVENT_RECEIPT;
+        return check_type(project, stock->source, is_receipt ? stock->receipts : stock->on_hand,
+                          &quantity, error);
+    }
+    return check_type(project, project->series.source, project->series.target, &quantity, error);
+}
+
+/* NULL: there is none, or it is of another source. */
+static const alm_series_column *own_column(const alm_project *project, alm_str name)
 {
     for (size_t i = 0; i < project->series.column_count; i++) {
         const alm_series_column *column = &project->series.columns[i];
         if (alm_str_equal(column->name, name)) {
-            return column->own;
+            return column->own ? column : NULL;
         }
     }
-    return false;
+    return NULL;
 }
 
 static alm_err check_values(const alm_event *event, const alm_project *project, alm_error *error)
@@ -77,7 +117,8 @@ static alm_err check_values(const alm_event *event, const alm_project *project, 
     }
     for (size_t i = 0; i < event->value_count; i++) {
         const alm_event_value *value = &event->values[i];
-        if (value->column.size > COLUMN_BYTES_MAX || !is_own_column(project, value->column)) {
+        const alm_series_column *column = own_column(project, value->column);
+        if (value->column.size > COLUMN_BYTES_MAX || !column) {
             return alm_fail(error, ALM_ERR_INVALID, "'" ALM_STR_FMT "' is no column of the series' "
                             "own source: events say those alone", ALM_STR_ARG(value->column));
         }
@@ -85,6 +126,7 @@ static alm_err check_values(const alm_event *event, const alm_project *project, 
             return alm_fail(error, ALM_ERR_INVALID, "the value of " ALM_STR_FMT " is not finite",
                             ALM_STR_ARG(value->column));
         }
+        ALM_TRY(check_type(project, column->source, column->column, value, error));
         for (size_t k = 0; k < i; k++) {
             if (alm_str_equal(event->values[k].column, value->column)) {
                 return alm_fail(error, ALM_ERR_INVALID, ALM_STR_FMT " is said twice",
@@ -122,10 +164,7 @@ alm_err alm_event_check(const alm_event *event, const alm_project *project, alm_
     if (event->day < DAY_MIN || event->day > DAY_MAX) {
         return alm_fail(error, ALM_ERR_INVALID, "the event's day is no day of the years 1 to 9999");
     }
-    if (!(event->quantity >= 0) || event->quantity > ALM_EVENT_QUANTITY_MAX) {
-        return alm_fail(error, ALM_ERR_INVALID, "a quantity is a number from 0 to %g; what goes "
-                        "back is an event of the kind return", ALM_EVENT_QUANTITY_MAX);
-    }
+    ALM_TRY(check_quantity(event, project, error));
     ALM_TRY(check_values(event, project, error));
     return check_instants(event, received, error);
 }

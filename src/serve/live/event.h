@@ -63,7 +63,8 @@ typedef struct alm_event {
 /* Everything that can be said without the series: the kind is one that the project has use for
  * (stock kinds need `stock`), as many keys as a series has, none empty or with bytes that are not
  * UTF-8; a finite quantity of 0 to ALM_EVENT_QUANTITY_MAX; values of sales and corrections only,
- * finite, each column known and of the series' own source, said once; known_at at most a day before
+ * finite, each column known and of the series' own source, said once; of columns that are declared
+ * i64 or bool only what these hold, as a snapshot has it; known_at at most a day before
  * the day began and at most a day after `received` (clocks differ, but not by more).
  * ALM_ERR_INVALID says what is wrong. */
 ALM_NODISCARD alm_err alm_event_check(const alm_event *event, const alm_project *project,

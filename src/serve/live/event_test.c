@@ -85,6 +85,67 @@ static void test_check_values(void **state)
     assert_int_equal(check(&e, false, "own source"), ALM_ERR_INVALID);
 }
 
+/* A snapshot would reject it, so the log does not have it either. */
+static void test_check_types(void **state)
+{
+    static const alm_source_column SALES[] = {
+        {.name = {"units", 5}, .type = ALM_TYPE_I64}, {.name = {"cost", 4}, .type = ALM_TYPE_F64},
+        {.name = {"rate", 4}, .type = ALM_TYPE_I64}, {.name = {"promo", 5}, .type = ALM_TYPE_BOOL}};
+    static const alm_source_column STOCK[] = {
+        {.name = {"on_hand", 7}, .type = ALM_TYPE_F64}, {.name = {"got", 3}, .type = ALM_TYPE_I64}};
+    static const alm_source SOURCES[] = {
+        {.name = {"sales", 5}, .columns = SALES, .column_count = 4},
+        {.name = {"stock", 5}, .columns = STOCK, .column_count = 2}};
+    static const alm_series_column OWN[] = {
+        {.name = {"price", 5}, .source = {"sales", 5}, .column = {"cost", 4}, .own = true},
+        {.name = {"tax", 3}, .source = {"sales", 5}, .column = {"rate", 4}, .own = true},
+        {.name = {"promo", 5}, .source = {"sales", 5}, .column = {"promo", 5}, .own = true}};
+    static const struct {
+        alm_event_kind kind;
+        double quantity, price, tax, promo;
+        const char *part; /* NULL: it is right */
+    } CASE[] = {
+        {ALM_EVENT_SALE, 3, 0.5, 19, 1, NULL},
+        {ALM_EVENT_SALE, 3.5, 0.5, 19, 1, "quantity 3.5 is not a whole number, and the column "
+                                          "units of the source sales is declared i64"},
+        {ALM_EVENT_CORRECTION, 1e-9, 0.5, 19, 1, "is not a whole number"},
+        {ALM_EVENT_SALE, 3, 0.5, 19.5, 1, "tax 19.5 is not a whole number, and the column rate"},
+        {ALM_EVENT_SALE, 3, 0.5, 1e19, 1, "is not a whole number"},
+        {ALM_EVENT_SALE, 3, 0.5, -19, 0, NULL},
+        {ALM_EVENT_SALE, 3, 0.5, 19, 2, "promo 2 is not true, false, 1 or 0"},
+        {ALM_EVENT_RETURN, 3.5, 0, 0, 0, "is not a whole number"},
+        {ALM_EVENT_RETURN, 1e12, 0, 0, 0, NULL},
+        {ALM_EVENT_STOCK_COUNT, 3.5, 0, 0, 0, NULL},
+        {ALM_EVENT_RECEIPT, 3.5, 0, 0, 0, "the column got of the source stock"},
+    };
+    alm_project p = project_of(true);
+    (void)state;
+    p.sources = SOURCES;
+    p.source_count = 2;
+    p.series.source = ALM_STR("sales");
+    p.series.target = ALM_STR("units");
+    p.series.columns = OWN;
+    p.stock.on_hand = ALM_STR("on_hand");
+    p.stock.receipts = ALM_STR("got");
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        const alm_event_value values[] = {{ALM_STR("price"), CASE[i].price},
+                                          {ALM_STR("tax"), CASE[i].tax},
+                                          {ALM_STR("promo"), CASE[i].promo}};
+        bool may = CASE[i].kind == ALM_EVENT_SALE || CASE[i].kind == ALM_EVENT_CORRECTION;
+        alm_event e = sale();
+        alm_error error = {0};
+        e.kind = CASE[i].kind;
+        e.quantity = CASE[i].quantity;
+        e.values = values;
+        e.value_count = may ? 3 : 0;
+        alm_err code = alm_event_check(&e, &p, 19001 * DAY, &error);
+        assert_int_equal(code, CASE[i].part ? ALM_ERR_INVALID : ALM_OK);
+        if (CASE[i].part && !strstr(error.message, CASE[i].part)) {
+            fail_msg("'%s' does not say '%s'", error.message, CASE[i].part);
+        }
+    }
+}
+
 static void test_check_instants(void **state)
 {
     (void)state;
@@ -176,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),          cmocka_unit_test(test_check_values),
+        cmocka_unit_test(test_check_types),
         cmocka_unit_test(test_check_instants), cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_bytes_that_are_none),
     };

@@ -1,8 +1,10 @@
 #include "serve/models/inference.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "model/position_names.h"
 #include "serve/models/model_set_internal.h"
 
 #define NAMES_SHOWN_BYTES 160
@@ -69,7 +71,51 @@ static alm_err add_unused(const alm_scorer_info *info, const alm_inference_input
     return code;
 }
 
-/* A model whose columns have no names of their own takes them by position. */
+/* The names that the model's library made up, and the plain numbers that are as good. */
+static const char *own_names(const alm_scorer_info *info, char out[NAMES_SHOWN_BYTES])
+{
+    size_t last = info->row_column_count - 1;
+    alm_str names[] = {info->row_column[0], info->row_column[last]};
+    if (alm_names_are_numbered(info->row_column, info->row_column_count)) {
+        (void)snprintf(out, NAMES_SHOWN_BYTES, "0 to %zu", last);
+    } else {
+        (void)snprintf(out, NAMES_SHOWN_BYTES, "0 to %zu or " ALM_STR_FMT " to " ALM_STR_FMT, last,
+                       ALM_STR_ARG(names[0]), ALM_STR_ARG(names[1]));
+    }
+    return out;
+}
+
+/* A model whose columns have no names of their own takes them by position: any names, but for
+ * those that say something else. A header that is a row of data would be lost. */
+static alm_err check_positions(const alm_scorer_info *info, const alm_inference_input *input,
+                               alm_error *error)
+{
+    char own[NAMES_SHOWN_BYTES];
+    size_t count = info->row_column_count;
+    if (alm_names_are_numbered(input->name, count)) {
+        return ALM_OK;
+    }
+    if (alm_names_are_values(input->name, count)) {
+        return alm_fail(error, ALM_ERR_INVALID, "the names of the columns are numbers, and not 0 "
+                        "to %zu in order: CSV begins with a header, also where the model has no "
+                        "names; name the columns %s in front of the rows", count - 1,
+                        own_names(info, own));
+    }
+    size_t at = alm_names_moved(input->name, NULL, info->row_column, count);
+    if (at == SIZE_MAX) {
+        return ALM_OK;
+    }
+    alm_buffer name = {0};
+    alm_buffer_visible(&name, input->name[at]);
+    alm_err code = alm_fail(error, ALM_ERR_INVALID, "column '%.*s' stands where the model has "
+                            ALM_STR_FMT ", and not all of the model's names are there: name all "
+                            "columns so (%s), or none of them",
+                            name.size < NAMES_SHOWN_BYTES ? (int)name.size : NAMES_SHOWN_BYTES,
+                            name.data, ALM_STR_ARG(info->row_column[at]), own_names(info, own));
+    alm_buffer_deinit(&name);
+    return code;
+}
+
 static alm_err bind_names(const alm_served_model *model, const alm_inference_input *input,
                           almi_bound *b, alm_error *error)
 {
@@ -86,8 +132,9 @@ static alm_err bind_names(const alm_served_model *model, const alm_inference_inp
     }
     alm_err code = alm_scorer_bind(model->scorer, &columns, &b->binding, error);
     bool by_position = code == ALM_ERR_INVALID && input->name && info->made_up_names &&
-                       input->column_count == info->row_column_count;
+                       info->row_column_count && input->column_count == info->row_column_count;
     if (by_position) {
+        ALM_TRY(check_positions(info, input, error));
         columns.row = info->row_column;
         return alm_scorer_bind(model->scorer, &columns, &b->binding, error);
     }

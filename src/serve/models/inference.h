@@ -38,8 +38,10 @@ typedef struct alm_inference_answer {
 /* The answer lies in `arena`, and nothing of it in the model.
  *
  * ALM_ERR_INVALID: columns that are missing (named, beside those that were given and are not used),
- * there twice, or too many; a number of columns or steps that is not the model's; a value that a
- * member cannot take (row and column are named). ALM_ERR_LIMIT: more than the bounds above.
+ * there twice, or too many; where they go by position, names that are a row of data or stand at
+ * another place (model/position_names.h); a number of columns or steps that is not the model's; a
+ * value that a member cannot take (row and column are named). ALM_ERR_LIMIT: more than the bounds
+ * above.
  * ALM_ERR_NUMERIC: the model's answer is no finite number. Errors of other runtimes. */
 ALM_NODISCARD alm_err alm_inference_run(const alm_served_model *model, size_t worker,
                                         const alm_inference_input *input, alm_arena *arena,

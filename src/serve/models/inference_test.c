@@ -285,6 +285,54 @@ static void columns_without_names_go_by_position(void **state)
     close_world(&w);
 }
 
+/* By position only where the names say nothing else: a row of data that was taken for a header
+ * would be lost, and a name of the model at another place would be another column. */
+static void names_that_mean_something_else_are_refused(void **state)
+{
+    static const struct {
+        const char *names, *part; /* NULL: they go by position */
+    } CASE[] = {
+        {"a,b,c,d,e", NULL},
+        {"0,1,2,3,4", NULL}, /* as MLflow's client numbers columns */
+        {"a,b,c,d,Column_4", NULL},
+        {"2,4,6,8,10", "the names of the columns are numbers, and not 0 to 4 in order"},
+        {"1,2,3,4,5", "name the columns 0 to 4 or Column_0 to Column_4 in front of the rows"},
+        {"4,3,2,1,0", "numbers"},
+        {"2,,6,NaN,True", "numbers"},
+        {"3,2,1,x,y", "column '3' stands where the model has Column_0"},
+        {"a,column_0,c,d,e", "column 'column_0' stands where the model has Column_1"},
+    };
+    const forest_shape shape = {.trees = 6, .outputs = 1, .features = FEATURES, .leaves = 12,
+                                .grid = 8};
+    world w;
+    alm_inference_answer straight, out;
+    (void)state;
+    memset(&w, 0, sizeof w);
+    w.arena = alm_arena_create(0);
+    scorer_case_init(&w.files);
+    w.source.text[0] = scorer_case_lightgbm(w.arena, &shape, 4, "regression");
+    serve(&w);
+    alm_inference_input input = {.rows = ROWS, .column_count = FEATURES,
+                                 .values = case_rows(w.arena, ROWS, FEATURES, 7)};
+    assert_int_equal(run(&w, &input, &straight), ALM_OK);
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        alm_str name[FEATURES], rest = alm_str_of(CASE[i].names);
+        for (size_t k = 0; k < FEATURES; k++) {
+            name[k] = alm_str_split(&rest, ',');
+        }
+        input.name = name;
+        alm_err code = run(&w, &input, &out);
+        assert_int_equal(code, CASE[i].part ? ALM_ERR_INVALID : ALM_OK);
+        if (CASE[i].part && !strstr(w.error.message, CASE[i].part)) {
+            fail_msg("'%s' does not say '%s'", w.error.message, CASE[i].part);
+        }
+        if (!CASE[i].part) {
+            assert_memory_equal(out.value, straight.value, ROWS * sizeof(double));
+        }
+    }
+    close_world(&w);
+}
+
 static void counters_are_sums_over_workers(void **state)
 {
     world w;
@@ -321,6 +369,7 @@ int main(void)
         cmocka_unit_test(lists_of_columns_are_bounded),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(columns_without_names_go_by_position),
+        cmocka_unit_test(names_that_mean_something_else_are_refused),
         cmocka_unit_test(counters_are_sums_over_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
