@@ -154,16 +154,17 @@ static alm_err check_paths(planner *p, alm_error *error)
     p->whole = true;
     for (size_t i = 0; i < d->paths * d->steps; i++) {
         double value = d->values[i];
-        if (!isfinite(value) || value < 0) {
+        if (!(value >= 0 && value <= ALM_DEMAND_VALUE_MAX)) {
             return alm_fail(error, ALM_ERR_INVALID, "demand of path %zu on day %zu is %g; it is a "
-                            "finite number >= 0", i / d->steps + 1, i % d->steps + 1, value);
+                            "number from 0 to %g", i / d->steps + 1, i % d->steps + 1, value,
+                            ALM_DEMAND_VALUE_MAX);
         }
         p->whole = p->whole && value == floor(value);
     }
     for (size_t s = 0; d->weight && s < d->paths; s++) {
-        if (!isfinite(d->weight[s]) || d->weight[s] < 0) {
-            return alm_fail(error, ALM_ERR_INVALID, "the weight of path %zu is %g; it is a finite "
-                            "number >= 0", s + 1, d->weight[s]);
+        if (!(d->weight[s] >= 0 && d->weight[s] <= ALM_DEMAND_VALUE_MAX)) {
+            return alm_fail(error, ALM_ERR_INVALID, "the weight of path %zu is %g; it is a number "
+                            "from 0 to %g", s + 1, d->weight[s], ALM_DEMAND_VALUE_MAX);
         }
     }
     return ALM_OK;

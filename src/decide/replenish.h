@@ -46,11 +46,13 @@
 /* Of stock on hand (or backordered), receipts of a day, order rules and costs: sums of a few of
  * them still tell single units apart. */
 #define ALM_ORDER_AMOUNT_MAX 1e15
+/* Of a day's demand, and of a weight: their products and sums are finite. */
+#define ALM_DEMAND_VALUE_MAX 1e100
 
 typedef struct alm_demand_paths {
-    const double *values; /* paths x steps, row-major, >= 0 */
+    const double *values; /* paths x steps, row-major, 0 to ALM_DEMAND_VALUE_MAX */
     size_t paths, steps;
-    const double *weight; /* paths; NULL: equal */
+    const double *weight; /* paths, 0 to ALM_DEMAND_VALUE_MAX; NULL: equal */
 } alm_demand_paths;
 
 typedef struct alm_lead_time {

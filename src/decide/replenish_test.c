@@ -541,6 +541,8 @@ typedef void (*spoil)(scene *s);
 static void no_paths(scene *s) { s->demand.paths = 0; }
 static void negative_demand(scene *s) { s->values[STEPS + 2] = -1; }
 static void infinite_demand(scene *s) { s->values[STEPS + 2] = INFINITY; }
+static void large_demand(scene *s) { s->values[STEPS + 2] = 1.1e100; }
+static void large_weight(scene *s) { s->weight[1] = 1.1e100; s->demand.weight = s->weight; }
 static void negative_weight(scene *s) { s->weight[1] = -1; s->demand.weight = s->weight; }
 static void no_weight(scene *s) { memset(s->weight, 0, sizeof s->weight);
                                   s->demand.weight = s->weight; }
@@ -579,6 +581,8 @@ static void what_makes_no_sense_is_named(void **state)
         {no_paths, ALM_ERR_INVALID, "0 sample paths of 20 days"},
         {negative_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is -1"},
         {infinite_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is inf"},
+        {large_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is 1.1e+100; it is a number"},
+        {large_weight, ALM_ERR_INVALID, "the weight of path 2 is 1.1e+100; it is a number from"},
         {negative_weight, ALM_ERR_INVALID, "the weight of path 2 is -1"},
         {no_weight, ALM_ERR_INVALID, "the weights of the sample paths sum to 0"},
         {unknown_stock, ALM_ERR_INVALID, "the stock on hand is nan; it is a number from"},
@@ -641,6 +645,32 @@ static void the_largest_amounts_are_counted_in_ones(void **state)
     assert_true(a->position == ALM_ORDER_AMOUNT_MAX + 3 && a->order == 0);
 }
 
+/* Nothing within the bounds overflows: all at their largest, whatever the goal. */
+static void the_largest_of_everything_is_summed(void **state)
+{
+    (void)state;
+    for (int goal = ALM_SERVICE_CYCLE; goal <= ALM_SERVICE_COST; goal++) {
+        scene s = {0};
+        for (size_t i = 0; i < PATHS * STEPS; i++) {
+            s.values[i] = i % 3 ? ALM_DEMAND_VALUE_MAX : 0;
+        }
+        for (size_t i = 0; i < PATHS; i++) {
+            s.weight[i] = ALM_DEMAND_VALUE_MAX;
+        }
+        s.demand = (alm_demand_paths){s.values, PATHS, STEPS, s.weight};
+        s.lead[0] = (alm_lead_time){4, 1};
+        s.stock.on_hand = -ALM_ORDER_AMOUNT_MAX;
+        s.terms = (alm_replenish_terms){.lead_time = s.lead, .lead_time_count = 1, .review = 1,
+                                        .goal = (alm_service_goal)goal, .service = .9,
+                                        .holding_cost = ALM_ORDER_AMOUNT_MAX,
+                                        .shortage_cost = ALM_ORDER_AMOUNT_MAX,
+                                        .order_cost = ALM_ORDER_AMOUNT_MAX};
+        const alm_replenish_advice *a = must_advise(&s);
+        assert_true(isfinite(a->order) && isfinite(a->with.cost) && isfinite(a->order_up_to));
+        assert_true(isfinite(a->safety_stock) && isfinite(a->with.shortage));
+    }
+}
+
 /* A fill rate under continuous review is that of the lot: 1 - E[short] / Q, with what the next lot
  * would not cover either given back. */
 static void the_lot_makes_the_fill_rate(void **state)
@@ -681,6 +711,7 @@ int main(void)
         cmocka_unit_test(lots_do_not_grow_with_the_review_period),
         cmocka_unit_test(what_makes_no_sense_is_named),
         cmocka_unit_test(the_largest_amounts_are_counted_in_ones),
+        cmocka_unit_test(the_largest_of_everything_is_summed),
         cmocka_unit_test(the_lot_makes_the_fill_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

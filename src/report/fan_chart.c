@@ -151,7 +151,7 @@ static scales scales_of(const almi_fan *fan, double width, double height)
     scales s = {.left = LEFT, .right = width - RIGHT, .top = TOP, .bottom = height - BOTTOM,
                 .first = fan->first};
     s.top += largest_of(fan->history, fan->history_count, 0.0) > largest ? ROW : 0.0;
-    s.step = almi_svg_tick_step(largest, 3);
+    s.step = largest > 0.0 ? almi_svg_tick_step(largest, 3) : 0.5;
     s.largest = largest > 0.0 ? s.step * ceil(largest / s.step) : 1.0;
     s.day_width = (s.right - s.left) / (double)(fan->history_count + fan->steps);
     return s;
