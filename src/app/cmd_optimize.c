@@ -29,13 +29,10 @@ static const almi_option optimize_options[] = {
 
 /* ---- options ---- */
 
-/* As the service has it (order_terms.c): beyond this a sum has no units any more. */
-#define NUMBER_MAX 1e15
-
 static bool read_bounded(alm_str text, double *out)
 {
     double number = 0;
-    if (!alm_str_to_double(text, &number) || fabs(number) > NUMBER_MAX) {
+    if (!alm_str_to_double(text, &number) || fabs(number) > ALM_ORDER_AMOUNT_MAX) {
         return false;
     }
     *out = number;

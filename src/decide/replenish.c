@@ -49,9 +49,9 @@ const char *alm_order_policy_text(alm_order_policy policy)
 
 static alm_err check_amount(const char *name, double value, alm_error *error)
 {
-    if (!isfinite(value) || value < 0) {
-        return alm_fail(error, ALM_ERR_INVALID, "%s is %g; it is a finite number >= 0", name,
-                        value);
+    if (!(value >= 0 && value <= ALM_ORDER_AMOUNT_MAX)) {
+        return alm_fail(error, ALM_ERR_INVALID, "%s is %g; it is a number from 0 to %g", name,
+                        value, ALM_ORDER_AMOUNT_MAX);
     }
     return ALM_OK;
 }
@@ -154,16 +154,17 @@ static alm_err check_paths(planner *p, alm_error *error)
     p->whole = true;
     for (size_t i = 0; i < d->paths * d->steps; i++) {
         double value = d->values[i];
-        if (!isfinite(value) || value < 0) {
+        if (!(value >= 0 && value <= ALM_DEMAND_VALUE_MAX)) {
             return alm_fail(error, ALM_ERR_INVALID, "demand of path %zu on day %zu is %g; it is a "
-                            "finite number >= 0", i / d->steps + 1, i % d->steps + 1, value);
+                            "number from 0 to %g", i / d->steps + 1, i % d->steps + 1, value,
+                            ALM_DEMAND_VALUE_MAX);
         }
         p->whole = p->whole && value == floor(value);
     }
     for (size_t s = 0; d->weight && s < d->paths; s++) {
-        if (!isfinite(d->weight[s]) || d->weight[s] < 0) {
-            return alm_fail(error, ALM_ERR_INVALID, "the weight of path %zu is %g; it is a finite "
-                            "number >= 0", s + 1, d->weight[s]);
+        if (!(d->weight[s] >= 0 && d->weight[s] <= ALM_DEMAND_VALUE_MAX)) {
+            return alm_fail(error, ALM_ERR_INVALID, "the weight of path %zu is %g; it is a number "
+                            "from 0 to %g", s + 1, d->weight[s], ALM_DEMAND_VALUE_MAX);
         }
     }
     return ALM_OK;
@@ -171,13 +172,15 @@ static alm_err check_paths(planner *p, alm_error *error)
 
 static alm_err check_stock(const planner *p, alm_error *error)
 {
-    if (!isfinite(p->stock->on_hand)) {
-        return alm_fail(error, ALM_ERR_INVALID, "the stock on hand is not a finite number");
+    if (!(fabs(p->stock->on_hand) <= ALM_ORDER_AMOUNT_MAX)) {
+        return alm_fail(error, ALM_ERR_INVALID, "the stock on hand is %g; it is a number from %g "
+                        "to %g", p->stock->on_hand, -ALM_ORDER_AMOUNT_MAX, ALM_ORDER_AMOUNT_MAX);
     }
     for (size_t h = 0; p->stock->receipts && h < p->demand->steps; h++) {
-        if (!isfinite(p->stock->receipts[h]) || p->stock->receipts[h] < 0) {
+        double receipt = p->stock->receipts[h];
+        if (!(receipt >= 0 && receipt <= ALM_ORDER_AMOUNT_MAX)) {
             return alm_fail(error, ALM_ERR_INVALID, "the receipts of day %zu are %g; they are a "
-                            "finite number >= 0", h + 1, p->stock->receipts[h]);
+                            "number from 0 to %g", h + 1, receipt, ALM_ORDER_AMOUNT_MAX);
         }
     }
     return ALM_OK;

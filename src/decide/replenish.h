@@ -43,11 +43,16 @@
 #include "base/arena.h"
 
 #define ALM_LEAD_TIMES_MAX 64
+/* Of stock on hand (or backordered), receipts of a day, order rules and costs: sums of a few of
+ * them still tell single units apart. */
+#define ALM_ORDER_AMOUNT_MAX 1e15
+/* Of a day's demand, and of a weight: their products and sums are finite. */
+#define ALM_DEMAND_VALUE_MAX 1e100
 
 typedef struct alm_demand_paths {
-    const double *values; /* paths x steps, row-major, >= 0 */
+    const double *values; /* paths x steps, row-major, 0 to ALM_DEMAND_VALUE_MAX */
     size_t paths, steps;
-    const double *weight; /* paths; NULL: equal */
+    const double *weight; /* paths, 0 to ALM_DEMAND_VALUE_MAX; NULL: equal */
 } alm_demand_paths;
 
 typedef struct alm_lead_time {
@@ -56,8 +61,9 @@ typedef struct alm_lead_time {
 } alm_lead_time;
 
 typedef struct alm_stock_position {
-    double on_hand;         /* negative: backorders */
-    const double *receipts; /* steps: units on order, by day due; NULL: none */
+    double on_hand;         /* negative: backorders; -ALM_ORDER_AMOUNT_MAX to it */
+    const double *receipts; /* steps: units on order, by day due, 0 to ALM_ORDER_AMOUNT_MAX; NULL:
+                             * none */
 } alm_stock_position;
 
 typedef enum alm_service_goal {
@@ -66,7 +72,7 @@ typedef enum alm_service_goal {
     ALM_SERVICE_COST
 } alm_service_goal;
 
-typedef struct alm_order_rules { /* 0: no such rule */
+typedef struct alm_order_rules { /* 0: no such rule; at most ALM_ORDER_AMOUNT_MAX */
     double multiple; /* pack size */
     double minimum, maximum;
     double capacity; /* the largest position that the store has room for */
@@ -78,7 +84,7 @@ typedef struct alm_replenish_terms {
     int32_t review;
     alm_service_goal goal;
     double service;       /* in (0, 1]; not used by ALM_SERVICE_COST */
-    double holding_cost;  /* per unit and day */
+    double holding_cost;  /* per unit and day; costs are at most ALM_ORDER_AMOUNT_MAX */
     double shortage_cost; /* per unit */
     double order_cost;    /* fixed, per order; needs a holding cost */
     alm_order_rules rules;
@@ -132,7 +138,8 @@ const char *alm_order_reason_text(alm_order_reason reason);
 const char *alm_order_policy_text(alm_order_policy policy); /* "base stock", "(r, Q)", "(s, S)" */
 
 /* ALM_ERR_INVALID with the name of the term, or the number of the path and day, that makes no
- * sense; ALM_ERR_INCOMPLETE when the paths are shorter than lead time + review. */
+ * sense or is out of its bounds; ALM_ERR_INCOMPLETE when the paths are shorter than lead time +
+ * review. */
 ALM_NODISCARD alm_err alm_replenish(const alm_demand_paths *demand,
                                     const alm_stock_position *stock,
                                     const alm_replenish_terms *terms, alm_arena *scratch,

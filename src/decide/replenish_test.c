@@ -541,10 +541,15 @@ typedef void (*spoil)(scene *s);
 static void no_paths(scene *s) { s->demand.paths = 0; }
 static void negative_demand(scene *s) { s->values[STEPS + 2] = -1; }
 static void infinite_demand(scene *s) { s->values[STEPS + 2] = INFINITY; }
+static void large_demand(scene *s) { s->values[STEPS + 2] = 1.1e100; }
+static void large_weight(scene *s) { s->weight[1] = 1.1e100; s->demand.weight = s->weight; }
 static void negative_weight(scene *s) { s->weight[1] = -1; s->demand.weight = s->weight; }
 static void no_weight(scene *s) { memset(s->weight, 0, sizeof s->weight);
                                   s->demand.weight = s->weight; }
 static void unknown_stock(scene *s) { s->stock.on_hand = NAN; }
+static void much_stock(scene *s) { s->stock.on_hand = 1.1e15; }
+static void much_owed(scene *s) { s->stock.on_hand = -1.1e15; }
+static void much_receipt(scene *s) { s->receipts[4] = 1.1e15; }
 static void negative_receipt(scene *s) { s->receipts[4] = -3; }
 static void long_lead(scene *s) { s->lead[0].days = STEPS - s->terms.review + 1; }
 static void negative_lead(scene *s) { s->lead[0].days = -1; }
@@ -561,6 +566,8 @@ static void negative_cost(scene *s) { s->terms.shortage_cost = -2; }
 static void crossed_bounds(scene *s) { s->terms.rules = (alm_order_rules){0, 9, 8, 0}; }
 static void large_pack(scene *s) { s->terms.rules = (alm_order_rules){12, 0, 8, 0}; }
 static void negative_capacity(scene *s) { s->terms.rules.capacity = -1; }
+static void large_capacity(scene *s) { s->terms.rules.capacity = 1.1e15; }
+static void large_cost(scene *s) { s->terms.shortage_cost = 1.1e15; }
 static void fill_without_lot(scene *s) { s->terms.goal = ALM_SERVICE_FILL; s->terms.review = 0; }
 
 static void what_makes_no_sense_is_named(void **state)
@@ -574,9 +581,16 @@ static void what_makes_no_sense_is_named(void **state)
         {no_paths, ALM_ERR_INVALID, "0 sample paths of 20 days"},
         {negative_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is -1"},
         {infinite_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is inf"},
+        {large_demand, ALM_ERR_INVALID, "demand of path 2 on day 3 is 1.1e+100; it is a number"},
+        {large_weight, ALM_ERR_INVALID, "the weight of path 2 is 1.1e+100; it is a number from"},
         {negative_weight, ALM_ERR_INVALID, "the weight of path 2 is -1"},
         {no_weight, ALM_ERR_INVALID, "the weights of the sample paths sum to 0"},
-        {unknown_stock, ALM_ERR_INVALID, "the stock on hand is not a finite number"},
+        {unknown_stock, ALM_ERR_INVALID, "the stock on hand is nan; it is a number from"},
+        {much_stock, ALM_ERR_INVALID, "the stock on hand is 1.1e+15; it is a number from -1e+15 "
+                                      "to 1e+15"},
+        {much_owed, ALM_ERR_INVALID, "the stock on hand is -1.1e+15; it is a number from"},
+        {much_receipt, ALM_ERR_INVALID, "the receipts of day 5 are 1.1e+15; they are a number "
+                                        "from 0 to 1e+15"},
         {negative_receipt, ALM_ERR_INVALID, "the receipts of day 5 are -3"},
         {long_lead, ALM_ERR_INCOMPLETE, "need 21 days of sample paths; there are 20"},
         {negative_lead, ALM_ERR_INVALID, "lead time number 1 is -1 days"},
@@ -592,6 +606,8 @@ static void what_makes_no_sense_is_named(void **state)
         {crossed_bounds, ALM_ERR_INVALID, "the maximum order 8 is below the minimum 9"},
         {large_pack, ALM_ERR_INVALID, "the maximum order 8 is below the order multiple 12"},
         {negative_capacity, ALM_ERR_INVALID, "the capacity is -1"},
+        {large_capacity, ALM_ERR_INVALID, "the capacity is 1.1e+15; it is a number from 0 to"},
+        {large_cost, ALM_ERR_INVALID, "the shortage cost is 1.1e+15; it is a number from 0 to"},
         {fill_without_lot, ALM_ERR_INVALID, "a fill rate under continuous review depends on"}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         scene s;
@@ -606,6 +622,52 @@ static void what_makes_no_sense_is_named(void **state)
             fail_msg("'%s' does not say '%s'", s.error.message, CASES[i].message);
         }
         assert_true(s.advice.order == 77); /* untouched */
+    }
+}
+
+/* At the bounds themselves there is an answer, and single units are still told apart. */
+static void the_largest_amounts_are_counted_in_ones(void **state)
+{
+    (void)state;
+    scene s = {0};
+    for (size_t i = 0; i < PATHS * STEPS; i++) {
+        s.values[i] = 1;
+    }
+    s.demand = (alm_demand_paths){s.values, PATHS, STEPS, NULL};
+    s.lead[0] = (alm_lead_time){4, 1};
+    s.receipts[1] = 3;
+    s.stock = (alm_stock_position){-ALM_ORDER_AMOUNT_MAX, s.receipts};
+    s.terms = (alm_replenish_terms){.lead_time = s.lead, .lead_time_count = 1, .review = 1,
+                                    .service = .9};
+    assert_true(must_advise(&s)->order == ALM_ORDER_AMOUNT_MAX + 5 - 3);
+    s.stock.on_hand = ALM_ORDER_AMOUNT_MAX;
+    const alm_replenish_advice *a = must_advise(&s);
+    assert_true(a->position == ALM_ORDER_AMOUNT_MAX + 3 && a->order == 0);
+}
+
+/* Nothing within the bounds overflows: all at their largest, whatever the goal. */
+static void the_largest_of_everything_is_summed(void **state)
+{
+    (void)state;
+    for (int goal = ALM_SERVICE_CYCLE; goal <= ALM_SERVICE_COST; goal++) {
+        scene s = {0};
+        for (size_t i = 0; i < PATHS * STEPS; i++) {
+            s.values[i] = i % 3 ? ALM_DEMAND_VALUE_MAX : 0;
+        }
+        for (size_t i = 0; i < PATHS; i++) {
+            s.weight[i] = ALM_DEMAND_VALUE_MAX;
+        }
+        s.demand = (alm_demand_paths){s.values, PATHS, STEPS, s.weight};
+        s.lead[0] = (alm_lead_time){4, 1};
+        s.stock.on_hand = -ALM_ORDER_AMOUNT_MAX;
+        s.terms = (alm_replenish_terms){.lead_time = s.lead, .lead_time_count = 1, .review = 1,
+                                        .goal = (alm_service_goal)goal, .service = .9,
+                                        .holding_cost = ALM_ORDER_AMOUNT_MAX,
+                                        .shortage_cost = ALM_ORDER_AMOUNT_MAX,
+                                        .order_cost = ALM_ORDER_AMOUNT_MAX};
+        const alm_replenish_advice *a = must_advise(&s);
+        assert_true(isfinite(a->order) && isfinite(a->with.cost) && isfinite(a->order_up_to));
+        assert_true(isfinite(a->safety_stock) && isfinite(a->with.shortage));
     }
 }
 
@@ -648,6 +710,8 @@ int main(void)
         cmocka_unit_test(lots_have_least_cost),
         cmocka_unit_test(lots_do_not_grow_with_the_review_period),
         cmocka_unit_test(what_makes_no_sense_is_named),
+        cmocka_unit_test(the_largest_amounts_are_counted_in_ones),
+        cmocka_unit_test(the_largest_of_everything_is_summed),
         cmocka_unit_test(the_lot_makes_the_fill_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,9 @@
 #define LEFT 34.0
 #define RIGHT 6.0
 #define MARK 3.0 /* least height of a day that was sold out */
+#define ROW 12.0 /* of text above the plot */
+#define APART 5.0 /* of two texts in a row */
+#define CUT_MOST 2 /* bars; cap_of */
 
 /* ---- data ---- */
 
@@ -147,7 +150,8 @@ static scales scales_of(const almi_fan *fan, double width, double height)
     largest = cap_of(fan, predicted, largest);
     scales s = {.left = LEFT, .right = width - RIGHT, .top = TOP, .bottom = height - BOTTOM,
                 .first = fan->first};
-    s.step = almi_svg_tick_step(largest, 3);
+    s.top += largest_of(fan->history, fan->history_count, 0.0) > largest ? ROW : 0.0;
+    s.step = largest > 0.0 ? almi_svg_tick_step(largest, 3) : 0.5;
     s.largest = largest > 0.0 ? s.step * ceil(largest / s.step) : 1.0;
     s.day_width = (s.right - s.left) / (double)(fan->history_count + fan->steps);
     return s;
@@ -220,15 +224,48 @@ static void draw_history(almi_svg *svg, const scales *s, const almi_fan *fan)
         alm_buffer_text(&title, out ? ", sold out: demand was that or more" : "");
         almi_svg_rect(svg, (almi_point){x_of(s, date), y}, (almi_point){width, s->bottom - y},
                       out ? "risk" : "seen", title.data);
-        if (fan->history[d] > s->largest) {
-            alm_buffer_clear(&title);
-            alm_buffer_text(&title, "\xe2\x86\x91 ");
-            almi_html_amount(&title, fan->history[d]);
-            almi_svg_text(svg, (almi_point){x_of(s, date), y - 3}, ALMI_ANCHOR_MIDDLE, "tick",
-                          title.data ? title.data : "");
-        }
         alm_buffer_deinit(&title);
     }
+}
+
+/* How high the bars are that are cut: in a row of their own, within the chart, side by side. */
+static void draw_cut(almi_svg *svg, const scales *s, const almi_fan *fan)
+{
+    alm_buffer text[CUT_MOST] = {{0}};
+    double x[CUT_MOST] = {0}, half[CUT_MOST] = {0};
+    size_t count = 0;
+    for (size_t d = 0; d < fan->history_count && count < CUT_MOST; d++) {
+        if (!(fan->history[d] > s->largest)) {
+            continue;
+        }
+        alm_buffer_text(&text[count], "\xe2\x86\x91 ");
+        almi_html_amount(&text[count], fan->history[d]);
+        half[count] = almi_svg_text_width(text[count].data) / 2;
+        x[count] = fmax(x_of(s, fan->first + (alm_date)d) + s->day_width / 2,
+                        s->left + half[count]);
+        if (count > 0) {
+            x[count] = fmax(x[count], x[count - 1] + half[count - 1] + APART + half[count]);
+        }
+        count++;
+    }
+    double end = s->right;
+    for (size_t i = count; i-- > 0;) {
+        x[i] = fmin(x[i], end - half[i]);
+        end = x[i] - half[i] - APART;
+        almi_svg_text(svg, (almi_point){x[i], s->top - 3}, ALMI_ANCHOR_MIDDLE, "tick",
+                      text[i].data);
+        alm_buffer_deinit(&text[i]);
+    }
+}
+
+static void draw_origin(almi_svg *svg, const scales *s, const almi_fan *fan)
+{
+    static const char LABEL[] = "predicted";
+    double start = x_of(s, fan->start);
+    bool is_room = start + 3 + almi_svg_text_width(LABEL) <= s->right + RIGHT;
+    almi_svg_line(svg, (almi_point){start, TOP - 6}, (almi_point){start, s->bottom}, "origin");
+    almi_svg_text(svg, (almi_point){is_room ? start + 3 : start - 3, TOP - 3},
+                  is_room ? ALMI_ANCHOR_START : ALMI_ANCHOR_END, "note", LABEL);
 }
 
 static const double *heights(const almi_page *page, const scales *s, const almi_fan *fan,
@@ -286,10 +323,8 @@ void almi_fan_draw(const almi_page *page, const almi_fan *fan, double width, dou
     draw_values(&svg, &s);
     draw_dates(&svg, &s, fan);
     draw_history(&svg, &s, fan);
-    double start = x_of(&s, fan->start);
-    almi_svg_line(&svg, (almi_point){start, s.top - 6}, (almi_point){start, s.bottom}, "origin");
-    almi_svg_text(&svg, (almi_point){start + 3, s.top - 3}, ALMI_ANCHOR_START, "note",
-                  "predicted");
+    draw_cut(&svg, &s, fan);
+    draw_origin(&svg, &s, fan);
     draw_prediction(page, &svg, &s, fan);
     draw_titles(&svg, &s, fan);
     almi_svg_close(&svg);

@@ -16,6 +16,7 @@
 const char almi_figure_style[] =
     ".past{fill:none;stroke:var(--seen);stroke-width:1.5;stroke-linejoin:round;"
     "stroke-linecap:round}.key .past{stroke-width:2}\n"
+    ".cut{stroke:var(--blue);stroke-width:2;stroke-dasharray:2 3}\n"
     ".told{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:0;"
     "font-size:14px}.told dt{color:var(--muted)}.told dd{margin:0;overflow-wrap:anywhere}\n"
     ".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:20px 44px}\n";
@@ -25,7 +26,8 @@ typedef struct plot {
     const alm_series_forecast *made;
     size_t levels, steps;
     size_t first, count; /* periods drawn */
-    double low, high, step;
+    double low, high;
+    almi_axis axis;
     double left, right, top, bottom;
 } plot;
 
@@ -61,7 +63,8 @@ static void widen(double range[2], double value)
     }
 }
 
-/* A band far beyond all values is cut at the edge, or nothing else could be seen. */
+/* A band far beyond all values is cut at the edge, or nothing else could be seen; draw_cut says
+ * so. */
 static bool scale(plot *p)
 {
     double core[2] = {(double)NAN, (double)NAN};
@@ -83,8 +86,8 @@ static bool scale(plot *p)
     p->high = fmin(all[1], core[1] + 1.5 * range);
     p->low = p->low >= 0 && p->low < p->high / 3 ? 0 : p->low;
     p->high = p->high - p->low > 1e-290 ? p->high : p->low + range;
-    p->step = almi_svg_tick_step(p->high - p->low, 4);
-    return isfinite(p->high / p->step) && isfinite(p->low / p->step);
+    p->axis = almi_svg_axis(p->low, p->high);
+    return isfinite(p->high / p->axis.step) && isfinite(p->low / p->axis.step);
 }
 
 static double x_of(const plot *p, size_t period)
@@ -105,21 +108,21 @@ static void tick_text(const plot *p, double value, char out[48])
 {
     double largest = fmax(fabs(p->low), fabs(p->high));
     double unit = largest >= 1e9 ? 1e9 : largest >= 1e6 ? 1e6 : largest >= 1e4 ? 1e3 : 1;
-    double step = p->step / unit;
-    if (largest >= 1e13 || p->step < 1e-4) {
-        (void)snprintf(out, 48, "%.1e", value);
+    if (largest >= 1e13 || p->axis.step < 1e-4) {
+        (void)snprintf(out, 48, "%.3g", value);
         return;
     }
-    (void)snprintf(out, 48, "%.*f%s", step >= 1 ? 0 : step >= .1 ? 1 : step >= .01 ? 2 : 4,
-                   value / unit, unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
+    (void)snprintf(out, 48, "%.*f%s", almi_svg_step_decimals(p->axis.step / unit), value / unit,
+                   unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
 }
 
 static void draw_values(almi_svg *svg, const plot *p)
 {
-    for (double i = ceil(p->low / p->step); i * p->step <= p->high; i++) {
+    for (int i = 0; i < p->axis.count; i++) {
         char text[48];
-        double y = y_of(p, i * p->step);
-        tick_text(p, i * p->step + 0.0, text); /* no tick is -0 */
+        double value = (p->axis.first + i) * p->axis.step + 0.0; /* no tick is -0 */
+        double y = y_of(p, value);
+        tick_text(p, value, text);
         almi_svg_line(svg, (almi_point){p->left, y}, (almi_point){p->right, y}, "grid");
         almi_svg_text(svg, (almi_point){p->left - 5, y + 3.5}, ALMI_ANCHOR_END, "tick", text);
     }
@@ -206,13 +209,45 @@ static void draw_band(const almi_page *page, almi_svg *svg, const plot *p, size_
     almi_svg_area(svg, top, bottom, count, class_name);
 }
 
-static void draw_future(const almi_page *page, almi_svg *svg, const plot *p)
+/* Where the widest band goes beyond the axis: a broken line at the edge, and how far it goes. */
+static void draw_cut(almi_svg *svg, const plot *p, const almi_figure *figure, bool above)
+{
+    const double *value = above ? p->made->high : p->made->low;
+    double edge = above ? p->high : p->low;
+    double y = above ? p->top : p->bottom;
+    double half = (p->right - p->left) / (double)p->count / 2;
+    double farthest = edge;
+    for (size_t h = 0; h < p->steps; h++) {
+        double v = value[h * p->levels + p->levels - 1];
+        if (above ? v > edge : v < edge) {
+            double x = x_of(p, p->one->count + h);
+            almi_svg_line(svg, (almi_point){x - half, y}, (almi_point){x + half, y}, "cut");
+            farthest = (above ? v > farthest : v < farthest) ? v : farthest;
+        }
+    }
+    if (farthest == edge) {
+        return;
+    }
+    alm_buffer text = {0};
+    alm_buffer_text(&text, above ? "\xe2\x86\x91 " : "\xe2\x86\x93 ");
+    alm_forecast_percent(&text, figure->made->plan.level[p->levels - 1]);
+    alm_buffer_text(&text, "\xe2\x80\xaf% to ");
+    almi_html_number(&text, farthest, almi_figure_decimals(fabs(farthest)));
+    almi_svg_text(svg, (almi_point){p->right, y - 5}, ALMI_ANCHOR_END, "tick",
+                  text.data);
+    alm_buffer_deinit(&text);
+}
+
+static void draw_future(const almi_page *page, almi_svg *svg, const plot *p,
+                        const almi_figure *figure)
 {
     if (p->levels > 0 && p->made->spread != ALM_SPREAD_NONE) {
         draw_band(page, svg, p, p->levels - 1, "band90");
         if (p->levels > 1) {
             draw_band(page, svg, p, 0, "band50");
         }
+        draw_cut(svg, p, figure, true);
+        draw_cut(svg, p, figure, false);
     }
     almi_point *point = ALM_NEW_ARRAY(page->arena, almi_point, p->steps);
     for (size_t h = 0; h < p->steps; h++) {
@@ -270,7 +305,7 @@ void almi_figure_draw(const almi_page *page, const almi_figure *figure)
     draw_times(&svg, &p, figure);
     double start = x_of(&p, one->count) - (p.right - p.left) / (double)p.count / 2;
     almi_svg_line(&svg, (almi_point){start, p.top - 6}, (almi_point){start, p.bottom}, "origin");
-    draw_future(page, &svg, &p);
+    draw_future(page, &svg, &p, figure);
     draw_past(page, &svg, &p);
     draw_sold_out(&svg, &p, figure);
     draw_titles(&svg, &p, figure);

@@ -121,6 +121,32 @@ static void no_tick_is_minus_zero(void **state)
     alm_arena_destroy(arena);
 }
 
+/* A band that is cut says where, and how far it goes; others say nothing. */
+static void a_band_beyond_the_axis_is_marked(void **state)
+{
+    (void)state;
+    alm_arena *arena = alm_arena_create(0);
+    alm_forecast_made made;
+    alm_buffer page = {0};
+    make(1, arena, &made);
+    render(&made, &page);
+    assert_int_equal(count_of(page.data, "class=\"cut\""), 0);
+    double *high = (double *)made.set.series[0].high;
+    double *low = (double *)made.set.series[0].low;
+    high[4 * made.plan.level_count + 1] = 700; /* of steps 3 and 5, 95 % */
+    high[2 * made.plan.level_count + 1] = 900;
+    low[2 * made.plan.level_count + 1] = -800;
+    alm_buffer_clear(&page);
+    render(&made, &page);
+    /* Of one figure for wide and one for narrow screens. */
+    assert_int_equal(count_of(page.data, "class=\"cut\""), 2 * 3);
+    assert_int_equal(count_of(page.data, ">\xe2\x86\x91 95\xe2\x80\xaf% to 900.0</text>"), 2);
+    assert_int_equal(count_of(page.data, ">\xe2\x86\x93 95\xe2\x80\xaf% to \xe2\x88\x92"
+                                         "800.0</text>"), 2);
+    alm_buffer_deinit(&page);
+    alm_arena_destroy(arena);
+}
+
 static void a_short_file_says_that_it_was_not_checked(void **state)
 {
     (void)state;
@@ -221,6 +247,7 @@ int main(void)
         cmocka_unit_test(the_page_stands_alone),
         cmocka_unit_test(charts_are_bounded_and_counted),
         cmocka_unit_test(no_tick_is_minus_zero),
+        cmocka_unit_test(a_band_beyond_the_axis_is_marked),
         cmocka_unit_test(a_short_file_says_that_it_was_not_checked),
         cmocka_unit_test(effects_have_their_standard_errors),
         cmocka_unit_test(sold_out_periods_are_shown),

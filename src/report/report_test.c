@@ -1,11 +1,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "report/html.h"
 #include "report/report_fixture.h"
+#include "report/report_internal.h"
 #include "report/svg.h"
 
 static alm_error error;
@@ -85,6 +87,102 @@ static void chooses_round_steps(void **state)
         double marks = largest / almi_svg_tick_step(largest, 4);
         assert_true(marks <= 4.0 + 1e-9 && marks >= 1.6 - 1e-9);
     }
+}
+
+/* Three to six round marks within every range, which their texts tell apart. */
+static void an_axis_has_three_to_six_marks(void **state)
+{
+    (void)state;
+    alm_rng rng = alm_rng_stream(3, 2);
+    almi_axis axis = almi_svg_axis(112, 197);
+    assert_int_equal(axis.count, 3);
+    assert_true(axis.step == 25 && axis.first * axis.step == 125);
+    for (int i = 0; i < 20000; i++) {
+        double size = 1e-6;
+        for (uint64_t k = alm_rng_next_below(&rng, 16); k > 0; k--) {
+            size *= 10;
+        }
+        double low = size * alm_rng_next_normal(&rng);
+        double high = low + size * (.01 + alm_rng_next_uniform(&rng));
+        char text[2][48];
+        axis = almi_svg_axis(low, high);
+        assert_true(axis.count >= 3 && axis.count <= 6);
+        assert_true(axis.first * axis.step >= low - 1e-9 * size);
+        assert_true((axis.first + axis.count - 1) * axis.step <= high + 1e-9 * size);
+        for (int k = 0; axis.step >= 1e-6 && k < 2; k++) {
+            (void)snprintf(text[k], sizeof text[k], "%.*f", almi_svg_step_decimals(axis.step),
+                           (axis.first + k) * axis.step);
+        }
+        assert_true(axis.step < 1e-6 || strcmp(text[0], text[1]) != 0);
+    }
+    assert_int_equal(almi_svg_step_decimals(25), 0);
+    assert_int_equal(almi_svg_step_decimals(2.5), 1);
+    assert_int_equal(almi_svg_step_decimals(.25), 2);
+    assert_int_equal(almi_svg_step_decimals(.3 - .1), 1);
+    /* Ranges of the last bits end all the same. */
+    axis = almi_svg_axis(1e16, 1e16 + 2);
+    assert_true(axis.count <= 6);
+}
+
+/* x or y of the text that holds `what`. */
+static double place_of(const char *svg, const char *what, const char *attribute)
+{
+    const char *at = strstr(svg, what);
+    assert_non_null(at);
+    while (at > svg && strncmp(at, "<text", 5) != 0) {
+        at--;
+    }
+    char name[8];
+    (void)snprintf(name, sizeof name, " %s=\"", attribute);
+    return strtod(strstr(at, name) + strlen(name), NULL);
+}
+
+/* Two days far above the others just before a prediction of few days: no text is over another, and
+ * none leaves the chart. */
+static void labels_of_cut_bars_have_room(void **state)
+{
+    (void)state;
+    enum { DAYS = 90, STEPS = 3 };
+    double history[DAYS];
+    double mean[STEPS] = {10, 11, 10};
+    for (size_t d = 0; d < DAYS; d++) {
+        history[d] = 8 + (double)(d % 5);
+    }
+    history[DAYS - 2] = 5000;
+    history[DAYS - 1] = 4000;
+    alm_buffer out = {0};
+    alm_arena *arena = alm_arena_create(0);
+    almi_page page = {.out = &out, .arena = arena};
+    almi_fan fan = {.first = 20000, .start = 20000 + DAYS, .history_count = DAYS,
+                    .history = history, .steps = STEPS, .mean = mean};
+    almi_fan_draw(&page, &fan, 380, 170, "x");
+    double half = almi_svg_text_width("\xe2\x86\x91 5000") / 2;
+    double first = place_of(out.data, "5000</text>", "x");
+    double second = place_of(out.data, "4000</text>", "x");
+    assert_true(second - first >= 2 * half && second + half <= 380);
+    assert_true(place_of(out.data, "5000</text>", "y") >=
+                place_of(out.data, ">predicted<", "y") + 10.5); /* the size of letters */
+    assert_non_null(strstr(out.data, "\"note\" text-anchor=\"end\""));
+    /* As one of a year ago, at the left end. */
+    history[0] = 5000;
+    history[DAYS - 2] = 9;
+    alm_buffer_clear(&out);
+    almi_fan_draw(&page, &fan, 380, 170, "x");
+    assert_true(place_of(out.data, "5000</text>", "x") - half >= 0);
+    /* Where nothing is cut, and the future is long, all is as it was. */
+    history[0] = history[DAYS - 1] = 9;
+    double long_mean[40];
+    for (size_t h = 0; h < 40; h++) {
+        long_mean[h] = 10;
+    }
+    fan.mean = long_mean;
+    fan.steps = 40;
+    alm_buffer_clear(&out);
+    almi_fan_draw(&page, &fan, 380, 170, "x");
+    assert_non_null(strstr(out.data, "\"note\" text-anchor=\"start\""));
+    assert_null(strstr(out.data, "\xe2\x86\x91"));
+    alm_buffer_deinit(&out);
+    alm_arena_destroy(arena);
 }
 
 /* ---- the page ---- */
@@ -329,6 +427,8 @@ int main(void)
         cmocka_unit_test(escapes_what_comes_from_data),
         cmocka_unit_test(writes_numbers_for_readers),
         cmocka_unit_test(chooses_round_steps),
+        cmocka_unit_test(an_axis_has_three_to_six_marks),
+        cmocka_unit_test(labels_of_cut_bars_have_room),
         cmocka_unit_test(same_input_gives_same_bytes),
         cmocka_unit_test(histogram_of_the_transform),
         cmocka_unit_test(page_is_self_contained),

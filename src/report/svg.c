@@ -4,6 +4,11 @@
 
 #include "report/html.h"
 
+#define TICK_CHARACTER 6.2 /* units of the view box, of most letters and digits */
+#define MARKS_LEAST 3
+#define MARKS_MOST 6
+#define DECIMALS_MOST 6
+
 static void put(alm_buffer *out, double value)
 {
     double rounded = floor(value * 100.0 + 0.5) / 100.0;
@@ -155,6 +160,44 @@ void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char 
     alm_buffer_text(svg->out, ">");
     almi_html_text(svg->out, alm_str_of(text));
     alm_buffer_text(svg->out, "</text>");
+}
+
+double almi_svg_text_width(const char *text)
+{
+    size_t count = 0;
+    for (const char *at = text; *at; at++) {
+        count += ((unsigned char)*at & 0xc0) != 0x80; /* what begins a character of UTF-8 */
+    }
+    return TICK_CHARACTER * (double)count;
+}
+
+/* 1.6 to 4 steps of the first choice fit into the range. Where fewer than three of their marks do,
+ * it is less than three steps, so half the step has at most six, and three are in 3.2 steps. */
+almi_axis almi_svg_axis(double low, double high)
+{
+    double step = almi_svg_tick_step(high - low, 4);
+    double first = ceil(low / step);
+    double count = floor(high / step) - first + 1;
+    if (count < MARKS_LEAST) {
+        step /= 2;
+        first = ceil(low / step);
+        count = floor(high / step) - first + 1;
+    }
+    /* A range of the last bits of its numbers has other counts. */
+    return (almi_axis){first, step, count > MARKS_MOST ? MARKS_MOST : count > 0 ? (int)count : 0};
+}
+
+int almi_svg_step_decimals(double step)
+{
+    int decimals = 0;
+    for (; decimals < DECIMALS_MOST; decimals++) {
+        double rest = fabs(step - floor(step + .5));
+        if (rest <= 1e-6 * step) {
+            break;
+        }
+        step *= 10;
+    }
+    return decimals;
 }
 
 double almi_svg_tick_step(double largest, int ticks)

@@ -48,6 +48,20 @@ void almi_svg_area(almi_svg *svg, const almi_point *top, const almi_point *botto
 void almi_svg_text(almi_svg *svg, almi_point at, almi_anchor anchor, const char *class_name,
                    const char *text);
 
+/* About how wide a text is at the size of a tick's. */
+double almi_svg_text_width(const char *text);
+
+/* Marks (first + 0 .. count - 1) * step within [low, high], low < high, both finite: 3 to 6 of
+ * them; the step is 1, 2, 2.5 or 5 times a power of ten. */
+typedef struct almi_axis {
+    double first, step;
+    int count;
+} almi_axis;
+
+almi_axis almi_svg_axis(double low, double high);
+/* Decimals that tell multiples of the step apart, at most 6. */
+int almi_svg_step_decimals(double step);
+
 /* A round step for about `ticks` marks up to `largest`: 1, 2 or 5 times a power of ten. */
 double almi_svg_tick_step(double largest, int ticks);
 

@@ -610,15 +610,41 @@ static void tell_coverage(lines *l)
     }
 }
 
-static void tell_unchecked(lines *l)
+/* Nothing was judged although origins were asked for. */
+static void tell_why_unchecked(lines *l)
 {
     const alm_forecast_made *made = l->made;
-    if (made->plan.origins == 0) {
+    size_t answered = 0;
+    size_t tried = 0;
+    for (size_t i = 0; i < made->input.count; i++) {
+        bool answers = made->set.series[i].kind != NULL;
+        answered += answers;
+        tried += answers && alm_forecast_origins(&made->plan, made->input.series[i].count) > 0;
+    }
+    alm_buffer_text(&l->text, "none: ");
+    if (tried > 0) {
+        alm_buffer_text(&l->text, "no earlier origin has a forecast and a known value to judge it "
+                                  "by");
+    } else if (answered > 0) {
+        alm_buffer_printf(&l->text, "no series %sis long enough to hold back ",
+                          answered < made->input.count ? "that has a forecast " : "");
+        put_steps(l, made->plan.steps);
+    } else if (made->set.reasons[ALM_FORECAST_NO_VALUES] == made->input.count) {
+        alm_buffer_text(&l->text, "no value is known");
+    } else if (made->set.reasons[ALM_FORECAST_NUMERIC] == made->input.count) {
+        alm_buffer_text(&l->text, "numbers of this size cannot be worked with");
+    } else {
+        alm_buffer_text(&l->text, "no series has a forecast");
+    }
+    alm_buffer_text(&l->text, "; accuracy and coverage are not known");
+}
+
+static void tell_unchecked(lines *l)
+{
+    if (l->made->plan.origins == 0) {
         alm_buffer_text(&l->text, "none, as asked: neither accuracy nor coverage is known");
     } else {
-        alm_buffer_text(&l->text, "none: no series is long enough to hold back ");
-        put_steps(l, made->plan.steps);
-        alm_buffer_text(&l->text, "; accuracy and coverage are not known");
+        tell_why_unchecked(l);
     }
     end(l, "check");
 }

@@ -197,6 +197,39 @@ static void coverage_is_always_told(void **state)
     alm_arena_destroy(arena);
 }
 
+/* Why nothing was checked is what it is, not always the length. */
+static void the_reason_of_no_check_is_told(void **state)
+{
+    (void)state;
+    static const char *const WHY[] = {
+        "no value is known", "numbers of this size cannot be worked with",
+        "no series has a forecast",
+        "no series that has a forecast is long enough to hold back 2 days",
+        "no earlier origin has a forecast and a known value to judge it by"};
+    alm_arena *arena = alm_arena_create(0);
+    alm_long_one one[2];
+    alm_series_forecast series[2];
+    alm_forecast_made made;
+    alm_forecast_line lines[ALM_FORECAST_LINES_MAX];
+    make(one, series, &made);
+    one[1] = one[0];
+    series[1] = series[0];
+    series[0].kind = series[1].kind = NULL;
+    made.input.count = 2;
+    for (size_t i = 0; i < sizeof WHY / sizeof WHY[0]; i++) {
+        made.set.reasons[ALM_FORECAST_NO_VALUES] = i == 0 ? 2 : i == 1 ? 0 : 1;
+        made.set.reasons[ALM_FORECAST_NUMERIC] = i == 1 ? 2 : i == 2;
+        series[1].kind = i > 2 ? &alm_naive : NULL;
+        one[0].count = i == 3 ? 400 : 5; /* long, but without a forecast */
+        one[1].count = i == 4 ? 400 : 5;
+        const char *text = alm_arena_printf(
+            arena, "none: %s; accuracy and coverage are not known", WHY[i]);
+        check_lines(lines, alm_forecast_checked(&made, arena, lines),
+                    (const char *const[]){"check", text, NULL});
+    }
+    alm_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +237,7 @@ int main(void)
         cmocka_unit_test(what_was_asked_and_refused_is_told),
         cmocka_unit_test(several_seasons_are_told),
         cmocka_unit_test(coverage_is_always_told),
+        cmocka_unit_test(the_reason_of_no_check_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,12 @@ static size_t origins_of(const alm_forecast_plan *plan, size_t count)
     return room < plan->origins ? room : plan->origins;
 }
 
+size_t alm_forecast_origins(const alm_forecast_plan *plan, size_t count)
+{
+    alm_forecast_plan own = alm_forecast_plan_of(plan, count);
+    return origins_of(&own, count);
+}
+
 size_t alm_forecast_judged(const alm_forecast_plan *plan)
 {
     return plan->steps + (plan->origins > 1 ? plan->origins - 1 : 0) * stride_of(plan);

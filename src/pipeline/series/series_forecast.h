@@ -94,6 +94,10 @@ const alm_forecaster_kind *alm_forecast_kind(alm_str name);
  * from them. */
 size_t alm_forecast_judged(const alm_forecast_plan *plan);
 
+/* Origins that the check has on a series of so many periods; 0: it is too short, or none are asked
+ * for. */
+size_t alm_forecast_origins(const alm_forecast_plan *plan, size_t count);
+
 /* The plan of a series of so many periods: of several seasons those that it has, and what forecasts
  * it with them. */
 alm_forecast_plan alm_forecast_plan_of(const alm_forecast_plan *plan, size_t count);

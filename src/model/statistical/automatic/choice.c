@@ -85,11 +85,12 @@ static alm_err fit(const alm_past *whole, alm_arena *arena, void **state, alm_er
     almi_member_weigh(c);
     c->facts.is_short = past.season > 1 && past.count < 2 * past.season;
     c->facts.is_positive = seen.low > 0;
+    c->near = almi_choice_near(whole);
     *state = c;
     return ALM_OK;
 }
 
-const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, alm_combination_mean,
+const alm_forecaster_kind alm_auto = {"auto", fit, alm_combination_update, almi_weighted_mean,
                                       alm_combination_deviation, almi_choice_copy,
                                       alm_combination_next,
                                       {.is_surprised = true}};

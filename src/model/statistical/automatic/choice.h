@@ -15,6 +15,10 @@
  * of the monthly series of M3, the weekly ones of M4 and of car parts. What came after was scored
  * once for the months, but between versions for weeks and car parts (README.md).
  *
+ * FAR AHEAD, behind the length of the past, four seasons and 64 periods, members go on from what
+ * they say together: by itself one may by then be anywhere, and its mean with the others outside of
+ * all sample paths, in which every member follows the path that is common to them.
+ *
  * FALL BACK. Every past that any forecaster takes has a forecast. Members that cannot be used are
  * named with the reason, and without any the newest value stays. */
 #ifndef ALM_MODEL_STATISTICAL_AUTOMATIC_CHOICE_H
@@ -69,6 +73,7 @@ typedef struct alm_choice_facts {
 typedef struct alm_choice {
     alm_combination all; /* first: the slots of a combination take it */
     alm_choice_facts facts;
+    size_t near; /* periods ahead of which the members' own means are taken (choice_member.h) */
 } alm_choice;
 
 extern const alm_forecaster_kind alm_auto;

@@ -4,6 +4,8 @@
 
 #define STEPS_TRIED 24  /* periods ahead that a member is looked at */
 #define DISTANCE_MAX 10 /* of its means, from what has been seen, in the range of that */
+#define NEAR_SEASONS 4
+#define NEAR_LEAST 64   /* periods */
 
 almi_range almi_range_of(const alm_past *past)
 {
@@ -70,6 +72,7 @@ alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice *
     alm_choice *c = ALM_NEW(arena, alm_choice);
     alm_combination_part last = {&alm_naive, NULL, 1};
     ALM_TRY(alm_naive.fit(past, arena, &last.state, error)); /* what it refuses, all do */
+    c->near = almi_choice_near(past);
     c->facts = (alm_choice_facts){.is_short = past->season > 1 && past->count < 2 * past->season,
                                   .is_positive = seen.low > 0,
                                   .is_of_class = true,
@@ -87,10 +90,49 @@ alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice *
     return ALM_OK;
 }
 
+/* ---- far ahead ---- */
+
+size_t almi_choice_near(const alm_past *past)
+{
+    size_t near = NEAR_SEASONS * past->season;
+    near = near > past->count ? near : past->count;
+    return near > NEAR_LEAST ? near : NEAR_LEAST;
+}
+
+void almi_choice_mean(const alm_choice *c, almi_together *of, size_t steps, double *out)
+{
+    size_t near = steps < c->near ? steps : c->near;
+    of(c, near, out);
+    if (steps == near) {
+        return;
+    }
+    alm_arena *arena = alm_arena_create(0);
+    alm_choice *moved = ALM_NEW(arena, alm_choice);
+    (void)almi_choice_copy(c, arena, moved);
+    for (size_t h = 0; h < steps; h++) {
+        if (h >= near) {
+            of(moved, 1, &out[h]);
+        }
+        alm_combination_update(&moved->all, out[h]);
+    }
+    alm_arena_destroy(arena);
+}
+
+static void weighted_together(const alm_choice *c, size_t steps, double *out)
+{
+    alm_combination_mean(&c->all, steps, out);
+}
+
+void almi_weighted_mean(const void *state, size_t steps, double *out)
+{
+    almi_choice_mean(state, weighted_together, steps, out);
+}
+
 void *almi_choice_copy(const void *state, alm_arena *arena, void *into)
 {
     const alm_choice *from = state;
     alm_choice *to = into ? into : ALM_NEW(arena, alm_choice);
     to->facts = from->facts;
+    to->near = from->near;
     return alm_combination_copy(&from->all, arena, &to->all);
 }

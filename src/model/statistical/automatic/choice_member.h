@@ -27,6 +27,20 @@ void almi_member_weigh(alm_choice *c);
 ALM_NODISCARD alm_err almi_candidates_fit(const alm_past *past, alm_arena *arena, alm_choice **out,
                                           alm_error *error);
 
+/* Of the next periods, what the members say of them together. */
+typedef void almi_together(const alm_choice *c, size_t steps, double *out);
+
+/* As far as c->near the members' own means together, as `of` has them; behind that the members are
+ * moved on by what they said together, one period after the other, as a sample path without
+ * surprises would. */
+void almi_choice_mean(const alm_choice *c, almi_together *of, size_t steps, double *out);
+
+/* c->near of a past: its length, and at least four seasons and 64 periods. */
+size_t almi_choice_near(const alm_past *past);
+
+/* The mean of an alm_forecaster_kind whose members have weights. */
+void almi_weighted_mean(const void *state, size_t steps, double *out);
+
 /* The copy of an alm_forecaster_kind. */
 void *almi_choice_copy(const void *state, alm_arena *arena, void *into);
 

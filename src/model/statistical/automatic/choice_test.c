@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "model/statistical/automatic/contest.h"
+#include "model/statistical/sample_paths.h"
 #include "model/statistical/statistical_cases.h"
 
 static void text_of(const double *y, size_t count, size_t season, alm_arena *arena,
@@ -85,6 +87,64 @@ static void old_years_of_a_long_season_do_not_count(void **unused)
     alm_arena_destroy(arena);
 }
 
+/* Far ahead one member by itself runs away from the paths, in which all follow what they have in
+ * common: there the mean is no longer that of the members' own means. Nearer it is, to the bit, and
+ * whatever else is asked. */
+static void far_ahead_the_mean_stays_among_its_paths(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 900, NEAR = 64, PATHS = 60 };
+    alm_past past = {AIR, 60, 12};
+    alm_path_plan plan = {.steps = STEPS, .count = PATHS, .seed = 5,
+                          .support = ALM_SUPPORT_NON_NEGATIVE};
+    double own[STEPS], mean[STEPS], near[NEAR];
+    alm_arena *arena = alm_arena_create(0);
+    double *paths = ALM_NEW_ARRAY(arena, double, PATHS * STEPS);
+    void *state = NULL;
+    assert_int_equal(alm_auto.fit(&past, arena, &state, NULL), ALM_OK);
+    alm_combination_mean(state, STEPS, own);
+    alm_auto.mean(state, STEPS, mean);
+    alm_auto.mean(state, NEAR, near);
+    assert_memory_equal(own, mean, NEAR * sizeof *own);
+    assert_memory_equal(own, near, NEAR * sizeof *own);
+    assert_int_equal(alm_forecaster_paths(&alm_auto, state, &plan, arena, paths, NULL), ALM_OK);
+    double highest = 0;
+    for (size_t h = 0; h < STEPS; h++) {
+        double lowest = INFINITY;
+        highest = 0;
+        for (size_t i = 0; i < PATHS; i++) {
+            lowest = fmin(lowest, paths[i * STEPS + h]);
+            highest = fmax(highest, paths[i * STEPS + h]);
+        }
+        assert_true(mean[h] >= lowest && mean[h] <= highest);
+    }
+    assert_true(own[STEPS - 1] > highest); /* else this past would show nothing */
+    alm_arena_destroy(arena);
+}
+
+/* A longer past, and four longer seasons, are near for as long as they are. */
+static void what_is_near_goes_by_the_past(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 150 };
+    static const alm_past PASTS[] = {{AIR, 100, 12}, {AIR, 60, 24}, {AIR, 20, 1}};
+    static const size_t NEAR[] = {100, 96, 64};
+    static const alm_forecaster_kind *const KINDS[] = {&alm_auto, &alm_weighted};
+    double own[STEPS], mean[STEPS];
+    alm_arena *arena = alm_arena_create(0);
+    for (size_t k = 0; k < 6; k++) {
+        const alm_forecaster_kind *kind = KINDS[k / 3];
+        void *state = NULL;
+        assert_int_equal(kind->fit(&PASTS[k % 3], arena, &state, NULL), ALM_OK);
+        void *copied = kind->copy(state, arena, NULL);
+        alm_combination_mean(state, STEPS, own);
+        kind->mean(copied, STEPS, mean);
+        assert_memory_equal(own, mean, NEAR[k % 3] * sizeof *own);
+        assert_true(memcmp(own + NEAR[k % 3], mean + NEAR[k % 3], sizeof *own * 8) != 0);
+    }
+    alm_arena_destroy(arena);
+}
+
 /* Weights add up to 1 whatever the past is. */
 static void weights_add_up(void **unused)
 {
@@ -114,6 +174,8 @@ int main(void)
         cmocka_unit_test(every_past_has_a_forecast_and_a_reason),
         cmocka_unit_test(other_pasts_have_other_members),
         cmocka_unit_test(old_years_of_a_long_season_do_not_count),
+        cmocka_unit_test(far_ahead_the_mean_stays_among_its_paths),
+        cmocka_unit_test(what_is_near_goes_by_the_past),
         cmocka_unit_test(weights_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,9 +174,8 @@ static void medians_of(const alm_combination *c, size_t steps, double moved, blo
     }
 }
 
-static void median_mean(const void *state, size_t steps, double *out)
+static void medians_together(const alm_choice *c, size_t steps, double *out)
 {
-    const alm_choice *c = state;
     double few[STEPS_FEW * ALM_DEMAND_MEMBERS_MAX];
     if (steps <= STEPS_FEW) {
         medians_of(&c->all, steps, 0, (block){few, NULL}, out);
@@ -186,6 +185,11 @@ static void median_mean(const void *state, size_t steps, double *out)
     block room = {ALM_NEW_ARRAY(arena, double, steps * c->all.count), NULL};
     medians_of(&c->all, steps, 0, room, out);
     alm_arena_destroy(arena);
+}
+
+static void median_mean(const void *state, size_t steps, double *out)
+{
+    almi_choice_mean(state, medians_together, steps, out);
 }
 
 static void median_deviation(const void *state, size_t steps, double *out)
@@ -216,11 +220,11 @@ static double median_next(const void *state, double u)
 }
 
 const alm_forecaster_kind alm_best = {"best", fit_best, alm_combination_update,
-                                      alm_combination_mean, alm_combination_deviation,
+                                      almi_weighted_mean, alm_combination_deviation,
                                       almi_choice_copy, alm_combination_next,
                                       {.is_surprised = true}};
 const alm_forecaster_kind alm_weighted = {"weighted", fit_weighted, alm_combination_update,
-                                          alm_combination_mean, alm_combination_deviation,
+                                          almi_weighted_mean, alm_combination_deviation,
                                           almi_choice_copy, alm_combination_next,
                                           {.is_surprised = true}};
 const alm_forecaster_kind alm_median = {"median", fit_median, alm_combination_update, median_mean,

@@ -122,6 +122,6 @@ static alm_err fit(const alm_past *past, alm_arena *arena, void **state, alm_err
 }
 
 const alm_forecaster_kind alm_learned = {"learned", fit, alm_combination_update,
-                                         alm_combination_mean, alm_combination_deviation,
+                                         almi_weighted_mean, alm_combination_deviation,
                                          almi_choice_copy, alm_combination_next,
                                          {.is_surprised = true}};
