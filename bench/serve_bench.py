@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 ROUNDS = 3
+OWN_ROUNDS = 9  # of the event loop on a core of its own
 SECONDS = float(os.environ.get("BENCH_SERVE_SECONDS", "5"))
 CONNECTIONS = 16
 COLUMNS = 40
@@ -34,13 +35,8 @@ def put(name, value, unit):
     print(json.dumps({"name": name, "value": float(f"{value:.6g}"), "unit": unit}), flush=True)
 
 
-def pinned(core, realtime=False):
-    """What a child does first. `realtime`: before every ordinary process, as almanac's own loop."""
-    def set_up():
-        os.sched_setaffinity(0, {core})
-        if realtime:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    return set_up
+def pinned(core):
+    return lambda: os.sched_setaffinity(0, {core})
 
 
 def may_be_realtime():
@@ -175,13 +171,13 @@ def fastapi(model):
     return Server([sys.executable, os.path.join(HERE, "serve_peer.py"), model, "3199"], wait)
 
 
-def load(port, path, *words, token=None, connections=CONNECTIONS, realtime=False):
+def load(port, path, *words, token=None, connections=CONNECTIONS):
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(
         [os.path.join(PROGRAMS, "serve_load_bench"), "--port", str(port), "--path", path,
          "--connections", str(connections), "--seconds", str(SECONDS), "--columns",
          str(COLUMNS), *words, *header],
-        stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE, realtime))
+        stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pinned(LOAD_CORE))
     result = json.loads(done.stdout)
     if result["errors"]:
         sys.exit(f"serve_bench.py: {result['errors']} errors of {result['requests']} requests")
@@ -311,31 +307,29 @@ def shared_rounds(model, settings, token, reply, rates):
 
 
 def own_rounds(model, token, rate):
-    """Ours when its core and the generator's are theirs alone, quiet and with swaps. The generator
-    waits in the kernel: a real-time thread that never does is stopped by it once a second."""
+    """Ours when its core is its own (a real-time event loop), quiet and with swaps."""
     realtime = may_be_realtime()
     put("serve_realtime", realtime, "")
     settings = write_settings("own.yaml", realtime)
-    words = ["--rate", str(.7 * rate), "--pause", "yes"]
-    rounds = {"at_70pct": [], "with_swaps": []}
+    words = ["--rate", str(.7 * rate)]
+    quiet, swapped = [], []
     swaps = 0
-    for _ in range(ROUNDS):
+    for _ in range(OWN_ROUNDS):
         with almanac(model, settings) as server:
-            rounds["at_70pct"].append(load(server.port, INFER, *words, *server.loops(),
-                                           token=token, realtime=realtime))
+            quiet.append(load(server.port, INFER, *words, *server.loops(), token=token))
             child = os.fork()
             if child == 0:
                 os.sched_setaffinity(0, {LOAD_CORE})
                 os._exit(reload_for(server.port, token, SECONDS))
-            rounds["with_swaps"].append(load(server.port, INFER, *words, token=token,
-                                             realtime=realtime))
+            swapped.append(load(server.port, INFER, *words, token=token))
             swaps += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    for name, results in rounds.items():
-        put_latency("serve", name, {key: median_of(results, key) for key in results[0]})
-    put("serve_worst_p99_ms_at_70pct",
-        max(result["p99_us"] for result in rounds["at_70pct"]) / 1000, "ms")
-    put("serve_p99_swaps_over_quiet",
-        median_ratio(rounds["with_swaps"], rounds["at_70pct"], "p99_us"), "ratio")
+    for name, rounds in (("at_70pct", quiet), ("with_swaps", swapped)):
+        put_latency("serve", name, {key: median_of(rounds, key) for key in rounds[0]})
+        for end, choose in (("least", min), ("most", max)):
+            put(f"serve_{end}_p99_ms_{name}",
+                choose(result["p99_us"] for result in rounds) / 1000, "ms")
+    put("serve_p99_swaps_over_quiet", median_of(swapped, "p99_us") / median_of(quiet, "p99_us"),
+        "ratio")
     put("serve_swaps", swaps, "")
 
 
