@@ -68,38 +68,46 @@ def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
 
-def project_of_today(folder):
-    """The project of the cases with its days moved, so that its run is today's."""
-    script = f'''
+def days_moved_to(day, added=""):
+    """Words of a script: the cases' days end at `day`; `added` to almanac.yaml."""
+    return f'''
 python3 - << 'END'
 import datetime
 rows = open("data/sales.csv").read().splitlines()
-move = datetime.date.fromisoformat("{today()}") - datetime.date(2024, 2, 1)
+move = datetime.date.fromisoformat("{day}") - datetime.date(2024, 2, 1)
 with open("data/sales.csv", "w") as out:
     out.write(rows[0] + "\\n")
     for row in rows[1:]:
         day, rest = row.split(",", 1)
         day = datetime.date.fromisoformat(day) + move
-        if day < datetime.date.fromisoformat("{today()}"):
+        if day < datetime.date.fromisoformat("{day}"):
             out.write(f"{{day}},{{rest}}\\n")
+open("almanac.yaml", "a").write("""{added}""")
 END
-snapshot() {{ almanac snapshot --start {today() - datetime.timedelta(300)} --end {today()} "$@"; }}
-committed'''
-    return _made(folder, script)
+snapshot() {{ almanac snapshot --start {day - datetime.timedelta(300)} --end {day} "$@"; }}
+'''
+
+
+def project_of_today(folder):
+    """The project of the cases with its days moved, so that its run is today's."""
+    return _made(folder, days_moved_to(today()) + "committed")
+
+
+# Words of a script, behind `committed`: demand-2, promoted, and a run of it.
+SECOND_RELEASE = """
+sed -i 's/gbm, blend/gbm/' almanac.yaml; git add -A
+git -c user.name=t -c user.email=t@example.org commit -qm second
+almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
+almanac models compare demand-2 --quiet || exit 99
+almanac models approve demand-2 --why fine --quiet || exit 99
+almanac models promote demand-2 --alias production --why second --quiet || exit 99
+almanac run --snapshot "$snap" --quiet"""
 
 
 def two_releases(folder):
     """A project whose alias `production` means demand-2, with demand-1 promoted before; both have
     a committed run of the same date. A rollback and a promotion need nothing but the ledger."""
-    words = """committed
-        sed -i 's/gbm, blend/gbm/' almanac.yaml; git add -A
-        git -c user.name=t -c user.email=t@example.org commit -qm second
-        almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
-        almanac models compare demand-2 --quiet || exit 99
-        almanac models approve demand-2 --why fine --quiet || exit 99
-        almanac models promote demand-2 --alias production --why second --quiet || exit 99
-        almanac run --snapshot "$snap" --quiet"""
-    return _made(folder, words)
+    return _made(folder, "committed" + SECOND_RELEASE)
 
 
 def check(condition, *what):

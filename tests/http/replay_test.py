@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import tempfile
 
-from _service import (ALARMS, ALMANAC, Service, _made, check, eventually, finish, today)
+from _service import (ALARMS, ALMANAC, SECOND_RELEASE, Service, _made, check, days_moved_to,
+                      eventually, finish, today)
 
 DAY = today() # stays what it is when midnight passes
 SETTINGS = {"listen": {"workers": 2}, "predictions": {"folder": "log", "rate": 1}}
@@ -30,30 +31,7 @@ policies:
 
 def project(folder):
     """Two releases, both with a run whose days begin today."""
-    script = f'''
-python3 - << 'END'
-import datetime
-rows = open("data/sales.csv").read().splitlines()
-move = datetime.date.fromisoformat("{DAY}") - datetime.date(2024, 2, 1)
-with open("data/sales.csv", "w") as out:
-    out.write(rows[0] + "\\n")
-    for row in rows[1:]:
-        day, rest = row.split(",", 1)
-        day = datetime.date.fromisoformat(day) + move
-        if day < datetime.date.fromisoformat("{DAY}"):
-            out.write(f"{{day}},{{rest}}\\n")
-open("almanac.yaml", "a").write("""{ROUTES}""")
-END
-snapshot() {{ almanac snapshot --start {DAY - datetime.timedelta(300)} --end {DAY} "$@"; }}
-committed
-sed -i 's/gbm, blend/gbm/' almanac.yaml; git add -A
-git -c user.name=t -c user.email=t@example.org commit -qm second
-almanac train demand --snapshot "$snap" --quiet > /dev/null || exit 99
-almanac models compare demand-2 --quiet || exit 99
-almanac models approve demand-2 --why fine --quiet || exit 99
-almanac models promote demand-2 --alias production --why second --quiet || exit 99
-almanac run --snapshot "$snap" --quiet'''
-    return _made(folder, script)
+    return _made(folder, days_moved_to(DAY, ROUTES) + "committed" + SECOND_RELEASE)
 
 
 def is_computed(service):
