@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "http/schema.h"
 
 const char *alm_method_name(alm_http_method method)
 {
@@ -92,6 +93,10 @@ alm_err alm_request_parameter(const alm_request *request, const char *name, alm_
         }
         right = right.data ? right : ALM_STR("");
         ALM_TRY(alm_percent_decode(right, true, request->arena, &value, error));
+        if (alm_schema_characters(value) > ALM_NAME_CHARACTERS_MAX) {
+            return alm_fail(error, ALM_ERR_INVALID, "parameter '%s' is longer than %d characters",
+                            name, ALM_NAME_CHARACTERS_MAX);
+        }
         is_there = true;
     }
     *found = is_there;

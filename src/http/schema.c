@@ -8,7 +8,7 @@
 #define COUNT_MAX 65536
 
 const alm_schema alm_schema_string = {.kind = ALM_SCHEMA_STRING};
-const alm_schema alm_schema_name = {.kind = ALM_SCHEMA_NAME};
+const alm_schema alm_schema_name = {.kind = ALM_SCHEMA_NAME, .count_max = ALM_NAME_CHARACTERS_MAX};
 const alm_schema alm_schema_date = {.kind = ALM_SCHEMA_DATE};
 const alm_schema alm_schema_instant = {.kind = ALM_SCHEMA_INSTANT};
 const alm_schema alm_schema_number = {.kind = ALM_SCHEMA_NUMBER};
@@ -172,7 +172,7 @@ static alm_err check_choice(const checker *c, const alm_schema *schema, alm_str 
     return code;
 }
 
-static size_t count_characters(alm_str text)
+size_t alm_schema_characters(alm_str text)
 {
     size_t count = 0;
     for (size_t i = 0; i < text.size; i++) {
@@ -185,7 +185,7 @@ static alm_err check_text(checker *c, const alm_schema *schema, alm_str text)
 {
     alm_date date;
     alm_instant instant;
-    ALM_TRY(check_count(c, schema, count_characters(text), "characters"));
+    ALM_TRY(check_count(c, schema, alm_schema_characters(text), "characters"));
     switch (schema->kind) {
     case ALM_SCHEMA_NAME:
         for (size_t i = 0; i < text.size; i++) {

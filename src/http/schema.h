@@ -47,6 +47,11 @@ struct alm_schema {
     const char *const *choices; /* STRING: NULL terminated */
 };
 
+/* Of a name, and of a parameter of an address: encoded at its longest it fits into the head of a
+ * request. */
+#define ALM_NAME_CHARACTERS_MAX 1024
+size_t alm_schema_characters(alm_str utf8); /* as they are counted for it */
+
 /* The commonest ones. */
 extern const alm_schema alm_schema_string, alm_schema_name, alm_schema_date, alm_schema_instant,
     alm_schema_number, alm_schema_integer, alm_schema_boolean, alm_schema_any;

@@ -311,6 +311,15 @@ static void parameters_of_the_query_are_decoded(void **state)
     value = ALM_STR("untouched");
     assert_int_equal(alm_request_parameter(&request, "f", &value, &found, NULL), ALM_OK);
     assert_true(!found && alm_str_is(value, "untouched"));
+    char longest[2 + 2 * ALM_NAME_CHARACTERS_MAX + 2] = "e=";
+    for (size_t i = 0; i < ALM_NAME_CHARACTERS_MAX; i++) {
+        memcpy(longest + 2 + 2 * i, "\xc3\xa9", 2); /* a character of two bytes */
+    }
+    request.query = (alm_str){longest, 2 + 2 * ALM_NAME_CHARACTERS_MAX};
+    assert_int_equal(alm_request_parameter(&request, "e", &value, &found, NULL), ALM_OK);
+    assert_int_equal(value.size, 2 * ALM_NAME_CHARACTERS_MAX);
+    longest[request.query.size++] = 'x';
+    assert_int_equal(alm_request_parameter(&request, "e", &value, &found, NULL), ALM_ERR_INVALID);
     alm_arena_destroy(arena);
 }
 
