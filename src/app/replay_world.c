@@ -137,18 +137,28 @@ static alm_err load_run(almi_replay_world *w, alm_str run_id, alm_committed_run 
     return ALM_OK;
 }
 
+/* False: there is nothing to replay the record from, which is said. */
+static bool can_replay(almi_replay_world *w, const alm_prediction_record *record, alm_replay *out)
+{
+    if (!alm_replay_agrees(record, out)) {
+        return false;
+    }
+    need_runs(w);
+    if (!w->has_runs) {
+        alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "%s", w->no_runs);
+    }
+    return w->has_runs;
+}
+
 static void replay_run(almi_replay_world *w, const alm_prediction_record *record,
                        alm_arena *arena, alm_replay *out)
 {
     alm_committed_run *run = NULL;
     alm_error error = {0};
-    if (!alm_replay_agrees(record, out)) {
+    if (!can_replay(w, record, out)) {
         return;
     }
-    need_runs(w);
-    if (!w->has_runs) {
-        alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "%s", w->no_runs);
-    } else if (load_run(w, record->run, &run, &error) != ALM_OK) {
+    if (load_run(w, record->run, &run, &error) != ALM_OK) {
         alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "%s", error.message);
     } else {
         alm_replay_world world = {w->cli->project, alm_committed_current(w->committed)};
@@ -252,12 +262,7 @@ static void replay_states(almi_replay_world *w, const alm_prediction_record *rec
 {
     alm_replay_states states = {.run = {NULL}};
     alm_error error = {0};
-    if (!alm_replay_agrees(record, out)) {
-        return;
-    }
-    need_runs(w);
-    if (!w->has_runs) {
-        alm_replay_say(out, ALM_REPLAY_IMPOSSIBLE, "%s", w->no_runs);
+    if (!can_replay(w, record, out)) {
         return;
     }
     alm_err code = gather_states(w, record, &states, &error);

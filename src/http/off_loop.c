@@ -36,9 +36,11 @@ bool alm_off_loop_run(alm_off_loop_job *job)
     job->job = (alm_crew_job){.run = run_job, .context = job};
     job->asked_ns = now_ns(service);
     count_waiting(service, worker, 1);
-    bool is_taken = alm_crew_ask(service->crew, &job->job);
-    count_waiting(service, worker, is_taken ? 0 : -1);
-    return is_taken;
+    if (!alm_crew_ask(service->crew, &job->job)) {
+        count_waiting(service, worker, -1);
+        return false;
+    }
+    return true;
 }
 
 /* ---- a whole request ---- */

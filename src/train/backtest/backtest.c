@@ -123,17 +123,22 @@ static void add_point(const alm_backtest *b, const node_case *node, size_t metho
     }
 }
 
-/* By quantiles of a step; a series may be counted, a sum of many is not. */
+/* A series may be counted, a sum of many is not. */
+static double pit_in(const alm_backtest *b, const node_case *node, size_t h, alm_marginal told)
+{
+    double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, node->leaf,
+                               b->record->origin * b->steps + h);
+    return node->level ? alm_marginal_cdf(told, node->actual[h], NULL)
+                       : alm_marginal_pit(told, b->counts, node->actual[h], v);
+}
+
+/* By quantiles of a step. */
 static double pit_of(const alm_backtest *b, const node_case *node, size_t h, const double *at_step)
 {
     double value[ALM_METRIC_LEVELS_MAX];
     memcpy(value, at_step, b->quantile_count * sizeof *value);
     alm_marginal_repair(value, b->quantile_count); /* of forecasters that may cross or go below 0 */
-    alm_marginal told = {b->quantiles, value, b->quantile_count};
-    double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, node->leaf,
-                               b->record->origin * b->steps + h);
-    return node->level ? alm_marginal_cdf(told, node->actual[h], NULL)
-                       : alm_marginal_pit(told, b->counts, node->actual[h], v);
+    return pit_in(b, node, h, (alm_marginal){b->quantiles, value, b->quantile_count});
 }
 
 /* Of rows other than the published forecast, whose intervals have more to them (add_coverage). */
@@ -221,15 +226,13 @@ static void add_beside(const alm_backtest *b, const node_case *node,
 
 /* Of the node's own marginal. */
 static double base_pit(const alm_backtest *b, const node_case *node, const alm_forecast *f,
-                       size_t h, double v)
+                       size_t h)
 {
     double value[ALM_SHAPE_LEVELS];
     for (size_t k = 0; k < ALM_SHAPE_LEVELS; k++) {
         value[k] = f->base_marginal_mean[h] * f->shape[k];
     }
-    alm_marginal own = {alm_shape_levels(), value, ALM_SHAPE_LEVELS};
-    return node->level ? alm_marginal_cdf(own, node->actual[h], NULL)
-                       : alm_marginal_pit(own, b->counts, node->actual[h], v);
+    return pit_in(b, node, h, (alm_marginal){alm_shape_levels(), value, ALM_SHAPE_LEVELS});
 }
 
 static void add_final_pit(const alm_backtest *b, const node_case *node, size_t h, double pit)
@@ -256,9 +259,7 @@ static void add_coverage(const alm_backtest *b, const node_case *node, const alm
         if (b->record->closed[h] || isnan(node->actual[h])) {
             continue;
         }
-        double v = alm_rng_uniform(b->seed, ALM_RNG_PIT, f->index,
-                                   b->record->origin * b->steps + h);
-        double base = has_base ? base_pit(b, node, f, h, v) : 0;
+        double base = has_base ? base_pit(b, node, f, h) : 0;
         for (int t = 0; t < 2 && node->tables[t] && has_base; t++) {
             alm_metrics_add_interval(&node->tables[t]->base, base, INTERVAL_LOW, INTERVAL_HIGH);
         }
