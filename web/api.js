@@ -119,15 +119,12 @@ export async function getText(path, signal) {
     return (await ask(path, { method: "GET" }, signal)).text();
 }
 
+/* Without a body when `body` is left out. */
 export async function post(path, body, signal) {
-    const options = {
+    const options = body === undefined ? { method: "POST" } : {
         method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" },
     };
     return (await ask(path, options, signal)).json();
-}
-
-export async function remove(path, signal) {
-    return (await ask(path, { method: "DELETE" }, signal)).json();
 }
 
 /* Ready or not is no problem but an answer. */

@@ -1,6 +1,6 @@
 /* Runs in force by route, and jobs with their progress. */
 
-import { can, get, remove } from "./api.js";
+import { can, get, post } from "./api.js";
 import { h, say, show } from "./dom.js";
 import { cell, count, digest, duration, instant, NOTHING, plural } from "./format.js";
 import { badge, empty, facts, head, link, loading, note, panel, problemBox, row, table }
@@ -66,7 +66,7 @@ function progress(job) {
 
 async function cancel(state, job) {
     try {
-        await remove(`/api/v1/jobs/${encodeURIComponent(job.id)}`);
+        await post(`/api/v1/jobs/${encodeURIComponent(job.id)}/cancel`);
         say(`${job.id} was asked to end`);
         state.cancelProblem = null;
     } catch (problem) {

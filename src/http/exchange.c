@@ -97,6 +97,10 @@ alm_err alm_request_parameter(const alm_request *request, const char *name, alm_
             return alm_fail(error, ALM_ERR_INVALID, "parameter '%s' is longer than %d characters",
                             name, ALM_NAME_CHARACTERS_MAX);
         }
+        if (value.size == 0) {
+            return alm_fail(error, ALM_ERR_INVALID,
+                            "parameter '%s' is empty: give it a value, or leave it out", name);
+        }
         is_there = true;
     }
     *found = is_there;

@@ -72,12 +72,12 @@ static void a_training_is_asked_for_followed_and_cancelled(void **state)
            "\"state\":\"running\",\"cancelling\":false,\"progress\":{\"stage\":\"backtest\","
            "\"done\":2,\"total\":3}");
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs", "", 200, "{\"jobs\":[{\"id\":\"job-1\"");
-    expect(&f, ALM_METHOD_DELETE, "/api/v1/jobs/job-1", "", 202, "\"cancelling\":true");
+    expect(&f, ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", "", 202, "\"cancelling\":true");
     desk_fixture_turn(&f.desk);
     desk_fixture_turn(&f.desk);
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs/job-1", "", 200,
            "\"cancelled_by\":\"development\"");
-    expect(&f, ALM_METHOD_DELETE, "/api/v1/jobs/job-1", "", 409, "job-1 is cancelled already");
+    expect(&f, ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", "", 409, "job-1 is cancelled already");
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs/job-9", "", 404, "there is no job 'job-9'");
     close_fixture(&f);
 }
@@ -102,7 +102,7 @@ static void bad_requests_start_nothing(void **state)
     for (int i = 0; i < 16; i++) {
         expect(&f, ALM_METHOD_POST, TRAIN, TRAIN_BODY, 202, "queued");
     }
-    expect(&f, ALM_METHOD_POST, TRAIN, TRAIN_BODY, 503, "16 jobs wait already");
+    expect(&f, ALM_METHOD_POST, TRAIN, TRAIN_BODY, 429, "16 jobs wait already");
     close_fixture(&f);
 }
 
@@ -116,7 +116,7 @@ static void a_deployment_says_what_is_missing_and_then_happens(void **state)
     expect(&f, ALM_METHOD_POST, DEPLOY, DEPLOY_BODY, 409, "has no recorded approval");
     desk_fixture_append(&f.desk, ALM_LEDGER_APPROVE);
     expect(&f, ALM_METHOD_POST, DEPLOY, DEPLOY_BODY, 202, "\"kind\":\"deploy\"");
-    expect(&f, ALM_METHOD_DELETE, "/api/v1/jobs/job-1", "", 409, "cannot be cancelled");
+    expect(&f, ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", "", 409, "cannot be cancelled");
     desk_fixture_turn(&f.desk);
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs/job-1", "", 200,
            "\"state\":\"done\",\"cancelling\":false,\"result\":\"production\"");
@@ -133,7 +133,7 @@ static void every_change_is_recorded(void **state)
     open_fixture(&f);
     expect(&f, ALM_METHOD_POST, TRAIN, TRAIN_BODY, 202, "job-1");
     desk_fixture_turn(&f.desk);
-    expect(&f, ALM_METHOD_DELETE, "/api/v1/jobs/job-1", "", 202, "job-1");
+    expect(&f, ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", "", 202, "job-1");
     desk_fixture_turn(&f.desk);
     desk_fixture_turn(&f.desk);
     assert_int_equal(alm_audit_get_head(f.cases.service.audit).seq, 3);
@@ -164,7 +164,8 @@ static void without_a_project_it_says_so(void **state)
     expect(&f, ALM_METHOD_POST, DEPLOY, DEPLOY_BODY, 409, "this service has no project");
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs", "", 409, "this service has no project");
     expect(&f, ALM_METHOD_GET, "/api/v1/jobs/job-1", "", 409, "this service has no project");
-    expect(&f, ALM_METHOD_DELETE, "/api/v1/jobs/job-1", "", 409, "this service has no project");
+    expect(&f, ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", "", 409,
+           "this service has no project");
     cases_service_stop(&f.cases);
 }
 
@@ -208,7 +209,7 @@ static void models_of_others_are_neither_changed_nor_seen(void **state)
         {ALM_METHOD_POST, TRAIN, TRAIN_BODY, 403},
         {ALM_METHOD_POST, DEPLOY, DEPLOY_BODY, 403},
         {ALM_METHOD_GET, "/api/v1/jobs/job-1", NULL, 404},
-        {ALM_METHOD_DELETE, "/api/v1/jobs/job-1", NULL, 404},
+        {ALM_METHOD_POST, "/api/v1/jobs/job-1/cancel", NULL, 404},
         {ALM_METHOD_POST, TRAIN, "{\"model\":\"stockout\",\"snapshot\":\"ab12cd\"}", 202},
         {ALM_METHOD_GET, "/api/v1/jobs/job-2", NULL, 200},
     };

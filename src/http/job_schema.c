@@ -101,6 +101,17 @@ void almi_job_reply(const alm_call *call, int status, const alm_job *job, alm_re
     }
 }
 
+void almi_job_refuse(const alm_call *call, const alm_error *error, alm_reply *reply)
+{
+    if (error->code == ALM_ERR_LIMIT) {
+        alm_problem what = {.status = 429, .detail = alm_str_of(error->message)};
+        alm_reply_problem(reply, call->request, &what);
+        alm_reply_header(reply, "Retry-After", ALM_STR("60"));
+    } else {
+        alm_reply_error(reply, call->request, error);
+    }
+}
+
 alm_desk *almi_desk_of(const alm_call *call, alm_reply *reply)
 {
     if (!call->service->desk) {

@@ -12,6 +12,10 @@ void almi_job_write(const alm_job *job, alm_json_writer *json);
 /* The whole reply; with 202 also Location, and Retry-After of a second. */
 void almi_job_reply(const alm_call *call, int status, const alm_job *job, alm_reply *reply);
 
+/* Why no job was begun. That too many wait already is 429 with Retry-After: nothing failed, and the
+ * same request is taken once one of them has begun. */
+void almi_job_refuse(const alm_call *call, const alm_error *error, alm_reply *reply);
+
 /* The desk of the service; without one the reply is 409 and says why, and this NULL. */
 alm_desk *almi_desk_of(const alm_call *call, alm_reply *reply);
 /* Who asks, as jobs record it. */

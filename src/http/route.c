@@ -72,15 +72,33 @@ static bool fits(const alm_route *route, const segments *path, alm_str *value, s
     return *at == '\0';
 }
 
-/* Methods of the path, for who asked with another one. */
-static alm_str methods_of(const segments *path, alm_arena *arena)
+/* The route of this path that comes first in the table, whatever its method; NULL: there is none.
+ * Of all paths that fit it is the one with the most literals. */
+static const alm_route *closest(const segments *path, alm_str *value)
 {
-    size_t count = 0, literals;
+    size_t count = 0, most = 0;
     const alm_route *const *routes = alm_routes(&count);
-    alm_str value[ALM_ROUTE_VALUES_MAX];
+    const alm_route *best = NULL;
+    alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
+    for (size_t i = 0; i < count; i++) {
+        size_t literals = 0;
+        if (fits(routes[i], path, found, &literals) && (!best || literals > most)) {
+            best = routes[i];
+            most = literals;
+            memcpy(value, found, sizeof found);
+        }
+    }
+    return best;
+}
+
+/* Methods of the path, for who asked with another one. */
+static alm_str methods_of(const char *path, alm_arena *arena)
+{
+    size_t count = 0;
+    const alm_route *const *routes = alm_routes(&count);
     const char *list = "";
     for (size_t i = 0; i < count; i++) {
-        if (fits(routes[i], path, value, &literals)) {
+        if (strcmp(routes[i]->path, path) == 0) {
             list = alm_arena_printf(arena, "%s%s%s%s", list, *list ? ", " : "",
                                     alm_method_name(routes[i]->method),
                                     routes[i]->method == ALM_METHOD_GET ? ", HEAD" : "");
@@ -95,30 +113,17 @@ alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
     size_t count = 0;
     const alm_route *const *routes = alm_routes(&count);
     segments parts;
-    const alm_route *best = NULL;
-    size_t best_literals = 0;
-    alm_str found[ALM_ROUTE_VALUES_MAX] = {{NULL, 0}};
-    if (!cut_path(path, arena, &parts)) {
+    const alm_route *first = cut_path(path, arena, &parts) ? closest(&parts, value) : NULL;
+    alm_http_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
+    if (!first) {
         return ALM_MATCH_NO_PATH;
     }
-    alm_http_method wanted = method == ALM_METHOD_HEAD ? ALM_METHOD_GET : method;
     for (size_t i = 0; i < count; i++) {
-        size_t literals = 0;
-        if (routes[i]->method == wanted && fits(routes[i], &parts, found, &literals) &&
-            (!best || literals > best_literals)) {
-            best = routes[i];
-            best_literals = literals;
-            memcpy(value, found, sizeof found);
+        if (routes[i]->method == wanted && strcmp(routes[i]->path, first->path) == 0) {
+            *out = routes[i];
+            return ALM_MATCH_FOUND;
         }
     }
-    if (best) {
-        *out = best;
-        return ALM_MATCH_FOUND;
-    }
-    alm_str methods = methods_of(&parts, arena);
-    if (methods.size == 0) {
-        return ALM_MATCH_NO_PATH;
-    }
-    *allow = methods;
+    *allow = methods_of(first->path, arena);
     return ALM_MATCH_NO_METHOD;
 }

@@ -199,6 +199,7 @@ static void check_access(const alm_service *service, const alm_request *request,
                                 .authorization = alm_request_header(request, "authorization"),
                                 .api_key = alm_request_header(request, "x-api-key"),
                                 .peer = request->peer,
+                                .origin = alm_request_header(request, "origin"),
                                 .is_loopback = request->is_loopback,
                                 .needed = is_open ? ALM_ROLE_VIEWER
                                                   : (alm_role)(found->route->scope -

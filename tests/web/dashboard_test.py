@@ -104,7 +104,7 @@ def jobs(site, page):
     page.wait("/cancelled/.test([...document.querySelectorAll('table')].pop().innerText)")
     job = site.get("/api/v1/jobs")["jobs"][0]
     check(job["state"] == "cancelled", "the job was asked to end", job)
-    check(("DELETE", site.origin + "/api/v1/jobs/" + job["id"]) in
+    check(("POST", site.origin + "/api/v1/jobs/" + job["id"] + "/cancel") in
           [(m, u) for m, u, _ in page.requests], "by the button")
 
 

@@ -491,6 +491,25 @@ bool alm_access_is_off(const alm_access *access)
     return access->settings.development;
 }
 
+/* An origin of RFC 6454: scheme://host[:port]. A name that leads to this machine today may be
+ * anybody's; these are nobody else's (RFC 6761, 6.3). */
+static bool is_of_this_machine(alm_str origin)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t h = 0; h < 3; h++) {
+            size_t scheme = strlen(schemes[s]), host = strlen(hosts[h]);
+            if (origin.size >= scheme + host && memcmp(origin.data, schemes[s], scheme) == 0 &&
+                memcmp(origin.data + scheme, hosts[h], host) == 0 &&
+                (origin.size == scheme + host || origin.data[scheme + host] == ':')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 alm_access_verdict alm_access_check(alm_access *access, const alm_access_request *request,
                                     alm_arena *arena)
 {
@@ -499,7 +518,11 @@ alm_access_verdict alm_access_check(alm_access *access, const alm_access_request
     almi_access_work work = {&verdict, arena};
     if (!access->settings.development) {
         judge(access, request, &work);
-    } else if (request->is_loopback) {
+    } else if (!request->is_loopback) {
+        verdict.reason = ALM_ACCESS_NOT_LOCAL;
+    } else if (request->origin.size > 0 && !is_of_this_machine(request->origin)) {
+        verdict.reason = ALM_ACCESS_FOREIGN_PAGE;
+    } else {
         verdict.identity = (alm_identity){
             .kind = ALM_IDENTITY_DEVELOPMENT,
             .subject = ALM_STR("development"),
@@ -507,8 +530,6 @@ alm_access_verdict alm_access_check(alm_access *access, const alm_access_request
             .every_model = true,
             .expires = INT64_MAX,
         };
-    } else {
-        verdict.reason = ALM_ACCESS_NOT_LOCAL;
     }
     almi_access_explain(request, &work);
     return verdict;

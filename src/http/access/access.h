@@ -24,6 +24,10 @@
  * than there are loops, given to alm_access_create), and its verdict is that of the request. How
  * many wait for it is bounded by the caller.
  *
+ * With access off a browser on this machine is as good as its user, also for a page that somebody
+ * else wrote. So a request that says it comes from a page (Origin, which browsers send with all that
+ * changes something) is answered only when that page was served by this machine.
+ *
  * Public routes (health, the API document) do not ask here at all.
  *
  * A batch counts as more than one request: alm_access_take takes the others once it is known how
@@ -103,6 +107,7 @@ typedef struct alm_access_request {
     alm_str authorization; /* value of the header; empty: none */
     alm_str api_key;       /* value of X-API-Key; empty: none */
     alm_str peer;          /* address of the client, without a port; empty: not known */
+    alm_str origin;        /* value of Origin: the site whose page asks; empty: no page */
     bool is_loopback;      /* the peer is this machine */
     bool defers_hash;      /* an API key that is not remembered gives ALM_ACCESS_DEFERRED */
     alm_role needed;
@@ -121,6 +126,7 @@ typedef struct alm_access_request {
     X(ROLE, "role", 403)                             \
     X(MODEL, "model", 403)                           \
     X(NOT_LOCAL, "not_local", 403)                   \
+    X(FOREIGN_PAGE, "foreign_page", 403)             \
     X(REQUESTS, "requests", 429)                     \
     X(FAILURES, "failures", 429)                     \
     X(KEY_CHECKS, "key_checks", 429)                 \

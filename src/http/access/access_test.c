@@ -598,6 +598,37 @@ static void development_is_for_loopback_only(void **state)
     assert_int_equal(alm_access_refresh(w.access, SECOND, NULL, NULL, NULL), ALM_OK);
 }
 
+static void development_is_not_for_pages_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origin;
+        alm_access_reason reason;
+    } cases[] = {
+        {"http://localhost", ALM_ACCESS_ALLOWED},
+        {"http://localhost:8080", ALM_ACCESS_ALLOWED},
+        {"https://127.0.0.1:8443", ALM_ACCESS_ALLOWED},
+        {"http://[::1]:8080", ALM_ACCESS_ALLOWED},
+        {"http://localhost.example.org", ALM_ACCESS_FOREIGN_PAGE},
+        {"http://127.0.0.1.example.org:80", ALM_ACCESS_FOREIGN_PAGE},
+        {"http://localhost@example.org", ALM_ACCESS_FOREIGN_PAGE},
+        {"https://example.org", ALM_ACCESS_FOREIGN_PAGE},
+        {"http://", ALM_ACCESS_FOREIGN_PAGE},
+        {"localhost", ALM_ACCESS_FOREIGN_PAGE},
+        {"null", ALM_ACCESS_FOREIGN_PAGE}, /* a file, or a page that may not say whose it is */
+    };
+    open_access("development: true\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        alm_access_request request = request_with((alm_str){0});
+        request.needed = ALM_ROLE_ADMIN;
+        request.is_loopback = true;
+        request.origin = alm_str_of(cases[i].origin);
+        alm_access_verdict verdict = check(&request);
+        assert_int_equal(verdict.reason, cases[i].reason);
+        assert_int_equal(verdict.status, cases[i].reason == ALM_ACCESS_ALLOWED ? 200 : 403);
+    }
+}
+
 /* ---- settings ---- */
 
 static void settings_that_are_left_out_take_their_defaults(void **state)
@@ -708,6 +739,7 @@ int main(void)
         CASE(workers_check_while_keys_change),
         CASE(without_memory_nothing_is_opened),
         CASE(development_is_for_loopback_only),
+        CASE(development_is_not_for_pages_of_others),
         CASE(settings_that_are_left_out_take_their_defaults),
         CASE(bad_settings_are_refused_with_their_place),
         CASE(the_page_has_the_tables_of_the_settings),

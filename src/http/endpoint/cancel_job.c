@@ -18,13 +18,13 @@ static void run(const alm_call *call, alm_reply *reply)
 }
 
 const alm_route almi_route_cancel_job = {
-    .method = ALM_METHOD_DELETE,
-    .path = "/api/v1/jobs/{job}",
+    .method = ALM_METHOD_POST,
+    .path = "/api/v1/jobs/{job}/cancel",
     .operation = "cancelJob",
     .tag = "Jobs",
     .summary = "Ask a training to end",
     .text = "It is asked to end, and ended by force when it has not ten seconds later; nothing "
-            "unfinished is visible. It is cancelled when its state says so: it may have come to "
+            "unfinished is visible. The job itself stays in the list. It is cancelled when its state says so: it may have come to "
             "its result before. Deployments take moments and are not cancelled.",
     .scope = ALM_SCOPE_TRAINER,
     .response = {{202, ALM_TYPE_JSON, &almi_job_schema, "It is asked to end."},

@@ -4,16 +4,11 @@
 /* 409 for everything that another state of the release would allow; 403 means the caller. */
 static void refuse(const alm_call *call, const alm_error *error, alm_reply *reply)
 {
-    alm_problem what = {.status = alm_err_http_status(error->code),
-                        .detail = alm_str_of(error->message)};
     if (error->code == ALM_ERR_DENIED) {
-        what.status = 409;
-    } else if (error->code == ALM_ERR_LIMIT) {
-        what.status = 503;
-    }
-    alm_reply_problem(reply, call->request, &what);
-    if (error->code == ALM_ERR_LIMIT) {
-        alm_reply_header(reply, "Retry-After", ALM_STR("60"));
+        alm_problem what = {.status = 409, .detail = alm_str_of(error->message)};
+        alm_reply_problem(reply, call->request, &what);
+    } else {
+        almi_job_refuse(call, error, reply);
     }
 }
 

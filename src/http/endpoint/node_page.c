@@ -8,12 +8,7 @@ const alm_schema almi_schema_page_limit = {
 alm_err almi_page_parameter(const alm_call *call, const char *name, alm_str *out, alm_error *error)
 {
     bool found = false;
-    ALM_TRY(alm_request_parameter(call->request, name, out, &found, error));
-    if (found && out->size == 0) {
-        return alm_fail(error, ALM_ERR_INVALID, "'%s' is empty: give it a value, or leave it out",
-                        name);
-    }
-    return ALM_OK;
+    return alm_request_parameter(call->request, name, out, &found, error);
 }
 
 alm_err almi_page_read(const alm_call *call, alm_node_query *out, alm_error *error)

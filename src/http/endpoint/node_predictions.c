@@ -48,7 +48,8 @@ const alm_route almi_route_node_predictions = {
     .operation = "getNodePredictions",
     .tag = "Predictions",
     .summary = "Everything that the run in force holds about one node",
-    .text = "Day by day, with explanations. A series is named by its keys, joined by a bar.",
+    .text = "Day by day, with explanations. A series is named by its keys, joined by a bar. "
+            "A node called demand, stockout or optimize has no address here: those are others'.",
     .scope = ALM_SCOPE_VIEWER,
     ALM_PARAMETERS(parameters),
     .response = {{200, ALM_TYPE_JSON, &almi_schema_forecast, "The predictions."},

@@ -17,12 +17,8 @@ static void run(const alm_call *call, alm_reply *reply)
         code = alm_fail(&error, ALM_ERR_DENIED, "your credentials do not allow this model");
     }
     code = code ? code : alm_desk_train(desk, model, snapshot, &asker, &job, &error);
-    if (code == ALM_ERR_LIMIT) {
-        alm_problem what = {.status = 503, .detail = alm_str_of(error.message)};
-        alm_reply_problem(reply, call->request, &what);
-        alm_reply_header(reply, "Retry-After", ALM_STR("60"));
-    } else if (code != ALM_OK) {
-        alm_reply_error(reply, call->request, &error);
+    if (code != ALM_OK) {
+        almi_job_refuse(call, &error, reply);
     } else {
         almi_job_reply(call, 202, &job, reply);
     }
