@@ -101,6 +101,10 @@ alm_err alm_request_parameter(const alm_request *request, const char *name, alm_
             return alm_fail(error, ALM_ERR_INVALID,
                             "parameter '%s' is empty: give it a value, or leave it out", name);
         }
+        if (!alm_schema_is_plain(value)) {
+            return alm_fail(error, ALM_ERR_INVALID, "parameter '%s' holds a control character",
+                            name);
+        }
         is_there = true;
     }
     *found = is_there;

@@ -52,8 +52,8 @@ typedef struct alm_request {
 /* Value of the first header of that name (lower case); empty without it. */
 alm_str alm_request_header(const alm_request *request, const char *name);
 /* Value of a parameter of the query, decoded ('+' is a blank), in the request's arena. NOT_FOUND
- * is told by *found; ALM_ERR_INVALID: given twice, empty, not decodable, or longer than names may
- * be. */
+ * is told by *found; ALM_ERR_INVALID: given twice, not decodable, or not a name
+ * (ALM_SCHEMA_NAME: empty, with control characters, too long). */
 ALM_NODISCARD alm_err alm_request_parameter(const alm_request *request, const char *name,
                                             alm_str *out, bool *found, alm_error *error);
 /* %XX decoded in `arena`. ALM_ERR_INVALID: not two hexadecimal digits, NUL, or not UTF-8. */

@@ -181,6 +181,16 @@ size_t alm_schema_characters(alm_str text)
     return count;
 }
 
+bool alm_schema_is_plain(alm_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static alm_err check_text(checker *c, const alm_schema *schema, alm_str text)
 {
     alm_date date;
@@ -188,12 +198,11 @@ static alm_err check_text(checker *c, const alm_schema *schema, alm_str text)
     ALM_TRY(check_count(c, schema, alm_schema_characters(text), "characters"));
     switch (schema->kind) {
     case ALM_SCHEMA_NAME:
-        for (size_t i = 0; i < text.size; i++) {
-            if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) {
-                return fault(c, "a name holds no control characters");
-            }
+        if (text.size == 0) {
+            return fault(c, "a name is not empty");
         }
-        return text.size > 0 ? ALM_OK : fault(c, "a name is not empty");
+        return alm_schema_is_plain(text) ? ALM_OK
+                                         : fault(c, "a name holds no control characters");
     case ALM_SCHEMA_DATE:
         return alm_date_parse(text, &date) ? ALM_OK : fault(c, "expected a date, YYYY-MM-DD");
     case ALM_SCHEMA_INSTANT:

@@ -51,6 +51,7 @@ struct alm_schema {
  * request. */
 #define ALM_NAME_CHARACTERS_MAX 1024
 size_t alm_schema_characters(alm_str utf8); /* as they are counted for it */
+bool alm_schema_is_plain(alm_str text);     /* no control characters, as in a name */
 
 /* The commonest ones. */
 extern const alm_schema alm_schema_string, alm_schema_name, alm_schema_date, alm_schema_instant,

@@ -336,7 +336,7 @@ static void parameters_of_the_query_are_decoded(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_request request = {.query = ALM_STR("a=1&b=x+y%26z&c&d=1&d=2&e=%zz"), .arena = arena};
+    alm_request request = {.query = ALM_STR("a=1&b=x+y%26z&c&d=1&d=2&e=%zz&g=x%0f"), .arena = arena};
     alm_str value = ALM_STR("untouched");
     bool found = true;
     assert_int_equal(alm_request_parameter(&request, "a", &value, &found, NULL), ALM_OK);
@@ -346,6 +346,7 @@ static void parameters_of_the_query_are_decoded(void **state)
     assert_int_equal(alm_request_parameter(&request, "c", &value, &found, NULL), ALM_ERR_INVALID);
     assert_int_equal(alm_request_parameter(&request, "d", &value, &found, NULL), ALM_ERR_INVALID);
     assert_int_equal(alm_request_parameter(&request, "e", &value, &found, NULL), ALM_ERR_INVALID);
+    assert_int_equal(alm_request_parameter(&request, "g", &value, &found, NULL), ALM_ERR_INVALID);
     value = ALM_STR("untouched");
     assert_int_equal(alm_request_parameter(&request, "f", &value, &found, NULL), ALM_OK);
     assert_true(!found && alm_str_is(value, "untouched"));
