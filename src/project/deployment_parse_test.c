@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/fs_memory.h"
-#include "project/project.h"
+#include "project/project_cases.h"
 
 #define HEAD                                                                                     \
     "almanac: 1\n"                                                                       /* 1 */ \
@@ -49,49 +48,10 @@ static const char VALID[] = HEAD
     "    max: 1000\n"                                                     /* 34 */
     "  sums: {applies_to: orders, levels: [shop, series], max: 5000}\n";  /* 35 */
 
-static alm_fs *fs;
-static alm_env env;
-
-static int setup(void **state)
-{
-    (void)state;
-    alm_error error;
-    if (alm_fs_memory_create(&fs, &error) != ALM_OK) {
-        return -1;
-    }
-    env = (alm_env){.fs = fs};
-    return alm_fs_make_directories(fs, "shop", &error) == ALM_OK ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    alm_fs_destroy(fs);
-    return 0;
-}
-
-static alm_err open_text(const char *text, alm_project **out, alm_error *error)
-{
-    alm_error ignored;
-    assert_int_equal(alm_fs_write_all(fs, "shop/almanac.yaml", alm_str_of(text), &ignored),
-                     ALM_OK);
-    return alm_project_open(&env, "shop", out, error);
-}
-
-static alm_project *opened(const char *text)
-{
-    alm_project *p = NULL;
-    alm_error error = {0};
-    alm_err code = open_text(text, &p, &error);
-    assert_string_equal(error.message, "");
-    assert_int_equal(code, ALM_OK);
-    return p;
-}
-
 static void reads_deployments(void **state)
 {
     (void)state;
-    alm_project *p = opened(VALID);
+    alm_project *p = must_open(VALID);
     assert_int_equal(p->deployment_count, 3);
     const alm_deployment_spec *shop = alm_project_deployment(p, ALM_STR("shop"));
     assert_true(alm_str_is(shop->schedule, "daily") && alm_str_is(shop->model, "demand"));
@@ -118,7 +78,7 @@ static void a_schedule_has_a_route_of_its_own_by_default(void **state)
     (void)state;
     static const char *const NONE[] = {HEAD, HEAD "deployments: {}\npolicies:\n"};
     for (size_t i = 0; i < 2; i++) {
-        alm_project *p = opened(NONE[i]);
+        alm_project *p = must_open(NONE[i]);
         assert_int_equal(p->deployment_count, 2);
         assert_int_equal(p->policy_count, 0);
         const alm_deployment_spec *weekly = alm_project_deployment(p, ALM_STR("weekly"));
@@ -132,11 +92,11 @@ static void a_schedule_has_a_route_of_its_own_by_default(void **state)
         assert_true(weekly->shares.model == 0.6);
         alm_project_close(p);
     }
-    alm_project *p = opened(VALID);
+    alm_project *p = must_open(VALID);
     assert_true(alm_project_deployment(p, ALM_STR("weekly"))->is_derived);
     alm_project_close(p);
     /* A route may have the name of a schedule and answer from another one. */
-    p = opened(HEAD "deployments: {weekly: {schedule: daily}}\n");
+    p = must_open(HEAD "deployments: {weekly: {schedule: daily}}\n");
     assert_int_equal(p->deployment_count, 1);
     assert_true(alm_str_is(p->deployments[0].schedule, "daily"));
     alm_project_close(p);
@@ -145,7 +105,7 @@ static void a_schedule_has_a_route_of_its_own_by_default(void **state)
 static void reads_policies(void **state)
 {
     (void)state;
-    alm_project *p = opened(VALID);
+    alm_project *p = must_open(VALID);
     assert_int_equal(p->policy_count, 3);
     const alm_policy_spec *floor = &p->policies[0];
     assert_int_equal(floor->subject, ALM_POLICY_BOTH);
@@ -164,11 +124,7 @@ static void reads_policies(void **state)
     alm_project_close(p);
 }
 
-typedef struct broken {
-    const char *old, *new, *message;
-} broken;
-
-static const broken BROKEN[] = {
+static const broken_text BROKEN[] = {
     {"  shop:\n", "  'my shop':\n",
      "18:3: the name my shop may have only letters, digits, '.', '_' and '-'"},
     {"    schedule: daily\n", "    schedule: dayly\n",
@@ -220,29 +176,7 @@ static const broken BROKEN[] = {
 static void names_the_place_of_every_error(void **state)
 {
     (void)state;
-    int wrong = 0;
-    for (size_t i = 0; i < sizeof(BROKEN) / sizeof(BROKEN[0]); i++) {
-        const char *at = strstr(VALID, BROKEN[i].old);
-        assert_non_null(at);
-        alm_buffer text = {0};
-        alm_buffer_append(&text, VALID, (size_t)(at - VALID));
-        alm_buffer_text(&text, BROKEN[i].new);
-        alm_buffer_text(&text, at + strlen(BROKEN[i].old));
-        alm_project *p = NULL;
-        alm_error error = {0};
-        alm_err code = open_text(text.data, &p, &error);
-        alm_buffer_deinit(&text);
-        const char *prefix = "almanac.yaml:";
-        bool right = code == ALM_ERR_CONFIG && !p &&
-                     strncmp(error.message, prefix, strlen(prefix)) == 0 &&
-                     strcmp(error.message + strlen(prefix), BROKEN[i].message) == 0;
-        if (!right) {
-            print_error("%s -> %s\n  got      %s\n  expected %s%s\n", BROKEN[i].old, BROKEN[i].new,
-                        error.message, prefix, BROKEN[i].message);
-            wrong++;
-        }
-    }
-    assert_int_equal(wrong, 0);
+    assert_int_equal(count_wrong(VALID, BROKEN, sizeof(BROKEN) / sizeof(BROKEN[0])), 0);
 }
 
 static void patterns_are_bounded(void **state)
@@ -264,12 +198,11 @@ static void patterns_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(reads_deployments, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_schedule_has_a_route_of_its_own_by_default, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(reads_policies, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_the_place_of_every_error, setup, teardown),
-        cmocka_unit_test_setup_teardown(patterns_are_bounded, setup, teardown),
+        cmocka_unit_test(reads_deployments),
+        cmocka_unit_test(a_schedule_has_a_route_of_its_own_by_default),
+        cmocka_unit_test(reads_policies),
+        cmocka_unit_test(names_the_place_of_every_error),
+        cmocka_unit_test(patterns_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

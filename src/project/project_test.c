@@ -1,6 +1,4 @@
-#include "project/project.h"
-
-#include "base/fs_memory.h"
+#include "project/project_cases.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,35 +59,6 @@ static const char VALID[] =
     "schedules:\n"                                                   /* 49 */
     "  daily: {model: demand, alias: production, requires: [sales]}\n" /* 50 */
     "policies: {}\n";                                                /* 51 */
-
-static alm_fs *fs;
-static alm_env env;
-
-static int setup(void **state)
-{
-    (void)state;
-    alm_error error;
-    if (alm_fs_memory_create(&fs, &error) != ALM_OK) {
-        return -1;
-    }
-    env = (alm_env){.fs = fs};
-    return alm_fs_make_directories(fs, "shop", &error) == ALM_OK ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    alm_fs_destroy(fs);
-    return 0;
-}
-
-static alm_err open_text(const char *text, alm_project **out, alm_error *error)
-{
-    alm_error ignored;
-    assert_int_equal(alm_fs_write_all(fs, "shop/almanac.yaml", alm_str_of(text), &ignored),
-                     ALM_OK);
-    return alm_project_open(&env, "shop", out, error);
-}
 
 static void reads_every_section(void **state)
 {
@@ -157,11 +126,7 @@ static void reads_every_section(void **state)
     alm_project_close(p);
 }
 
-typedef struct broken {
-    const char *old, *new, *message;
-} broken;
-
-static const broken BROKEN[] = {
+static const broken_text BROKEN[] = {
     {"almanac: 1", "almanac: 2", "1:1: almanac must be 1, not 2"},
     {"name: shop", "name: [a]", "2:1: name must be a text, not a list"},
     {"name: shop", "name: 'my shop'",
@@ -285,37 +250,19 @@ static const broken BROKEN[] = {
 static void names_the_place_of_every_error(void **state)
 {
     (void)state;
-    int wrong = 0;
-    for (size_t i = 0; i < sizeof(BROKEN) / sizeof(BROKEN[0]); i++) {
-        const char *at = strstr(VALID, BROKEN[i].old);
-        assert_non_null(at);
-        alm_buffer text = {0};
-        alm_buffer_append(&text, VALID, (size_t)(at - VALID));
-        alm_buffer_text(&text, BROKEN[i].new);
-        alm_buffer_text(&text, at + strlen(BROKEN[i].old));
-        alm_project *p = NULL;
-        alm_error error = {0};
-        alm_err code = open_text(text.data, &p, &error);
-        alm_buffer_deinit(&text);
-        const char *prefix = "almanac.yaml:";
-        bool right = code == ALM_ERR_CONFIG && !p &&
-                     strncmp(error.message, prefix, strlen(prefix)) == 0 &&
-                     strcmp(error.message + strlen(prefix), BROKEN[i].message) == 0;
-        if (!right) {
-            print_error("%s -> %s\n  got      %s\n  expected %s%s\n", BROKEN[i].old, BROKEN[i].new,
-                        error.message, prefix, BROKEN[i].message);
-            wrong++;
-        }
-    }
-    assert_int_equal(wrong, 0);
+    assert_int_equal(count_wrong(VALID, BROKEN, sizeof(BROKEN) / sizeof(BROKEN[0])), 0);
 }
 
 static void names_a_missing_file(void **state)
 {
     (void)state;
+    alm_fs *fs = NULL;
     alm_project *p = NULL;
     alm_error error = {0};
+    assert_int_equal(alm_fs_memory_create(&fs, &error), ALM_OK);
+    alm_env env = {.fs = fs};
     assert_int_equal(alm_project_open(&env, "nowhere", &p, &error), ALM_ERR_NOT_FOUND);
+    alm_fs_destroy(fs);
     assert_string_equal(error.message,
                         "no almanac.yaml in nowhere: name the project's folder with --project, or "
                         "run `almanac init` there");
@@ -365,9 +312,9 @@ static void reference_is_up_to_date(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(reads_every_section, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_the_place_of_every_error, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_a_missing_file, setup, teardown),
+        cmocka_unit_test(reads_every_section),
+        cmocka_unit_test(names_the_place_of_every_error),
+        cmocka_unit_test(names_a_missing_file),
         cmocka_unit_test(opens_the_example),
         cmocka_unit_test(reference_is_up_to_date),
     };

@@ -1,6 +1,4 @@
-#include "project/project.h"
-
-#include "base/fs_memory.h"
+#include "project/project_cases.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,45 +59,6 @@ static const char SHORT[] =
     "  swing:\n"
     "    horizons: [5]\n"
     "    members: {boost: {learner: lightgbm}}\n";
-
-static alm_fs *fs;
-static alm_env env;
-
-static int setup(void **state)
-{
-    (void)state;
-    alm_error error;
-    if (alm_fs_memory_create(&fs, &error) != ALM_OK) {
-        return -1;
-    }
-    env = (alm_env){.fs = fs};
-    return alm_fs_make_directories(fs, "desk", &error) == ALM_OK ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    alm_fs_destroy(fs);
-    return 0;
-}
-
-static alm_err open_text(const char *text, alm_project **out, alm_error *error)
-{
-    alm_error ignored;
-    assert_int_equal(alm_fs_write_all(fs, "desk/almanac.yaml", alm_str_of(text), &ignored),
-                     ALM_OK);
-    return alm_project_open(&env, "desk", out, error);
-}
-
-static alm_project *must_open(const char *text)
-{
-    alm_project *p = NULL;
-    alm_error error = {0};
-    alm_err code = open_text(text, &p, &error);
-    assert_string_equal(error.message, "");
-    assert_int_equal(code, ALM_OK);
-    return p;
-}
 
 static void reads_every_key(void **state)
 {
@@ -167,11 +126,7 @@ static void a_short_file_has_defaults(void **state)
     alm_project_close(p);
 }
 
-static const struct {
-    const char *old;
-    const char *new;
-    const char *message;
-} BROKEN[] = {
+static const broken_text BROKEN[] = {
     {"signals:\n", "series: {source: prices}\nsignals:\n", "24:1: series needs the key keys"},
     {"signals:\n",
      "series: {source: prices, keys: [symbol], target: close, missing: zero}\nsignals:\n",
@@ -229,42 +184,10 @@ static const struct {
      "    members: {}\n", "33:5: members needs 1 to 16 models, not 0"},
 };
 
-/* A message that ends with ": " above goes on with the compiler's own words. */
-static bool is_message(const char *message, const char *expected)
-{
-    static const char PREFIX[] = "almanac.yaml:";
-    size_t size = strlen(expected);
-    if (strncmp(message, PREFIX, sizeof(PREFIX) - 1) != 0) {
-        return false;
-    }
-    message += sizeof(PREFIX) - 1;
-    return expected[size - 1] == ' ' ? strncmp(message, expected, size) == 0 &&
-                                           strlen(message) > size + 8
-                                     : strcmp(message, expected) == 0;
-}
-
 static void names_the_place_of_every_error(void **state)
 {
     (void)state;
-    int wrong = 0;
-    for (size_t i = 0; i < sizeof(BROKEN) / sizeof(BROKEN[0]); i++) {
-        const char *at = strstr(VALID, BROKEN[i].old);
-        assert_non_null(at);
-        alm_buffer text = {0};
-        alm_buffer_append(&text, VALID, (size_t)(at - VALID));
-        alm_buffer_text(&text, BROKEN[i].new);
-        alm_buffer_text(&text, at + strlen(BROKEN[i].old));
-        alm_project *p = NULL;
-        alm_error error = {0};
-        alm_err code = open_text(text.data, &p, &error);
-        alm_buffer_deinit(&text);
-        if (code != ALM_ERR_CONFIG || p || !is_message(error.message, BROKEN[i].message)) {
-            print_error("%s -> %s\n  got      %s\n  expected %s\n", BROKEN[i].old, BROKEN[i].new,
-                        error.message, BROKEN[i].message);
-            wrong++;
-        }
-    }
-    assert_int_equal(wrong, 0);
+    assert_int_equal(count_wrong(VALID, BROKEN, sizeof(BROKEN) / sizeof(BROKEN[0])), 0);
 }
 
 static void needs_series_or_bars(void **state)
@@ -282,10 +205,10 @@ static void needs_series_or_bars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(reads_every_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_short_file_has_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_the_place_of_every_error, setup, teardown),
-        cmocka_unit_test_setup_teardown(needs_series_or_bars, setup, teardown),
+        cmocka_unit_test(reads_every_key),
+        cmocka_unit_test(a_short_file_has_defaults),
+        cmocka_unit_test(names_the_place_of_every_error),
+        cmocka_unit_test(needs_series_or_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
