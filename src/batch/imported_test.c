@@ -33,8 +33,7 @@ static int setup(void **state)
     w->env.fs = w->fs;
     w->arena = alm_arena_create(0);
     w->request = (alm_import_request){"model.txt", "expected.csv", ALM_IMPORT_TOLERANCE_DEFAULT};
-    alm_str text;
-    alm_assert(case_fixture(w->arena, MODEL, &text, &w->error) == ALM_OK);
+    alm_str text = case_fixture(w->arena, MODEL);
     alm_assert(alm_fs_write_all(w->fs, "model.txt", text, &w->error) == ALM_OK);
     *state = w;
     return 0;
@@ -148,8 +147,7 @@ static void raw_scores_and_missing_values(void **state)
 static void answers_are_no_columns_of_the_model(void **state)
 {
     world *w = *state;
-    alm_str text;
-    assert_int_equal(case_fixture(w->arena, "tiniest_single_tree.txt", &text, &w->error), ALM_OK);
+    alm_str text = case_fixture(w->arena, "tiniest_single_tree.txt");
     assert_int_equal(alm_fs_write_all(w->fs, "model.txt", text, &w->error), ALM_OK);
     alm_import_result first = must_import(w, "a,b,c,prediction\n4,5,6,0.49040602357823876\n");
     assert_int_equal(first.check.equal, 1);

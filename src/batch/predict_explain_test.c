@@ -69,8 +69,7 @@ static void put_drawn(world *w, const char *path, const char *header, size_t col
 
 static void use_model(world *w, const char *name)
 {
-    alm_str text;
-    ok(w, case_fixture(w->arena, name, &text, &w->error));
+    alm_str text = case_fixture(w->arena, name);
     alm_model_file_close(w->model);
     w->model = NULL;
     ok(w, alm_model_file_parse(text, name, &w->model, &w->error));

@@ -50,18 +50,11 @@ static void ok(const world *w, alm_err code)
     }
 }
 
-static alm_str fixture(world *w, const char *name)
-{
-    alm_str text;
-    ok(w, case_fixture(w->arena, name, &text, &w->error));
-    return text;
-}
-
 static void use_model(world *w, const char *name)
 {
     alm_model_file_close(w->model);
     w->model = NULL;
-    ok(w, alm_model_file_parse(fixture(w, name), name, &w->model, &w->error));
+    ok(w, alm_model_file_parse(case_fixture(w->arena, name), name, &w->model, &w->error));
 }
 
 static void put_rows(world *w, const char *text)
@@ -123,7 +116,7 @@ static void refused(world *w, alm_predict_options options, alm_err code, const c
 static size_t put_multiclass(world *w)
 {
     double *value = ALM_NEW_ARRAY(w->arena, double, 60 * 29);
-    size_t count = case_numbers(fixture(w, "multiclass_test.tsv"), value, 60 * 29);
+    size_t count = case_numbers(case_fixture(w->arena, "multiclass_test.tsv"), value, 60 * 29);
     alm_buffer header = {0};
     alm_buffer_text(&header, "label");
     for (int i = 0; i < 28; i++) {
@@ -140,7 +133,7 @@ static void golden_probabilities_come_back(void **state)
     world *w = *state;
     double *value = ALM_NEW_ARRAY(w->arena, double, 57 * 30);
     double expected[57], got[57];
-    size_t count = case_numbers(fixture(w, "breast_cancer_test.tsv"), value, 57 * 30);
+    size_t count = case_numbers(case_fixture(w->arena, "breast_cancer_test.tsv"), value, 57 * 30);
     assert_int_equal(count, 57 * 30);
     alm_buffer header = {0};
     for (int i = 0; i < 30; i++) {
@@ -153,7 +146,8 @@ static void golden_probabilities_come_back(void **state)
     ok(w, predict(w, (alm_predict_options){0}, &text));
     assert_true(alm_str_starts_with(text, "prediction\n"));
     assert_int_equal(case_numbers(text, got, 57), 57);
-    count = case_numbers(fixture(w, "lg_dart_breast_cancer_true_predictions.txt"), expected, 57);
+    text = case_fixture(w->arena, "lg_dart_breast_cancer_true_predictions.txt");
+    count = case_numbers(text, expected, 57);
     assert_int_equal(count, 57);
     for (size_t i = 0; i < count; i++) {
         /* An ulp: exp is that of the machine. */
@@ -170,7 +164,8 @@ static void golden_raw_scores_come_back(void **state)
     ok(w, predict(w, (alm_predict_options){.raw = true}, &text));
     assert_true(alm_str_starts_with(text, "raw_0,raw_1,raw_2,raw_3,raw_4\n"));
     assert_int_equal(case_numbers(text, got, 300), rows * 5);
-    size_t count = case_numbers(fixture(w, "lgmulticlass_true_raw_predictions.txt"), expected, 300);
+    text = case_fixture(w->arena, "lgmulticlass_true_raw_predictions.txt");
+    size_t count = case_numbers(text, expected, 300);
     assert_int_equal(count, rows * 5);
     for (size_t i = 0; i < count; i++) {
         /* The file has 18 digits, so the nearest double is the same. */
@@ -253,7 +248,7 @@ static void columns_go_by_name(void **state)
 static void blanks_are_what_the_library_made_of_them(void **state)
 {
     world *w = *state;
-    alm_str text = fixture(w, SIMPLE), plain, blank;
+    alm_str text = case_fixture(w->arena, SIMPLE), plain, blank;
     char *copy = alm_arena_copy_text(w->arena, text.data, text.size);
     memcpy(strstr(copy, "X1 X2"), "a_ X2", 5);
     ok(w, alm_model_file_parse((alm_str){copy, text.size}, "m", &w->model, &w->error));
@@ -315,7 +310,7 @@ static void values_that_are_no_numbers_are_named(void **state)
 static void pandas_categories_need_a_word(void **state)
 {
     world *w = *state;
-    alm_str text = fixture(w, SIMPLE), plain, coded;
+    alm_str text = case_fixture(w->arena, SIMPLE), plain, coded;
     put_rows(w, "X1,X2\n100,1\n");
     use_model(w, SIMPLE);
     ok(w, predict(w, (alm_predict_options){0}, &plain));
@@ -333,7 +328,7 @@ static void pandas_categories_need_a_word(void **state)
 static void an_unknown_objective_gives_raw_scores(void **state)
 {
     world *w = *state;
-    alm_str text = fixture(w, SIMPLE), raw, unknown;
+    alm_str text = case_fixture(w->arena, SIMPLE), raw, unknown;
     put_rows(w, "X1,X2\n100,1\n700,3\n");
     use_model(w, SIMPLE);
     ok(w, predict(w, (alm_predict_options){.raw = true}, &raw));

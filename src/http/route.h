@@ -97,8 +97,9 @@ const alm_route *const *alm_routes(size_t *count);
 typedef enum alm_match { ALM_MATCH_FOUND, ALM_MATCH_NO_PATH, ALM_MATCH_NO_METHOD } alm_match;
 
 /* Compares whole segments after decoding; a decoded value may hold any character but NUL. Literal
- * segments win over {values}, whatever the method, as OpenAPI has it: /predictions/demand is not an
- * address of /predictions/{node}. `allow` (NO_METHOD) lists the methods of the path, "GET, HEAD". */
+ * segments win over {values}, whatever the method, as OpenAPI has it: /predictions/demand is no
+ * address of /predictions/{node}. `allow` (NO_METHOD) lists the methods of the path, as in
+ * "GET, HEAD". */
 alm_match alm_route_find(alm_http_method method, alm_str path, alm_arena *arena,
                          const alm_route **out, alm_str value[ALM_ROUTE_VALUES_MAX],
                          alm_str *allow);

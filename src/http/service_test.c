@@ -336,7 +336,8 @@ static void parameters_of_the_query_are_decoded(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_request request = {.query = ALM_STR("a=1&b=x+y%26z&c&d=1&d=2&e=%zz&g=x%0f"), .arena = arena};
+    alm_request request = {.query = ALM_STR("a=1&b=x+y%26z&c&d=1&d=2&e=%zz&g=x%0f"),
+                           .arena = arena};
     alm_str value = ALM_STR("untouched");
     bool found = true;
     assert_int_equal(alm_request_parameter(&request, "a", &value, &found, NULL), ALM_OK);

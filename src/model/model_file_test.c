@@ -65,21 +65,11 @@ static alm_model_file *parse(alm_str content, const char *name)
     return file;
 }
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str text;
-    alm_error error;
-    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return text;
-}
-
 static void a_text_model_is_described(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_str text = fixture(arena, "model_simple.txt");
+    alm_str text = case_fixture(arena, "model_simple.txt");
     alm_model_file *file = parse(text, "simple.txt");
     const alm_model_file_info *info = alm_model_file_describe(file);
     alm_digest digest = alm_hash_bytes(text.data, text.size);
@@ -103,7 +93,7 @@ static void made_up_names_are_generic(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_str text = fixture(arena, "lgmulticlass.model");
+    alm_str text = case_fixture(arena, "lgmulticlass.model");
     alm_model_file *file = parse(text, "m");
     const alm_model_file_info *info = alm_model_file_describe(file);
     assert_true(info->is_generic);
@@ -121,7 +111,7 @@ static void pandas_categories_are_seen(void **state)
                                        "\npandas_categorical:[]\n",
                                        "\npandas_categorical:[[\"a\", \"b\"]]\n"};
     alm_arena *arena = alm_arena_create(0);
-    alm_str text = fixture(arena, "model_simple.txt");
+    alm_str text = case_fixture(arena, "model_simple.txt");
     for (size_t i = 0; i < 4; i++) {
         alm_str with = alm_str_of(alm_arena_printf(arena, "%.*s%s", (int)text.size, text.data,
                                                    tail[i]));
@@ -167,13 +157,13 @@ static void linear_models_are_described(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_model_file *file = parse(fixture(arena, "xgb_v32_linear_softprob.ubj"), "m.ubj");
+    alm_model_file *file = parse(case_fixture(arena, "xgb_v32_linear_softprob.ubj"), "m.ubj");
     const alm_model_file_info *info = alm_model_file_describe(file);
     assert_true(info->forest.is_linear && info->is_generic);
     assert_true(info->transform.kind == ALM_TRANSFORM_SOFTMAX && info->transform.single);
     assert_true(alm_str_starts_with(info->description, "m.ubj (XGBoost, linear, sha256 "));
     alm_model_file_close(file);
-    file = parse(fixture(arena, "lgb_linear_binary.txt"), "m.txt");
+    file = parse(case_fixture(arena, "lgb_linear_binary.txt"), "m.txt");
     info = alm_model_file_describe(file);
     assert_true(info->forest.has_linear_leaves && !info->forest.is_linear);
     assert_true(alm_str_starts_with(info->description, "m.txt (LightGBM, 3 trees, sha256 "));
@@ -186,7 +176,7 @@ static void onnx_models_are_described(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_model_file *file = parse(fixture(arena, "onnx_lgbm_binary.onnx"), "m.onnx");
+    alm_model_file *file = parse(case_fixture(arena, "onnx_lgbm_binary.onnx"), "m.onnx");
     const alm_model_file_info *info = alm_model_file_describe(file);
     assert_string_equal(info->format, "ONNX");
     assert_int_equal(info->forest.source, ALM_FOREST_ONNX);
@@ -196,7 +186,7 @@ static void onnx_models_are_described(void **state)
     assert_true(info->transform.kind == ALM_TRANSFORM_LOGISTIC && info->transform.single);
     assert_int_equal(info->transform.output_count, 1);
     alm_model_file_close(file);
-    file = parse(fixture(arena, "onnx_five_targets_double.onnx"), "m.onnx");
+    file = parse(case_fixture(arena, "onnx_five_targets_double.onnx"), "m.onnx");
     info = alm_model_file_describe(file);
     assert_false(info->transform.is_known || info->transform.single);
     assert_int_equal(info->transform.output_count, 3);
@@ -208,7 +198,7 @@ static void catboost_models_are_described(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_model_file *file = parse(fixture(arena, "cb_logloss.cbm"), "m.cbm");
+    alm_model_file *file = parse(case_fixture(arena, "cb_logloss.cbm"), "m.cbm");
     const alm_model_file_info *info = alm_model_file_describe(file);
     double raw = -1.5, p = 0;
     assert_string_equal(info->format, "CatBoost");
@@ -219,24 +209,25 @@ static void catboost_models_are_described(void **state)
     assert_true(fabs(p - 1 / (1 + alm_exp(1.5))) < 1e-15);
     alm_model_file_close(file);
 
-    file = parse(fixture(arena, "cb_multiclass.json"), "m.json");
+    file = parse(case_fixture(arena, "cb_multiclass.json"), "m.json");
     info = alm_model_file_describe(file);
     assert_true(info->transform.kind == ALM_TRANSFORM_SOFTMAX);
     assert_int_equal(info->transform.output_count, 4);
     alm_model_file_close(file);
 
     /* Names "0", "1", ... are the library's; categories need a word of the user. */
-    file = parse(fixture(arena, "catboost_regressor.cbm"), "m.cbm");
+    file = parse(case_fixture(arena, "catboost_regressor.cbm"), "m.cbm");
     info = alm_model_file_describe(file);
     assert_true(info->is_generic && alm_str_is(info->feature_names[3], "3"));
     assert_null(info->category_remedy);
     alm_model_file_close(file);
-    file = parse(fixture(arena, "cb_one_hot.cbm"), "m.cbm");
+    file = parse(case_fixture(arena, "cb_one_hot.cbm"), "m.cbm");
     info = alm_model_file_describe(file);
     assert_true(info->has_pandas_categories);
     assert_non_null(strstr(info->category_remedy, "say --category-codes"));
     alm_model_file_close(file);
-    refused(fixture(arena, "cb_counts.json"), "m.json", ALM_ERR_UNSUPPORTED, "save the model as");
+    refused(case_fixture(arena, "cb_counts.json"), "m.json", ALM_ERR_UNSUPPORTED,
+            "save the model as");
     alm_arena_destroy(arena);
 }
 
@@ -250,7 +241,7 @@ static void a_file_is_opened_through_the_file_system(void **state)
     assert_int_equal(alm_fs_memory_create(&fs, &error), ALM_OK);
     assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "no.txt", "no.txt", &file, &error),
                      ALM_ERR_NOT_FOUND);
-    alm_str text = fixture(arena, "model_simple.txt");
+    alm_str text = case_fixture(arena, "model_simple.txt");
     assert_int_equal(alm_fs_write_all(fs, "m.txt", text, &error), ALM_OK);
     assert_int_equal(alm_model_file_open(&(alm_env){.fs = fs}, "m.txt", "m.txt", &file, &error),
                      ALM_OK);
@@ -265,7 +256,7 @@ static void damaged_files_give_a_message(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_str text = fixture(arena, "model_simple.txt");
+    alm_str text = case_fixture(arena, "model_simple.txt");
     alm_rng rng = alm_rng_stream(5, 1);
     for (size_t i = 0; i < 2 * text.size; i++) {
         char *copy = alm_arena_copy_text(arena, text.data, text.size);
@@ -281,7 +272,7 @@ static void damaged_files_give_a_message(void **state)
         }
         alm_model_file_close(file);
         alm_arena_reset(arena);
-        text = fixture(arena, "model_simple.txt");
+        text = case_fixture(arena, "model_simple.txt");
     }
     alm_arena_destroy(arena);
 }

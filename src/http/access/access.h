@@ -25,8 +25,8 @@
  * many wait for it is bounded by the caller.
  *
  * With access off a browser on this machine is as good as its user, also for a page that somebody
- * else wrote. So a request that says it comes from a page (Origin, which browsers send with all that
- * changes something) is answered only when that page was served by this machine.
+ * else wrote. So a request that says it comes from a page (Origin, which browsers send with all
+ * that changes something) is answered only when that page was served by this machine.
  *
  * Public routes (health, the API document) do not ask here at all.
  *

@@ -75,9 +75,9 @@ static void explain_denied(const alm_access_request *request, almi_access_work *
     }
     case ALM_ACCESS_FOREIGN_PAGE:
         verdict->title = "Not allowed";
-        verdict->detail = ALM_STR("access is off for development, so a page of another site (Origin) "
-                                  "may not ask; open this one as http://localhost, or turn access "
-                                  "on");
+        verdict->detail = ALM_STR("access is off for development, so a page of another site "
+                                  "(Origin) may not ask; open this one as http://localhost, or "
+                                  "turn access on");
         break;
     default:
         alm_assert(verdict->reason == ALM_ACCESS_NOT_LOCAL);

@@ -24,8 +24,9 @@ const alm_route almi_route_cancel_job = {
     .tag = "Jobs",
     .summary = "Ask a training to end",
     .text = "It is asked to end, and ended by force when it has not ten seconds later; nothing "
-            "unfinished is visible. The job itself stays in the list. It is cancelled when its state says so: it may have come to "
-            "its result before. Deployments take moments and are not cancelled.",
+            "unfinished is visible. The job itself stays in the list. It is cancelled when its "
+            "state says so: it may have come to its result before. Deployments take moments and "
+            "are not cancelled.",
     .scope = ALM_SCOPE_TRAINER,
     .response = {{202, ALM_TYPE_JSON, &almi_job_schema, "It is asked to end."},
                  {404, ALM_TYPE_PROBLEM, NULL, "There is no such job."},

@@ -4,6 +4,7 @@
 #define ALM_MODEL_FOREST_CASES_H
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -536,16 +537,21 @@ static inline bool case_parse_damaged(case_parser *parse, alm_rng *rng, alm_str 
     return code == ALM_OK;
 }
 
-/* Text of tests/golden/forest/<name>; tests run in the root of the tree. */
-static inline alm_err case_fixture(alm_arena *arena, const char *name, alm_str *out,
-                                   alm_error *error)
+/* The bytes of tests/golden/forest/<name>; tests run in the root of the tree. */
+static inline alm_str case_fixture(alm_arena *arena, const char *name)
 {
     alm_fs *fs = NULL;
-    ALM_TRY(alm_fs_real_create(&fs, error));
+    alm_error error = {0};
+    alm_str bytes = {0};
+    alm_err code = alm_fs_real_create(&fs, &error);
     char *path = alm_path_join(arena, "tests/golden/forest", name);
-    alm_err code = alm_fs_read_all(fs, path, 1 << 24, arena, out, error);
+    code = code ? code : alm_fs_read_all(fs, path, 1 << 24, arena, &bytes, &error);
     alm_fs_destroy(fs);
-    return code;
+    if (code != ALM_OK) {
+        (void)fprintf(stderr, "%s\n", error.message);
+    }
+    alm_assert(code == ALM_OK);
+    return bytes;
 }
 
 /* All numbers of a text, whatever separates them; "nan" for an empty field is not expected. */

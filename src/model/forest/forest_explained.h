@@ -36,11 +36,10 @@ static inline const double *explained_take(const double **at, size_t count)
 static inline alm_err explained_open(alm_arena *arena, const char *name, explained_case *out,
                                      alm_error *error)
 {
-    alm_str model, bytes;
+    alm_str model = case_fixture(arena, name);
+    alm_str bytes = case_fixture(arena, alm_arena_printf(arena, "%s.explained", name));
     uint64_t head[6];
     explained_case c = {0};
-    ALM_TRY(case_fixture(arena, name, &model, error));
-    ALM_TRY(case_fixture(arena, alm_arena_printf(arena, "%s.explained", name), &bytes, error));
     ALM_TRY(explained_parse(model, name, &c.forest, error));
     c.info = alm_forest_describe(c.forest);
     alm_assert(bytes.size > sizeof head);

@@ -247,9 +247,7 @@ static void catboost_matrices_sum(void **state)
         alm_arena *arena = alm_arena_create(0);
         alm_forest *forest = NULL;
         alm_error error;
-        alm_str bytes;
-        if (case_fixture(arena, name[i], &bytes, &error) != ALM_OK ||
-            explained_parse(bytes, name[i], &forest, &error) != ALM_OK) {
+        if (explained_parse(case_fixture(arena, name[i]), name[i], &forest, &error) != ALM_OK) {
             fail_msg("%s", error.message);
         }
         explained e = open_explained(forest);

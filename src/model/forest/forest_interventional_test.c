@@ -194,9 +194,7 @@ static void other_sources_agree_with_all_subsets(void **state)
         alm_arena *arena = alm_arena_create(0);
         alm_forest *forest = NULL;
         alm_error error;
-        alm_str bytes;
-        if (case_fixture(arena, name[i], &bytes, &error) != ALM_OK ||
-            explained_parse(bytes, name[i], &forest, &error) != ALM_OK) {
+        if (explained_parse(case_fixture(arena, name[i]), name[i], &forest, &error) != ALM_OK) {
             fail_msg("%s", error.message);
         }
         size_t features = alm_forest_describe(forest).feature_count;
@@ -294,7 +292,6 @@ static void what_cannot_be_explained_is_refused(void **state)
     (void)state;
     alm_arena *arena = alm_arena_create(0);
     alm_forest *forest = NULL;
-    alm_str bytes;
     alm_error error;
     forest_shape shape = {.trees = 1, .outputs = 1, .features = 4, .leaves = 4, .grid = 4};
     assert_int_equal(alm_forest_parse_lightgbm(case_text(arena, &shape, 1), "x", &forest, &error),
@@ -302,8 +299,8 @@ static void what_cannot_be_explained_is_refused(void **state)
     expect_refusal(forest, 0, ALM_ERR_INVALID, "no rows");
     expect_refusal(forest, 70000, ALM_ERR_LIMIT, "65536");
     alm_forest_destroy(forest);
-    assert_int_equal(case_fixture(arena, "cb_counts.cbm", &bytes, &error), ALM_OK);
-    assert_int_equal(alm_forest_parse_catboost(bytes, "cb", &forest, &error), ALM_OK);
+    assert_int_equal(alm_forest_parse_catboost(case_fixture(arena, "cb_counts.cbm"), "cb", &forest,
+                                               &error), ALM_OK);
     expect_refusal(forest, 1, ALM_ERR_UNSUPPORTED, "ctrs");
     alm_forest_destroy(forest);
     shape = (forest_shape){.trees = 1, .outputs = 1, .features = 3000, .leaves = 300, .grid = 4,

@@ -37,15 +37,13 @@ static void close_opened(opened *o)
 static void check_fixture(const char *name)
 {
     alm_arena *arena = alm_arena_create(0);
-    alm_str model, rest;
     alm_error error;
     alm_forest *forest = NULL;
     uint64_t head[6];
     const char *file = alm_arena_printf(arena, "xgb_%s", name);
     char *rows_name = alm_arena_printf(arena, "xgb_%.*s.rows", (int)strcspn(name, "."), name);
-    if (case_fixture(arena, file, &model, &error) != ALM_OK ||
-        case_fixture(arena, rows_name, &rest, &error) != ALM_OK ||
-        alm_forest_parse_xgboost(model, name, &forest, &error) != ALM_OK) {
+    alm_str model = case_fixture(arena, file), rest = case_fixture(arena, rows_name);
+    if (alm_forest_parse_xgboost(model, name, &forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
     opened o = open_forest(forest);
@@ -190,14 +188,13 @@ static void what_cannot_be_explained_is_refused(void **state)
     forest_shape shape = {.trees = 2, .outputs = 1, .features = 3, .leaves = 4, .grid = 4,
                           .no_counts = true};
     expect_refusal(parse(false, case_text(arena, &shape, 1)), "leaf_count");
-    alm_str bytes;
     alm_error error;
     alm_forest *forest = NULL;
-    assert_int_equal(case_fixture(arena, "cb_symmetric.cbm", &bytes, &error), ALM_OK);
-    assert_int_equal(alm_forest_parse_catboost(bytes, "cb", &forest, &error), ALM_OK);
+    assert_int_equal(alm_forest_parse_catboost(case_fixture(arena, "cb_symmetric.cbm"), "cb",
+                                               &forest, &error), ALM_OK);
     expect_refusal(forest, "CatBoost");
-    assert_int_equal(case_fixture(arena, "xgb_wide_leaves.json", &bytes, &error), ALM_OK);
-    expect_refusal(parse(true, bytes), "does not explain leaves with several values");
+    expect_refusal(parse(true, case_fixture(arena, "xgb_wide_leaves.json")),
+                   "does not explain leaves with several values");
     alm_arena_destroy(arena);
 }
 

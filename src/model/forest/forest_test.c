@@ -17,21 +17,11 @@ typedef struct golden {
     size_t row_values, expected_count;
 } golden;
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str text;
-    alm_error error;
-    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return text;
-}
-
 static golden open_golden(const char *model, const char *rows, const char *expected)
 {
     golden g = {.arena = alm_arena_create(0)};
     alm_error error;
-    alm_str text = fixture(g.arena, model);
+    alm_str text = case_fixture(g.arena, model);
     if (alm_forest_parse_lightgbm(text, model, &g.forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -39,8 +29,8 @@ static golden open_golden(const char *model, const char *rows, const char *expec
     g.rows = ALM_NEW_ARRAY(g.arena, double, 20000);
     g.expected = ALM_NEW_ARRAY(g.arena, double, 20000);
     g.score = ALM_NEW_ARRAY(g.arena, double, 20000);
-    g.row_values = case_numbers(fixture(g.arena, rows), g.rows, 20000);
-    g.expected_count = case_numbers(fixture(g.arena, expected), g.expected, 20000);
+    g.row_values = case_numbers(case_fixture(g.arena, rows), g.rows, 20000);
+    g.expected_count = case_numbers(case_fixture(g.arena, expected), g.expected, 20000);
     return g;
 }
 
@@ -130,7 +120,8 @@ static void golden_dart_and_random_forest(void **state)
     g = open_golden("lg_rf_iris.model", "iris_test.libsvm", "lg_rf_iris_true_predictions.txt");
     assert_true(g.info.averaged);
     assert_int_equal(g.expected_count, 30);
-    assert_int_equal(libsvm_rows(fixture(g.arena, "iris_test.libsvm"), 4, true, 0, g.rows), 30);
+    alm_str iris = case_fixture(g.arena, "iris_test.libsvm");
+    assert_int_equal(libsvm_rows(iris, 4, true, 0, g.rows), 30);
     alm_forest_score(g.forest, g.rows, 30, 4, g.score);
     for (size_t i = 0; i < 30; i++) {
         double mean = g.score[i] / (double)g.info.iteration_count;
@@ -144,7 +135,7 @@ static void golden_categories(void **state)
     (void)state;
     golden g = open_golden("toy_categorical_model.txt", "toy_categorical.test",
                            "toy_categorical.test.pred");
-    alm_str text = fixture(g.arena, "toy_categorical.test");
+    alm_str text = case_fixture(g.arena, "toy_categorical.test");
     size_t n = libsvm_rows(text, 2, true, NAN, g.rows);
     assert_int_equal(n, g.expected_count);
     alm_forest_score(g.forest, g.rows, n, 2, g.score);
@@ -348,7 +339,7 @@ static void thousands_of_damaged_texts_do_no_harm(void **state)
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         alm_arena *arena = alm_arena_create(0);
         alm_rng rng = alm_rng_stream(2024, i);
-        alm_str original = fixture(arena, name[i]);
+        alm_str original = case_fixture(arena, name[i]);
         /* What follows the trees is not read; damage there would test nothing. */
         char *end = strstr(original.data, "end of trees");
         original.size = (size_t)(end - original.data) + strlen("end of trees\n");

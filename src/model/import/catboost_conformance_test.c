@@ -22,23 +22,13 @@ typedef struct fixture {
     int32_t *leaf;
 } fixture;
 
-static alm_str read_file(alm_arena *arena, const char *name)
-{
-    alm_str bytes;
-    alm_error error;
-    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return bytes;
-}
-
 static fixture open_fixture(const char *name, const char *kind)
 {
     fixture f = {.arena = alm_arena_create(0)};
     alm_error error;
     char *model = alm_arena_printf(f.arena, "cb_%s.%s", name, kind);
-    alm_str rest = read_file(f.arena, alm_arena_printf(f.arena, "cb_%s.rows", name));
-    alm_str bytes = read_file(f.arena, model);
+    alm_str rest = case_fixture(f.arena, alm_arena_printf(f.arena, "cb_%s.rows", name));
+    alm_str bytes = case_fixture(f.arena, model);
     if (alm_forest_parse_catboost(bytes, model, &f.forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -84,18 +74,6 @@ static void check_raw(const fixture *f, const char *name)
 {
     case_scored scored = {f->arena, f->forest, f->row, f->rows, assert_raw, f};
     case_score_every_way(&scored, name);
-}
-
-static void check_leaves(const fixture *f, const char *name)
-{
-    for (size_t i = 0; i < f->followed; i++) {
-        for (size_t t = 0; t < f->info.tree_count; t++) {
-            size_t leaf = alm_forest_leaf(f->forest, t, f->row + i * f->info.feature_count);
-            if (leaf != (size_t)f->leaf[i * f->info.tree_count + t]) {
-                fail_msg("%s: row %zu tree %zu: leaf %zu", name, i, t, leaf);
-            }
-        }
-    }
 }
 
 /* Contributions add up to the score, and for symmetric trees are the library's: both are exact but
@@ -165,7 +143,7 @@ static void fixtures_have_the_bits_of_catboost(void **state)
         fixture f = open_fixture(CASES[i].name, CASES[i].kind);
         check_raw(&f, CASES[i].name);
         if (CASES[i].leaves) {
-            check_leaves(&f, CASES[i].name);
+            case_check_leaves(f.forest, f.row, f.leaf, f.followed, CASES[i].name);
         }
         assert_true(f.info.has_cover == CASES[i].covered);
         if (CASES[i].covered) {
@@ -207,10 +185,10 @@ static void the_regressor_of_another_project_is_reproduced(void **state)
     alm_forest *forest = NULL;
     alm_error error;
     double number[10], score[2];
-    alm_str expected = read_file(arena, "catboost_regressor_expected.csv");
+    alm_str expected = case_fixture(arena, "catboost_regressor_expected.csv");
     (void)alm_str_split(&expected, '\n');
     assert_int_equal(case_numbers(expected, number, 10), 10);
-    if (alm_forest_parse_catboost(read_file(arena, "catboost_regressor.cbm"), "m", &forest,
+    if (alm_forest_parse_catboost(case_fixture(arena, "catboost_regressor.cbm"), "m", &forest,
                                   &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -343,7 +321,7 @@ static void texts_and_embeddings_are_refused_by_name(void **state)
         alm_arena *arena = alm_arena_create(0);
         alm_forest *forest = NULL;
         alm_error error;
-        assert_int_equal(alm_forest_parse_catboost(read_file(arena, name[i]), name[i], &forest,
+        assert_int_equal(alm_forest_parse_catboost(case_fixture(arena, name[i]), name[i], &forest,
                                                    &error),
                          ALM_ERR_UNSUPPORTED);
         assert_non_null(strstr(error.message, ".cbm: the trees use text or embedding features"));

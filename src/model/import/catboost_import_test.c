@@ -9,16 +9,6 @@
 #include "model/import/import_cases.h"
 #include "model/forest/forest_internal.h"
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str text;
-    alm_error error;
-    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return text;
-}
-
 /* ---- categories ---- */
 
 /* Numbers as CatBoost hashed their texts: cat_features_hash of a JSON export, and Python's str() of
@@ -427,7 +417,7 @@ static void refused(alm_str bytes, alm_err code, const char *message)
 /* The bytes of a fixture with the first `from` replaced by as many of `to`. */
 static alm_str patched(alm_arena *arena, const char *name, alm_str from, alm_str to)
 {
-    alm_str bytes = fixture(arena, name);
+    alm_str bytes = case_fixture(arena, name);
     char *at = memmem(bytes.data, bytes.size, from.data, from.size);
     assert_non_null(at);
     assert_int_equal(from.size, to.size);
@@ -450,7 +440,7 @@ static void damaged_binaries_are_named(void **state)
     refused(patched(arena, "cb_counts.cbm", ALM_STR("static_provider_v1"),
                     ALM_STR("static_provider_v2")),
             ALM_ERR_CORRUPT, "category statistics: the trees use them and the file has none");
-    alm_str bytes = fixture(arena, "cb_counts.cbm");
+    alm_str bytes = case_fixture(arena, "cb_counts.cbm");
     bytes.size -= 100;
     refused(bytes, ALM_ERR_CORRUPT, "category statistics: the file ends inside of them");
     alm_arena_destroy(arena);
@@ -546,7 +536,7 @@ static void every_bit_of_a_binary_may_flip(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         alm_arena *arena = alm_arena_create(0);
-        alm_str bytes = fixture(arena, name[i]);
+        alm_str bytes = case_fixture(arena, name[i]);
         char *byte = alm_arena_alloc(arena, bytes.size);
         memcpy(byte, bytes.data, bytes.size);
         size_t accepted = 0;
@@ -573,23 +563,8 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
 {
     static const char *const name[] = {"cb_nan_max.json", "cb_multiclass_lossguide.json",
                                        "cb_one_hot.cbm", "cb_counts_means.cbm"};
-    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
-    const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
-    alm_buffer text = {0};
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        alm_arena *arena = alm_arena_create(0);
-        alm_rng rng = alm_rng_stream(2026, i);
-        alm_str original = fixture(arena, name[i]);
-        size_t accepted = 0;
-        for (int round = 0; round < 3000; round++) {
-            accepted += case_parse_damaged(alm_forest_parse_catboost, &rng, original, alphabet,
-                                           &text);
-        }
-        assert_true(accepted > 100 && accepted < 2900); /* both outcomes are exercised */
-        alm_arena_destroy(arena);
-    }
-    alm_buffer_deinit(&text);
+    case_damage_files(alm_forest_parse_catboost, name, sizeof name / sizeof *name, 2026);
 }
 
 static void every_allocation_may_fail(void **state)
@@ -598,9 +573,9 @@ static void every_allocation_may_fail(void **state)
     alm_arena *arena = alm_arena_create(0);
     case_fail_every_allocation(alm_forest_parse_catboost, (alm_str){SMALL, sizeof SMALL - 1});
     case_fail_every_allocation(alm_forest_parse_catboost, (alm_str){NODES, sizeof NODES - 1});
-    case_fail_every_allocation(alm_forest_parse_catboost, fixture(arena, "cb_counts.cbm"));
+    case_fail_every_allocation(alm_forest_parse_catboost, case_fixture(arena, "cb_counts.cbm"));
     case_fail_every_allocation(alm_forest_parse_catboost,
-                               fixture(arena, "cb_multiclass_lossguide.cbm"));
+                               case_fixture(arena, "cb_multiclass_lossguide.cbm"));
     alm_arena_destroy(arena);
 }
 

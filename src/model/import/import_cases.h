@@ -34,6 +34,47 @@ static inline void case_fail_every_allocation(case_parser *parse, alm_str bytes)
     }
 }
 
+/* Each of these fixtures, damaged in thousands of ways, is read or refused and no more; both
+ * happen. */
+static inline void case_damage_files(case_parser *parse, const char *const *name, size_t count,
+                                     uint64_t seed)
+{
+    enum { ROUNDS = 3000, OF_EACH = 100 };
+    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
+    const alm_str alphabet = {bytes, sizeof bytes - 1};
+    alm_buffer text = {0};
+    for (size_t i = 0; i < count; i++) {
+        alm_arena *arena = alm_arena_create(0);
+        alm_rng rng = alm_rng_stream(seed, i);
+        alm_str original = case_fixture(arena, name[i]);
+        size_t accepted = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            accepted += case_parse_damaged(parse, &rng, original, alphabet, &text);
+        }
+        alm_assert(accepted > OF_EACH && accepted < ROUNDS - OF_EACH);
+        alm_arena_destroy(arena);
+    }
+    alm_buffer_deinit(&text);
+}
+
+/* Do the rows end in the leaves that the library says? rows x trees; `what` names the forest. */
+static inline void case_check_leaves(const alm_forest *forest, const double *row,
+                                     const int32_t *leaf, size_t rows, const char *what)
+{
+    alm_forest_info info = alm_forest_describe(forest);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t t = 0; t < info.tree_count; t++) {
+            size_t found = alm_forest_leaf(forest, t, row + i * info.feature_count);
+            size_t expected = (size_t)leaf[i * info.tree_count + t];
+            if (found != expected) {
+                (void)fprintf(stderr, "%s: row %zu tree %zu: leaf %zu instead of %zu\n", what, i, t,
+                              found, expected);
+            }
+            alm_assert(found == expected);
+        }
+    }
+}
+
 /* A forest, rows, and who judges the scores of rows [first, first + count). */
 typedef struct case_scored {
     alm_arena *arena;

@@ -20,23 +20,14 @@ typedef struct fixture {
     int32_t *leaf;
 } fixture;
 
-static alm_str read_file(alm_arena *arena, const char *name)
-{
-    alm_str bytes;
-    alm_error error;
-    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return bytes;
-}
-
 static fixture open_fixture(const char *name)
 {
     fixture f = {.arena = alm_arena_create(0)};
     alm_error error;
     char *model = alm_arena_printf(f.arena, "lgb_%s.txt", name);
-    alm_str rest = read_file(f.arena, alm_arena_printf(f.arena, "lgb_%s.rows", name));
-    if (alm_forest_parse_lightgbm(read_file(f.arena, model), model, &f.forest, &error) != ALM_OK) {
+    alm_str rest = case_fixture(f.arena, alm_arena_printf(f.arena, "lgb_%s.rows", name));
+    alm_str bytes = case_fixture(f.arena, model);
+    if (alm_forest_parse_lightgbm(bytes, model, &f.forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
     f.info = alm_forest_describe(f.forest);
@@ -76,18 +67,6 @@ static void assert_raw(const void *context, const double *score, size_t first, s
         if (!same(score[i], expected)) {
             fail_msg("%s: row %zu: %.17g instead of %.17g", what, first + i / f->outputs, score[i],
                      expected);
-        }
-    }
-}
-
-static void check_leaves(const fixture *f, const char *name)
-{
-    for (size_t i = 0; i < f->followed; i++) {
-        for (size_t t = 0; t < f->info.tree_count; t++) {
-            size_t leaf = alm_forest_leaf(f->forest, t, f->row + i * f->info.feature_count);
-            if (leaf != (size_t)f->leaf[i * f->info.tree_count + t]) {
-                fail_msg("%s: row %zu tree %zu: leaf %zu", name, i, t, leaf);
-            }
         }
     }
 }
@@ -133,7 +112,7 @@ static void fixtures_have_the_bits_of_lightgbm(void **state)
         fixture f = open_fixture(table[i]);
         case_scored scored = {f.arena, f.forest, f.row, f.rows, assert_raw, &f};
         case_score_every_way(&scored, table[i]);
-        check_leaves(&f, table[i]);
+        case_check_leaves(f.forest, f.row, f.leaf, f.followed, table[i]);
         check_predictions(&f, table[i]);
         assert_true(f.info.has_linear_leaves == (strstr(table[i], "linear") != NULL));
         close_fixture(&f);

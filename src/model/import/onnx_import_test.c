@@ -9,20 +9,10 @@
 #include "model/import/onnx_graph.h"
 #include "model/import/onnx_wire.h"
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str bytes;
-    alm_error error;
-    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return bytes;
-}
-
 /* The doubles at the end of a TensorProto. */
 static const double *last_doubles(alm_arena *arena, const char *name, size_t count)
 {
-    alm_str bytes = fixture(arena, name);
+    alm_str bytes = case_fixture(arena, name);
     double *out = ALM_NEW_ARRAY(arena, double, count);
     assert_true(bytes.size > count * sizeof *out);
     memcpy(out, bytes.data + bytes.size - count * sizeof *out, count * sizeof *out);
@@ -36,7 +26,7 @@ static void the_node_test_of_onnx(void **state)
     alm_forest *forest = NULL;
     alm_error error;
     double score[6];
-    alm_str bytes = fixture(arena, "onnx_node_single_tree.onnx");
+    alm_str bytes = case_fixture(arena, "onnx_node_single_tree.onnx");
     if (alm_forest_parse_onnx(bytes, "m", &forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -336,7 +326,7 @@ static void damaged_files_give_a_message(void **state)
     alm_buffer scratch = {0};
     size_t accepted = 0;
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        alm_str original = fixture(arena, FILES[i]);
+        alm_str original = case_fixture(arena, FILES[i]);
         for (size_t k = 0; k < 1500; k++) {
             accepted += case_parse_damaged(alm_forest_parse_onnx, &rng, original,
                                            ALM_STR("\0\1\2\3\x08\x0a\x12\x7f\x80\xff"), &scratch);

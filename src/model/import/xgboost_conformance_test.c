@@ -23,23 +23,13 @@ typedef struct fixture {
     int32_t *leaf;
 } fixture;
 
-static alm_str read_file(alm_arena *arena, const char *name)
-{
-    alm_str bytes;
-    alm_error error;
-    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return bytes;
-}
-
 static fixture open_fixture(const char *name, const char *kind)
 {
     fixture f = {.arena = alm_arena_create(0)};
     alm_error error;
     char *model = alm_arena_printf(f.arena, "xgb_%s.%s", name, kind);
-    alm_str rest = read_file(f.arena, alm_arena_printf(f.arena, "xgb_%s.rows", name));
-    alm_str bytes = read_file(f.arena, model);
+    alm_str rest = case_fixture(f.arena, alm_arena_printf(f.arena, "xgb_%s.rows", name));
+    alm_str bytes = case_fixture(f.arena, model);
     if (alm_forest_parse_xgboost(bytes, model, &f.forest, &error) != ALM_OK) {
         fail_msg("%s", error.message);
     }
@@ -85,18 +75,6 @@ static void check_margins(const fixture *f, const char *name)
 {
     case_scored scored = {f->arena, f->forest, f->row, f->rows, assert_margins, f};
     case_score_every_way(&scored, name);
-}
-
-static void check_leaves(const fixture *f, const char *name)
-{
-    for (size_t i = 0; i < f->followed; i++) {
-        for (size_t t = 0; t < f->info.tree_count; t++) {
-            size_t leaf = alm_forest_leaf(f->forest, t, f->row + i * f->info.feature_count);
-            if (leaf != (size_t)f->leaf[i * f->info.tree_count + t]) {
-                fail_msg("%s: row %zu tree %zu: leaf %zu", name, i, t, leaf);
-            }
-        }
-    }
 }
 
 /* 3e-6 of the sum of magnitudes: the library's recursion is in float (2^-24 a step). Ours add up to
@@ -153,7 +131,7 @@ static void fixtures_have_the_bits_of_xgboost(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         fixture f = open_fixture(table[i][0], table[i][1]);
         check_margins(&f, table[i][0]);
-        check_leaves(&f, table[i][0]);
+        case_check_leaves(f.forest, f.row, f.leaf, f.followed, table[i][0]);
         assert_true(f.info.has_cover);
         check_contributions(&f, table[i][0]);
         close_fixture(&f);
@@ -192,7 +170,7 @@ static void check_version(const char *version, const char *kind, alm_str names)
         snprintf(name, sizeof name, "%s_" ALM_STR_FMT, version, ALM_STR_ARG(item));
         fixture f = open_fixture(name, kind);
         check_margins(&f, name);
-        check_leaves(&f, name);
+        case_check_leaves(f.forest, f.row, f.leaf, f.followed, name);
         assert_true(f.info.has_category_names == alm_str_is(item, "names"));
         bool wide = alm_str_starts_with(item, "wide");
         assert_true(f.info.has_cover == (!wide || strcmp(version, "v32") == 0));

@@ -9,16 +9,6 @@
 #include "model/import/import_cases.h"
 #include "num/elementary.h"
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str text;
-    alm_error error;
-    if (case_fixture(arena, name, &text, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return text;
-}
-
 static alm_forest *parse(alm_str bytes, const char *name)
 {
     alm_forest *forest = NULL;
@@ -66,7 +56,7 @@ typedef struct golden {
 static void check_golden(golden g)
 {
     alm_arena *arena = alm_arena_create(0);
-    alm_forest *forest = parse(fixture(arena, g.model), g.model);
+    alm_forest *forest = parse(case_fixture(arena, g.model), g.model);
     alm_forest_info info = alm_forest_describe(forest);
     double *rows = ALM_NEW_ARRAY(arena, double, g.count * g.features);
     double *expected = ALM_NEW_ARRAY(arena, double, g.count);
@@ -76,8 +66,8 @@ static void check_golden(golden g)
     assert_int_equal(info.tree_count, g.trees);
     assert_int_equal(info.iteration_count, g.trees);
     assert_true(alm_str_equal(info.objective, g.objective) && info.has_cover);
-    assert_int_equal(libsvm_rows(fixture(arena, g.rows), g.features, rows), g.count);
-    assert_int_equal(case_numbers(fixture(arena, g.expected), expected, g.count), g.count);
+    assert_int_equal(libsvm_rows(case_fixture(arena, g.rows), g.features, rows), g.count);
+    assert_int_equal(case_numbers(case_fixture(arena, g.expected), expected, g.count), g.count);
     alm_forest_score(forest, rows, g.count, g.features, score);
     for (size_t i = 0; i < g.count; i++) {
         if (g.probabilities) {
@@ -350,31 +340,16 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
 {
     static const char *const name[] = {"xgb_toy_categorical_model.json", "xgb_wide_leaves.ubj",
                                        "xgb_category.ubj", "xgagaricus.model"};
-    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
-    const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
-    alm_buffer text = {0};
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        alm_arena *arena = alm_arena_create(0);
-        alm_rng rng = alm_rng_stream(2025, i);
-        alm_str original = fixture(arena, name[i]);
-        size_t accepted = 0;
-        for (int round = 0; round < 3000; round++) {
-            accepted += case_parse_damaged(alm_forest_parse_xgboost, &rng, original, alphabet,
-                                           &text);
-        }
-        assert_true(accepted > 100 && accepted < 2900); /* both outcomes are exercised */
-        alm_arena_destroy(arena);
-    }
-    alm_buffer_deinit(&text);
+    case_damage_files(alm_forest_parse_xgboost, name, sizeof name / sizeof *name, 2025);
 }
 
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_str wide = fixture(arena, "xgb_leaf_only.json");
-    alm_str binary = fixture(arena, "xgagaricus.model");
+    alm_str wide = case_fixture(arena, "xgb_leaf_only.json");
+    alm_str binary = case_fixture(arena, "xgagaricus.model");
     case_fail_every_allocation(alm_forest_parse_xgboost, (alm_str){SMALL, sizeof SMALL - 1});
     case_fail_every_allocation(alm_forest_parse_xgboost, wide);
     case_fail_every_allocation(alm_forest_parse_xgboost, binary);

@@ -42,16 +42,6 @@ static alm_forest *small(void)
     return forest;
 }
 
-static alm_str fixture(alm_arena *arena, const char *name)
-{
-    alm_str bytes;
-    alm_error error;
-    if (case_fixture(arena, name, &bytes, &error) != ALM_OK) {
-        fail_msg("%s", error.message);
-    }
-    return bytes;
-}
-
 #define ROWS 4
 static const double ROW[ROWS][3] = {
     {1, 2, 3}, {NAN, 0.1, 16777217}, {1e-50, -0.0, NAN}, {NAN, NAN, NAN}};
@@ -176,7 +166,7 @@ static void cut_binary_files_are_named(void **state)
 {
     (void)state;
     alm_arena *arena = alm_arena_create(0);
-    alm_str whole = fixture(arena, "xgb_v13_linear.model");
+    alm_str whole = case_fixture(arena, "xgb_v13_linear.model");
     const char *booster = memmem(whole.data, whole.size, "gblinear", 8);
     size_t end = (size_t)(booster - whole.data) + 8 + 136 + 8 + 5 * sizeof(float);
     assert_true(end <= whole.size);
@@ -208,23 +198,8 @@ static void thousands_of_damaged_files_do_no_harm(void **state)
 {
     static const char *const name[] = {"xgb_v32_linear_softprob.json",
                                        "xgb_v32_linear_softprob.ubj", "xgb_v13_linear.model"};
-    static const char bytes[] = "0123456789-=.,:[]{}\"EaNelLUdiS$#\0\xFF\x80";
-    const alm_str alphabet = {bytes, sizeof bytes - 1};
     (void)state;
-    alm_buffer text = {0};
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        alm_arena *arena = alm_arena_create(0);
-        alm_rng rng = alm_rng_stream(2026, i);
-        alm_str original = fixture(arena, name[i]);
-        size_t accepted = 0;
-        for (int round = 0; round < 3000; round++) {
-            accepted += case_parse_damaged(alm_forest_parse_xgboost, &rng, original, alphabet,
-                                           &text);
-        }
-        assert_true(accepted > 100 && accepted < 2900); /* both outcomes are exercised */
-        alm_arena_destroy(arena);
-    }
-    alm_buffer_deinit(&text);
+    case_damage_files(alm_forest_parse_xgboost, name, sizeof name / sizeof *name, 2026);
 }
 
 static void every_allocation_may_fail(void **state)
@@ -232,7 +207,8 @@ static void every_allocation_may_fail(void **state)
     (void)state;
     alm_arena *arena = alm_arena_create(0);
     case_fail_every_allocation(alm_forest_parse_xgboost, (alm_str){SMALL, sizeof SMALL - 1});
-    case_fail_every_allocation(alm_forest_parse_xgboost, fixture(arena, "xgb_v13_linear.model"));
+    case_fail_every_allocation(alm_forest_parse_xgboost,
+                               case_fixture(arena, "xgb_v13_linear.model"));
     alm_arena_destroy(arena);
 }
 

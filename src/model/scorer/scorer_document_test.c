@@ -202,9 +202,7 @@ static void names_of_the_model_are_kept(void **state)
 {
     scorer_case *w = *state;
     alm_scorer *s = NULL;
-    alm_str text;
-    ok(w, case_fixture(w->arena, "model_simple.txt", &text, &w->error));
-    scorer_case_put(w, "named.txt", text); /* X1, X2 */
+    scorer_case_put(w, "named.txt", case_fixture(w->arena, "model_simple.txt")); /* X1, X2 */
     ok(w, scorer_case_read(w, VALUES(HORIZON("{\"name\":\"m\",\"model\":\"named.txt\"}", "")),
                            &s));
     assert_true(alm_str_is(alm_scorer_describe(s)->row_column[0], "X1"));
