@@ -491,23 +491,33 @@ bool alm_access_is_off(const alm_access *access)
     return access->settings.development;
 }
 
+static bool take_prefix(alm_str *text, const char *prefix)
+{
+    bool is_there = alm_str_starts_with(*text, prefix);
+    if (is_there) {
+        text->data += strlen(prefix);
+        text->size -= strlen(prefix);
+    }
+    return is_there;
+}
+
 /* An origin of RFC 6454: scheme://host[:port]. A name that leads to this machine today may be
- * anybody's; these are nobody else's (RFC 6761, 6.3). */
+ * anybody's; localhost is nobody else's (RFC 6761, 6.3), nor are these addresses. */
 static bool is_of_this_machine(alm_str origin)
 {
-    static const char *const schemes[] = {"http://", "https://"};
-    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-    for (size_t s = 0; s < 2; s++) {
-        for (size_t h = 0; h < 3; h++) {
-            size_t scheme = strlen(schemes[s]), host = strlen(hosts[h]);
-            if (origin.size >= scheme + host && memcmp(origin.data, schemes[s], scheme) == 0 &&
-                memcmp(origin.data + scheme, hosts[h], host) == 0 &&
-                (origin.size == scheme + host || origin.data[scheme + host] == ':')) {
-                return true;
-            }
-        }
+    alm_str rest = origin;
+    if (!take_prefix(&rest, "http://") && !take_prefix(&rest, "https://")) {
+        return false;
     }
-    return false;
+    if (take_prefix(&rest, "127.")) {
+        /* Of digits and dots a browser makes an address, never a name. */
+        while (rest.size > 0 && rest.data[0] != '\0' && strchr("0123456789.", rest.data[0])) {
+            rest = (alm_str){rest.data + 1, rest.size - 1};
+        }
+    } else if (!take_prefix(&rest, "localhost") && !take_prefix(&rest, "[::1]")) {
+        return false;
+    }
+    return rest.size == 0 || rest.data[0] == ':';
 }
 
 alm_access_verdict alm_access_check(alm_access *access, const alm_access_request *request,

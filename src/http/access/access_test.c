@@ -608,11 +608,13 @@ static void development_is_not_for_pages_of_others(void **state)
         {"http://localhost", ALM_ACCESS_ALLOWED},
         {"http://localhost:8080", ALM_ACCESS_ALLOWED},
         {"https://127.0.0.1:8443", ALM_ACCESS_ALLOWED},
+        {"http://127.0.1.1", ALM_ACCESS_ALLOWED},
         {"http://[::1]:8080", ALM_ACCESS_ALLOWED},
         {"http://localhost.example.org", ALM_ACCESS_FOREIGN_PAGE},
         {"http://127.0.0.1.example.org:80", ALM_ACCESS_FOREIGN_PAGE},
         {"http://localhost@example.org", ALM_ACCESS_FOREIGN_PAGE},
         {"https://example.org", ALM_ACCESS_FOREIGN_PAGE},
+        {"http://127.example.org", ALM_ACCESS_FOREIGN_PAGE},
         {"http://", ALM_ACCESS_FOREIGN_PAGE},
         {"localhost", ALM_ACCESS_FOREIGN_PAGE},
         {"null", ALM_ACCESS_FOREIGN_PAGE}, /* a file, or a page that may not say whose it is */
