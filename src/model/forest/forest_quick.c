@@ -20,6 +20,9 @@
  * CatBoost's symmetric trees ask the same of all nodes of a level, so there a slot is a level and
  * gives a bit of the leaf's number.
  *
+ * The values are added in the order of the trees, as the source library does, so each waits for the
+ * one before. With one output that is done while the next trees are searched, which leaves room.
+ *
  * For trees with up to 256 leaves, or symmetric ones, and forests with up to 128 lanes. The tables
  * are read from one end to the other, so they need not fit a cache. */
 #include <string.h>
@@ -30,6 +33,9 @@
 #define HALVES 2  /* that go side by side, since each step waits for the one before */
 #define TREES_MIN 16 /* of a forest: fewer are walked sooner */
 #define LEAVES_MAX 256
+/* Beside a longer search adding is little, and the values of so many leaves are far away: asked for
+ * all at once, they come together. */
+#define SLOTS_SHARED 64
 #define LANES 128
 #define LANES_FEW 64
 #define BYTE_BITS 8
@@ -46,7 +52,10 @@ typedef struct quick_batch {
     quick_slot *slot; /* [slot][half] */
     size_t slot_count, half_count;
     const almi_fast_tree *tree;
-    const almi_tree *literal; /* its values are those of symmetric trees */
+    /* [tree_count] the leaves' values, as they are added: one of these, the other NULL. Here once
+     * more because a row asks for one of each tree, and the trees would fill the fastest memory. */
+    const double **value;
+    const float **single;
     size_t tree_count;
 } quick_batch;
 
@@ -102,15 +111,35 @@ typedef struct building {
     almi_quick *quick;
 } building;
 
+static alm_err take_values(const building *b, size_t task, alm_arena *arena, alm_error *error)
+{
+    quick_batch *batch = &b->quick->batch[task];
+    const almi_tree *literal = &b->forest->tree[task * HALVES * TREES];
+    bool symmetric = b->quick->is_symmetric;
+    if (almi_forest_is_single(b->forest) && !symmetric) {
+        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->single, error));
+    } else {
+        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->value, error));
+    }
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        if (batch->single) {
+            batch->single[k] = batch->tree[k].single;
+        } else {
+            batch->value[k] = symmetric ? literal[k].leaf_value : batch->tree[k].value;
+        }
+    }
+    return ALM_OK;
+}
+
 static alm_err build_batch(void *context, size_t task, int worker, alm_error *error)
 {
     const building *b = context;
     quick_batch *batch = &b->quick->batch[task];
     size_t begin = task * HALVES * TREES, left = b->forest->info.tree_count - begin;
     batch->tree = &b->forest->fast[begin];
-    batch->literal = &b->forest->tree[begin];
     batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
     batch->half_count = (batch->tree_count + TREES - 1) / TREES;
+    ALM_TRY(take_values(b, task, b->forest->worker_arena[worker], error));
     for (size_t k = 0; k < batch->tree_count; k++) {
         size_t own = slots_of(&batch->tree[k]);
         batch->slot_count = own > batch->slot_count ? own : batch->slot_count;
@@ -171,6 +200,46 @@ bool almi_quick_is_sooner(const alm_forest *forest)
            quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
 }
 
+/* What is still to be added: some values at each step of the next search. */
+typedef struct quick_sum {
+    const quick_batch *batch; /* of the trees before; NULL: nothing */
+    const uint8_t *place;     /* the leaves that the row reached in them */
+    size_t added, a_step;
+    double sum;
+    float single; /* instead, where values are floats */
+} quick_sum;
+
+/* A batch that a row is searched in. */
+typedef struct quick_search {
+    const quick_batch *batch;
+    const uint8_t *code;
+    uint8_t *place; /* [tree] in order of the leaf that the row reaches: what is looked for */
+    quick_sum *before;
+} quick_search;
+
+ALM_INLINE size_t left_of(const quick_sum *sum)
+{
+    return sum->batch ? sum->batch->tree_count - sum->added : 0;
+}
+
+ALM_INLINE void add_some(quick_sum *sum, size_t most)
+{
+    size_t left = left_of(sum), end = sum->added + (left < most ? left : most);
+    if (left == 0) {
+        return;
+    }
+    if (sum->batch->single) {
+        for (size_t k = sum->added; k < end; k++) {
+            sum->single += sum->batch->single[k][sum->place[k]];
+        }
+    } else {
+        for (size_t k = sum->added; k < end; k++) {
+            sum->sum += sum->batch->value[k][sum->place[k]];
+        }
+    }
+    sum->added = end;
+}
+
 /* The trees whose node here sends the row to the right. */
 ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, bool many, __m512i low,
                                                __m512i high)
@@ -181,11 +250,12 @@ ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, bool many
     return _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot->limit));
 }
 
-/* place[k] = place in order of the leaf that the row reaches in tree k; with VBMI. `many`: more
- * than LANES_FEW lanes. */
-ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *code, bool many,
-                                       size_t halves, uint8_t *place)
+/* With VBMI. `many`: more than LANES_FEW lanes. */
+ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_search *search, bool many, size_t halves)
 {
+    const quick_batch *batch = search->batch;
+    const uint8_t *code = search->code;
+    quick_sum before = *search->before; /* in registers */
     __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN);
     __m512i leaf = _mm512_set1_epi8(1), next = _mm512_set1_epi8(2), two = next;
     __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
@@ -208,10 +278,12 @@ ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_batch *batch, const uint8_t *
         }
         leaf = _mm512_add_epi8(leaf, two);
         next = _mm512_add_epi8(next, two);
+        add_some(&before, before.a_step);
     }
     for (size_t h = 0; h < halves; h++) {
-        _mm512_storeu_si512(place + h * TREES, reached[h]);
+        _mm512_storeu_si512(search->place + h * TREES, reached[h]);
     }
+    *search->before = before;
 }
 
 /* Levels of symmetric trees whose answers are one byte of the leaves' numbers. */
@@ -240,15 +312,13 @@ ALMI_V4_VBMI static void number_v4(const quick_batch *batch, const uint8_t *code
 }
 
 /* `lanes` that there are codes of. */
-ALMI_V4_VBMI static void reach_v4(const quick_batch *batch, const uint8_t *code, size_t lanes,
-                                  uint8_t *place)
+ALMI_V4_VBMI static void reach_v4(const quick_search *search, size_t lanes)
 {
     bool many = lanes > LANES_FEW;
-    if (batch->half_count == 1) {
-        many ? reach_512(batch, code, true, 1, place) : reach_512(batch, code, false, 1, place);
+    if (search->batch->half_count == 1) {
+        many ? reach_512(search, true, 1) : reach_512(search, false, 1);
     } else {
-        many ? reach_512(batch, code, true, HALVES, place)
-             : reach_512(batch, code, false, HALVES, place);
+        many ? reach_512(search, true, HALVES) : reach_512(search, false, HALVES);
     }
 }
 
@@ -312,11 +382,13 @@ ALMI_V3 ALM_INLINE void load_tables(const uint8_t *code, size_t tables, __m256i 
 }
 
 /* The same with AVX2, for 32 trees twice. */
-ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code, size_t tables,
-                                  size_t half, uint8_t *place)
+ALMI_V3 ALM_INLINE void reach_256(const quick_search *search, size_t tables, size_t half)
 {
+    const quick_batch *batch = search->batch;
+    quick_sum before = *search->before;
+    uint8_t *place = search->place + half * TREES;
     __m256i table[LANES / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
-    load_tables(code, tables, table);
+    load_tables(search->code, tables, table);
     __m256i leaf = _mm256_set1_epi8(1), next = _mm256_set1_epi8(2), two = next;
     const quick_slot *first = batch->slot + half;
     for (size_t i = 0; i < batch->slot_count; i += 2, first += 2 * batch->half_count) {
@@ -333,10 +405,12 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_batch *batch, const uint8_t *code,
         }
         leaf = _mm256_add_epi8(leaf, two);
         next = _mm256_add_epi8(next, two);
+        add_some(&before, before.a_step);
     }
     for (size_t h = 0; h < 2; h++) {
         _mm256_storeu_si256((__m256i *)(place + 32 * h), reached[h]);
     }
+    *search->before = before;
 }
 
 ALMI_V3 static void number_v3(const quick_batch *batch, const uint8_t *code, quick_levels levels,
@@ -358,18 +432,17 @@ ALMI_V3 static void number_v3(const quick_batch *batch, const uint8_t *code, qui
 }
 
 /* `lanes` that there are codes of. */
-ALMI_V3 static void reach_v3(const quick_batch *batch, const uint8_t *code, size_t lanes,
-                             uint8_t *place)
+ALMI_V3 static void reach_v3(const quick_search *search, size_t lanes)
 {
-    for (size_t h = 0; h < batch->half_count; h++, place += TREES) {
+    for (size_t h = 0; h < search->batch->half_count; h++) {
         if (lanes <= 32) {
-            reach_256(batch, code, 2, h, place);
+            reach_256(search, 2, h);
         } else if (lanes <= 48) {
-            reach_256(batch, code, 3, h, place);
+            reach_256(search, 3, h);
         } else if (lanes <= 64) {
-            reach_256(batch, code, 4, h, place);
+            reach_256(search, 4, h);
         } else {
-            reach_256(batch, code, LANES / 16, h, place);
+            reach_256(search, LANES / 16, h);
         }
     }
 }
@@ -387,66 +460,84 @@ static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wi
     if (outputs == 1) {
         double sum = out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += batch->literal[k].leaf_value[low[k] | (size_t)high[k] << BYTE_BITS];
+            sum += batch->value[k][low[k] | (size_t)high[k] << BYTE_BITS];
         }
         out[0] = sum;
         return;
     }
     for (size_t k = 0; k < batch->tree_count; k++) {
         size_t leaf = low[k] | (size_t)high[k] << BYTE_BITS;
-        const double *value = batch->literal[k].leaf_value + leaf * outputs;
+        const double *value = batch->value[k] + leaf * outputs;
         for (size_t i = 0; i < outputs; i++) {
             out[i] += value[i];
         }
     }
 }
 
-static void add_batch(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
-                      double *out)
+static void score_symmetric(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
 {
-    const almi_fast_tree *tree = batch->tree;
+    const almi_quick *quick = forest->quick;
+    for (size_t i = 0; i < quick->batch_count; i++) {
+        add_symmetric(&quick->batch[i], code, wide, forest->info.output_count, out);
+    }
+}
+
+/* The row's leaves in one batch, while the values of `before` are added to their end. */
+static void reach(const alm_forest *forest, const quick_search *search, bool wide)
+{
+    const quick_batch *batch = search->batch;
+    size_t steps = batch->slot_count / 2 * (wide ? 1 : batch->half_count);
+    if (batch->slot_count > SLOTS_SHARED) {
+        add_some(search->before, SIZE_MAX);
+    }
+    search->before->a_step = (left_of(search->before) + steps - 1) / (steps > 0 ? steps : 1);
+    wide ? reach_v4(search, forest->lane_count) : reach_v3(search, forest->lane_count);
+    add_some(search->before, SIZE_MAX);
+}
+
+static void score_one(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
+{
+    uint8_t place[2][HALVES * TREES];
+    quick_sum sum = {.sum = out[0], .single = (float)out[0]};
     bool floats = almi_forest_is_single(forest);
-    if (forest->info.output_count > 1) {
-        for (size_t k = 0; k < batch->tree_count; k++) {
-            almi_fast_add(&tree[k], place[k], out);
+    for (size_t i = 0; i < forest->quick->batch_count; i++) {
+        quick_search search = {&forest->quick->batch[i], code, place[i % 2], &sum};
+        reach(forest, &search, wide);
+        sum.batch = search.batch;
+        sum.place = search.place;
+        sum.added = 0;
+    }
+    add_some(&sum, SIZE_MAX);
+    out[0] = floats ? (double)sum.single : sum.sum;
+}
+
+static void score_several(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
+{
+    uint8_t place[HALVES * TREES];
+    quick_sum none = {.batch = NULL};
+    for (size_t i = 0; i < forest->quick->batch_count; i++) {
+        quick_search search = {&forest->quick->batch[i], code, place, &none};
+        reach(forest, &search, wide);
+        for (size_t k = 0; k < search.batch->tree_count; k++) {
+            almi_fast_add(&search.batch->tree[k], place[k], out);
         }
-    } else if (floats) {
-        float sum = (float)out[0];
-        for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += tree[k].single[place[k]];
-        }
-        out[0] = (double)sum;
-    } else {
-        double sum = out[0];
-        for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += tree[k].value[place[k]];
-        }
-        out[0] = sum;
     }
 }
 
 void almi_quick_score(const alm_forest *forest, const double *row, double *out)
 {
-    const almi_quick *quick = forest->quick;
     for (size_t i = 0; i < forest->info.output_count; i++) {
         out[i] = almi_forest_base(forest, i);
     }
     _Alignas(64) uint8_t code[LANES] = {0};
-    uint8_t place[HALVES * TREES];
     almi_row_encode(forest, &forest->group[0], row, code);
     bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
-    for (size_t i = 0; i < quick->batch_count; i++) {
-        const quick_batch *batch = &quick->batch[i];
-        if (quick->is_symmetric) {
-            add_symmetric(batch, code, wide, forest->info.output_count, out);
-            continue;
-        }
-        if (wide) {
-            reach_v4(batch, code, forest->lane_count, place);
-        } else {
-            reach_v3(batch, code, forest->lane_count, place);
-        }
-        add_batch(forest, batch, place, out);
+    if (forest->quick->is_symmetric) {
+        score_symmetric(forest, code, wide, out);
+    } else if (forest->info.output_count == 1) {
+        score_one(forest, code, wide, out);
+    } else {
+        score_several(forest, code, wide, out);
     }
 }
 
