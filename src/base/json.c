@@ -263,8 +263,10 @@ alm_err alm_json_parse_bounded(alm_str text, const char *name, size_t most,
     if (text.size == 0) {
         return alm_fail(error, ALM_ERR_INVALID, "%s: empty, but a JSON value is needed", name);
     }
-    if (memchr(text.data, '\0', text.size)) { /* jansson passes over one behind a number */
-        return alm_fail(error, ALM_ERR_INVALID, "%s: not valid JSON: it holds a NUL byte", name);
+    const char *nul = memchr(text.data, '\0', text.size);
+    if (nul != NULL) { /* jansson passes over one behind a number */
+        return alm_fail(error, ALM_ERR_INVALID, "%s: not valid JSON: byte %zu is a NUL byte", name,
+                        (size_t)(nul - text.data));
     }
     ALM_TRY(check_size(text, name, most, error));
     json_error_t cause = {0};

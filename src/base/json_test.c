@@ -165,8 +165,10 @@ static void a_nul_is_no_end(void **state)
     (void)state;
     const char with_nul[] = "[1]\0";
     alm_json_document *document = NULL;
-    assert_int_equal(alm_json_parse((alm_str){with_nul, 4}, "t", &document, NULL),
+    alm_error error = {0};
+    assert_int_equal(alm_json_parse((alm_str){with_nul, 4}, "t", &document, &error),
                      ALM_ERR_INVALID);
+    assert_string_equal(error.message, "t: not valid JSON: byte 3 is a NUL byte");
     const char number_and_nul[] = "8\0";
     assert_int_equal(alm_json_parse((alm_str){number_and_nul, 2}, "t", &document, NULL),
                      ALM_ERR_INVALID);

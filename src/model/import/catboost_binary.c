@@ -45,12 +45,6 @@ alm_err almi_cb_check(const almi_cb_binary *b)
                     b->import->name, b->offset + b->buffer.damaged_at);
 }
 
-static alm_err damaged(const almi_cb_binary *b, const char *what)
-{
-    return alm_fail(b->import->error, ALM_ERR_CORRUPT, "%s: %s; the model file is damaged",
-                    b->import->name, what);
-}
-
 /* ---- features ---- */
 
 alm_err almi_cb_floats(const almi_cb_binary *b, const almi_fb_vector *from, const float **out)
@@ -181,7 +175,10 @@ static alm_err read_arrays(almi_cb_binary *b, arrays *a)
     a->leaf_of_step = data[5];
     if (a->step_count > 0 &&
         (a->step_count != a->split_count || a->step_count != leaf_of_step_count)) {
-        return damaged(b, "the lists of the nodes of the trees have different lengths");
+        return alm_fail(b->import->error, ALM_ERR_CORRUPT,
+                        "%s: the trees have %zu steps, %zu splits and %zu leaf numbers, which must "
+                        "be as many; the model file is damaged",
+                        b->import->name, a->step_count, a->split_count, leaf_of_step_count);
     }
     return ALM_OK;
 }
@@ -192,7 +189,7 @@ static alm_err read_symmetric(almi_cb_binary *b, const arrays *a)
     for (size_t t = 0; t < a->tree_count; t++) {
         int32_t depth = a->size[t];
         if (depth < 0 || (size_t)depth > a->split_count - split) {
-            return damaged(b, "the trees have more splits than there are");
+            return almi_cb_damaged_tree(b->import, "it has more splits than the file");
         }
         if (depth > ALMI_CB_DEPTH_MAX) {
             return alm_fail(b->import->error, ALM_ERR_LIMIT,
@@ -201,7 +198,8 @@ static alm_err read_symmetric(almi_cb_binary *b, const arrays *a)
         }
         size_t leaves = (size_t)1 << depth;
         if (leaves * outputs > a->leaf_count - leaf * outputs) {
-            return damaged(b, "the trees have more leaves than there are values");
+            return almi_cb_damaged_tree(b->import,
+                                        "it has more leaves than the file has values");
         }
         const double *weight = leaf + leaves <= a->weight_count ? a->weight + leaf : NULL;
         ALM_TRY(almi_cb_add_symmetric(b->import, a->split + split, (size_t)depth,
@@ -225,13 +223,20 @@ typedef struct walk {
     int32_t *left, *right, *split, *leaf_row;
 } walk;
 
+static alm_err damaged_node(const walk *w, size_t node, const char *what)
+{
+    return alm_fail(w->b->import->error, ALM_ERR_CORRUPT,
+                    "%s: tree %zu: node %zu %s; the model file is damaged", w->b->import->name,
+                    w->b->import->tree, node - w->begin, what);
+}
+
 /* The leaf at `node`: no step leads on. */
 static alm_err add_leaf(walk *w, size_t node, int32_t *child)
 {
     size_t outputs = w->b->import->forest->info.output_count;
     size_t first = w->a->leaf_of_step[node];
     if (w->leaves_left == 0 || first % outputs != 0 || first / outputs >= w->leaf_rows) {
-        return damaged(w->b, "a leaf has values that are not there");
+        return damaged_node(w, node, "is a leaf with values that are not there");
     }
     w->leaves_left--;
     w->leaf_row[w->leaf_count] = (int32_t)(first / outputs);
@@ -242,10 +247,10 @@ static alm_err add_leaf(walk *w, size_t node, int32_t *child)
 static alm_err meet(walk *w, size_t node, int32_t *child)
 {
     if (node >= w->end) {
-        return damaged(w->b, "a child lies behind the end of its tree");
+        return damaged_node(w, node, "is a child, and lies behind the end of the tree");
     }
     if (w->met[node - w->begin]++ > 0) {
-        return damaged(w->b, "a node is reached twice, so it is not in a tree");
+        return damaged_node(w, node, "is reached twice, so it is not in a tree");
     }
     if (w->a->step[2 * node] == 0 && w->a->step[2 * node + 1] == 0) {
         return add_leaf(w, node, child);
@@ -306,7 +311,7 @@ static alm_err read_steps(almi_cb_binary *b, const arrays *a)
     for (size_t t = 0; t < a->tree_count; t++) {
         int32_t size = a->size[t];
         if (size < 1 || (size_t)size > a->step_count - w.end) {
-            return damaged(b, "the trees have no nodes, or more than there are");
+            return almi_cb_damaged_tree(b->import, "it has no nodes, or more than the file");
         }
         w.begin = w.end;
         w.end += (size_t)size;

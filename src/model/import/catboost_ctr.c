@@ -39,11 +39,19 @@ typedef struct ctr_reader {
     size_t table_count;
 } ctr_reader;
 
-static alm_err damaged(const ctr_reader *r, const char *what)
+/* `at`: where in the file. */
+static alm_err damaged(const ctr_reader *r, const char *at, const char *what)
 {
     return alm_fail(r->b->import->error, ALM_ERR_CORRUPT,
-                    "%s: category statistics: %s; the model file is damaged", r->b->import->name,
+                    "%s: byte %zu: category statistics: %s; the model file is damaged",
+                    r->b->import->name, (size_t)(at - r->b->buffer.bytes.data) + r->b->offset,
                     what);
+}
+
+/* Byte `at` of a buffer; the core's first one where what is asked for is absent. */
+static const char *place(const ctr_reader *r, const almi_fb *buffer, size_t at)
+{
+    return buffer != NULL ? buffer->bytes.data + at : r->b->buffer.bytes.data;
 }
 
 /* ---- names of statistics ---- */
@@ -73,7 +81,7 @@ static alm_err read_base(const ctr_reader *r, const almi_fb_table *table, base *
                  .one_hot = almi_fb_items(&combination, COMBINATION_ONE_HOTS, PAIR_BYTES)};
     int32_t classifier = almi_fb_i32(table, BASE_CLASSIFIER, 0);
     if (made.kind > ALMI_CTR_FREQUENCY) {
-        return damaged(r, "one is of an unknown kind");
+        return damaged(r, place(r, table->buffer, table->at), "one is of an unknown kind");
     }
     size_t size = 1 + sizeof classifier + 3 * sizeof(size_t) +
                   made.category.count * sizeof(int32_t) +
@@ -104,14 +112,14 @@ static alm_err take_size(const ctr_reader *r, alm_str *rest, size_t *out)
     uint32_t narrow = 0;
     uint64_t wide = 0;
     if (rest->size < sizeof narrow) {
-        return damaged(r, "the file ends inside of them");
+        return damaged(r, rest->data, "the file ends inside of them");
     }
     memcpy(&narrow, rest->data, sizeof narrow);
     size_t used = sizeof narrow;
     wide = narrow;
     if (narrow == UINT32_MAX) {
         if (rest->size < used + sizeof wide) {
-            return damaged(r, "the file ends inside of them");
+            return damaged(r, rest->data, "the file ends inside of them");
         }
         memcpy(&wide, rest->data + used, sizeof wide);
         used += sizeof wide;
@@ -119,7 +127,7 @@ static alm_err take_size(const ctr_reader *r, alm_str *rest, size_t *out)
     rest->data += used;
     rest->size -= used;
     if (wide > rest->size) {
-        return damaged(r, "the file ends inside of them");
+        return damaged(r, rest->data, "the file ends inside of them");
     }
     *out = (size_t)wide;
     return ALM_OK;
@@ -140,18 +148,20 @@ static alm_err read_counts(const ctr_reader *r, alm_str *rest, almi_fb *buffer, 
     to->count_bytes = almi_fb_items(&table, TABLE_COUNTS, 1);
     to->denominator = almi_fb_i32(&table, TABLE_DENOMINATOR, 0);
     to->class_count = almi_fb_i32(&table, TABLE_CLASSES, 0);
-    return buffer->damaged ? damaged(r, "a table points out of itself") : ALM_OK;
+    return buffer->damaged ? damaged(r, place(r, buffer, buffer->damaged_at),
+                                     "a table points out of itself")
+                           : ALM_OK;
 }
 
 static alm_err read_part(ctr_reader *r, const almi_fb_vector *names, alm_str rest)
 {
     size_t count = 0;
     if (names->count == 0 || !alm_str_is(almi_fb_text_at(names, 0), PART)) {
-        return damaged(r, "the trees use them and the file has none");
+        return damaged(r, rest.data, "the trees use them and the file has none");
     }
     ALM_TRY(take_size(r, &rest, &count));
     if (count > rest.size / 4) {
-        return damaged(r, "the file ends inside of them");
+        return damaged(r, rest.data, "the file ends inside of them");
     }
     almi_fb *buffer = NULL;
     ALM_TRY(ALMI_FOREST_ARRAY(r->b->import->scratch, count, buffer, r->b->import->error));
@@ -190,9 +200,10 @@ static alm_err place_counts(const ctr_reader *r, counts *table)
     alm_arena *arena = r->b->import->forest->arena;
     alm_error *error = r->b->import->error;
     size_t buckets = table->bucket_bytes.count / BUCKET_BYTES, width = row_width(table);
+    const char *table_at = place(r, table->bucket_bytes.buffer, table->bucket_bytes.at);
     bool is_power = buckets > 0 && (buckets & (buckets - 1)) == 0;
     if (!is_power || buckets * BUCKET_BYTES != table->bucket_bytes.count || width == 0) {
-        return damaged(r, "a hash table has an impossible size");
+        return damaged(r, table_at, "a hash table has an impossible size");
     }
     void *bucket = NULL, *count = NULL;
     ALM_TRY(almi_fb_copy(&table->bucket_bytes, arena, &bucket, error));
@@ -205,7 +216,8 @@ static alm_err place_counts(const ctr_reader *r, counts *table)
         memcpy(&hash, at, sizeof hash);
         memcpy(&row, at + sizeof hash, sizeof row);
         if (hash != UINT64_MAX && row >= rows) {
-            return damaged(r, "a hash table names counts that are not there");
+            return damaged(r, table_at + i * BUCKET_BYTES,
+                           "a hash table names counts that are not there");
         }
     }
     table->bucket = bucket;
@@ -213,14 +225,15 @@ static alm_err place_counts(const ctr_reader *r, counts *table)
     return ALM_OK;
 }
 
-static alm_err find_counts(const ctr_reader *r, const base *wanted, counts **out)
+/* `at`: who asks for it. */
+static alm_err find_counts(const ctr_reader *r, const base *wanted, const char *at, counts **out)
 {
     counts key = {.base = *wanted};
     *out = r->table_count == 0 ? NULL
                                : bsearch(&key, r->table, r->table_count, sizeof *r->table,
                                          compare_counts);
     if (*out == NULL) {
-        return damaged(r, "the file lacks those of a feature");
+        return damaged(r, at, "the file lacks those of a feature");
     }
     return (*out)->bucket != NULL ? ALM_OK : place_counts(r, *out);
 }
@@ -272,7 +285,8 @@ static alm_err place_categories(const ctr_reader *r, const base *from, almi_ctr 
     return ALM_OK;
 }
 
-static alm_err set_border(const ctr_reader *r, const counts *table, int32_t border, almi_ctr *ctr)
+static alm_err set_border(const ctr_reader *r, const counts *table, int32_t border,
+                          const char *at, almi_ctr *ctr)
 {
     bool is_bucket = ctr->kind == ALMI_CTR_BUCKETS, is_border = ctr->kind == ALMI_CTR_BORDERS;
     int64_t classes = (int64_t)ctr->row_width;
@@ -281,7 +295,7 @@ static alm_err set_border(const ctr_reader *r, const counts *table, int32_t bord
     }
     if ((is_bucket && (border < 0 || border >= classes)) ||
         (is_border && (border < 0 || border + 1 > classes))) {
-        return damaged(r, "a feature asks for a class that is not there");
+        return damaged(r, at, "a feature asks for a class that is not there");
     }
     ctr->border = border;
     return ALM_OK;
@@ -292,11 +306,12 @@ static alm_err read_feature(const ctr_reader *r, const almi_fb_table *feature, a
     almi_fb_table ctr = almi_fb_child(feature, FEATURE_CTR);
     almi_fb_table name = almi_fb_child(&ctr, CTR_BASE);
     almi_fb_vector border = almi_fb_items(feature, FEATURE_BORDERS, sizeof(float));
+    const char *at = place(r, feature->buffer, feature->at);
     base wanted;
     counts *table = NULL;
     ALM_TRY(read_base(r, &name, &wanted));
     ALM_TRY(almi_cb_check(r->b));
-    ALM_TRY(find_counts(r, &wanted, &table));
+    ALM_TRY(find_counts(r, &wanted, at, &table));
     out->border_count = border.count;
     ALM_TRY(almi_cb_floats(r->b, &border, &out->border));
     out->ctr = (almi_ctr){.kind = wanted.kind,
@@ -309,7 +324,7 @@ static alm_err read_feature(const ctr_reader *r, const almi_fb_table *feature, a
                           .prior_weight = almi_fb_float(&ctr, CTR_PRIOR_WEIGHT, 1),
                           .shift = almi_fb_float(&ctr, CTR_SHIFT, 0),
                           .scale = almi_fb_float(&ctr, CTR_SCALE, 1)};
-    ALM_TRY(set_border(r, table, almi_fb_i32(&ctr, CTR_BORDER, 0), &out->ctr));
+    ALM_TRY(set_border(r, table, almi_fb_i32(&ctr, CTR_BORDER, 0), at, &out->ctr));
     ALM_TRY(place_categories(r, &wanted, &out->ctr));
     return place_tests(r, &wanted, &out->ctr);
 }

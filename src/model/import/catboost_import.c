@@ -12,6 +12,15 @@ static alm_err damaged(const almi_cb_import *import, const char *what, int64_t i
                     import->name, what, (long long)index);
 }
 
+/* `kind`: numeric, categorical or ctr; `i`: which one of the list. */
+static alm_err damaged_feature(const almi_cb_import *import, const char *kind, size_t i,
+                               const char *what, int64_t index)
+{
+    return alm_fail(import->error, ALM_ERR_CORRUPT,
+                    "%s: %s feature %zu: %s %lld; the model file is damaged", import->name, kind, i,
+                    what, (long long)index);
+}
+
 static uint8_t decision_of(const almi_cb_float *number)
 {
     return number->has_nans && number->missing == ALMI_CB_AS_TRUE ? 0 : ALMI_DECISION_DEFAULT_LEFT;
@@ -47,12 +56,9 @@ alm_err almi_cb_find_category(const almi_cb_import *import, int64_t index, uint3
     return damaged(import, "there is no categorical feature", index);
 }
 
-/* Counts a column, and refuses one that cannot be. */
-static alm_err take_column(const almi_cb_import *import, int64_t column, int64_t *columns)
+/* Counts a column that is not negative. */
+static alm_err count_column(const almi_cb_import *import, int64_t column, int64_t *columns)
 {
-    if (column < 0) {
-        return damaged(import, "impossible flat index", column);
-    }
     if (column >= ALMI_CB_COLUMNS_MAX) {
         return alm_fail(import->error, ALM_ERR_LIMIT, "%s: column %lld; at most %lld are read",
                         import->name, (long long)column, (long long)ALMI_CB_COLUMNS_MAX);
@@ -61,12 +67,22 @@ static alm_err take_column(const almi_cb_import *import, int64_t column, int64_t
     return ALM_OK;
 }
 
-static alm_err check_borders(const almi_cb_import *import, const float *border, size_t count)
+/* And refuses one that cannot be. */
+static alm_err take_column(const almi_cb_import *import, const char *kind, size_t i, int64_t column,
+                           int64_t *columns)
+{
+    return column < 0 ? damaged_feature(import, kind, i, "impossible flat index", column)
+                      : count_column(import, column, columns);
+}
+
+static alm_err check_borders(const almi_cb_import *import, const char *kind, size_t feature,
+                             const float *border, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         /* The source counts the borders below a value, which is the same only in this order. */
         if (isnan(border[i]) || (i > 0 && border[i] < border[i - 1])) {
-            return damaged(import, "borders do not ascend at", (int64_t)i);
+            return damaged_feature(import, kind, feature, "borders do not ascend at",
+                                   (int64_t)i);
         }
     }
     return ALM_OK;
@@ -77,26 +93,28 @@ static alm_err count_columns(const almi_cb_import *import, int64_t *columns)
     const almi_cb_features *f = &import->features;
     *columns = 0;
     if (f->extra_columns > 0) {
-        ALM_TRY(take_column(import, f->extra_columns - 1, columns));
+        ALM_TRY(count_column(import, f->extra_columns - 1, columns));
     }
     for (size_t i = 0; i < f->number_count; i++) {
-        ALM_TRY(take_column(import, f->number[i].column, columns));
-        ALM_TRY(check_borders(import, f->number[i].border, f->number[i].border_count));
+        ALM_TRY(take_column(import, "numeric", i, f->number[i].column, columns));
+        ALM_TRY(check_borders(import, "numeric", i, f->number[i].border,
+                              f->number[i].border_count));
         if (i > 0 && f->number[i].index <= f->number[i - 1].index) {
             return damaged(import, "the numeric features are not in order at", (int64_t)i);
         }
         if (f->number[i].missing < ALMI_CB_AS_IS || f->number[i].missing > ALMI_CB_AS_TRUE) {
-            return damaged(import, "unknown treatment of NaN", f->number[i].missing);
+            return damaged_feature(import, "numeric", i, "unknown treatment of NaN",
+                                   f->number[i].missing);
         }
     }
     for (size_t i = 0; i < f->category_count; i++) {
-        ALM_TRY(take_column(import, f->category[i].column, columns));
+        ALM_TRY(take_column(import, "categorical", i, f->category[i].column, columns));
         if (i > 0 && f->category[i].index <= f->category[i - 1].index) {
             return damaged(import, "the categorical features are not in order at", (int64_t)i);
         }
     }
     for (size_t i = 0; i < f->ctr_count; i++) {
-        ALM_TRY(check_borders(import, f->ctr[i].border, f->ctr[i].border_count));
+        ALM_TRY(check_borders(import, "ctr", i, f->ctr[i].border, f->ctr[i].border_count));
     }
     return ALM_OK;
 }

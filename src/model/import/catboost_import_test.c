@@ -425,6 +425,28 @@ static alm_str patched(alm_arena *arena, const char *name, alm_str from, alm_str
     return bytes;
 }
 
+/* Single bytes of a tree: which tree and node a message names. */
+static void damaged_trees_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t byte;
+        const char *message;
+    } TURNED[] = {
+        {6540, "tree 0: node 5 is a leaf with values that are not there"},
+        {6548, "tree 0: node 7 is a leaf with values that are not there"},
+        {8736, "tree 3: it has no nodes, or more than the file"},
+        {9460, "tree 0: node 126 is a child, and lies behind the end of the tree"},
+    };
+    alm_arena *arena = alm_arena_create(0);
+    for (size_t i = 0; i < sizeof TURNED / sizeof *TURNED; i++) {
+        alm_str bytes = case_fixture(arena, "cb_multiclass_lossguide.cbm");
+        ((char *)bytes.data)[TURNED[i].byte] ^= 0x7F;
+        refused(bytes, ALM_ERR_CORRUPT, TURNED[i].message);
+    }
+    alm_arena_destroy(arena);
+}
+
 static void damaged_binaries_are_named(void **state)
 {
     (void)state;
@@ -439,10 +461,11 @@ static void damaged_binaries_are_named(void **state)
             ALM_ERR_UNSUPPORTED, "the version of the format is not FlabuffersModel_v1");
     refused(patched(arena, "cb_counts.cbm", ALM_STR("static_provider_v1"),
                     ALM_STR("static_provider_v2")),
-            ALM_ERR_CORRUPT, "category statistics: the trees use them and the file has none");
+            ALM_ERR_CORRUPT,
+            "byte 8768: category statistics: the trees use them and the file has none");
     alm_str bytes = case_fixture(arena, "cb_counts.cbm");
     bytes.size -= 100;
-    refused(bytes, ALM_ERR_CORRUPT, "category statistics: the file ends inside of them");
+    refused(bytes, ALM_ERR_CORRUPT, "byte 9452: category statistics: the file ends inside of them");
     alm_arena_destroy(arena);
 }
 
@@ -590,6 +613,7 @@ int main(void)
         cmocka_unit_test(nodes_follow_the_rules),
         cmocka_unit_test(random_forests_score_like_their_oracle),
         cmocka_unit_test(damaged_documents_are_named),
+        cmocka_unit_test(damaged_trees_are_named),
         cmocka_unit_test(damaged_binaries_are_named),
         cmocka_unit_test(small_files_ask_for_little),
         cmocka_unit_test(every_bit_of_a_binary_may_flip),

@@ -76,7 +76,7 @@ typedef struct almi_cb_import {
     bool category_texts_known; /* and all are whole numbers */
     almi_cb_split *split;
     size_t split_count;
-    size_t tree; /* number of the tree, for messages */
+    size_t tree; /* number of the next tree */
 } almi_cb_import;
 
 /* Trees with a split of its own at each inner node. Numbers: parents before children, root 0; a
@@ -105,6 +105,8 @@ void almi_cb_read_objective(almi_cb_import *import, const almi_doc_file *file,
 /* True for a category whose text a row's number becomes: a whole number as it is written. */
 bool almi_cb_is_number(alm_str category);
 
+/* ALM_ERR_CORRUPT: what is wrong with the tree that comes next. */
+ALM_NODISCARD alm_err almi_cb_damaged_tree(const almi_cb_import *import, const char *what);
 ALM_NODISCARD alm_err almi_cb_start_trees(almi_cb_import *import, size_t count);
 /* The next tree of the forest. split[d] decides bit d of the leaf's number; value is [2^depth]
  * [output]; weight is [2^depth] or NULL. */

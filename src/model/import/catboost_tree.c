@@ -6,7 +6,7 @@
 
 #include "model/import/catboost_internal.h"
 
-static alm_err damaged(const almi_cb_import *import, const char *what)
+alm_err almi_cb_damaged_tree(const almi_cb_import *import, const char *what)
 {
     return alm_fail(import->error, ALM_ERR_CORRUPT, "%s: tree %zu: %s; the model file is damaged",
                     import->name, import->tree, what);
@@ -71,7 +71,7 @@ static alm_err set_values(const almi_cb_import *import, almi_tree *tree, const i
         const double *from = value + row_of(rows, leaf) * width;
         for (size_t i = 0; i < width; i++) {
             if (!isfinite(from[i])) {
-                return damaged(import, "a leaf value is not finite");
+                return almi_cb_damaged_tree(import, "a leaf value is not finite");
             }
             tree->leaf_value[leaf * width + i] = from[i];
         }

@@ -19,17 +19,29 @@ enum {
 
 typedef struct reader {
     const char *name;
+    alm_str file;
     alm_arena *arena;
     alm_error *error;
 } reader;
 
-static alm_err damaged(const reader *r, const char *what)
+/* `at`: where in the file. */
+static alm_err damaged(const reader *r, const char *what, const char *at)
 {
-    return alm_fail(r->error, ALM_ERR_CORRUPT, "%s: %s is damaged or cut off", r->name, what);
+    return alm_fail(r->error, ALM_ERR_CORRUPT, "%s: byte %zu: %s is damaged or cut off", r->name,
+                    (size_t)(at - r->file.data), what);
 }
 
-/* How often a field of bytes occurs in a message; false: damaged. */
-static bool count_field(alm_str message, uint32_t number, size_t *count)
+/* False where a message is damaged, and *at is where; NULL: nobody asks. */
+static bool is_whole(const almi_wire *wire, const char **at)
+{
+    if (wire->damaged && at != NULL) {
+        *at = wire->rest.data;
+    }
+    return !wire->damaged;
+}
+
+/* How often a field of bytes occurs in a message; false: damaged at *at, as in all of these. */
+static bool count_field(alm_str message, uint32_t number, size_t *count, const char **at)
 {
     almi_wire wire = {.rest = message};
     almi_wire_field field;
@@ -37,11 +49,12 @@ static bool count_field(alm_str message, uint32_t number, size_t *count)
     while (almi_wire_next(&wire, &field)) {
         *count += field.number == number && field.kind == ALMI_WIRE_BYTES;
     }
-    return !wire.damaged;
+    return is_whole(&wire, at);
 }
 
 /* The last value of a field of bytes; `found` stays false without one. */
-static bool find_bytes(alm_str message, uint32_t number, alm_str *out, bool *found)
+static bool find_bytes(alm_str message, uint32_t number, alm_str *out, bool *found,
+                       const char **at)
 {
     almi_wire wire = {.rest = message};
     almi_wire_field field;
@@ -52,10 +65,11 @@ static bool find_bytes(alm_str message, uint32_t number, alm_str *out, bool *fou
             *found = true;
         }
     }
-    return !wire.damaged;
+    return is_whole(&wire, at);
 }
 
-static bool find_integer(alm_str message, uint32_t number, int64_t *out, bool *found)
+static bool find_integer(alm_str message, uint32_t number, int64_t *out, bool *found,
+                         const char **at)
 {
     almi_wire wire = {.rest = message};
     almi_wire_field field;
@@ -66,16 +80,17 @@ static bool find_integer(alm_str message, uint32_t number, int64_t *out, bool *f
             *found = true;
         }
     }
-    return !wire.damaged;
+    return is_whole(&wire, at);
 }
 
 /* All values of a field of bytes. */
 static alm_err list_field(const reader *r, alm_str message, uint32_t number, const char *what,
                           alm_str **out, size_t *count)
 {
+    const char *at = NULL;
     void *memory = NULL;
-    if (!count_field(message, number, count)) {
-        return damaged(r, what);
+    if (!count_field(message, number, count, &at)) {
+        return damaged(r, what, at);
     }
     ALM_TRY(alm_arena_try_alloc(r->arena, *count * sizeof(alm_str), &memory, r->error));
     alm_str *list = memory;
@@ -102,9 +117,10 @@ static alm_err read_attributes(const reader *r, alm_str message, almi_onnx_node 
     out->attribute = memory;
     for (size_t i = 0; i < out->attribute_count; i++) {
         bool found = false;
+        const char *at = NULL;
         out->attribute[i].message = list[i];
-        if (!find_bytes(list[i], ATTRIBUTE_NAME, &out->attribute[i].name, &found)) {
-            return damaged(r, "an attribute");
+        if (!find_bytes(list[i], ATTRIBUTE_NAME, &out->attribute[i].name, &found, &at)) {
+            return damaged(r, "an attribute", at);
         }
     }
     return ALM_OK;
@@ -113,9 +129,10 @@ static alm_err read_attributes(const reader *r, alm_str message, almi_onnx_node 
 static alm_err read_node(const reader *r, alm_str message, almi_onnx_node *out)
 {
     bool found = false;
-    if (!find_bytes(message, NODE_OP, &out->op, &found) ||
-        !find_bytes(message, NODE_DOMAIN, &out->domain, &found)) {
-        return damaged(r, "a node");
+    const char *at = NULL;
+    if (!find_bytes(message, NODE_OP, &out->op, &found, &at) ||
+        !find_bytes(message, NODE_DOMAIN, &out->domain, &found, &at)) {
+        return damaged(r, "a node", at);
     }
     ALM_TRY(list_field(r, message, NODE_INPUT, "a node", &out->input, &out->input_count));
     ALM_TRY(list_field(r, message, NODE_OUTPUT, "a node", &out->output, &out->output_count));
@@ -124,7 +141,7 @@ static alm_err read_node(const reader *r, alm_str message, almi_onnx_node *out)
 
 /* ---- inputs and constants ---- */
 
-static bool read_dimensions(alm_str shape, almi_onnx_value *out)
+static bool read_dimensions(alm_str shape, almi_onnx_value *out, const char **at)
 {
     almi_wire wire = {.rest = shape};
     almi_wire_field field;
@@ -134,13 +151,13 @@ static bool read_dimensions(alm_str shape, almi_onnx_value *out)
         }
         bool found = false;
         int64_t value = 0;
-        if (!find_integer(field.bytes, DIMENSION_VALUE, &value, &found)) {
+        if (!find_integer(field.bytes, DIMENSION_VALUE, &value, &found, at)) {
             return false;
         }
         out->rank++;
         out->last_dimension = found && value > 0 ? value : -1;
     }
-    return !wire.damaged;
+    return is_whole(&wire, at);
 }
 
 static alm_err read_value(const reader *r, alm_str message, almi_onnx_value *out)
@@ -148,14 +165,15 @@ static alm_err read_value(const reader *r, alm_str message, almi_onnx_value *out
     alm_str type = {"", 0}, tensor = {"", 0}, shape = {"", 0};
     bool found = false, has_shape = false;
     int64_t element = ALMI_ONNX_NONE;
+    const char *at = NULL;
     out->last_dimension = -1;
-    if (!find_bytes(message, VALUE_NAME, &out->name, &found) ||
-        !find_bytes(message, VALUE_TYPE, &type, &found) ||
-        !find_bytes(type, TYPE_TENSOR, &tensor, &found) ||
-        !find_integer(tensor, TENSOR_TYPE_ELEMENT, &element, &found) ||
-        !find_bytes(tensor, TENSOR_TYPE_SHAPE, &shape, &has_shape) ||
-        !read_dimensions(shape, out)) {
-        return damaged(r, "an input of the graph");
+    if (!find_bytes(message, VALUE_NAME, &out->name, &found, &at) ||
+        !find_bytes(message, VALUE_TYPE, &type, &found, &at) ||
+        !find_bytes(type, TYPE_TENSOR, &tensor, &found, &at) ||
+        !find_integer(tensor, TENSOR_TYPE_ELEMENT, &element, &found, &at) ||
+        !find_bytes(tensor, TENSOR_TYPE_SHAPE, &shape, &has_shape, &at) ||
+        !read_dimensions(shape, out, &at)) {
+        return damaged(r, "an input of the graph", at);
     }
     out->type = element >= 0 && element < 64 ? (almi_onnx_type)element : ALMI_ONNX_NONE;
     return ALM_OK;
@@ -179,8 +197,9 @@ static alm_err read_constants(const reader *r, alm_str message, almi_onnx_graph 
     for (size_t i = 0; i < out->constant_count; i++) {
         bool found = false;
         alm_str name = {"", 0};
-        if (!find_bytes(list[i], TENSOR_NAME, &name, &found)) {
-            return damaged(r, "a constant of the graph");
+        const char *at = NULL;
+        if (!find_bytes(list[i], TENSOR_NAME, &name, &found, &at)) {
+            return damaged(r, "a constant of the graph", at);
         }
         list[i] = name;
     }
@@ -216,16 +235,17 @@ static alm_err read_inputs(const reader *r, alm_str message, almi_onnx_graph *ou
 alm_err almi_onnx_read(alm_str bytes, const char *name, alm_arena *arena, almi_onnx_graph *out,
                        alm_error *error)
 {
-    reader r = {name, arena, error};
+    reader r = {name, bytes, arena, error};
     almi_onnx_graph graph = {.producer = {"", 0}};
     alm_str message = {"", 0}, *list = NULL;
     size_t graphs = 0;
     bool found = false;
+    const char *at = NULL;
     void *memory = NULL;
-    if (!count_field(bytes, MODEL_GRAPH, &graphs) ||
-        !find_bytes(bytes, MODEL_GRAPH, &message, &found) ||
-        !find_bytes(bytes, MODEL_PRODUCER, &graph.producer, &found)) {
-        return damaged(&r, "the model");
+    if (!count_field(bytes, MODEL_GRAPH, &graphs, &at) ||
+        !find_bytes(bytes, MODEL_GRAPH, &message, &found, &at) ||
+        !find_bytes(bytes, MODEL_PRODUCER, &graph.producer, &found, &at)) {
+        return damaged(&r, "the model", at);
     }
     if (graphs != 1) {
         return alm_fail(error, ALM_ERR_CORRUPT, "%s: the model has %zu graphs instead of one",
@@ -433,10 +453,10 @@ static alm_err take_tensor(alm_str tensor, bool real, alm_arena *arena, almi_onn
     alm_str raw = {"", 0}, other = {"", 0};
     bool has_raw = false, found = false, outside = false;
     int64_t type = 0, location = 0;
-    if (!find_bytes(tensor, TENSOR_RAW, &raw, &has_raw) ||
-        !find_bytes(tensor, TENSOR_EXTERNAL, &other, &outside) ||
-        !find_integer(tensor, TENSOR_TYPE, &type, &found) ||
-        !find_integer(tensor, TENSOR_LOCATION, &location, &found)) {
+    if (!find_bytes(tensor, TENSOR_RAW, &raw, &has_raw, NULL) ||
+        !find_bytes(tensor, TENSOR_EXTERNAL, &other, &outside, NULL) ||
+        !find_integer(tensor, TENSOR_TYPE, &type, &found, NULL) ||
+        !find_integer(tensor, TENSOR_LOCATION, &location, &found, NULL)) {
         return alm_fail(error, ALM_ERR_CORRUPT, "its tensor is cut off");
     }
     if (outside || location != 0) {
@@ -465,8 +485,8 @@ static alm_err read_numbers(const almi_onnx_node *node, const char *name, bool r
     }
     alm_str tensor = {"", 0}, reference = {"", 0};
     bool has_tensor = false, refers = false;
-    if (!find_bytes(found->message, ATTRIBUTE_TENSOR, &tensor, &has_tensor) ||
-        !find_bytes(found->message, ATTRIBUTE_REFERENCE, &reference, &refers) || refers) {
+    if (!find_bytes(found->message, ATTRIBUTE_TENSOR, &tensor, &has_tensor, NULL) ||
+        !find_bytes(found->message, ATTRIBUTE_REFERENCE, &reference, &refers, NULL) || refers) {
         return wrong(node, name, "is damaged", error);
     }
     sink list = {.field = real ? ATTRIBUTE_FLOATS : ATTRIBUTE_INTS,
@@ -497,9 +517,12 @@ alm_err almi_onnx_strings(const almi_onnx_node *node, const char *name, alm_aren
                           almi_onnx_texts *out, alm_error *error)
 {
     const almi_onnx_attribute *found = almi_onnx_find(node, name);
-    reader r = {name, arena, error};
     almi_onnx_texts texts = {0};
     if (found != NULL) {
+        reader r = {name, found->message, arena, error};
+        if (!count_field(found->message, ATTRIBUTE_STRINGS, &texts.count, NULL)) {
+            return wrong(node, name, "is damaged", error);
+        }
         ALM_TRY(list_field(&r, found->message, ATTRIBUTE_STRINGS, "an attribute", &texts.text,
                            &texts.count));
     }
@@ -513,7 +536,7 @@ alm_err almi_onnx_integer(const almi_onnx_node *node, const char *name, int64_t 
     const almi_onnx_attribute *found = almi_onnx_find(node, name);
     int64_t value = 0; /* what a writer leaves out is 0 */
     bool there = false;
-    if (found != NULL && !find_integer(found->message, ATTRIBUTE_INT, &value, &there)) {
+    if (found != NULL && !find_integer(found->message, ATTRIBUTE_INT, &value, &there, NULL)) {
         return wrong(node, name, "is damaged", error);
     }
     *out = found != NULL ? value : fallback;
@@ -526,7 +549,7 @@ alm_err almi_onnx_string(const almi_onnx_node *node, const char *name, const cha
     const almi_onnx_attribute *found = almi_onnx_find(node, name);
     alm_str value = alm_str_of(fallback);
     bool there = false;
-    if (found != NULL && !find_bytes(found->message, ATTRIBUTE_STRING, &value, &there)) {
+    if (found != NULL && !find_bytes(found->message, ATTRIBUTE_STRING, &value, &there, NULL)) {
         return wrong(node, name, "is damaged", error);
     }
     *out = value;

@@ -300,12 +300,25 @@ static void broken_messages(void **state)
     (void)state;
     alm_forest *forest = NULL;
     alm_error error = {0};
-    static const char *const BAD[] = {"\x08\x07\x3a\x05\x0a", "\x08\x07\x3b", "\x3a",
-                                      "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", "\x05"};
+    static const struct {
+        const char *bytes, *message;
+    } BAD[] = {
+        {"\x08\x07\x3a\x05\x0a", "m: byte 4: the model is damaged or cut off"},
+        {"\x08\x07\x3b", "m: byte 3: the model is damaged or cut off"},
+        {"\x3a", "m: byte 1: the model is damaged or cut off"},
+        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+         "m: byte 11: the model is damaged or cut off"},
+        {"\x05", "m: byte 1: the model is damaged or cut off"},
+        {"\x3a\x02\x0a\x07", "m: byte 4: the graph is damaged or cut off"},
+        {"\x3a\x04\x0a\x02\x22\x07", "m: byte 6: a node is damaged or cut off"},
+        {"\x3a\x06\x0a\x04\x2a\x02\x0a\x07", "m: byte 8: an attribute is damaged or cut off"},
+        {"\x08\x01\x3a\x04\x2a\x02\x42\x07", "m: byte 8: a constant of the graph is damaged"},
+        {"\x3a\x06\x5a\x04\x12\x02\x0a\x07", "m: byte 8: an input of the graph is damaged"},
+    };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        assert_int_equal(alm_forest_parse_onnx(alm_str_of(BAD[i]), "m", &forest, &error),
+        assert_int_equal(alm_forest_parse_onnx(alm_str_of(BAD[i].bytes), "m", &forest, &error),
                          ALM_ERR_CORRUPT);
-        assert_non_null(strstr(error.message, "m: the model is damaged or cut off"));
+        assert_non_null(strstr(error.message, BAD[i].message));
     }
     /* Two graphs, none, and one that has no nodes. */
     assert_int_equal(alm_forest_parse_onnx(ALM_STR("\x3a\0\x3a\0"), "m", &forest, &error),
