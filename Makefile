@@ -2,7 +2,7 @@
 # All scratch files stay in build/ and third_party/ (both ignored by git).
 SHELL := /bin/bash
 JOBS  ?= $(shell nproc)
-FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
+CLANG_FORMAT ?= $(shell command -v clang-format-19 || echo clang-format)
 CTEST  = ctest --output-on-failure -j$(JOBS)
 
 .PHONY: build demo demo-bars test check check-full bench bench-inference bench-serve \
@@ -95,9 +95,12 @@ soak: build
 soak-clients: build
 	bench/run clients
 
+# The lines that are not committed yet; SINCE=<commit>: those that changed since then.
+SINCE ?= HEAD
 format:
-	@command -v $(FORMAT) >/dev/null || { echo "apt-get install clang-format first"; exit 1; }
-	git ls-files -co --exclude-standard '*.c' '*.h' | xargs $(FORMAT) -i
+	@command -v $(CLANG_FORMAT) >/dev/null || { echo "apt-get install clang-format-19"; exit 1; }
+	git-$(notdir $(CLANG_FORMAT)) --force --binary $(CLANG_FORMAT) --extensions c,h $(SINCE); \
+	  [ $$? -le 1 ] # 1: something was formatted
 
 clean:
 	rm -rf build

@@ -198,8 +198,7 @@ static alm_err read_symmetric(almi_cb_binary *b, const arrays *a)
         }
         size_t leaves = (size_t)1 << depth;
         if (leaves * outputs > a->leaf_count - leaf * outputs) {
-            return almi_cb_damaged_tree(b->import,
-                                        "it has more leaves than the file has values");
+            return almi_cb_damaged_tree(b->import, "it has more leaves than the file has values");
         }
         const double *weight = leaf + leaves <= a->weight_count ? a->weight + leaf : NULL;
         ALM_TRY(almi_cb_add_symmetric(b->import, a->split + split, (size_t)depth,

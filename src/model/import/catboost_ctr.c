@@ -148,9 +148,9 @@ static alm_err read_counts(const ctr_reader *r, alm_str *rest, almi_fb *buffer, 
     to->count_bytes = almi_fb_items(&table, TABLE_COUNTS, 1);
     to->denominator = almi_fb_i32(&table, TABLE_DENOMINATOR, 0);
     to->class_count = almi_fb_i32(&table, TABLE_CLASSES, 0);
-    return buffer->damaged ? damaged(r, place(r, buffer, buffer->damaged_at),
-                                     "a table points out of itself")
-                           : ALM_OK;
+    return buffer->damaged
+               ? damaged(r, place(r, buffer, buffer->damaged_at), "a table points out of itself")
+               : ALM_OK;
 }
 
 static alm_err read_part(ctr_reader *r, const almi_fb_vector *names, alm_str rest)
@@ -285,8 +285,8 @@ static alm_err place_categories(const ctr_reader *r, const base *from, almi_ctr 
     return ALM_OK;
 }
 
-static alm_err set_border(const ctr_reader *r, const counts *table, int32_t border,
-                          const char *at, almi_ctr *ctr)
+static alm_err set_border(const ctr_reader *r, const counts *table, int32_t border, const char *at,
+                          almi_ctr *ctr)
 {
     bool is_bucket = ctr->kind == ALMI_CTR_BUCKETS, is_border = ctr->kind == ALMI_CTR_BORDERS;
     int64_t classes = (int64_t)ctr->row_width;

@@ -81,8 +81,7 @@ static alm_err check_borders(const almi_cb_import *import, const char *kind, siz
     for (size_t i = 0; i < count; i++) {
         /* The source counts the borders below a value, which is the same only in this order. */
         if (isnan(border[i]) || (i > 0 && border[i] < border[i - 1])) {
-            return damaged_feature(import, kind, feature, "borders do not ascend at",
-                                   (int64_t)i);
+            return damaged_feature(import, kind, feature, "borders do not ascend at", (int64_t)i);
         }
     }
     return ALM_OK;

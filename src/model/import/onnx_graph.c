@@ -53,8 +53,7 @@ static bool count_field(alm_str message, uint32_t number, size_t *count, const c
 }
 
 /* The last value of a field of bytes; `found` stays false without one. */
-static bool find_bytes(alm_str message, uint32_t number, alm_str *out, bool *found,
-                       const char **at)
+static bool find_bytes(alm_str message, uint32_t number, alm_str *out, bool *found, const char **at)
 {
     almi_wire wire = {.rest = message};
     almi_wire_field field;
