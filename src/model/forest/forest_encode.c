@@ -173,36 +173,38 @@ static bool prepare(almi_lane_kind rule, const double *from, size_t n, double *v
 }
 
 /* Many different values. */
-static void different_codes(const alm_forest *forest, const almi_lane *lane, almi_numbers *of,
+static void different_codes(const alm_forest *forest, const almi_lane *lane, const double *value,
                             uint8_t *code)
 {
-    bool missing = prepare(lane->rule, of->value, ALMI_CHUNK_ROWS, of->value, of->key);
-    uint64_t unsure = forest->kernel->search(lane, of->key, code);
+    almi_numbers of;
+    bool missing = prepare(lane->rule, value, ALMI_CHUNK_ROWS, of.value, of.key);
+    uint64_t unsure = forest->kernel->search(lane, of.key, code);
     for (; unsure != 0 && !almi_has_floats(lane->rule); unsure &= unsure - 1) {
         size_t r = (size_t)__builtin_ctzll(unsure);
-        code[r] = almi_finished(lane, of->value[r], code[r]);
+        code[r] = almi_finished(lane, of.value[r], code[r]);
     }
     if (missing) {
         uint8_t missing_is = almi_missing_code(lane->kind);
         for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++) {
             /* NaN may have been counted above the last key. */
-            code[r] = isnan(of->value[r]) ? missing_is : code[r];
+            code[r] = isnan(of.value[r]) ? missing_is : code[r];
         }
     }
 }
 
-/* Rows of one series share most of their values: then only the first of each run is looked for. */
-static void chunk_codes(const alm_forest *forest, const almi_lane *lane, almi_numbers *of,
+/* Of ALMI_CHUNK_ROWS values. Rows of one series share most of them: then only the first of each run
+ * is looked for. */
+static void value_codes(const alm_forest *forest, const almi_lane *lane, const double *value,
                         uint8_t *code)
 {
-    uint64_t first = forest->kernel->changes(of->value) | 1;
+    uint64_t first = forest->kernel->changes(value) | 1;
     if (__builtin_popcountll(first) > RUNS_MAX) {
-        different_codes(forest, lane, of, code);
+        different_codes(forest, lane, value, code);
         return;
     }
     for (; first != 0; first &= first - 1) {
         size_t r = (size_t)__builtin_ctzll(first);
-        uint8_t found = forest->kernel->code(lane, of->value[r]);
+        uint8_t found = forest->kernel->code(lane, value[r]);
         memset(code + r, found, ALMI_CHUNK_ROWS - r);
     }
 }
@@ -210,15 +212,18 @@ static void chunk_codes(const alm_forest *forest, const almi_lane *lane, almi_nu
 static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const double *column,
                           const almi_rows *rows, uint8_t *code)
 {
-    almi_numbers of;
+    _Alignas(64) double value[ALMI_CHUNK_ROWS] = {0};
     for (size_t r = 0; r < rows->count; r++) {
-        of.value[r] = column[r * rows->stride];
+        value[r] = column[r * rows->stride];
     }
-    for (size_t r = rows->count; r < ALMI_CHUNK_ROWS; r++) {
-        of.value[r] = 0.0;
-    }
-    chunk_codes(forest, lane, &of, code);
+    value_codes(forest, lane, value, code);
 }
+
+/* Columns of a chunk next to each other, for lanes next to each other. */
+typedef struct tile {
+    _Alignas(64) double value[ALMI_TILE_COLUMNS][ALMI_CHUNK_ROWS];
+    size_t first, count; /* columns; 0: nothing is in here */
+} tile;
 
 /* ---- what is computed from the columns (CatBoost) ---- */
 
@@ -262,12 +267,37 @@ typedef struct codes_of_lanes {
     size_t stride;
 } codes_of_lanes;
 
+/* A lane's column among eight that are made together, where so many lanes want one of them. */
+#define TILE_LANES 3
+static bool is_near(const alm_forest *forest, const uint32_t *list, size_t count, size_t i,
+                    const almi_rows *rows, tile *near)
+{
+    size_t feature = forest->lane[list != NULL ? list[i] : i].feature;
+    if (feature - near->first < near->count) {
+        return true;
+    }
+    size_t last = i + TILE_LANES - 1, columns = forest->info.feature_count;
+    if (rows->count < ALMI_CHUNK_ROWS || columns < ALMI_TILE_COLUMNS || last >= count) {
+        return false;
+    }
+    size_t first = columns - ALMI_TILE_COLUMNS < feature ? columns - ALMI_TILE_COLUMNS : feature;
+    if (forest->lane[list != NULL ? list[last] : last].feature - first >= ALMI_TILE_COLUMNS) {
+        return false;
+    }
+    forest->kernel->columns(rows->value + first, rows->stride, near->value);
+    near->first = first;
+    near->count = ALMI_TILE_COLUMNS;
+    return true;
+}
+
 /* Of one chunk: its rows stay in the fastest memory while their columns are read one by one. */
 static void encode_chunk(const alm_forest *forest, const uint32_t *list, size_t count,
                          const almi_rows *rows, codes_of_lanes to)
 {
     categories converted;
     derived made;
+    tile near;
+    near.first = near.count = 0;
     converted.of = NULL;
     made.hash_of = made.value_of = UINT32_MAX;
     for (size_t i = 0; i < count; i++) {
@@ -280,6 +310,8 @@ static void encode_chunk(const alm_forest *forest, const uint32_t *list, size_t 
             category_codes(lane, column, rows, &converted, code);
         } else if (lane->kind == ALMI_LANE_HASH) {
             hash_codes(lane, column, rows, &made, code);
+        } else if (is_near(forest, list, count, i, rows, &near)) {
+            value_codes(forest, lane, near.value[lane->feature - near.first], code);
         } else {
             numeric_codes(forest, lane, column, rows, code);
         }

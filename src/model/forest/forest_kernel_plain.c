@@ -30,6 +30,15 @@ static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_t *code)
     return equal;
 }
 
+static void columns(const double *row, size_t stride, double (*to)[ALMI_CHUNK_ROWS])
+{
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r++, row += stride) {
+        for (size_t c = 0; c < ALMI_TILE_COLUMNS; c++) {
+            to[c][r] = row[c];
+        }
+    }
+}
+
 static uint64_t changes(const double *value)
 {
     uint64_t bits[ALMI_CHUNK_ROWS], changed = 0;
@@ -103,7 +112,8 @@ const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .search = search,
                                        .code = code_of,
                                        .search_row = search_row,
-                                       .changes = changes,
+                                       .columns = columns,
+                                    .changes = changes,
                                        .leaves = leaves,
                                        .add = add,
                                        .add_single = add_single};

@@ -36,6 +36,28 @@ ALMI_V3 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_
     return equal;
 }
 
+/* Four rows become four columns. */
+ALMI_V3 ALM_INLINE void turn_4(const double *row, size_t stride, size_t r,
+                               double (*to)[ALMI_CHUNK_ROWS])
+{
+    __m256d a = _mm256_loadu_pd(row), b = _mm256_loadu_pd(row + stride);
+    __m256d c = _mm256_loadu_pd(row + 2 * stride), d = _mm256_loadu_pd(row + 3 * stride);
+    __m256d even_ab = _mm256_unpacklo_pd(a, b), odd_ab = _mm256_unpackhi_pd(a, b);
+    __m256d even_cd = _mm256_unpacklo_pd(c, d), odd_cd = _mm256_unpackhi_pd(c, d);
+    _mm256_store_pd(&to[0][r], _mm256_permute2f128_pd(even_ab, even_cd, 0x20));
+    _mm256_store_pd(&to[1][r], _mm256_permute2f128_pd(odd_ab, odd_cd, 0x20));
+    _mm256_store_pd(&to[2][r], _mm256_permute2f128_pd(even_ab, even_cd, 0x31));
+    _mm256_store_pd(&to[3][r], _mm256_permute2f128_pd(odd_ab, odd_cd, 0x31));
+}
+
+ALMI_V3 static void columns(const double *row, size_t stride, double (*to)[ALMI_CHUNK_ROWS])
+{
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r += 4) {
+        turn_4(row + r * stride, stride, r, to);
+        turn_4(row + r * stride + 4, stride, r, to + 4);
+    }
+}
+
 ALMI_V3 ALM_INLINE uint64_t four_changes(const double *value, const double *before)
 {
     __m256i equal = _mm256_cmpeq_epi64(_mm256_loadu_si256((const __m256i *)value),
@@ -150,6 +172,7 @@ const almi_kernel almi_kernel_v3 = {.level = ALM_VECTORS_V3,
                                     .search = search,
                                     .code = code_of,
                                     .search_row = search_row,
+                                    .columns = columns,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,

@@ -89,6 +89,40 @@ ALMI_V4 static uint64_t search(const almi_lane *lane, const int32_t *key, uint8_
     }
 }
 
+/* Eight rows become eight columns. */
+ALMI_V4 ALM_INLINE void turn_8(const double *row, size_t stride, size_t r,
+                               double (*to)[ALMI_CHUNK_ROWS])
+{
+    __m512d pair[8], part[8];
+    ALM_UNROLLED
+    for (size_t i = 0; i < 8; i += 2) { /* quarter q: columns 2 q and 2 q + 1 of two rows */
+        __m512d one = _mm512_loadu_pd(row + i * stride);
+        __m512d other = _mm512_loadu_pd(row + (i + 1) * stride);
+        pair[i] = _mm512_unpacklo_pd(one, other);
+        pair[i + 1] = _mm512_unpackhi_pd(one, other);
+    }
+    ALM_UNROLLED
+    for (size_t i = 0; i < 2; i++) { /* of four rows: columns i and 4 + i, then 2 + i and 6 + i */
+        for (size_t half = 0; half < 8; half += 4) {
+            __m512d one = pair[half + i], other = pair[half + 2 + i];
+            part[half + i] = _mm512_shuffle_f64x2(one, other, 0x88);
+            part[half + 2 + i] = _mm512_shuffle_f64x2(one, other, 0xDD);
+        }
+    }
+    ALM_UNROLLED
+    for (size_t i = 0; i < 4; i++) {
+        _mm512_store_pd(&to[i][r], _mm512_shuffle_f64x2(part[i], part[4 + i], 0x88));
+        _mm512_store_pd(&to[4 + i][r], _mm512_shuffle_f64x2(part[i], part[4 + i], 0xDD));
+    }
+}
+
+ALMI_V4 static void columns(const double *row, size_t stride, double (*to)[ALMI_CHUNK_ROWS])
+{
+    for (size_t r = 0; r < ALMI_CHUNK_ROWS; r += 8) {
+        turn_8(row + r * stride, stride, r, to);
+    }
+}
+
 ALMI_V4 static uint64_t changes(const double *value)
 {
     uint64_t changed = (uint64_t)_mm512_cmpneq_epi64_mask(_mm512_loadu_si512(value),
@@ -264,6 +298,7 @@ const almi_kernel almi_kernel_v4 = {.level = ALM_VECTORS_V4,
                                     .search = search,
                                     .code = code_of,
                                     .search_row = search_row,
+                                    .columns = columns,
                                     .changes = changes,
                                     .leaves = leaves,
                                     .add = add,
