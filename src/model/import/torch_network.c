@@ -465,7 +465,8 @@ static alm_err import_network(plan *p, alm_str weights, alm_str description, alm
     alm_network *network = NULL;
     ALM_TRY(alm_safetensors_open(weights, p->name, p->arena, &p->file, p->error));
     p->used = ALM_NEW_ARRAY(p->arena, bool, p->file.count + 1);
-    ALM_TRY(alm_json_parse(description, "description", &document, p->error));
+    const char *described = alm_arena_printf(p->arena, "%s: description", p->name);
+    ALM_TRY(alm_json_parse(description, described, &document, p->error));
     alm_err code = plan_network(p, alm_json_root(document));
     alm_json_document_destroy(document);
     if (code == ALM_ERR_INVALID) {

@@ -226,6 +226,7 @@ static void what_does_not_fit_is_named(void **state)
     refused("lstm", BEGIN "\"layers\":[{\"kind\":\"lstm\",\"name\":\"a\",\"layers\":0}]," HEAD,
             invalid, "`layers` is 0");
     refused("lstm", BEGIN "\"layers\":[]," HEAD, invalid, "`layers` is empty");
+    refused("lstm", "[1", invalid, "m: description:1:2: not valid JSON");
     refused("lstm", "{\"format\":\"x\",\"version\":1,\"layers\":[]," HEAD, invalid, "`format`");
     refused("lstm", BEGIN "\"layers\":[{\"kind\":\"lstm\",\"name\":\"parts.a\",\"layers\":2}]}",
             invalid, "head");
