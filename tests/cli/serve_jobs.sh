@@ -2,7 +2,7 @@
 # A service trains its project in a process of its own, and deploys what was compared and approved.
 project; commit; snap=$(snapshot --quiet)
 cat > ../ask.py << 'END'
-import atexit, json, subprocess, sys, time, urllib.error, urllib.request
+import atexit, json, os, signal, subprocess, sys, time, urllib.error, urllib.request
 almanac, snap = sys.argv[1:]
 
 def serve():
@@ -31,6 +31,26 @@ def finish(server, address, job):
         job = ask("GET", f"{address}/api/v1/jobs/{job['id']}")[1]
     return job["state"], job.get("result"), job.get("message")
 
+def of_process(pid):  # its state and its parent; an ended one is a zombie or nothing at all
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            state, parent = stat.read().rpartition(")")[2].split()[:2]
+            return state, int(parent)
+    except OSError:
+        return "Z", 0
+
+def children_of(server):
+    return [int(pid) for pid in os.listdir("/proc")
+            if pid.isdigit() and of_process(pid)[1] == server.pid]
+
+def end(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    while of_process(pid)[0] != "Z":
+        time.sleep(0.01)
+
 def almanac_models(*words):
     subprocess.run([almanac, "models", *words, "--quiet"], check=True)
 
@@ -52,8 +72,12 @@ print(other.wait())
 status, job = ask("POST", f"{address}/api/v1/models/train", training)
 while job["state"] == "queued":
     job = ask("GET", f"{address}/api/v1/jobs/{job['id']}")[1]
+while not (trainings := children_of(server)) and job["state"] == "running":
+    job = ask("GET", f"{address}/api/v1/jobs/{job['id']}")[1]
 server.kill()
 server.wait()
+for training in trainings:  # it would go on by itself, in a folder that is about to be removed
+    end(training)
 server, address = serve()
 print(ask("GET", f"{address}/api/v1/jobs/job-3")[1]["state"])
 server.terminate()
