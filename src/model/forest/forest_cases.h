@@ -503,6 +503,19 @@ static inline void case_use_forest(const alm_forest *forest)
     alm_arena_destroy(arena);
 }
 
+/* What a fuzzed reader made of bytes called "fuzz": a forest to be used and destroyed, or one error
+ * that names the file. */
+static inline void case_end_fuzzed(alm_err code, alm_forest *forest, const alm_error *error)
+{
+    if (code == ALM_OK) {
+        case_use_forest(forest);
+    } else {
+        alm_assert(strstr(error->message, "fuzz"));
+        alm_assert(alm_str_is_utf8(alm_str_of(error->message), NULL));
+    }
+    alm_forest_destroy(forest);
+}
+
 /* One reader of model files. */
 typedef alm_err case_parser(alm_str bytes, const char *name, alm_forest **out, alm_error *error);
 

@@ -219,12 +219,6 @@ static void numeric_codes(const alm_forest *forest, const almi_lane *lane, const
     value_codes(forest, lane, value, code);
 }
 
-/* Columns of a chunk next to each other, for lanes next to each other. */
-typedef struct tile {
-    _Alignas(64) double value[ALMI_TILE_COLUMNS][ALMI_CHUNK_ROWS];
-    size_t first, count; /* columns; 0: nothing is in here */
-} tile;
-
 /* ---- what is computed from the columns (CatBoost) ---- */
 
 /* What is computed from the columns and shared by lanes that follow each other. */
@@ -267,7 +261,13 @@ typedef struct codes_of_lanes {
     size_t stride;
 } codes_of_lanes;
 
-/* A lane's column among eight that are made together, where so many lanes want one of them. */
+/* Columns of a chunk next to each other, for lanes next to each other. */
+typedef struct tile {
+    _Alignas(64) double value[ALMI_TILE_COLUMNS][ALMI_CHUNK_ROWS];
+    size_t first, count; /* columns; 0: nothing is in here */
+} tile;
+
+/* Whether lane i's column is in the tile: it is made where so many lanes want one of it. */
 #define TILE_LANES 3
 static bool is_near(const alm_forest *forest, const uint32_t *list, size_t count, size_t i,
                     const almi_rows *rows, tile *near)

@@ -14,6 +14,7 @@
 /* Trees whose leaf numbers wait, so that the sums are loaded and stored once for all of them. */
 #define ALMI_PENDING_TREES 16
 
+/* Columns that are made of rows together. */
 #define ALMI_TILE_COLUMNS 8
 
 /* Rows of a code block or of operands are 64 bytes, aligned to that. */
@@ -52,7 +53,8 @@ typedef struct almi_kernel {
     uint8_t (*code)(const almi_lane *lane, double value);
     /* Codes of one row's numbers in a window's lanes; what NaN gets means nothing. */
     void (*search_row)(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code);
-    /* ALMI_TILE_COLUMNS columns of ALMI_CHUNK_ROWS rows, stride apart, each in one piece. */
+    /* ALMI_TILE_COLUMNS columns of ALMI_CHUNK_ROWS rows, stride apart, each in one piece; `to` is
+     * aligned to 64 bytes. */
     void (*columns)(const double *row, size_t stride, double (*to)[ALMI_CHUNK_ROWS]);
     /* Bit r: value r of ALMI_CHUNK_ROWS has other bits than the one before it; bit 0 is any. */
     uint64_t (*changes)(const double *value);

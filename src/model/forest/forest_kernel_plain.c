@@ -113,7 +113,7 @@ const almi_kernel almi_kernel_plain = {.level = ALM_VECTORS_NONE,
                                        .code = code_of,
                                        .search_row = search_row,
                                        .columns = columns,
-                                    .changes = changes,
+                                       .changes = changes,
                                        .leaves = leaves,
                                        .add = add,
                                        .add_single = add_single};

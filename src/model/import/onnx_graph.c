@@ -82,26 +82,32 @@ static bool find_integer(alm_str message, uint32_t number, int64_t *out, bool *f
     return is_whole(&wire, at);
 }
 
-/* All values of a field of bytes. */
-static alm_err list_field(const reader *r, alm_str message, uint32_t number, const char *what,
-                          alm_str **out, size_t *count)
+/* The first `count` values of a field of bytes. */
+static alm_err take_field(alm_str message, uint32_t number, size_t count, alm_arena *arena,
+                          alm_str **out, alm_error *error)
 {
-    const char *at = NULL;
     void *memory = NULL;
-    if (!count_field(message, number, count, &at)) {
-        return damaged(r, what, at);
-    }
-    ALM_TRY(alm_arena_try_alloc(r->arena, *count * sizeof(alm_str), &memory, r->error));
+    ALM_TRY(alm_arena_try_alloc(arena, count * sizeof(alm_str), &memory, error));
     alm_str *list = memory;
     almi_wire wire = {.rest = message};
     almi_wire_field field;
-    for (size_t i = 0; i < *count && almi_wire_next(&wire, &field);) {
+    for (size_t i = 0; i < count && almi_wire_next(&wire, &field);) {
         if (field.number == number && field.kind == ALMI_WIRE_BYTES) {
             list[i++] = field.bytes;
         }
     }
     *out = list;
     return ALM_OK;
+}
+
+/* All of them; `what` the message is, where it is damaged. */
+static alm_err list_field(const reader *r, alm_str message, uint32_t number, const char *what,
+                          alm_str **out, size_t *count)
+{
+    const char *at = NULL;
+    return count_field(message, number, count, &at)
+               ? take_field(message, number, *count, r->arena, out, r->error)
+               : damaged(r, what, at);
 }
 
 /* ---- nodes ---- */
@@ -518,12 +524,11 @@ alm_err almi_onnx_strings(const almi_onnx_node *node, const char *name, alm_aren
     const almi_onnx_attribute *found = almi_onnx_find(node, name);
     almi_onnx_texts texts = {0};
     if (found != NULL) {
-        reader r = {name, found->message, arena, error};
         if (!count_field(found->message, ATTRIBUTE_STRINGS, &texts.count, NULL)) {
             return wrong(node, name, "is damaged", error);
         }
-        ALM_TRY(list_field(&r, found->message, ATTRIBUTE_STRINGS, "an attribute", &texts.text,
-                           &texts.count));
+        ALM_TRY(take_field(found->message, ATTRIBUTE_STRINGS, texts.count, arena, &texts.text,
+                           error));
     }
     *out = texts;
     return ALM_OK;
