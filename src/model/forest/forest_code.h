@@ -106,19 +106,12 @@ ALM_INLINE uint8_t almi_code_by(almi_count_below count_below,
     return unsure ? almi_finished(lane, x, code) : code;
 }
 
-/* The last part of it for numbers of which each has a lane of its own. */
-ALM_INLINE void almi_search_row_by(almi_count_below count_below, const almi_row_lanes *lanes,
-                                   const almi_numbers *of, uint8_t *code)
+/* The end of it for lane i of a window, where the next key is equal. */
+ALM_INLINE uint8_t almi_finished_in_row(const almi_row_lanes *lanes, size_t i,
+                                        const almi_row_columns *of, uint8_t code)
 {
-    bool floats = almi_has_floats(lanes->rule);
-    for (size_t i = 0; i < lanes->count; i++) {
-        almi_row_lane own = lanes->own[i];
-        int32_t key = of->key[own.column];
-        uint8_t found = count_below(own.key, own.size, key);
-        bool unsure = own.key[found] == key && !floats;
-        code[i] = unsure ? almi_finished(&lanes->all[lanes->list[i]], of->value[own.column], found)
-                         : found;
-    }
+    double x = almi_compared(lanes->rule, of->value[lanes->own[i].column]);
+    return almi_finished(&lanes->all[lanes->list[i]], x, code);
 }
 
 #endif

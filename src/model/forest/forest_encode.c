@@ -150,26 +150,53 @@ ALM_INLINE bool prepare_as(almi_lane_kind rule, const double *restrict from, siz
     return missing != 0;
 }
 
+/* Their keys alone. */
+ALM_INLINE bool keys_as(almi_lane_kind rule, const double *restrict from, size_t n,
+                        int32_t *restrict key)
+{
+    uint64_t missing = 0;
+    double value;
+    size_t base = 0;
+    for (; base + STEP <= n; base += STEP) {
+        for (size_t r = base; r < base + STEP; r++) {
+            missing |= prepare_one(rule, from[r], &value, &key[r]);
+        }
+    }
+    for (; base < n; base++) {
+        missing |= prepare_one(rule, from[base], &value, &key[base]);
+    }
+    return missing != 0;
+}
+
 /* One loop for each rule, so that none of them branches. */
+#define BY_RULE(rule, function, ...) \
+    switch (rule) { \
+    case ALMI_LANE_NAN_IS_ZERO: \
+        return function(ALMI_LANE_NAN_IS_ZERO, __VA_ARGS__); \
+    case ALMI_LANE_ZERO_LEFT: \
+        return function(ALMI_LANE_ZERO_LEFT, __VA_ARGS__); \
+    case ALMI_LANE_ABOVE_NEVER: \
+        return function(ALMI_LANE_ABOVE_NEVER, __VA_ARGS__); \
+    case ALMI_LANE_ABOVE_ALWAYS: \
+        return function(ALMI_LANE_ABOVE_ALWAYS, __VA_ARGS__); \
+    case ALMI_LANE_FLOAT_LEFT: \
+        return function(ALMI_LANE_FLOAT_LEFT, __VA_ARGS__); \
+    case ALMI_LANE_DOUBLE_LEFT: \
+        return function(ALMI_LANE_DOUBLE_LEFT, __VA_ARGS__); \
+    default: \
+        return function(ALMI_LANE_NAN_LEFT, __VA_ARGS__); \
+    }
+
 ALM_WIDE_VECTORS
 static bool prepare(almi_lane_kind rule, const double *from, size_t n, double *value, int32_t *key)
 {
-    switch (rule) {
-    case ALMI_LANE_NAN_IS_ZERO:
-        return prepare_as(ALMI_LANE_NAN_IS_ZERO, from, n, value, key);
-    case ALMI_LANE_ZERO_LEFT:
-        return prepare_as(ALMI_LANE_ZERO_LEFT, from, n, value, key);
-    case ALMI_LANE_ABOVE_NEVER:
-        return prepare_as(ALMI_LANE_ABOVE_NEVER, from, n, value, key);
-    case ALMI_LANE_ABOVE_ALWAYS:
-        return prepare_as(ALMI_LANE_ABOVE_ALWAYS, from, n, value, key);
-    case ALMI_LANE_FLOAT_LEFT:
-        return prepare_as(ALMI_LANE_FLOAT_LEFT, from, n, value, key);
-    case ALMI_LANE_DOUBLE_LEFT:
-        return prepare_as(ALMI_LANE_DOUBLE_LEFT, from, n, value, key);
-    default:
-        return prepare_as(ALMI_LANE_NAN_LEFT, from, n, value, key);
-    }
+    BY_RULE(rule, prepare_as, from, n, value, key)
+}
+
+ALM_WIDE_VECTORS
+static bool prepare_keys(almi_lane_kind rule, const double *from, size_t n, int32_t *key)
+{
+    BY_RULE(rule, keys_as, from, n, key)
 }
 
 /* Many different values. */
@@ -333,15 +360,17 @@ void almi_lanes_encode(const alm_forest *forest, const uint32_t *list, size_t co
 static void window_codes(const alm_forest *forest, const almi_group *group,
                          const almi_window *window, const double *row, uint8_t *code)
 {
-    almi_numbers of;
+    _Alignas(64) int32_t key[ALMI_CHUNK_ROWS];
+    almi_row_columns of = {row + window->first, key};
     size_t columns = forest->info.feature_count - window->first;
     columns = columns < ALMI_CHUNK_ROWS ? columns : ALMI_CHUNK_ROWS;
     almi_row_lanes lanes = {group->row_lane + window->begin, window->end - window->begin,
-                            forest->lane, group->lane + window->begin, window->rule};
-    bool missing = prepare(window->rule, row + window->first, columns, of.value, of.key);
+                            forest->lane, group->lane + window->begin, window->rule,
+                            window->pivots};
+    bool missing = prepare_keys(window->rule, of.value, columns, key);
     forest->kernel->search_row(&lanes, &of, code);
     for (size_t i = 0; i < lanes.count && missing; i++) {
-        bool is_missing = isnan(of.value[lanes.own[i].column]);
+        bool is_missing = isnan(almi_compared(window->rule, of.value[lanes.own[i].column]));
         code[i] = is_missing ? almi_missing_code(forest->lane[lanes.list[i]].kind) : code[i];
     }
 }

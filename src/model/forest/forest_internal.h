@@ -219,6 +219,17 @@ typedef struct almi_fast_tree {
 /* Loops over values and codes run over so many, so that they have a fixed length. */
 #define ALMI_CHUNK_ROWS 64
 
+/* The first step of the search for one row's codes, of ALMI_PIVOT_LANES lanes at once. */
+#define ALMI_PIVOT_LANES 8
+typedef struct almi_pivots {
+    /* [count][ALMI_PIVOT_LANES] the last of each ALMI_SEARCH_WAYS keys of a lane; INT32_MAX where a
+     * lane has fewer than others. */
+    const int32_t *key;
+    uint32_t count;
+    int32_t column[ALMI_PIVOT_LANES]; /* as of almi_row_lane; the last again behind the end */
+    bool is_straight;                 /* each column is the next of the one before */
+} almi_pivots;
+
 /* Consecutive lanes of a group, from position `begin` to `end`, that have thresholds and one rule,
  * and whose features are at most ALMI_CHUNK_ROWS columns, from `first` on: for one row their values
  * are prepared together. */
@@ -226,6 +237,7 @@ typedef struct almi_window {
     uint32_t begin, end;
     uint32_t first;
     almi_lane_kind rule;
+    const almi_pivots *pivots; /* of ALMI_PIVOT_LANES lanes, of the next ones, ... */
 } almi_window;
 
 /* What the search for one row's code needs of a lane, close together: a row goes through all lanes,
@@ -269,6 +281,11 @@ struct alm_forest {
     size_t lane_count;
     almi_fast_tree *fast; /* [tree] */
     uint32_t plane_width; /* 32 or 64 */
+    /* Where no tree has more leaves than a byte counts, and each leaf one value, that of all trees
+     * in one table, leaf_stride apart: then it takes no look-up to find a tree's. Else NULL. */
+    double *leaf_values;
+    float *leaf_singles; /* XGBoost, ONNX: the same as they are added; else NULL */
+    size_t leaf_stride;
     bool single_values;   /* no leaf has several values */
     bool has_derived;     /* CatBoost: some lanes are of hashes or of a ctr */
     bool has_symmetric;   /* some trees are */

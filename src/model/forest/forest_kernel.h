@@ -42,7 +42,14 @@ typedef struct almi_row_lanes {
     const almi_lane *all;
     const uint32_t *list; /* [count] of all: the same lanes */
     almi_lane_kind rule;
+    const almi_pivots *pivots;
 } almi_row_lanes;
+
+/* The columns of a window in one row: as they stand there, and what is searched for. */
+typedef struct almi_row_columns {
+    const double *value;
+    const int32_t *key;
+} almi_row_columns;
 
 typedef struct almi_kernel {
     alm_vector_level level;
@@ -52,7 +59,7 @@ typedef struct almi_kernel {
     /* Code of any value as it stands in a row, in a lane with thresholds. */
     uint8_t (*code)(const almi_lane *lane, double value);
     /* Codes of one row's numbers in a window's lanes; what NaN gets means nothing. */
-    void (*search_row)(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code);
+    void (*search_row)(const almi_row_lanes *lanes, const almi_row_columns *of, uint8_t *code);
     /* ALMI_TILE_COLUMNS columns of ALMI_CHUNK_ROWS rows, stride apart, each in one piece; `to` is
      * aligned to 64 bytes. */
     void (*columns)(const double *row, size_t stride, double (*to)[ALMI_CHUNK_ROWS]);

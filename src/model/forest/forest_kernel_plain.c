@@ -54,9 +54,17 @@ static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
+static void search_row(const almi_row_lanes *lanes, const almi_row_columns *of, uint8_t *code)
 {
-    almi_search_row_by(count_below, lanes, of, code);
+    bool floats = almi_has_floats(lanes->rule);
+    for (size_t i = 0; i < lanes->count; i++) {
+        almi_row_lane own = lanes->own[i];
+        int32_t key = of->key[own.column];
+        code[i] = count_below(own.key, own.size, key);
+        if (own.key[code[i]] == key && !floats) {
+            code[i] = almi_finished_in_row(lanes, i, of, code[i]);
+        }
+    }
 }
 
 /* All of it stays in registers while 16 rows go through a tree. */

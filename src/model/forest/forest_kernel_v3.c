@@ -1,7 +1,6 @@
 /* forest_kernel_v3.c: the kernel with AVX2. The algorithms are those of forest_kernel_plain.c, but
  * for the search, which compares with 16 keys at once, twice. */
-#include "model/forest/forest_code.h"
-#include "model/forest/forest_kernel.h"
+#include "model/forest/forest_row_search.h"
 
 #if ALM_HAS_VECTOR_LEVELS
 #include <immintrin.h>
@@ -79,9 +78,15 @@ ALMI_V3 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V3 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
+ALMI_V3 ALM_INLINE uint32_t count_in_block(const int32_t *key, const int32_t *value)
 {
-    almi_search_row_by(count_below, lanes, of, code);
+    return count16(key, _mm256_set1_epi32(*value));
+}
+
+ALMI_V3 static void search_row(const almi_row_lanes *lanes, const almi_row_columns *of,
+                               uint8_t *code)
+{
+    almi_search_row_by(count_in_block, lanes, of, code);
 }
 
 /* The leaves so far of 32 rows, behind one more node. */

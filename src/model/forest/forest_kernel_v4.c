@@ -2,8 +2,7 @@
  *
  * Values of trees with up to 64 leaves are looked up in registers: a row of 16-bit pieces per
  * permutation, then the pieces are put together again. Sums stay in registers over many trees. */
-#include "model/forest/forest_code.h"
-#include "model/forest/forest_kernel.h"
+#include "model/forest/forest_row_search.h"
 
 #if ALM_HAS_VECTOR_LEVELS
 #include <immintrin.h>
@@ -139,9 +138,17 @@ ALMI_V4 static uint8_t code_of(const almi_lane *lane, double value)
     return almi_code_by(count_below, lane, value);
 }
 
-ALMI_V4 static void search_row(const almi_row_lanes *lanes, const almi_numbers *of, uint8_t *code)
+ALMI_V4 ALM_INLINE uint32_t count_in_block(const int32_t *key, const int32_t *value)
 {
-    almi_search_row_by(count_below, lanes, of, code);
+    __m512i own = _mm512_set1_epi32(*value);
+    __mmask16 below = _mm512_cmpgt_epi32_mask(own, _mm512_load_si512(key));
+    return (uint32_t)__builtin_popcount(below);
+}
+
+ALMI_V4 static void search_row(const almi_row_lanes *lanes, const almi_row_columns *of,
+                               uint8_t *code)
+{
+    almi_search_row_by(count_in_block, lanes, of, code);
 }
 
 /* The leaves so far of 64 rows, behind one more node. */

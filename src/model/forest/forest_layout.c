@@ -8,6 +8,8 @@
 /* Rows of pieces of a value: floats have two, doubles four. */
 #define PIECES_MAX 4
 #define SCRATCH_BYTES 4096 /* of a task, for trees of a usual size */
+#define TABLE_VALUES_MAX 16 /* of the table of values for each leaf that there is */
+#define TABLE_LINE 16       /* floats of a line of memory, so that each tree begins with one */
 
 typedef struct layout {
     alm_forest *forest;
@@ -212,13 +214,21 @@ static alm_err make_values(const writing *w, size_t t, bool numbered, alm_error 
     if (tree->leaf_width > 1 || tree->model != NULL) {
         return numbered ? make_literal(w, t, error) : ALM_OK;
     }
-    ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, value, error));
+    if (w->forest->leaf_values != NULL) {
+        value = w->forest->leaf_values + t * w->forest->leaf_stride;
+    } else {
+        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, value, error));
+    }
     for (size_t leaf = 0; leaf < tree->leaf_count; leaf++) {
         value[numbered ? number_of(w, leaf) : leaf] = tree->leaf_value[leaf];
     }
     fast->value = value;
     if (almi_tree_is_single(tree)) {
-        ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, single, error));
+        if (w->forest->leaf_singles != NULL) {
+            single = w->forest->leaf_singles + t * w->forest->leaf_stride;
+        } else {
+            ALM_TRY(ALMI_FOREST_ARRAY(w->arena, tree->leaf_count, single, error));
+        }
         for (size_t i = 0; i < tree->leaf_count; i++) {
             single[i] = (float)value[i];
         }
@@ -301,6 +311,47 @@ static alm_err make_some(void *context, size_t task, int worker, alm_error *erro
     return code;
 }
 
+/* Of some lanes of a group, up to ALMI_PIVOT_LANES, from one on. */
+static alm_err make_pivots(alm_forest *forest, const almi_row_lane *lane, size_t lanes,
+                           almi_pivots *to, alm_error *error)
+{
+    int32_t *key = NULL;
+    to->is_straight = lanes == ALMI_PIVOT_LANES;
+    for (size_t i = 0; i < ALMI_PIVOT_LANES; i++) {
+        const almi_row_lane *own = &lane[i < lanes ? i : lanes - 1];
+        uint32_t blocks = own->size / ALMI_SEARCH_WAYS; /* nothing is above the last one's end */
+        to->count = blocks - 1 > to->count ? blocks - 1 : to->count;
+        to->column[i] = (int32_t)own->column;
+        to->is_straight = to->is_straight && own->column == lane[0].column + i;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, to->count * ALMI_PIVOT_LANES, key, error));
+    for (size_t k = 0; k < to->count; k++) {
+        for (size_t i = 0; i < ALMI_PIVOT_LANES; i++) {
+            bool has = i < lanes && (k + 1) * ALMI_SEARCH_WAYS < lane[i].size;
+            key[k * ALMI_PIVOT_LANES + i] =
+                has ? lane[i].key[(k + 1) * ALMI_SEARCH_WAYS - 1] : INT32_MAX;
+        }
+    }
+    to->key = key;
+    return ALM_OK;
+}
+
+static alm_err make_window_pivots(alm_forest *forest, const almi_row_lane *lane,
+                                  almi_window *window, alm_error *error)
+{
+    size_t lanes = window->end - window->begin;
+    almi_pivots *pivots = NULL;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, (lanes + ALMI_PIVOT_LANES - 1) / ALMI_PIVOT_LANES,
+                              pivots, error));
+    for (size_t i = 0; i < lanes; i += ALMI_PIVOT_LANES) {
+        size_t left = lanes - i, some = left < ALMI_PIVOT_LANES ? left : ALMI_PIVOT_LANES;
+        ALM_TRY(make_pivots(forest, &lane[window->begin + i], some,
+                            &pivots[i / ALMI_PIVOT_LANES], error));
+    }
+    window->pivots = pivots;
+    return ALM_OK;
+}
+
 /* The windows of a group's lanes. */
 static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *error)
 {
@@ -316,10 +367,13 @@ static alm_err make_windows(alm_forest *forest, almi_group *group, alm_error *er
         if (last == NULL || lane->rule != last->rule ||
             lane->feature - last->first >= ALMI_CHUNK_ROWS) {
             last = &window[group->window_count++];
-            *last = (almi_window){i, i, lane->feature, lane->rule};
+            *last = (almi_window){i, i, lane->feature, lane->rule, NULL};
         }
         last->end++;
         own[i] = (almi_row_lane){lane->key, lane->size, lane->feature - last->first};
+    }
+    for (size_t i = 0; i < group->window_count; i++) {
+        ALM_TRY(make_window_pivots(forest, own, &window[i], error));
     }
     group->window = window;
     group->row_lane = own;
@@ -378,6 +432,26 @@ static alm_err make_groups(alm_forest *forest, layout *g, alm_error *error)
     return close_group(forest, g, begin, tree_count, error);
 }
 
+/* Not where a few large trees among many small ones would make the table large. */
+static alm_err make_table(alm_forest *forest, alm_error *error)
+{
+    size_t leaves = 0, tree_count = forest->info.tree_count;
+    size_t stride = (forest->info.leaf_count_max + TABLE_LINE - 1) / TABLE_LINE * TABLE_LINE;
+    for (size_t t = 0; t < tree_count; t++) {
+        leaves += forest->tree[t].leaf_count;
+    }
+    if (!forest->single_values || forest->has_symmetric || forest->info.has_linear_leaves ||
+        forest->info.leaf_count_max > ALMI_BETWEEN_LEAVES ||
+        stride * tree_count / TABLE_VALUES_MAX > leaves) {
+        return ALM_OK;
+    }
+    forest->leaf_stride = stride;
+    ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, stride * tree_count, forest->leaf_values, error));
+    return almi_forest_is_single(forest)
+               ? ALMI_FOREST_ARRAY(forest->arena, stride * tree_count, forest->leaf_singles, error)
+               : ALM_OK;
+}
+
 alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     size_t tree_count = forest->info.tree_count, leaf_count_max = forest->info.leaf_count_max;
@@ -393,6 +467,7 @@ alm_err almi_forest_layout(alm_forest *forest, alm_arena *scratch, alm_error *er
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.local, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, forest->lane_count, g.stamp, error));
     ALM_TRY(ALMI_FOREST_ARRAY(scratch, ALMI_GROUP_LANES, g.list, error));
+    ALM_TRY(make_table(forest, error));
     ALM_TRY(make_groups(forest, &g, error));
     ALM_TRY(almi_quick_build(forest, error));
     alm_assert(alm_forest_use_vectors(forest, alm_vector_level_bound()));

@@ -23,7 +23,8 @@
  * The values are added in the order of the trees, as the source library does, so each waits for the
  * one before. With one output that is done while the next trees are searched, which leaves room.
  *
- * For trees with up to 256 leaves, or symmetric ones, and forests with up to 128 lanes. The tables
+ * For trees whose values are in the forest's table, or symmetric ones, and forests with up to 128
+ * lanes. The tables
  * are read from one end to the other, so they need not fit a cache. */
 #include <string.h>
 
@@ -32,7 +33,6 @@
 #define TREES 64  /* at once */
 #define HALVES 2  /* that go side by side, since each step waits for the one before */
 #define TREES_MIN 16 /* of a forest: fewer are walked sooner */
-#define LEAVES_MAX 256
 /* Beside a longer search adding is little, and the values of so many leaves are far away: asked for
  * all at once, they come together. */
 #define SLOTS_SHARED 64
@@ -52,11 +52,8 @@ typedef struct quick_batch {
     quick_slot *slot; /* [slot][half] */
     size_t slot_count, half_count;
     const almi_fast_tree *tree;
-    /* [tree_count] the leaves' values, as they are added: one of these, the other NULL. Here once
-     * more because a row asks for one of each tree, and the trees would fill the fastest memory. */
-    const double **value;
-    const float **single;
-    size_t tree_count;
+    size_t tree_begin, tree_count;
+    const double **symmetric; /* [tree_count] values of the leaves; NULL: in the forest's table */
 } quick_batch;
 
 typedef struct almi_quick {
@@ -77,8 +74,7 @@ static bool is_quick(const alm_forest *forest)
     bool fits = forest->info.tree_count >= TREES_MIN && forest->lane_count <= LANES &&
                 forest->group_count == 1 && !forest->info.has_linear_leaves;
     bool symmetric = fits && forest->fast[0].symmetric_depth > 0;
-    fits = fits && (symmetric || (forest->single_values &&
-                                  forest->info.leaf_count_max <= LEAVES_MAX));
+    fits = fits && (symmetric || forest->leaf_values != NULL);
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = symmetric ? forest->fast[t].symmetric_depth > 0 : forest->fast[t].between != NULL;
     }
@@ -111,22 +107,13 @@ typedef struct building {
     almi_quick *quick;
 } building;
 
-static alm_err take_values(const building *b, size_t task, alm_arena *arena, alm_error *error)
+static alm_err take_symmetric(const building *b, quick_batch *batch, alm_arena *arena,
+                              alm_error *error)
 {
-    quick_batch *batch = &b->quick->batch[task];
-    const almi_tree *literal = &b->forest->tree[task * HALVES * TREES];
-    bool symmetric = b->quick->is_symmetric;
-    if (almi_forest_is_single(b->forest) && !symmetric) {
-        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->single, error));
-    } else {
-        ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->value, error));
-    }
+    const almi_tree *literal = &b->forest->tree[batch->tree_begin];
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->symmetric, error));
     for (size_t k = 0; k < batch->tree_count; k++) {
-        if (batch->single) {
-            batch->single[k] = batch->tree[k].single;
-        } else {
-            batch->value[k] = symmetric ? literal[k].leaf_value : batch->tree[k].value;
-        }
+        batch->symmetric[k] = literal[k].leaf_value;
     }
     return ALM_OK;
 }
@@ -137,9 +124,12 @@ static alm_err build_batch(void *context, size_t task, int worker, alm_error *er
     quick_batch *batch = &b->quick->batch[task];
     size_t begin = task * HALVES * TREES, left = b->forest->info.tree_count - begin;
     batch->tree = &b->forest->fast[begin];
+    batch->tree_begin = begin;
     batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
     batch->half_count = (batch->tree_count + TREES - 1) / TREES;
-    ALM_TRY(take_values(b, task, b->forest->worker_arena[worker], error));
+    if (b->quick->is_symmetric) {
+        ALM_TRY(take_symmetric(b, batch, b->forest->worker_arena[worker], error));
+    }
     for (size_t k = 0; k < batch->tree_count; k++) {
         size_t own = slots_of(&batch->tree[k]);
         batch->slot_count = own > batch->slot_count ? own : batch->slot_count;
@@ -202,11 +192,13 @@ bool almi_quick_is_sooner(const alm_forest *forest)
 
 /* What is still to be added: some values at each step of the next search. */
 typedef struct quick_sum {
-    const quick_batch *batch; /* of the trees before; NULL: nothing */
-    const uint8_t *place;     /* the leaves that the row reached in them */
-    size_t added, a_step;
+    const uint8_t *place; /* the leaf that the row reached in the next tree, and in those behind */
+    const double *value;  /* of the next tree, and stride behind it of the next but one */
+    const float *single;  /* instead, where values are floats */
+    size_t left, a_step;  /* trees; a_step of them while a turn of a search is made */
+    size_t stride;
     double sum;
-    float single; /* instead, where values are floats */
+    float single_sum;
 } quick_sum;
 
 /* A batch that a row is searched in. */
@@ -217,27 +209,44 @@ typedef struct quick_search {
     quick_sum *before;
 } quick_search;
 
-ALM_INLINE size_t left_of(const quick_sum *sum)
-{
-    return sum->batch ? sum->batch->tree_count - sum->added : 0;
-}
-
 ALM_INLINE void add_some(quick_sum *sum, size_t most)
 {
-    size_t left = left_of(sum), end = sum->added + (left < most ? left : most);
-    if (left == 0) {
-        return;
-    }
-    if (sum->batch->single) {
-        for (size_t k = sum->added; k < end; k++) {
-            sum->single += sum->batch->single[k][sum->place[k]];
+    size_t count = sum->left < most ? sum->left : most;
+    if (sum->single != NULL) {
+        for (size_t k = 0; k < count; k++, sum->single += sum->stride) {
+            sum->single_sum += sum->single[*sum->place++];
         }
     } else {
-        for (size_t k = sum->added; k < end; k++) {
-            sum->sum += sum->batch->value[k][sum->place[k]];
+        for (size_t k = 0; k < count; k++, sum->value += sum->stride) {
+            sum->sum += sum->value[*sum->place++];
         }
     }
-    sum->added = end;
+    sum->left -= count;
+}
+
+/* All of them, and nothing else meanwhile: the fewer instructions, the sooner the CPU comes to what
+ * follows. */
+ALM_INLINE void add_all(quick_sum *sum)
+{
+    const uint8_t *place = sum->place, *end = place + sum->left;
+    if (sum->single != NULL) {
+        float total = sum->single_sum;
+        const float *single = sum->single;
+        ALM_UNROLLED
+        for (; place < end; place++, single += sum->stride) {
+            total += single[*place];
+        }
+        sum->single_sum = total;
+    } else {
+        double total = sum->sum;
+        const double *value = sum->value;
+        ALM_UNROLLED
+        for (; place < end; place++, value += sum->stride) {
+            total += value[*place];
+        }
+        sum->sum = total;
+    }
+    sum->left = 0;
 }
 
 /* The trees whose node here sends the row to the right. */
@@ -460,14 +469,14 @@ static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wi
     if (outputs == 1) {
         double sum = out[0];
         for (size_t k = 0; k < batch->tree_count; k++) {
-            sum += batch->value[k][low[k] | (size_t)high[k] << BYTE_BITS];
+            sum += batch->symmetric[k][low[k] | (size_t)high[k] << BYTE_BITS];
         }
         out[0] = sum;
         return;
     }
     for (size_t k = 0; k < batch->tree_count; k++) {
         size_t leaf = low[k] | (size_t)high[k] << BYTE_BITS;
-        const double *value = batch->value[k] + leaf * outputs;
+        const double *value = batch->symmetric[k] + leaf * outputs;
         for (size_t i = 0; i < outputs; i++) {
             out[i] += value[i];
         }
@@ -488,33 +497,35 @@ static void reach(const alm_forest *forest, const quick_search *search, bool wid
     const quick_batch *batch = search->batch;
     size_t steps = batch->slot_count / 2 * (wide ? 1 : batch->half_count);
     if (batch->slot_count > SLOTS_SHARED) {
-        add_some(search->before, SIZE_MAX);
+        add_all(search->before);
     }
-    search->before->a_step = (left_of(search->before) + steps - 1) / (steps > 0 ? steps : 1);
+    search->before->a_step = (search->before->left + steps - 1) / (steps > 0 ? steps : 1);
     wide ? reach_v4(search, forest->lane_count) : reach_v3(search, forest->lane_count);
-    add_some(search->before, SIZE_MAX);
+    add_all(search->before);
 }
 
 static void score_one(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
 {
     uint8_t place[2][HALVES * TREES];
-    quick_sum sum = {.sum = out[0], .single = (float)out[0]};
-    bool floats = almi_forest_is_single(forest);
+    quick_sum sum = {.stride = forest->leaf_stride, .sum = out[0], .single_sum = (float)out[0]};
+    bool floats = forest->leaf_singles != NULL;
     for (size_t i = 0; i < forest->quick->batch_count; i++) {
-        quick_search search = {&forest->quick->batch[i], code, place[i % 2], &sum};
+        const quick_batch *batch = &forest->quick->batch[i];
+        quick_search search = {batch, code, place[i % 2], &sum};
         reach(forest, &search, wide);
-        sum.batch = search.batch;
         sum.place = search.place;
-        sum.added = 0;
+        sum.value = forest->leaf_values + batch->tree_begin * sum.stride;
+        sum.single = floats ? forest->leaf_singles + batch->tree_begin * sum.stride : NULL;
+        sum.left = batch->tree_count;
     }
-    add_some(&sum, SIZE_MAX);
-    out[0] = floats ? (double)sum.single : sum.sum;
+    add_all(&sum);
+    out[0] = floats ? (double)sum.single_sum : sum.sum;
 }
 
 static void score_several(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
 {
     uint8_t place[HALVES * TREES];
-    quick_sum none = {.batch = NULL};
+    quick_sum none = {.left = 0};
     for (size_t i = 0; i < forest->quick->batch_count; i++) {
         quick_search search = {&forest->quick->batch[i], code, place, &none};
         reach(forest, &search, wide);
