@@ -20,6 +20,7 @@ typedef struct forest_shape {
     bool backwards;       /* children have lower numbers than their parents, but for the root */
     bool dart;            /* XGBoost only: a weight for every tree */
     bool linear;          /* LightGBM only: most leaves of most trees are linear models */
+    bool one_large;       /* LightGBM only: all trees but the first are single leaves */
 } forest_shape;
 
 #define CASE_LEAVES_MAX 1200
@@ -221,7 +222,7 @@ static inline alm_str case_text(alm_arena *arena, const forest_shape *shape, uin
     case_tree *tree = ALM_NEW(arena, case_tree);
     for (size_t t = 0; t < shape->trees * shape->outputs; t++) {
         size_t begin = trees.size;
-        case_grow(&rng, shape, t % 5 == 4, tree);
+        case_grow(&rng, shape, shape->one_large ? t > 0 : t % 5 == 4, tree);
         if (shape->backwards) {
             case_number_backwards(tree);
         }

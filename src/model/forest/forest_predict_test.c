@@ -200,6 +200,12 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 130, .outputs = 1, .features = 20, .leaves = 32,
                                .grid = 16},
                 "three batches of trees as lanes, more than 64 lanes");
+    check_shape((forest_shape){.trees = 80, .outputs = 1, .features = 40, .leaves = 240,
+                               .grid = 400},
+                "more than 64 lanes in one window, several of one feature");
+    check_shape((forest_shape){.trees = 40, .outputs = 1, .features = 6, .leaves = 200,
+                               .grid = 16, .one_large = true},
+                "one large tree: no table of values");
     check_shape((forest_shape){.trees = 30, .outputs = 1, .features = 6, .leaves = 64,
                                .grid = 16, .categories = true},
                 "64 leaves");
@@ -238,7 +244,8 @@ static void linear_forests_score_like_the_oracle(void **state)
 }
 
 typedef struct forms {
-    bool between, step, leaf_at, plane, quick, wide;
+    bool between, step, leaf_at, plane, table, quick, wide;
+    size_t lanes, windows;
 } forms;
 
 static forms forms_of(forest_shape shape)
@@ -246,8 +253,11 @@ static forms forms_of(forest_shape shape)
     alm_arena *arena = alm_arena_create(0);
     alm_forest *forest = parse(case_text(arena, &shape, 1), "forms");
     const almi_fast_tree *tree = &forest->fast[0];
-    forms has = {tree->between != NULL, tree->step != NULL,    tree->leaf_at != NULL,
-                 tree->plane != NULL, forest->quick != NULL, forest->wide_rows != SIZE_MAX};
+    forms has = {.between = tree->between != NULL, .step = tree->step != NULL,
+                 .leaf_at = tree->leaf_at != NULL, .plane = tree->plane != NULL,
+                 .table = forest->leaf_values != NULL, .quick = forest->quick != NULL,
+                 .wide = forest->wide_rows != SIZE_MAX, .lanes = forest->group[0].lane_count,
+                 .windows = forest->group[0].window_count};
     alm_forest_destroy(forest);
     alm_arena_destroy(arena);
     return has;
@@ -283,6 +293,16 @@ static void trees_have_the_forms_that_fit_them(void **state)
     assert_true(forms_of(shape).leaf_at);
     shape.features = 3000;
     assert_false(forms_of(shape).step);
+    shape = (forest_shape){.trees = 80, .outputs = 1, .features = 40, .leaves = 240, .grid = 400};
+    has = forms_of(shape);
+    assert_true(has.lanes > has.windows * 64 && has.between && has.table);
+    shape = (forest_shape){.trees = 40, .outputs = 1, .features = 6, .leaves = 200, .grid = 16,
+                           .one_large = true};
+    has = forms_of(shape);
+    assert_true(has.between && !has.table && !has.quick);
+    shape.trees = 16;
+    has = forms_of(shape);
+    assert_true(has.table && has.quick == v3);
 }
 
 /* Two lanes of a feature: 300 thresholds, rows on each of them and beside it. */
