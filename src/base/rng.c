@@ -1,6 +1,9 @@
 #include "base/rng.h"
 
+#include <string.h>
+
 #include "base/error.h"
+#include "base/wide_vectors.h"
 
 /* Constants of Philox4x32: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC'11, section 3.3. */
@@ -27,13 +30,18 @@ alm_rng_block alm_rng_philox(const uint32_t counter[4], const uint32_t key[2])
     return (alm_rng_block){{c0, c1, c2, c3}};
 }
 
-uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)
+/* i and j fill the counter; the seed is the key. The purpose is stirred into the key, with a round
+ * in between, so that (seed, purpose) pairs do not collide by addition. */
+static alm_rng_block stir(uint64_t seed, alm_rng_purpose purpose)
 {
-    /* i and j fill the counter; the seed is the key. The purpose is stirred into the key, with a
-     * round in between, so that (seed, purpose) pairs do not collide by addition. */
     uint32_t seed_key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t purpose_counter[4] = {(uint32_t)purpose, 0, 0, 0};
-    alm_rng_block stirred = alm_rng_philox(purpose_counter, seed_key);
+    return alm_rng_philox(purpose_counter, seed_key);
+}
+
+uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)
+{
+    alm_rng_block stirred = stir(seed, purpose);
     uint32_t counter[4] = {(uint32_t)i, (uint32_t)(i >> 32), (uint32_t)j, (uint32_t)(j >> 32)};
     alm_rng_block made = alm_rng_philox(counter, stirred.word);
     return (uint64_t)made.word[1] << 32 | made.word[0];
@@ -48,6 +56,52 @@ static double to_uniform(uint64_t bits)
 double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j)
 {
     return to_uniform(alm_rng_u64(seed, purpose, i, j));
+}
+
+#define SIDE_BY_SIDE 16
+
+/* The same blocks, those of (i, j) to (i, j + SIDE_BY_SIDE - 1). */
+ALM_WIDE_VECTORS
+static void make_uniforms(const uint32_t *key, uint64_t i, uint64_t j, double *out)
+{
+    uint32_t c0[SIDE_BY_SIDE], c1[SIDE_BY_SIDE], c2[SIDE_BY_SIDE], c3[SIDE_BY_SIDE];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
+        c0[n] = (uint32_t)i;
+        c1[n] = (uint32_t)(i >> 32);
+        c2[n] = (uint32_t)(j + n);
+        c3[n] = (uint32_t)((j + n) >> 32);
+    }
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
+            uint64_t p0 = (uint64_t)PHILOX_M0 * c0[n];
+            uint64_t p1 = (uint64_t)PHILOX_M1 * c2[n];
+            c0[n] = (uint32_t)(p1 >> 32) ^ c1[n] ^ k0;
+            c1[n] = (uint32_t)p1;
+            c2[n] = (uint32_t)(p0 >> 32) ^ c3[n] ^ k1;
+            c3[n] = (uint32_t)p0;
+        }
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
+        out[n] = to_uniform((uint64_t)c1[n] << 32 | c0[n]);
+    }
+}
+
+void alm_rng_uniforms(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j, size_t count,
+                      double *out)
+{
+    alm_rng_block stirred = stir(seed, purpose);
+    size_t k = 0;
+    for (; k + SIDE_BY_SIDE <= count; k += SIDE_BY_SIDE) {
+        make_uniforms(stirred.word, i, j + k, out + k);
+    }
+    if (k < count) {
+        double rest[SIDE_BY_SIDE];
+        make_uniforms(stirred.word, i, j + k, rest);
+        memcpy(out + k, rest, (count - k) * sizeof *out);
+    }
 }
 
 alm_rng alm_rng_stream(uint64_t seed, uint64_t stream)

@@ -5,6 +5,7 @@
 #ifndef ALM_BASE_RNG_H
 #define ALM_BASE_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct alm_rng_block {
@@ -37,6 +38,11 @@ typedef enum alm_rng_purpose {
 uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);
 /* Uniform in the open interval (0, 1): (k + 1/2) / 2^52, each exact. */
 double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);
+
+/* out[k] = alm_rng_uniform(seed, purpose, i, j + k) for all k below count, several of them side by
+ * side: a tenth of the time. */
+void alm_rng_uniforms(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j, size_t count,
+                      double *out);
 
 /* A sequential stream for property tests and generators. */
 typedef struct alm_rng {

@@ -27,6 +27,26 @@ static void known_answers_of_random123(void **state)
     }
 }
 
+/* Whatever the number, and where the lower half of j overflows. */
+static void many_uniforms_are_those_of_one_at_a_time(void **state)
+{
+    (void)state;
+    static const uint64_t FROM[] = {0, 5, UINT64_C(0xfffffff0), UINT64_C(0x3000100000),
+                                    UINT64_MAX - 20};
+    double many[101];
+    for (size_t f = 0; f < sizeof FROM / sizeof *FROM; f++) {
+        for (size_t count = 0; count <= 100; count++) {
+            memset(many, 0, sizeof many);
+            alm_rng_uniforms(77 + f, ALM_RNG_NETWORK_DROPOUT, f << 40, FROM[f], count, many);
+            for (size_t k = 0; k < count; k++) {
+                double one = alm_rng_uniform(77 + f, ALM_RNG_NETWORK_DROPOUT, f << 40, FROM[f] + k);
+                assert_memory_equal(&many[k], &one, sizeof one);
+            }
+            assert_true(many[count] == 0);
+        }
+    }
+}
+
 /* Stored results depend on these bits: the composition of seed, purpose and counter is fixed. By
  * the known answers above: key = Philox({purpose,0,0,0}, seed), then Philox({i, j}, key). */
 static void stream_bits_are_the_stated_composition(void **state)
@@ -211,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_answers_of_random123),
+        cmocka_unit_test(many_uniforms_are_those_of_one_at_a_time),
         cmocka_unit_test(stream_bits_are_the_stated_composition),
         cmocka_unit_test(uniform_is_open_at_both_ends),
         cmocka_unit_test(uniforms_fill_the_interval),

@@ -337,24 +337,64 @@ typedef struct group {
     double *out[ALM_NETWORK_TOGETHER]; /* where their outputs go */
 } group;
 
-static alm_err score_group(const call *c, const part *p, size_t u, group *g, alm_error *error)
+/* Step t of window i, as the net takes it. */
+static void copy_step(const call *c, size_t u, size_t i, size_t t, double *to)
 {
     const alm_scorer_binding *b = c->scratch->binding;
     const almi_scorer_unit *unit = &b->scorer->unit[u];
+    const double *step = window_of(c, u, i) + t * b->window_count;
+    for (size_t k = 0; k < unit->model->inputs; k++) {
+        to[k] = scaled(unit->scaler, k, step[b->place[u][k]]);
+    }
+}
+
+/* Windows beside each other, a step of all at a time. */
+static alm_err score_together(const call *c, const part *p, size_t u, const group *g,
+                              alm_error *error)
+{
+    const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
     alm_network_state *const *state = p->state + u * ALM_NETWORK_TOGETHER;
-    size_t inputs = unit->model->inputs, outputs = unit->model->outputs;
+    size_t inputs = unit->model->inputs;
     for (size_t i = 0; i < g->count; i++) {
         alm_network_state_reset(state[i]);
     }
     for (size_t t = 0; t < unit->steps; t++) {
         for (size_t i = 0; i < g->count; i++) {
-            const double *step = window_of(c, u, g->row[i]) + t * b->window_count;
-            for (size_t k = 0; k < inputs; k++) {
-                p->values[i * inputs + k] = scaled(unit->scaler, k, step[b->place[u][k]]);
-            }
+            copy_step(c, u, g->row[i], t, p->values + i * inputs);
         }
         bool last = t + 1 == unit->steps;
         ALM_TRY(alm_network_step_many(state, g->count, p->values, last ? p->answer : NULL, error));
+    }
+    return ALM_OK;
+}
+
+/* One window, some steps at a time. */
+static alm_err score_alone(const call *c, const part *p, size_t u, size_t row, double *answer,
+                           alm_error *error)
+{
+    const almi_scorer_unit *unit = &c->scratch->binding->scorer->unit[u];
+    alm_network_state *state = p->state[u * ALM_NETWORK_TOGETHER];
+    alm_network_state_reset(state);
+    for (size_t t = 0; t < unit->steps; t += ALM_NETWORK_TOGETHER) {
+        size_t left = unit->steps - t;
+        size_t some = left < ALM_NETWORK_TOGETHER ? left : ALM_NETWORK_TOGETHER;
+        for (size_t i = 0; i < some; i++) {
+            copy_step(c, u, row, t + i, p->values + i * unit->model->inputs);
+        }
+        ALM_TRY(alm_network_steps(state, some, p->values, some == left ? answer : NULL, error));
+    }
+    return ALM_OK;
+}
+
+static alm_err score_group(const call *c, const part *p, size_t u, group *g, alm_error *error)
+{
+    size_t outputs = c->scratch->binding->scorer->unit[u].model->outputs;
+    if (g->count == ALM_NETWORK_TOGETHER) {
+        ALM_TRY(score_together(c, p, u, g, error));
+    } else {
+        for (size_t i = 0; i < g->count; i++) {
+            ALM_TRY(score_alone(c, p, u, g->row[i], p->answer + i * outputs, error));
+        }
     }
     for (size_t i = 0; i < g->count; i++) {
         memcpy(g->out[i], p->answer + i * outputs, outputs * sizeof *p->answer);

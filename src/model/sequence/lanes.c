@@ -7,20 +7,47 @@
 #include <string.h>
 
 /* Outputs that are summed while k runs. 256: they lie in the first cache, and the weights are read
- * a KiB at a time, which is what counts when these come from the second one. 96: in registers, 6 of
- * AVX-512, 12 of AVX2. */
+ * a KiB at a time, which is what counts when these come from the second one; ROWS inputs share one
+ * reading and writing of the sums. 96: in registers, 6 of AVX-512, 12 of AVX2. 32: each sum waits
+ * for its last step, so what is left goes two registers at a time. */
 #define LANES_MANY 256
+#define ROWS 4
 #define LANES 96
+#define LANES_FEW 32
 #define CHUNK 16 /* elements of a loop of fixed length, which the compiler turns into vectors */
 
 #define BETA_1 0.9F
 #define BETA_2 0.999F
 #define EPSILON 1e-8F
 
+/* The sums lie in `out`. */
+ALM_INLINE void affine_rows(const float *restrict x, const float *restrict w, size_t k_count,
+                            size_t n_count, size_t lanes, float *restrict out)
+{
+    size_t k = 0;
+    for (; k + ROWS <= k_count; k += ROWS) {
+        const float *row = w + k * n_count;
+        for (size_t n = 0; n < lanes; n++) {
+            float sum = out[n];
+            ALM_UNROLLED
+            for (size_t r = 0; r < ROWS; r++) {
+                sum = fmaf(x[k + r], row[r * n_count + n], sum);
+            }
+            out[n] = sum;
+        }
+    }
+    for (; k < k_count; k++) {
+        for (size_t n = 0; n < lanes; n++) {
+            out[n] = fmaf(x[k], w[k * n_count + n], out[n]);
+        }
+    }
+}
+
+/* The sums lie in registers; up to LANES of them. */
 ALM_INLINE void affine_lanes(const float *restrict x, const float *restrict w, size_t k_count,
                          size_t n_count, size_t lanes, float *restrict out)
 {
-    float sum[LANES_MANY];
+    float sum[LANES];
     for (size_t n = 0; n < lanes; n++) {
         sum[n] = out[n];
     }
@@ -40,10 +67,13 @@ void almi_lanes_affine(const float *x, const float *w, size_t k_count, size_t n_
 {
     size_t n = 0;
     for (; n + LANES_MANY <= n_count; n += LANES_MANY) {
-        affine_lanes(x, w + n, k_count, n_count, LANES_MANY, out + n);
+        affine_rows(x, w + n, k_count, n_count, LANES_MANY, out + n);
     }
     for (; n + LANES <= n_count; n += LANES) {
         affine_lanes(x, w + n, k_count, n_count, LANES, out + n);
+    }
+    for (; n + LANES_FEW <= n_count; n += LANES_FEW) {
+        affine_lanes(x, w + n, k_count, n_count, LANES_FEW, out + n);
     }
     for (; n + CHUNK <= n_count; n += CHUNK) {
         affine_lanes(x, w + n, k_count, n_count, CHUNK, out + n);
@@ -110,6 +140,43 @@ void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_c
             outer_lanes(x[k], d + n, CHUNK, row + n);
         }
         outer_lanes(x[k], d + n, n_count - n, row + n);
+    }
+}
+
+ALM_INLINE void outer_rows(const float *const *x, const float *const *d, size_t k, size_t lanes,
+                           size_t n, float *restrict row)
+{
+    const float *from[ALMI_LANES_TOGETHER];
+    float scale[ALMI_LANES_TOGETHER];
+    ALM_UNROLLED
+    for (size_t r = 0; r < ALMI_LANES_TOGETHER; r++) {
+        from[r] = d[r] + n;
+        scale[r] = x[r][k];
+    }
+    for (size_t i = 0; i < lanes; i++) {
+        float sum = row[n + i];
+        ALM_UNROLLED
+        for (size_t r = 0; r < ALMI_LANES_TOGETHER; r++) {
+            sum = fmaf(scale[r], from[r][i], sum);
+        }
+        row[n + i] = sum;
+    }
+}
+
+ALM_WIDE_VECTORS
+void almi_lanes_outer_many(const float *const *x, const float *const *d, size_t k_count,
+                           size_t n_count, float *w)
+{
+    for (size_t k = 0; k < k_count; k++) {
+        float *row = w + k * n_count;
+        size_t n = 0;
+        for (; n + LANES <= n_count; n += LANES) {
+            outer_rows(x, d, k, LANES, n, row);
+        }
+        for (; n + CHUNK <= n_count; n += CHUNK) {
+            outer_rows(x, d, k, CHUNK, n, row);
+        }
+        outer_rows(x, d, k, n_count - n, n, row);
     }
 }
 

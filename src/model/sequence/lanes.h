@@ -21,6 +21,11 @@ void almi_lanes_affine_many(const float *const *x, const float *w, size_t k_coun
 /* w[k * n_count + n] += x[k] d[n]. */
 void almi_lanes_outer(const float *x, const float *d, size_t k_count, size_t n_count, float *w);
 
+/* The same for ALMI_LANES_TOGETHER pairs, one after the other, which share the reading and writing
+ * of w. */
+void almi_lanes_outer_many(const float *const *x, const float *const *d, size_t k_count,
+                           size_t n_count, float *w);
+
 /* In place. Within 2e-7 of the exact value; tanh is also relatively exact near 0. */
 void almi_lanes_sigmoid(float *x, size_t count);
 void almi_lanes_tanh(float *x, size_t count);

@@ -99,6 +99,12 @@ ALM_NODISCARD alm_err alm_network_step(alm_network_state *state, const double *x
 #define ALM_NETWORK_TOGETHER 8
 ALM_NODISCARD alm_err alm_network_step_many(alm_network_state *const *state, size_t count,
                                             const double *x, double *out, alm_error *error);
+/* The next `steps` steps of one state, up to ALM_NETWORK_TOGETHER, with the bits of one at a time:
+ * weights that do not wait for the step before are read once for ALM_NETWORK_TOGETHER of them. x:
+ * steps x features; out: after the last of them, or NULL. A refused input (the first is named)
+ * moves nothing. */
+ALM_NODISCARD alm_err alm_network_steps(alm_network_state *state, size_t steps, const double *x,
+                                        double *out, alm_error *error);
 /* Last layer's output at the last step (units of it): for tests and for nets without a head. */
 const float *alm_network_hidden(const alm_network_state *state);
 

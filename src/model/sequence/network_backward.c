@@ -16,7 +16,8 @@ static size_t widest_of(const alm_network *network)
     return widest;
 }
 
-#define SCRATCH_RECORDS 12 /* of the widest layer: enough for the gates of an LSTM and more */
+/* Of the widest layer: enough for the gates of an LSTM and more, and for what waits twice. */
+#define SCRATCH_RECORDS (12 + 2 * 4 * ALMI_LANES_TOGETHER)
 
 size_t almi_back_size(const alm_network *network, size_t steps)
 {
@@ -64,15 +65,38 @@ void almi_transpose_parameters(const alm_network *network, float *transposed)
 
 /* ---- forward, with every record kept ---- */
 
-/* 0 with the dropout's probability, else what keeps the mean. */
-static float mask(const almi_dropout *dropout, size_t stage, size_t step, size_t unit)
+#define DRAWS 256 /* at once */
+
+/* Of the units of a layer at a step: by 0 with the dropout's probability, else by what keeps the
+ * mean. From and to may be the same. */
+static void mask(const almi_dropout *dropout, size_t l, size_t step, size_t units,
+                 const float *from, float *to)
 {
-    if (dropout->rate <= 0) {
-        return 1;
+    double u[DRAWS];
+    float kept = dropout->rate > 0 ? (float)(1 / (1 - dropout->rate)) : 1;
+    for (size_t begin = 0; begin < units; begin += DRAWS) {
+        size_t count = units - begin < DRAWS ? units - begin : DRAWS;
+        uint64_t place = (uint64_t)l << 48 | (uint64_t)step << 16 | begin;
+        if (dropout->rate > 0) {
+            alm_rng_uniforms(dropout->seed, ALM_RNG_NETWORK_DROPOUT, dropout->window, place, count,
+                             u);
+        }
+        for (size_t n = 0; n < count; n++) {
+            bool is_dropped = dropout->rate > 0 && u[n] < dropout->rate;
+            to[begin + n] = from[begin + n] * (is_dropped ? 0 : kept);
+        }
     }
-    uint64_t place = (uint64_t)stage << 48 | (uint64_t)step << 16 | unit;
-    double u = alm_rng_uniform(dropout->seed, ALM_RNG_NETWORK_DROPOUT, dropout->window, place);
-    return u < dropout->rate ? 0 : (float)(1 / (1 - dropout->rate));
+}
+
+/* What the next layer sees of some steps of a layer. */
+static void mask_steps(const almi_back *back, size_t l, size_t begin, size_t count,
+                       const almi_dropout *dropout)
+{
+    const almi_layer *layer = &back->network->layer[l];
+    for (size_t t = begin; t < begin + count; t++) {
+        float *record = almi_tape_at(&back->tape, l + 1, t);
+        mask(dropout, l, t, layer->spec.units, record + layer->hidden, record + layer->record);
+    }
 }
 
 void almi_forward_window(almi_back *back, const double *window, const almi_dropout *dropout,
@@ -85,13 +109,13 @@ void almi_forward_window(almi_back *back, const double *window, const almi_dropo
         for (size_t f = 0; f < features; f++) {
             x[f] = (float)window[t * features + f];
         }
+    }
+    for (size_t t = 0; t < back->steps; t += ALMI_LANES_TOGETHER) {
+        size_t left = back->steps - t;
+        size_t some = left < ALMI_LANES_TOGETHER ? left : ALMI_LANES_TOGETHER;
         for (size_t l = 0; l < network->spec.layer_count; l++) {
-            const almi_layer *layer = &network->layer[l];
-            float *record = almi_tape_at(&back->tape, l + 1, t);
-            almi_layer_step(network, l, &back->tape, t);
-            for (size_t n = 0; n < layer->spec.units; n++) {
-                record[layer->record + n] = record[layer->hidden + n] * mask(dropout, l, t, n);
-            }
+            almi_layer_steps(network, l, &back->tape, t, some);
+            mask_steps(back, l, t, some, dropout);
         }
     }
     almi_head(network, almi_tape_seen(&back->tape, network->spec.layer_count, back->steps - 1, 0),
@@ -119,18 +143,80 @@ static void add(const float *from, size_t count, float *to)
     }
 }
 
-/* Errors of the gates' sums -> parameters, inputs and the step before. */
-static void recurrent_back(const layer_back *b, size_t t, const float *z, size_t width)
+/* Errors of sums over the inputs x of a matrix of weights, k_count x n_count, that wait until there
+ * are some: then its gradient is read and written once for all of them, in the order they came. */
+typedef struct waiting {
+    float *gradient;
+    const float *transposed;
+    size_t k_count, n_count, count;
+    float *memory; /* ALMI_LANES_TOGETHER x n_count */
+    const float *x[ALMI_LANES_TOGETHER], *error[ALMI_LANES_TOGETHER];
+    float *below[ALMI_LANES_TOGETHER]; /* NULL: nobody wants the errors of x */
+} waiting;
+
+static void settle(waiting *w)
 {
-    const almi_tape *tape = &b->back->tape;
-    const almi_layer *layer = b->layer;
-    const float *x = almi_tape_seen(tape, b->stage - 1, t, 0);
-    almi_lanes_outer(x, z, layer->inputs, width, b->gradient + layer->w);
-    add(z, width, b->gradient + layer->b);
-    if (b->below) {
-        almi_lanes_affine(z, b->back->transposed + layer->w, width, layer->inputs,
-                          b->below + t * layer->inputs);
+    if (w->count == ALMI_LANES_TOGETHER) {
+        almi_lanes_outer_many(w->x, w->error, w->k_count, w->n_count, w->gradient);
+        if (w->below[0]) {
+            almi_lanes_affine_many(w->error, w->transposed, w->n_count, w->k_count, w->below);
+        }
+        w->count = 0;
+        return;
     }
+    for (size_t i = 0; i < w->count; i++) {
+        almi_lanes_outer(w->x[i], w->error[i], w->k_count, w->n_count, w->gradient);
+        if (w->below[i]) {
+            almi_lanes_affine(w->error[i], w->transposed, w->n_count, w->k_count, w->below[i]);
+        }
+    }
+    w->count = 0;
+}
+
+/* The error is copied, x stays as it is. */
+static void put_off(waiting *w, const float *x, const float *error, float *below)
+{
+    float *own = w->memory + w->count * w->n_count;
+    memcpy(own, error, w->n_count * sizeof *own);
+    w->x[w->count] = x;
+    w->error[w->count] = own;
+    w->below[w->count++] = below;
+    if (w->count == ALMI_LANES_TOGETHER) {
+        settle(w);
+    }
+}
+
+/* What waits of the matrices of a recurrent layer. */
+typedef struct recurrent_back {
+    waiting inputs, states;
+} recurrent_back;
+
+static recurrent_back start_recurrent(const layer_back *b, size_t gates, float *memory)
+{
+    const almi_layer *layer = b->layer;
+    size_t width = gates * layer->spec.units;
+    const float *transposed = b->back->transposed;
+    return (recurrent_back){
+        .inputs = {.gradient = b->gradient + layer->w, .transposed = transposed + layer->w,
+                   .k_count = layer->inputs, .n_count = width, .memory = memory},
+        .states = {.gradient = b->gradient + layer->u, .transposed = transposed + layer->u,
+                   .k_count = layer->spec.units, .n_count = width,
+                   .memory = memory + ALMI_LANES_TOGETHER * width}};
+}
+
+/* Errors of the gates' sums -> parameters and inputs. */
+static void take_gates(const layer_back *b, size_t t, const float *z, recurrent_back *to)
+{
+    const almi_layer *layer = b->layer;
+    put_off(&to->inputs, almi_tape_seen(&b->back->tape, b->stage - 1, t, 0), z,
+         b->below ? b->below + t * layer->inputs : NULL);
+    add(z, to->inputs.n_count, b->gradient + layer->b);
+}
+
+static void end_recurrent(recurrent_back *to)
+{
+    settle(&to->inputs);
+    settle(&to->states);
 }
 
 static void lstm_back(const layer_back *b)
@@ -140,6 +226,7 @@ static void lstm_back(const layer_back *b)
     size_t units = layer->spec.units;
     float *z = b->back->scratch;         /* 4 units */
     float *cell = b->back->scratch + 4 * units; /* d loss / d c_t from the step after */
+    recurrent_back to = start_recurrent(b, 4, b->back->scratch + 5 * units);
     const float *peep =
         layer->spec.peepholes ? b->back->network->parameter + layer->c : NULL;
     float *peep_gradient = peep ? b->gradient + layer->c : NULL;
@@ -170,13 +257,14 @@ static void lstm_back(const layer_back *b)
                 peep_gradient[2 * units + n] += z[3 * units + n] * c[n];
             }
         }
-        recurrent_back(b, t, z, 4 * units);
-        almi_lanes_outer(before + layer->hidden, z, units, 4 * units, b->gradient + layer->u);
+        take_gates(b, t, z, &to);
+        put_off(&to.states, before + layer->hidden, z, NULL);
         if (t > 0) {
             almi_lanes_affine(z, b->back->transposed + layer->u, 4 * units, units,
                               b->error + (t - 1) * units);
         }
     }
+    end_recurrent(&to);
 }
 
 static void gru_back(const layer_back *b)
@@ -188,6 +276,7 @@ static void gru_back(const layer_back *b)
     float *z = b->back->scratch;                 /* 3 units: of the gates' sums */
     float *inner = b->back->scratch + 3 * units; /* 3 units: of c + U h, or of c + U (r h) */
     float *state = b->back->scratch + 6 * units; /* units: of r h, with reset_before */
+    recurrent_back to = start_recurrent(b, 3, b->back->scratch + 10 * units);
     for (size_t t = b->back->steps; t-- > 0;) {
         const float *record = almi_tape_at(tape, b->stage, t);
         const float *before = t ? almi_tape_at(tape, b->stage, t - 1) : tape->zero;
@@ -213,7 +302,7 @@ static void gru_back(const layer_back *b)
             memcpy(n_only + 2 * units, z + 2 * units, units * sizeof *n_only);
             memset(state, 0, units * sizeof *state);
             almi_lanes_affine(n_only, b->back->transposed + layer->u, 3 * units, units, state);
-            almi_lanes_outer(record + 3 * units, n_only, units, 3 * units, b->gradient + layer->u);
+            put_off(&to.states, record + 3 * units, n_only, NULL);
             for (size_t n = 0; n < units; n++) {
                 float r = record[n];
                 z[n] = inner[n] = state[n] * h_before[n] * r * (1 - r);
@@ -224,14 +313,15 @@ static void gru_back(const layer_back *b)
             add(n_only + 2 * units, units, b->gradient + layer->c + 2 * units);
             memset(inner + 2 * units, 0, units * sizeof *inner);
         }
-        recurrent_back(b, t, z, 3 * units);
-        almi_lanes_outer(h_before, inner, units, 3 * units, b->gradient + layer->u);
+        take_gates(b, t, z, &to);
+        put_off(&to.states, h_before, inner, NULL);
         add(inner, 3 * units, b->gradient + layer->c);
         if (error_before) {
             almi_lanes_affine(inner, b->back->transposed + layer->u, 3 * units, units,
                               error_before);
         }
     }
+    end_recurrent(&to);
 }
 
 /* One convolution at one step: z is the error of its sum, `past` what stage it read. */
@@ -302,9 +392,7 @@ static void mask_errors(const almi_back *back, const almi_dropout *dropout, size
 {
     size_t units = back->network->layer[l].spec.units;
     for (size_t t = 0; dropout->rate > 0 && t < back->steps; t++) {
-        for (size_t n = 0; n < units; n++) {
-            error[t * units + n] *= mask(dropout, l, t, n);
-        }
+        mask(dropout, l, t, units, error + t * units, error + t * units);
     }
 }
 

@@ -14,15 +14,16 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* Steps that predicting keeps of a stage: what the layer above sees of it, and a layer of itself
- * (a recurrent one the step before, a convolution its own first half). */
+ * (a recurrent one the step before, a convolution its own first half), from the first of the steps
+ * that are made together. */
 static size_t steps_kept(const alm_network *network, size_t stage)
 {
-    size_t above = stage < network->spec.layer_count ? network->layer[stage].reach : 1;
-    if (stage == 0) {
-        return above;
+    size_t seen = stage < network->spec.layer_count ? network->layer[stage].reach : 1;
+    if (stage > 0) {
+        const almi_layer *layer = &network->layer[stage - 1];
+        seen = larger(seen, layer->spec.kind == ALM_LAYER_TCN ? layer->reach : 2);
     }
-    const almi_layer *layer = &network->layer[stage - 1];
-    return larger(above, layer->spec.kind == ALM_LAYER_TCN ? layer->reach : 2);
+    return seen + ALMI_LANES_TOGETHER - 1;
 }
 
 void almi_tape_place(const alm_network *network, size_t steps, bool dropped, float *memory,
@@ -57,7 +58,36 @@ size_t almi_tape_size(const alm_network *network, size_t steps, bool dropped)
     return count + widest;
 }
 
-/* ---- one step of a layer ---- */
+/* ---- steps of a layer ---- */
+
+/* Steps of one window or states of several at theirs: what they have of one layer. */
+typedef struct together {
+    size_t count;
+    const float *x[ALMI_LANES_TOGETHER], *before[ALMI_LANES_TOGETHER], *h[ALMI_LANES_TOGETHER];
+    float *record[ALMI_LANES_TOGETHER];
+} together;
+
+static void affine(size_t count, const float *const *x, const float *w, size_t k_count,
+                   size_t n_count, float *const *out)
+{
+    if (count == ALMI_LANES_TOGETHER) {
+        almi_lanes_affine_many(x, w, k_count, n_count, out);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        almi_lanes_affine(x[i], w, k_count, n_count, out[i]);
+    }
+}
+
+/* The sums of the gates over the inputs; they begin with the biases. */
+static void take_inputs(const float *p, const almi_layer *layer, size_t gates, const together *t)
+{
+    size_t outputs = gates * layer->spec.units;
+    for (size_t i = 0; i < t->count; i++) {
+        memcpy(t->record[i], p + layer->b, outputs * sizeof(float));
+    }
+    affine(t->count, t->x, p + layer->w, layer->inputs, outputs, t->record);
+}
 
 /* Behind the sums of the gates. */
 static void lstm_end(const float *p, const almi_layer *layer, const float *before, float *record)
@@ -89,31 +119,12 @@ static void lstm_end(const float *p, const almi_layer *layer, const float *befor
     }
 }
 
-static void lstm_step(const float *p, const almi_layer *layer, const float *x, const float *before,
-                      float *record)
+/* Behind the inputs; of one step or of several states, not of several steps. */
+static void lstm_recur(const float *p, const almi_layer *layer, const together *t)
 {
     size_t units = layer->spec.units;
-    memcpy(record, p + layer->b, 4 * units * sizeof *record);
-    almi_lanes_affine(x, p + layer->w, layer->inputs, 4 * units, record);
-    almi_lanes_affine(before + layer->hidden, p + layer->u, units, 4 * units, record);
-    lstm_end(p, layer, before, record);
-}
-
-/* What several states have of one layer at their steps. */
-typedef struct together {
-    const float *x[ALMI_LANES_TOGETHER], *before[ALMI_LANES_TOGETHER], *h[ALMI_LANES_TOGETHER];
-    float *record[ALMI_LANES_TOGETHER];
-} together;
-
-static void lstm_step_many(const float *p, const almi_layer *layer, const together *t)
-{
-    size_t units = layer->spec.units;
-    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
-        memcpy(t->record[i], p + layer->b, 4 * units * sizeof(float));
-    }
-    almi_lanes_affine_many(t->x, p + layer->w, layer->inputs, 4 * units, t->record);
-    almi_lanes_affine_many(t->h, p + layer->u, units, 4 * units, t->record);
-    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+    affine(t->count, t->h, p + layer->u, units, 4 * units, t->record);
+    for (size_t i = 0; i < t->count; i++) {
         lstm_end(p, layer, t->before[i], t->record[i]);
     }
 }
@@ -154,33 +165,55 @@ static void gru_end(const float *p, const almi_layer *layer, const float *before
     }
 }
 
-static void gru_step(const float *p, const almi_layer *layer, const float *x, const float *before,
-                     float *record)
+static void gru_recur(const float *p, const almi_layer *layer, const together *t)
 {
     size_t units = layer->spec.units;
     /* U is units x 3 units: its rows serve r and z, and n apart because of the reset gate. */
-    float recurrent[3 * ALM_NETWORK_WIDTH_MAX];
-    memcpy(record, p + layer->b, 3 * units * sizeof *record);
-    almi_lanes_affine(x, p + layer->w, layer->inputs, 3 * units, record);
-    memcpy(recurrent, p + layer->c, 3 * units * sizeof *recurrent);
-    almi_lanes_affine(before + layer->hidden, p + layer->u, units, 3 * units, recurrent);
-    gru_end(p, layer, before, recurrent, record);
-}
-
-static void gru_step_many(const float *p, const almi_layer *layer, const together *t)
-{
-    size_t units = layer->spec.units;
     float recurrent[ALMI_LANES_TOGETHER][3 * ALM_NETWORK_WIDTH_MAX];
     float *sums[ALMI_LANES_TOGETHER];
-    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+    for (size_t i = 0; i < t->count; i++) {
         sums[i] = recurrent[i];
-        memcpy(t->record[i], p + layer->b, 3 * units * sizeof(float));
         memcpy(sums[i], p + layer->c, 3 * units * sizeof(float));
     }
-    almi_lanes_affine_many(t->x, p + layer->w, layer->inputs, 3 * units, t->record);
-    almi_lanes_affine_many(t->h, p + layer->u, units, 3 * units, sums);
-    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+    affine(t->count, t->h, p + layer->u, units, 3 * units, sums);
+    for (size_t i = 0; i < t->count; i++) {
         gru_end(p, layer, t->before[i], sums[i], t->record[i]);
+    }
+}
+
+static void recur(const float *p, const almi_layer *layer, const together *t)
+{
+    if (layer->spec.kind == ALM_LAYER_LSTM) {
+        lstm_recur(p, layer, t);
+    } else {
+        gru_recur(p, layer, t);
+    }
+}
+
+static size_t gates_of(const almi_layer *layer)
+{
+    return layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3;
+}
+
+static const float *record_before(const almi_tape *tape, size_t stage, size_t step)
+{
+    return step > 0 ? almi_tape_at(tape, stage, step - 1) : tape->zero;
+}
+
+static void recurrent_steps(const float *p, const almi_layer *layer, const almi_tape *tape,
+                            size_t stage, size_t step, size_t count)
+{
+    together all = {.count = count};
+    for (size_t i = 0; i < count; i++) {
+        all.x[i] = almi_tape_seen(tape, stage - 1, step + i, 0);
+        all.record[i] = almi_tape_at(tape, stage, step + i);
+    }
+    take_inputs(p, layer, gates_of(layer), &all);
+    for (size_t i = 0; i < count; i++) {
+        together one = {.count = 1, .record = {all.record[i]}};
+        one.before[0] = record_before(tape, stage, step + i);
+        one.h[0] = one.before[0] + layer->hidden;
+        recur(p, layer, &one);
     }
 }
 
@@ -191,58 +224,61 @@ static void rectify(float *x, size_t count)
     }
 }
 
-static void tcn_step(const float *p, const almi_layer *layer, const almi_tape *tape, size_t stage,
-                     size_t step)
+static void tcn_steps(const float *p, const almi_layer *layer, const almi_tape *tape, size_t stage,
+                      size_t step, size_t count)
 {
-    size_t units = layer->spec.units;
-    size_t kernel = layer->spec.kernel;
-    float *record = almi_tape_at(tape, stage, step);
-    float *a = record;
-    float *y = record + units;
-    float *h = record + 2 * units;
-    memcpy(a, p + layer->b, units * sizeof *a);
+    size_t units = layer->spec.units, kernel = layer->spec.kernel;
+    const float *x[ALMI_LANES_TOGETHER], *past[ALMI_LANES_TOGETHER];
+    float *a[ALMI_LANES_TOGETHER], *y[ALMI_LANES_TOGETHER], *h[ALMI_LANES_TOGETHER];
+    for (size_t i = 0; i < count; i++) {
+        x[i] = almi_tape_seen(tape, stage - 1, step + i, 0);
+        a[i] = almi_tape_at(tape, stage, step + i);
+        y[i] = a[i] + units;
+        h[i] = a[i] + 2 * units;
+        memcpy(a[i], p + layer->b, units * sizeof(float));
+        memcpy(y[i], p + layer->c, units * sizeof(float));
+    }
     for (size_t j = 0; j < kernel; j++) {
         size_t back = (kernel - 1 - j) * layer->spec.dilation;
-        almi_lanes_affine(almi_tape_seen(tape, stage - 1, step, back),
-                          p + layer->w + j * layer->inputs * units, layer->inputs, units, a);
+        for (size_t i = 0; i < count; i++) {
+            past[i] = almi_tape_seen(tape, stage - 1, step + i, back);
+        }
+        affine(count, past, p + layer->w + j * layer->inputs * units, layer->inputs, units, a);
     }
-    rectify(a, units);
-    memcpy(y, p + layer->c, units * sizeof *y);
+    for (size_t i = 0; i < count; i++) {
+        rectify(a[i], units);
+    }
     for (size_t j = 0; j < kernel; j++) {
         size_t back = (kernel - 1 - j) * layer->spec.dilation;
-        const float *past = back > step ? tape->zero : almi_tape_at(tape, stage, step - back);
-        almi_lanes_affine(past, p + layer->u + j * units * units, units, units, y);
+        for (size_t i = 0; i < count; i++) {
+            past[i] = back > step + i ? tape->zero : almi_tape_at(tape, stage, step + i - back);
+        }
+        affine(count, past, p + layer->u + j * units * units, units, units, y);
     }
-    rectify(y, units);
-    const float *x = almi_tape_seen(tape, stage - 1, step, 0);
-    if (layer->shortcut != SIZE_MAX) {
-        memcpy(h, p + layer->shortcut_b, units * sizeof *h);
-        almi_lanes_affine(x, p + layer->shortcut, layer->inputs, units, h);
-    } else {
-        memcpy(h, x, units * sizeof *h);
+    bool has_shortcut = layer->shortcut != SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        rectify(y[i], units);
+        memcpy(h[i], has_shortcut ? p + layer->shortcut_b : x[i], units * sizeof(float));
     }
-    for (size_t n = 0; n < units; n++) {
-        h[n] += y[n];
+    if (has_shortcut) {
+        affine(count, x, p + layer->shortcut, layer->inputs, units, h);
     }
-    rectify(h, units);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t n = 0; n < units; n++) {
+            h[i][n] += y[i][n];
+        }
+        rectify(h[i], units);
+    }
 }
 
-void almi_layer_step(const alm_network *network, size_t l, const almi_tape *tape, size_t step)
+void almi_layer_steps(const alm_network *network, size_t l, const almi_tape *tape, size_t step,
+                      size_t count)
 {
     const almi_layer *layer = &network->layer[l];
-    const float *x = almi_tape_seen(tape, l, step, 0);
-    const float *before = step ? almi_tape_at(tape, l + 1, step - 1) : tape->zero;
-    float *record = almi_tape_at(tape, l + 1, step);
-    switch (layer->spec.kind) {
-    case ALM_LAYER_LSTM:
-        lstm_step(network->parameter, layer, x, before, record);
-        break;
-    case ALM_LAYER_GRU:
-        gru_step(network->parameter, layer, x, before, record);
-        break;
-    case ALM_LAYER_TCN:
-        tcn_step(network->parameter, layer, tape, l + 1, step);
-        break;
+    if (layer->spec.kind == ALM_LAYER_TCN) {
+        tcn_steps(network->parameter, layer, tape, l + 1, step, count);
+    } else {
+        recurrent_steps(network->parameter, layer, tape, l + 1, step, count);
     }
 }
 
@@ -351,55 +387,73 @@ static alm_err check_input(const alm_network *network, const double *x, size_t d
     return ALM_OK;
 }
 
-static void take_input(alm_network_state *state, const double *x)
+/* `ahead` of the next step. */
+static void take_input(alm_network_state *state, size_t ahead, const double *x)
 {
-    float *seen = almi_tape_at(&state->tape, 0, state->step);
+    float *seen = almi_tape_at(&state->tape, 0, state->step + ahead);
     for (size_t f = 0; f < state->network->spec.feature_count; f++) {
         seen[f] = (float)x[f];
     }
 }
 
-static void finish_step(alm_network_state *state, double *out)
+static void finish_steps(alm_network_state *state, size_t steps, double *out)
 {
-    state->step++;
+    state->step += steps;
     if (out) {
         almi_head(state->network, alm_network_hidden(state), state->raw);
         almi_finish(state->network, state->raw, out);
     }
 }
 
+static void take_steps(alm_network_state *state, size_t steps, const double *x, double *out)
+{
+    const alm_network *network = state->network;
+    for (size_t i = 0; i < steps; i++) {
+        take_input(state, i, x + i * network->spec.feature_count);
+    }
+    for (size_t l = 0; l < network->spec.layer_count; l++) {
+        almi_layer_steps(network, l, &state->tape, state->step, steps);
+    }
+    finish_steps(state, steps, out);
+}
+
+alm_err alm_network_steps(alm_network_state *state, size_t steps, const double *x, double *out,
+                          alm_error *error)
+{
+    const alm_network *network = state->network;
+    alm_assert(steps > 0 && steps <= ALM_NETWORK_TOGETHER);
+    for (size_t i = 0; i < steps; i++) {
+        ALM_TRY(check_input(network, x + i * network->spec.feature_count, state->step + i, error));
+    }
+    take_steps(state, steps, x, out);
+    return ALM_OK;
+}
+
 alm_err alm_network_step(alm_network_state *state, const double *x, double *out, alm_error *error)
 {
-    ALM_TRY(check_input(state->network, x, state->step, error));
-    take_input(state, x);
-    for (size_t l = 0; l < state->network->spec.layer_count; l++) {
-        almi_layer_step(state->network, l, &state->tape, state->step);
-    }
-    finish_step(state, out);
-    return ALM_OK;
+    return alm_network_steps(state, 1, x, out, error);
 }
 
 /* A layer of ALMI_LANES_TOGETHER states. */
 static void layer_step_many(const alm_network *network, size_t l, alm_network_state *const *state)
 {
     const almi_layer *layer = &network->layer[l];
-    together t;
-    for (size_t i = 0; i < ALMI_LANES_TOGETHER; i++) {
+    together t = {.count = ALMI_LANES_TOGETHER};
+    for (size_t i = 0; i < t.count; i++) {
         const almi_tape *tape = &state[i]->tape;
         size_t step = state[i]->step;
         if (layer->spec.kind == ALM_LAYER_TCN) {
-            almi_layer_step(network, l, tape, step);
+            almi_layer_steps(network, l, tape, step, 1);
             continue;
         }
         t.x[i] = almi_tape_seen(tape, l, step, 0);
-        t.before[i] = step ? almi_tape_at(tape, l + 1, step - 1) : tape->zero;
+        t.before[i] = record_before(tape, l + 1, step);
         t.h[i] = t.before[i] + layer->hidden;
         t.record[i] = almi_tape_at(tape, l + 1, step);
     }
-    if (layer->spec.kind == ALM_LAYER_LSTM) {
-        lstm_step_many(network->parameter, layer, &t);
-    } else if (layer->spec.kind == ALM_LAYER_GRU) {
-        gru_step_many(network->parameter, layer, &t);
+    if (layer->spec.kind != ALM_LAYER_TCN) {
+        take_inputs(network->parameter, layer, gates_of(layer), &t);
+        recur(network->parameter, layer, &t);
     }
 }
 
@@ -408,7 +462,7 @@ static void step_all(alm_network_state *const *state, size_t count, const double
     _Static_assert(ALM_NETWORK_TOGETHER == ALMI_LANES_TOGETHER, "one number");
     const alm_network *network = state[0]->network;
     for (size_t i = 0; i < count; i++) {
-        take_input(state[i], x + i * network->spec.feature_count);
+        take_input(state[i], 0, x + i * network->spec.feature_count);
     }
     size_t whole = count - count % ALMI_LANES_TOGETHER;
     for (size_t l = 0; l < network->spec.layer_count; l++) {
@@ -416,11 +470,11 @@ static void step_all(alm_network_state *const *state, size_t count, const double
             layer_step_many(network, l, state + i);
         }
         for (size_t i = whole; i < count; i++) {
-            almi_layer_step(network, l, &state[i]->tape, state[i]->step);
+            almi_layer_steps(network, l, &state[i]->tape, state[i]->step, 1);
         }
     }
     for (size_t i = 0; i < count; i++) {
-        finish_step(state[i], out ? out + i * network->spec.output_count : NULL);
+        finish_steps(state[i], 1, out ? out + i * network->spec.output_count : NULL);
     }
 }
 
@@ -453,11 +507,22 @@ static alm_err check_windows(const alm_network *network, const alm_network_windo
     return ALM_OK;
 }
 
-/* Of `count` windows from zero; `x` has room for a step of each. */
-static void run_windows(alm_network_state *const *state, size_t count, size_t steps,
-                        const double *values, double *x, double *out)
+/* Of one window from zero. */
+static void run_window(alm_network_state *state, size_t steps, const double *values, double *out)
 {
-    size_t features = state[0]->network->spec.feature_count;
+    size_t features = state->network->spec.feature_count;
+    alm_network_state_reset(state);
+    for (size_t t = 0; t < steps; t += ALM_NETWORK_TOGETHER) {
+        size_t some = steps - t < ALM_NETWORK_TOGETHER ? steps - t : ALM_NETWORK_TOGETHER;
+        take_steps(state, some, values + t * features, t + some == steps ? out : NULL);
+    }
+}
+
+/* Of ALM_NETWORK_TOGETHER windows, from zero; `x` has room for a step of each. */
+static void run_windows(alm_network_state *const *state, size_t steps, const double *values,
+                        double *x, double *out)
+{
+    size_t count = ALM_NETWORK_TOGETHER, features = state[0]->network->spec.feature_count;
     for (size_t i = 0; i < count; i++) {
         alm_network_state_reset(state[i]);
     }
@@ -484,10 +549,12 @@ alm_err alm_network_predict(const alm_network *network, const alm_network_window
     for (size_t i = 0; code == ALM_OK && i < ALM_NETWORK_TOGETHER && i < n; i++) {
         code = alm_network_state_create(network, &state[i], error);
     }
-    for (size_t i = 0; code == ALM_OK && i < n; i += ALM_NETWORK_TOGETHER) {
-        size_t count = n - i < ALM_NETWORK_TOGETHER ? n - i : ALM_NETWORK_TOGETHER;
-        run_windows(state, count, steps, windows->values + i * steps * features, x,
-                    out + i * outputs);
+    size_t whole = n - n % ALM_NETWORK_TOGETHER;
+    for (size_t i = 0; code == ALM_OK && i < whole; i += ALM_NETWORK_TOGETHER) {
+        run_windows(state, steps, windows->values + i * steps * features, x, out + i * outputs);
+    }
+    for (size_t i = whole; code == ALM_OK && i < n; i++) {
+        run_window(state[0], steps, windows->values + i * steps * features, out + i * outputs);
     }
     for (size_t i = 0; i < ALM_NETWORK_TOGETHER; i++) {
         alm_network_state_destroy(state[i]);

@@ -59,8 +59,11 @@ static inline const float *almi_tape_seen(const almi_tape *tape, size_t stage, s
                        : almi_tape_at(tape, stage, step - back) + tape->seen[stage];
 }
 
-/* The record of layer l at a step, from the records below and before. */
-void almi_layer_step(const alm_network *network, size_t l, const almi_tape *tape, size_t step);
+/* The records of layer l at `count` steps from `step` on, from the records below, at all of them,
+ * and before: ALMI_LANES_TOGETHER steps share the reading of the weights that do not wait for the
+ * step before, with the bits of one step at a time. Predicting keeps enough for so many. */
+void almi_layer_steps(const alm_network *network, size_t l, const almi_tape *tape, size_t step,
+                      size_t count);
 /* out = head(h); raw. */
 void almi_head(const alm_network *network, const float *hidden, float *out);
 /* Raw outputs -> what the head says. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -207,6 +208,43 @@ static void streams_beside_each_other_are_streams(void **state)
     }
 }
 
+/* However many steps come at once, and whether others were refused between them. */
+static void steps_at_once_are_steps(void **state)
+{
+    (void)state;
+    enum { STEPS = 100 };
+    for (int number = 0; number < CASE_STACKS; number++) {
+        alm_network *network = make(number, ALM_HEAD_VALUES, 4);
+        alm_network_state *some = NULL, *one = NULL;
+        alm_error error = {0};
+        double x[STEPS * CASE_FEATURES], out[CASE_OUTPUTS], alone[CASE_OUTPUTS];
+        case_windows(10, STEPS * CASE_FEATURES, x);
+        assert_int_equal(alm_network_state_create(network, &some, &error), ALM_OK);
+        assert_int_equal(alm_network_state_create(network, &one, &error), ALM_OK);
+        for (size_t t = 0, count = 1; t + count <= STEPS; t += count, count = 1 + t * 5 % 8) {
+            double *input = x + t * CASE_FEATURES, *last = input + count * CASE_FEATURES - 1;
+            double kept = *last;
+            *last = INFINITY;
+            assert_int_equal(alm_network_steps(some, count, input, out, &error), ALM_ERR_NUMERIC);
+            char where[64];
+            snprintf(where, sizeof where, "step %zu, feature %d is inf", t + count, CASE_FEATURES);
+            assert_non_null(strstr(error.message, where));
+            *last = kept;
+            bool asks = t % 3 != 0;
+            assert_int_equal(alm_network_steps(some, count, input, asks ? out : NULL, &error),
+                             ALM_OK);
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(alm_network_step(one, input + i * CASE_FEATURES, alone, &error),
+                                 ALM_OK);
+            }
+            assert_true(!asks || memcmp(alone, out, sizeof alone) == 0);
+        }
+        alm_network_state_destroy(some);
+        alm_network_state_destroy(one);
+        alm_network_destroy(network);
+    }
+}
+
 /* Windows are computed some at a time; what is beside one must not show. */
 static void windows_together_are_each_alone(void **state)
 {
@@ -386,6 +424,7 @@ int main(void)
         cmocka_unit_test(forward_is_the_formulas),
         cmocka_unit_test(a_stream_is_a_window),
         cmocka_unit_test(streams_beside_each_other_are_streams),
+        cmocka_unit_test(steps_at_once_are_steps),
         cmocka_unit_test(windows_together_are_each_alone),
         cmocka_unit_test(heads_say_what_they_mean),
         cmocka_unit_test(what_is_not_finite_is_refused),
