@@ -63,11 +63,12 @@ alm_err alm_forecaster_paths(const alm_forecaster_kind *kind, const void *state,
     bool real = kind->traits.support == ALM_SUPPORT_REAL;
     for (size_t i = 0; i < plan->count; i++) {
         size_t path = plan->first + i;
+        double *path_out = out + i * plan->steps; /* first the draws, each then becomes the value */
+        alm_rng_uniforms(plan->seed, ALM_RNG_STATISTICAL_PATH, plan->series, (uint64_t)path << 32,
+                         plan->steps, path_out);
         moved = kind->copy(state, scratch, moved);
         for (size_t h = 0; h < plan->steps; h++) {
-            double u = alm_rng_uniform(plan->seed, ALM_RNG_STATISTICAL_PATH, plan->series,
-                                       (uint64_t)path << 32 | h);
-            double drawn = alm_forecaster_next(kind, moved, u);
+            double drawn = alm_forecaster_next(kind, moved, path_out[h]);
             double y = alm_support_value(plan->support, drawn);
             if (isnan(y)) {
                 return refuse_spread(kind, error);
@@ -76,7 +77,7 @@ alm_err alm_forecaster_paths(const alm_forecaster_kind *kind, const void *state,
                 return alm_fail(error, ALM_ERR_NUMERIC, "%s: path %zu grows beyond all numbers",
                                 kind->name, path);
             }
-            out[i * plan->steps + h] = y;
+            path_out[h] = y;
             if (h + 1 < plan->steps) {
                 kind->update(moved, real ? drawn : y);
             }

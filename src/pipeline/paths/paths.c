@@ -74,6 +74,8 @@ uint8_t *alm_path_ranks_of(const alm_method *method, const alm_history_view *vie
     double *levels = ALM_NEW_ARRAY(scratch, double, view->origin + 1);
     alm_history_levels(view, levels);
     relative_error *errors = ALM_NEW_ARRAY(scratch, relative_error, templates + 1);
+    double *tie = ALM_NEW_ARRAY(scratch, double, templates * steps + 1);
+    alm_rng_uniforms(method->seed, ALM_RNG_TIE, node, 0, templates * steps, tie);
     size_t last = view->origin - view->delay;
     for (size_t h = 0; h < steps; h++) {
         size_t count = 0;
@@ -84,8 +86,8 @@ uint8_t *alm_path_ranks_of(const alm_method *method, const alm_history_view *vie
                 double y = alm_panel_value(view->panel, 0, view->series, day);
                 int weekday = alm_date_weekday(view->panel->start + (alm_date)day);
                 double expected = levels[origin] * view->profile.weekday[weekday];
-                double tie = alm_rng_uniform(method->seed, ALM_RNG_TIE, node, k * steps + h);
-                errors[count++] = (relative_error){expected > 0 ? y / expected : 0, tie, k};
+                errors[count++] = (relative_error){expected > 0 ? y / expected : 0,
+                                                   tie[k * steps + h], k};
             }
         }
         /* Fewer errors than templates would crowd the low ranks: spread them over all cells. */
@@ -98,16 +100,13 @@ uint8_t *alm_path_ranks_of(const alm_method *method, const alm_history_view *vie
     return ranks;
 }
 
-static double path_level(const alm_method *method, const alm_path_node *node, size_t templates,
-                         size_t path, size_t step)
+/* The level at a step of a path, of which v is a draw. */
+static double path_level(const alm_path_node *node, size_t templates, size_t cell, double v)
 {
-    size_t steps = (size_t)method->horizon;
-    double v = alm_rng_uniform(method->seed, ALM_RNG_PATH_JITTER, node->node,
-                               (uint64_t)path * steps + step);
     if (templates == 0) {
         return v;
     }
-    uint8_t rank = node->rank[path % templates * steps + step];
+    uint8_t rank = node->rank[cell];
     return rank == NO_RANK ? v : ((double)rank + v) / (double)templates;
 }
 
@@ -116,11 +115,14 @@ void alm_paths_make(const alm_method *method, const alm_path_node *node, size_t 
 {
     size_t steps = (size_t)method->horizon;
     alm_marginal shape = {alm_shape_levels(), node->shape, ALM_SHAPE_LEVELS};
+    alm_rng_uniforms(method->seed, ALM_RNG_PATH_JITTER, node->node, (uint64_t)first * steps,
+                     count * steps, out);
     for (size_t s = 0; s < count; s++) {
+        size_t template = templates > 0 ? (first + s) % templates : 0;
         for (size_t h = 0; h < steps; h++) {
             double value = 0;
             if (node->mean[h] > 0) {
-                double u = path_level(method, node, templates, first + s, h);
+                double u = path_level(node, templates, template * steps + h, out[s * steps + h]);
                 value = node->mean[h] * alm_marginal_quantile(shape, u);
                 value = method->counts ? floor(value + 0.5) : value;
             }
