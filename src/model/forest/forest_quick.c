@@ -23,9 +23,8 @@
  * The values are added in the order of the trees, as the source library does, so each waits for the
  * one before. With one output that is done while the next trees are searched, which leaves room.
  *
- * For trees whose values are in the forest's table, or symmetric ones, and forests with up to 128
- * lanes. The tables
- * are read from one end to the other, so they need not fit a cache. */
+ * For forests with up to 128 lanes whose leaves' values are in one table, or whose trees are all
+ * symmetric. The slots are read from one end to the other, so they need not fit a cache. */
 #include <string.h>
 
 #include "model/forest/forest_kernel.h"
@@ -36,6 +35,7 @@
 /* Beside a longer search adding is little, and the values of so many leaves are far away: asked for
  * all at once, they come together. */
 #define SLOTS_SHARED 64
+#define SINGLES_MAX 32 /* outputs whose sums are kept as floats until the end */
 #define LANES 128
 #define LANES_FEW 64
 #define BYTE_BITS 8
@@ -54,6 +54,9 @@ typedef struct quick_batch {
     const almi_fast_tree *tree;
     size_t tree_begin, tree_count;
     const double **symmetric; /* [tree_count] values of the leaves; NULL: in the forest's table */
+    /* [tree_count] to which each adds, of several and not symmetric; else NULL. Not taken from the
+     * trees: they would fill the caches for it. */
+    uint32_t *output;
 } quick_batch;
 
 typedef struct almi_quick {
@@ -118,6 +121,19 @@ static alm_err take_symmetric(const building *b, quick_batch *batch, alm_arena *
     return ALM_OK;
 }
 
+static alm_err take_outputs(const building *b, quick_batch *batch, alm_arena *arena,
+                            alm_error *error)
+{
+    if (b->forest->info.output_count == 1) {
+        return ALM_OK;
+    }
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, batch->tree_count, batch->output, error));
+    for (size_t k = 0; k < batch->tree_count; k++) {
+        batch->output[k] = batch->tree[k].output;
+    }
+    return ALM_OK;
+}
+
 static alm_err build_batch(void *context, size_t task, int worker, alm_error *error)
 {
     const building *b = context;
@@ -127,16 +143,15 @@ static alm_err build_batch(void *context, size_t task, int worker, alm_error *er
     batch->tree_begin = begin;
     batch->tree_count = left < HALVES * TREES ? left : HALVES * TREES;
     batch->half_count = (batch->tree_count + TREES - 1) / TREES;
-    if (b->quick->is_symmetric) {
-        ALM_TRY(take_symmetric(b, batch, b->forest->worker_arena[worker], error));
-    }
+    alm_arena *arena = b->forest->worker_arena[worker];
+    ALM_TRY((b->quick->is_symmetric ? take_symmetric : take_outputs)(b, batch, arena, error));
     for (size_t k = 0; k < batch->tree_count; k++) {
         size_t own = slots_of(&batch->tree[k]);
         batch->slot_count = own > batch->slot_count ? own : batch->slot_count;
     }
     batch->slot_count += batch->slot_count % 2; /* the last may be one that nobody passes */
     size_t slots = batch->slot_count * batch->half_count;
-    ALM_TRY(ALMI_FOREST_ARRAY(b->forest->worker_arena[worker], slots, batch->slot, error));
+    ALM_TRY(ALMI_FOREST_ARRAY(arena, slots, batch->slot, error));
     for (size_t i = 0; i < slots; i++) {
         memset(batch->slot[i].limit, NEVER, TREES);
     }
@@ -228,6 +243,9 @@ ALM_INLINE void add_some(quick_sum *sum, size_t most)
  * follows. */
 ALM_INLINE void add_all(quick_sum *sum)
 {
+    if (sum->left == 0) { /* perhaps nothing was searched yet */
+        return;
+    }
     const uint8_t *place = sum->place, *end = place + sum->left;
     if (sum->single != NULL) {
         float total = sum->single_sum;
@@ -522,16 +540,44 @@ static void score_one(const alm_forest *forest, const uint8_t *code, bool wide, 
     out[0] = floats ? (double)sum.single_sum : sum.sum;
 }
 
+/* Adds the leaves that a row reached, each to its output; floats to `single`, if that is given. */
+static void add_each(const alm_forest *forest, const quick_batch *batch, const uint8_t *place,
+                     double *out, float *single)
+{
+    size_t stride = forest->leaf_stride, from = batch->tree_begin * stride;
+    if (single != NULL) {
+        for (size_t k = 0; k < batch->tree_count; k++, from += stride) {
+            single[batch->output[k]] += forest->leaf_singles[from + place[k]];
+        }
+    } else if (forest->leaf_singles != NULL) {
+        for (size_t k = 0; k < batch->tree_count; k++, from += stride) {
+            double *sum = &out[batch->output[k]];
+            *sum = (double)((float)*sum + forest->leaf_singles[from + place[k]]);
+        }
+    } else {
+        for (size_t k = 0; k < batch->tree_count; k++, from += stride) {
+            out[batch->output[k]] += forest->leaf_values[from + place[k]];
+        }
+    }
+}
+
 static void score_several(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
 {
     uint8_t place[HALVES * TREES];
+    float total[SINGLES_MAX];
+    size_t outputs = forest->info.output_count;
+    bool kept = forest->leaf_singles != NULL && outputs <= SINGLES_MAX;
     quick_sum none = {.left = 0};
+    for (size_t i = 0; i < outputs && kept; i++) {
+        total[i] = (float)out[i];
+    }
     for (size_t i = 0; i < forest->quick->batch_count; i++) {
         quick_search search = {&forest->quick->batch[i], code, place, &none};
         reach(forest, &search, wide);
-        for (size_t k = 0; k < search.batch->tree_count; k++) {
-            almi_fast_add(&search.batch->tree[k], place[k], out);
-        }
+        add_each(forest, search.batch, place, out, kept ? total : NULL);
+    }
+    for (size_t i = 0; i < outputs && kept; i++) {
+        out[i] = (double)total[i];
     }
 }
 
