@@ -5,7 +5,11 @@
  * same with code(x) = #{thresholds not above x}, on floats. What happens to NaN and to zero
  * is a property of the lane (see almi_lane_kind), so the kernel has one comparison for all splits.
  * Each different category set (CatBoost: each category) becomes a lane of its own with code 0 or 1.
- * Of a symmetric tree only one node a level is compiled. */
+ * Of a symmetric tree only one node a level is compiled.
+ *
+ * Lanes serve all trees. Only where these are too many for trees as lanes (forest_quick.c), because
+ * features have more thresholds than a lane holds, each part of ALMI_QUICK_TREES trees gets lanes
+ * of its own, if they are few enough then: a part has fewer thresholds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +19,8 @@
 /* One numeric split, the key by which splits share a lane. */
 typedef struct split {
     uint32_t feature;
-    almi_lane_kind kind;
+    uint16_t kind; /* almi_lane_kind: many lie in memory */
+    uint16_t part; /* of the forest; 0 where it has none */
     double threshold;
 } split;
 
@@ -50,15 +55,20 @@ static almi_lane_kind lane_kind(const almi_tree *tree, size_t node)
     }
 }
 
-static split split_of(const almi_tree *tree, size_t node)
+static split split_of(const almi_tree *tree, size_t node, size_t part)
 {
-    return (split){(uint32_t)tree->feature[node], lane_kind(tree, node), tree->threshold[node]};
+    return (split){(uint32_t)tree->feature[node], (uint16_t)lane_kind(tree, node), (uint16_t)part,
+                   tree->threshold[node]};
 }
 
 static int compare_splits(const void *left, const void *right)
 {
     const split *a = left, *b = right;
-    almi_lane_kind rule = almi_rule_of(a->kind), other = almi_rule_of(b->kind);
+    almi_lane_kind rule = almi_rule_of((almi_lane_kind)a->kind);
+    almi_lane_kind other = almi_rule_of((almi_lane_kind)b->kind);
+    if (a->part != b->part) {
+        return a->part < b->part ? -1 : 1;
+    }
     if (rule != other) {
         return rule < other ? -1 : 1;
     }
@@ -73,6 +83,7 @@ static int compare_splits(const void *left, const void *right)
 
 /* One categorical node and its set. */
 typedef struct category_node {
+    size_t part;
     uint32_t feature;
     almi_lane_kind kind;
     uint32_t word_count;
@@ -88,8 +99,9 @@ typedef struct split_table {
     size_t count;
     uint32_t *index; /* [numeric node, tree after tree] its split */
     size_t *begin;   /* [tree] of its nodes in index */
-    category_node *category;
+    category_node *category; /* sorted */
     size_t category_count;
+    size_t part_trees; /* of a part; SIZE_MAX: there is one */
 } split_table;
 
 /* Splits as they are found. Most nodes repeat an earlier one, so each is looked up among those
@@ -115,7 +127,8 @@ static uint64_t place_of(const split *s)
 {
     uint64_t bits;
     memcpy(&bits, &s->threshold, sizeof bits);
-    bits ^= ((uint64_t)s->feature * 16 + (uint64_t)s->kind) * UINT64_C(0x9E3779B97F4A7C15);
+    bits ^= ((uint64_t)s->feature * 16 + s->kind + ((uint64_t)s->part << 40)) *
+            UINT64_C(0x9E3779B97F4A7C15);
     bits = (bits ^ bits >> 32) * UINT64_C(0xD6E8FEB86659FD93);
     return bits ^ bits >> 32;
 }
@@ -131,7 +144,7 @@ static uint32_t find_split(finder *f, split s)
             break;
         }
         const split *other = &f->found[*place - 1].split;
-        if (other->feature == s.feature && other->kind == s.kind &&
+        if (other->feature == s.feature && other->kind == s.kind && other->part == s.part &&
             other->threshold == s.threshold) {
             return *place - 1;
         }
@@ -173,8 +186,27 @@ static void add_category_node(alm_forest *forest, size_t t, size_t node, split_t
     size_t set = (size_t)tree->threshold[node];
     uint32_t begin = tree->category_begin[set];
     table->category[table->category_count++] = (category_node){
-        (uint32_t)tree->feature[node], lane_kind(tree, node), tree->category_begin[set + 1] - begin,
-        tree->category_word + begin, &forest->test[t][node]};
+        t / table->part_trees, (uint32_t)tree->feature[node], lane_kind(tree, node),
+        tree->category_begin[set + 1] - begin, tree->category_word + begin,
+        &forest->test[t][node]};
+}
+
+static int compare_categories(const void *left, const void *right)
+{
+    const category_node *a = left, *b = right;
+    if (a->part != b->part) {
+        return a->part < b->part ? -1 : 1;
+    }
+    if (a->feature != b->feature) {
+        return a->feature < b->feature ? -1 : 1;
+    }
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    if (a->word_count != b->word_count) {
+        return a->word_count < b->word_count ? -1 : 1;
+    }
+    return a->word_count == 0 ? 0 : memcmp(a->word, b->word, a->word_count * sizeof(uint32_t));
 }
 
 /* From splits as they were found to sorted, distinct ones. */
@@ -239,8 +271,12 @@ static alm_err collect_splits(alm_forest *forest, alm_arena *scratch, split_tabl
                 continue;
             }
             ALM_TRY(make_room(&f, scratch, error));
-            table->index[node_count++] = find_split(&f, split_of(tree, node));
+            split own = split_of(tree, node, t / table->part_trees);
+            table->index[node_count++] = find_split(&f, own);
         }
+    }
+    if (table->category_count > 0) {
+        qsort(table->category, table->category_count, sizeof(category_node), compare_categories);
     }
     return sort_splits(&f, node_count, scratch, table, error);
 }
@@ -264,7 +300,7 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     double *threshold = NULL;
     int32_t *key = NULL, *heap = NULL;
     /* What no x is above: nothing is above infinity, but infinity is not above itself. */
-    almi_lane_kind kind = table->split[begin].kind;
+    almi_lane_kind kind = (almi_lane_kind)table->split[begin].kind;
     bool floats = kind >= ALMI_LANE_ABOVE_NEVER && kind <= ALMI_LANE_FLOAT_RIGHT;
     double filler = kind >= ALMI_LANE_FLOAT_LEFT ? NAN : INFINITY;
     ALM_TRY(ALMI_FOREST_ARRAY(forest->arena, size, threshold, error));
@@ -304,37 +340,29 @@ static alm_err add_lane(alm_forest *forest, const split_table *table, size_t beg
     return ALM_OK;
 }
 
+/* Behind the last split of the lane that begins here. */
+static size_t end_of_lane(const split_table *table, size_t begin)
+{
+    const split *first = &table->split[begin];
+    size_t most = first->kind == ALMI_LANE_HASH ? 1 : ALMI_LANE_THRESHOLDS_MAX, end = begin + 1;
+    while (end < table->count && end - begin < most &&
+           table->split[end].feature == first->feature && table->split[end].kind == first->kind &&
+           table->split[end].part == first->part) {
+        end++;
+    }
+    return end;
+}
+
 static alm_err make_numeric_lanes(alm_forest *forest, const split_table *table, alm_error *error)
 {
     for (size_t begin = 0, end = 0; begin < table->count; begin = end) {
-        const split *first = &table->split[begin];
-        size_t most = first->kind == ALMI_LANE_HASH ? 1 : ALMI_LANE_THRESHOLDS_MAX;
-        while (end < table->count && end - begin < most &&
-               table->split[end].feature == first->feature &&
-               table->split[end].kind == first->kind) {
-            end++;
-        }
+        end = end_of_lane(table, begin);
         ALM_TRY(add_lane(forest, table, begin, end, error));
     }
     return ALM_OK;
 }
 
 /* ---- category sets ---- */
-
-static int compare_categories(const void *left, const void *right)
-{
-    const category_node *a = left, *b = right;
-    if (a->feature != b->feature) {
-        return a->feature < b->feature ? -1 : 1;
-    }
-    if (a->kind != b->kind) {
-        return a->kind < b->kind ? -1 : 1;
-    }
-    if (a->word_count != b->word_count) {
-        return a->word_count < b->word_count ? -1 : 1;
-    }
-    return a->word_count == 0 ? 0 : memcmp(a->word, b->word, a->word_count * sizeof(uint32_t));
-}
 
 /* The set as runs; false when it needs too many or holds a category that is not below 255. */
 static bool find_runs(const category_node *node, almi_run *run, uint32_t *count)
@@ -387,11 +415,9 @@ static alm_err add_category_lane(alm_forest *forest, const category_node *node, 
 }
 
 /* Equal sets of one feature share a lane; lanes of one feature follow each other. */
-static alm_err make_category_lanes(alm_forest *forest, split_table *table, alm_error *error)
+static alm_err make_category_lanes(alm_forest *forest, const split_table *table,
+                                   alm_error *error)
 {
-    if (table->category_count > 0) {
-        qsort(table->category, table->category_count, sizeof(category_node), compare_categories);
-    }
     for (size_t i = 0; i < table->category_count; i++) {
         const category_node *node = &table->category[i];
         if (i == 0 || compare_categories(node - 1, node) != 0) {
@@ -443,12 +469,66 @@ static alm_err start_tests(alm_forest *forest, alm_error *error)
     return ALM_OK;
 }
 
+/* ---- parts ---- */
+
+/* Of the part that has most. */
+static alm_err count_lanes(const alm_forest *forest, const split_table *table, alm_arena *scratch,
+                           size_t *most, alm_error *error)
+{
+    uint32_t *lanes = NULL;
+    size_t parts = forest->info.tree_count / table->part_trees + 1;
+    ALM_TRY(ALMI_FOREST_ARRAY(scratch, parts, lanes, error));
+    for (size_t begin = 0; begin < table->count; begin = end_of_lane(table, begin)) {
+        lanes[table->split[begin].part]++;
+    }
+    for (size_t i = 0; i < table->category_count; i++) {
+        const category_node *node = &table->category[i];
+        lanes[node->part] += i == 0 || compare_categories(node - 1, node) != 0;
+    }
+    *most = 0;
+    for (size_t i = 0; i < parts; i++) {
+        *most = lanes[i] > *most ? lanes[i] : *most;
+    }
+    return ALM_OK;
+}
+
+/* Trees whose leaves trees as lanes can tell apart, too many for one part. */
+static bool may_be_parted(const alm_forest *forest)
+{
+    size_t trees = forest->info.tree_count;
+    bool may = trees > ALMI_QUICK_TREES && trees / ALMI_QUICK_TREES < UINT16_MAX &&
+               forest->info.leaf_count_max <= ALMI_BETWEEN_LEAVES &&
+               !forest->info.has_linear_leaves;
+    for (size_t t = 0; t < trees && may; t++) {
+        may = forest->tree[t].leaf_width == 1 && forest->tree[t].symmetric_depth == 0;
+    }
+    return may;
+}
+
+static alm_err part(alm_forest *forest, alm_arena *scratch, split_table *table, alm_error *error)
+{
+    split_table parted = {.part_trees = ALMI_QUICK_TREES};
+    size_t most = 0;
+    ALM_TRY(count_lanes(forest, table, scratch, &most, error));
+    if (most <= ALMI_QUICK_LANES || !may_be_parted(forest)) {
+        return ALM_OK;
+    }
+    ALM_TRY(collect_splits(forest, scratch, &parted, error));
+    ALM_TRY(count_lanes(forest, &parted, scratch, &most, error));
+    if (most <= ALMI_QUICK_LANES) {
+        forest->is_parted = true;
+        *table = parted;
+    }
+    return ALM_OK;
+}
+
 static alm_err compile_with(alm_forest *forest, alm_arena *scratch, alm_error *error)
 {
     alm_arena *arena = forest->arena;
-    split_table table = {0};
+    split_table table = {.part_trees = SIZE_MAX};
     ALM_TRY(start_tests(forest, error));
     ALM_TRY(collect_splits(forest, scratch, &table, error));
+    ALM_TRY(part(forest, scratch, &table, error));
     size_t lane_max = table.count + table.category_count;
     ALM_TRY(ALMI_FOREST_ARRAY(arena, lane_max, forest->lane, error));
     ALM_TRY(make_numeric_lanes(forest, &table, error));

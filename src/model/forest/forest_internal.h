@@ -259,6 +259,10 @@ typedef struct almi_group {
     const almi_row_lane *row_lane; /* [lane_count], of the lanes in windows */
 } almi_group;
 
+/* Trees as lanes (forest_quick.c): so many at once, and so many lanes that codes are taken from. */
+#define ALMI_QUICK_TREES 128
+#define ALMI_QUICK_LANES 256
+
 struct almi_kernel;
 struct almi_quick;
 
@@ -287,6 +291,7 @@ struct alm_forest {
     float *leaf_singles; /* XGBoost, ONNX: the same as they are added; else NULL */
     size_t leaf_stride;
     bool single_values;   /* no leaf has several values */
+    bool is_parted; /* each ALMI_QUICK_TREES trees have lanes, and so a group, of their own */
     bool has_derived;     /* CatBoost: some lanes are of hashes or of a ctr */
     bool has_symmetric;   /* some trees are */
     almi_group *group;

@@ -115,6 +115,8 @@ void almi_walk_rows(const almi_fast_tree *tree, const almi_bytes *code, size_t r
 
 /* Trees as lanes (forest_quick.c): builds forest->quick where forest and CPU allow. */
 ALM_NODISCARD alm_err almi_quick_build(alm_forest *forest, alm_error *error);
+/* Can it be, with the kernel in use? */
+bool almi_quick_can(const alm_forest *forest);
 /* Is it faster than a walk, with the kernel in use? By the shape of the forest alone. */
 bool almi_quick_is_sooner(const alm_forest *forest);
 void almi_quick_score(const alm_forest *forest, const double *row, double *out);

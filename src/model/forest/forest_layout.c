@@ -414,10 +414,27 @@ static alm_err make_one_group(alm_forest *forest, layout *g, alm_error *error)
     return close_group(forest, g, 0, forest->info.tree_count, error);
 }
 
+/* Each part of the trees has lanes of its own. */
+static alm_err make_parts(alm_forest *forest, layout *g, alm_error *error)
+{
+    for (size_t begin = 0; begin < forest->info.tree_count; begin += ALMI_QUICK_TREES) {
+        size_t left = forest->info.tree_count - begin;
+        size_t end = begin + (left < ALMI_QUICK_TREES ? left : ALMI_QUICK_TREES);
+        for (size_t t = begin; t < end; t++) {
+            alm_assert(add_tree_lanes(g, forest, t)); /* they are few: forest_compile.c */
+        }
+        ALM_TRY(close_group(forest, g, begin, end, error));
+    }
+    return ALM_OK;
+}
+
 static alm_err make_groups(alm_forest *forest, layout *g, alm_error *error)
 {
     size_t begin = 0, tree_count = forest->info.tree_count;
     g->current = 1;
+    if (forest->is_parted) {
+        return make_parts(forest, g, error);
+    }
     if (forest->lane_count <= ALMI_GROUP_LANES) {
         return make_one_group(forest, g, error);
     }

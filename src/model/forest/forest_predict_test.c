@@ -50,16 +50,16 @@ static bool force(alm_forest *forest, alm_vector_level level, way how)
     if (!alm_forest_use_vectors(forest, level)) {
         return false;
     }
-    bool quick = forest->quick != NULL && level >= ALM_VECTORS_V3;
     switch (how) {
     case AS_CHOSEN:
         return true;
     case ROW_BY_ROW:
     case WITHOUT_VBMI:
         forest->has_vbmi = forest->has_vbmi && how == ROW_BY_ROW;
-        forest->by_quick = quick;
+        forest->by_quick = almi_quick_can(forest);
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
-        return quick && (how == WITHOUT_VBMI || level == ALM_VECTORS_V3 || forest->has_vbmi);
+        return forest->by_quick &&
+               (how == WITHOUT_VBMI || level == ALM_VECTORS_V3 || forest->has_vbmi);
     case WALKED:
         forest->by_quick = false;
         forest->walk_rows = forest->wide_rows = SIZE_MAX;
@@ -203,6 +203,12 @@ static void random_forests_score_like_the_oracle(void **state)
     check_shape((forest_shape){.trees = 80, .outputs = 1, .features = 40, .leaves = 240,
                                .grid = 400},
                 "more than 64 lanes in one window, several of one feature");
+    check_shape((forest_shape){.trees = 40, .outputs = 3, .features = 36, .leaves = 64,
+                               .grid = 100},
+                "more lanes than AVX2 permutes, three outputs");
+    check_shape((forest_shape){.trees = 450, .outputs = 1, .features = 40, .leaves = 200,
+                               .grid = 400},
+                "parts with lanes of their own");
     check_shape((forest_shape){.trees = 40, .outputs = 1, .features = 6, .leaves = 200,
                                .grid = 16, .one_large = true},
                 "one large tree: no table of values");
@@ -245,7 +251,8 @@ static void linear_forests_score_like_the_oracle(void **state)
 
 typedef struct forms {
     bool between, step, leaf_at, plane, table, quick, wide;
-    size_t lanes, windows;
+    bool parted;
+    size_t lanes, windows, groups;
 } forms;
 
 static forms forms_of(forest_shape shape)
@@ -257,7 +264,8 @@ static forms forms_of(forest_shape shape)
                  .leaf_at = tree->leaf_at != NULL, .plane = tree->plane != NULL,
                  .table = forest->leaf_values != NULL, .quick = forest->quick != NULL,
                  .wide = forest->wide_rows != SIZE_MAX, .lanes = forest->group[0].lane_count,
-                 .windows = forest->group[0].window_count};
+                 .windows = forest->group[0].window_count, .parted = forest->is_parted,
+                 .groups = forest->group_count};
     alm_forest_destroy(forest);
     alm_arena_destroy(arena);
     return has;
@@ -296,6 +304,12 @@ static void trees_have_the_forms_that_fit_them(void **state)
     shape = (forest_shape){.trees = 80, .outputs = 1, .features = 40, .leaves = 240, .grid = 400};
     has = forms_of(shape);
     assert_true(has.lanes > has.windows * 64 && has.between && has.table);
+    shape = (forest_shape){.trees = 40, .outputs = 3, .features = 36, .leaves = 64, .grid = 100};
+    has = forms_of(shape);
+    assert_true(has.lanes > 128 && has.lanes <= 256 && has.quick == v3 && !has.parted);
+    shape = (forest_shape){.trees = 450, .outputs = 1, .features = 40, .leaves = 200, .grid = 400};
+    has = forms_of(shape);
+    assert_true(has.parted && has.groups == 4 && has.lanes <= 256 && has.quick == v3 && has.wide);
     shape = (forest_shape){.trees = 40, .outputs = 1, .features = 6, .leaves = 200, .grid = 16,
                            .one_large = true};
     has = forms_of(shape);

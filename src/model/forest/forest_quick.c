@@ -23,8 +23,9 @@
  * The values are added in the order of the trees, as the source library does, so each waits for the
  * one before. With one output that is done while the next trees are searched, which leaves room.
  *
- * For forests with up to 128 lanes whose leaves' values are in one table, or whose trees are all
- * symmetric. The slots are read from one end to the other, so they need not fit a cache. */
+ * For forests with up to 256 lanes (AVX2: 128), or parted into such (forest_compile.c), whose
+ * leaves' values are in one table, and for those whose trees are all symmetric. The slots are read
+ * from one end to the other, so they need not fit a cache. */
 #include <string.h>
 
 #include "model/forest/forest_kernel.h"
@@ -36,10 +37,14 @@
  * all at once, they come together. */
 #define SLOTS_SHARED 64
 #define SINGLES_MAX 32 /* outputs whose sums are kept as floats until the end */
-#define LANES 128
-#define LANES_FEW 64
+#define LANES ALMI_QUICK_LANES
+#define LANES_V3 128     /* with AVX2, and with AVX-512 of symmetric trees */
+#define TABLE_LANES 64   /* of a register of AVX-512 */
+#define TABLES_MAX (LANES / TABLE_LANES)
 #define BYTE_BITS 8
 #define NEVER (UINT8_MAX ^ ALMI_CODE_SIGN) /* a limit that no code is above */
+
+_Static_assert(HALVES * TREES == ALMI_QUICK_TREES, "a part of a forest is a batch");
 
 typedef struct quick_slot {
     uint8_t lane[TREES];
@@ -63,6 +68,7 @@ typedef struct almi_quick {
     quick_batch *batch;
     size_t batch_count;
     bool is_symmetric; /* else no tree is */
+    size_t lanes;  /* at most in a group */
     size_t slots;  /* of all batches and their halves */
     size_t levels; /* that walks of ALMI_WALK_WIDTH trees would take */
 } almi_quick;
@@ -74,10 +80,10 @@ typedef struct almi_quick {
 
 static bool is_quick(const alm_forest *forest)
 {
-    bool fits = forest->info.tree_count >= TREES_MIN && forest->lane_count <= LANES &&
-                forest->group_count == 1 && !forest->info.has_linear_leaves;
+    bool fits = forest->info.tree_count >= TREES_MIN && !forest->info.has_linear_leaves &&
+                (forest->is_parted || (forest->lane_count <= LANES && forest->group_count == 1));
     bool symmetric = fits && forest->fast[0].symmetric_depth > 0;
-    fits = fits && (symmetric || forest->leaf_values != NULL);
+    fits = fits && (symmetric ? forest->lane_count <= LANES_V3 : forest->leaf_values != NULL);
     for (size_t t = 0; t < forest->info.tree_count && fits; t++) {
         fits = symmetric ? forest->fast[t].symmetric_depth > 0 : forest->fast[t].between != NULL;
     }
@@ -176,6 +182,10 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
     quick->is_symmetric = forest->fast[0].symmetric_depth > 0;
     building b = {forest, quick};
     ALM_TRY(alm_pool_run(forest->pool, quick->batch_count, build_batch, &b, error));
+    for (size_t i = 0; i < forest->group_count; i++) {
+        size_t lanes = forest->group[i].lane_count;
+        quick->lanes = lanes > quick->lanes ? lanes : quick->lanes;
+    }
     for (size_t i = 0; i < quick->batch_count; i++) {
         quick->slots += quick->batch[i].slot_count * quick->batch[i].half_count;
     }
@@ -194,15 +204,29 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
 
 /* Tenths of nanoseconds, as measured (README.md, timings); only their ratio matters. */
 #define SLOT_V4 25
+#define SLOT_V4_MANY 35 /* above LANES_V3 lanes */
 #define SLOT_V3 50
 #define WALKED_LEVEL 75
+
+static bool with_vbmi(const alm_forest *forest)
+{
+    return forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+}
+
+bool almi_quick_can(const alm_forest *forest)
+{
+    return forest->quick != NULL && forest->kernel->level >= ALM_VECTORS_V3 &&
+           (with_vbmi(forest) || forest->quick->lanes <= LANES_V3);
+}
 
 bool almi_quick_is_sooner(const alm_forest *forest)
 {
     const almi_quick *quick = forest->quick;
-    bool v4 = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
-    return quick != NULL && forest->kernel->level >= ALM_VECTORS_V3 &&
-           quick->slots * (v4 ? SLOT_V4 : SLOT_V3) < quick->levels * WALKED_LEVEL;
+    if (!almi_quick_can(forest)) {
+        return false;
+    }
+    size_t slot = !with_vbmi(forest) ? SLOT_V3 : quick->lanes > LANES_V3 ? SLOT_V4_MANY : SLOT_V4;
+    return quick->slots * slot < quick->levels * WALKED_LEVEL;
 }
 
 /* What is still to be added: some values at each step of the next search. */
@@ -220,6 +244,7 @@ typedef struct quick_sum {
 typedef struct quick_search {
     const quick_batch *batch;
     const uint8_t *code;
+    size_t lanes; /* that there are codes of */
     uint8_t *place; /* [tree] in order of the leaf that the row reaches: what is looked for */
     quick_sum *before;
 } quick_search;
@@ -268,33 +293,44 @@ ALM_INLINE void add_all(quick_sum *sum)
 }
 
 /* The trees whose node here sends the row to the right. */
-ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, bool many, __m512i low,
-                                               __m512i high)
+ALMI_V4_VBMI ALM_INLINE __mmask64 is_right_512(const quick_slot *slot, const __m512i *table,
+                                               size_t tables)
 {
     __m512i lane = _mm512_load_si512(slot->lane);
-    __m512i own = many ? _mm512_permutex2var_epi8(low, lane, high)
-                       : _mm512_permutexvar_epi8(lane, low);
+    __m512i own = tables == 1 ? _mm512_permutexvar_epi8(lane, table[0])
+                              : _mm512_permutex2var_epi8(table[0], lane, table[1]);
+    if (tables > 2) { /* the highest bit says in which two */
+        __m512i high = _mm512_permutex2var_epi8(table[2], lane, table[3]);
+        own = _mm512_mask_mov_epi8(own, _mm512_movepi8_mask(lane), high);
+    }
     return _mm512_cmpgt_epi8_mask(own, _mm512_load_si512(slot->limit));
 }
 
-/* With VBMI. `many`: more than LANES_FEW lanes. */
-ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_search *search, bool many, size_t halves)
+ALMI_V4_VBMI ALM_INLINE void load_tables_512(const uint8_t *code, size_t tables, __m512i *table)
+{
+    ALM_UNROLLED
+    for (size_t i = 0; i < tables; i++) {
+        __m512i own = _mm512_load_si512(code + i * TABLE_LANES);
+        table[i] = _mm512_xor_si512(own, _mm512_set1_epi8((char)ALMI_CODE_SIGN));
+    }
+}
+
+/* With VBMI. tables: 1, 2 or 4. */
+ALMI_V4_VBMI ALM_INLINE void reach_512(const quick_search *search, size_t tables, size_t halves)
 {
     const quick_batch *batch = search->batch;
-    const uint8_t *code = search->code;
     quick_sum before = *search->before; /* in registers */
-    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN);
+    __m512i table[TABLES_MAX];
+    load_tables_512(search->code, tables, table);
     __m512i leaf = _mm512_set1_epi8(1), next = _mm512_set1_epi8(2), two = next;
-    __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
-    __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
     __m512i reached[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     const quick_slot *slot = batch->slot;
     for (size_t i = 0; i < batch->slot_count; i += 2, slot += 2 * halves) {
         ALM_UNROLLED
         for (size_t h = 0; h < halves; h++) {
             const quick_slot *first = &slot[h], *second = &slot[halves + h];
-            __mmask64 first_right = is_right_512(first, many, low, high);
-            __mmask64 second_right = is_right_512(second, many, low, high);
+            __mmask64 first_right = is_right_512(first, table, tables);
+            __mmask64 second_right = is_right_512(second, table, tables);
             __m512i moved = _mm512_mask_mov_epi8(leaf, second_right, next);
             first_right = _mm512_mask_cmpge_epu8_mask(first_right, reached[h],
                                                       _mm512_load_si512(first->begin));
@@ -321,14 +357,14 @@ typedef struct quick_levels {
 ALMI_V4_VBMI static void number_v4(const quick_batch *batch, const uint8_t *code,
                                    quick_levels levels, uint8_t *number)
 {
-    __m512i sign = _mm512_set1_epi8((char)ALMI_CODE_SIGN), bit = _mm512_set1_epi8(1);
-    __m512i low = _mm512_xor_si512(_mm512_load_si512(code), sign);
-    __m512i high = _mm512_xor_si512(_mm512_load_si512(code + LANES_FEW), sign);
+    const size_t tables = LANES_V3 / TABLE_LANES;
+    __m512i table[LANES_V3 / TABLE_LANES], bit = _mm512_set1_epi8(1);
+    load_tables_512(code, tables, table);
     __m512i byte[HALVES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     const quick_slot *slot = batch->slot + levels.begin * batch->half_count;
     for (size_t i = levels.begin; i < levels.end; i++) {
         for (size_t h = 0; h < batch->half_count; h++, slot++) {
-            __mmask64 right = is_right_512(slot, true, low, high);
+            __mmask64 right = is_right_512(slot, table, tables);
             byte[h] = _mm512_mask_add_epi8(byte[h], right, byte[h], bit);
         }
         bit = _mm512_add_epi8(bit, bit);
@@ -338,14 +374,16 @@ ALMI_V4_VBMI static void number_v4(const quick_batch *batch, const uint8_t *code
     }
 }
 
-/* `lanes` that there are codes of. */
-ALMI_V4_VBMI static void reach_v4(const quick_search *search, size_t lanes)
+ALMI_V4_VBMI static void reach_v4(const quick_search *search)
 {
-    bool many = lanes > LANES_FEW;
-    if (search->batch->half_count == 1) {
-        many ? reach_512(search, true, 1) : reach_512(search, false, 1);
+    size_t tables = (search->lanes + TABLE_LANES - 1) / TABLE_LANES;
+    bool one = search->batch->half_count == 1;
+    if (tables <= 1) {
+        one ? reach_512(search, 1, 1) : reach_512(search, 1, HALVES);
+    } else if (tables == 2) {
+        one ? reach_512(search, 2, 1) : reach_512(search, 2, HALVES);
     } else {
-        many ? reach_512(search, true, HALVES) : reach_512(search, false, HALVES);
+        one ? reach_512(search, TABLES_MAX, 1) : reach_512(search, TABLES_MAX, HALVES);
     }
 }
 
@@ -414,7 +452,7 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_search *search, size_t tables, siz
     const quick_batch *batch = search->batch;
     quick_sum before = *search->before;
     uint8_t *place = search->place + half * TREES;
-    __m256i table[LANES / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
+    __m256i table[LANES_V3 / 16], none = _mm256_setzero_si256(), reached[2] = {none, none};
     load_tables(search->code, tables, table);
     __m256i leaf = _mm256_set1_epi8(1), next = _mm256_set1_epi8(2), two = next;
     const quick_slot *first = batch->slot + half;
@@ -443,8 +481,8 @@ ALMI_V3 ALM_INLINE void reach_256(const quick_search *search, size_t tables, siz
 ALMI_V3 static void number_v3(const quick_batch *batch, const uint8_t *code, quick_levels levels,
                               uint8_t *number)
 {
-    const size_t tables = LANES / 16;
-    __m256i table[LANES / 16];
+    const size_t tables = LANES_V3 / 16;
+    __m256i table[LANES_V3 / 16];
     load_tables(code, tables, table);
     for (size_t part = 0; part < 2 * batch->half_count; part++) {
         const quick_slot *slot = batch->slot + levels.begin * batch->half_count + part / 2;
@@ -458,9 +496,9 @@ ALMI_V3 static void number_v3(const quick_batch *batch, const uint8_t *code, qui
     }
 }
 
-/* `lanes` that there are codes of. */
-ALMI_V3 static void reach_v3(const quick_search *search, size_t lanes)
+ALMI_V3 static void reach_v3(const quick_search *search)
 {
+    size_t lanes = search->lanes;
     for (size_t h = 0; h < search->batch->half_count; h++) {
         if (lanes <= 32) {
             reach_256(search, 2, h);
@@ -469,7 +507,7 @@ ALMI_V3 static void reach_v3(const quick_search *search, size_t lanes)
         } else if (lanes <= 64) {
             reach_256(search, 4, h);
         } else {
-            reach_256(search, LANES / 16, h);
+            reach_256(search, LANES_V3 / 16, h);
         }
     }
 }
@@ -501,16 +539,34 @@ static void add_symmetric(const quick_batch *batch, const uint8_t *code, bool wi
     }
 }
 
-static void score_symmetric(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
+/* A row and its codes, of the batch that it is searched in. */
+typedef struct quick_row {
+    const double *value;
+    uint8_t *code; /* [LANES] */
+    bool wide;     /* with AVX-512 VBMI */
+} quick_row;
+
+/* Before the search in batch i; the number of the lanes. */
+static size_t encode_for(const alm_forest *forest, const quick_row *row, size_t i)
+{
+    const almi_group *group = &forest->group[forest->is_parted ? i : 0];
+    if (i == 0 || forest->is_parted) {
+        almi_row_encode(forest, group, row->value, row->code);
+    }
+    return group->lane_count;
+}
+
+static void score_symmetric(const alm_forest *forest, const quick_row *row, double *out)
 {
     const almi_quick *quick = forest->quick;
+    (void)encode_for(forest, row, 0);
     for (size_t i = 0; i < quick->batch_count; i++) {
-        add_symmetric(&quick->batch[i], code, wide, forest->info.output_count, out);
+        add_symmetric(&quick->batch[i], row->code, row->wide, forest->info.output_count, out);
     }
 }
 
 /* The row's leaves in one batch, while the values of `before` are added to their end. */
-static void reach(const alm_forest *forest, const quick_search *search, bool wide)
+static void reach(const quick_search *search, bool wide)
 {
     const quick_batch *batch = search->batch;
     size_t steps = batch->slot_count / 2 * (wide ? 1 : batch->half_count);
@@ -518,19 +574,19 @@ static void reach(const alm_forest *forest, const quick_search *search, bool wid
         add_all(search->before);
     }
     search->before->a_step = (search->before->left + steps - 1) / (steps > 0 ? steps : 1);
-    wide ? reach_v4(search, forest->lane_count) : reach_v3(search, forest->lane_count);
+    wide ? reach_v4(search) : reach_v3(search);
     add_all(search->before);
 }
 
-static void score_one(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
+static void score_one(const alm_forest *forest, const quick_row *row, double *out)
 {
     uint8_t place[2][HALVES * TREES];
     quick_sum sum = {.stride = forest->leaf_stride, .sum = out[0], .single_sum = (float)out[0]};
     bool floats = forest->leaf_singles != NULL;
     for (size_t i = 0; i < forest->quick->batch_count; i++) {
         const quick_batch *batch = &forest->quick->batch[i];
-        quick_search search = {batch, code, place[i % 2], &sum};
-        reach(forest, &search, wide);
+        quick_search search = {batch, row->code, encode_for(forest, row, i), place[i % 2], &sum};
+        reach(&search, row->wide);
         sum.place = search.place;
         sum.value = forest->leaf_values + batch->tree_begin * sum.stride;
         sum.single = floats ? forest->leaf_singles + batch->tree_begin * sum.stride : NULL;
@@ -561,7 +617,7 @@ static void add_each(const alm_forest *forest, const quick_batch *batch, const u
     }
 }
 
-static void score_several(const alm_forest *forest, const uint8_t *code, bool wide, double *out)
+static void score_several(const alm_forest *forest, const quick_row *row, double *out)
 {
     uint8_t place[HALVES * TREES];
     float total[SINGLES_MAX];
@@ -572,8 +628,9 @@ static void score_several(const alm_forest *forest, const uint8_t *code, bool wi
         total[i] = (float)out[i];
     }
     for (size_t i = 0; i < forest->quick->batch_count; i++) {
-        quick_search search = {&forest->quick->batch[i], code, place, &none};
-        reach(forest, &search, wide);
+        quick_search search = {&forest->quick->batch[i], row->code, encode_for(forest, row, i),
+                               place, &none};
+        reach(&search, row->wide);
         add_each(forest, search.batch, place, out, kept ? total : NULL);
     }
     for (size_t i = 0; i < outputs && kept; i++) {
@@ -587,14 +644,13 @@ void almi_quick_score(const alm_forest *forest, const double *row, double *out)
         out[i] = almi_forest_base(forest, i);
     }
     _Alignas(64) uint8_t code[LANES] = {0};
-    almi_row_encode(forest, &forest->group[0], row, code);
-    bool wide = forest->kernel->level >= ALM_VECTORS_V4 && forest->has_vbmi;
+    quick_row of = {row, code, with_vbmi(forest)};
     if (forest->quick->is_symmetric) {
-        score_symmetric(forest, code, wide, out);
+        score_symmetric(forest, &of, out);
     } else if (forest->info.output_count == 1) {
-        score_one(forest, code, wide, out);
+        score_one(forest, &of, out);
     } else {
-        score_several(forest, code, wide, out);
+        score_several(forest, &of, out);
     }
 }
 
@@ -605,6 +661,12 @@ alm_err almi_quick_build(alm_forest *forest, alm_error *error)
     (void)forest;
     (void)error;
     return ALM_OK;
+}
+
+bool almi_quick_can(const alm_forest *forest)
+{
+    (void)forest;
+    return false;
 }
 
 bool almi_quick_is_sooner(const alm_forest *forest)
