@@ -238,6 +238,16 @@ static void random_forests_agree_with_the_recursion(void **state)
                 ROWS);
 }
 
+/* Trees of several parts, which have lanes of their own (forest_compile.c). */
+static void a_parted_forest_agrees_with_the_recursion(void **state)
+{
+    (void)state;
+    forest_shape shape = {.trees = 450, .outputs = 1, .features = 40, .leaves = 200, .grid = 400};
+    alm_arena *arena = alm_arena_create(0);
+    check_text(arena, case_text(arena, &shape, 1), shape.grid, 2);
+    alm_arena_destroy(arena);
+}
+
 /* 16 and 17 pattern bits are the border between the table and row-wise evaluation. The recursion
  * loses digits at such depths (its weights cancel), so here the sum of the parts is the judge. */
 static void long_paths_still_sum_to_the_score(void **state)
@@ -420,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_forests_agree_with_the_recursion),
+        cmocka_unit_test(a_parted_forest_agrees_with_the_recursion),
         cmocka_unit_test(long_paths_still_sum_to_the_score),
         cmocka_unit_test(fixtures_agree_with_the_recursion),
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
