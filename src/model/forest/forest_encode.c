@@ -133,7 +133,7 @@ ALM_INLINE uint64_t prepare_one(almi_lane_kind rule, double from, double *value,
     return isnan(x) ? 1u : 0u;
 }
 
-/* n values, up to ALMI_CHUNK_ROWS, as they are compared and their keys; whether there is a NaN. */
+/* n values as they are compared and their keys; whether there is a NaN. */
 ALM_INLINE bool prepare_as(almi_lane_kind rule, const double *restrict from, size_t n,
                            double *restrict value, int32_t *restrict key)
 {
@@ -150,7 +150,7 @@ ALM_INLINE bool prepare_as(almi_lane_kind rule, const double *restrict from, siz
     return missing != 0;
 }
 
-/* Their keys alone. */
+/* The keys alone, of n values, up to ALMI_CHUNK_ROWS. */
 ALM_INLINE bool keys_as(almi_lane_kind rule, const double *restrict from, size_t n,
                         int32_t *restrict key)
 {
@@ -188,8 +188,10 @@ ALM_INLINE bool keys_as(almi_lane_kind rule, const double *restrict from, size_t
     }
 
 ALM_WIDE_VECTORS
-static bool prepare(almi_lane_kind rule, const double *from, size_t n, double *value, int32_t *key)
+static bool prepare(almi_lane_kind rule, const double *from, double *value, int32_t *key)
 {
+    size_t n = ALMI_CHUNK_ROWS;
+    __asm__("" : "+r"(n)); /* hidden from compilers: knowing it, gcc 12 makes slower code of it */
     BY_RULE(rule, prepare_as, from, n, value, key)
 }
 
@@ -204,7 +206,7 @@ static void different_codes(const alm_forest *forest, const almi_lane *lane, con
                             uint8_t *code)
 {
     almi_numbers of;
-    bool missing = prepare(lane->rule, value, ALMI_CHUNK_ROWS, of.value, of.key);
+    bool missing = prepare(lane->rule, value, of.value, of.key);
     uint64_t unsure = forest->kernel->search(lane, of.key, code);
     for (; unsure != 0 && !almi_has_floats(lane->rule); unsure &= unsure - 1) {
         size_t r = (size_t)__builtin_ctzll(unsure);
