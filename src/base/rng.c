@@ -13,21 +13,29 @@
 #define PHILOX_W1 0xBB67AE85u
 #define PHILOX_ROUNDS 10
 
-alm_rng_block alm_rng_philox(const uint32_t counter[4], const uint32_t key[2])
+/* Some blocks side by side; c: 4 x blocks, word after word. */
+ALM_INLINE void make_blocks(uint32_t k0, uint32_t k1, size_t blocks, uint32_t *restrict c)
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
+    uint32_t *c0 = c, *c1 = c + blocks, *c2 = c + 2 * blocks, *c3 = c + 3 * blocks;
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        uint64_t p0 = (uint64_t)PHILOX_M0 * c0;
-        uint64_t p1 = (uint64_t)PHILOX_M1 * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
+        for (size_t n = 0; n < blocks; n++) {
+            uint64_t p0 = (uint64_t)PHILOX_M0 * c0[n];
+            uint64_t p1 = (uint64_t)PHILOX_M1 * c2[n];
+            c0[n] = (uint32_t)(p1 >> 32) ^ c1[n] ^ k0;
+            c1[n] = (uint32_t)p1;
+            c2[n] = (uint32_t)(p0 >> 32) ^ c3[n] ^ k1;
+            c3[n] = (uint32_t)p0;
+        }
         k0 += PHILOX_W0;
         k1 += PHILOX_W1;
     }
-    return (alm_rng_block){{c0, c1, c2, c3}};
+}
+
+alm_rng_block alm_rng_philox(const uint32_t counter[4], const uint32_t key[2])
+{
+    alm_rng_block made = {{counter[0], counter[1], counter[2], counter[3]}};
+    make_blocks(key[0], key[1], 1, made.word);
+    return made;
 }
 
 /* i and j fill the counter; the seed is the key. The purpose is stirred into the key, with a round
@@ -64,28 +72,16 @@ double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint6
 ALM_WIDE_VECTORS
 static void make_uniforms(const uint32_t *key, uint64_t i, uint64_t j, double *out)
 {
-    uint32_t c0[SIDE_BY_SIDE], c1[SIDE_BY_SIDE], c2[SIDE_BY_SIDE], c3[SIDE_BY_SIDE];
-    uint32_t k0 = key[0], k1 = key[1];
+    uint32_t c[4][SIDE_BY_SIDE];
     for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
-        c0[n] = (uint32_t)i;
-        c1[n] = (uint32_t)(i >> 32);
-        c2[n] = (uint32_t)(j + n);
-        c3[n] = (uint32_t)((j + n) >> 32);
+        c[0][n] = (uint32_t)i;
+        c[1][n] = (uint32_t)(i >> 32);
+        c[2][n] = (uint32_t)(j + n);
+        c[3][n] = (uint32_t)((j + n) >> 32);
     }
-    for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
-            uint64_t p0 = (uint64_t)PHILOX_M0 * c0[n];
-            uint64_t p1 = (uint64_t)PHILOX_M1 * c2[n];
-            c0[n] = (uint32_t)(p1 >> 32) ^ c1[n] ^ k0;
-            c1[n] = (uint32_t)p1;
-            c2[n] = (uint32_t)(p0 >> 32) ^ c3[n] ^ k1;
-            c3[n] = (uint32_t)p0;
-        }
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
+    make_blocks(key[0], key[1], SIDE_BY_SIDE, c[0]);
     for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
-        out[n] = to_uniform((uint64_t)c1[n] << 32 | c0[n]);
+        out[n] = to_uniform((uint64_t)c[1][n] << 32 | c[0][n]);
     }
 }
 

@@ -40,7 +40,7 @@ uint64_t alm_rng_u64(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_
 double alm_rng_uniform(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j);
 
 /* out[k] = alm_rng_uniform(seed, purpose, i, j + k) for all k below count, several of them side by
- * side: a tenth of the time. */
+ * side: an eighth of the time. */
 void alm_rng_uniforms(uint64_t seed, alm_rng_purpose purpose, uint64_t i, uint64_t j, size_t count,
                       double *out);
 

@@ -69,7 +69,7 @@ static void lay_out_layer(alm_network *network, almi_layer *layer)
         layer->reach = (kernel - 1) * layer->spec.dilation + 1;
         return;
     }
-    size_t gates = layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3;
+    size_t gates = almi_gates_of(layer);
     layer->w = part(network, inputs * gates * units);
     layer->u = part(network, units * gates * units);
     layer->b = part(network, gates * units);
@@ -143,7 +143,7 @@ alm_err alm_network_create(const alm_network_spec *spec, uint64_t seed, alm_netw
             draw(network, seed, layer->shortcut, shortcut, layer->inputs);
             continue;
         }
-        size_t gates = layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3;
+        size_t gates = almi_gates_of(layer);
         draw(network, seed, layer->w, (layer->inputs + units) * gates * units, units);
         for (size_t n = 0; layer->spec.kind == ALM_LAYER_LSTM && n < units; n++) {
             network->parameter[layer->b + units + n] = 1; /* remember, until told otherwise */

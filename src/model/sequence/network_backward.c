@@ -53,7 +53,7 @@ void almi_transpose_parameters(const alm_network *network, float *transposed)
         const almi_layer *layer = &network->layer[l];
         size_t units = layer->spec.units;
         bool tcn = layer->spec.kind == ALM_LAYER_TCN;
-        size_t gates = tcn ? 1 : layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3;
+        size_t gates = almi_gates_of(layer);
         size_t blocks = tcn ? layer->spec.kernel : 1;
         transpose_part(network, layer->w, blocks, layer->inputs, gates * units, transposed);
         transpose_part(network, layer->u, blocks, units, gates * units, transposed);
@@ -191,10 +191,10 @@ typedef struct recurrent_back {
     waiting inputs, states;
 } recurrent_back;
 
-static recurrent_back start_recurrent(const layer_back *b, size_t gates, float *memory)
+static recurrent_back start_recurrent(const layer_back *b, float *memory)
 {
     const almi_layer *layer = b->layer;
-    size_t width = gates * layer->spec.units;
+    size_t width = almi_gates_of(layer) * layer->spec.units;
     const float *transposed = b->back->transposed;
     return (recurrent_back){
         .inputs = {.gradient = b->gradient + layer->w, .transposed = transposed + layer->w,
@@ -226,7 +226,7 @@ static void lstm_back(const layer_back *b)
     size_t units = layer->spec.units;
     float *z = b->back->scratch;         /* 4 units */
     float *cell = b->back->scratch + 4 * units; /* d loss / d c_t from the step after */
-    recurrent_back to = start_recurrent(b, 4, b->back->scratch + 5 * units);
+    recurrent_back to = start_recurrent(b, b->back->scratch + 5 * units);
     const float *peep =
         layer->spec.peepholes ? b->back->network->parameter + layer->c : NULL;
     float *peep_gradient = peep ? b->gradient + layer->c : NULL;
@@ -276,7 +276,7 @@ static void gru_back(const layer_back *b)
     float *z = b->back->scratch;                 /* 3 units: of the gates' sums */
     float *inner = b->back->scratch + 3 * units; /* 3 units: of c + U h, or of c + U (r h) */
     float *state = b->back->scratch + 6 * units; /* units: of r h, with reset_before */
-    recurrent_back to = start_recurrent(b, 3, b->back->scratch + 10 * units);
+    recurrent_back to = start_recurrent(b, b->back->scratch + 10 * units);
     for (size_t t = b->back->steps; t-- > 0;) {
         const float *record = almi_tape_at(tape, b->stage, t);
         const float *before = t ? almi_tape_at(tape, b->stage, t - 1) : tape->zero;

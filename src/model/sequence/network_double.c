@@ -102,7 +102,7 @@ void almi_double_net_place(const alm_network *network, double *memory, almi_doub
         const almi_layer *layer = &network->layer[l];
         size_t units = layer->spec.units;
         bool tcn = layer->spec.kind == ALM_LAYER_TCN;
-        size_t width = (tcn ? 1 : layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3) * units;
+        size_t width = almi_gates_of(layer) * units;
         size_t blocks = tcn ? layer->spec.kernel : 1;
         transpose_part(network, layer->w, blocks, layer->inputs, width, transposed);
         transpose_part(network, layer->u, blocks, units, width, transposed);

@@ -80,9 +80,9 @@ static void affine(size_t count, const float *const *x, const float *w, size_t k
 }
 
 /* The sums of the gates over the inputs; they begin with the biases. */
-static void take_inputs(const float *p, const almi_layer *layer, size_t gates, const together *t)
+static void take_inputs(const float *p, const almi_layer *layer, const together *t)
 {
-    size_t outputs = gates * layer->spec.units;
+    size_t outputs = almi_gates_of(layer) * layer->spec.units;
     for (size_t i = 0; i < t->count; i++) {
         memcpy(t->record[i], p + layer->b, outputs * sizeof(float));
     }
@@ -190,11 +190,6 @@ static void recur(const float *p, const almi_layer *layer, const together *t)
     }
 }
 
-static size_t gates_of(const almi_layer *layer)
-{
-    return layer->spec.kind == ALM_LAYER_LSTM ? 4 : 3;
-}
-
 static const float *record_before(const almi_tape *tape, size_t stage, size_t step)
 {
     return step > 0 ? almi_tape_at(tape, stage, step - 1) : tape->zero;
@@ -208,7 +203,7 @@ static void recurrent_steps(const float *p, const almi_layer *layer, const almi_
         all.x[i] = almi_tape_seen(tape, stage - 1, step + i, 0);
         all.record[i] = almi_tape_at(tape, stage, step + i);
     }
-    take_inputs(p, layer, gates_of(layer), &all);
+    take_inputs(p, layer, &all);
     for (size_t i = 0; i < count; i++) {
         together one = {.count = 1, .record = {all.record[i]}};
         one.before[0] = record_before(tape, stage, step + i);
@@ -452,7 +447,7 @@ static void layer_step_many(const alm_network *network, size_t l, alm_network_st
         t.record[i] = almi_tape_at(tape, l + 1, step);
     }
     if (layer->spec.kind != ALM_LAYER_TCN) {
-        take_inputs(network->parameter, layer, gates_of(layer), &t);
+        take_inputs(network->parameter, layer, &t);
         recur(network->parameter, layer, &t);
     }
 }

@@ -22,6 +22,19 @@ typedef struct almi_layer {
     size_t reach;   /* steps of the layer below that it looks back at, this one included */
 } almi_layer;
 
+/* Blocks of `units` sums that the inputs of a step go into. */
+static inline size_t almi_gates_of(const almi_layer *layer)
+{
+    switch (layer->spec.kind) {
+    case ALM_LAYER_LSTM:
+        return 4;
+    case ALM_LAYER_GRU:
+        return 3;
+    default:
+        return 1;
+    }
+}
+
 struct alm_network {
     alm_network_spec spec;
     almi_layer layer[ALM_NETWORK_LAYERS_MAX];
